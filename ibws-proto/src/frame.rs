@@ -1,0 +1,322 @@
+//! A frame as it came from the wire: its bytes, whether they had to be mended, and where its members lie.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use crate::scan::{self, Fault, Member, Scan};
+
+/// One frame of the gateway, scanned but not built into anything.
+///
+/// Decoding is lazy: making a `Frame` walks the bytes once and records where the top-level members lie; a value is read
+/// when it is asked for. The frame shares the buffer that the socket filled.
+///
+/// ```
+/// use bytes::Bytes;
+/// use ibws_proto::Frame;
+///
+/// let frame = Frame::decode(Bytes::from_static(br#"{"topic":"smd+265598","31":"271.50"}"#)).unwrap();
+/// assert_eq!(frame.topic().as_deref(), Some("smd+265598"));
+/// assert_eq!(frame.get("31").unwrap().as_str().unwrap(), "271.50");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Frame {
+    raw: Bytes,
+    /// Valid UTF-8: `raw` itself, or the mended copy.
+    text: Bytes,
+    members: Vec<Member>,
+    topic: Option<Member>,
+    shape: Shape,
+    lossy: bool,
+    /// Some key holds an escape, so keys must be decoded before they are compared.
+    escaped: bool,
+}
+
+/// What a frame is, before anyone looks at its topic. `error` is looked at before `topic`: error frames carry data topics
+/// (protocol §4.6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Shape {
+    /// An object with a string `topic`.
+    Topic,
+    /// An object with an `error`, whatever its topic.
+    Error,
+    /// An object without `topic` that has a `message` (`waiting for session`, `Unsubscribed 990017`).
+    Message,
+    /// An object without `topic` that has a `result` (`unsubscribed from summary`, or rows).
+    Result,
+    /// The bare text `ech+hb`, the one documented frame that is not JSON (protocol §3.8).
+    Echo,
+    /// JSON of a shape nobody has heard of.
+    Unknown,
+}
+
+impl Frame {
+    /// Decodes the bytes of one frame, text or binary alike.
+    ///
+    /// Bytes that are not UTF-8 never cost the message: they are replaced by U+FFFD and the frame is marked
+    /// [`lossy`](Self::is_lossy) (protocol §1.6).
+    ///
+    /// # Errors
+    /// [`Malformed`], with the bytes, if they are no JSON, or if `topic`, `conid` or `orderId` stand twice at the top
+    /// level: which of the two is meant is never guessed.
+    pub fn decode(raw: Bytes) -> Result<Self, Malformed> {
+        let (text, lossy) = match core::str::from_utf8(&raw) {
+            Ok(_) => (raw.clone(), false),
+            Err(_) => (Bytes::from(String::from_utf8_lossy(&raw).into_owned()), true),
+        };
+        let frame = Self { raw, text, members: Vec::new(), topic: None, shape: Shape::Unknown, lossy, escaped: false };
+        match scan::scan(&frame.text) {
+            Ok(Scan::Object { members, escaped }) => Self { members, escaped, ..frame }.classified(),
+            Ok(Scan::Other) => Ok(frame),
+            Err(_) if frame.text.trim_ascii() == b"ech+hb" => Ok(Self { shape: Shape::Echo, ..frame }),
+            Err(fault) => Err(Malformed { raw: frame.raw, reason: MalformedReason::Json(fault) }),
+        }
+    }
+
+    /// One walk over the keys: the shape, the topic, and the keys that must not stand twice.
+    fn classified(mut self) -> Result<Self, Malformed> {
+        let (mut topic, mut error, mut message, mut result) = (None, false, false, false);
+        let (mut conid, mut order_id) = (false, false);
+        let mut twice = None;
+        for member in &self.members {
+            let key = self.text.get(member.key()).unwrap_or_default();
+            let decoded;
+            let key = if self.escaped {
+                decoded = self.key_text(*member).into_owned();
+                decoded.as_bytes()
+            } else {
+                key
+            };
+            match key {
+                b"topic" if topic.replace(*member).is_some() => twice = Some("topic"),
+                b"conid" if core::mem::replace(&mut conid, true) => twice = Some("conid"),
+                b"orderId" if core::mem::replace(&mut order_id, true) => twice = Some("orderId"),
+                b"error" => error = true,
+                b"message" => message = true,
+                b"result" => result = true,
+                _ => {}
+            }
+        }
+        if let Some(key) = twice {
+            return Err(Malformed { raw: self.raw, reason: MalformedReason::Duplicate(key) });
+        }
+        let string_topic = topic.filter(|member| self.text.get(member.value().start) == Some(&b'"'));
+        self.shape = match (error, string_topic.is_some(), topic.is_some()) {
+            (true, ..) => Shape::Error,
+            (_, true, _) => Shape::Topic,
+            (_, _, false) if message => Shape::Message,
+            (_, _, false) if result => Shape::Result,
+            _ => Shape::Unknown,
+        };
+        self.topic = string_topic;
+        Ok(self)
+    }
+
+    /// The bytes as they came.
+    #[must_use]
+    pub fn raw(&self) -> &Bytes {
+        &self.raw
+    }
+
+    /// The text: the bytes as they came, or with U+FFFD where they were not UTF-8.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        core::str::from_utf8(&self.text).unwrap_or_default()
+    }
+
+    /// Were there bytes that are not UTF-8?
+    #[must_use]
+    pub fn is_lossy(&self) -> bool {
+        self.lossy
+    }
+
+    /// What kind of frame it is.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The `topic`, where there is one and it is a string.
+    #[must_use]
+    pub fn topic(&self) -> Option<Cow<'_, str>> {
+        self.value(self.topic?).as_str()
+    }
+
+    /// The value of a top-level key; of the first one, should the key stand twice.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Json<'_>> {
+        self.members.iter().find(|member| self.is_key(**member, key)).map(|member| self.value(*member))
+    }
+
+    /// Keys and values of the top-level object, in the order of the wire.
+    pub fn members(&self) -> impl ExactSizeIterator<Item = (Cow<'_, str>, Json<'_>)> {
+        self.members.iter().map(|member| (self.key_text(*member), self.value(*member)))
+    }
+
+    fn is_key(&self, member: Member, key: &str) -> bool {
+        if self.escaped { self.key_text(member) == key } else { self.text.get(member.key()) == Some(key.as_bytes()) }
+    }
+
+    fn key_text(&self, member: Member) -> Cow<'_, str> {
+        let key = self.slice(member.key());
+        if !self.escaped || !key.contains('\\') {
+            return Cow::Borrowed(key);
+        }
+        // With the quotes around it the key is a JSON string; one whose surrogates do not pair stays as it is written.
+        let quoted = member.key().start.saturating_sub(1)..member.key().end.saturating_add(1);
+        Json(self.slice(quoted)).as_str().unwrap_or(Cow::Borrowed(key))
+    }
+
+    fn value(&self, member: Member) -> Json<'_> {
+        Json(self.slice(member.value()))
+    }
+
+    fn slice(&self, range: core::ops::Range<usize>) -> &str {
+        self.text.get(range).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Frame").field(&self.text()).finish()
+    }
+}
+
+/// A JSON value as text: scanned, not built.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Json<'a>(pub(crate) &'a str);
+
+impl<'a> Json<'a> {
+    /// The JSON text itself.
+    #[must_use]
+    pub fn text(self) -> &'a str {
+        self.0
+    }
+
+    /// The string, unescaped; `None` for any other kind, and for a string whose escapes do not make Unicode.
+    #[must_use]
+    pub fn as_str(self) -> Option<Cow<'a, str>> {
+        let inner = self.0.strip_prefix('"')?.strip_suffix('"')?;
+        if inner.contains('\\') {
+            serde_json::from_str(self.0).ok().map(Cow::Owned)
+        } else {
+            Some(Cow::Borrowed(inner))
+        }
+    }
+
+    /// The text of a string or of a number: the gateway writes many numbers as either (protocol §7.10).
+    #[must_use]
+    pub fn scalar(self) -> Option<Cow<'a, str>> {
+        match self.0.as_bytes().first()? {
+            b'"' => self.as_str(),
+            b'-' | b'0'..=b'9' => Some(Cow::Borrowed(self.0)),
+            _ => None,
+        }
+    }
+
+    /// A whole number, written as a number or as a string.
+    #[must_use]
+    pub fn as_i64(self) -> Option<i64> {
+        self.scalar()?.parse().ok()
+    }
+
+    /// A truth value, written as `true` or as `"true"`.
+    #[must_use]
+    pub fn as_bool(self) -> Option<bool> {
+        match self.0.trim_matches('"') {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Is it `null`?
+    #[must_use]
+    pub fn is_null(self) -> bool {
+        self.0 == "null"
+    }
+
+    /// Reads the value into any type of serde's.
+    ///
+    /// # Errors
+    /// Those of `serde_json`.
+    pub fn parse<T: Deserialize<'a>>(self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(self.0)
+    }
+}
+
+/// A frame that could not be read: its bytes and the reason. It costs neither the connection nor the next frame.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct Malformed {
+    /// The bytes as they came.
+    pub raw: Bytes,
+    /// Why.
+    pub reason: MalformedReason,
+}
+
+/// Why a frame could not be read.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MalformedReason {
+    /// Not JSON.
+    #[error("{0}")]
+    Json(Fault),
+    /// A key that decides where the message belongs stands twice.
+    #[error("the key {0:?} stands twice")]
+    Duplicate(&'static str),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode(text: &'static str) -> Frame {
+        Frame::decode(Bytes::from_static(text.as_bytes())).unwrap()
+    }
+
+    #[test]
+    fn error_is_looked_at_before_topic() {
+        assert_eq!(decode(r#"{"error":"No accounts","code":500,"topic":"smd"}"#).shape(), Shape::Error);
+        assert_eq!(decode(r#"{"topic":"system","error":"x"}"#).shape(), Shape::Error);
+        assert_eq!(decode(r#"{"message":"waiting for session"}"#).shape(), Shape::Message);
+        assert_eq!(decode(r#"{"result":"unsubscribed from summary"}"#).shape(), Shape::Result);
+        assert_eq!(decode("ech+hb").shape(), Shape::Echo);
+        assert_eq!(decode(r#"{"topic":5}"#).shape(), Shape::Unknown);
+        assert_eq!(decode("[]").shape(), Shape::Unknown);
+    }
+
+    #[test]
+    fn a_bad_byte_costs_nothing_but_itself() {
+        let frame = Frame::decode(Bytes::from_static(b"{\"topic\":\"str\",\"n\":\"ACME\x99\"}")).unwrap();
+        assert!(frame.is_lossy());
+        assert_eq!(frame.get("n").unwrap().as_str().unwrap(), "ACME\u{fffd}");
+        assert!(frame.raw().contains(&0x99));
+    }
+
+    #[test]
+    fn a_key_that_decides_is_never_guessed() {
+        for text in [
+            r#"{"topic":"sor","topic":"str"}"#,
+            r#"{"topic":"smd+1","conid":1,"conid":2}"#,
+            r#"{"topic":"sor","\u0074opic":"str"}"#,
+        ] {
+            assert!(matches!(
+                Frame::decode(Bytes::from_static(text.as_bytes())),
+                Err(Malformed { reason: MalformedReason::Duplicate(_), .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn escaped_keys_are_the_keys_they_spell() {
+        let frame = decode(r#"{"\u0074opic":"s\u006dd+1","\ud800":1}"#);
+        assert_eq!(frame.topic().unwrap(), "smd+1");
+        assert_eq!(frame.members().len(), 2);
+    }
+}

@@ -1,0 +1,389 @@
+//! The keys of the stream: eight channels one subscribes to, six topics that come unasked.
+
+use alloc::sync::Arc;
+use alloc::{format, string::String};
+use core::borrow::Borrow;
+use core::cmp::Ordering;
+use core::fmt;
+use core::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// What a message is about: a channel that was subscribed to, or a topic that comes unasked (`design` §5, the
+/// reference's `IbkrWsKey`).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum Key {
+    /// `sd`: account summary.
+    AccountSummary,
+    /// `ld`: account ledger.
+    AccountLedger,
+    /// `md`: market data.
+    MarketData,
+    /// `mh`: market history.
+    MarketHistory,
+    /// `bd`: price ladder (BookTrader).
+    PriceLadder,
+    /// `or`: live orders.
+    Orders,
+    /// `pl`: profit and loss.
+    Pnl,
+    /// `tr`: trades, that is, executions.
+    Trades,
+    /// `act`, unasked: the accounts of the session.
+    AccountUpdates,
+    /// `sts`, unasked: the state of authentication.
+    AuthenticationStatus,
+    /// `blt`, unasked: bulletins.
+    Bulletins,
+    /// Frames that carry an `error`.
+    Error,
+    /// `system`, unasked: the greeting and the heartbeats.
+    System,
+    /// `ntf`, unasked: notifications and order prompts.
+    Notifications,
+}
+
+impl Key {
+    /// All keys: the eight channels, then the six unsolicited ones.
+    pub const ALL: [Self; 14] = [
+        Self::AccountSummary,
+        Self::AccountLedger,
+        Self::MarketData,
+        Self::MarketHistory,
+        Self::PriceLadder,
+        Self::Orders,
+        Self::Pnl,
+        Self::Trades,
+        Self::AccountUpdates,
+        Self::AuthenticationStatus,
+        Self::Bulletins,
+        Self::Error,
+        Self::System,
+        Self::Notifications,
+    ];
+
+    /// The key of a two-letter channel.
+    ///
+    /// # Errors
+    /// [`UnknownChannel`] for anything but the eight channels.
+    pub fn from_channel(channel: &str) -> Result<Self, UnknownChannel> {
+        Self::ALL
+            .into_iter()
+            .find(|key| key.channel() == Some(channel))
+            .ok_or_else(|| UnknownChannel { channel: channel.into() })
+    }
+
+    /// The two-letter channel; `None` for the unsolicited keys.
+    #[must_use]
+    pub const fn channel(self) -> Option<&'static str> {
+        Some(match self {
+            Self::AccountSummary => "sd",
+            Self::AccountLedger => "ld",
+            Self::MarketData => "md",
+            Self::MarketHistory => "mh",
+            Self::PriceLadder => "bd",
+            Self::Orders => "or",
+            Self::Pnl => "pl",
+            Self::Trades => "tr",
+            _ => return None,
+        })
+    }
+
+    /// The name, as [`Display`](fmt::Display), [`FromStr`] and serde have it: `MARKET_DATA`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AccountSummary => "ACCOUNT_SUMMARY",
+            Self::AccountLedger => "ACCOUNT_LEDGER",
+            Self::MarketData => "MARKET_DATA",
+            Self::MarketHistory => "MARKET_HISTORY",
+            Self::PriceLadder => "PRICE_LADDER",
+            Self::Orders => "ORDERS",
+            Self::Pnl => "PNL",
+            Self::Trades => "TRADES",
+            Self::AccountUpdates => "ACCOUNT_UPDATES",
+            Self::AuthenticationStatus => "AUTHENTICATION_STATUS",
+            Self::Bulletins => "BULLETINS",
+            Self::Error => "ERROR",
+            Self::System => "SYSTEM",
+            Self::Notifications => "NOTIFICATIONS",
+        }
+    }
+
+    /// Is it one of the six that come unasked?
+    #[must_use]
+    pub const fn is_unsolicited(self) -> bool {
+        self.channel().is_none()
+    }
+
+    /// The key of a frame's topic, `smd+265598` or `system`; `None` for one that nobody has heard of.
+    #[must_use]
+    pub fn of_topic(topic: &str) -> Option<Self> {
+        let head = topic.split_once('+').map_or(topic, |(head, _)| head);
+        Some(match head {
+            "smd" => Self::MarketData,
+            "smh" => Self::MarketHistory,
+            "sbd" => Self::PriceLadder,
+            "sor" => Self::Orders,
+            "spl" => Self::Pnl,
+            "str" => Self::Trades,
+            "ssd" => Self::AccountSummary,
+            "sld" => Self::AccountLedger,
+            "system" => Self::System,
+            "sts" => Self::AuthenticationStatus,
+            "act" => Self::AccountUpdates,
+            "ntf" => Self::Notifications,
+            "blt" => Self::Bulletins,
+            "error" => Self::Error,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Key {
+    type Err = UnknownKey;
+
+    /// Reads the name; `AUTHENTICATION` is read as well, as the reference's documentation spells it.
+    fn from_str(name: &str) -> Result<Self, UnknownKey> {
+        if name == "AUTHENTICATION" {
+            return Ok(Self::AuthenticationStatus);
+        }
+        Self::ALL.into_iter().find(|key| key.name() == name).ok_or_else(|| UnknownKey { name: name.into() })
+    }
+}
+
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = alloc::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        name.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A channel that is none of the eight.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("unknown channel {channel:?}: the channels are md, mh, bd, or, pl, tr, sd, ld")]
+pub struct UnknownChannel {
+    /// What was given.
+    pub channel: String,
+}
+
+/// A name that is no key's.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("unknown key {name:?}: the keys are named as in Key::name, MARKET_DATA for example")]
+pub struct UnknownKey {
+    /// What was given.
+    pub name: String,
+}
+
+/// Identity of one subscription: its channel and its whole target, `md+265598@ARCA`, `bd+DU1234567+265598`, `or`.
+///
+/// The target is opaque text. Cloning costs a reference count.
+#[derive(Clone)]
+pub struct SubKey {
+    key: Key,
+    text: Arc<str>,
+}
+
+impl SubKey {
+    /// The subscription of `channel` for `target`; an empty target is none.
+    ///
+    /// # Errors
+    /// [`SubKeyError`] if `channel` is no channel, or if the target could not go over the wire as one: it is longer than
+    /// 256 bytes, holds a control character or a brace, or has an empty part.
+    pub fn new(channel: Key, target: &str) -> Result<Self, SubKeyError> {
+        let name = channel.channel().ok_or(SubKeyError::Unsolicited(channel))?;
+        if target.is_empty() {
+            return Ok(Self { key: channel, text: name.into() });
+        }
+        let broken = |c: char| c.is_control() || matches!(c, '{' | '}' | '"' | '\\');
+        if target.len() > 256
+            || target.contains(broken)
+            || target.split('+').any(|part| part.trim() != part || part.is_empty())
+        {
+            return Err(SubKeyError::Target(target.chars().take(40).collect()));
+        }
+        Ok(Self { key: channel, text: format!("{name}+{target}").into() })
+    }
+
+    /// Reads `md+265598`.
+    ///
+    /// # Errors
+    /// As [`SubKey::new`], and for an unknown channel.
+    pub fn parse(text: &str) -> Result<Self, SubKeyError> {
+        let (channel, target) = text.split_once('+').map_or((text, None), |(channel, target)| (channel, Some(target)));
+        let key = Key::from_channel(channel)?;
+        match target {
+            Some("") => Err(SubKeyError::Target(String::new())),
+            target => Self::new(key, target.unwrap_or_default()),
+        }
+    }
+
+    /// The channel's key.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        self.key
+    }
+
+    /// The two-letter channel.
+    #[must_use]
+    pub fn channel(&self) -> &str {
+        self.text.get(..2).unwrap_or_default()
+    }
+
+    /// Everything after the channel, without its `+`; empty for `or`, `pl`, `tr`.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        self.text.get(3..).unwrap_or_default()
+    }
+
+    /// The whole identity, `md+265598`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The conid in the target of `md` and `mh` (before an `@EXCHANGE`) and of `bd` (its second part).
+    #[must_use]
+    pub fn conid(&self) -> Option<i64> {
+        let target = self.target();
+        let part = match self.key {
+            Key::MarketData | Key::MarketHistory => target.split('@').next()?,
+            Key::PriceLadder => target.split('+').nth(1)?,
+            _ => return None,
+        };
+        part.parse().ok()
+    }
+
+    /// The account in the target of `sd`, `ld` and `bd`.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        match self.key {
+            Key::AccountSummary | Key::AccountLedger | Key::PriceLadder => {
+                self.target().split('+').next().filter(|account| !account.is_empty())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl PartialEq for SubKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for SubKey {}
+
+impl PartialOrd for SubKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for SubKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text.cmp(&other.text)
+    }
+}
+
+impl core::hash::Hash for SubKey {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+impl Borrow<str> for SubKey {
+    fn borrow(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for SubKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+impl fmt::Debug for SubKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for SubKey {
+    type Err = SubKeyError;
+
+    fn from_str(text: &str) -> Result<Self, SubKeyError> {
+        Self::parse(text)
+    }
+}
+
+impl Serialize for SubKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+/// A text that names no subscription.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubKeyError {
+    /// The channel is none of the eight.
+    #[error(transparent)]
+    Channel(#[from] UnknownChannel),
+    /// The key comes unasked: there is nothing to subscribe to.
+    #[error("{0} comes unasked and cannot be subscribed to")]
+    Unsolicited(Key),
+    /// The target cannot go over the wire.
+    #[error(
+        "bad target {0:?}: write it as on the wire, 265598, 265598@ARCA, DU1234567 or DU1234567+265598 (256 bytes at most)"
+    )]
+    Target(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_reads_back_what_it_writes() {
+        for key in Key::ALL {
+            assert_eq!(key.name().parse(), Ok(key));
+            if let Some(channel) = key.channel() {
+                assert_eq!(Key::from_channel(channel), Ok(key));
+                assert_eq!(Key::of_topic(&format!("s{channel}+1")), Some(key));
+            }
+        }
+        assert_eq!("AUTHENTICATION".parse(), Ok(Key::AuthenticationStatus));
+        assert!(Key::from_channel("xx").is_err());
+        assert_eq!(Key::of_topic("actABC"), None);
+    }
+
+    #[test]
+    fn targets_are_opaque_text() {
+        for text in ["md+265598", "md+265598@ARCA", "md+0;;;1/1,2/-1", "bd+DU1234567+265598+ARCA", "or", "sd+DU1234567"]
+        {
+            assert_eq!(SubKey::parse(text).unwrap().as_str(), text);
+        }
+        for text in ["xx+1", "md+", "md+1+{}", "md+1\n", "md++1", "", "md 1", "md+ 1"] {
+            assert!(SubKey::parse(text).is_err(), "{text:?}");
+        }
+        assert_eq!(SubKey::parse("md+265598@ARCA").unwrap().conid(), Some(265_598));
+        assert_eq!(SubKey::parse("bd+DU1234567+265598").unwrap().conid(), Some(265_598));
+        assert_eq!(SubKey::parse("bd+DU1234567+265598").unwrap().account(), Some("DU1234567"));
+        assert_eq!(SubKey::parse("md+0;;;1/1,2/-1").unwrap().conid(), None);
+    }
+}

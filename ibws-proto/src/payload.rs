@@ -1,0 +1,334 @@
+//! The texts that subscribe and unsubscribe: `s` or `u`, the channel, its target, its JSON (protocol §2, §3).
+
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use core::fmt;
+
+use serde::Serialize;
+
+use crate::key::{Key, SubKey, SubKeyError};
+use crate::scan;
+
+/// The JSON arguments of a payload, kept as the text that goes over the wire: key order and spelling are the user's.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Args(Arc<str>);
+
+impl Args {
+    /// `{}`: no arguments, said.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self("{}".into())
+    }
+
+    /// Any serde value as compact JSON.
+    ///
+    /// # Errors
+    /// [`ArgsError`] if the value cannot be JSON or is no object.
+    pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, ArgsError> {
+        Self::from_text(&serde_json::to_string(value).map_err(|error| ArgsError::NotJson(error.to_string()))?)
+    }
+
+    /// JSON text, taken as it is.
+    ///
+    /// # Errors
+    /// [`ArgsError`] if it is not JSON, is no object, or holds more than 64 KiB.
+    pub fn from_text(text: &str) -> Result<Self, ArgsError> {
+        if text.len() > 65_536 {
+            return Err(ArgsError::TooLong(text.len()));
+        }
+        match scan::scan(text.as_bytes()) {
+            Ok(scan::Scan::Object { .. }) => Ok(Self(text.trim().into())),
+            Ok(scan::Scan::Other) => Err(ArgsError::NotAnObject),
+            Err(fault) => Err(ArgsError::NotJson(fault.to_string())),
+        }
+    }
+
+    /// The JSON text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Args {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl fmt::Debug for Args {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Arguments that could not go over the wire.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArgsError {
+    /// Not JSON.
+    #[error("the arguments are not JSON ({0}): write an object, {{\"fields\":[\"31\"]}} for example")]
+    NotJson(String),
+    /// JSON, but no object.
+    #[error("the arguments must be a JSON object, {{\"fields\":[\"31\"]}} for example")]
+    NotAnObject,
+    /// Longer than any gateway takes.
+    #[error("the arguments have {0} bytes; 65536 at most")]
+    TooLong(usize),
+}
+
+/// How payload texts are made; a user's own one can replace it per client and per subscription.
+pub trait SubscriptionProcessor: Send + Sync {
+    /// The text that subscribes to `channel` (`md+265598`): `s`, the channel, and `+` with the data if there is any.
+    fn subscribe_payload(&self, channel: &str, data: Option<&Args>) -> String;
+
+    /// The text that unsubscribes. `channel` names what the gateway wants named: `mh+SERVERID`, `bd+ACCOUNT`, else the
+    /// channel as it was subscribed.
+    fn unsubscribe_payload(&self, channel: &str, data: Option<&Args>) -> String;
+}
+
+/// The texts as the wire knows them (protocol §3): compact, and without JSON where the gateway takes none
+/// (`utr`, `umh+SERVERID`, `ubd+ACCOUNT`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WireProcessor;
+
+impl SubscriptionProcessor for WireProcessor {
+    fn subscribe_payload(&self, channel: &str, data: Option<&Args>) -> String {
+        payload('s', channel, data.map(Args::as_str))
+    }
+
+    fn unsubscribe_payload(&self, channel: &str, data: Option<&Args>) -> String {
+        let bare = matches!(channel.get(..2), Some("mh" | "bd" | "tr"));
+        payload('u', channel, data.map(Args::as_str).or((!bare).then_some("{}")))
+    }
+}
+
+/// The texts as the reference writes them: JSON with `", "` and `": "`, and `+{}` after every unsubscription.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReferenceProcessor;
+
+impl SubscriptionProcessor for ReferenceProcessor {
+    fn subscribe_payload(&self, channel: &str, data: Option<&Args>) -> String {
+        payload('s', channel, data.map(|data| spaced(data.as_str())).as_deref())
+    }
+
+    fn unsubscribe_payload(&self, channel: &str, data: Option<&Args>) -> String {
+        payload('u', channel, Some(&data.map_or_else(|| "{}".into(), |data| spaced(data.as_str()))))
+    }
+}
+
+fn payload(verb: char, channel: &str, data: Option<&str>) -> String {
+    let mut text = String::with_capacity(2 + channel.len() + data.map_or(0, str::len));
+    text.push(verb);
+    text.push_str(channel);
+    if let Some(data) = data {
+        text.push('+');
+        text.push_str(data);
+    }
+    text
+}
+
+/// JSON text with white space only after commas and colons, as Python's `json.dumps` has it.
+fn spaced(json: &str) -> String {
+    let mut text = String::with_capacity(json.len() + json.len() / 4);
+    let (mut quoted, mut escaped) = (false, false);
+    for c in json.chars() {
+        if quoted {
+            text.push(c);
+            quoted = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+            continue;
+        }
+        match c {
+            ' ' | '\n' | '\r' | '\t' => {}
+            ',' | ':' => {
+                text.push(c);
+                text.push(' ');
+            }
+            _ => {
+                quoted = c == '"';
+                text.push(c);
+            }
+        }
+    }
+    text
+}
+
+/// A [`SubscriptionProcessor`] that can be shared between subscriptions.
+#[derive(Clone)]
+pub struct Processor(Arc<dyn SubscriptionProcessor>);
+
+impl Processor {
+    /// Shares `processor`.
+    #[must_use]
+    pub fn new(processor: impl SubscriptionProcessor + 'static) -> Self {
+        Self(Arc::new(processor))
+    }
+
+    /// Is it the very same processor, not merely an equal one?
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Default for Processor {
+    fn default() -> Self {
+        Self::new(WireProcessor)
+    }
+}
+
+impl core::ops::Deref for Processor {
+    type Target = dyn SubscriptionProcessor;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl fmt::Debug for Processor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Processor")
+    }
+}
+
+/// A subscription as one asks for it: the generic form, into which every typed one turns.
+#[derive(Clone, Debug)]
+pub struct Subscribe {
+    /// Channel and target.
+    pub key: SubKey,
+    /// The JSON arguments; `None` sends none. [`Subscribe::new`] puts `{}` where protocol §3 takes JSON.
+    pub args: Option<Args>,
+    /// Must the gateway confirm it before it counts as active? `None`: as its channel does, see [`confirms`].
+    pub needs_confirmation: Option<bool>,
+    /// A processor for this one alone; `None`: the client's.
+    pub processor: Option<Processor>,
+}
+
+impl Subscribe {
+    /// A subscription with empty arguments: `+{}` on every channel but `bd`, which takes none.
+    #[must_use]
+    pub fn new(key: SubKey) -> Self {
+        let args = (key.key() != Key::PriceLadder).then(Args::empty);
+        Self { key, args, needs_confirmation: None, processor: None }
+    }
+
+    /// Reads the wire text without its first letter: `md+265598+{"fields":["31"]}`, `or`, `sd+DU1234567`.
+    ///
+    /// # Errors
+    /// [`ParseSubscribeError`] for an unknown channel, a bad target, a target that is missing or not taken, or arguments
+    /// that are no JSON object.
+    pub fn parse(text: &str) -> Result<Self, ParseSubscribeError> {
+        let (name, args) = text.split_once("+{").map_or((text, None), |(name, _)| (name, text.get(name.len() + 1..)));
+        let key = SubKey::parse(name.trim())?;
+        let wants_target = !matches!(key.key(), Key::Orders | Key::Pnl | Key::Trades);
+        if wants_target && key.target().is_empty() {
+            return Err(ParseSubscribeError::TargetMissing(key));
+        }
+        let mut subscribe = Self::new(key);
+        if let Some(args) = args {
+            subscribe.args = Some(Args::from_text(args)?);
+        }
+        Ok(subscribe)
+    }
+
+    /// With these arguments.
+    #[must_use]
+    pub fn args(mut self, args: impl Into<Option<Args>>) -> Self {
+        self.args = args.into();
+        self
+    }
+
+    /// With or without the need of a confirmation.
+    #[must_use]
+    pub fn needs_confirmation(mut self, needs: bool) -> Self {
+        self.needs_confirmation = Some(needs);
+        self
+    }
+
+    /// With a processor of its own.
+    #[must_use]
+    pub fn processor(mut self, processor: Processor) -> Self {
+        self.processor = Some(processor);
+        self
+    }
+}
+
+impl From<SubKey> for Subscribe {
+    fn from(key: SubKey) -> Self {
+        Self::new(key)
+    }
+}
+
+/// Does the gateway confirm a subscription of this key? Not `bd`, not `or` (protocol §3, summary).
+#[must_use]
+pub const fn confirms(key: Key) -> bool {
+    !matches!(key, Key::Orders | Key::PriceLadder)
+}
+
+/// A text that is no subscription.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseSubscribeError {
+    /// The channel or its target.
+    #[error(transparent)]
+    Key(#[from] SubKeyError),
+    /// The JSON.
+    #[error(transparent)]
+    Args(#[from] ArgsError),
+    /// The channel needs to know of what.
+    #[error("{0} needs a target: write md+265598 or mh+265598, sd+DU1234567 or ld+DU1234567, bd+DU1234567+265598")]
+    TargetMissing(SubKey),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_those_of_the_wire() {
+        let wire = WireProcessor;
+        let data = Args::from_text(r#"{"fields":["31","84"]}"#).unwrap();
+        assert_eq!(wire.subscribe_payload("md+265598", Some(&data)), r#"smd+265598+{"fields":["31","84"]}"#);
+        assert_eq!(wire.subscribe_payload("bd+DU1234567+265598", None), "sbd+DU1234567+265598");
+        for (channel, text) in [
+            ("md+265598", "umd+265598+{}"),
+            ("mh+990017", "umh+990017"),
+            ("bd+DU1234567", "ubd+DU1234567"),
+            ("or", "uor+{}"),
+            ("pl", "upl+{}"),
+            ("tr", "utr"),
+            ("sd+DU1234567", "usd+DU1234567+{}"),
+            ("ld+DU1234567", "uld+DU1234567+{}"),
+        ] {
+            assert_eq!(wire.unsubscribe_payload(channel, None), text);
+        }
+    }
+
+    #[test]
+    fn the_reference_spaces_its_json() {
+        let reference = ReferenceProcessor;
+        let data = Args::from_text("{\"foo\":\"b,a:r\\\" ,\", \"n\":[1,2]}").unwrap();
+        assert_eq!(
+            reference.subscribe_payload("md", Some(&Args::from_text(r#"{"foo":"bar"}"#).unwrap())),
+            r#"smd+{"foo": "bar"}"#
+        );
+        assert_eq!(reference.subscribe_payload("md", None), "smd");
+        assert_eq!(reference.unsubscribe_payload("md", None), "umd+{}");
+        assert_eq!(reference.unsubscribe_payload("md", Some(&data)), "umd+{\"foo\": \"b,a:r\\\" ,\", \"n\": [1, 2]}");
+    }
+
+    #[test]
+    fn a_channel_is_read_as_the_wire_writes_it() {
+        let text = |given: &str| {
+            let subscribe = Subscribe::parse(given).unwrap();
+            WireProcessor.subscribe_payload(subscribe.key.as_str(), subscribe.args.as_ref())
+        };
+        assert_eq!(text(r#"md+265598+{"fields": ["31"]}"#), r#"smd+265598+{"fields": ["31"]}"#);
+        assert_eq!(text("or"), "sor+{}");
+        assert_eq!(text("bd+DU1234567+265598"), "sbd+DU1234567+265598");
+        for bad in ["zz", "md", "md+1+{", "md+1+{]}", "sd", "md+{}", ""] {
+            assert!(Subscribe::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

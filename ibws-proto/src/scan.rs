@@ -1,0 +1,477 @@
+//! One pass over the text of a frame: is it JSON, and where do its top-level members lie?
+//!
+//! This is the hot path of the whole crate, so it is a scanner of our own: it validates the grammar, records spans and
+//! builds nothing. It accepts what `serde_json` accepts when it skips a value (`IgnoredAny`), with one difference that is
+//! deliberate: nesting deeper than [`MAX_DEPTH`] is refused, which is the limit `serde_json` has when it builds a value.
+//! The differential tests hold it to that.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// Deepest nesting of arrays and objects that is accepted; one more is malformed.
+pub(crate) const MAX_DEPTH: u32 = 127;
+
+/// Where a member of the top-level object lies, in bytes of the text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Member {
+    key: Span,
+    value: Span,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+impl Member {
+    /// The key between its quotes, escapes still in it.
+    pub(crate) fn key(self) -> Range<usize> {
+        self.key.range()
+    }
+
+    /// The value, as JSON text without white space around it.
+    pub(crate) fn value(self) -> Range<usize> {
+        self.value.range()
+    }
+}
+
+/// What a text turned out to be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Scan {
+    /// An object, with its members in order; `escaped` if some key holds an escape.
+    Object { members: Vec<Member>, escaped: bool },
+    /// Valid JSON of another shape.
+    Other,
+}
+
+/// Why a text is not JSON.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// No byte but white space.
+    #[error("the frame is empty")]
+    Empty,
+    /// The text ends inside a value.
+    #[error("the JSON ends early, at byte {0}")]
+    Truncated(u32),
+    /// A byte that cannot stand there.
+    #[error("unexpected byte at {0}")]
+    Unexpected(u32),
+    /// Something follows the value.
+    #[error("bytes follow the JSON value, from byte {0}")]
+    Trailing(u32),
+    /// Nested deeper than 127.
+    #[error("nested deeper than 127 levels, at byte {0}")]
+    TooDeep(u32),
+    /// 4 GiB or more.
+    #[error("the frame is too large")]
+    TooLarge,
+}
+
+/// Scans one text.
+pub(crate) fn scan(text: &[u8]) -> Result<Scan, Fault> {
+    if u32::try_from(text.len()).is_err() {
+        return Err(Fault::TooLarge);
+    }
+    let mut cursor = Cursor { text, at: 0, levels: MAX_DEPTH };
+    let scan = match cursor.next_token() {
+        None => return Err(Fault::Empty),
+        Some(b'{') => {
+            cursor.at += 1;
+            cursor.levels -= 1;
+            cursor.members()?
+        }
+        Some(_) => {
+            cursor.value()?;
+            Scan::Other
+        }
+    };
+    match cursor.next_token() {
+        None => Ok(scan),
+        Some(_) => Err(Fault::Trailing(cursor.offset())),
+    }
+}
+
+struct Cursor<'a> {
+    text: &'a [u8],
+    at: usize,
+    /// How many levels a value may nest from here on.
+    levels: u32,
+}
+
+impl Cursor<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn offset(&self) -> u32 {
+        u32::try_from(self.at).unwrap_or(u32::MAX)
+    }
+
+    /// The fault of the byte here, or of its absence.
+    fn fault(&self) -> Fault {
+        if self.at < self.text.len() { Fault::Unexpected(self.offset()) } else { Fault::Truncated(self.offset()) }
+    }
+
+    /// Skips white space; the byte after it is looked at, not taken.
+    fn next_token(&mut self) -> Option<u8> {
+        loop {
+            let byte = self.peek()?;
+            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                return Some(byte);
+            }
+            self.at += 1;
+        }
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), Fault> {
+        if self.next_token() == Some(byte) {
+            self.at += 1;
+            return Ok(());
+        }
+        Err(self.fault())
+    }
+
+    /// The members of the top-level object, its brace already taken.
+    fn members(&mut self) -> Result<Scan, Fault> {
+        // A market data frame has a member in every 16 bytes or so: one allocation nearly always suffices.
+        let mut members = Vec::with_capacity((self.text.len() / 12).clamp(4, 48));
+        let mut escaped = false;
+        if self.next_token() == Some(b'}') {
+            self.at += 1;
+            return Ok(Scan::Object { members, escaped });
+        }
+        loop {
+            self.expect(b'"')?;
+            let start = self.offset();
+            escaped |= self.string_tail()?;
+            let key = Span { start, end: self.offset().saturating_sub(1) };
+            self.expect(b':')?;
+            self.next_token();
+            let start = self.offset();
+            self.value()?;
+            members.push(Member { key, value: Span { start, end: self.offset() } });
+            match self.next_token() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
+                    self.at += 1;
+                    return Ok(Scan::Object { members, escaped });
+                }
+                _ => return Err(self.fault()),
+            }
+        }
+    }
+
+    /// One value of any kind. Nested ones are walked with a stack of bits, not with recursion: a frame of a million
+    /// brackets costs a bounded amount.
+    fn value(&mut self) -> Result<(), Fault> {
+        match self.next_token() {
+            Some(b'"') => {
+                self.at += 1;
+                self.string_tail().map(drop)
+            }
+            Some(b'{' | b'[') => self.nested(),
+            Some(_) => self.scalar(),
+            None => Err(self.fault()),
+        }
+    }
+
+    fn nested(&mut self) -> Result<(), Fault> {
+        // Bit 0 is the innermost level: set in an object, clear in an array.
+        let mut objects: u128 = 0;
+        let mut depth: u32 = 0;
+        loop {
+            // A value begins here.
+            match self.next_token() {
+                Some(open @ (b'{' | b'[')) => {
+                    if depth == self.levels {
+                        return Err(Fault::TooDeep(self.offset()));
+                    }
+                    depth += 1;
+                    self.at += 1;
+                    objects = objects << 1 | u128::from(open == b'{');
+                    if open == b'{' {
+                        if self.next_token() != Some(b'}') {
+                            self.key()?;
+                            continue;
+                        }
+                    } else if self.next_token() != Some(b']') {
+                        continue;
+                    }
+                }
+                Some(b'"') => {
+                    self.at += 1;
+                    self.string_tail()?;
+                }
+                Some(_) => self.scalar()?,
+                None => return Err(self.fault()),
+            }
+            // A value ended: close what closes, then go on with the next one.
+            loop {
+                let in_object = objects & 1 == 1;
+                match self.next_token() {
+                    Some(b',') => {
+                        self.at += 1;
+                        if in_object {
+                            self.key()?;
+                        }
+                        break;
+                    }
+                    Some(close @ (b'}' | b']')) if (close == b'}') == in_object => {
+                        self.at += 1;
+                        objects >>= 1;
+                        depth -= 1;
+                        if depth == 0 {
+                            return Ok(());
+                        }
+                    }
+                    _ => return Err(self.fault()),
+                }
+            }
+        }
+    }
+
+    fn key(&mut self) -> Result<(), Fault> {
+        self.expect(b'"')?;
+        self.string_tail()?;
+        self.expect(b':')
+    }
+
+    /// The rest of a string whose opening quote was taken; tells whether it holds an escape.
+    fn string_tail(&mut self) -> Result<bool, Fault> {
+        let mut escaped = false;
+        loop {
+            self.skip_plain();
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(escaped);
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.at += 1;
+                    self.escape()?;
+                }
+                _ => return Err(self.fault()),
+            }
+        }
+    }
+
+    /// Up to the next quote, backslash or control character, eight bytes at a time.
+    fn skip_plain(&mut self) {
+        const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+        const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+        let mut rest = self.text.get(self.at..).unwrap_or_default();
+        while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
+            let word = u64::from_le_bytes(*chunk);
+            // Each term has the high bit of a byte set where that byte is the one looked for; a false mark can only
+            // stand above a true one, and the lowest is the one used.
+            let quote = word ^ (ONES * b'"' as u64);
+            let slash = word ^ (ONES * b'\\' as u64);
+            let marks = (quote.wrapping_sub(ONES) & !quote)
+                | (slash.wrapping_sub(ONES) & !slash)
+                | (word.wrapping_sub(ONES * 0x20) & !word);
+            let marks = marks & HIGH;
+            if marks != 0 {
+                self.at += (marks.trailing_zeros() / 8) as usize;
+                return;
+            }
+            self.at += 8;
+            rest = tail;
+        }
+        self.at += rest.iter().take_while(|&&byte| byte != b'"' && byte != b'\\' && byte >= 0x20).count();
+    }
+
+    /// What follows a backslash. Surrogates are not paired here: that is a matter of reading the string.
+    fn escape(&mut self) -> Result<(), Fault> {
+        match self.peek() {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
+            Some(b'u') => {
+                self.at += 1;
+                for _ in 0..4 {
+                    if !self.peek().is_some_and(|byte| byte.is_ascii_hexdigit()) {
+                        return Err(self.fault());
+                    }
+                    self.at += 1;
+                }
+            }
+            _ => return Err(self.fault()),
+        }
+        Ok(())
+    }
+
+    /// A number or one of the three words.
+    fn scalar(&mut self) -> Result<(), Fault> {
+        match self.peek() {
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word(b"true"),
+            Some(b'f') => self.word(b"false"),
+            Some(b'n') => self.word(b"null"),
+            _ => Err(self.fault()),
+        }
+    }
+
+    fn word(&mut self, word: &[u8]) -> Result<(), Fault> {
+        for &byte in word {
+            if self.peek() != Some(byte) {
+                return Err(self.fault());
+            }
+            self.at += 1;
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), Fault> {
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        match self.peek() {
+            // No digit may follow a leading zero; it would be found as an unexpected byte by whoever goes on.
+            Some(b'0') => self.at += 1,
+            Some(b'1'..=b'9') => self.digits(),
+            _ => return Err(self.fault()),
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.some_digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.some_digits()?;
+        }
+        Ok(())
+    }
+
+    fn some_digits(&mut self) -> Result<(), Fault> {
+        if !self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            return Err(self.fault());
+        }
+        self.digits();
+        Ok(())
+    }
+
+    fn digits(&mut self) {
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+    use serde::de::IgnoredAny;
+
+    fn members(text: &str) -> Vec<(&str, &str)> {
+        match scan(text.as_bytes()) {
+            Ok(Scan::Object { members, .. }) => members.iter().map(|m| (&text[m.key()], &text[m.value()])).collect(),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn members_are_found_where_they_lie() {
+        assert_eq!(members("{}"), []);
+        assert_eq!(
+            members(" { \"topic\" : \"smd+1\" , \"a\":[1,{\"b\":\"}\"}],\"c\":-1.5E+3 } "),
+            [("topic", "\"smd+1\""), ("a", "[1,{\"b\":\"}\"}]"), ("c", "-1.5E+3")]
+        );
+        assert_eq!(members(r#"{"a\"b":"c\\"}"#), [("a\\\"b", "\"c\\\\\"")]);
+    }
+
+    #[test]
+    fn accepts_and_refuses_what_serde_json_does() {
+        let cases = [
+            "",
+            " ",
+            "{",
+            "}",
+            "{}",
+            "[]",
+            "[",
+            "[1",
+            "[1,",
+            "[1,]",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{,}",
+            "{\"a\":1 2}",
+            "null",
+            "nul",
+            "nulll",
+            "true",
+            "false",
+            "\"",
+            "\"a",
+            "\"a\"",
+            "\"\\",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\\u12g4\"",
+            "\"\\ud800\"",
+            "\"\\n\"",
+            "\"\n\"",
+            "\"\0\"",
+            "\u{feff}{}",
+            "0",
+            "-0",
+            "-",
+            "00",
+            "01",
+            "1.",
+            ".1",
+            "1.5",
+            "1e",
+            "1e+",
+            "1E-7",
+            "1e400",
+            "NaN",
+            "Infinity",
+            "{} {}",
+            "{}x",
+            "[{}]",
+            "[[],[[]]]",
+            "[}",
+            "{\"a\":[}",
+            "{\"a\":[1,{\"b\":2}]}",
+            "{\"a\":{\"b\":[]},\"c\":{}}",
+            "{1:2}",
+            "{\"a\":[{]}",
+            "[1 ,2 , 3]",
+            "[\"a\":1]",
+            "{\"12345678\":\"1234567\\\"\"}",
+            "{\"abcdefgh\u{1f}\":1}",
+            "\"\u{80}é™\"",
+        ];
+        for case in cases {
+            let theirs = serde_json::from_str::<IgnoredAny>(case).is_ok();
+            assert_eq!(scan(case.as_bytes()).is_ok(), theirs, "{case:?}");
+        }
+    }
+
+    #[test]
+    fn the_depth_limit_is_that_of_a_serde_json_value() {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            for depth in [1, 126, 127, 128, 129, 1_000] {
+                let mut text: String = open.repeat(depth);
+                text.push('1');
+                text.push_str(&close.repeat(depth));
+                let theirs = serde_json::from_str::<serde_json::Value>(&text).is_ok();
+                assert_eq!(scan(text.as_bytes()).is_ok(), theirs, "{depth} levels of {open}");
+            }
+        }
+        assert!(scan("[".repeat(1_000_000).as_bytes()).is_err());
+    }
+}
