@@ -231,6 +231,11 @@ impl SubKey {
         }
     }
 
+    /// A key that sorts before every real one, to begin a range with.
+    pub(crate) fn floor(key: Key) -> Self {
+        Self { key, text: Arc::from("") }
+    }
+
     /// The channel's key.
     #[must_use]
     pub fn key(&self) -> Key {

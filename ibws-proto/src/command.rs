@@ -1,0 +1,259 @@
+//! What one may ask of the machine, and how each request is answered: exactly once.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::fmt;
+
+use crate::connect::{ConnectError, ConnectErrorKind};
+use crate::key::SubKey;
+use crate::payload::{Args, Processor, Subscribe};
+
+/// Number of a request, given by [`Machine::submit`](crate::Machine::submit) and repeated in its answer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RequestId(pub(crate) u64);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "r{}", self.0)
+    }
+}
+
+/// A request.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Command {
+    /// Connect, and stay connected. Answered at the greeting, or when the bounded wait for it ends on an open socket.
+    Start,
+    /// Stop for good and forget the subscriptions; with `drain`, unsubscribe them first.
+    Shutdown {
+        /// Unsubscribe everything, one wait of [`Config::drain_timeout`](crate::Config::drain_timeout) for confirmations.
+        drain: bool,
+    },
+    /// Close the connection and stay stopped until `Start` or `HardReset`. Subscriptions stay wanted.
+    Disconnect,
+    /// Throw the connection away, with its liveness, server ids and outbox.
+    HardReset {
+        /// Dial again at once.
+        restart: bool,
+    },
+    /// Is the last pong young enough? If not, hard reset with restart.
+    CheckPing,
+    /// Is the connection alive by pong and by silence? If not, hard reset with restart.
+    CheckHealth,
+    /// Want this subscription.
+    Subscribe(Subscribe),
+    /// Want it no more, whoever else holds it.
+    Unsubscribe {
+        /// Which.
+        key: SubKey,
+        /// Repeat until the gateway confirms; default: sent is success.
+        needs_confirmation: bool,
+    },
+    /// One holder less: the last one unsubscribes. Names the `Subscribe` request by which it was held.
+    Release(RequestId),
+    /// Change what is stored for a subscription; what is `None` stays.
+    Modify(Modify),
+    /// Send every wanted subscription anew.
+    Recreate,
+    /// Write a text of one's own, `shs+exercise+{…}` for example. Answered when it was handed to the connection.
+    SendText(String),
+    /// Write `tic` now; answered by the first of its four replies.
+    Tic,
+    /// End a pending request.
+    Cancel(RequestId),
+}
+
+/// A change to a stored subscription.
+#[derive(Clone, Debug)]
+pub struct Modify {
+    /// Which.
+    pub key: SubKey,
+    /// New arguments; `Some(None)` takes them away.
+    pub args: Option<Option<Args>>,
+    /// New need of confirmation; `Some(None)` puts back that of its channel.
+    pub needs_confirmation: Option<Option<bool>>,
+    /// New processor; `Some(None)` puts back the client's.
+    pub processor: Option<Option<Processor>>,
+    /// Unsubscribe and subscribe at once, without a gap told; otherwise it applies at the next subscribing.
+    pub apply_now: bool,
+}
+
+/// A good answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Success {
+    /// The connection is there.
+    Started,
+    /// Everything is released.
+    Stopped,
+    /// The connection is closed.
+    Disconnected,
+    /// The connection is thrown away.
+    Reset,
+    /// The verdict of a check.
+    Healthy(bool),
+    /// How the subscription stands.
+    Subscribed(Standing),
+    /// How the unsubscription went.
+    Unsubscribed(Unsubscribed),
+    /// One holder less.
+    Released,
+    /// Stored.
+    Modified,
+    /// So many subscriptions are sent anew.
+    Recreated(usize),
+    /// Handed to the connection.
+    Sent,
+    /// The gateway answered `tic`.
+    Tic,
+    /// The other request was ended.
+    Cancelled,
+}
+
+/// How a subscription stood when its request was answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Standing {
+    /// Data confirmed it.
+    Active,
+    /// Sent; its channel never confirms (`or`, `bd`), or no confirmation was wanted.
+    Quiet,
+    /// The gateway is not ready for it. It stays wanted and goes out as soon as it can.
+    Pending,
+}
+
+/// How an unsubscription went.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Unsubscribed {
+    /// The gateway confirmed it.
+    Confirmed,
+    /// Sent; no confirmation was asked for.
+    Sent,
+    /// Nothing had to be sent: this connection did not hold it.
+    NotHeld,
+}
+
+/// A bad answer, told apart by what the caller can do.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The dials of `Start` came to an end without an open socket. The machine has stopped.
+    #[error("gave up after {attempts} attempts: {last}")]
+    GaveUp {
+        /// Dials made.
+        attempts: u32,
+        /// Why the last one failed.
+        last: ConnectError,
+    },
+    /// HTTP 401 or 403. The machine goes on trying, once a minute at most.
+    #[error("{0}")]
+    AuthenticationRequired(ConnectError),
+    /// The connection was lost while the request was bound to it. What was wanted stays wanted.
+    #[error("the connection was lost: {0}")]
+    ConnectionLost(Loss),
+    /// Nothing can be written now: not connected, or the gateway is not ready.
+    #[error("not ready: there is no connection that takes messages now")]
+    NotReady,
+    /// No confirmation within all tries.
+    #[error("{key} was not confirmed after {attempts} attempts; it is tried again until it is withdrawn")]
+    Unconfirmed {
+        /// Which subscription.
+        key: SubKey,
+        /// How often it was sent.
+        attempts: u32,
+    },
+    /// The gateway refused. It is tried again, with growing delays, until it is withdrawn.
+    #[error("the gateway refused {key}: {reason}")]
+    Refused {
+        /// Which subscription.
+        key: SubKey,
+        /// The gateway's words.
+        reason: Box<str>,
+    },
+    /// The key is subscribed to with other arguments; `Modify` changes them.
+    #[error("{0} is subscribed to with other arguments: modify it, or unsubscribe first")]
+    Conflict(SubKey),
+    /// The key is not subscribed to.
+    #[error("{0} is not subscribed to")]
+    UnknownSubscription(SubKey),
+    /// The gateway would not take one more of these. Nothing was sent.
+    #[error("{key}: the limit of {limit} concurrent subscriptions of its channel is reached; unsubscribe one first")]
+    Budget {
+        /// Which subscription.
+        key: SubKey,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// The server id that unsubscribing needs never came.
+    #[error("{0} cannot be unsubscribed: the gateway never told its server id")]
+    ServerIdUnknown(SubKey),
+    /// No answer in time.
+    #[error("the gateway did not answer in time")]
+    TimedOut,
+    /// The text cannot be sent: it is empty, too long, or holds control characters.
+    #[error("the text cannot be sent: it must have 1 to 65536 bytes and no control characters")]
+    BadText,
+    /// The request to end is not pending.
+    #[error("no such pending request")]
+    UnknownRequest,
+    /// Ended by `Cancel`.
+    #[error("cancelled")]
+    Cancelled,
+    /// Ended by an unsubscription, a disconnect or a later command.
+    #[error("superseded by a later request")]
+    Superseded,
+    /// The machine has been shut down.
+    #[error("shut down")]
+    ShutDown,
+}
+
+/// Why a connection ended, or never came.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Loss {
+    /// The dial failed.
+    #[error("{0}")]
+    Connect(ConnectError),
+    /// The peer closed; with its code.
+    #[error("the gateway closed the connection (code {0})")]
+    Closed(u16),
+    /// The connection ended without a Close.
+    #[error("the connection ended without a close")]
+    Cut,
+    /// Silence beyond the limit.
+    #[error("nothing was received for too long")]
+    Silent,
+    /// Pings went unanswered beyond the limit.
+    #[error("pings were not answered for too long")]
+    PongMissing,
+    /// The gateway serves another session than the one this connection was opened with (protocol §6).
+    #[error("the gateway's session changed")]
+    SessionChanged,
+    /// The session is no longer authenticated; the connection stands.
+    #[error("the session is not authenticated")]
+    AuthenticationLost,
+    /// The gateway refused this subscription; the connection stands.
+    #[error("the gateway refused: {0}")]
+    Refused(Box<str>),
+    /// The subscription was sent again and again without an answer; the connection stands.
+    #[error("not confirmed in time")]
+    Unconfirmed,
+    /// Asked for here: a hard reset, a disconnect, a shutdown.
+    #[error("closed here")]
+    Asked,
+}
+
+impl Loss {
+    /// Is it a Close of the peer, as opposed to a failure of transport, TLS, protocol or liveness?
+    #[must_use]
+    pub const fn is_close(&self) -> bool {
+        matches!(self, Self::Closed(_))
+    }
+
+    /// Is it of a kind that dialling again cannot help: the certificate is not trusted?
+    #[must_use]
+    pub const fn is_trust(&self) -> bool {
+        matches!(self, Self::Connect(ConnectError { kind: ConnectErrorKind::Trust, .. }))
+    }
+}

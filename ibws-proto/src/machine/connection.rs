@@ -1,0 +1,322 @@
+//! The rules of the connection: dial, open, admit, lose, close, back off, give up.
+
+use core::time::Duration;
+
+use super::{End, Ending, Machine};
+use crate::command::{Failure, Loss, Success};
+use crate::config::ReadyGate;
+use crate::connect::{ConnId, ConnectError, ConnectErrorKind};
+use crate::event::{Action, Event, Output, StateChange};
+use crate::lifecycle::{self, Phase, Trigger};
+use crate::liveness::Liveness;
+use crate::requests::Wait;
+use crate::session::Session;
+use crate::timer::Timer;
+
+/// A gateway that refuses the session is asked at most this often.
+const AUTHENTICATION_PAUSE: Duration = Duration::from_secs(60);
+/// A pause that the peer asks for is not believed beyond this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
+/// The wait for the answer to our Close when shutting down.
+const SHUTDOWN_CLOSE: Duration = Duration::from_secs(1);
+/// RFC 6455 §7.4.1: normal closure.
+const NORMAL: u16 = 1000;
+
+impl Machine {
+    /// Moves along the table of the lifecycle, and tells.
+    fn enter(&mut self, trigger: Trigger, cause: Option<Loss>, delay: Option<Duration>) {
+        let Some(state) = lifecycle::next(self.phase, trigger) else { return };
+        self.phase = state;
+        let (at, conn, attempt) = (self.now, self.conn, self.attempt);
+        self.out.push_back(Output::Event(Event::State(StateChange { at, state, conn, cause, delay, attempt })));
+    }
+
+    pub(super) fn dial(&mut self) {
+        self.last_conn += 1;
+        let conn = ConnId(self.last_conn);
+        self.conn = Some(conn);
+        self.attempt = self.attempt.saturating_add(1);
+        self.stats.dials += 1;
+        self.timers.clear();
+        self.timers.set(Timer::Connect, self.now + self.config.connect_timeout);
+        self.enter(Trigger::Dial, None, None);
+        self.out.push_back(Output::Action(Action::Connect { conn }));
+    }
+
+    pub(super) fn opened(&mut self) {
+        self.session = Session::default();
+        self.liveness = Liveness::new(self.now);
+        (self.gate_expired, self.auth_expired) = (false, false);
+        self.timers.clear();
+        if let ReadyGate::Wait(wait) = self.config.ready_gate {
+            self.timers.set(Timer::Gate, self.now + wait.max(Duration::from_millis(1)));
+        }
+        self.timers.set(Timer::Ping, self.config.ping_interval.map(|span| self.now + span));
+        self.enter(Trigger::Opened, None, None);
+        if self.config.ready_gate == ReadyGate::Off {
+            self.greeted();
+        }
+    }
+
+    /// The gateway greeted, or need not: `Start` has what it waited for.
+    pub(super) fn greeted(&mut self) {
+        self.start_succeeded();
+        if self.phase == Phase::Open && self.session.authenticated.is_none() {
+            self.timers.set(Timer::Auth, self.now + self.config.auth_wait);
+        }
+        self.admit();
+    }
+
+    fn start_succeeded(&mut self) {
+        self.started = true;
+        self.answer_start(&Ok(Success::Started));
+    }
+
+    /// Ready needs the greeting and an authenticated session.
+    pub(super) fn admit(&mut self) {
+        let authenticated = self.session.authenticated.unwrap_or(self.auth_expired);
+        if !matches!(self.phase, Phase::Open | Phase::Degraded) || !self.gate_is_open() || !authenticated {
+            return;
+        }
+        self.timers.set(Timer::Gate, None);
+        self.timers.set(Timer::Auth, None);
+        self.timers.set(Timer::Stable, self.now + self.config.stable_after);
+        self.timers.set(Timer::Tic, self.config.tic_interval.map(|span| self.now + span));
+        self.start_succeeded();
+        self.enter(Trigger::Admitted, None, None);
+        self.with_table(super::Table::ready);
+        self.attempt = 0;
+    }
+
+    /// The session lost its authentication: nothing is sent until it is back, however long that takes.
+    pub(super) fn unauthenticated(&mut self) {
+        if self.phase != Phase::Ready {
+            return;
+        }
+        self.timers.set(Timer::Tic, None);
+        self.timers.set(Timer::Stable, None);
+        self.enter(Trigger::Unauthenticated, Some(Loss::AuthenticationLost), None);
+        self.with_table(super::Table::degraded);
+    }
+
+    pub(super) fn timeout(&mut self, timer: Timer) {
+        match timer {
+            Timer::Connect => {
+                let detail = alloc::format!("no connection within {:?}", self.config.connect_timeout);
+                self.lose(Loss::Connect(ConnectError::new(ConnectErrorKind::TimedOut, detail)), true);
+            }
+            Timer::Gate => {
+                self.gate_expired = true;
+                self.greeted();
+            }
+            Timer::Auth => {
+                self.auth_expired = true;
+                self.admit();
+            }
+            Timer::Backoff => self.dial(),
+            Timer::Stable => self.backoff.reset(),
+            Timer::Tic => {
+                self.timers.set(Timer::Tic, self.config.tic_interval.map(|span| self.now + span));
+                self.write("tic".into());
+            }
+            Timer::Ping => {
+                self.timers.set(Timer::Ping, self.config.ping_interval.map(|span| self.now + span));
+                self.ping();
+            }
+            Timer::Pong => self.lose(Loss::PongMissing, true),
+            Timer::Close => {
+                self.abandon();
+                self.ended(false);
+            }
+            Timer::Drain => self.close(SHUTDOWN_CLOSE),
+        }
+    }
+
+    pub(super) fn ping(&mut self) {
+        let Some(conn) = self.conn else { return };
+        self.out.push_back(Output::Action(Action::Ping { conn }));
+        self.liveness.pinged(self.now);
+        self.watch_pong();
+    }
+
+    /// Keeps the timer of the last pong's age where it belongs.
+    pub(super) fn watch_pong(&mut self) {
+        let socket = matches!(self.phase, Phase::Open | Phase::Ready | Phase::Degraded);
+        self.timers.set(Timer::Pong, self.liveness.pong_deadline(&self.config).filter(|_| socket));
+    }
+
+    /// Writes a text if the connection takes any.
+    pub(super) fn write(&mut self, text: alloc::string::String) -> bool {
+        let Some(conn) = self.conn.filter(|_| self.phase == Phase::Ready && self.ending.is_none()) else {
+            return false;
+        };
+        self.stats.sent += 1;
+        self.out.push_back(Output::Action(Action::SendText { conn, text }));
+        true
+    }
+
+    fn abandon(&mut self) {
+        if let Some(conn) = self.conn {
+            self.out.push_back(Output::Action(Action::Abandon { conn }));
+        }
+    }
+
+    /// The connection ended, by its peer or by itself.
+    pub(super) fn closed(&mut self, code: Option<u16>) {
+        match self.phase {
+            Phase::Closing => self.ended(true),
+            _ => self.lose(code.map_or(Loss::Cut, Loss::Closed), false),
+        }
+    }
+
+    /// The connection is lost without having been given up here.
+    pub(super) fn lose(&mut self, cause: Loss, abandon: bool) {
+        if abandon {
+            self.abandon();
+        }
+        if self.ending.is_some() {
+            return self.ended(false);
+        }
+        self.release(&cause);
+        let restart = if cause.is_close() { self.config.restart_on_close } else { self.config.restart_on_critical };
+        if !restart && self.started {
+            return self.stop(Some(cause));
+        }
+        self.back_off(cause);
+    }
+
+    /// Lets go of everything that was bound to the connection, and answers what waited on it.
+    fn release(&mut self, cause: &Loss) {
+        self.timers.clear();
+        self.requests.answer_all(
+            |wait| *wait == Wait::Tic,
+            &Err(Failure::ConnectionLost(cause.clone())),
+            &mut self.out,
+        );
+        // The lost connection's own number stays in the context, so that nothing can be written to a later one.
+        self.with_table(|table, cx| {
+            cx.wire = super::Wire::Shut;
+            table.lost(cause, cx);
+        });
+        self.conn = None;
+        self.session = Session::default();
+    }
+
+    fn stop(&mut self, cause: Option<Loss>) {
+        self.timers.clear();
+        self.started = false;
+        self.attempt = 0;
+        self.enter(Trigger::Stop, cause, None);
+    }
+
+    /// Waits for the next dial, or gives up.
+    fn back_off(&mut self, cause: Loss) {
+        let refused = matches!(&cause, Loss::Connect(error) if error.kind == ConnectErrorKind::AuthenticationRequired);
+        let limit = if self.started { self.config.max_reconnect_attempts } else { self.config.max_connection_attempts };
+        let hopeless = cause.is_trust() && !self.started;
+        let error = match &cause {
+            Loss::Connect(error) => error.clone(),
+            other => ConnectError::new(ConnectErrorKind::Protocol, alloc::format!("{other}")),
+        };
+        if hopeless || (!refused && limit.is_some_and(|limit| self.attempt >= limit)) {
+            self.answer_start(&Err(Failure::GaveUp { attempts: self.attempt, last: error }));
+            return self.stop(Some(cause));
+        }
+        let mut delay = self.backoff.next(&mut self.random).max(Duration::from_millis(1));
+        if refused {
+            delay = AUTHENTICATION_PAUSE;
+            self.answer_start(&Err(Failure::AuthenticationRequired(error.clone())));
+        }
+        delay = delay.max(error.retry_after.unwrap_or_default().min(LONGEST_PAUSE));
+        self.timers.set(Timer::Backoff, self.now + delay);
+        self.enter(Trigger::Lost, Some(cause), Some(delay));
+    }
+
+    /// Ends the connection, whatever state it is in, for `what`.
+    pub(super) fn end(&mut self, what: End, drain: bool) {
+        self.ending = Some(Ending { what, then_start: false });
+        match self.phase {
+            Phase::Open | Phase::Ready | Phase::Degraded if drain => {
+                self.timers.set(Timer::Drain, self.now + self.config.drain_timeout);
+                self.with_table(super::Table::drain);
+            }
+            Phase::Open | Phase::Ready | Phase::Degraded => {
+                self.close(if what == End::Shutdown { SHUTDOWN_CLOSE } else { self.config.close_timeout });
+            }
+            Phase::Closing => {
+                let limit = self.now + SHUTDOWN_CLOSE;
+                if what == End::Shutdown {
+                    self.timers.set(Timer::Close, limit);
+                }
+            }
+            Phase::Connecting => {
+                self.abandon();
+                self.ended(false);
+            }
+            Phase::Idle | Phase::Backoff => self.ended(true),
+        }
+    }
+
+    /// A drain that has nothing left to wait for closes at once.
+    pub(super) fn drained(&mut self) {
+        let drains = self.ending.is_some() && matches!(self.phase, Phase::Open | Phase::Ready | Phase::Degraded);
+        if drains && !self.table.is_draining() {
+            self.close(SHUTDOWN_CLOSE);
+        }
+    }
+
+    fn close(&mut self, limit: Duration) {
+        let Some(conn) = self.conn else { return };
+        self.timers.clear();
+        self.timers.set(Timer::Close, self.now + limit);
+        self.out.push_back(Output::Action(Action::Close { conn, code: NORMAL }));
+        self.enter(Trigger::Close, Some(Loss::Asked), None);
+    }
+
+    /// What was to end has ended: `cleanly`, or abandoned.
+    fn ended(&mut self, cleanly: bool) {
+        let Some(ending) = self.ending.take() else { return };
+        let was = self.phase;
+        self.release(&Loss::Asked);
+        match ending.what {
+            End::Shutdown => {
+                self.with_table(super::Table::clear);
+                self.stop(None);
+                self.requests.answer_all(|wait| *wait == Wait::Shutdown, &Ok(Success::Stopped), &mut self.out);
+                self.answer_start_unless(ending.then_start, Failure::ShutDown);
+            }
+            End::Disconnect => {
+                self.stop(None);
+                self.requests.answer_all(|wait| *wait == Wait::Disconnect, &Ok(Success::Disconnected), &mut self.out);
+                self.answer_start_unless(ending.then_start, Failure::Superseded);
+            }
+            End::Reset { restart } => {
+                self.requests.answer_all(|wait| *wait == Wait::Reset, &Ok(Success::Reset), &mut self.out);
+                if restart && was != Phase::Connecting {
+                    return self.dial();
+                }
+                if was == Phase::Idle || was == Phase::Backoff {
+                    // Nothing was there to reset: what was planned stays planned.
+                    if was == Phase::Backoff {
+                        self.timers.set(Timer::Backoff, self.now + self.config.backoff_first);
+                    }
+                    return;
+                }
+                if restart || !cleanly || self.config.restart_on_close {
+                    return self.back_off(Loss::Asked);
+                }
+                self.stop(Some(Loss::Asked));
+                self.answer_start_unless(ending.then_start, Failure::Superseded);
+            }
+        }
+        if ending.then_start {
+            self.dial();
+        }
+    }
+
+    fn answer_start_unless(&mut self, kept: bool, failure: Failure) {
+        if !kept {
+            self.answer_start(&Err(failure));
+        }
+    }
+}

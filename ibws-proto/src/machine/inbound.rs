@@ -1,0 +1,131 @@
+//! Frames: told to the user first, then acted upon.
+
+use bytes::Bytes;
+
+use super::Machine;
+use crate::command::{Loss, Success};
+use crate::connect::ConnId;
+use crate::event::{Action, Event, Message, Output};
+use crate::frame::{Frame, Json, Shape};
+use crate::key::{Key, SubKey};
+use crate::lifecycle::Phase;
+use crate::requests::Wait;
+
+/// Answers to `waiting for session` on one connection; a gateway that asks more often will not be satisfied.
+const SESSION_REPLIES: u32 = 5;
+
+impl Machine {
+    /// Takes a frame; says whether it changed anything but the evidence of life.
+    pub(super) fn frame(&mut self, conn: ConnId, raw: Bytes) -> bool {
+        if !self.has_socket(conn) {
+            self.stats.stale += 1;
+            return false;
+        }
+        self.liveness.received(self.now);
+        self.stats.frames += 1;
+        let frame = match Frame::decode(raw) {
+            Ok(frame) => frame,
+            Err(malformed) => {
+                self.stats.malformed += 1;
+                self.out.push_back(Output::Event(Event::Malformed(malformed)));
+                return false;
+            }
+        };
+        self.stats.lossy += u64::from(frame.is_lossy());
+        let topic = frame.topic();
+        let topic = topic.as_deref().unwrap_or_default();
+        let (key, subscription, acts) = match frame.shape() {
+            Shape::Error => (Some(Key::Error), None, true),
+            Shape::Topic => match Key::of_topic(topic) {
+                Some(key) if !key.is_unsolicited() => match self.table.frame(key, topic, &frame) {
+                    Some((found, acts)) => (Some(key), Some(found), acts),
+                    None => (Some(key), None, false),
+                },
+                key => (key, None, true),
+            },
+            Shape::Message | Shape::Result => (None, None, true),
+            Shape::Echo | Shape::Unknown => (None, None, false),
+        };
+        // What follows from a frame comes after it; the few frames that something follows from are kept for that.
+        let kept = acts.then(|| frame.clone());
+        let at = self.now;
+        let known = subscription.clone().filter(|_| acts);
+        self.out.push_back(Output::Event(Event::Message(Message { conn, at, key, subscription, frame })));
+        if let Some(frame) = kept {
+            self.act_on(&frame, key, known);
+        }
+        acts
+    }
+
+    fn act_on(&mut self, frame: &Frame, key: Option<Key>, subscription: Option<SubKey>) {
+        let topic = frame.topic().unwrap_or_default();
+        match (frame.shape(), key) {
+            (Shape::Error, _) => {
+                let reason = frame.get("error");
+                let reason = reason.and_then(Json::as_str).unwrap_or_else(|| reason.map_or("", Json::text).into());
+                self.with_table(|table, cx| table.refused(&topic, &reason, cx));
+            }
+            (Shape::Message, _) => self.message(frame),
+            (Shape::Result, _) => {
+                let left = match frame.get("result").and_then(Json::as_str).as_deref() {
+                    Some("unsubscribed from summary") => Key::AccountSummary,
+                    Some("unsubscribed from ledger") => Key::AccountLedger,
+                    _ => return,
+                };
+                self.with_table(|table, cx| table.left(left, cx));
+            }
+            (_, Some(Key::System)) => self.system(frame),
+            (_, Some(Key::AuthenticationStatus)) => self.status_frame(frame),
+            (Shape::Topic, None) if topic == "tic" => self.tic(frame),
+            _ => {
+                if let Some(key) = subscription {
+                    self.with_table(|table, cx| table.evidence(&key, frame, cx));
+                }
+            }
+        }
+    }
+
+    fn system(&mut self, frame: &Frame) {
+        if frame.get("hb").is_some() {
+            self.liveness.heartbeat(self.now);
+        }
+        if frame.get("success").is_some() && !self.session.greeted && self.phase != Phase::Closing {
+            self.session.greeted = true;
+            self.session.awaited = false;
+            self.greeted();
+        }
+    }
+
+    fn status_frame(&mut self, frame: &Frame) {
+        let spoke = self.session.status(frame);
+        match self.session.authenticated {
+            Some(false) if spoke => self.unauthenticated(),
+            Some(true) => self.admit(),
+            _ => {}
+        }
+    }
+
+    fn tic(&mut self, frame: &Frame) {
+        self.requests.answer_all(|wait| *wait == Wait::Tic, &Ok(Success::Tic), &mut self.out);
+        if self.session.tic_changed(frame) && self.phase != Phase::Closing {
+            self.lose(Loss::SessionChanged, true);
+        }
+    }
+
+    /// A frame without a topic that has a `message`.
+    fn message(&mut self, frame: &Frame) {
+        let Some(text) = frame.get("message").and_then(Json::as_str) else { return };
+        if let Some(id) = text.strip_prefix("Unsubscribed ") {
+            return self.with_table(|table, cx| table.left_history(id, cx));
+        }
+        if text != "waiting for session" || self.phase != Phase::Open || self.session.greeted {
+            return;
+        }
+        self.session.awaited = true;
+        // Sent only when asked for: an authorised socket answers it with an error (protocol §1.2).
+        if let Some(conn) = self.conn.filter(|_| self.session.replies < SESSION_REPLIES) {
+            self.session.replies += 1;
+            self.out.push_back(Output::Action(Action::SendSession { conn }));
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! The machine: the rules of the other files wired together. `connection` moves the lifecycle, `inbound` reads frames,
+//! `requests` (below `submit`) takes commands; this file holds the state and the interface.
+
+mod connection;
+mod inbound;
+mod submit;
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+use crate::command::{Command, Loss, RequestId, Success};
+use crate::config::{Config, ReadyGate};
+use crate::connect::ConnId;
+use crate::event::{Event, Input, Output, SessionNews, SubStatus};
+use crate::key::{Key, SubKey};
+use crate::lifecycle::Phase;
+use crate::liveness::{Health, HealthReason, Liveness, Verdict};
+use crate::random::{Backoff, Random};
+use crate::requests::{Requests, Wait};
+use crate::session::Session;
+use crate::subscriptions::{Context, SubscriptionInfo, Table, Wire};
+use crate::time::Instant;
+use crate::timer::{Timer, Timers};
+
+/// The protocol, as a pure state machine: inputs and time go in, actions, events and answers come out.
+///
+/// The contract, in three kinds of calls:
+///
+/// * [`handle`](Self::handle) and [`submit`](Self::submit) put something in. Both are total: they never fail, never panic
+///   and never block, whatever comes and in whatever order. Both take the present time; time that runs backwards is
+///   taken as standing still. Timers that are due fire first.
+/// * [`poll`](Self::poll) takes outputs out, in causal order. They were made when something was put in, so any rhythm of
+///   polling gives the same ones. [`poll_timeout`](Self::poll_timeout) says when to come back with
+///   [`Input::Tick`] if nothing else happens before.
+/// * All other calls look and change nothing.
+///
+/// Every [`Action`](crate::Action) is an order to whoever holds the socket. A transport input names the connection it is
+/// about; one about any connection but the present one is counted and changes nothing.
+#[derive(Debug)]
+pub struct Machine {
+    config: Config,
+    now: Instant,
+    /// No timer is due before this moment: what a frame has to look at, and nothing more.
+    due: Instant,
+    random: Random,
+    backoff: Backoff,
+    phase: Phase,
+    /// The connection that is dialled, open, or closing.
+    conn: Option<ConnId>,
+    last_conn: u64,
+    /// Dials since the last ready connection.
+    attempt: u32,
+    /// `Start` has had its success, so that reconnecting has its own limit.
+    started: bool,
+    /// The wait for the greeting is over.
+    gate_expired: bool,
+    /// The wait for a first word on authentication is over.
+    auth_expired: bool,
+    /// What the end of the connection is for, once somebody here asked for it.
+    ending: Option<Ending>,
+    timers: Timers,
+    session: Session,
+    liveness: Liveness,
+    table: Table,
+    requests: Requests,
+    out: VecDeque<Output>,
+    stats: Stats,
+}
+
+/// Why we end a connection, and what follows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Ending {
+    what: End,
+    /// `Start` came while it was under way.
+    then_start: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum End {
+    Shutdown,
+    Disconnect,
+    Reset { restart: bool },
+}
+
+/// Counters since the machine was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Frames accepted, malformed ones included.
+    pub frames: u64,
+    /// Of these, malformed.
+    pub malformed: u64,
+    /// Of these, with bytes that were not UTF-8.
+    pub lossy: u64,
+    /// Inputs about a connection that was not the present one, or that made no sense in its state.
+    pub stale: u64,
+    /// Dials.
+    pub dials: u64,
+    /// Texts written.
+    pub sent: u64,
+}
+
+/// Where the machine stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// State of the connection.
+    pub phase: Phase,
+    /// The present connection.
+    pub conn: Option<ConnId>,
+    /// Did it greet?
+    pub greeted: bool,
+    /// Is its session authenticated? `None` as long as it has not said.
+    pub authenticated: Option<bool>,
+    /// Does another session compete with it? `None` as long as it has not said.
+    pub competing: Option<bool>,
+    /// Dials since the last ready connection.
+    pub attempt: u32,
+    /// Wanted subscriptions.
+    pub subscriptions: usize,
+    /// Requests that wait for their answer.
+    pub requests: usize,
+}
+
+/// What the machine will wake up for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[non_exhaustive]
+pub enum WakeReason {
+    /// A timer of the connection.
+    Timer(Timer),
+    /// Silence must be judged.
+    Silence,
+    /// A subscription: its confirmation, its next try, its renewal.
+    Subscription,
+    /// A request has waited long enough.
+    Request,
+}
+
+impl Machine {
+    /// Later than any clock gets (292 years), and early enough that adding to it never saturates.
+    const END_OF_TIME: Instant = Instant::from_nanos(u64::MAX / 2);
+
+    /// A stopped machine. Settings that make no sense are raised to the least that does.
+    #[must_use]
+    pub fn new(config: Config, now: Instant) -> Self {
+        let config = config.floored();
+        let now = now.min(Self::END_OF_TIME);
+        Self {
+            random: Random::new(config.seed),
+            backoff: Backoff::new(config.backoff_first, config.backoff_cap),
+            now,
+            due: now,
+            phase: Phase::Idle,
+            conn: None,
+            last_conn: 0,
+            attempt: 0,
+            started: false,
+            gate_expired: false,
+            auth_expired: false,
+            ending: None,
+            timers: Timers::default(),
+            session: Session::default(),
+            liveness: Liveness::new(now),
+            table: Table::default(),
+            requests: Requests::default(),
+            out: VecDeque::new(),
+            stats: Stats::default(),
+            config,
+        }
+    }
+
+    /// Takes an input, after the timers that are due by `now`.
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        self.advance(now);
+        match input {
+            // The hot path: a frame of an active subscription moves no timer.
+            Input::Frame(conn, raw) => {
+                if self.frame(conn, raw) {
+                    self.settle();
+                }
+                return;
+            }
+            Input::Tick => {}
+            Input::Opened(conn) if self.is_now(conn, Phase::Connecting) => self.opened(),
+            Input::ConnectFailed(conn, error) if self.is_now(conn, Phase::Connecting) => {
+                self.lose(Loss::Connect(error), false)
+            }
+            Input::Closed(conn, code) if self.conn == Some(conn) => self.closed(code),
+            Input::Pong(conn) if self.has_socket(conn) => {
+                self.liveness.received(self.now);
+                self.liveness.pong(self.now);
+                self.watch_pong();
+            }
+            Input::Pinged(conn) if self.has_socket(conn) => self.liveness.received(self.now),
+            Input::Primed(conn, key, _) if self.has_socket(conn) => self.with_table(|table, cx| table.primed(&key, cx)),
+            Input::Session(conn, news) if self.has_socket(conn) => match news {
+                SessionNews::Sent => {}
+                SessionNews::Unavailable => self.out.push_back(Output::Event(Event::SessionWanted)),
+                SessionNews::Changed if self.phase != Phase::Closing => self.lose(Loss::SessionChanged, true),
+                SessionNews::Changed => {}
+            },
+            _ => self.stats.stale += 1,
+        }
+        self.settle();
+    }
+
+    /// Takes a request and gives it its number. The answer comes as [`Output::Done`], exactly once; it may be there
+    /// already when this returns.
+    pub fn submit(&mut self, now: Instant, command: Command) -> RequestId {
+        self.advance(now);
+        let id = self.requests.issue();
+        if let Some(answer) = self.command(id, command).transpose() {
+            self.out.push_back(Output::Done(id, answer));
+        }
+        self.settle();
+        id
+    }
+
+    /// The next output.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// When to call again at the latest: now, while there are outputs; `None` if nothing is pending.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.out.is_empty() { self.next_wake().map(|(at, _)| at) } else { Some(self.now) }
+    }
+
+    /// The next moment at which the machine acts by itself, and for what.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<(Instant, WakeReason)> {
+        let timer = self.timers.next().map(|(at, timer)| (at, WakeReason::Timer(timer)));
+        let silence = self.silence_deadline().map(|at| (at, WakeReason::Silence));
+        let subscription = self.table.next_deadline().map(|at| (at, WakeReason::Subscription));
+        let request = self.requests.next_deadline().map(|at| (at, WakeReason::Request));
+        [timer, silence, subscription, request].into_iter().flatten().min()
+    }
+
+    /// Where the machine stands.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        Status {
+            phase: self.phase,
+            conn: self.conn,
+            greeted: self.session.greeted,
+            authenticated: self.session.authenticated,
+            competing: self.session.competing,
+            attempt: self.attempt,
+            subscriptions: self.table.len(),
+            requests: self.requests.len(),
+        }
+    }
+
+    /// How well the connection is at `now`.
+    #[must_use]
+    pub fn health(&self, now: Instant) -> Health {
+        let now = now.max(self.now);
+        if !self.phase.has_socket() {
+            return Health { healthy: false, reason: HealthReason::NotConnected, ages: None };
+        }
+        let reason = if now >= self.liveness.deadline(&self.config) {
+            HealthReason::Silent
+        } else if self.liveness.pong_deadline(&self.config).is_some_and(|at| now >= at) {
+            HealthReason::PongMissing
+        } else if self.phase != Phase::Ready {
+            HealthReason::NotReady
+        } else {
+            HealthReason::Fine
+        };
+        Health { healthy: reason == HealthReason::Fine, reason, ages: Some(self.liveness.ages(now)) }
+    }
+
+    /// Every wanted subscription, ordered by its text.
+    #[must_use]
+    pub fn subscriptions(&self) -> Vec<SubscriptionInfo> {
+        self.table.infos().collect()
+    }
+
+    /// State of one subscription; `None` if it is not wanted.
+    #[must_use]
+    pub fn subscription(&self, key: &SubKey) -> Option<SubStatus> {
+        self.table.status(key)
+    }
+
+    /// Server id → conid of the histories of this connection; `None` for keys that have none.
+    #[must_use]
+    pub fn server_ids(&self, key: Key) -> Option<BTreeMap<Box<str>, i64>> {
+        self.table.server_ids(key)
+    }
+
+    /// Counters.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn is_now(&self, conn: ConnId, phase: Phase) -> bool {
+        self.conn == Some(conn) && self.phase == phase
+    }
+
+    fn has_socket(&self, conn: ConnId) -> bool {
+        self.conn == Some(conn) && self.phase.has_socket()
+    }
+
+    /// Moves the clock and lets everything act that is due.
+    fn advance(&mut self, now: Instant) {
+        self.now = now.min(Self::END_OF_TIME).max(self.now);
+        if self.now < self.due {
+            return;
+        }
+        loop {
+            if let Some(timer) = self.timers.take_due(self.now) {
+                self.timeout(timer);
+            } else if self.silence_deadline().is_some_and(|at| at <= self.now) {
+                self.judge_silence();
+            } else if let Some((id, wait)) = self.requests.take_overdue(self.now) {
+                self.overdue(id, &wait);
+            } else if !self.with_table(|table, cx| table.due(cx)) {
+                break;
+            }
+        }
+        self.settle();
+    }
+
+    /// After a change: when is something due next?
+    fn settle(&mut self) {
+        self.drained();
+        self.due = self.next_wake().map_or(Self::END_OF_TIME, |(at, _)| at);
+    }
+
+    fn overdue(&mut self, id: RequestId, wait: &Wait) {
+        match wait {
+            Wait::Subscribe(key) => self.with_table(|table, cx| table.overdue(id, key, cx)),
+            _ => drop(self.requests.answer(id, Err(crate::command::Failure::TimedOut), &mut self.out)),
+        }
+    }
+
+    fn silence_deadline(&self) -> Option<Instant> {
+        matches!(self.phase, Phase::Open | Phase::Ready | Phase::Degraded).then(|| self.liveness.deadline(&self.config))
+    }
+
+    fn judge_silence(&mut self) {
+        match self.liveness.verdict(self.now, &self.config) {
+            Verdict::Alive => {}
+            Verdict::Probe => {
+                self.ping();
+                self.liveness.probed(self.now);
+            }
+            Verdict::Dead => self.lose(Loss::Silent, true),
+        }
+    }
+
+    /// What may be written now.
+    fn wire(&self) -> Wire {
+        match self.phase {
+            Phase::Ready if self.ending.is_none() => Wire::Ready,
+            Phase::Ready | Phase::Degraded => Wire::Leaving,
+            _ => Wire::Shut,
+        }
+    }
+
+    /// Lets the subscription rules act.
+    fn with_table<R>(&mut self, act: impl FnOnce(&mut Table, &mut Context<'_>) -> R) -> R {
+        let wire = self.wire();
+        let before = self.out.len();
+        let mut cx = Context {
+            now: self.now,
+            conn: self.conn,
+            wire,
+            attempts: self.attempt,
+            since: if wire == Wire::Shut {
+                self.now.min(self.liveness.last_received())
+            } else {
+                self.liveness.last_received()
+            },
+            config: &self.config,
+            random: &mut self.random,
+            requests: &mut self.requests,
+            out: &mut self.out,
+        };
+        let result = act(&mut self.table, &mut cx);
+        let texts =
+            self.out.iter().skip(before).filter(|out| matches!(out, Output::Action(crate::Action::SendText { .. })));
+        self.stats.sent += texts.count() as u64;
+        result
+    }
+
+    fn answer_start(&mut self, answer: &Result<Success, crate::command::Failure>) {
+        self.requests.answer_all(|wait| *wait == Wait::Start, answer, &mut self.out);
+    }
+
+    fn gate_is_open(&self) -> bool {
+        self.session.greeted
+            || match self.config.ready_gate {
+                ReadyGate::Off => true,
+                // A gateway that said it waits for a session is not merely silent.
+                ReadyGate::Wait(_) => self.gate_expired && !self.session.awaited,
+                ReadyGate::Strict => false,
+            }
+    }
+}

@@ -1,0 +1,115 @@
+//! Requests: what each command does, and what it is answered if the answer is known at once.
+
+use super::{End, Machine};
+use crate::command::{Command, Failure, RequestId, Success};
+use crate::lifecycle::Phase;
+use crate::liveness::HealthReason;
+use crate::requests::Wait;
+use crate::subscriptions::Wire;
+
+impl Machine {
+    /// Does what is asked. `Ok(None)`: the answer comes later.
+    pub(super) fn command(&mut self, id: RequestId, command: Command) -> Result<Option<Success>, Failure> {
+        match command {
+            Command::Start => Ok(self.start(id)),
+            Command::Shutdown { drain } => {
+                self.requests.wait(id, Wait::Shutdown, None);
+                let repeated = self.ending.is_some_and(|ending| ending.what == End::Shutdown);
+                if !repeated {
+                    self.end(End::Shutdown, drain);
+                }
+                Ok(None)
+            }
+            Command::Disconnect => {
+                self.requests.wait(id, Wait::Disconnect, None);
+                self.end_unless_shutting(End::Disconnect);
+                Ok(None)
+            }
+            Command::HardReset { restart } => {
+                self.requests.wait(id, Wait::Reset, None);
+                self.end_unless_shutting(End::Reset { restart });
+                Ok(None)
+            }
+            Command::CheckPing => Ok(Some(self.check(&[HealthReason::PongMissing]))),
+            Command::CheckHealth => Ok(Some(self.check(&[HealthReason::PongMissing, HealthReason::Silent]))),
+            Command::Subscribe(subscribe) => self.with_table(|table, cx| table.subscribe(id, subscribe, cx)),
+            Command::Unsubscribe { key, needs_confirmation } => {
+                self.with_table(|table, cx| table.unsubscribe(Some(id), &key, needs_confirmation, cx))
+            }
+            Command::Release(holder) => {
+                self.with_table(|table, cx| table.release(holder, cx));
+                Ok(Some(Success::Released))
+            }
+            Command::Modify(modify) => self.with_table(|table, cx| table.modify(modify, cx)).map(Some),
+            Command::Recreate if self.wire() != Wire::Ready => Err(Failure::NotReady),
+            Command::Recreate => Ok(Some(Success::Recreated(self.with_table(super::Table::recreate)))),
+            Command::SendText(text) => {
+                if text.is_empty() || text.len() > 65_536 || text.chars().any(char::is_control) {
+                    return Err(Failure::BadText);
+                }
+                if self.write(text) { Ok(Some(Success::Sent)) } else { Err(Failure::NotReady) }
+            }
+            Command::Tic => {
+                if !self.write("tic".into()) {
+                    return Err(Failure::NotReady);
+                }
+                self.requests.wait(id, Wait::Tic, Some(self.now + self.config.subscription_timeout));
+                Ok(None)
+            }
+            Command::Cancel(other) => {
+                if self.requests.answer(other, Err(Failure::Cancelled), &mut self.out) {
+                    Ok(Some(Success::Cancelled))
+                } else {
+                    Err(Failure::UnknownRequest)
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, id: RequestId) -> Option<Success> {
+        if let Some(ending) = &mut self.ending {
+            ending.then_start = true;
+        } else if self.phase == Phase::Idle {
+            self.started = false;
+            self.attempt = 0;
+            self.backoff.reset();
+            self.dial();
+        } else if self.started && self.phase.has_socket() {
+            return Some(Success::Started);
+        }
+        self.requests.wait(id, Wait::Start, None);
+        None
+    }
+
+    /// A shutdown is final: what comes during it is answered when it is done.
+    fn end_unless_shutting(&mut self, what: End) {
+        match self.ending {
+            Some(ending) if ending.what == End::Shutdown => {
+                let answer = Err(Failure::ShutDown);
+                let waits = |wait: &Wait| matches!(wait, Wait::Disconnect | Wait::Reset);
+                self.requests.answer_all(waits, &answer, &mut self.out);
+            }
+            Some(_) => {
+                let answer = Err(Failure::Superseded);
+                let last = match what {
+                    End::Disconnect => Wait::Disconnect,
+                    _ => Wait::Reset,
+                };
+                let waits = |wait: &Wait| matches!(wait, Wait::Disconnect | Wait::Reset) && *wait != last;
+                self.requests.answer_all(waits, &answer, &mut self.out);
+                self.end(what, false);
+            }
+            None => self.end(what, false),
+        }
+    }
+
+    /// True if not connected or nothing of `bad` is the case; otherwise hard reset with restart, and false.
+    fn check(&mut self, bad: &[HealthReason]) -> Success {
+        let health = self.health(self.now);
+        let good = !bad.contains(&health.reason) || self.phase == Phase::Closing;
+        if !good {
+            self.end_unless_shutting(End::Reset { restart: true });
+        }
+        Success::Healthy(good)
+    }
+}

@@ -1,0 +1,95 @@
+//! Pending requests: each is answered exactly once, and none waits for ever.
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
+
+use crate::command::{Failure, RequestId, Success};
+use crate::event::Output;
+use crate::key::SubKey;
+use crate::time::Instant;
+
+/// What a pending request waits for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Wait {
+    Start,
+    Shutdown,
+    Disconnect,
+    Reset,
+    Subscribe(SubKey),
+    Unsubscribe(SubKey),
+    Tic,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    last: u64,
+    pending: BTreeMap<RequestId, (Wait, Option<Instant>)>,
+    deadlines: BTreeSet<(Instant, RequestId)>,
+}
+
+impl Requests {
+    pub(crate) fn issue(&mut self) -> RequestId {
+        self.last += 1;
+        RequestId(self.last)
+    }
+
+    pub(crate) fn wait(&mut self, id: RequestId, wait: Wait, deadline: Option<Instant>) {
+        self.pending.insert(id, (wait, deadline));
+        self.deadlines.extend(deadline.map(|at| (at, id)));
+    }
+
+    /// Answers `id` if it is pending; says whether it was.
+    pub(crate) fn answer(
+        &mut self,
+        id: RequestId,
+        result: Result<Success, Failure>,
+        out: &mut VecDeque<Output>,
+    ) -> bool {
+        let Some((_, deadline)) = self.pending.remove(&id) else { return false };
+        if let Some(at) = deadline {
+            self.deadlines.remove(&(at, id));
+        }
+        out.push_back(Output::Done(id, result));
+        true
+    }
+
+    /// Answers all that wait for such a thing, oldest first.
+    pub(crate) fn answer_all(
+        &mut self,
+        which: impl Fn(&Wait) -> bool,
+        result: &Result<Success, Failure>,
+        out: &mut VecDeque<Output>,
+    ) {
+        let ids: Vec<_> = self.pending.iter().filter(|(_, (wait, _))| which(wait)).map(|(id, _)| *id).collect();
+        for id in ids {
+            self.answer(id, result.clone(), out);
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Takes the deadline off one request that is overdue and names it; it stays pending.
+    pub(crate) fn take_overdue(&mut self, now: Instant) -> Option<(RequestId, Wait)> {
+        let (at, id) = *self.deadlines.first()?;
+        if at > now {
+            return None;
+        }
+        self.deadlines.remove(&(at, id));
+        let (wait, deadline) = self.pending.get_mut(&id)?;
+        *deadline = None;
+        Some((id, wait.clone()))
+    }
+
+    pub(crate) fn extend(&mut self, id: RequestId, at: Instant) {
+        if let Some((_, deadline)) = self.pending.get_mut(&id) {
+            *deadline = Some(at);
+            self.deadlines.insert((at, id));
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.pending.len()
+    }
+}

@@ -1,0 +1,101 @@
+//! One row of the subscription table.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::command::RequestId;
+use crate::config::Config;
+use crate::event::SubStatus;
+use crate::key::Key;
+use crate::payload::{Processor, Subscribe, confirms};
+use crate::time::Instant;
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// What is wanted.
+    pub(super) subscribe: Subscribe,
+    pub(super) status: SubStatus,
+    /// `Subscribe` requests that hold it; the last one released unsubscribes.
+    pub(super) holders: Vec<RequestId>,
+    /// Those of them that are not answered yet.
+    pub(super) waiting: Vec<RequestId>,
+    /// The `Unsubscribe` requests that wait for a confirmation.
+    pub(super) leaving: Vec<RequestId>,
+    /// How often it was sent in this round.
+    pub(super) attempt: u32,
+    /// Refusals in a row; the delays grow with them.
+    pub(super) refusals: u32,
+    /// The gateway's last words of refusal.
+    pub(super) reason: Option<Box<str>>,
+    /// The one timer; what it means follows from the status.
+    pub(super) timer: Option<Instant>,
+    /// Was it sent on the present connection?
+    pub(super) held: bool,
+    /// Was it ever sent?
+    pub(super) ever_sent: bool,
+    /// The host was asked to prime it and has not answered.
+    pub(super) priming: bool,
+    /// Data flows or is promised: if that ends, it is a gap.
+    pub(super) streaming: bool,
+    /// Since when messages may be missing.
+    pub(super) gap: Option<Instant>,
+    /// The history's id on this connection, by which it is unsubscribed (protocol §3.2).
+    pub(super) server_id: Option<Box<str>>,
+}
+
+impl Entry {
+    pub(super) fn new(subscribe: Subscribe, id: RequestId) -> Self {
+        Self {
+            subscribe,
+            status: SubStatus::Pending,
+            holders: [id].into(),
+            waiting: Vec::new(),
+            leaving: Vec::new(),
+            attempt: 0,
+            refusals: 0,
+            reason: None,
+            timer: None,
+            held: false,
+            ever_sent: false,
+            priming: false,
+            streaming: false,
+            gap: None,
+            server_id: None,
+        }
+    }
+
+    /// Does it need data before it counts as active?
+    pub(super) fn confirms(&self) -> bool {
+        self.subscribe.needs_confirmation.unwrap_or_else(|| confirms(self.subscribe.key.key()))
+    }
+
+    pub(super) fn subscribe_text(&self, config: &Config) -> String {
+        self.processor(config).subscribe_payload(self.subscribe.key.as_str(), self.subscribe.args.as_ref())
+    }
+
+    /// The text that unsubscribes; `None` as long as it needs a server id that is not known.
+    pub(super) fn unsubscribe_text(&self, config: &Config) -> Option<String> {
+        let key = &self.subscribe.key;
+        let channel = match key.key() {
+            Key::MarketHistory => alloc::format!("mh+{}", self.server_id.as_deref()?),
+            // By account: it ends all ladders of it (protocol §3.3).
+            Key::PriceLadder => alloc::format!("bd+{}", key.account().unwrap_or_default()),
+            _ => key.as_str().into(),
+        };
+        Some(self.processor(config).unsubscribe_payload(&channel, None))
+    }
+
+    fn processor<'a>(&'a self, config: &'a Config) -> &'a Processor {
+        self.subscribe.processor.as_ref().unwrap_or(&config.processor)
+    }
+
+    /// Forgets what the connection held.
+    pub(super) fn unheld(&mut self) {
+        self.held = false;
+        self.priming = false;
+        self.server_id = None;
+        self.attempt = 0;
+        self.refusals = 0;
+    }
+}

@@ -1,0 +1,214 @@
+//! The subscription table: what the user wants beside what the wire holds, and the rules that bring the two together.
+//!
+//! `entry` is one row, `route` says which row a frame belongs to, `rules` says what happens to a row. This file holds the
+//! rows and their indexes: nothing on the way of a frame or of a tick looks at more rows than it concerns.
+
+mod entry;
+mod route;
+mod rules;
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
+
+use crate::command::{Loss, RequestId, Standing, Success};
+use crate::config::Config;
+use crate::connect::ConnId;
+use crate::event::{Action, Event, Gap, Output, SubStatus, SubscriptionEvent};
+use crate::key::{Key, SubKey};
+use crate::random::Random;
+use crate::requests::Requests;
+use crate::time::Instant;
+
+use entry::Entry;
+
+/// What the rules may see and touch of the machine around them.
+pub(crate) struct Context<'a> {
+    pub(crate) now: Instant,
+    pub(crate) conn: Option<ConnId>,
+    pub(crate) wire: Wire,
+    /// Dials of the present outage.
+    pub(crate) attempts: u32,
+    /// When the connection was last known to be good.
+    pub(crate) since: Instant,
+    pub(crate) config: &'a Config,
+    pub(crate) random: &'a mut Random,
+    pub(crate) requests: &'a mut Requests,
+    pub(crate) out: &'a mut VecDeque<Output>,
+}
+
+/// What may be written now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Wire {
+    /// Nothing.
+    Shut,
+    /// Unsubscriptions only: the session is not authenticated, or is being drained.
+    Leaving,
+    /// Everything.
+    Ready,
+}
+
+impl Context<'_> {
+    fn event(&mut self, event: Event) {
+        self.out.push_back(Output::Event(event));
+    }
+
+    fn action(&mut self, action: impl FnOnce(ConnId) -> Action) {
+        if let Some(conn) = self.conn {
+            self.out.push_back(Output::Action(action(conn)));
+        }
+    }
+}
+
+/// One subscription, as [`Machine::subscriptions`](crate::Machine::subscriptions) lists it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct SubscriptionInfo {
+    /// Which.
+    pub key: SubKey,
+    /// Its state.
+    pub status: SubStatus,
+    /// How often it was sent in this round.
+    pub attempt: u32,
+    /// How many `Subscribe` requests hold it.
+    pub holders: usize,
+    /// Messages of it may be missing since then.
+    pub gap_since: Option<Instant>,
+    /// The history's server id on this connection.
+    pub server_id: Option<alloc::boxed::Box<str>>,
+}
+
+/// The table.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    rows: BTreeMap<SubKey, Entry>,
+    index: Index,
+    holders: BTreeMap<RequestId, SubKey>,
+    /// Unsubscriptions of summaries and ledgers in the order they were written: their confirmations name neither
+    /// (protocol §3.7).
+    leaving: BTreeMap<Key, VecDeque<SubKey>>,
+}
+
+/// Where to find rows without looking for them.
+#[derive(Debug, Default)]
+struct Index {
+    timers: BTreeSet<(Instant, SubKey)>,
+    unconfirmed: BTreeSet<(Key, SubKey)>,
+    conids: BTreeSet<(Key, i64, SubKey)>,
+    count: BTreeMap<Key, usize>,
+}
+
+impl Table {
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.index.timers.first().map(|(at, _)| *at)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(crate) fn infos(&self) -> impl Iterator<Item = SubscriptionInfo> + '_ {
+        self.rows.iter().map(|(key, row)| SubscriptionInfo {
+            key: key.clone(),
+            status: row.status,
+            attempt: row.attempt,
+            holders: row.holders.len(),
+            gap_since: row.gap,
+            server_id: row.server_id.clone(),
+        })
+    }
+
+    pub(crate) fn status(&self, key: &SubKey) -> Option<SubStatus> {
+        self.rows.get(key).map(|row| row.status)
+    }
+
+    /// Server id and conid of each history whose id is known; `None` for a key without such ids.
+    pub(crate) fn server_ids(&self, key: Key) -> Option<BTreeMap<alloc::boxed::Box<str>, i64>> {
+        (key == Key::MarketHistory).then(|| {
+            self.rows.values().filter_map(|row| Some((row.server_id.clone()?, row.subscribe.key.conid()?))).collect()
+        })
+    }
+
+    fn insert(&mut self, row: Entry) {
+        let key = row.subscribe.key.clone();
+        if let Some(conid) = key.conid() {
+            self.index.conids.insert((key.key(), conid, key.clone()));
+        }
+        *self.index.count.entry(key.key()).or_default() += 1;
+        self.rows.insert(key, row);
+    }
+
+    /// Forgets a row, and tells so.
+    fn remove(&mut self, key: &SubKey, cx: &mut Context<'_>) {
+        let Some(mut row) = self.rows.remove(key) else { return };
+        self.index.arm(&mut row, None);
+        self.index.unconfirmed.remove(&(key.key(), key.clone()));
+        if let Some(conid) = key.conid() {
+            self.index.conids.remove(&(key.key(), conid, key.clone()));
+        }
+        if let Some(count) = self.index.count.get_mut(&key.key()) {
+            *count = count.saturating_sub(1);
+        }
+        for holder in &row.holders {
+            self.holders.remove(holder);
+        }
+        tell(&row, SubStatus::Gone, cx);
+    }
+
+    fn keys(&self) -> Vec<SubKey> {
+        self.rows.keys().cloned().collect()
+    }
+
+    /// Moves a row to another state: the one place where states change.
+    fn enter(&mut self, key: &SubKey, status: SubStatus, timer: Option<Instant>, cx: &mut Context<'_>) {
+        let Some(row) = self.rows.get_mut(key) else { return };
+        let again = status == row.status && status != SubStatus::Subscribing && status != SubStatus::Refused;
+        row.status = status;
+        self.index.arm(row, timer);
+        let mark = (key.key(), key.clone());
+        match status {
+            SubStatus::Subscribing | SubStatus::Quiet | SubStatus::Expiring => self.index.unconfirmed.insert(mark),
+            _ => self.index.unconfirmed.remove(&mark),
+        };
+        if !again {
+            tell(row, status, cx);
+        }
+        let standing = match status {
+            SubStatus::Active => Standing::Active,
+            SubStatus::Quiet => Standing::Quiet,
+            _ => return,
+        };
+        row.streaming = true;
+        for request in core::mem::take(&mut row.waiting) {
+            cx.requests.answer(request, Ok(Success::Subscribed(standing)), cx.out);
+        }
+    }
+
+    /// Opens the gap of a row whose data flowed until now. One outage is one gap.
+    fn open_gap(&mut self, key: &SubKey, cause: Loss, cx: &mut Context<'_>) {
+        let Some(row) = self.rows.get_mut(key) else { return };
+        if core::mem::take(&mut row.streaming) && row.gap.is_none() {
+            row.gap = Some(cx.since);
+            cx.event(Event::Gap(Gap { key: key.clone(), since: cx.since, cause }));
+        }
+    }
+}
+
+impl Index {
+    /// Sets or clears the one timer of a row.
+    fn arm(&mut self, row: &mut Entry, at: Option<Instant>) {
+        let key = &row.subscribe.key;
+        if let Some(old) = row.timer.take() {
+            self.timers.remove(&(old, key.clone()));
+        }
+        if let Some(at) = at {
+            self.timers.insert((at, key.clone()));
+        }
+        row.timer = at;
+    }
+}
+
+fn tell(row: &Entry, status: SubStatus, cx: &mut Context<'_>) {
+    let reason = matches!(status, SubStatus::Refused | SubStatus::Failed).then(|| row.reason.clone()).flatten();
+    let (at, key) = (cx.now, row.subscribe.key.clone());
+    cx.event(Event::Subscription(SubscriptionEvent { at, key, status, attempt: row.attempt, reason }));
+}

@@ -1,0 +1,59 @@
+//! Which subscription a frame belongs to (`design` §4): its topic is exactly `s<key>`; else its `conidEx` equals the
+//! target; else it is the only subscription with that conid; a ladder frame belongs to the only ladder of its account.
+//! Where more than one could be meant, none is.
+
+use alloc::format;
+use core::ops::Bound;
+
+use super::Table;
+use crate::frame::{Frame, Json};
+use crate::key::{Key, SubKey};
+
+impl Table {
+    /// The subscription that a frame with this topic belongs to.
+    pub(super) fn route(&self, key: Key, topic: &str, frame: &Frame) -> Option<SubKey> {
+        if let Some((found, _)) = topic.strip_prefix('s').and_then(|name| self.rows.get_key_value(name)) {
+            return Some(found.clone());
+        }
+        let target = topic.split_once('+').map_or("", |(_, target)| target);
+        match key {
+            Key::MarketData | Key::MarketHistory => self.by_contract(key, target, frame),
+            Key::PriceLadder => self.by_account(target),
+            _ => None,
+        }
+    }
+
+    fn by_contract(&self, key: Key, target: &str, frame: &Frame) -> Option<SubKey> {
+        let channel = key.channel()?;
+        if let Some(extended) = frame.get("conidEx").and_then(Json::scalar) {
+            if let Some((found, _)) = self.rows.get_key_value(format!("{channel}+{extended}").as_str()) {
+                return Some(found.clone());
+            }
+        }
+        let conid = target.split('@').next().and_then(|conid| conid.parse().ok());
+        let conid: i64 = conid.or_else(|| frame.get("conid").and_then(Json::as_i64))?;
+        let first = (key, conid, SubKey::floor(key));
+        only(self.index.conids.range(first..).take_while(|(k, c, _)| (*k, *c) == (key, conid)).map(|(.., sub)| sub))
+    }
+
+    /// `ACCOUNT+CONID` without the exchange, or no target at all (protocol §3.3).
+    fn by_account(&self, target: &str) -> Option<SubKey> {
+        let narrow = only(self.below(&format!("bd+{target}+")));
+        let account = target.split('+').next().unwrap_or_default();
+        narrow.or_else(|| match account {
+            "" => only(self.below("bd+")),
+            account => only(self.below(&format!("bd+{account}+"))),
+        })
+    }
+
+    /// All subscriptions whose text begins with `prefix`.
+    pub(super) fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a SubKey> {
+        let from = (Bound::Included(prefix), Bound::Unbounded);
+        self.rows.range::<str, _>(from).map(|(key, _)| key).take_while(move |key| key.as_str().starts_with(prefix))
+    }
+}
+
+fn only<'a>(mut found: impl Iterator<Item = &'a SubKey>) -> Option<SubKey> {
+    let first = found.next()?;
+    found.next().is_none().then(|| first.clone())
+}

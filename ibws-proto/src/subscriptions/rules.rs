@@ -1,0 +1,514 @@
+//! What happens to a subscription: sent, confirmed, refused, tried again, renewed, withdrawn, replayed.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use super::{Context, Entry, Table, Wire};
+use crate::command::{Failure, Loss, Modify, RequestId, Standing, Success, Unsubscribed};
+use crate::event::{Action, Event, Resumed, SubStatus};
+use crate::frame::{Frame, Json};
+use crate::key::{Key, SubKey};
+use crate::payload::Subscribe;
+use crate::random::doubled;
+use crate::requests::Wait;
+use crate::time::Instant;
+
+/// Unsubscriptions of one kind whose topic-less confirmations are kept apart.
+const LEAVING_LIMIT: usize = 256;
+
+// Requests.
+impl Table {
+    pub(crate) fn subscribe(
+        &mut self,
+        id: RequestId,
+        subscribe: Subscribe,
+        cx: &mut Context<'_>,
+    ) -> Result<Option<Success>, Failure> {
+        let key = subscribe.key.clone();
+        if self.status(&key) == Some(SubStatus::Unsubscribing) {
+            // Wanted again before the withdrawal was confirmed: what is on the wire comes first, then this.
+            self.settle_leaving(&key, Ok(Unsubscribed::Sent), cx);
+        }
+        let deadline = cx.now + cx.config.subscription_timeout.saturating_mul(cx.config.subscription_retries);
+        if let Some(row) = self.rows.get_mut(&key) {
+            if row.subscribe.args != subscribe.args {
+                return Err(Failure::Conflict(key));
+            }
+            row.holders.push(id);
+            self.holders.insert(id, key.clone());
+            let standing = match row.status {
+                SubStatus::Active | SubStatus::Expiring => Standing::Active,
+                SubStatus::Quiet => Standing::Quiet,
+                _ => {
+                    row.waiting.push(id);
+                    cx.requests.wait(id, Wait::Subscribe(key), Some(deadline));
+                    return Ok(None);
+                }
+            };
+            return Ok(Some(Success::Subscribed(standing)));
+        }
+        let limit = match key.key() {
+            Key::MarketHistory => cx.config.max_histories,
+            Key::MarketData => cx.config.max_lines,
+            _ => usize::MAX,
+        };
+        if self.index.count.get(&key.key()).is_some_and(|count| *count >= limit) || limit == 0 {
+            return Err(Failure::Budget { key, limit });
+        }
+        let mut row = Entry::new(subscribe, id);
+        row.waiting.push(id);
+        self.holders.insert(id, key.clone());
+        self.insert(row);
+        cx.requests.wait(id, Wait::Subscribe(key.clone()), Some(deadline));
+        if cx.wire == Wire::Ready {
+            self.send(&key, cx);
+        } else if let Some(row) = self.rows.get(&key) {
+            super::tell(row, SubStatus::Pending, cx);
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn unsubscribe(
+        &mut self,
+        id: Option<RequestId>,
+        key: &SubKey,
+        confirm: bool,
+        cx: &mut Context<'_>,
+    ) -> Result<Option<Success>, Failure> {
+        let Some(row) = self.rows.get_mut(key) else { return Err(Failure::UnknownSubscription(key.clone())) };
+        for request in core::mem::take(&mut row.waiting) {
+            cx.requests.answer(request, Err(Failure::Superseded), cx.out);
+        }
+        if !row.held || cx.wire == Wire::Shut {
+            self.remove(key, cx);
+            return Ok(Some(Success::Unsubscribed(Unsubscribed::NotHeld)));
+        }
+        // A history cannot be named before its id is known: it waits for it (protocol §3.2).
+        let text = row.unsubscribe_text(cx.config);
+        let waits_for_id = text.is_none();
+        if waits_for_id || confirm {
+            row.leaving.extend(id);
+            row.attempt = 0;
+            if let Some(id) = id {
+                cx.requests.wait(id, Wait::Unsubscribe(key.clone()), None);
+            }
+            let patience = if waits_for_id { cx.config.subscription_retries } else { 1 };
+            self.enter(
+                key,
+                SubStatus::Unsubscribing,
+                Some(cx.now + cx.config.subscription_timeout.saturating_mul(patience)),
+                cx,
+            );
+            if !waits_for_id {
+                self.send_leave(key, cx);
+            }
+            return Ok(None);
+        }
+        self.send_leave(key, cx);
+        self.remove(key, cx);
+        Ok(Some(Success::Unsubscribed(Unsubscribed::Sent)))
+    }
+
+    /// One holder less; the last one unsubscribes.
+    pub(crate) fn release(&mut self, holder: RequestId, cx: &mut Context<'_>) {
+        let Some(key) = self.holders.remove(&holder) else { return };
+        let Some(row) = self.rows.get_mut(&key) else { return };
+        row.holders.retain(|id| *id != holder);
+        if let Some(at) = row.waiting.iter().position(|id| *id == holder) {
+            row.waiting.remove(at);
+            cx.requests.answer(holder, Err(Failure::Cancelled), cx.out);
+        }
+        if row.holders.is_empty() && row.status != SubStatus::Unsubscribing {
+            // Nobody waits for the answer.
+            let _ = self.unsubscribe(None, &key, false, cx);
+        }
+    }
+
+    pub(crate) fn modify(&mut self, modify: Modify, cx: &mut Context<'_>) -> Result<Success, Failure> {
+        let Some(row) = self.rows.get_mut(&modify.key) else {
+            return Err(Failure::UnknownSubscription(modify.key));
+        };
+        let leave =
+            (modify.apply_now && row.held && cx.wire == Wire::Ready).then(|| row.unsubscribe_text(cx.config)).flatten();
+        let Subscribe { args, needs_confirmation, processor, .. } = &mut row.subscribe;
+        *args = modify.args.unwrap_or_else(|| args.take());
+        *needs_confirmation = modify.needs_confirmation.unwrap_or(*needs_confirmation);
+        *processor = modify.processor.unwrap_or_else(|| processor.take());
+        if modify.apply_now && cx.wire == Wire::Ready && row.status != SubStatus::Unsubscribing {
+            row.attempt = 0;
+            if let Some(text) = leave {
+                cx.action(|conn| Action::SendText { conn, text });
+            }
+            self.send(&modify.key, cx);
+        }
+        Ok(Success::Modified)
+    }
+
+    /// Sends everything that is wanted anew.
+    pub(crate) fn recreate(&mut self, cx: &mut Context<'_>) -> usize {
+        let mut sent = 0;
+        for key in self.keys() {
+            let Some(row) = self.rows.get_mut(&key) else { continue };
+            if row.status != SubStatus::Unsubscribing {
+                row.attempt = 0;
+                self.send(&key, cx);
+                sent += 1;
+            }
+        }
+        sent
+    }
+
+    /// A request to subscribe has waited as long as its tries would take.
+    pub(crate) fn overdue(&mut self, id: RequestId, key: &SubKey, cx: &mut Context<'_>) {
+        let answer = match self.rows.get(key) {
+            Some(row) if row.status == SubStatus::Refused => {
+                Err(Failure::Refused { key: key.clone(), reason: row.reason.clone().unwrap_or_default() })
+            }
+            Some(row) if matches!(row.status, SubStatus::Pending | SubStatus::Degraded) => {
+                Ok(Success::Subscribed(Standing::Pending))
+            }
+            // Under way: its own tries, or the loss of the connection, end it.
+            Some(_) => return cx.requests.extend(id, cx.now + cx.config.subscription_timeout),
+            None => Err(Failure::Superseded),
+        };
+        if let Some(row) = self.rows.get_mut(key) {
+            row.waiting.retain(|waiting| *waiting != id);
+        }
+        cx.requests.answer(id, answer, cx.out);
+    }
+}
+
+// The connection.
+impl Table {
+    /// The connection takes subscriptions: those it does not hold go out.
+    pub(crate) fn ready(&mut self, cx: &mut Context<'_>) {
+        for key in self.keys() {
+            let Some(row) = self.rows.get(&key) else { continue };
+            let wanted = !matches!(row.status, SubStatus::Unsubscribing | SubStatus::Gone);
+            if wanted && (cx.config.recreate_on_reconnect || !row.ever_sent) {
+                self.send(&key, cx);
+            }
+        }
+    }
+
+    /// The session lost its authentication: nothing flows, and nothing is sent until it is back.
+    pub(crate) fn degraded(&mut self, cx: &mut Context<'_>) {
+        for key in self.keys() {
+            let Some(row) = self.rows.get_mut(&key) else { continue };
+            if row.status == SubStatus::Unsubscribing {
+                continue;
+            }
+            (row.attempt, row.refusals, row.priming) = (0, 0, false);
+            self.open_gap(&key, Loss::AuthenticationLost, cx);
+            self.enter(&key, SubStatus::Degraded, None, cx);
+        }
+    }
+
+    /// The connection is gone, and with it everything it held.
+    pub(crate) fn lost(&mut self, cause: &Loss, cx: &mut Context<'_>) {
+        self.leaving.clear();
+        let lost = Failure::ConnectionLost(cause.clone());
+        for key in self.keys() {
+            let Some(row) = self.rows.get_mut(&key) else { continue };
+            if row.status == SubStatus::Unsubscribing {
+                for request in core::mem::take(&mut row.leaving) {
+                    cx.requests.answer(request, Err(lost.clone()), cx.out);
+                }
+                self.remove(&key, cx);
+                continue;
+            }
+            if row.held {
+                for request in core::mem::take(&mut row.waiting) {
+                    cx.requests.answer(request, Err(lost.clone()), cx.out);
+                }
+            }
+            row.unheld();
+            self.open_gap(&key, cause.clone(), cx);
+            self.enter(&key, SubStatus::Pending, None, cx);
+        }
+    }
+
+    /// Withdraws everything at once; says whether a confirmation is worth waiting for.
+    pub(crate) fn drain(&mut self, cx: &mut Context<'_>) -> bool {
+        for key in self.keys() {
+            let Some(row) = self.rows.get(&key) else { continue };
+            if row.status == SubStatus::Unsubscribing {
+                continue;
+            }
+            let confirmed = matches!(key.key(), Key::AccountSummary | Key::AccountLedger | Key::MarketHistory);
+            let _ = self.unsubscribe(None, &key, confirmed, cx);
+        }
+        self.is_draining()
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        !self.rows.is_empty()
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self, cx: &mut Context<'_>) {
+        for key in self.keys() {
+            self.settle_leaving(&key, Ok(Unsubscribed::Sent), cx);
+            if let Some(row) = self.rows.get_mut(&key) {
+                for request in core::mem::take(&mut row.waiting) {
+                    cx.requests.answer(request, Err(Failure::ShutDown), cx.out);
+                }
+            }
+            self.remove(&key, cx);
+        }
+        self.leaving.clear();
+    }
+}
+
+// The wire.
+impl Table {
+    /// A frame with a topic of a channel arrived: finds the subscription it belongs to, and confirms it.
+    pub(crate) fn frame(&mut self, key: Key, topic: &str, frame: &Frame) -> Option<(SubKey, bool)> {
+        let found = self.route(key, topic, frame)?;
+        let row = self.rows.get_mut(&found)?;
+        let settled = row.status == SubStatus::Active && (key != Key::MarketHistory || row.server_id.is_some());
+        Some((found, !settled))
+    }
+
+    /// What a frame of a subscription changes, if it is not simply active.
+    pub(crate) fn evidence(&mut self, key: &SubKey, frame: &Frame, cx: &mut Context<'_>) {
+        let Some(row) = self.rows.get_mut(key) else { return };
+        if !row.held {
+            return;
+        }
+        if key.key() == Key::MarketHistory && row.server_id.is_none() {
+            row.server_id = frame.get("serverId").and_then(Json::scalar).map(|id| id.into_owned().into());
+        }
+        match row.status {
+            SubStatus::Subscribing
+            | SubStatus::Quiet
+            | SubStatus::Expiring
+            | SubStatus::Refused
+            | SubStatus::Failed => {
+                (row.refusals, row.attempt, row.reason) = (0, 0, None);
+                let timer = self.renewal(key, cx);
+                self.enter(key, SubStatus::Active, timer, cx);
+            }
+            SubStatus::Unsubscribing if row.server_id.is_some() && row.attempt == 0 => {
+                let confirm = !row.leaving.is_empty() || cx.wire == Wire::Leaving;
+                self.send_leave(key, cx);
+                if !confirm {
+                    self.remove(key, cx);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// An `error` frame with a data topic: a refusal of what is unconfirmed on that channel (protocol §4.6: it names no
+    /// target).
+    pub(crate) fn refused(&mut self, topic: &str, reason: &str, cx: &mut Context<'_>) {
+        let Some(key) = Key::of_topic(topic).filter(|key| !key.is_unsolicited()) else { return };
+        let exact = topic.strip_prefix('s').and_then(|name| self.rows.get_key_value(name)).map(|(key, _)| key.clone());
+        let marks = self.index.unconfirmed.range((key, SubKey::floor(key))..).take_while(|(k, _)| *k == key);
+        let meant: alloc::vec::Vec<_> = match exact {
+            Some(exact) if topic.contains('+') => {
+                marks.filter(|(_, sub)| *sub == exact).map(|(_, sub)| sub.clone()).collect()
+            }
+            _ => marks.map(|(_, sub)| sub.clone()).collect(),
+        };
+        let mut primed = false;
+        for sub in meant {
+            let Some(row) = self.rows.get_mut(&sub) else { continue };
+            row.reason = Some(short(reason));
+            row.refusals = row.refusals.saturating_add(1);
+            row.held = false;
+            if row.attempt >= cx.config.subscription_retries {
+                self.fail(&sub, cx);
+                continue;
+            }
+            let delay = doubled(cx.config.refusal_first, row.refusals - 1, cx.config.refusal_cap);
+            let delay = cx.random.around(delay, 20).min(cx.config.refusal_cap);
+            self.open_gap(&sub, Loss::Refused(short(reason)), cx);
+            self.enter(&sub, SubStatus::Refused, Some(cx.now + delay), cx);
+            // Orders are primed before each sending anyway.
+            if sub.key() != Key::Orders && !core::mem::replace(&mut primed, true) {
+                cx.action(|conn| Action::Prime { conn, key: sub });
+            }
+        }
+    }
+
+    /// `unsubscribed from summary` or `… ledger`: the first one written is meant (protocol §3.7).
+    pub(crate) fn left(&mut self, key: Key, cx: &mut Context<'_>) {
+        if let Some(sub) = self.leaving.get_mut(&key).and_then(alloc::collections::VecDeque::pop_front) {
+            self.settle_leaving(&sub, Ok(Unsubscribed::Confirmed), cx);
+        }
+    }
+
+    /// `Unsubscribed 990017`: the history with that server id.
+    pub(crate) fn left_history(&mut self, server_id: &str, cx: &mut Context<'_>) {
+        let found = self.below("mh").find(|key| {
+            self.rows.get(*key).is_some_and(|row| {
+                row.status == SubStatus::Unsubscribing && row.server_id.as_deref() == Some(server_id)
+            })
+        });
+        if let Some(key) = found.cloned() {
+            self.settle_leaving(&key, Ok(Unsubscribed::Confirmed), cx);
+        }
+    }
+
+    /// The host has made its calls, or could not: sending goes on either way.
+    pub(crate) fn primed(&mut self, key: &SubKey, cx: &mut Context<'_>) {
+        if self.rows.get(key).is_some_and(|row| row.priming) && cx.wire == Wire::Ready {
+            self.transmit(key, cx);
+        }
+    }
+
+    /// Lets one due timer act; says whether there was one.
+    pub(crate) fn due(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some((at, key)) = self.index.timers.first().cloned() else { return false };
+        if at > cx.now {
+            return false;
+        }
+        let Some(row) = self.rows.get_mut(&key) else { return false };
+        self.index.arm(row, None);
+        let spent = row.attempt >= cx.config.subscription_retries;
+        match row.status {
+            _ if row.priming => self.transmit(&key, cx),
+            SubStatus::Subscribing | SubStatus::Expiring if spent => self.fail(&key, cx),
+            SubStatus::Subscribing | SubStatus::Expiring | SubStatus::Refused | SubStatus::Failed => {
+                self.send(&key, cx)
+            }
+            SubStatus::Active | SubStatus::Quiet => self.renew(&key, cx),
+            SubStatus::Unsubscribing if row.unsubscribe_text(cx.config).is_none() => {
+                self.settle_leaving(&key, Err(Failure::ServerIdUnknown(key.clone())), cx);
+            }
+            SubStatus::Unsubscribing if spent => {
+                let attempts = row.attempt;
+                self.settle_leaving(&key, Err(Failure::Unconfirmed { key: key.clone(), attempts }), cx);
+            }
+            SubStatus::Unsubscribing => self.send_leave(&key, cx),
+            SubStatus::Pending | SubStatus::Degraded | SubStatus::Gone => {}
+        }
+        true
+    }
+}
+
+// What the above is made of.
+impl Table {
+    /// Subscribes: asks the host first where the gateway wants that (protocol §1.3.3).
+    fn send(&mut self, key: &SubKey, cx: &mut Context<'_>) {
+        let Some(row) = self.rows.get_mut(key) else { return };
+        if cx.wire != Wire::Ready {
+            return;
+        }
+        if key.key() != Key::Orders {
+            return self.transmit(key, cx);
+        }
+        row.priming = true;
+        self.index.arm(row, Some(cx.now + cx.config.prime_timeout));
+        cx.action(|conn| Action::Prime { conn, key: key.clone() });
+    }
+
+    fn transmit(&mut self, key: &SubKey, cx: &mut Context<'_>) {
+        let Some(row) = self.rows.get_mut(key) else { return };
+        row.priming = false;
+        (row.held, row.ever_sent) = (true, true);
+        row.attempt = row.attempt.saturating_add(1);
+        let text = row.subscribe_text(cx.config);
+        cx.action(|conn| Action::SendText { conn, text });
+        if let Some(since) = row.gap.take() {
+            row.streaming = true;
+            cx.event(Event::Resumed(Resumed { key: key.clone(), since, at: cx.now, attempts: cx.attempts }));
+        }
+        if row.confirms() {
+            let status = if row.status == SubStatus::Expiring { SubStatus::Expiring } else { SubStatus::Subscribing };
+            self.enter(key, status, Some(cx.now + cx.config.subscription_timeout), cx);
+        } else {
+            let timer = self.renewal(key, cx);
+            self.enter(key, SubStatus::Quiet, timer, cx);
+        }
+    }
+
+    /// All tries went unanswered: told, and tried again at the longest delay until it is withdrawn.
+    fn fail(&mut self, key: &SubKey, cx: &mut Context<'_>) {
+        let Some(row) = self.rows.get_mut(key) else { return };
+        let attempts = row.attempt;
+        let (failure, cause) = match row.reason.clone() {
+            Some(reason) => (Failure::Refused { key: key.clone(), reason: reason.clone() }, Loss::Refused(reason)),
+            None => (Failure::Unconfirmed { key: key.clone(), attempts }, Loss::Unconfirmed),
+        };
+        for request in core::mem::take(&mut row.waiting) {
+            cx.requests.answer(request, Err(failure.clone()), cx.out);
+        }
+        self.open_gap(key, cause, cx);
+        self.enter(key, SubStatus::Failed, Some(cx.now + cx.config.refusal_cap), cx);
+    }
+
+    /// When market data must be renewed: a little before its age is reached, each at its own moment.
+    fn renewal(&self, key: &SubKey, cx: &mut Context<'_>) -> Option<Instant> {
+        let age = cx.config.renew_market_data.filter(|_| key.key() == Key::MarketData)?;
+        Some(cx.now + age.saturating_sub(cx.random.up_to(age / 20)))
+    }
+
+    /// Unsubscribes and subscribes again, as is known to work (protocol §3.1); the stream goes on, so no gap is told.
+    fn renew(&mut self, key: &SubKey, cx: &mut Context<'_>) {
+        if cx.wire != Wire::Ready || key.key() != Key::MarketData {
+            return;
+        }
+        self.send_leave(key, cx);
+        if let Some(row) = self.rows.get_mut(key) {
+            row.attempt = 0;
+            if row.confirms() {
+                self.enter(key, SubStatus::Expiring, None, cx);
+            }
+        }
+        self.transmit(key, cx);
+    }
+
+    /// Writes the text that unsubscribes.
+    fn send_leave(&mut self, key: &SubKey, cx: &mut Context<'_>) {
+        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(text) = row.unsubscribe_text(cx.config) else { return };
+        if cx.wire == Wire::Shut {
+            return;
+        }
+        row.attempt = row.attempt.saturating_add(1);
+        cx.action(|conn| Action::SendText { conn, text });
+        if row.status == SubStatus::Unsubscribing {
+            self.index.arm(row, Some(cx.now + cx.config.subscription_timeout));
+        }
+        if matches!(key.key(), Key::AccountSummary | Key::AccountLedger) {
+            let queue = self.leaving.entry(key.key()).or_default();
+            if queue.len() < LEAVING_LIMIT && !queue.contains(key) {
+                queue.push_back(key.clone());
+            }
+        }
+        if key.key() == Key::PriceLadder && cx.wire == Wire::Ready {
+            self.restore_ladders(key, cx);
+        }
+    }
+
+    /// `ubd` ends all ladders of the account: those that are still wanted are sent again at once.
+    fn restore_ladders(&mut self, left: &SubKey, cx: &mut Context<'_>) {
+        let prefix = alloc::format!("bd+{}+", left.account().unwrap_or_default());
+        let others: alloc::vec::Vec<_> = self.below(&prefix).filter(|key| *key != left).cloned().collect();
+        for key in others {
+            if self.rows.get(&key).is_some_and(|row| row.held && row.status != SubStatus::Unsubscribing) {
+                self.transmit(&key, cx);
+            }
+        }
+    }
+
+    /// A withdrawal is over, one way or the other: answered, and forgotten.
+    fn settle_leaving(&mut self, key: &SubKey, answer: Result<Unsubscribed, Failure>, cx: &mut Context<'_>) {
+        let Some(row) = self.rows.get_mut(key).filter(|row| row.status == SubStatus::Unsubscribing) else { return };
+        for request in core::mem::take(&mut row.leaving) {
+            cx.requests.answer(request, answer.clone().map(Success::Unsubscribed), cx.out);
+        }
+        if let Some(queue) = self.leaving.get_mut(&key.key()) {
+            queue.retain(|waiting| waiting != key);
+        }
+        self.remove(key, cx);
+    }
+}
+
+/// The gateway's words, at most 200 characters of them.
+fn short(reason: &str) -> Box<str> {
+    reason.chars().take(200).collect::<String>().into()
+}
