@@ -217,3 +217,168 @@ pub fn rustls_error(error: &Error, endpoint: &Endpoint) -> ConnectError {
 pub fn trust_error(error: &TrustError) -> ConnectError {
     ConnectError::new(ConnectErrorKind::Trust, error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+    use rustls::server::{ClientHello, ResolvesServerCert};
+    use rustls::sign::CertifiedKey;
+    use rustls::version::{TLS12, TLS13};
+    use rustls::{ClientConnection, ServerConfig, ServerConnection, SupportedProtocolVersion};
+
+    use super::*;
+
+    fn localhost() -> Endpoint {
+        Endpoint::gateway("localhost", 5000).unwrap()
+    }
+
+    /// Expired and without a name, like the gateway's stock certificate.
+    fn stock(algorithm: &'static rcgen::SignatureAlgorithm) -> (rcgen::Certificate, rcgen::KeyPair) {
+        let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.not_after = rcgen::date_time_ymd(2019, 1, 1);
+        (params.self_signed(&key).unwrap(), key)
+    }
+
+    fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(contents.len()).unwrap().to_be_bytes();
+        [&[tag, 0x82], &length[..], contents].concat()
+    }
+
+    /// The same certificate as X.509 v1: no version, no extensions. Its own signature breaks, which a pin ignores.
+    fn as_version_1(der: &[u8]) -> Vec<u8> {
+        let after_header = |der: &[u8]| if der[1] < 0x80 { 2 } else { 2 + usize::from(der[1] & 0x7f) };
+        let to_fields = after_header(der);
+        let fields_at = to_fields + after_header(&der[to_fields..]);
+        // The version is five bytes: [0] { INTEGER 2 }.
+        assert_eq!(der[fields_at..fields_at + 5], [0xa0, 3, 2, 1, 2]);
+        let key = PublicKey::of_certificate(der).unwrap().spki;
+        let key_end = der.windows(key.len()).position(|window| window == key.as_ref()).unwrap() + key.len();
+        let fields = element(0x30, &der[fields_at + 5..key_end]);
+        element(0x30, &[&fields[..], &element(0x30, b"\x06\x01\x2a"), &[0x03, 1, 0]].concat())
+    }
+
+    /// Shows a certificate without asking whether it fits the key.
+    #[derive(Debug)]
+    struct Shows(Arc<CertifiedKey>);
+
+    impl ResolvesServerCert for Shows {
+        fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+            Some(self.0.clone())
+        }
+    }
+
+    /// A handshake in memory, under `trust`, with a server that shows `certificate` and signs with `key`.
+    fn handshake(
+        trust: &Trust,
+        certificate: &[u8],
+        key: &rcgen::KeyPair,
+        version: &'static SupportedProtocolVersion,
+    ) -> Result<(), Error> {
+        let provider = Arc::new(ring::default_provider());
+        let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let key = provider.key_provider.load_private_key(private).unwrap();
+        let shown = CertifiedKey::new(Vec::from([CertificateDer::from(certificate.to_vec())]), key);
+        let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[version]).unwrap();
+        let config = builder.with_no_client_auth().with_cert_resolver(Arc::new(Shows(Arc::new(shown))));
+        let mut server = ServerConnection::new(Arc::new(config)).unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut client = ClientConnection::new(trust.client_config(&localhost()).unwrap(), name).unwrap();
+        while client.is_handshaking() {
+            let mut bytes = Vec::new();
+            while client.write_tls(&mut bytes).unwrap() > 0 {}
+            let mut rest = bytes.as_slice();
+            while !rest.is_empty() {
+                server.read_tls(&mut rest).unwrap();
+                server.process_new_packets()?;
+            }
+            let mut bytes = Vec::new();
+            while server.write_tls(&mut bytes).unwrap() > 0 {}
+            let mut rest = bytes.as_slice();
+            while !rest.is_empty() {
+                client.read_tls(&mut rest).unwrap();
+                client.process_new_packets()?;
+            }
+        }
+        assert_eq!(client.protocol_version(), Some(version.version));
+        Ok(())
+    }
+
+    #[test]
+    fn a_pin_matches_an_expired_certificate_without_a_name_of_any_version_and_key() {
+        for algorithm in [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519] {
+            let (certificate, key) = stock(algorithm);
+            for der in [certificate.der().to_vec(), as_version_1(certificate.der())] {
+                for version in [&TLS12, &TLS13] {
+                    let pin = Trust::ExactCert(der.clone());
+                    assert_eq!(handshake(&pin, &der, &key, version), Ok(()), "{algorithm:?} {version:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_pinned_certificate_in_the_hands_of_someone_without_its_key_is_refused() {
+        let (certificate, _) = stock(&rcgen::PKCS_ECDSA_P256_SHA256);
+        let (_, other_key) = stock(&rcgen::PKCS_ECDSA_P256_SHA256);
+        for der in [certificate.der().to_vec(), as_version_1(certificate.der())] {
+            for version in [&TLS12, &TLS13] {
+                let error = handshake(&Trust::ExactCert(der.clone()), &der, &other_key, version).unwrap_err();
+                assert_eq!(error, CertificateError::BadSignature.into(), "{version:?}");
+                assert_eq!(rustls_error(&error, &localhost()).kind, ConnectErrorKind::Trust);
+            }
+        }
+    }
+
+    #[test]
+    fn one_byte_of_difference_is_another_certificate() {
+        let (certificate, key) = stock(&rcgen::PKCS_ECDSA_P256_SHA256);
+        let mut shown = certificate.der().to_vec();
+        *shown.last_mut().unwrap() ^= 1;
+        let pin = Trust::ExactCert(certificate.der().to_vec());
+        let error = handshake(&pin, &shown, &key, &TLS13).unwrap_err();
+        let told = rustls_error(&error, &localhost());
+        assert_eq!(told.kind, ConnectErrorKind::Trust);
+        assert!(told.detail.contains("not the pinned one") && told.detail.contains("--trust pin:FILE"), "{told}");
+    }
+
+    #[test]
+    fn an_unknown_authority_is_told_with_the_way_to_trust_it() {
+        let (certificate, key) = stock(&rcgen::PKCS_ECDSA_P256_SHA256);
+        let error = handshake(&Trust::WebPki, certificate.der(), &key, &TLS13).unwrap_err();
+        let told = rustls_error(&error, &localhost());
+        assert_eq!(told.kind, ConnectErrorKind::Trust);
+        assert!(told.detail.contains("--trust pin:FILE"), "{told}");
+        let away = Endpoint::gateway("gateway.example", 5000).unwrap();
+        assert!(rustls_error(&error, &away).detail.contains("--trust ca:FILE"));
+    }
+
+    #[test]
+    fn an_authority_vouches_for_the_name_in_the_certificate() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let named = |name: &str| rcgen::CertificateParams::new([name.to_string()]).unwrap().self_signed(&key).unwrap();
+        let (here, elsewhere) = (named("localhost"), named("elsewhere"));
+        let trust = Trust::CaPem([here.pem(), elsewhere.pem()].concat().into_bytes());
+        assert_eq!(handshake(&trust, here.der(), &key, &TLS13), Ok(()));
+        assert!(handshake(&trust, elsewhere.der(), &key, &TLS13).is_err());
+    }
+
+    #[test]
+    fn bytes_that_are_no_certificate_say_what_to_give_instead() {
+        let pem = stock(&rcgen::PKCS_ECDSA_P256_SHA256).0.pem();
+        let refused = |trust: Trust| trust.client_config(&localhost()).unwrap_err();
+        let pin = |text: &str| refused(Trust::ExactCert(text.as_bytes().to_vec()));
+        let key_only = rcgen::KeyPair::generate().unwrap().serialize_pem();
+        assert_eq!(pin(""), TrustError::NoCertificate { kind: PIN });
+        assert_eq!(pin("hello"), TrustError::NoCertificate { kind: PIN });
+        assert_eq!(pin(&key_only), TrustError::NoCertificate { kind: PIN });
+        assert_eq!(pin(&[pem.as_str(), &pem].concat()), TrustError::SeveralCertificates { count: 2 });
+        assert_eq!(pin(pem.split_at(100).0), TrustError::BadPem { kind: PIN });
+        assert!(matches!(pin("0\u{2}ab"), TrustError::BadCertificate { kind: PIN, .. }));
+        assert_eq!(refused(Trust::CaPem(Vec::new())), TrustError::NoCertificate { kind: CA });
+        assert!(Trust::ExactCert([&key_only, pem.as_str()].concat().into_bytes()).client_config(&localhost()).is_ok());
+        let away = Endpoint::gateway("10.0.0.1", 5000).unwrap();
+        let error = Trust::ExactCert(pem.into_bytes()).client_config(&away).unwrap_err();
+        assert_eq!(error, TrustError::PinNotLoopback { host: "10.0.0.1".into() });
+    }
+}
