@@ -22,12 +22,14 @@ pub struct TokioLink {
     socket: WebSocketStream<Filtered<Transport>>,
     /// A write failed: what has arrived is still delivered, then comes the end, also where the read half would hang.
     broken: bool,
+    /// Our Close went out: nothing may follow it, but the peer's answer is still to come.
+    closing: bool,
     ended: bool,
 }
 
 impl TokioLink {
     pub(crate) fn new(socket: WebSocketStream<Filtered<Transport>>) -> Self {
-        Self { socket, broken: false, ended: false }
+        Self { socket, broken: false, closing: false, ended: false }
     }
 
     fn end(&mut self, cx: &mut Context<'_>, code: Option<u16>) -> Poll<Received> {
@@ -48,7 +50,11 @@ impl TokioLink {
 
 impl fmt::Debug for TokioLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokioLink").field("broken", &self.broken).field("ended", &self.ended).finish_non_exhaustive()
+        f.debug_struct("TokioLink")
+            .field("broken", &self.broken)
+            .field("closing", &self.closing)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
     }
 }
 
@@ -80,7 +86,7 @@ impl Link for TokioLink {
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>, message: &mut Option<Outgoing>) -> Poll<Result<(), WriteFailed>> {
-        if self.ended || self.broken {
+        if self.ended || self.broken || self.closing {
             return Poll::Ready(Err(WriteFailed));
         }
         // tungstenite forgets a Close that does not fit, hence room for it first.
@@ -97,7 +103,10 @@ impl Link for TokioLink {
         for _ in 0..2 {
             let Some(outgoing) = message.take() else { return Poll::Ready(Ok(())) };
             match Pin::new(&mut self.socket).start_send(into_message(outgoing)) {
-                Ok(()) => return Poll::Ready(Ok(())),
+                Ok(()) => {
+                    self.closing = is_close;
+                    return Poll::Ready(Ok(()));
+                }
                 Err(Error::WriteBufferFull(refused)) => *message = into_outgoing(*refused),
                 Err(_) => break,
             }

@@ -149,6 +149,8 @@ async fn messages_go_to_and_fro_and_a_close_is_answered() {
     send(&mut link, Outgoing::Ping).await;
     assert_eq!(recv(&mut link).await, Received::Pong);
     send(&mut link, Outgoing::Close(1000)).await;
+    let mut late = Some(text("after our Close"));
+    assert!(poll_fn(|cx| link.poll_send(cx, &mut late)).await.is_err());
     assert_eq!(recv(&mut link).await, Received::Closed(Some(1000)));
     assert_eq!(code.recv().unwrap(), Some(1000));
 }
@@ -289,7 +291,9 @@ async fn a_server_that_says_nothing_runs_into_the_limit_of_its_stage() {
 #[tokio::test]
 async fn every_end_is_told_once_and_never_hangs() {
     let far_too_long = [&b"\x82\x7f\x80"[..], &[0; 7]].concat();
+    let too_many_fragments = [&b"\x02\x7e\x00\xc8"[..], &[0; 200], b"\x80\x7e\x00\xc8", &[0; 200]].concat();
     for (bytes, ends_tcp, expected) in [
+        (too_many_fragments, false, Received::Closed(None)),
         (b"\x88\x02\x03\xe9".to_vec(), false, Received::Closed(Some(1001))),
         (b"\x88\x00".to_vec(), false, Received::Closed(None)),
         (Vec::new(), true, Received::Closed(None)),
@@ -303,7 +307,7 @@ async fn every_end_is_told_once_and_never_hangs() {
                 until_closed(stream)
             }
         });
-        let limits = Limits { max_frame_size: 256, ..Limits::default() };
+        let limits = Limits { max_frame_size: 256, max_message_size: 256, ..Limits::default() };
         let mut link = dial(DialRequest { limits, ..plain(port) }).await.unwrap();
         assert_eq!(recv(&mut link).await, expected, "{bytes:x?}");
         let again = poll_fn(|cx| Poll::Ready(link.poll_recv(cx))).await;

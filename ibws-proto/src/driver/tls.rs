@@ -255,7 +255,10 @@ mod tests {
         let key = PublicKey::of_certificate(der).unwrap().spki;
         let key_end = der.windows(key.len()).position(|window| window == key.as_ref()).unwrap() + key.len();
         let fields = element(0x30, &der[fields_at + 5..key_end]);
-        element(0x30, &[&fields[..], &element(0x30, b"\x06\x01\x2a"), &[0x03, 1, 0]].concat())
+        let version_1 = element(0x30, &[&fields[..], &element(0x30, b"\x06\x01\x2a"), &[0x03, 1, 0]].concat());
+        let parsed = CertificateDer::from(version_1.as_slice());
+        assert!(rustls::server::ParsedCertificate::try_from(&parsed).is_err(), "else it would show nothing");
+        version_1
     }
 
     /// Shows a certificate without asking whether it fits the key.
