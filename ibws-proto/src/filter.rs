@@ -1,5 +1,156 @@
 //! The text-opcode filter: what lies under the WebSocket library so that a bad byte never ends a connection.
 
-/// Turns the text opcode of server frames into the binary one, in place.
+/// The opcode of a text frame (RFC 6455 §5.2).
+const TEXT: u8 = 0x1;
+/// The opcode of a binary frame (RFC 6455 §5.2).
+const BINARY: u8 = 0x2;
+
+/// Turns the text opcode of frames into the binary one, in place, and changes nothing else.
+///
+/// WebSocket libraries must fail a connection over a text frame that is not UTF-8; the gateway sends such frames
+/// (`protocol §1.6`). Under this filter they arrive as binary frames, which nobody validates, and the core decodes them.
+///
+/// Feed it every byte that the peer sends after the HTTP upgrade, in order and cut anywhere: the output does not depend
+/// on the cuts. It looks at frame headers only, so its cost grows with the number of frames, not of bytes. It does not
+/// judge: reserved opcodes, masked server frames and absurd lengths pass through unchanged for the library to refuse.
+///
+/// ```
+/// use ibws_proto::TextFilter;
+///
+/// let mut bytes = *b"\x81\x02hi";
+/// TextFilter::new().apply(&mut bytes);
+/// assert_eq!(&bytes, b"\x82\x02hi");
+/// ```
 #[derive(Clone, Debug, Default)]
-pub struct TextFilter {}
+pub struct TextFilter {
+    at: Position,
+}
+
+/// Where in the stream of frames the next byte lies.
+#[derive(Clone, Copy, Debug, Default)]
+enum Position {
+    /// At the first header byte: flags and opcode.
+    #[default]
+    Opcode,
+    /// At the second header byte: mask bit and the short length.
+    Length,
+    /// Inside a 16- or 64-bit length.
+    LongLength { bytes_left: u8, so_far: u64, masked: bool },
+    /// Inside what needs no look: the masking key, if any, and the payload.
+    Payload { bytes_left: u64 },
+}
+
+impl Position {
+    /// The place after a complete header.
+    const fn after_header(payload: u64, masked: bool) -> Self {
+        // A masking key is skipped with the payload. Saturating: 2^64-1 bytes never end anyway.
+        match payload.saturating_add(if masked { 4 } else { 0 }) {
+            0 => Self::Opcode,
+            bytes_left => Self::Payload { bytes_left },
+        }
+    }
+}
+
+impl TextFilter {
+    /// A filter at the start of a stream of frames.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { at: Position::Opcode }
+    }
+
+    /// Filters the next bytes of the stream in place.
+    pub fn apply(&mut self, bytes: &mut [u8]) {
+        let mut rest = bytes;
+        loop {
+            if let Position::Payload { bytes_left } = self.at {
+                let skipped = usize::try_from(bytes_left).unwrap_or(usize::MAX).min(rest.len());
+                rest = rest.get_mut(skipped..).unwrap_or_default();
+                // `skipped` fits: it is at most `bytes_left`.
+                self.at = Position::after_header(bytes_left.saturating_sub(skipped as u64), false);
+            }
+            let Some((byte, tail)) = rest.split_first_mut() else { return };
+            rest = tail;
+            self.at = match self.at {
+                Position::Opcode => {
+                    if *byte & 0x0f == TEXT {
+                        *byte = *byte & 0xf0 | BINARY;
+                    }
+                    Position::Length
+                }
+                Position::Length => {
+                    let masked = *byte & 0x80 != 0;
+                    match *byte & 0x7f {
+                        126 => Position::LongLength { bytes_left: 2, so_far: 0, masked },
+                        127 => Position::LongLength { bytes_left: 8, so_far: 0, masked },
+                        short => Position::after_header(u64::from(short), masked),
+                    }
+                }
+                Position::LongLength { bytes_left, so_far, masked } => {
+                    let so_far = so_far << 8 | u64::from(*byte);
+                    match bytes_left {
+                        0 | 1 => Position::after_header(so_far, masked),
+                        more => Position::LongLength { bytes_left: more - 1, so_far, masked },
+                    }
+                }
+                // Not reached: `rest` is empty while payload is left. Were it reached, the byte is payload.
+                Position::Payload { bytes_left } => Position::after_header(bytes_left.saturating_sub(1), false),
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::TextFilter;
+
+    fn filtered(bytes: &[u8]) -> Vec<u8> {
+        let mut out = bytes.to_vec();
+        TextFilter::new().apply(&mut out);
+        out
+    }
+
+    #[test]
+    fn a_text_frame_becomes_a_binary_one_and_its_payload_stays() {
+        // The payload looks like text headers; it must not be touched.
+        assert_eq!(filtered(b"\x81\x04\x81\x01\x81\x99"), b"\x82\x04\x81\x01\x81\x99");
+    }
+
+    #[test]
+    fn fragments_keep_their_continuations_and_the_control_frames_between_them() {
+        let fragmented = b"\x01\x01a\x89\x01p\x00\x01b\x80\x01c\x81\x00";
+        assert_eq!(filtered(fragmented), b"\x02\x01a\x89\x01p\x00\x01b\x80\x01c\x82\x00");
+    }
+
+    #[test]
+    fn all_three_length_forms_and_the_masking_key_are_skipped() {
+        let mut stream = Vec::new();
+        stream.extend_from_slice(b"\x81\x7e\x00\x7e");
+        stream.extend_from_slice(&[0x81; 126]);
+        stream.extend_from_slice(b"\x81\xff\x00\x00\x00\x00\x00\x00\x00\x02\x81\x81\x81\x81\x81\x81");
+        stream.extend_from_slice(b"\x81\x80\x81\x81\x81\x81");
+        stream.extend_from_slice(b"\x81\x00");
+        let headers = [0, 130, 146, 152];
+        for (at, (before, after)) in stream.iter().zip(filtered(&stream)).enumerate() {
+            assert_eq!(after, if headers.contains(&at) { 0x82 } else { *before }, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn a_length_claim_of_two_to_the_sixty_four_is_not_an_overflow() {
+        let claim = b"\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x02\x03\x04\x81\x01";
+        let mut expected = claim.to_vec();
+        expected[0] = 0x82;
+        assert_eq!(filtered(claim), expected);
+    }
+
+    #[test]
+    fn one_byte_at_a_time_gives_the_same_bytes() {
+        let whole = b"\x01\x01a\x89\x00\x80\x7e\x00\x01b\xc1\x00\x81\x02\x81\x81";
+        let mut filter = TextFilter::new();
+        let mut bytes = *whole;
+        bytes.chunks_mut(1).for_each(|byte| filter.apply(byte));
+        assert_eq!(bytes.as_slice(), filtered(whole));
+    }
+}

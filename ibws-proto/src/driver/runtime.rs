@@ -3,10 +3,10 @@
 use core::future::Future;
 use core::task::{Context, Poll};
 use std::string::String;
-use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::{Credentials, Endpoint, Limits, Trust};
 use crate::{ConnectError, Instant};
 
 /// An async runtime, as the driver needs it.
@@ -74,8 +74,22 @@ pub enum Outgoing {
 pub struct WriteFailed;
 
 /// Everything a dial needs to know.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct DialRequest {
-    /// Placeholder until the endpoint lands.
-    pub endpoint: Arc<str>,
+    /// Where to.
+    pub endpoint: Endpoint,
+    /// Which certificate is accepted there; without meaning for a plaintext endpoint.
+    pub trust: Trust,
+    /// Who is asking.
+    pub credentials: Credentials,
+    /// How long it may take, and how much the connection may hold.
+    pub limits: Limits,
+}
+
+impl DialRequest {
+    /// A dial to `endpoint` with default trust, no credentials and default limits.
+    #[must_use]
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, trust: Trust::default(), credentials: Credentials::default(), limits: Limits::default() }
+    }
 }

@@ -1,0 +1,371 @@
+//! The HTTP upgrade without its socket: the request to send, and the reader of the answer.
+//!
+//! We do it ourselves because tungstenite writes the whole request, cookie included, into its TRACE log.
+
+use core::fmt::Write as _;
+use core::time::Duration;
+use std::format;
+use std::string::String;
+use std::vec::Vec;
+
+use zeroize::Zeroizing;
+
+use super::secret::SecretError;
+use super::{Credentials, Endpoint};
+use crate::{ConnectError, ConnectErrorKind};
+
+/// How long the head of an answer may be, in bytes.
+pub const MAX_HEAD: usize = 16 * 1024;
+/// How many headers an answer may have.
+pub const MAX_HEADERS: usize = 64;
+/// How many characters of what the peer wrote go into an error.
+const MAX_QUOTE: usize = 200;
+
+/// The upgrade request (RFC 6455 §4.1) for `endpoint`, with the secrets of `credentials` in it.
+///
+/// `key` is the `Sec-WebSocket-Key`: 16 random bytes in base64.
+///
+/// # Errors
+/// [`SecretError::BadName`], which [`Credentials`] has ruled out before.
+pub fn request(endpoint: &Endpoint, credentials: &Credentials, key: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    let mut endpoint = endpoint.clone();
+    for (name, value) in credentials.query() {
+        endpoint = endpoint.with_query(name, value).map_err(|_| SecretError::BadName)?;
+    }
+    let (target, authority) = (endpoint.path_and_query(), endpoint.authority());
+    let cookie = credentials.cookie_header();
+    let mut parts = std::vec![
+        "GET ",
+        target.as_str(),
+        " HTTP/1.1\r\nHost: ",
+        &authority,
+        "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ",
+        key,
+        "\r\nUser-Agent: ",
+        credentials.user_agent(),
+    ];
+    if let Some(cookie) = &cookie {
+        parts.extend(["\r\nCookie: ", cookie.as_str()]);
+    }
+    parts.push("\r\n\r\n");
+    // Room for everything at once: a growing buffer would leave copies of the cookie behind.
+    let mut out = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
+    parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+    Ok(out)
+}
+
+/// Reads the answer to an upgrade request, piece by piece as it arrives.
+///
+/// ```
+/// use ibws_proto::driver::{Endpoint, upgrade::Answer};
+///
+/// let mut answer = Answer::new(&Endpoint::gateway("localhost", 5000)?, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+/// assert_eq!(answer.push(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n")?, None);
+/// let rest = b"Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x81\x02hi";
+/// assert_eq!(answer.push(rest)?.as_deref(), Some(&b"\x81\x02hi"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Answer {
+    peer: String,
+    tls: bool,
+    accept: String,
+    head: Vec<u8>,
+}
+
+impl Answer {
+    /// Expects the answer of `endpoint` with exactly this `Sec-WebSocket-Accept`, derived from the key that was sent.
+    #[must_use]
+    pub fn new(endpoint: &Endpoint, accept: &str) -> Self {
+        Self { peer: endpoint.host_and_port(), tls: endpoint.is_tls(), accept: accept.into(), head: Vec::new() }
+    }
+
+    /// Takes the next bytes. `None`: more are needed. `Some`: the WebSocket is open, and these bytes came behind the
+    /// answer's head: the first frames, often empty.
+    ///
+    /// # Errors
+    /// [`ConnectError`] for any answer but a faultless 101; nothing may be pushed after it.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, ConnectError> {
+        // The end of the head may lie across the seam: look again at the three bytes before it.
+        let look_from = self.head.len().saturating_sub(3);
+        self.head.extend_from_slice(bytes);
+        self.check_start()?;
+        let Some(end) = end_of_head(&self.head, look_from) else {
+            return if self.head.len() > MAX_HEAD { Err(self.too_long()) } else { Ok(None) };
+        };
+        if end > MAX_HEAD {
+            return Err(self.too_long());
+        }
+        let frames = self.head.split_off(end);
+        self.judge()?;
+        Ok(Some(frames))
+    }
+
+    /// What to say when the peer closes before the end of its answer.
+    #[must_use]
+    pub fn cut_off(&self) -> ConnectError {
+        self.protocol(if self.head.is_empty() {
+            "closed the connection instead of answering the upgrade: check the port and that its session is logged in"
+        } else {
+            "closed the connection in the middle of its answer to the upgrade"
+        })
+    }
+
+    /// Refuses what cannot become HTTP, before waiting for an end that never comes.
+    fn check_start(&self) -> Result<(), ConnectError> {
+        if self.head.iter().zip(b"HTTP/1.").all(|(is, should)| is == should) {
+            return Ok(());
+        }
+        // A TLS record: alert or handshake, version 3.x (RFC 8446 §5.1).
+        let is_tls_record = matches!(self.head.as_slice(), [0x15 | 0x16] | [0x15 | 0x16, 3, ..]);
+        Err(self.protocol(&if is_tls_record && !self.tls {
+            String::from("answers in TLS: it speaks TLS here, use wss://")
+        } else {
+            let start = String::from_utf8_lossy(self.head.get(..32).unwrap_or(&self.head));
+            format!("does not speak HTTP here ({}): check the port", quoted(&start))
+        }))
+    }
+
+    fn judge(&self) -> Result<(), ConnectError> {
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut response = httparse::Response::new(&mut headers);
+        match response.parse(&self.head) {
+            Ok(httparse::Status::Complete(_)) => {}
+            Ok(httparse::Status::Partial) => return Err(self.protocol("sent an HTTP answer that makes no sense")),
+            Err(httparse::Error::TooManyHeaders) => {
+                return Err(self.protocol(&format!("sent more than {MAX_HEADERS} headers: is this the gateway?")));
+            }
+            Err(error) => return Err(self.protocol(&format!("sent a bad HTTP answer ({error})"))),
+        }
+        let all = |name: &'static str| {
+            let found = response.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
+            found.map(|header| header.value.trim_ascii())
+        };
+        let status = response.code.unwrap_or_default();
+        if status != 101 {
+            let reason = response.reason.unwrap_or_default();
+            return Err(self.refusal(status, reason, all("retry-after").next(), all("location").next()));
+        }
+        let has_token = |name, token: &[u8]| {
+            all(name)
+                .flat_map(|value| value.split(|byte| *byte == b','))
+                .any(|part| part.trim_ascii().eq_ignore_ascii_case(token))
+        };
+        let problem = if response.version != Some(1) {
+            "a 101 that is not HTTP/1.1"
+        } else if !has_token("upgrade", b"websocket") {
+            "a 101 without `Upgrade: websocket`"
+        } else if !has_token("connection", b"upgrade") {
+            "a 101 without `Connection: upgrade`"
+        } else if !all("sec-websocket-accept").eq([self.accept.as_bytes()]) {
+            "a 101 with a wrong Sec-WebSocket-Accept (a cache or another server in between?)"
+        } else if all("sec-websocket-extensions").any(|value| !value.is_empty()) {
+            "a 101 with a WebSocket extension that was not asked for"
+        } else if all("sec-websocket-protocol").any(|value| !value.is_empty()) {
+            "a 101 with a WebSocket subprotocol that was not asked for"
+        } else {
+            return Ok(());
+        };
+        Err(self.protocol(&format!("sent {problem}")))
+    }
+
+    /// Any status but 101.
+    fn refusal(&self, status: u16, reason: &str, retry: Option<&[u8]>, location: Option<&[u8]>) -> ConnectError {
+        let (kind, advice) = match status {
+            401 | 403 => (ConnectErrorKind::AuthenticationRequired, "log in again, or give a fresh session"),
+            300..=399 => (
+                ConnectErrorKind::Status(status),
+                "it redirects, which a WebSocket cannot follow: log in to \
+                the gateway in a browser, or correct the address",
+            ),
+            404 => (ConnectErrorKind::Status(status), "check the path, usually /v1/api/ws"),
+            429 => (ConnectErrorKind::Status(status), "too many requests: wait before the next"),
+            500..=599 => (ConnectErrorKind::Status(status), "the server has trouble or maintenance: try again later"),
+            200..=299 => (ConnectErrorKind::Status(status), "it answers as a plain web server: check port and path"),
+            _ => (ConnectErrorKind::Status(status), "check the address and the session"),
+        };
+        let mut detail = format!("{} refused the WebSocket with HTTP {status}", self.peer);
+        if !reason.is_empty() {
+            let _ = write!(detail, " {}", quoted(reason));
+        }
+        if let Some(location) = location.filter(|_| (300..400).contains(&status)) {
+            let _ = write!(detail, " to {}", quoted(&String::from_utf8_lossy(without_query(location))));
+        }
+        let _ = write!(detail, ": {advice}");
+        ConnectError { retry_after: retry.and_then(seconds), ..ConnectError::new(kind, detail) }
+    }
+
+    fn too_long(&self) -> ConnectError {
+        self.protocol(&format!("sent more than {MAX_HEAD} bytes of headers: is this the gateway?"))
+    }
+
+    fn protocol(&self, problem: &str) -> ConnectError {
+        ConnectError::new(ConnectErrorKind::Protocol, format!("{} {problem}", self.peer))
+    }
+}
+
+/// The place behind the first empty line at or after `from`, line ends with or without a carriage return.
+fn end_of_head(head: &[u8], from: usize) -> Option<usize> {
+    let tail = head.get(from..)?;
+    let found = tail.iter().enumerate().filter(|(_, byte)| **byte == b'\n').find_map(|(at, _)| {
+        match tail.get(at.saturating_add(1)..) {
+            Some([b'\n', ..]) => Some(at.saturating_add(2)),
+            Some([b'\r', b'\n', ..]) => Some(at.saturating_add(3)),
+            _ => None,
+        }
+    });
+    found.map(|at| at.saturating_add(from))
+}
+
+/// The seconds form of `Retry-After` (RFC 9110 §10.2.3); the date form would need a wall clock.
+fn seconds(value: &[u8]) -> Option<Duration> {
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let digits = value.iter().map(|byte| u64::from(byte.saturating_sub(b'0')));
+    Some(Duration::from_secs(digits.fold(0, |sum: u64, digit| sum.saturating_mul(10).saturating_add(digit))))
+}
+
+/// A redirect's target without what may hold a token.
+fn without_query(location: &[u8]) -> &[u8] {
+    let end = location.iter().position(|byte| b"?#;".contains(byte)).unwrap_or(location.len());
+    // An `@` may have a password before it.
+    location.get(..end).filter(|shown| !shown.contains(&b'@')).unwrap_or(b"another place")
+}
+
+/// What the peer wrote, fit for one line: cut to 200 characters, what is not printable escaped.
+pub(super) fn quoted(text: &str) -> String {
+    let mut out = String::new();
+    for character in text.chars().take(MAX_QUOTE) {
+        let is_plain = character == ' ' || character.is_ascii_graphic() || character.is_alphanumeric();
+        if is_plain {
+            out.push(character)
+        } else {
+            out.extend(character.escape_unicode())
+        }
+        if out.len() > 2 * MAX_QUOTE {
+            break;
+        }
+    }
+    if text.chars().nth(MAX_QUOTE).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+    use crate::driver::{CookieForm, Plaintext, Secret};
+
+    const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+    const GOOD: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n\
+        Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+    fn gateway() -> Endpoint {
+        Endpoint::gateway("localhost", 5000).unwrap()
+    }
+
+    fn answer(bytes: impl AsRef<[u8]>) -> Result<Option<Vec<u8>>, ConnectError> {
+        Answer::new(&gateway(), ACCEPT).push(bytes.as_ref())
+    }
+
+    fn refused(bytes: impl AsRef<[u8]>) -> ConnectError {
+        let error = answer(bytes).unwrap_err();
+        assert!(error.detail.chars().count() < 500 && !error.detail.contains(char::is_control), "{error}");
+        error
+    }
+
+    #[test]
+    fn the_request_is_a_plain_upgrade_with_the_cookie_and_the_token() {
+        let secret = |text| Secret::new(text).unwrap();
+        let credentials = Credentials::default().with_session(secret("5e55"), CookieForm::Gateway);
+        let credentials = credentials.with_query("oauth_token", secret("a/b")).unwrap();
+        let bytes = request(&gateway(), &credentials, "a2V5").unwrap();
+        assert_eq!(
+            core::str::from_utf8(&bytes).unwrap(),
+            "GET /v1/api/ws?oauth_token=a%2Fb HTTP/1.1\r\nHost: localhost:5000\r\nConnection: Upgrade\r\n\
+             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: a2V5\r\nUser-Agent: ibws/0.1\r\n\
+             Cookie: api={\"session\":\"5e55\"}\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn frames_glued_to_the_answer_are_handed_back_wherever_it_is_cut() {
+        let whole = [GOOD.as_bytes(), b"\x81\x04\r\n\r\n"].concat();
+        for cut in 0..whole.len() {
+            let (first, second) = whole.split_at(cut);
+            let mut answer = Answer::new(&gateway(), ACCEPT);
+            let mut frames = answer.push(first).unwrap();
+            match &mut frames {
+                Some(frames) => frames.extend_from_slice(second),
+                None => frames = answer.push(second).unwrap(),
+            }
+            assert_eq!(frames.as_deref(), Some(&b"\x81\x04\r\n\r\n"[..]), "cut at {cut}");
+        }
+        let mut answer = Answer::new(&gateway(), ACCEPT);
+        let ends = GOOD.bytes().filter_map(|byte| answer.push(&[byte]).unwrap()).collect::<Vec<_>>();
+        assert_eq!(ends, [Vec::<u8>::new()]);
+    }
+
+    #[test]
+    fn a_101_that_is_not_quite_right_is_refused() {
+        for (from, to, told) in [
+            ("Upgrade: WebSocket", "Upgrade: h2c", "Upgrade: websocket"),
+            ("keep-alive, Upgrade", "keep-alive", "Connection: upgrade"),
+            ("s3pPLM", "S3pPLM", "Sec-WebSocket-Accept"),
+            ("HTTP/1.1", "HTTP/1.0", "HTTP/1.1"),
+            ("\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n", "extension"),
+            ("\r\n\r\n", "\r\nSec-WebSocket-Protocol: chat\r\n\r\n", "subprotocol"),
+            ("Sec-", "Sec-WebSocket-Accept: x\r\nSec-", "Sec-WebSocket-Accept"),
+        ] {
+            let error = refused(GOOD.replace(from, to));
+            assert_eq!(error.kind, ConnectErrorKind::Protocol, "{to}");
+            assert!(error.detail.contains(told), "{to}: {error}");
+        }
+    }
+
+    #[test]
+    fn each_status_says_what_can_be_done_about_it() {
+        use ConnectErrorKind::{AuthenticationRequired, Status};
+        for (head, kind, pause, told) in [
+            ("401 Unauthorized", AuthenticationRequired, None, "log in again"),
+            ("403 Forbidden\r\nRetry-After: 5", AuthenticationRequired, Some(5), "session"),
+            ("429 Too Many\r\nRetry-After: 17", Status(429), Some(17), "wait"),
+            ("503 No\r\nRetry-After: Wed, 21 Oct 2026 07:28:00 GMT", Status(503), None, "later"),
+            ("500 No\r\nRetry-After: 99999999999999999999999", Status(500), Some(u64::MAX), "later"),
+            ("302 Found\r\nLocation: /sso/Login?token=hunter2", Status(302), None, "to /sso/Login: it redirects"),
+            ("301 X\r\nLocation: https://me:hunter2@x/", Status(301), None, "another place"),
+            ("200 OK", Status(200), None, "plain web server"),
+            ("404", Status(404), None, "/v1/api/ws"),
+        ] {
+            let error = refused(format!("HTTP/1.1 {head}\r\n\r\n"));
+            assert_eq!((error.kind, error.retry_after), (kind, pause.map(Duration::from_secs)), "{head}");
+            assert!(error.detail.contains(told) && error.detail.starts_with("localhost:5000 "), "{head}: {error}");
+            assert!(!error.detail.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_head_without_end_is_not_read_for_ever() {
+        let long = format!("HTTP/1.1 101 X\r\nA: {}", "a".repeat(MAX_HEAD));
+        assert_eq!(refused(long).kind, ConnectErrorKind::Protocol);
+        let many = format!("HTTP/1.1 101 X\r\n{}\r\n", "A: b\r\n".repeat(MAX_HEADERS + 1));
+        assert!(refused(many).detail.contains("64 headers"));
+        // Long frames behind a short head are no long head.
+        assert_eq!(answer([GOOD.as_bytes(), &[0; 2 * MAX_HEAD]].concat()).unwrap().unwrap().len(), 2 * MAX_HEAD);
+    }
+
+    #[test]
+    fn what_is_no_http_is_refused_at_its_first_bytes_and_named() {
+        let plain = Endpoint::parse("ws://localhost:5000/", Plaintext::OnLoopback).unwrap();
+        let alert = Answer::new(&plain, ACCEPT).push(b"\x15\x03\x03\x00\x02\x02\x28").unwrap_err();
+        assert_eq!(alert.kind, ConnectErrorKind::Protocol);
+        assert!(alert.detail.contains("use wss://"), "{alert}");
+        assert!(refused(b"SSH-2.0-\x1b[31m\xff").detail.contains(r"(SSH-2.0-\u{1b}[31m"));
+        assert!(refused([&b"HTTP/1.1 999 "[..], &[b'x'; 9000], b"\r\n\r\n"].concat()).detail.contains('…'));
+        assert!(Answer::new(&plain, ACCEPT).cut_off().to_string().contains("instead of answering"));
+    }
+}

@@ -1,0 +1,93 @@
+//! The text-opcode filter against a slow and obvious model of frames.
+
+use ibws_proto::TextFilter;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// One frame as it goes over the wire, its length in the form asked for.
+#[derive(Clone, Debug)]
+struct Frame {
+    first: u8,
+    mask: Option<[u8; 4]>,
+    form: u8,
+    payload: Vec<u8>,
+}
+
+impl Frame {
+    fn write(&self, first: u8, out: &mut Vec<u8>) {
+        let mask_bit = if self.mask.is_some() { 0x80 } else { 0 };
+        let length = self.payload.len();
+        out.push(first);
+        match (self.form, length) {
+            (0, 0..=125) => out.push(mask_bit | u8::try_from(length).expect("short")),
+            (0 | 1, _) => {
+                out.push(mask_bit | 126);
+                out.extend(u16::try_from(length).expect("at most 600").to_be_bytes());
+            }
+            _ => {
+                out.push(mask_bit | 127);
+                out.extend((length as u64).to_be_bytes());
+            }
+        }
+        out.extend(self.mask.iter().flatten());
+        out.extend(&self.payload);
+    }
+}
+
+fn frame() -> impl Strategy<Value = Frame> {
+    // Text and payload bytes that look like text headers are common, or the filter would have nothing to get wrong.
+    let first = prop_oneof![Just(0x81), Just(0x01), Just(0x80), Just(0x89), any::<u8>()];
+    let byte = prop_oneof![Just(0x81), any::<u8>()];
+    let payload = prop_oneof![4 => vec(byte.clone(), 0..20), 1 => vec(byte, 120..600)];
+    (first, proptest::option::of(any::<[u8; 4]>()), 0_u8..3, payload).prop_map(|(first, mask, form, payload)| Frame {
+        first,
+        mask,
+        form,
+        payload,
+    })
+}
+
+fn in_one_go(bytes: &[u8]) -> Vec<u8> {
+    let mut out = bytes.to_vec();
+    TextFilter::new().apply(&mut out);
+    out
+}
+
+fn in_pieces(bytes: &[u8], sizes: &[usize]) -> Vec<u8> {
+    let (mut out, mut filter, mut at) = (bytes.to_vec(), TextFilter::new(), 0);
+    for size in sizes.iter().cycle().take(out.len() * 2) {
+        let end = (at + size).min(out.len());
+        filter.apply(&mut out[at..end]);
+        at = end;
+    }
+    filter.apply(&mut out[at..]);
+    out
+}
+
+proptest! {
+    #[test]
+    fn well_formed_frames_differ_in_the_text_opcode_and_nothing_else(frames in vec(frame(), 0..12)) {
+        let (mut sent, mut expected) = (Vec::new(), Vec::new());
+        for frame in &frames {
+            frame.write(frame.first, &mut sent);
+            let opcode = if frame.first & 0x0f == 1 { 2 } else { frame.first & 0x0f };
+            frame.write(frame.first & 0xf0 | opcode, &mut expected);
+        }
+        prop_assert_eq!(in_one_go(&sent), expected);
+    }
+
+    #[test]
+    fn where_the_stream_is_cut_does_not_matter(frames in vec(frame(), 0..8), sizes in vec(0_usize..9, 1..8)) {
+        let mut sent = Vec::new();
+        frames.iter().for_each(|frame| frame.write(frame.first, &mut sent));
+        prop_assert_eq!(in_pieces(&sent, &sizes), in_one_go(&sent));
+    }
+
+    #[test]
+    fn noise_is_passed_on_the_same_however_it_is_cut(noise in vec(any::<u8>(), 0..300), sizes in vec(0_usize..9, 1..8)) {
+        let out = in_one_go(&noise);
+        prop_assert_eq!(in_pieces(&noise, &sizes), &out[..]);
+        prop_assert!(noise.iter().zip(&out).all(|(a, b)| a == b || (a & 0x0f == 1 && *b == a & 0xf0 | 2)));
+        prop_assert_eq!(in_one_go(&out), out, "filtering twice changes nothing more");
+    }
+}
