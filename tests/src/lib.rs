@@ -9,12 +9,16 @@ mod calendar;
 mod feed;
 mod gateway;
 mod json;
+#[cfg(feature = "net")]
+mod net;
 mod prng;
 mod recording;
 
 pub use gateway::{
-    FrameKind, Gateway, GatewayConfig, GatewayOutput, Lift, OpeningOrder, Received, RestReply, Scenario, Source, Success,
-    UnknownScenario,
+    FrameKind, Gateway, GatewayConfig, GatewayOutput, Lift, OpeningOrder, Received, RestReply, Scenario, Source,
+    Success, UnknownScenario,
 };
+#[cfg(feature = "net")]
+pub use net::{Flood, Server, ServerConfig, StartError};
 pub use prng::Prng;
 pub use recording::{Recording, RecordingError};

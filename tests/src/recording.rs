@@ -88,8 +88,8 @@ impl Recording {
     /// If it cannot be read, a line is malformed, or no line is a server frame.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, RecordingError> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| RecordingError::Read { path: path.to_owned(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| RecordingError::Read { path: path.to_owned(), source })?;
         Self::parse(path, &text)
     }
 
@@ -117,8 +117,10 @@ impl Recording {
             return Err(RecordingError::Empty { path: path.to_owned() });
         }
         let has = |topic: &str, key: &str| topics().any(|(name, value)| name == topic && value.get(key).is_some());
-        let (has_success, has_heartbeats, has_tics) = (has("system", "success"), has("system", "hb"), has("tic", "topic"));
-        let is_data = |entry: &Entry| entry.topic_and_value().is_some_and(|(topic, _)| !OPENING_TOPICS.contains(&&*topic));
+        let (has_success, has_heartbeats, has_tics) =
+            (has("system", "success"), has("system", "hb"), has("tic", "topic"));
+        let is_data =
+            |entry: &Entry| entry.topic_and_value().is_some_and(|(topic, _)| !OPENING_TOPICS.contains(&&*topic));
         let is_later = |entry: &Entry| matches!(entry.line, Line::Server { is_opening: false, .. });
         let opening_end = entries.iter().position(is_data).unwrap_or(entries.len());
         let loop_start = entries.iter().position(is_later);

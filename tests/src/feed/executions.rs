@@ -103,10 +103,7 @@ impl Executions {
             ("symbol", Json::text(execution.share.symbol)),
             ("supports_tax_opt", Json::text("1")),
             ("side", Json::text(side)),
-            (
-                "order_description",
-                Json::text(format!("{verb} {} @ {paid} on {}", execution.size, execution.exchange)),
-            ),
+            ("order_description", Json::text(format!("{verb} {} @ {paid} on {}", execution.size, execution.exchange))),
             ("trade_time", Json::text(calendar::dashed(execution.at_ms))),
             ("trade_time_r", Json::int(execution.at_ms / 1_000 * 1_000)),
             ("size", Json::double(execution.size as f64)),
@@ -126,7 +123,10 @@ impl Executions {
             ("sec_type", Json::text("STK")),
             ("listing_exchange", Json::text(LISTING)),
             ("conid", Json::int(conid)),
-            ("conidEx", Json::text(if exchange { format!("{conid}@{}", execution.exchange) } else { conid.to_string() })),
+            (
+                "conidEx",
+                Json::text(if exchange { format!("{conid}@{}", execution.exchange) } else { conid.to_string() }),
+            ),
             ("clearing_id", Json::text("IB")),
             ("clearing_name", Json::text("IB")),
             ("liquidation_trade", Json::text("0")),

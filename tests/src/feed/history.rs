@@ -186,7 +186,10 @@ mod tests {
     fn periods_outside_the_documented_range_are_wrong() {
         assert_eq!(period_seconds("2h"), Some(7_200));
         assert_eq!(period_seconds("30min"), Some(1_800));
-        assert_eq!([period_seconds("31min"), period_seconds("0d"), period_seconds("2x"), period_seconds("h")], [None; 4]);
+        assert_eq!(
+            [period_seconds("31min"), period_seconds("0d"), period_seconds("2x"), period_seconds("h")],
+            [None; 4]
+        );
         assert_eq!(period_seconds("99999999999999999999d"), None);
     }
 }

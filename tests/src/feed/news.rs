@@ -13,8 +13,13 @@ pub(crate) fn frame(chance: &mut Prng) -> String {
         let text = format!("The simulated day order BUY 10 {} Limit {limit} ends with this session", share.symbol);
         return notice(&(100 + chance.below(900)).to_string(), &text);
     }
-    let message = format!("[Simulated bulletin]\nTrading in {} goes on as before.\nNothing needs to be done.", share.symbol);
-    let row = members([("id", Json::int(chance.below(2_000_000_000))), ("exchanges", Json::null()), ("message", Json::text(message))]);
+    let message =
+        format!("[Simulated bulletin]\nTrading in {} goes on as before.\nNothing needs to be done.", share.symbol);
+    let row = members([
+        ("id", Json::int(chance.below(2_000_000_000))),
+        ("exchanges", Json::null()),
+        ("message", Json::text(message)),
+    ]);
     Json::frame("blt", Json::List(vec![Json::Object(row)]))
 }
 

@@ -96,7 +96,8 @@ impl Orders {
     }
 
     fn place(&mut self, market: &mut Market, now: Instant) {
-        let share = *self.chance.pick(&[&INSTRUMENTS[0], &INSTRUMENTS[1], &INSTRUMENTS[2], &INSTRUMENTS[3], &INSTRUMENTS[4]]);
+        let share =
+            *self.chance.pick(&[&INSTRUMENTS[0], &INSTRUMENTS[1], &INSTRUMENTS[2], &INSTRUMENTS[3], &INSTRUMENTS[4]]);
         let last = market.share(share.conid, now).map_or(share.start, |quote| quote.last);
         let (buy, fills) = (self.chance.chance(1, 2), self.chance.chance(2, 3));
         // An order that is to rest stands well away from the market.

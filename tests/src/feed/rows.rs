@@ -27,7 +27,8 @@ pub(crate) type Row = (String, Members);
 /// All rows of the account summary.
 pub(crate) fn summary(account: &Account, worth: &Worth) -> Vec<Row> {
     let money = |key: &str, cents: i64| {
-        let row = [("currency", Json::text("USD")), ("monetaryValue", Json::hundredths(cents)), ("severity", Json::int(0))];
+        let row =
+            [("currency", Json::text("USD")), ("monetaryValue", Json::hundredths(cents)), ("severity", Json::int(0))];
         (key.to_owned(), members(row))
     };
     let text = |key: &str, value: &str| {

@@ -127,6 +127,12 @@ impl Gateway {
         }
     }
 
+    /// Whether [`mute`](Self::mute) was said of this connection.
+    #[must_use]
+    pub fn is_muted(&self, conn: u64) -> bool {
+        self.connections.get(&conn).is_some_and(|connection| connection.is_muted)
+    }
+
     /// Closes a connection with a Close frame.
     pub fn close(&mut self, conn: u64, code: u16) {
         self.output(conn, GatewayOutput::Close(code));

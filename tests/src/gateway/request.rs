@@ -18,8 +18,8 @@ pub(crate) enum Request<'a> {
 }
 
 const TOPICS: [&str; 19] = [
-    "smd", "umd", "smh", "umh", "sbd", "ubd", "sor", "uor", "spl", "upl", "str", "utr", "ssd", "usd", "sld", "uld", "shs",
-    "uhs", "inp",
+    "smd", "umd", "smh", "umh", "sbd", "ubd", "sor", "uor", "spl", "upl", "str", "utr", "ssd", "usd", "sld", "uld",
+    "shs", "uhs", "inp",
 ];
 
 impl<'a> Request<'a> {

@@ -97,7 +97,8 @@ impl Gateway {
         self.faults.lift(Lift::Accounts);
         let frame = opening::accounts(&self.config, &self.trading_session);
         // The same lists as in `act`, which is the streamed form of this resource.
-        let args = serde_json::from_str(&frame).ok().and_then(|mut frame: Value| frame.get_mut("args").map(Value::take));
+        let args =
+            serde_json::from_str(&frame).ok().and_then(|mut frame: Value| frame.get_mut("args").map(Value::take));
         RestReply { status: 200, body: args.unwrap_or_default().to_string(), set_cookie: None }
     }
 
@@ -115,7 +116,8 @@ impl Gateway {
                 _ => {}
             }
         }
-        let orders = if self.has_listed_orders { self.feed.orders.live(self.leaked_filter.as_deref()) } else { Vec::new() };
+        let orders =
+            if self.has_listed_orders { self.feed.orders.live(self.leaked_filter.as_deref()) } else { Vec::new() };
         let body = Json::object([("orders", Json::List(orders)), ("snapshot", Json::bool(self.has_listed_orders))]);
         self.has_listed_orders = true;
         RestReply::json(200, &body)

@@ -101,8 +101,7 @@ impl Gateway {
                     return self.refuse_account(conn, topic);
                 }
                 let (filter, sent) = (filter(), Vec::new());
-                let kind =
-                    if topic == "ssd" { Kind::Summary { filter, sent } } else { Kind::Ledger { filter, sent } };
+                let kind = if topic == "ssd" { Kind::Summary { filter, sent } } else { Kind::Ledger { filter, sent } };
                 self.add(conn, format!("{topic}+{target}"), kind, Some((20, 200)));
             }
             "shs" | "inp" => self.exercise(conn, topic, target),
