@@ -1,1 +1,24 @@
-//! ibws
+//! The kit that ibws is tested with.
+//!
+//! Its centre is a simulated gateway: the peer of the client, speaking the protocol as the real one does, from a seed.
+//! [`Gateway`] is the protocol half, a state machine without socket or clock, for the virtual world of the tests;
+//! `Server` (feature `net`) puts it behind a real socket, TLS and all, and the `gateway` program is a command line
+//! around that. The data comes from a seeded feed or from a [`Recording`].
+
+mod calendar;
+mod feed;
+mod gateway;
+mod json;
+#[cfg(feature = "net")]
+mod net;
+mod prng;
+mod recording;
+
+pub use gateway::{
+    FrameKind, Gateway, GatewayConfig, GatewayOutput, Lift, OpeningOrder, Received, RestReply, Scenario, Source,
+    Success, UnknownScenario,
+};
+#[cfg(feature = "net")]
+pub use net::{Flood, Server, ServerConfig, StartError};
+pub use prng::Prng;
+pub use recording::{Recording, RecordingError};

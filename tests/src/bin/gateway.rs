@@ -1,0 +1,110 @@
+//! The simulated gateway as a program, for clients in any language.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use ibws_testkit::{FrameKind, GatewayConfig, Recording, Scenario, Server, ServerConfig, Source};
+
+/// A simulated Interactive Brokers gateway: its WebSocket and the REST around it, on loopback, with invented data.
+#[derive(Parser)]
+#[command(name = "gateway", version, after_help = scenarios())]
+struct Options {
+    /// Where to listen: a loopback address and a port (0 takes a free one).
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5000")]
+    listen: SocketAddr,
+    /// ws:// and http:// instead of TLS.
+    #[arg(long)]
+    plain: bool,
+    /// Play this recording (JSON lines with t, dir, raw) instead of the seeded feed.
+    #[arg(long, value_name = "FILE")]
+    recording: Option<PathBuf>,
+    /// What goes wrong, by name; see below.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    scenario: Scenario,
+    /// Everything random follows from this number.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// The account: DU or U and digits.
+    #[arg(long, value_name = "ACCOUNT", default_value = "DU1234567", value_parser = account)]
+    account: String,
+    /// Send binary frames (the default).
+    #[arg(long, conflicts_with = "text")]
+    binary: bool,
+    /// Send text frames.
+    #[arg(long)]
+    text: bool,
+}
+
+fn scenarios() -> String {
+    let lines = Scenario::all().map(|scenario| format!("  {:<22}{}\n", scenario.name(), scenario.description()));
+    format!("Scenarios:\n{}", lines.collect::<String>())
+}
+
+fn account(text: &str) -> Result<String, String> {
+    let digits = text.strip_prefix("DU").or_else(|| text.strip_prefix('U')).unwrap_or("");
+    if (5..=9).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(text.to_owned())
+    } else {
+        Err("an account is DU or U and five to nine digits, for example DU1234567".into())
+    }
+}
+
+fn main() -> ExitCode {
+    let options = match Options::try_parse() {
+        Ok(options) => options,
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => return fail(&error.to_string()),
+    };
+    let seed = options.seed;
+    match start(options) {
+        Ok(server) => {
+            announce(&server, seed);
+            // Signals end the process at once; connections then end as they do when a gateway is killed.
+            loop {
+                std::thread::park();
+            }
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+fn start(options: Options) -> Result<Server, String> {
+    let mut gateway = GatewayConfig::seeded(options.seed);
+    gateway.account = options.account;
+    if options.text {
+        gateway.frames = FrameKind::Text;
+    }
+    if let Some(path) = &options.recording {
+        let recording = Recording::read(path).map_err(|error| error.to_string())?;
+        gateway.source = Source::Recording(Arc::new(recording));
+    }
+    let gateway = gateway.with_scenario(options.scenario);
+    let config = ServerConfig { listen: options.listen, tls: !options.plain, gateway, ..ServerConfig::default() };
+    Server::start(config).map_err(|error| error.to_string())
+}
+
+/// What the program says to its user. A reader at the other end of a pipe that left is no reason to stop.
+fn announce(server: &Server, seed: u64) {
+    let mut text = format!("listening on {}\n", server.ws_url());
+    text += &format!("seed {seed}, account {}, REST at {}\n", server.control().account(), server.rest_url());
+    if let (Some(sha256), Some(pem)) = (server.certificate_sha256(), server.certificate_pem()) {
+        text += &format!("certificate SHA-256 {sha256}\n");
+        text += &format!("to trust it, save these lines to a file and pin that (watch --trust pin:FILE):\n{pem}");
+    }
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// One line on stderr that says what to do.
+#[expect(clippy::print_stderr, reason = "this is how the program fails")]
+fn fail(message: &str) -> ExitCode {
+    let text = message.strip_prefix("error: ").unwrap_or(message);
+    let line =
+        text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:")).filter(|line| !line.is_empty());
+    eprintln!("gateway: {}", line.collect::<Vec<_>>().join(" "));
+    ExitCode::from(2)
+}

@@ -1,0 +1,93 @@
+//! What is due when. One list for the whole gateway, in order of time and then of entry.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use ibws_proto::Instant;
+
+use super::scenario::Step;
+
+/// Something that happens by itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Due {
+    /// One part of the opening burst of a connection.
+    Opening(u64, Part),
+    /// The heartbeat of all connections.
+    Heartbeat,
+    /// The next frame of one subscription, unless it is of another generation by then.
+    Stream { conn: u64, key: String, generation: u64 },
+    /// A reply that takes a moment.
+    Reply { conn: u64, text: String },
+    /// The next stage of the life of orders.
+    Orders,
+    /// The next execution.
+    Trade,
+    /// The next notification or bulletin.
+    News,
+    /// The next frame of a recording.
+    Playback(u64),
+    /// A step of the scenario; of one connection or, with `None`, of the whole gateway.
+    Step(Option<u64>, Step),
+}
+
+/// A part of the opening burst.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Part {
+    Success,
+    Accounts,
+    Status,
+}
+
+impl Due {
+    /// The one connection it concerns.
+    pub(crate) const fn connection(&self) -> Option<u64> {
+        match self {
+            Self::Opening(conn, _) | Self::Stream { conn, .. } | Self::Reply { conn, .. } | Self::Playback(conn) => {
+                Some(*conn)
+            }
+            Self::Step(conn, _) => *conn,
+            Self::Heartbeat | Self::Orders | Self::Trade | Self::News => None,
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Agenda {
+    entries: BTreeMap<(Instant, u64), Due>,
+    serial: u64,
+}
+
+impl Agenda {
+    pub(crate) fn add(&mut self, at: Instant, due: Due) {
+        self.serial += 1;
+        self.entries.insert((at, self.serial), due);
+    }
+
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.entries.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// The first entry that is due at `now`, with the moment it was due.
+    pub(crate) fn pop(&mut self, now: Instant) -> Option<(Instant, Due)> {
+        let entry = self.entries.first_entry()?;
+        let at = entry.key().0;
+        (at <= now).then(|| (at, entry.remove()))
+    }
+
+    /// When `due` comes, if it is planned.
+    pub(crate) fn when(&self, due: &Due) -> Option<Instant> {
+        self.entries.iter().find(|(_, entry)| *entry == due).map(|((at, _), _)| *at)
+    }
+
+    /// Takes out every entry that `matches`.
+    pub(crate) fn remove(&mut self, matches: impl Fn(&Due) -> bool) {
+        self.entries.retain(|_, due| !matches(due));
+    }
+}
+
+/// When something periodic that was due at `due` comes again. After a long jump of the clock it goes on from the
+/// present: what was missed is missed, and catching up would be unbounded.
+pub(crate) fn after(due: Instant, period: Duration, now: Instant) -> Instant {
+    let next = due + period;
+    if now.since(next) > Duration::from_secs(60) { now } else { next }
+}

@@ -1,0 +1,301 @@
+//! The simulated gateway's protocol half: a state machine without socket, clock or thread.
+//!
+//! Connections are opened, texts received and time passed in; frames come out of [`Gateway::poll`]. The same machine
+//! therefore serves the virtual world of the tests and the real socket of the `gateway` program.
+
+mod agenda;
+mod config;
+mod connection;
+mod control;
+mod fire;
+mod opening;
+mod request;
+mod rest;
+mod scenario;
+mod subscribe;
+
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use ibws_proto::Instant;
+
+pub use config::{FrameKind, GatewayConfig, GatewayOutput, OpeningOrder, Source, Success};
+pub use control::Lift;
+pub use rest::RestReply;
+pub use scenario::{Scenario, UnknownScenario};
+
+use crate::feed::Feed;
+use crate::prng::Prng;
+use crate::recording::Playback;
+use agenda::{Agenda, Due, Part};
+use config::OpeningOrder::{StatusFirst, SystemFirst};
+use connection::Connection;
+use control::Faults;
+use request::Request;
+
+/// Longer messages of a client end its connection with 1009.
+const MAX_PAYLOAD: usize = 64 * 1024;
+/// What clients sent is remembered up to this many texts.
+const MAX_LOG: usize = 65_536;
+const HEARTBEAT_MS: u64 = 10_000;
+
+/// A simulated gateway. See the [crate documentation](crate) for how to run one.
+pub struct Gateway {
+    config: GatewayConfig,
+    session: String,
+    trading_session: String,
+    /// Value of the browser cookie that `tickle` sets.
+    browser_cookie: String,
+    feed: Feed,
+    now: Instant,
+    agenda: Agenda,
+    connections: BTreeMap<u64, Connection>,
+    /// Orders outputs of different connections.
+    serial: u64,
+    opened: u64,
+    next_server_id: u64,
+    next_history_id: u64,
+    heartbeat_phase_ms: u64,
+    faults: Faults,
+    log: VecDeque<Received>,
+    /// A filter of the REST call for orders, which leaks into `sor` (protocol §3.4).
+    leaked_filter: Option<String>,
+    /// Orders were asked for over REST before, so that the next answer is complete.
+    has_listed_orders: bool,
+}
+
+/// A text that a client sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Received {
+    /// When it came.
+    pub at: Instant,
+    /// On which connection.
+    pub conn: u64,
+    /// What it said, decoded lossily.
+    pub text: String,
+    /// False if it was dropped without a word: before `success`, on a muted or dead connection.
+    pub honoured: bool,
+}
+
+impl Gateway {
+    /// A gateway without connections.
+    #[must_use]
+    pub fn new(config: GatewayConfig) -> Self {
+        let mut chance = Prng::part(config.seed, "gateway", 0);
+        let faults = Faults::of(config.scenario);
+        let session = config.session.clone().unwrap_or_else(|| chance.hex(32));
+        Self {
+            session,
+            trading_session: format!("{}.{}", chance.hex(8), chance.hex(8)),
+            browser_cookie: format!("0.{}.{}", chance.hex(8), chance.hex(8)),
+            feed: Feed::new(config.seed, &config.account, config.epoch_ms),
+            now: Instant::ORIGIN,
+            agenda: Agenda::default(),
+            connections: BTreeMap::new(),
+            serial: 0,
+            opened: 0,
+            next_server_id: 1,
+            next_history_id: 100_000 + chance.below(800_000),
+            // The phase of heartbeats belongs to the server, not to the connection (protocol §1.4).
+            heartbeat_phase_ms: chance.below(HEARTBEAT_MS),
+            faults,
+            log: VecDeque::new(),
+            leaked_filter: None,
+            has_listed_orders: false,
+            config,
+        }
+    }
+
+    /// A connection is open. `authorised` says that its upgrade came with a valid cookie.
+    pub fn opened(&mut self, now: Instant, conn: u64, authorised: bool) {
+        self.tick(now);
+        if self.connections.contains_key(&conn) {
+            return;
+        }
+        let is_first = self.opened == 0;
+        self.opened += 1;
+        let mut connection = Connection::new(self.opened, self.session.clone());
+        connection.is_waiting = self.config.waiting_for_session && !authorised;
+        let is_waiting = connection.is_waiting;
+        self.connections.insert(conn, connection);
+        for (own, after, step) in self.config.scenario.on_open(is_first) {
+            self.agenda.add(self.now + after, Due::Step(own.then_some(conn), step));
+        }
+        if self.agenda.when(&Due::Heartbeat).is_none() {
+            self.agenda.add(self.next_heartbeat(self.now), Due::Heartbeat);
+        }
+        if self.agenda.when(&Due::News).is_none() {
+            let pause = self.feed.chance.millis(25_000, 50_000);
+            self.agenda.add(self.now + pause, Due::News);
+        }
+        if is_waiting {
+            self.push(conn, opening::message("waiting for session"));
+        } else {
+            self.begin(conn);
+        }
+    }
+
+    /// A connection is gone; what was queued for it is gone too.
+    pub fn closed(&mut self, now: Instant, conn: u64) {
+        self.tick(now);
+        if self.connections.remove(&conn).is_some() {
+            self.agenda.remove(|due| due.connection() == Some(conn));
+        }
+    }
+
+    /// A message of the client, text or binary.
+    pub fn received(&mut self, now: Instant, conn: u64, text: &[u8]) {
+        self.tick(now);
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        if connection.has_ended {
+            return;
+        }
+        if text.len() > MAX_PAYLOAD {
+            self.close(conn, 1_009);
+            return;
+        }
+        let text = String::from_utf8_lossy(text).into_owned();
+        let honoured = if connection.is_muted {
+            false
+        } else if connection.is_waiting {
+            self.session_message(conn, &text)
+        } else {
+            // Before `success` everything is dropped without a word, `tic` included (protocol §1.3).
+            connection.is_ready && self.honour(conn, &text)
+        };
+        if self.log.len() == MAX_LOG {
+            self.log.pop_front();
+        }
+        self.log.push_back(Received { at: self.now, conn, text, honoured });
+    }
+
+    /// Time passes; whatever is due happens, at the moment it was due.
+    pub fn tick(&mut self, now: Instant) {
+        let now = self.now.max(now);
+        while let Some((at, due)) = self.agenda.pop(now) {
+            self.now = self.now.max(at);
+            self.fire(due, at, now);
+        }
+        self.now = now;
+    }
+
+    /// The next output, whichever connection it is for, in the order they were made.
+    pub fn poll(&mut self) -> Option<(u64, GatewayOutput)> {
+        let first = |(conn, connection): (&u64, &Connection)| Some((connection.outputs.front()?.0, *conn));
+        let (_, conn) = self.connections.iter().filter_map(first).min()?;
+        Some((conn, self.poll_connection(conn)?))
+    }
+
+    /// The next output of one connection.
+    pub fn poll_connection(&mut self, conn: u64) -> Option<GatewayOutput> {
+        self.connections.get_mut(&conn)?.outputs.pop_front().map(|(_, output)| output)
+    }
+
+    /// When [`tick`](Self::tick) has something to do; never while no connection is open.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Instant> {
+        self.agenda.next()
+    }
+
+    /// The session that `tickle` and `tic` show.
+    #[must_use]
+    pub fn session(&self) -> &str {
+        &self.session
+    }
+
+    /// The account.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.config.account
+    }
+
+    /// Whether the value of a `Cookie` header authorises a connection: `api=SESSION`, `api={"session":"SESSION"}`, or
+    /// the browser's cookie that `tickle` set (protocol §1.2).
+    #[must_use]
+    pub fn accepts_cookie(&self, header: &str) -> bool {
+        header.split(';').filter_map(|pair| pair.trim().split_once('=')).any(|(name, value)| match name {
+            "api" => {
+                let object: Option<serde_json::Value> = serde_json::from_str(value).ok();
+                let inner = object.as_ref().and_then(|object| object.get("session")?.as_str());
+                inner.unwrap_or(value) == self.session
+            }
+            "x-sess-uuid" => value == self.browser_cookie,
+            _ => false,
+        })
+    }
+
+    /// Sets the opening burst going, or the recording that has one.
+    fn begin(&mut self, conn: u64) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        connection.session.clone_from(&self.session);
+        if let Source::Recording(recording) = &self.config.source {
+            connection.playback = Some(Playback::new(Arc::clone(recording), self.now));
+            self.agenda.add(self.now, Due::Playback(conn));
+            if recording.has_success() {
+                return;
+            }
+        }
+        // All within 250 ms (protocol §1.4).
+        let mut chance = Prng::part(self.config.seed, "opening", connection.number);
+        let mut after = Duration::ZERO;
+        let order = match self.config.opening {
+            SystemFirst => [Part::Success, Part::Accounts, Part::Status],
+            StatusFirst => [Part::Status, Part::Accounts, Part::Success],
+        };
+        for part in order {
+            after += chance.millis(20, 80);
+            if let (Part::Success, Success::After(wait)) = (part, self.config.success) {
+                after = wait.max(if self.config.opening == StatusFirst { after } else { Duration::ZERO });
+            }
+            self.agenda.add(self.now + after, Due::Opening(conn, part));
+        }
+    }
+
+    /// What comes while the gateway waits for a session: the right session opens, everything else is dropped.
+    fn session_message(&mut self, conn: u64, text: &str) -> bool {
+        let Request::Session(session) = Request::parse(text) else { return false };
+        if session != self.session || self.faults.refuses_sessions {
+            self.push(conn, opening::message("waiting for session"));
+            return false;
+        }
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.is_waiting = false;
+        }
+        self.begin(conn);
+        true
+    }
+
+    fn push(&mut self, conn: u64, text: String) {
+        let output = match self.config.frames {
+            FrameKind::Binary => GatewayOutput::Binary(text.into_bytes()),
+            FrameKind::Text => GatewayOutput::Text(text.into_bytes()),
+        };
+        self.output(conn, output);
+    }
+
+    fn output(&mut self, conn: u64, output: GatewayOutput) {
+        self.serial += 1;
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        match output {
+            GatewayOutput::Close(_) | GatewayOutput::Drop => connection.end(self.serial, output),
+            GatewayOutput::Text(_) | GatewayOutput::Binary(_) => connection.push(self.serial, output),
+        }
+    }
+
+    fn epoch_ms(&self, at: Instant) -> u64 {
+        self.config.epoch_ms + at.as_nanos() / 1_000_000
+    }
+
+    fn next_heartbeat(&self, now: Instant) -> Instant {
+        let phase = (self.epoch_ms(now) + HEARTBEAT_MS - self.heartbeat_phase_ms) % HEARTBEAT_MS;
+        now + Duration::from_millis(HEARTBEAT_MS - phase)
+    }
+
+    /// Whether there is a brokerage session behind the subscriptions of `conn`: authenticated, and still the one its
+    /// socket was opened with.
+    fn is_live(&self, conn: u64) -> bool {
+        self.config.authenticated
+            && self.connections.get(&conn).is_some_and(|connection| connection.session == self.session)
+    }
+}

@@ -1,0 +1,161 @@
+//! The frames that open a connection: `system`, `act`, `sts` (protocol §1.4, §4).
+
+use super::config::GatewayConfig;
+use crate::json::{Json, Members, members};
+
+/// Names the simulation where the real one names a server and a build.
+const SERVER_NAME: &str = "SimulatedGateway";
+const SERVER_VERSION: &str = concat!("ibws-testkit ", env!("CARGO_PKG_VERSION"));
+
+/// Whether an account is a paper account, which its id shows.
+fn is_paper(account: &str) -> bool {
+    account.starts_with("DU")
+}
+
+pub(crate) fn success(config: &GatewayConfig) -> String {
+    let frame = Json::object([
+        ("topic", Json::text("system")),
+        ("success", Json::text(&config.username)),
+        ("isFT", Json::bool(false)),
+        ("isPaper", Json::bool(is_paper(&config.account))),
+    ]);
+    frame.to_string()
+}
+
+pub(crate) fn heartbeat(epoch_ms: u64) -> String {
+    Json::object([("topic", Json::text("system")), ("hb", Json::int(epoch_ms))]).to_string()
+}
+
+fn server() -> Members {
+    members([("serverName", Json::text(SERVER_NAME)), ("serverVersion", Json::text(SERVER_VERSION))])
+}
+
+/// The full status, all nine keys.
+pub(crate) fn status(config: &GatewayConfig) -> String {
+    let mut args = status_flags(config);
+    args.extend(members([("message", Json::text("")), ("fail", Json::text(""))]));
+    args.extend(server());
+    args.push(("username".into(), Json::text(&config.username)));
+    Json::frame("sts", Json::Object(args))
+}
+
+/// The four flags of a status; REST shows them too.
+pub(crate) fn status_flags(config: &GatewayConfig) -> Members {
+    members([
+        ("connected", Json::bool(true)),
+        ("authenticated", Json::bool(config.authenticated)),
+        ("established", Json::bool(config.authenticated)),
+        ("competing", Json::bool(config.competing)),
+    ])
+}
+
+/// A status with one key only, as seen between full ones (protocol §4.3).
+pub(crate) fn partial_status(key: &str, value: Json) -> String {
+    Json::frame("sts", Json::object([(key, value)]))
+}
+
+pub(crate) fn server_info() -> Json {
+    Json::Object(server())
+}
+
+/// `act` in full. Its session id is not the one of `tickle` (protocol §4.2).
+pub(crate) fn accounts(config: &GatewayConfig, trading_session: &str) -> String {
+    let account = || Json::text(&config.account);
+    let under_account = |value: Json| Json::Object(vec![(config.account.clone(), value)]);
+    let flags = |names: &[(&str, bool)]| -> Members {
+        names.iter().map(|(name, value)| ((*name).to_owned(), Json::bool(*value))).collect()
+    };
+    let properties = flags(&[
+        ("hasChildAccounts", false),
+        ("supportsCashQty", true),
+        ("liteUnderPro", false),
+        ("noFXConv", false),
+        ("isProp", false),
+        ("supportsFractions", true),
+        ("allowCustomerTime", false),
+        ("autoFx", false),
+    ]);
+    let mut features = flags(&[
+        ("showGFIS", true),
+        ("showEUCostReport", false),
+        ("allowEventContract", false),
+        ("allowFXConv", true),
+        ("allowFinancialLens", false),
+        ("allowMTA", true),
+        ("allowTypeAhead", true),
+        ("allowEventTrading", false),
+    ]);
+    features.push(("snapshotRefreshTimeout".into(), Json::int(30)));
+    features.extend(flags(&[
+        ("liteUser", false),
+        ("showWebNews", true),
+        ("research", true),
+        ("debugPnl", true),
+        ("showTaxOpt", true),
+        ("showImpactDashboard", true),
+        ("allowDynAccount", false),
+        ("allowCrypto", false),
+        ("allowFA", false),
+        ("allowLiteUnderPro", false),
+    ]));
+    features.push(("allowedAssetTypes".into(), Json::text("STK,OPT,FUT,CASH,BOND,FUND")));
+    features.extend(flags(&[("restrictTradeSubscription", false), ("showUkUserLabels", false), ("sideBySide", true)]));
+    let all = || Json::texts(&["*"]);
+    let args = Json::object([
+        ("accounts", Json::List(vec![account()])),
+        ("acctProps", under_account(Json::Object(properties))),
+        ("aliases", under_account(account())),
+        ("allowFeatures", Json::Object(features)),
+        (
+            "chartPeriods",
+            Json::object([
+                ("STK", all()),
+                ("OPT", Json::texts(&["2h", "1d", "2d", "1w", "1m"])),
+                ("FUT", all()),
+                ("CASH", all()),
+                ("BOND", all()),
+                ("FUND", all()),
+            ]),
+        ),
+        ("groups", Json::EMPTY),
+        ("profiles", Json::EMPTY),
+        ("selectedAccount", account()),
+        ("serverInfo", server_info()),
+        ("sessionId", Json::text(trading_session)),
+        ("isFT", Json::bool(false)),
+        ("isPaper", Json::bool(is_paper(&config.account))),
+    ]);
+    Json::frame("act", args)
+}
+
+/// A refusal. The topic is bare, so it cannot be matched to one subscription (protocol §2).
+pub(crate) fn refusal(topic: &str, reason: &str) -> String {
+    let frame = [("error", Json::text(reason)), ("code", Json::int(500)), ("topic", Json::text(topic))];
+    Json::object(frame).to_string()
+}
+
+/// The answer to what starts with no known topic.
+pub(crate) fn unknown_topic(head: &str) -> String {
+    Json::object([("error", Json::text(format!("Topic unknown '{head}'"))), ("code", Json::int(1))]).to_string()
+}
+
+/// `{"message":"…"}`
+pub(crate) fn message(text: &str) -> String {
+    Json::object([("message", Json::text(text))]).to_string()
+}
+
+/// `{"result":"…"}`
+pub(crate) fn result(text: &str) -> String {
+    Json::object([("result", Json::text(text))]).to_string()
+}
+
+/// The answer to a `tic`, of which there are four (protocol §3.8).
+pub(crate) fn tic(session: &str, epoch_ms: u64) -> String {
+    let frame = [
+        ("topic", Json::text("tic")),
+        ("alive", Json::bool(true)),
+        ("id", Json::text(session)),
+        ("lastAccessed", Json::int(epoch_ms)),
+    ];
+    Json::object(frame).to_string()
+}

@@ -1,0 +1,105 @@
+//! What a client's text says: `TOPIC[+TARGET…][+{JSON}]` (protocol §2).
+
+use serde_json::Value;
+
+/// A request taken apart.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Request<'a> {
+    /// `{"session":"…"}`, the only JSON a client sends on its own.
+    Session(String),
+    /// `tic`
+    Tic,
+    /// `ech+hb`
+    Echo,
+    /// `s…`, `u…` or `inp` with a known topic: three letters, the text between topic and JSON, the JSON.
+    Topic { topic: &'a str, target: &'a str, args: Value },
+    /// Anything else, by its first three characters, which is all the real gateway names in its error.
+    Unknown(String),
+}
+
+const TOPICS: [&str; 19] = [
+    "smd", "umd", "smh", "umh", "sbd", "ubd", "sor", "uor", "spl", "upl", "str", "utr", "ssd", "usd", "sld", "uld",
+    "shs", "uhs", "inp",
+];
+
+impl<'a> Request<'a> {
+    pub(crate) fn parse(text: &'a str) -> Self {
+        let text = text.trim();
+        if text == "tic" {
+            return Self::Tic;
+        }
+        if text == "ech+hb" {
+            return Self::Echo;
+        }
+        let head: String = text.chars().take(3).collect();
+        let Some(topic) = TOPICS.iter().find(|topic| **topic == head) else {
+            return match session(text) {
+                Some(session) => Self::Session(session),
+                None => Self::Unknown(head),
+            };
+        };
+        let rest = &text[topic.len()..];
+        // `upl{}`, as one page prints it, is understood as well; a letter more makes it another topic.
+        if !rest.is_empty() && !rest.starts_with(['+', '{']) {
+            return Self::Unknown(head);
+        }
+        let rest = rest.strip_prefix('+').unwrap_or(rest);
+        // `umh+{990017}`: some clients send the documentation's braces literally.
+        if *topic == "umh" {
+            return Self::Topic { topic, target: rest.trim_matches(['{', '}']), args: Value::Null };
+        }
+        let (target, json) = match rest.find('{') {
+            Some(brace) => (rest[..brace].trim_end_matches('+'), &rest[brace..]),
+            None => (rest.trim_end_matches('+'), ""),
+        };
+        // JSON that cannot be read is ignored, and the defaults apply (protocol §3.2 says so of history).
+        Self::Topic { topic, target, args: serde_json::from_str(json).unwrap_or(Value::Null) }
+    }
+}
+
+/// The value of a session message, `None` if the text is none.
+fn session(text: &str) -> Option<String> {
+    let message: Value = serde_json::from_str(text).ok()?;
+    message.get("session")?.as_str().map(str::to_owned)
+}
+
+/// The strings in the array `name`; what is no string is left out.
+pub(crate) fn strings(args: &Value, name: &str, most: usize) -> Option<Vec<String>> {
+    let items = args.get(name)?.as_array()?;
+    Some(items.iter().filter_map(|item| item.as_str().map(str::to_owned)).take(most).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(text: &str) -> Option<(String, String, Value)> {
+        match Request::parse(text) {
+            Request::Topic { topic, target, args } => Some((topic.to_owned(), target.to_owned(), args)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn payloads_are_read_with_and_without_json() {
+        let none = Value::Null;
+        assert_eq!(target("sor"), Some(("sor".into(), String::new(), none.clone())));
+        assert_eq!(target("smd+1@ARCA"), Some(("smd".into(), "1@ARCA".into(), none.clone())));
+        assert_eq!(target("sbd+DU1234567+1+ARCA"), Some(("sbd".into(), "DU1234567+1+ARCA".into(), none.clone())));
+        assert_eq!(target("umh+{77}"), Some(("umh".into(), "77".into(), none.clone())));
+        assert_eq!(target("upl{}"), Some(("upl".into(), String::new(), serde_json::json!({}))));
+        assert_eq!(target("shs+exercise+{\"CEX\":\"1\"}").unwrap().1, "exercise");
+        assert_eq!(target("smd+1+{\n \"fields\": [\"31\"]}").unwrap().2["fields"][0], "31");
+        assert_eq!(target("smd+1+{\"fields\":"), Some(("smd".into(), "1".into(), none)));
+    }
+
+    #[test]
+    fn other_texts_are_named_by_their_first_three_characters() {
+        assert_eq!(Request::parse("xyzabc"), Request::Unknown("xyz".into()));
+        assert_eq!(Request::parse("äöüß"), Request::Unknown("äöü".into()));
+        assert_eq!(Request::parse("smdx+1"), Request::Unknown("smd".into()));
+        assert_eq!(Request::parse("{\"topic\":\"tic\"}"), Request::Unknown("{\"t".into()));
+        assert_eq!(Request::parse("{\"session\": \"a\"}"), Request::Session("a".into()));
+        assert_eq!(Request::parse(""), Request::Unknown(String::new()));
+    }
+}

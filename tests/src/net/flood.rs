@@ -1,0 +1,67 @@
+//! Frames as fast as the socket takes them: what benchmarks measure a client with.
+
+use std::io::{self, Write};
+
+use ibws_proto::Instant;
+
+use super::wire::Wire;
+use crate::gateway::{Gateway, GatewayConfig};
+
+/// Bytes given to the socket at once.
+const CHUNK: usize = 64 * 1024;
+
+/// Market data in one go, instead of at the pace of a market: begins at a connection's first subscribe.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Flood {
+    /// How many frames are sent.
+    pub total: u64,
+    /// These, again and again, as binary frames; built beforehand, so that making them costs nothing.
+    pub frames: Vec<Vec<u8>>,
+}
+
+impl Flood {
+    /// `total` market data frames of five shares, built from `seed` as a running gateway would build them.
+    #[must_use]
+    pub fn market_data(total: u64, seed: u64) -> Self {
+        let mut gateway = Gateway::new(GatewayConfig::seeded(seed));
+        gateway.opened(Instant::ORIGIN, 1, true);
+        let ready = Instant::from_millis(500);
+        for conid in [265_598, 266_093, 3_691_937, 272_093, 4_815_747] {
+            let text = format!("smd+{conid}+{{\"fields\":[\"31\",\"84\",\"86\",\"83\"]}}");
+            gateway.received(ready, 1, text.as_bytes());
+        }
+        gateway.tick(Instant::from_millis(60_000));
+        let is_data = |frame: &Vec<u8>| frame.windows(5).any(|window| window == b"\"smd+");
+        let mut frames = Vec::new();
+        while let Some((_, output)) = gateway.poll() {
+            frames.extend(output.payload().map(<[u8]>::to_vec).filter(is_data));
+        }
+        Self { total, frames }
+    }
+
+    /// Writes all of it past the WebSocket's own buffer, which must be empty.
+    pub(super) fn pour(&self, wire: &mut Wire) -> io::Result<()> {
+        let mut chunk = Vec::with_capacity(CHUNK + 1024);
+        for frame in self.frames.iter().cycle().take(usize::try_from(self.total).unwrap_or(usize::MAX)) {
+            chunk.push(0x82);
+            match frame.len() {
+                length @ 0..126 => chunk.push(length as u8),
+                length @ 126..0x1_0000 => {
+                    chunk.push(126);
+                    chunk.extend_from_slice(&(length as u16).to_be_bytes());
+                }
+                length => {
+                    chunk.push(127);
+                    chunk.extend_from_slice(&(length as u64).to_be_bytes());
+                }
+            }
+            chunk.extend_from_slice(frame);
+            if chunk.len() >= CHUNK {
+                wire.write_all(&chunk)?;
+                chunk.clear();
+            }
+        }
+        wire.write_all(&chunk)?;
+        wire.flush()
+    }
+}

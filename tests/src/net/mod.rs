@@ -1,0 +1,266 @@
+//! The simulated gateway behind a real socket: one port for TLS, REST and the WebSocket, a thread per connection.
+
+mod flood;
+mod http;
+mod session;
+mod tls;
+mod wire;
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Instant as Clock, SystemTime, UNIX_EPOCH};
+
+use ibws_proto::Instant;
+
+pub use flood::Flood;
+
+use crate::gateway::{Gateway, GatewayConfig};
+use tls::Identity;
+
+/// Connections served at once; a further one is ended at once.
+const MAX_CONNECTIONS: usize = 256;
+/// A client that does not take what is written to it for so long is given up.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How a [`Server`] is to be started.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// A loopback address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// TLS with a certificate made at start; plain HTTP and `ws://` otherwise.
+    pub tls: bool,
+    /// The gateway. Its `epoch_ms` is replaced by the present time.
+    pub gateway: GatewayConfig,
+    /// Frames as fast as the socket takes them, for benchmarks.
+    pub flood: Option<Flood>,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls: true,
+            gateway: GatewayConfig::default(),
+            flood: None,
+        }
+    }
+}
+
+impl ServerConfig {
+    /// TLS on a free port of 127.0.0.1.
+    #[must_use]
+    pub fn tls(gateway: GatewayConfig) -> Self {
+        Self { gateway, ..Self::default() }
+    }
+
+    /// Without TLS on a free port of 127.0.0.1.
+    #[must_use]
+    pub fn plain(gateway: GatewayConfig) -> Self {
+        Self { gateway, tls: false, ..Self::default() }
+    }
+}
+
+/// Why a server could not be started. Each message says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address is not a loopback address.
+    #[error("the simulated gateway listens on loopback only, not on {0}; take 127.0.0.1 or [::1]")]
+    NotLoopback(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; take another port, or 0 for a free one")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No certificate could be made.
+    #[error("cannot make a certificate: {0}; start without TLS (--plain)")]
+    Certificate(String),
+}
+
+/// What all threads of a server share.
+struct Shared {
+    gateway: Mutex<Gateway>,
+    started: Clock,
+    stops: AtomicBool,
+    identity: Option<Identity>,
+    flood: Option<Flood>,
+    /// A second handle of every open connection, to end its thread from outside.
+    sockets: Mutex<BTreeMap<u64, TcpStream>>,
+}
+
+impl Shared {
+    fn now(&self) -> Instant {
+        Instant::from_nanos(u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    fn gateway(&self) -> MutexGuard<'_, Gateway> {
+        // A panic elsewhere leaves a gateway that still answers, which shows more than a second panic.
+        self.gateway.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sockets(&self) -> MutexGuard<'_, BTreeMap<u64, TcpStream>> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stops(&self) -> bool {
+        self.stops.load(Ordering::Relaxed)
+    }
+}
+
+/// A running gateway on a loopback socket. Dropping it ends it with all its threads.
+pub struct Server {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Listens, and answers from then on.
+    ///
+    /// # Errors
+    ///
+    /// If the address is not a loopback address or is taken, or no certificate can be made.
+    pub fn start(config: ServerConfig) -> Result<Self, StartError> {
+        let listen = config.listen;
+        if !listen.ip().is_loopback() {
+            return Err(StartError::NotLoopback(listen));
+        }
+        let failed = |source| StartError::Listen { address: listen, source };
+        let listener = TcpListener::bind(listen).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let identity = config.tls.then(Identity::make).transpose().map_err(StartError::Certificate)?;
+        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let epoch_ms = u64::try_from(epoch.as_millis()).unwrap_or(0);
+        let shared = Arc::new(Shared {
+            gateway: Mutex::new(Gateway::new(GatewayConfig { epoch_ms, ..config.gateway })),
+            started: Clock::now(),
+            stops: AtomicBool::new(false),
+            identity,
+            flood: config.flood,
+            sockets: Mutex::new(BTreeMap::new()),
+        });
+        let accepting = Arc::clone(&shared);
+        let acceptor = thread::spawn(move || accept(&listener, &accepting));
+        Ok(Self { shared, address, acceptor: Some(acceptor) })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address of the WebSocket.
+    #[must_use]
+    pub fn ws_url(&self) -> String {
+        let scheme = if self.shared.identity.is_some() { "wss" } else { "ws" };
+        format!("{scheme}://{}/v1/api/ws", self.address)
+    }
+
+    /// The address under which REST lives, without a slash at its end.
+    #[must_use]
+    pub fn rest_url(&self) -> String {
+        let scheme = if self.shared.identity.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}/v1/api", self.address)
+    }
+
+    /// The certificate, made at start, for `localhost`, `127.0.0.1` and `::1`; `None` without TLS.
+    #[must_use]
+    pub fn certificate_der(&self) -> Option<&[u8]> {
+        self.shared.identity.as_ref().map(|identity| identity.der.as_slice())
+    }
+
+    /// The certificate as PEM, to be saved for a pin.
+    #[must_use]
+    pub fn certificate_pem(&self) -> Option<String> {
+        self.shared.identity.as_ref().map(Identity::pem)
+    }
+
+    /// SHA-256 of the certificate's DER, in hexadecimal.
+    #[must_use]
+    pub fn certificate_sha256(&self) -> Option<String> {
+        self.shared.identity.as_ref().map(Identity::sha256)
+    }
+
+    /// The present moment on the gateway's clock.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.shared.now()
+    }
+
+    /// The gateway, locked: to script it and to see what clients sent. Everything waits while this is held.
+    pub fn control(&self) -> MutexGuard<'_, Gateway> {
+        let mut gateway = self.shared.gateway();
+        gateway.tick(self.shared.now());
+        gateway
+    }
+
+    /// Ends all connections and threads. Dropping the server does the same.
+    pub fn shutdown(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.stops.store(true, Ordering::Relaxed);
+        // `accept` has no timeout; a connection of our own wakes it.
+        let wakes = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
+        for socket in self.shared.sockets().values() {
+            // It may be closed already, which is what is wanted.
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+        if let (Some(acceptor), Ok(_)) = (self.acceptor.take(), wakes) {
+            let _ = acceptor.join();
+        }
+    }
+}
+
+/// Takes connections until the server stops, then waits for their threads.
+fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+    let mut threads: Vec<JoinHandle<()>> = Vec::new();
+    let mut next_conn = 1;
+    for stream in listener.incoming() {
+        if shared.stops() {
+            break;
+        }
+        let Ok(stream) = stream else {
+            // Out of file descriptors, say: the next turn may do better, and must not spin.
+            thread::sleep(Duration::from_millis(10));
+            continue;
+        };
+        threads.retain(|thread| !thread.is_finished());
+        if threads.len() >= MAX_CONNECTIONS {
+            continue;
+        }
+        let (shared, conn) = (Arc::clone(shared), next_conn);
+        next_conn += 1;
+        threads.push(thread::spawn(move || connection(&shared, conn, stream)));
+    }
+    // A connection that registered itself after the stop was said ends itself; the others were shut down.
+    for thread in threads {
+        let _ = thread.join();
+    }
+}
+
+/// Serves one connection to its end, whatever that is; a broken one concerns nobody else.
+fn connection(shared: &Shared, conn: u64, stream: TcpStream) {
+    let Ok(twin) = stream.try_clone() else { return };
+    shared.sockets().insert(conn, twin);
+    // Looked at after registering: a stop either sees the socket there or is seen here.
+    if !shared.stops() {
+        let _ = session::run(shared, conn, stream);
+    }
+    if let Some(socket) = shared.sockets().remove(&conn) {
+        let _ = socket.shutdown(Shutdown::Both);
+    }
+}
