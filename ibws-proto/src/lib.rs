@@ -17,6 +17,7 @@ mod lifecycle;
 mod liveness;
 mod machine;
 mod payload;
+mod queue;
 mod random;
 mod requests;
 mod scan;
@@ -41,6 +42,7 @@ pub use payload::{
     Args, ArgsError, ParseSubscribeError, Processor, ReferenceProcessor, Subscribe, SubscriptionProcessor,
     WireProcessor, confirms,
 };
+pub use queue::{Item, Lost, Queue, QueueLimits};
 pub use scan::Fault;
 pub use subscriptions::SubscriptionInfo;
 pub use time::Instant;

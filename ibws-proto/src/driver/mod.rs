@@ -1,19 +1,29 @@
 //! The generic driver: the machine run over any runtime.
 
+mod builder;
+mod client;
+mod credentials;
 mod endpoint;
 mod limits;
 #[cfg(feature = "tls")]
 mod public_key;
 mod runtime;
 mod secret;
+mod shared;
+mod stream;
+mod task;
 #[cfg(feature = "tls")]
 pub mod tls;
 mod trust;
 #[cfg(feature = "transport")]
 pub mod upgrade;
 
+pub use builder::{BuildError, Builder};
+pub use client::Client;
+pub use credentials::{CredentialsFuture, CredentialsProvider};
 pub use endpoint::{DEFAULT_PATH, Endpoint, EndpointError, Plaintext};
 pub use limits::Limits;
 pub use runtime::{DialRequest, Link, Outgoing, Received, Runtime, WriteFailed};
 pub use secret::{CookieForm, Credentials, Secret, SecretError, USER_AGENT};
+pub use stream::{EventStream, QueueAccessor, Subscription};
 pub use trust::{Trust, TrustError};

@@ -1,0 +1,335 @@
+//! The client: requests to the machine, as futures; queues of what it tells.
+
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::boxed::Box;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::vec::Vec;
+
+use super::runtime::Runtime;
+use super::shared::{Shared, State, Wanted};
+use super::stream::{EventStream, QueueAccessor, Subscription};
+use crate::{
+    Command, Failure, Health, Key, Modify, QueueLimits, RequestId, Standing, Stats, Status, SubKey, Subscribe,
+    SubscriptionInfo, Success, Unsubscribed,
+};
+
+/// A client of the gateway's stream. Clones are handles of the same client; when the last handle of any kind is dropped
+/// (client, subscription, stream, queue), the connection is closed and everything is released.
+///
+/// Unless its own text says otherwise, every future here is cancel-safe: the request was made when the method was
+/// called, dropping the future only means not to hear the answer.
+pub struct Client<R: Runtime> {
+    handle: Handle<R>,
+    limits: QueueLimits,
+}
+
+impl<R: Runtime> Clone for Client<R> {
+    fn clone(&self) -> Self {
+        Self { handle: self.handle.clone(), limits: self.limits }
+    }
+}
+
+impl<R: Runtime> Client<R> {
+    pub(super) fn new(shared: Arc<Shared<R>>, limits: QueueLimits) -> Self {
+        Self { handle: Handle::new(shared), limits }
+    }
+
+    /// Connects, and stays connected. Done when the gateway has greeted, or when the bounded wait for its greeting ends
+    /// on an open socket; a session that is not authenticated yet is a state ([`Client::status`]), not an error.
+    ///
+    /// # Errors
+    /// [`Failure::GaveUp`] after the last attempt, [`Failure::AuthenticationRequired`] at 401 or 403 (the client goes on
+    /// trying), [`Failure::ShutDown`].
+    pub fn start(&self) -> impl Future<Output = Result<(), Failure>> + Send + use<R> {
+        let request = self.request(Command::Start);
+        async move { request.await.map(drop) }
+    }
+
+    /// Closes the connection and releases everything, subscriptions included. Bounded; does no harm when repeated.
+    ///
+    /// # Errors
+    /// None that matter: [`Failure::ShutDown`] if the task is gone already.
+    pub fn shutdown(&self) -> impl Future<Output = Result<(), Failure>> + Send + use<R> {
+        let request = self.request(Command::Shutdown { drain: false });
+        async move { request.await.map(drop) }
+    }
+
+    /// As [`Client::shutdown`], but unsubscribes everything first and waits up to
+    /// [`Config::drain_timeout`](crate::Config::drain_timeout) for confirmations.
+    ///
+    /// # Errors
+    /// As [`Client::shutdown`].
+    pub fn drain(&self) -> impl Future<Output = Result<(), Failure>> + Send + use<R> {
+        let request = self.request(Command::Shutdown { drain: true });
+        async move { request.await.map(drop) }
+    }
+
+    /// Closes the connection and stays stopped until [`Client::start`]. Subscriptions stay wanted.
+    ///
+    /// # Errors
+    /// [`Failure::Superseded`] by a later command, [`Failure::ShutDown`].
+    pub fn disconnect(&self) -> impl Future<Output = Result<(), Failure>> + Send + use<R> {
+        let request = self.request(Command::Disconnect);
+        async move { request.await.map(drop) }
+    }
+
+    /// Throws the connection away; with `restart`, dials again at once. One that does not close in time, or never
+    /// opened, is abandoned and dialled again even without `restart`.
+    ///
+    /// # Errors
+    /// [`Failure::Superseded`] by a later command, [`Failure::ShutDown`].
+    pub fn hard_reset(&self, restart: bool) -> impl Future<Output = Result<(), Failure>> + Send + use<R> {
+        let request = self.request(Command::HardReset { restart });
+        async move { request.await.map(drop) }
+    }
+
+    /// Is the last pong young enough? True as well if not connected; otherwise hard reset with restart, and false.
+    ///
+    /// # Errors
+    /// [`Failure::ShutDown`].
+    pub fn check_ping(&self) -> impl Future<Output = Result<bool, Failure>> + Send + use<R> {
+        let request = self.request(Command::CheckPing);
+        async move { request.await.map(|success| success == Success::Healthy(true)) }
+    }
+
+    /// Is the connection alive by its pongs and by what it receives? If not, hard reset with restart, and false.
+    ///
+    /// # Errors
+    /// [`Failure::ShutDown`].
+    pub fn check_health(&self) -> impl Future<Output = Result<bool, Failure>> + Send + use<R> {
+        let request = self.request(Command::CheckHealth);
+        async move { request.await.map(|success| success == Success::Healthy(true)) }
+    }
+
+    /// Subscribes and waits for the outcome: confirmed by data, sent where nothing confirms, or pending where the
+    /// gateway is not ready yet. See [`Subscription::standing`] for which it was. The subscription survives reconnects.
+    ///
+    /// Not cancel-safe: dropping the future withdraws the subscription.
+    ///
+    /// # Errors
+    /// [`Failure::Conflict`], [`Failure::Budget`] (nothing was sent); [`Failure::Refused`], [`Failure::Unconfirmed`],
+    /// after which the subscription is withdrawn. Keep trying with [`Client::subscribe_later`].
+    pub fn subscribe<S: Into<Subscribe>>(
+        &self,
+        subscribe: S,
+    ) -> impl Future<Output = Result<Subscription<R>, Failure>> + Send + use<R, S> {
+        let mut subscription = self.subscribe_later(subscribe);
+        async move {
+            match subscription.outcome().await {
+                Ok(_) => Ok(subscription),
+                // It stays wanted, and goes out on the next connection.
+                Err(Failure::ConnectionLost(_)) => Ok(subscription),
+                Err(failure) => Err(failure),
+            }
+        }
+    }
+
+    /// Subscribes without waiting. The handle is a stream from now on; [`Subscription::outcome`] tells how it went, and
+    /// whatever the outcome, the subscription stays wanted until the handle is dropped.
+    pub fn subscribe_later(&self, subscribe: impl Into<Subscribe>) -> Subscription<R> {
+        let subscribe = subscribe.into();
+        let key = subscribe.key.clone();
+        let shared = &self.handle.shared;
+        let now = shared.runtime.now();
+        let (inbox, id) = shared.with(|state| {
+            // The inbox comes first, so that it misses nothing.
+            let inbox = state.open_inbox(Wanted::Subscription(key.clone()), self.limits);
+            (inbox, state.submit(now, Command::Subscribe(subscribe)))
+        });
+        let outcome = Request { handle: self.handle.clone(), id };
+        Subscription::new(EventStream::new(self.handle.clone(), inbox), key, outcome)
+    }
+
+    /// Unsubscribes, whoever else holds it. With `needs_confirmation` it is repeated until the gateway confirms;
+    /// without, sent is success.
+    ///
+    /// # Errors
+    /// [`Failure::UnknownSubscription`], [`Failure::Unconfirmed`], [`Failure::ServerIdUnknown`],
+    /// [`Failure::ConnectionLost`].
+    pub fn unsubscribe(
+        &self,
+        key: &SubKey,
+        needs_confirmation: bool,
+    ) -> impl Future<Output = Result<Unsubscribed, Failure>> + Send + use<R> {
+        let request = self.request(Command::Unsubscribe { key: key.clone(), needs_confirmation });
+        async move {
+            match request.await? {
+                Success::Unsubscribed(how) => Ok(how),
+                _ => Ok(Unsubscribed::Sent),
+            }
+        }
+    }
+
+    /// Changes what is stored for a subscription.
+    ///
+    /// # Errors
+    /// [`Failure::UnknownSubscription`].
+    pub fn modify_subscription(&self, modify: Modify) -> impl Future<Output = Result<(), Failure>> + Send + use<R> {
+        let request = self.request(Command::Modify(modify));
+        async move { request.await.map(drop) }
+    }
+
+    /// Sends every wanted subscription anew; says how many.
+    ///
+    /// # Errors
+    /// [`Failure::NotReady`].
+    pub fn recreate_subscriptions(&self) -> impl Future<Output = Result<usize, Failure>> + Send + use<R> {
+        let request = self.request(Command::Recreate);
+        async move {
+            match request.await? {
+                Success::Recreated(count) => Ok(count),
+                _ => Ok(0),
+            }
+        }
+    }
+
+    /// Writes a text of your own, for what has no method here: `shs+exercise+{"CEX":"…"}`. Nothing is kept for later.
+    ///
+    /// # Errors
+    /// [`Failure::NotReady`], [`Failure::BadText`].
+    pub fn send_text(&self, text: &str) -> impl Future<Output = Result<(), Failure>> + Send + use<R> {
+        let request = self.request(Command::SendText(text.into()));
+        async move { request.await.map(drop) }
+    }
+
+    /// Writes `tic` and waits for its answer.
+    ///
+    /// # Errors
+    /// [`Failure::NotReady`], [`Failure::TimedOut`], [`Failure::ConnectionLost`].
+    pub fn tic(&self) -> impl Future<Output = Result<(), Failure>> + Send + use<R> {
+        let request = self.request(Command::Tic);
+        async move { request.await.map(drop) }
+    }
+
+    /// A stream of everything that happens from now on, bounded like every queue.
+    #[must_use]
+    pub fn events(&self) -> EventStream<R> {
+        self.events_within(self.limits)
+    }
+
+    /// The same with limits of its own.
+    #[must_use]
+    pub fn events_within(&self, limits: QueueLimits) -> EventStream<R> {
+        let inbox = self.handle.shared.with(|state| state.open_inbox(Wanted::Everything, limits));
+        EventStream::new(self.handle.clone(), inbox)
+    }
+
+    /// The queue of one key, from now on; accessors of one key share it. Unsolicited keys are queued only while there
+    /// is an accessor.
+    #[must_use]
+    pub fn queue(&self, key: Key) -> QueueAccessor<R> {
+        let inbox = self.handle.shared.with(|state| state.open_inbox(Wanted::Key(key), self.limits));
+        QueueAccessor::new(EventStream::new(self.handle.clone(), inbox), key)
+    }
+
+    /// Where the client stands.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.look(|state| state.machine.status())
+    }
+
+    /// How well the connection is, and why.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let now = self.handle.shared.runtime.now();
+        self.look(|state| state.machine.health(now))
+    }
+
+    /// Every wanted subscription.
+    #[must_use]
+    pub fn subscriptions(&self) -> Vec<SubscriptionInfo> {
+        self.look(|state| state.machine.subscriptions())
+    }
+
+    /// Server id → conid of the histories of this connection; `None` for keys that have none.
+    #[must_use]
+    pub fn server_ids(&self, key: Key) -> Option<BTreeMap<Box<str>, i64>> {
+        self.look(|state| state.machine.server_ids(key))
+    }
+
+    /// Counters since the client was made.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.look(|state| state.machine.stats())
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        self.handle.shared.with(|state| look(state))
+    }
+
+    fn request(&self, command: Command) -> Request<R> {
+        Request { handle: self.handle.clone(), id: self.handle.shared.submit(command) }
+    }
+}
+
+/// Keeps the client alive: counted, so that the last one dropped ends it.
+pub(super) struct Handle<R: Runtime> {
+    pub(super) shared: Arc<Shared<R>>,
+}
+
+impl<R: Runtime> Handle<R> {
+    fn new(shared: Arc<Shared<R>>) -> Self {
+        shared.with(|state| state.handles += 1);
+        Self { shared }
+    }
+}
+
+impl<R: Runtime> Clone for Handle<R> {
+    fn clone(&self) -> Self {
+        Self::new(self.shared.clone())
+    }
+}
+
+impl<R: Runtime> Drop for Handle<R> {
+    fn drop(&mut self) {
+        let last = self.shared.with(|state| {
+            state.handles -= 1;
+            state.handles == 0
+        });
+        if last {
+            self.shared.order(Command::Shutdown { drain: false });
+        }
+    }
+}
+
+/// The answer to a request, to be awaited.
+pub(super) struct Request<R: Runtime> {
+    handle: Handle<R>,
+    id: RequestId,
+}
+
+impl<R: Runtime> Request<R> {
+    pub(super) fn id(&self) -> RequestId {
+        self.id
+    }
+
+    /// The standing that the answer to a `Subscribe` tells.
+    pub(super) async fn standing(&mut self) -> Result<Standing, Failure> {
+        match self.await? {
+            Success::Subscribed(standing) => Ok(standing),
+            _ => Ok(Standing::Pending),
+        }
+    }
+}
+
+impl<R: Runtime> Future for Request<R> {
+    type Output = Result<Success, Failure>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let id = self.id;
+        match self.handle.shared.with(|state| state.answer(id, cx.waker())) {
+            Some(answer) => Poll::Ready(answer),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<R: Runtime> Drop for Request<R> {
+    fn drop(&mut self) {
+        let id = self.id;
+        self.handle.shared.with(|state| state.forget(id));
+    }
+}

@@ -1,0 +1,266 @@
+//! What the driver's task and the handles share: the machine behind a lock, answers on their way, inboxes.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::vec::Vec;
+
+use super::runtime::Runtime;
+use crate::{Action, Command, Event, Failure, Key, Machine, Output, Queue, QueueLimits, RequestId, SubKey, Success};
+
+/// Shared by the task and every handle. The lock is never held while anything is awaited or woken.
+pub(super) struct Shared<R> {
+    pub(super) runtime: R,
+    state: Mutex<State>,
+}
+
+pub(super) struct State {
+    pub(super) machine: Machine,
+    /// Wakes the task.
+    pub(super) task: Option<Waker>,
+    /// Living handles of any kind; the last one dropped means shutdown.
+    pub(super) handles: usize,
+    /// The task is gone: nothing will be answered any more.
+    pub(super) finished: bool,
+    answers: BTreeMap<RequestId, Answer>,
+    inboxes: BTreeMap<u64, Inbox>,
+    last_inbox: u64,
+    by_subscription: BTreeMap<SubKey, Vec<u64>>,
+    by_key: BTreeMap<Key, u64>,
+    everything: Vec<u64>,
+    /// To be woken once the lock is free: a waker may run anything.
+    wakers: Vec<Waker>,
+}
+
+enum Answer {
+    Awaited(Option<Waker>),
+    There(Result<Success, Failure>),
+}
+
+/// Which events an inbox takes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Wanted {
+    /// Those of one subscription.
+    Subscription(SubKey),
+    /// The messages of one key.
+    Key(Key),
+    /// All.
+    Everything,
+}
+
+struct Inbox {
+    queue: Queue,
+    wanted: Wanted,
+    waker: Option<Waker>,
+    /// Accessors of a key share its inbox.
+    users: usize,
+}
+
+/// The outcome of looking into an inbox.
+pub(super) enum Taken {
+    Item(crate::Item),
+    Nothing,
+    /// Nothing, and nothing will come.
+    End,
+}
+
+impl<R: Runtime> Shared<R> {
+    pub(super) fn new(runtime: R, machine: Machine) -> Self {
+        let state = State {
+            machine,
+            task: None,
+            handles: 0,
+            finished: false,
+            answers: BTreeMap::new(),
+            inboxes: BTreeMap::new(),
+            last_inbox: 0,
+            by_subscription: BTreeMap::new(),
+            by_key: BTreeMap::new(),
+            everything: Vec::new(),
+            wakers: Vec::new(),
+        };
+        Self { runtime, state: Mutex::new(state) }
+    }
+
+    /// Does something under the lock, then wakes whom that concerns.
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        let result = act(&mut state);
+        let wakers = core::mem::take(&mut state.wakers);
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code of a user's runs under the lock, and the machine is consistent after each call.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Hands a request to the machine; its answer can be awaited.
+    pub(super) fn submit(&self, command: Command) -> RequestId {
+        let now = self.runtime.now();
+        self.with(|state| state.submit(now, command))
+    }
+
+    /// Hands in a request whose answer nobody awaits.
+    pub(super) fn order(&self, command: Command) {
+        let now = self.runtime.now();
+        self.with(|state| {
+            if !state.finished {
+                state.machine.submit(now, command);
+                state.wake_task();
+            }
+        });
+    }
+}
+
+impl State {
+    pub(super) fn submit(&mut self, now: crate::Instant, command: Command) -> RequestId {
+        let id = self.machine.submit(now, command);
+        let answer = if self.finished { Answer::There(Err(Failure::ShutDown)) } else { Answer::Awaited(None) };
+        self.answers.insert(id, answer);
+        self.wake_task();
+        id
+    }
+
+    pub(super) fn wake_task(&mut self) {
+        self.wakers.extend(self.task.clone());
+    }
+
+    /// Distributes what the machine says; actions are left to the task.
+    pub(super) fn drain(&mut self, actions: &mut VecDeque<Action>) {
+        while let Some(output) = self.machine.poll() {
+            match output {
+                Output::Action(action) => actions.push_back(action),
+                Output::Event(event) => self.deliver(event),
+                Output::Done(id, result) => {
+                    if let Some(answer) = self.answers.get_mut(&id) {
+                        if let Answer::Awaited(Some(waker)) = core::mem::replace(answer, Answer::There(result)) {
+                            self.wakers.push(waker);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts an event into every inbox that wants it; the last one gets the original.
+    fn deliver(&mut self, event: Event) {
+        let (subscription, key) = match &event {
+            Event::Message(message) => (message.subscription.as_ref(), message.key),
+            Event::Subscription(change) => (Some(&change.key), None),
+            Event::Gap(gap) => (Some(&gap.key), Some(gap.key.key())),
+            Event::Resumed(resumed) => (Some(&resumed.key), Some(resumed.key.key())),
+            _ => (None, None),
+        };
+        let subscribed = subscription.and_then(|key| self.by_subscription.get(key)).map_or(&[][..], Vec::as_slice);
+        let keyed = key.and_then(|key| self.by_key.get(&key));
+        let mut takers = subscribed.iter().chain(keyed).chain(&self.everything).peekable();
+        let mut event = Some(event);
+        while let Some(taker) = takers.next() {
+            let Some(inbox) = self.inboxes.get_mut(taker) else { continue };
+            let copy = if takers.peek().is_some() { event.clone() } else { event.take() };
+            if let Some(copy) = copy {
+                inbox.queue.push(copy);
+                self.wakers.extend(inbox.waker.take());
+            }
+        }
+    }
+
+    /// Opens an inbox; a key has one only, shared by all who ask for it.
+    pub(super) fn open_inbox(&mut self, wanted: Wanted, limits: QueueLimits) -> u64 {
+        if let Wanted::Key(key) = wanted {
+            if let Some((id, inbox)) = self.by_key.get(&key).and_then(|id| Some((*id, self.inboxes.get_mut(id)?))) {
+                inbox.users += 1;
+                return id;
+            }
+        }
+        self.last_inbox += 1;
+        let id = self.last_inbox;
+        match &wanted {
+            Wanted::Subscription(key) => self.by_subscription.entry(key.clone()).or_default().push(id),
+            Wanted::Key(key) => drop(self.by_key.insert(*key, id)),
+            Wanted::Everything => self.everything.push(id),
+        }
+        self.inboxes.insert(id, Inbox { queue: Queue::new(limits), wanted, waker: None, users: 1 });
+        id
+    }
+
+    pub(super) fn close_inbox(&mut self, id: u64) {
+        let Some(inbox) = self.inboxes.get_mut(&id) else { return };
+        inbox.users -= 1;
+        if inbox.users > 0 {
+            return;
+        }
+        match &inbox.wanted {
+            Wanted::Subscription(key) => {
+                if let Some(ids) = self.by_subscription.get_mut(key) {
+                    ids.retain(|other| *other != id);
+                    if ids.is_empty() {
+                        self.by_subscription.remove(key);
+                    }
+                }
+            }
+            Wanted::Key(key) => drop(self.by_key.remove(key)),
+            Wanted::Everything => self.everything.retain(|other| *other != id),
+        }
+        self.inboxes.remove(&id);
+    }
+
+    /// Takes from an inbox; with a waker, remembers whom to wake if there is nothing.
+    pub(super) fn take(&mut self, id: u64, waker: Option<&Waker>) -> Taken {
+        let finished = self.finished;
+        let Some(inbox) = self.inboxes.get_mut(&id) else { return Taken::End };
+        if let Some(item) = inbox.queue.pop() {
+            return Taken::Item(item);
+        }
+        if finished {
+            return Taken::End;
+        }
+        if let Some(waker) = waker {
+            // Consumers that share an inbox wake one another, so that none is forgotten.
+            let other = inbox.waker.replace(waker.clone()).filter(|other| !other.will_wake(waker));
+            self.wakers.extend(other);
+        }
+        Taken::Nothing
+    }
+
+    pub(super) fn inbox(&self, id: u64) -> Option<&Queue> {
+        self.inboxes.get(&id).map(|inbox| &inbox.queue)
+    }
+
+    /// Takes an answer that is there; else remembers whom to wake.
+    pub(super) fn answer(&mut self, id: RequestId, waker: &Waker) -> Option<Result<Success, Failure>> {
+        match self.answers.get_mut(&id)? {
+            Answer::Awaited(slot) => {
+                *slot = Some(waker.clone());
+                None
+            }
+            Answer::There(_) => match self.answers.remove(&id)? {
+                Answer::There(result) => Some(result),
+                Answer::Awaited(_) => None,
+            },
+        }
+    }
+
+    /// Nobody awaits it any more.
+    pub(super) fn forget(&mut self, id: RequestId) {
+        self.answers.remove(&id);
+    }
+
+    /// The task ends: everything awaited is answered, every stream ends.
+    pub(super) fn finish(&mut self) {
+        self.finished = true;
+        self.task = None;
+        for answer in self.answers.values_mut() {
+            if let Answer::Awaited(waker) = answer {
+                self.wakers.extend(waker.take());
+                *answer = Answer::There(Err(Failure::ShutDown));
+            }
+        }
+        for inbox in self.inboxes.values_mut() {
+            self.wakers.extend(inbox.waker.take());
+        }
+    }
+}

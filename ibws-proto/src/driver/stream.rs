@@ -1,0 +1,217 @@
+//! What a consumer holds: the stream of a subscription, of a key, of everything.
+
+use core::future::poll_fn;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+
+use futures_core::Stream;
+
+use super::client::{Handle, Request};
+use super::runtime::Runtime;
+use super::shared::Taken;
+use crate::{Command, Failure, Item, Key, Standing, SubKey};
+
+/// A queue of events, taken one by one. Ends when the client has ended.
+///
+/// It is bounded: a consumer that is too slow loses the oldest events and finds an [`Item::Lost`] in their place, with
+/// the exact count.
+pub struct EventStream<R: Runtime> {
+    handle: Handle<R>,
+    inbox: u64,
+}
+
+impl<R: Runtime> EventStream<R> {
+    pub(super) fn new(handle: Handle<R>, inbox: u64) -> Self {
+        Self { handle, inbox }
+    }
+
+    /// The next item; `None` once the client has ended. Cancel-safe.
+    pub async fn next(&mut self) -> Option<Item> {
+        poll_fn(|cx| self.poll_take(cx)).await
+    }
+
+    /// What is there now, without waiting.
+    pub fn try_next(&mut self) -> Option<Item> {
+        match self.take(None) {
+            Taken::Item(item) => Some(item),
+            Taken::Nothing | Taken::End => None,
+        }
+    }
+
+    /// The next item, or `None` if none comes within `wait`. Cancel-safe.
+    pub async fn next_within(&mut self, wait: Duration) -> Option<Item> {
+        let runtime = &self.handle.shared.runtime;
+        let until = runtime.now() + wait;
+        let mut sleep = std::boxed::Box::pin(runtime.sleep_until(until));
+        poll_fn(|cx| {
+            if let Poll::Ready(item) = self.poll_take(cx) {
+                return Poll::Ready(item);
+            }
+            sleep.as_mut().poll(cx).map(|()| None)
+        })
+        .await
+    }
+
+    /// Items there now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.handle.shared.with(|state| state.inbox(self.inbox).map_or(0, crate::Queue::len))
+    }
+
+    /// Is nothing there now?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.handle.shared.with(|state| state.inbox(self.inbox).is_none_or(crate::Queue::is_empty))
+    }
+
+    fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        match self.take(Some(cx.waker())) {
+            Taken::Item(item) => Poll::Ready(Some(item)),
+            Taken::Nothing => Poll::Pending,
+            Taken::End => Poll::Ready(None),
+        }
+    }
+
+    fn take(&mut self, waker: Option<&Waker>) -> Taken {
+        self.handle.shared.with(|state| state.take(self.inbox, waker))
+    }
+}
+
+impl<R: Runtime> Stream for EventStream<R> {
+    type Item = Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        self.get_mut().poll_take(cx)
+    }
+}
+
+impl<R: Runtime> Drop for EventStream<R> {
+    fn drop(&mut self) {
+        self.handle.shared.with(|state| state.close_inbox(self.inbox));
+    }
+}
+
+/// One holder of a subscription, and the stream of its events: frames, changes of its state, gaps.
+///
+/// Dropped, it lets go of the subscription; the last holder of a key unsubscribes it.
+pub struct Subscription<R: Runtime> {
+    stream: EventStream<R>,
+    key: SubKey,
+    request: Request<R>,
+    outcome: Option<Result<Standing, Failure>>,
+}
+
+impl<R: Runtime> Subscription<R> {
+    pub(super) fn new(stream: EventStream<R>, key: SubKey, request: Request<R>) -> Self {
+        Self { stream, key, request, outcome: None }
+    }
+
+    /// Channel and target.
+    #[must_use]
+    pub fn key(&self) -> &SubKey {
+        &self.key
+    }
+
+    /// How the subscribing went; waits until that is known. Cancel-safe.
+    ///
+    /// # Errors
+    /// Those of [`Client::subscribe`](super::Client::subscribe), and [`Failure::ConnectionLost`]: it stays wanted.
+    pub async fn outcome(&mut self) -> Result<Standing, Failure> {
+        if self.outcome.is_none() {
+            self.outcome = Some(self.request.standing().await);
+        }
+        self.outcome.clone().unwrap_or(Ok(Standing::Pending))
+    }
+
+    /// How it stood when its request was answered; pending before that, and if the connection was lost meanwhile.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        match self.outcome {
+            Some(Ok(standing)) => standing,
+            _ => Standing::Pending,
+        }
+    }
+
+    /// The next item; `None` once the client has ended. Cancel-safe.
+    pub async fn next(&mut self) -> Option<Item> {
+        self.stream.next().await
+    }
+
+    /// What is there now, without waiting.
+    pub fn try_next(&mut self) -> Option<Item> {
+        self.stream.try_next()
+    }
+
+    /// The next item, or `None` if none comes within `wait`. Cancel-safe.
+    pub async fn next_within(&mut self, wait: Duration) -> Option<Item> {
+        self.stream.next_within(wait).await
+    }
+}
+
+impl<R: Runtime> Stream for Subscription<R> {
+    type Item = Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        self.stream.poll_take(cx)
+    }
+}
+
+impl<R: Runtime> Drop for Subscription<R> {
+    fn drop(&mut self) {
+        self.stream.handle.shared.order(Command::Release(self.request.id()));
+    }
+}
+
+/// The queue of one key; all accessors of a key share it.
+pub struct QueueAccessor<R: Runtime> {
+    stream: EventStream<R>,
+    key: Key,
+}
+
+impl<R: Runtime> QueueAccessor<R> {
+    pub(super) fn new(stream: EventStream<R>, key: Key) -> Self {
+        Self { stream, key }
+    }
+
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        self.key
+    }
+
+    /// What is there now, without waiting.
+    pub fn try_recv(&mut self) -> Option<Item> {
+        self.stream.try_next()
+    }
+
+    /// The next item; `None` once the client has ended. Cancel-safe.
+    pub async fn recv(&mut self) -> Option<Item> {
+        self.stream.next().await
+    }
+
+    /// The next item, or `None` if none comes within `wait`. Cancel-safe.
+    pub async fn recv_timeout(&mut self, wait: Duration) -> Option<Item> {
+        self.stream.next_within(wait).await
+    }
+
+    /// Is nothing there now?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stream.is_empty()
+    }
+
+    /// Items there now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.stream.len()
+    }
+}
+
+impl<R: Runtime> Stream for QueueAccessor<R> {
+    type Item = Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        self.get_mut().stream.poll_take(cx)
+    }
+}

@@ -1,0 +1,242 @@
+//! The task: runs the machine over one runtime. It carries out actions, hands in what happens, and decides nothing.
+
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::boxed::Box;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::vec::Vec;
+
+use super::credentials::CredentialsProvider;
+use super::runtime::{DialRequest, Link, Outgoing, Received, Runtime};
+use super::secret::Secret;
+use super::shared::Shared;
+use crate::{Action, ConnId, ConnectError, Input, Instant, Phase, SessionNews};
+
+/// Rounds in one poll before other tasks get their turn.
+const ROUNDS: usize = 16;
+/// Frames taken from the socket in one round, and handed in under one lock.
+const BATCH: usize = 64;
+
+type Dial<L> = Pin<Box<dyn Future<Output = Result<(L, Option<Secret>), ConnectError>> + Send>>;
+
+/// The driver, as a future that ends when the last handle is gone and the machine has stopped.
+pub(super) struct Driver<R: Runtime> {
+    shared: Arc<Shared<R>>,
+    /// What to dial, but for the credentials.
+    target: DialRequest,
+    credentials: Arc<dyn CredentialsProvider>,
+    actions: VecDeque<Action>,
+    inputs: Vec<Input>,
+    dial: Option<(ConnId, Dial<R::Link>)>,
+    link: Option<Open<R::Link>>,
+    sleep: Option<(Instant, Pin<Box<R::Sleep>>)>,
+}
+
+/// An open connection.
+struct Open<L> {
+    conn: ConnId,
+    link: L,
+    /// The session it was opened with, to be sent if the gateway asks.
+    session: Option<Secret>,
+    queue: VecDeque<Outgoing>,
+    /// The message that waits for room.
+    next: Option<Outgoing>,
+    /// A write failed: the read half will tell how it ended.
+    broken: bool,
+}
+
+impl<R: Runtime> Driver<R> {
+    pub(super) fn new(shared: Arc<Shared<R>>, target: DialRequest, credentials: Arc<dyn CredentialsProvider>) -> Self {
+        Self {
+            shared,
+            target,
+            credentials,
+            actions: VecDeque::new(),
+            inputs: Vec::with_capacity(BATCH),
+            dial: None,
+            link: None,
+            sleep: None,
+        }
+    }
+
+    /// Hands in what has been gathered and takes what comes of it; says whether the task is over.
+    fn turn(&mut self, cx: &mut Context<'_>) -> bool {
+        let now = self.shared.runtime.now();
+        let (inputs, actions) = (&mut self.inputs, &mut self.actions);
+        self.shared.with(|state| {
+            if state.task.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+                state.task = Some(cx.waker().clone());
+            }
+            for input in inputs.drain(..) {
+                state.machine.handle(now, input);
+                state.drain(actions);
+            }
+            // The clock decides, not the sleep.
+            if state.machine.poll_timeout().is_some_and(|at| at <= now) {
+                state.machine.handle(now, Input::Tick);
+                state.drain(actions);
+            }
+            state.handles == 0 && state.machine.status().phase == Phase::Idle
+        })
+    }
+
+    fn act(&mut self) {
+        while let Some(action) = self.actions.pop_front() {
+            match action {
+                Action::Connect { conn } => {
+                    self.link = None;
+                    self.dial = Some((conn, self.dialling()));
+                }
+                Action::Abandon { conn } => {
+                    self.dial = self.dial.take().filter(|(other, _)| *other != conn);
+                    self.link = self.link.take().filter(|open| open.conn != conn);
+                }
+                Action::SendText { conn, text } => self.write(conn, Outgoing::Text(text)),
+                Action::Ping { conn } => self.write(conn, Outgoing::Ping),
+                Action::Close { conn, code } => self.write(conn, Outgoing::Close(code)),
+                Action::SendSession { conn } => {
+                    let session =
+                        self.link.as_ref().filter(|open| open.conn == conn).and_then(|open| open.session.clone());
+                    let news = match session {
+                        Some(session) => {
+                            let text = std::format!("{{\"session\":\"{}\"}}", session.expose());
+                            self.write(conn, Outgoing::Text(text));
+                            SessionNews::Sent
+                        }
+                        None => SessionNews::Unavailable,
+                    };
+                    self.inputs.push(Input::Session(conn, news));
+                }
+                // There is no host to ask yet: sending goes on.
+                Action::Prime { conn, key } => self.inputs.push(Input::Primed(conn, key, false)),
+            }
+        }
+    }
+
+    fn write(&mut self, conn: ConnId, message: Outgoing) {
+        if let Some(open) = self.link.as_mut().filter(|open| open.conn == conn && !open.broken) {
+            open.queue.push_back(message);
+        }
+    }
+
+    fn dialling(&self) -> Dial<R::Link> {
+        let credentials = self.credentials.credentials();
+        let shared = self.shared.clone();
+        let mut request = self.target.clone();
+        Box::pin(async move {
+            request.credentials = credentials.await?;
+            let session = request.credentials.session().cloned();
+            Ok((shared.runtime.dial(request).await?, session))
+        })
+    }
+
+    fn poll_dial(&mut self, cx: &mut Context<'_>) {
+        let Some((conn, dial)) = &mut self.dial else { return };
+        let Poll::Ready(result) = dial.as_mut().poll(cx) else { return };
+        let conn = *conn;
+        self.dial = None;
+        self.inputs.push(match result {
+            Ok((link, session)) => {
+                self.link = Some(Open { conn, link, session, queue: VecDeque::new(), next: None, broken: false });
+                Input::Opened(conn)
+            }
+            Err(error) => Input::ConnectFailed(conn, error),
+        });
+    }
+
+    fn poll_link(&mut self, cx: &mut Context<'_>) {
+        let Some(open) = &mut self.link else { return };
+        open.poll_write(cx);
+        for _ in 0..BATCH {
+            let Poll::Ready(received) = open.link.poll_recv(cx) else { return };
+            let conn = open.conn;
+            self.inputs.push(match received {
+                Received::Frame(bytes) => Input::Frame(conn, bytes),
+                Received::Pong => Input::Pong(conn),
+                Received::Ping => Input::Pinged(conn),
+                Received::Closed(code) => {
+                    self.inputs.push(Input::Closed(conn, code));
+                    self.link = None;
+                    return;
+                }
+            });
+        }
+    }
+
+    /// Arms the sleep for the machine's next deadline; says whether that has passed already.
+    fn poll_sleep(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(at) = self.shared.with(|state| state.machine.poll_timeout()) else {
+            self.sleep = None;
+            return false;
+        };
+        if self.sleep.as_ref().is_none_or(|(armed, _)| *armed != at) {
+            self.sleep = Some((at, Box::pin(self.shared.runtime.sleep_until(at))));
+        }
+        let woken = self.sleep.as_mut().is_some_and(|(_, sleep)| sleep.as_mut().poll(cx).is_ready());
+        if woken {
+            self.sleep = None;
+        }
+        woken
+    }
+}
+
+impl<L: Link> Open<L> {
+    /// Writes what there is room for. Reading goes on while this waits.
+    fn poll_write(&mut self, cx: &mut Context<'_>) {
+        while !self.broken {
+            if self.next.is_none() {
+                self.next = self.queue.pop_front();
+            }
+            if self.next.is_none() {
+                break;
+            }
+            match self.link.poll_send(cx, &mut self.next) {
+                Poll::Ready(Ok(())) => self.next = None,
+                Poll::Ready(Err(_)) => self.give_up(),
+                Poll::Pending => return,
+            }
+        }
+        // Also what the WebSocket library answers by itself: pongs, the peer's Close.
+        if !self.broken && matches!(self.link.poll_flush(cx), Poll::Ready(Err(_))) {
+            self.give_up();
+        }
+    }
+
+    fn give_up(&mut self) {
+        self.broken = true;
+        self.next = None;
+        self.queue.clear();
+    }
+}
+
+impl<R: Runtime> Future for Driver<R> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        for _ in 0..ROUNDS {
+            this.poll_dial(cx);
+            this.poll_link(cx);
+            let came = !this.inputs.is_empty();
+            if this.turn(cx) {
+                return Poll::Ready(());
+            }
+            let asked = !this.actions.is_empty();
+            this.act();
+            // Nothing came, nothing was asked for, nothing is due: every waker is in its place.
+            if !came && !asked && this.inputs.is_empty() && !this.poll_sleep(cx) {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<R: Runtime> Drop for Driver<R> {
+    fn drop(&mut self) {
+        self.shared.with(super::shared::State::finish);
+    }
+}
