@@ -13,6 +13,8 @@ mod json;
 mod net;
 mod prng;
 mod recording;
+#[cfg(feature = "net")]
+mod watch;
 
 pub use gateway::{
     FrameKind, Gateway, GatewayConfig, GatewayOutput, Lift, OpeningOrder, Received, RestReply, Scenario, Source,
@@ -22,3 +24,5 @@ pub use gateway::{
 pub use net::{Flood, Server, ServerConfig, StartError};
 pub use prng::Prng;
 pub use recording::{Recording, RecordingError};
+#[cfg(feature = "net")]
+pub use watch::watch;

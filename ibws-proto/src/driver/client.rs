@@ -256,6 +256,12 @@ impl<R: Runtime> Client<R> {
         self.look(|state| state.machine.stats())
     }
 
+    /// Waits, on the clock and the runtime of the client.
+    pub fn sleep(&self, span: core::time::Duration) -> R::Sleep {
+        let runtime = &self.handle.shared.runtime;
+        runtime.sleep_until(runtime.now() + span)
+    }
+
     fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         self.handle.shared.with(|state| look(state))
     }

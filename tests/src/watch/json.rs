@@ -1,0 +1,164 @@
+//! `--json`: one object per line.
+
+use core::time::Duration;
+use std::borrow::Cow;
+use std::io::Write as _;
+
+use ibws_proto::{Event, Frame, Item, Json, Message, Phase, Shape};
+use serde::Serialize;
+use serde_json::json;
+
+/// A line about anything but a frame; a frame's is written by hand, since its own text stands in it as it came.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+enum Line<'a> {
+    State {
+        state: &'static str,
+        attempt: u32,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        delay_ms: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cause: Option<String>,
+    },
+    Subscription {
+        channel: &'a str,
+        status: &'static str,
+        attempt: u32,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'a str>,
+    },
+    Gap {
+        channel: &'a str,
+        cause: String,
+    },
+    Resumed {
+        channel: &'a str,
+        outage_ms: u64,
+        attempts: u32,
+    },
+    Malformed {
+        reason: String,
+        frame: Cow<'a, str>,
+    },
+    Session {
+        status: &'static str,
+    },
+    Lost {
+        messages: u64,
+        notices: u64,
+    },
+}
+
+/// Writes the line of an item, if it has one.
+pub(super) fn write(item: &Item, out: &mut Vec<u8>) {
+    let line = match item {
+        Item::Lost(lost) => Line::Lost { messages: lost.messages, notices: lost.notices },
+        Item::Event(Event::Message(message)) => return self::message(message, out),
+        // Closing is on the way to one of the states that are told.
+        Item::Event(Event::State(change)) if change.state == Phase::Closing => return,
+        Item::Event(Event::State(change)) => Line::State {
+            state: change.state.name(),
+            attempt: change.attempt,
+            delay_ms: change.delay.map(millis),
+            cause: change.cause.as_ref().map(ToString::to_string),
+        },
+        Item::Event(Event::Subscription(change)) => Line::Subscription {
+            channel: change.key.as_str(),
+            status: change.status.name(),
+            attempt: change.attempt,
+            reason: change.reason.as_deref(),
+        },
+        Item::Event(Event::Gap(gap)) => Line::Gap { channel: gap.key.as_str(), cause: gap.cause.to_string() },
+        Item::Event(Event::Resumed(resumed)) => Line::Resumed {
+            channel: resumed.key.as_str(),
+            outage_ms: millis(resumed.at.since(resumed.since)),
+            attempts: resumed.attempts,
+        },
+        Item::Event(Event::Malformed(malformed)) => {
+            Line::Malformed { reason: malformed.reason.to_string(), frame: String::from_utf8_lossy(&malformed.raw) }
+        }
+        Item::Event(Event::SessionWanted) => Line::Session { status: "wanted" },
+        Item::Event(_) => return,
+    };
+    // Neither serializing strings and numbers nor writing to a vector can fail.
+    let _ = serde_json::to_writer(&mut *out, &line);
+    out.push(b'\n');
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The line of a frame. The frame's own text stands in it as it came.
+fn message(message: &Message, out: &mut Vec<u8>) {
+    let frame = &message.frame;
+    let topic = frame.topic();
+    let topic = match frame.shape() {
+        Shape::Echo => json!(frame.text().trim()),
+        _ => json!(topic),
+    };
+    if frame.shape() == Shape::Error {
+        let error = frame.get("error").map_or("null", Json::text);
+        let _ = write!(out, r#"{{"type":"error","topic":{topic},"error":{},"#, one_line(error));
+        if let Some(code) = frame.get("code") {
+            let _ = write!(out, r#""code":{},"#, one_line(code.text()));
+        }
+    } else {
+        let _ = write!(out, r#"{{"type":"data","key":{},"topic":{topic},"#, json!(message.key));
+    }
+    if frame.is_lossy() {
+        let _ = write!(out, r#""lossy":true,"#);
+    }
+    let _ = writeln!(out, r#""message":{}}}"#, body(frame));
+}
+
+fn body(frame: &Frame) -> String {
+    match frame.shape() {
+        Shape::Echo => json!(frame.text()).to_string(),
+        _ => one_line(frame.text()),
+    }
+}
+
+/// JSON may have line breaks between its tokens (and nowhere else); a line may not.
+fn one_line(json: &str) -> String {
+    json.trim().replace(['\n', '\r'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ibws_proto::{Config, ConnId, Input, Instant, Machine, Output};
+
+    /// What is written for a frame that arrives on an open connection.
+    fn line(frame: &[u8]) -> serde_json::Value {
+        let now = Instant::ORIGIN;
+        let mut machine = Machine::new(Config::default(), now);
+        machine.submit(now, ibws_proto::Command::Start);
+        machine.handle(now, Input::Opened(ConnId(1)));
+        while machine.poll().is_some() {}
+        machine.handle(now, Input::Frame(ConnId(1), frame.to_vec().into()));
+        let Some(Output::Event(event)) = machine.poll() else { panic!("no event") };
+        let mut out = Vec::new();
+        write(&Item::Event(event), &mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text.matches('\n').count(), 1, "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn every_frame_is_one_line_of_json() {
+        assert_eq!(
+            line(b"{\"topic\":\"smd+1\",\n \"31\":\"2.50\"}"),
+            json!({"type": "data", "key": "MARKET_DATA", "topic": "smd+1", "message": {"topic": "smd+1", "31": "2.50"}})
+        );
+        assert_eq!(line(br#"{"topic":"zzz"}"#)["key"], json!(null));
+        assert_eq!(line(b"{\"topic\":\"str\",\"n\":\"a\x99\"}")["lossy"], json!(true));
+        assert_eq!(line(b"ech+hb")["message"], json!("ech+hb"));
+        assert_eq!(line(b"{")["type"], json!("malformed"));
+        assert_eq!(
+            line(br#"{"error":"No accounts","code":500,"topic":"smd"}"#),
+            json!({"type": "error", "topic": "smd", "error": "No accounts", "code": 500,
+                   "message": {"error": "No accounts", "code": 500, "topic": "smd"}})
+        );
+    }
+}

@@ -1,0 +1,206 @@
+//! `watch`, the main job: subscribes, and shows what the stream says until it is told to stop.
+//!
+//! One function for every runtime. An adapter's example makes a builder and a way to run a future; the rest is here.
+
+mod json;
+mod options;
+mod plain;
+mod record;
+mod stop;
+
+use core::future::{Future, poll_fn};
+use core::pin::pin;
+use core::task::Poll;
+use core::time::Duration;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use ibws_proto::driver::{
+    Builder, Client, CookieForm, Credentials, Endpoint, EventStream, Plaintext, Runtime, Secret, Trust,
+};
+use ibws_proto::{Failure, Item, QueueLimits, Subscribe};
+
+use crate::{GatewayConfig, Server, ServerConfig};
+use options::{Options, TrustOption};
+use record::Recorder;
+use stop::Stop;
+
+/// `watch` lets its consumer be slow for longer than a program would: a terminal may be paused.
+const QUEUE: QueueLimits = QueueLimits { events: 262_144, bytes: 256 * 1024 * 1024 };
+/// Dials before `watch` gives up on a gateway that never answered.
+const ATTEMPTS: u32 = 5;
+
+/// The program: reads the command line, runs, and says how the process ends.
+///
+/// `run` gets a future and runs it to its end on a runtime of the adapter's; `builder` is called on that runtime.
+pub fn watch<R, B, X>(builder: B, run: X) -> ExitCode
+where
+    R: Runtime,
+    B: FnOnce() -> Builder<R> + Send + 'static,
+    X: FnOnce(core::pin::Pin<Box<dyn Future<Output = Result<(), String>>>>) -> Result<(), String>,
+{
+    let options = match Options::read() {
+        Ok(options) => options,
+        Err(ended) => return ended,
+    };
+    match run(Box::pin(async move { session(options, builder).await })) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            // One line, whatever is in it.
+            let line: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+            let _ = writeln!(io::stderr(), "watch: {line}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn session<R: Runtime>(options: Options, builder: impl FnOnce() -> Builder<R>) -> Result<(), String> {
+    let stop = Stop::on_signals()?;
+    // Kept until the end: dropping it would end the embedded gateway.
+    let (builder, embedded) = configured(&options, builder())?;
+    let recorder = options.record.as_deref().map(Recorder::create).transpose()?;
+    let client = builder.build().map_err(|error| error.to_string())?;
+    let events = client.events_within(QUEUE);
+    let subscribes = options.subscriptions();
+    let output =
+        Output { json: options.json, plain: plain::Screen::default(), recorder, subscribes: subscribes.clone() };
+    let result = run(client, events, subscribes, output, &stop, options.duration).await;
+    drop(embedded);
+    result
+}
+
+/// The builder with what the flags say, and the embedded gateway if no address was given.
+fn configured<R: Runtime>(options: &Options, builder: Builder<R>) -> Result<(Builder<R>, Option<Server>), String> {
+    let mut builder = builder.configure(|config| config.max_connection_attempts = Some(ATTEMPTS));
+    let Some(url) = &options.url else {
+        let config = GatewayConfig { account: options.account.clone(), ..GatewayConfig::seeded(1) };
+        let server = Server::start(ServerConfig::tls(config)).map_err(|error| error.to_string())?;
+        let pin = server.certificate_der().unwrap_or_default().to_vec();
+        return Ok((builder.url(server.ws_url()).trust(Trust::ExactCert(pin)), Some(server)));
+    };
+    let endpoint = Endpoint::parse(url, Plaintext::OnLoopback).map_err(|error| error.to_string())?;
+    builder = builder.url(url.clone()).plaintext_on_loopback();
+    if let TrustOption::Pin(file) = &options.trust {
+        let pin = std::fs::read(file).map_err(|error| format!("cannot read the pin {}: {error}", file.display()))?;
+        builder = builder.trust(Trust::ExactCert(pin));
+    }
+    if let Some(session) = &options.session {
+        let session = Secret::new(session.as_str()).map_err(|error| format!("--session: {error}"))?;
+        // protocol §1.2: JSON in the cookie towards a local gateway, bare towards IBKR itself.
+        let form = if endpoint.is_loopback() { CookieForm::Gateway } else { CookieForm::Direct };
+        builder = builder.credentials(Credentials::default().with_session(session, form));
+    }
+    Ok((builder, None))
+}
+
+/// Where events are shown.
+struct Output {
+    json: bool,
+    plain: plain::Screen,
+    recorder: Option<Recorder>,
+    subscribes: Vec<Subscribe>,
+}
+
+impl Output {
+    fn show(&mut self, item: &Item) -> Result<(), String> {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.record(item, &self.subscribes)?;
+        }
+        let mut text = Vec::new();
+        if self.json {
+            json::write(item, &mut text)
+        } else {
+            self.plain.write(item, &mut text)
+        }
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(&text).map_err(|error| format!("standard output: {error}"))
+    }
+
+    fn flush(&mut self) -> Result<(), String> {
+        io::stdout().lock().flush().map_err(|error| format!("standard output: {error}"))
+    }
+}
+
+enum Next {
+    Item(Option<Item>),
+    Started(Result<(), Failure>),
+    Stop,
+}
+
+async fn run<R: Runtime>(
+    client: Client<R>,
+    mut events: EventStream<R>,
+    subscribes: Vec<Subscribe>,
+    mut output: Output,
+    stop: &Stop,
+    duration: Option<Duration>,
+) -> Result<(), String> {
+    let subscriptions: Vec<_> = subscribes.into_iter().map(|subscribe| client.subscribe_later(subscribe)).collect();
+    let mut start = pin!(client.start());
+    let mut starting = true;
+    let mut timer = duration.map(|span| Box::pin(client.sleep(span)));
+    let mut failure = None;
+    loop {
+        // What is there is shown before anything else is looked at, and flushed before waiting.
+        while let Some(item) = events.try_next() {
+            output.show(&item)?;
+        }
+        output.flush()?;
+        if failure.is_some() {
+            break;
+        }
+        let next = poll_fn(|cx| {
+            if stop.poll(cx) || timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready()) {
+                return Poll::Ready(Next::Stop);
+            }
+            if starting {
+                if let Poll::Ready(result) = start.as_mut().poll(cx) {
+                    starting = false;
+                    return Poll::Ready(Next::Started(result));
+                }
+            }
+            pin!(events.next()).poll(cx).map(Next::Item)
+        })
+        .await;
+        match next {
+            Next::Item(Some(item)) => output.show(&item)?,
+            Next::Started(Ok(())) => {}
+            Next::Started(Err(error)) => failure = Some(explain(&error)),
+            Next::Item(None) | Next::Stop => break,
+        }
+    }
+    finish(&client, events, &mut output).await?;
+    drop(subscriptions);
+    failure.map_or(Ok(()), Err)
+}
+
+/// Unsubscribes, closes, and shows what is still said meanwhile.
+async fn finish<R: Runtime>(client: &Client<R>, mut events: EventStream<R>, output: &mut Output) -> Result<(), String> {
+    let mut drain = pin!(client.drain());
+    loop {
+        let item = poll_fn(|cx| {
+            if let Poll::Ready(item) = pin!(events.next()).poll(cx) {
+                return Poll::Ready(item);
+            }
+            drain.as_mut().poll(cx).map(|_| None)
+        })
+        .await;
+        let Some(item) = item else { break };
+        output.show(&item)?;
+    }
+    output.flush()
+}
+
+/// A failed start, as one line that says what to do.
+fn explain(failure: &Failure) -> String {
+    match failure {
+        Failure::AuthenticationRequired(error) => {
+            format!(
+                "the gateway wants a login: {error}; log in at its web page, or pass --session with the one of /tickle"
+            )
+        }
+        Failure::GaveUp { attempts: 1, last } => last.to_string(),
+        Failure::GaveUp { attempts, last } => format!("{last} (gave up after {attempts} attempts)"),
+        other => other.to_string(),
+    }
+}

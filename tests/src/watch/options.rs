@@ -1,0 +1,131 @@
+//! The flags of `watch`.
+
+use core::time::Duration;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use ibws_proto::Subscribe;
+
+/// Five US shares, by the kit's feed: AAPL, MSFT, AMAT, AMZN, NVDA.
+const SHARES: [&str; 5] = ["265598", "272093", "266093", "3691937", "4815747"];
+/// Symbol, last, bid, ask, change in percent, sizes, availability.
+const FIELDS: &str = r#"{"fields":["55","31","84","86","83","88","85","6509"]}"#;
+
+/// Watch the stream of an Interactive Brokers gateway.
+///
+/// Without --url it starts a simulated gateway in this process (TLS, a certificate made at start and pinned, invented
+/// data) and watches that.
+#[derive(Parser, Debug)]
+#[command(name = "watch", version, after_help = "Stops after --for, or on Ctrl-C: unsubscribes, closes, exits 0.")]
+pub(super) struct Options {
+    /// The gateway: wss://localhost:5000/v1/api/ws, or ws:// for one on this machine without TLS.
+    #[arg(long, value_name = "URL")]
+    pub(super) url: Option<String>,
+    /// The account of the simulated gateway, and of channels that want one.
+    #[arg(long, value_name = "ID", default_value = "DU1234567", value_parser = account)]
+    pub(super) account: String,
+    /// What to subscribe to, as on the wire without its first letter: 'md+265598+{"fields":["31","84","86"]}', or,
+    /// pl, tr, sd+DU1234567. May be repeated. Default: five US shares.
+    #[arg(long, value_name = "CHANNEL", value_parser = channel)]
+    subscribe: Vec<Subscribe>,
+    /// The session of the gateway's /tickle: sent as a cookie, and as a message if the gateway asks for one.
+    #[arg(long, value_name = "TOKEN")]
+    pub(super) session: Option<Session>,
+    /// Not available yet.
+    #[arg(long, value_name = "URL", value_parser = no_tickle)]
+    tickle: Option<String>,
+    /// Which certificate to accept: webpki, or pin:FILE for exactly the one in FILE (PEM or DER, this machine only).
+    #[arg(long, value_name = "webpki|ca:FILE|pin:FILE", default_value = "webpki", value_parser = trust)]
+    pub(super) trust: TrustOption,
+    /// Stop after so many seconds.
+    #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
+    pub(super) duration: Option<Duration>,
+    /// One JSON object per line, and nothing else, on standard output.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Write what the gateway sends to FILE, for `gateway --recording`. It holds account and session ids.
+    #[arg(long, value_name = "FILE")]
+    pub(super) record: Option<PathBuf>,
+}
+
+impl Options {
+    /// Reads the command line; an error is told in one line.
+    pub(super) fn read() -> Result<Self, ExitCode> {
+        Self::try_parse().map_err(|error| {
+            if !error.use_stderr() {
+                let _ = error.print();
+                return ExitCode::SUCCESS;
+            }
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            let _ = writeln!(io::stderr(), "watch: {line} (see watch --help)");
+            ExitCode::from(2)
+        })
+    }
+
+    /// What was asked for, or the five shares.
+    pub(super) fn subscriptions(&self) -> Vec<Subscribe> {
+        if !self.subscribe.is_empty() {
+            return self.subscribe.clone();
+        }
+        SHARES.iter().filter_map(|conid| Subscribe::parse(&format!("md+{conid}+{FIELDS}")).ok()).collect()
+    }
+}
+
+/// `--trust`.
+#[derive(Clone, Debug)]
+pub(super) enum TrustOption {
+    WebPki,
+    Pin(PathBuf),
+}
+
+/// A session that shows itself to nobody.
+#[derive(Clone)]
+pub(super) struct Session(String);
+
+impl Session {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Session {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl core::fmt::Debug for Session {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Session(***)")
+    }
+}
+
+fn channel(text: &str) -> Result<Subscribe, String> {
+    Subscribe::parse(text).map_err(|error| error.to_string())
+}
+
+fn account(text: &str) -> Result<String, String> {
+    let fits = (2..=16).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if fits { Ok(text.into()) } else { Err("an account id is letters and digits, for example DU1234567".into()) }
+}
+
+fn no_tickle(_: &str) -> Result<String, String> {
+    Err("--tickle is not available yet: pass the session itself with --session".into())
+}
+
+fn trust(text: &str) -> Result<TrustOption, String> {
+    match text.split_once(':') {
+        None if text == "webpki" => Ok(TrustOption::WebPki),
+        Some(("pin", file)) if !file.is_empty() => Ok(TrustOption::Pin(file.into())),
+        Some(("ca", _)) => Err("ca:FILE is not available yet: pin the certificate itself with pin:FILE".into()),
+        _ => Err("write webpki or pin:FILE".into()),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (0.0..=31_536_000.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "a number of seconds, for example 10 or 0.5".into())
+}

@@ -1,0 +1,146 @@
+//! Plain output: one aligned line per update, for eyes.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use ibws_proto::{Event, Instant, Item, Json, Key, Message, Phase, Shape, SubKey};
+
+/// What has been shown of each quote, so that a line can show what did not change as well.
+#[derive(Default)]
+pub(super) struct Screen {
+    began: Option<Instant>,
+    quotes: BTreeMap<SubKey, Quote>,
+    headed: bool,
+}
+
+#[derive(Clone, Default)]
+struct Quote {
+    symbol: String,
+    bid: String,
+    ask: String,
+    last: String,
+    change: String,
+}
+
+impl Screen {
+    pub(super) fn write(&mut self, item: &Item, out: &mut Vec<u8>) {
+        match item {
+            Item::Lost(lost) => {
+                let _ = writeln!(
+                    out,
+                    "   lost  {} messages and {} notices: this terminal was too slow",
+                    lost.messages, lost.notices
+                );
+            }
+            Item::Event(event) => self.event(event, out),
+        }
+    }
+
+    fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
+        // Writing to a vector cannot fail.
+        let _ = match event {
+            Event::Message(message) => return self.message(message, out),
+            Event::State(change) if change.state == Phase::Closing => Ok(()),
+            Event::State(change) => {
+                let time = self.time(change.at);
+                let cause = change.cause.as_ref().map_or(String::new(), |cause| format!(": {cause}"));
+                let delay = change
+                    .delay
+                    .map_or(String::new(), |delay| format!(", next attempt in {:.1} s", delay.as_secs_f64()));
+                writeln!(out, "{time}  -- {}{cause}{delay}", change.state.name())
+            }
+            Event::Subscription(change) => {
+                let time = self.time(change.at);
+                let reason = change.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+                writeln!(out, "{time}  {:<14} {}{reason}", self.name(&change.key), change.status.name())
+            }
+            Event::Gap(gap) => {
+                let time = self.time(gap.since);
+                writeln!(out, "{time}  {:<14} GAP from here on: {}", self.name(&gap.key), gap.cause)
+            }
+            Event::Resumed(resumed) => {
+                let time = self.time(resumed.at);
+                let outage = resumed.at.since(resumed.since).as_secs_f64();
+                writeln!(out, "{time}  {:<14} resumed after {outage:.1} s", self.name(&resumed.key))
+            }
+            Event::Malformed(malformed) => {
+                writeln!(
+                    out,
+                    "    !  unreadable frame: {}: {}",
+                    malformed.reason,
+                    cut(&String::from_utf8_lossy(&malformed.raw))
+                )
+            }
+            Event::SessionWanted => writeln!(out, "    !  the gateway waits for a session: log in, or pass --session"),
+            _ => Ok(()),
+        };
+    }
+
+    fn message(&mut self, message: &Message, out: &mut Vec<u8>) {
+        let time = self.time(message.at);
+        let frame = &message.frame;
+        if frame.shape() == Shape::Error {
+            let _ = writeln!(out, "{time}  !  the gateway says: {}", cut(frame.text()));
+            return;
+        }
+        match (message.key, &message.subscription) {
+            (Some(Key::MarketData), Some(key)) => {
+                let quote = self.quotes.entry(key.clone()).or_default();
+                for (field, slot) in [
+                    ("55", &mut quote.symbol),
+                    ("84", &mut quote.bid),
+                    ("86", &mut quote.ask),
+                    ("31", &mut quote.last),
+                    ("83", &mut quote.change),
+                ] {
+                    if let Some(value) = frame.get(field).and_then(Json::scalar) {
+                        *slot = value.into_owned();
+                    }
+                }
+                let Quote { bid, ask, last, change, .. } = quote.clone();
+                if !std::mem::replace(&mut self.headed, true) {
+                    let _ = writeln!(
+                        out,
+                        "{:>9}  {:<14} {:>10} {:>10} {:>10} {:>8}",
+                        "time", "", "bid", "ask", "last", "change %"
+                    );
+                }
+                let _ = writeln!(out, "{time}  {:<14} {bid:>10} {ask:>10} {last:>10} {change:>8}", self.name(key));
+            }
+            // Heartbeats and keep-alives are for the machine.
+            (Some(Key::System), _) if frame.get("hb").is_some() => {}
+            (None, _) if frame.topic().as_deref() == Some("tic") => {}
+            (key, subscription) => {
+                let name = match (key, subscription) {
+                    (_, Some(key)) => self.name(key),
+                    (Some(key), None) => key.name().to_lowercase(),
+                    (None, None) => "?".into(),
+                };
+                let _ = writeln!(out, "{time}  {name:<14} {}", cut(frame.text()));
+            }
+        }
+    }
+
+    /// The symbol once it is known, the channel before that.
+    fn name(&self, key: &SubKey) -> String {
+        match self.quotes.get(key) {
+            Some(quote) if !quote.symbol.is_empty() => quote.symbol.clone(),
+            _ => key.to_string(),
+        }
+    }
+
+    /// Seconds since the first event.
+    fn time(&mut self, at: Instant) -> String {
+        let since = at.since(*self.began.get_or_insert(at));
+        format!("{:>8.3}s", since.as_secs_f64())
+    }
+}
+
+/// At most 160 characters, and none that would move the cursor.
+fn cut(text: &str) -> String {
+    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(160).collect();
+    if text.chars().nth(160).is_some() {
+        line.push('…');
+    }
+    line
+}
