@@ -36,7 +36,7 @@ impl Json {
         Self::Raw(value.to_string())
     }
 
-    /// A number of hundredths as a double: `-163` is `-1.47`, `1_220_000_000` is `1.46E7`.
+    /// A number of hundredths as a double: `-207` is `-2.07`, `1_470_000_000` is `1.47E7`.
     pub(crate) fn hundredths(value: i64) -> Self {
         Self::double(value as f64 / 100.0)
     }
@@ -112,8 +112,8 @@ mod tests {
 
     #[test]
     fn numbers_are_written_as_java_writes_doubles() {
-        let written = [0, 60, -163, 100, 1_220_000_000, 1_000_000_000].map(|value| Json::hundredths(value).to_string());
-        assert_eq!(written, ["0.0", "0.6", "-1.47", "1.0", "1.46E7", "1.0E7"]);
+        let written = [0, 60, -207, 100, 1_470_000_000, 1_000_000_000].map(|value| Json::hundredths(value).to_string());
+        assert_eq!(written, ["0.0", "0.6", "-2.07", "1.0", "1.47E7", "1.0E7"]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use ibws_testkit::{FrameKind, GatewayConfig, Recording, Scenario, Server, Server
 #[command(name = "gateway", version, after_help = scenarios())]
 struct Options {
     /// Where to listen: a loopback address and a port (0 takes a free one).
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5000")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5000", value_parser = address)]
     listen: SocketAddr,
     /// ws:// and http:// instead of TLS.
     #[arg(long)]
@@ -44,6 +44,11 @@ fn scenarios() -> String {
     format!("Scenarios:\n{}", lines.collect::<String>())
 }
 
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let text = text.replace("localhost:", "127.0.0.1:");
+    text.parse().map_err(|_| "take a loopback address and a port, for example 127.0.0.1:5000 or [::1]:5000".into())
+}
+
 fn account(text: &str) -> Result<String, String> {
     let digits = text.strip_prefix("DU").or_else(|| text.strip_prefix('U')).unwrap_or("");
     if (5..=9).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -57,7 +62,7 @@ fn main() -> ExitCode {
     let options = match Options::try_parse() {
         Ok(options) => options,
         Err(error) if !error.use_stderr() => error.exit(),
-        Err(error) => return fail(&error.to_string()),
+        Err(error) => return fail(&usage(&error)),
     };
     let seed = options.seed;
     match start(options) {
@@ -99,12 +104,18 @@ fn announce(server: &Server, seed: u64) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
+/// What is wrong with the command line, in one line.
+fn usage(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines =
+        text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    let line = lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    format!("{}; gateway --help lists all options", line.strip_prefix("error: ").unwrap_or(&line))
+}
+
 /// One line on stderr that says what to do.
 #[expect(clippy::print_stderr, reason = "this is how the program fails")]
 fn fail(message: &str) -> ExitCode {
-    let text = message.strip_prefix("error: ").unwrap_or(message);
-    let line =
-        text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:")).filter(|line| !line.is_empty());
-    eprintln!("gateway: {}", line.collect::<Vec<_>>().join(" "));
+    eprintln!("gateway: {message}");
     ExitCode::from(2)
 }

@@ -74,13 +74,13 @@ pub(crate) fn change_percent(quote: &Quote) -> i64 {
     if quote.prior_close == 0 { 0 } else { (quote.last - quote.prior_close) * 10_000 / quote.prior_close.abs() }
 }
 
-/// `271.50`
+/// `208.53`
 pub(crate) fn price(cents: i64) -> String {
     let sign = if cents < 0 { "-" } else { "" };
     format!("{sign}{}.{:02}", cents.unsigned_abs() / 100, cents.unsigned_abs() % 100)
 }
 
-/// `3,700`
+/// `4,200`
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -93,7 +93,7 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// `14.6M` and the number that stands for.
+/// `14.7M` and the number that stands for.
 fn abbreviated(number: u64) -> (String, u64) {
     let (unit, letter) = match number {
         0..1_000 => return (number.to_string(), number),
@@ -110,9 +110,9 @@ mod tests {
 
     #[test]
     fn numbers_are_spelled_as_on_the_wire() {
-        assert_eq!([price(5), price(-163), price(27_167)], ["0.05", "-1.47", "271.50"]);
-        assert_eq!([grouped(500), grouped(3_500), grouped(1_234_567)], ["500", "3,700", "1,234,567"]);
-        assert_eq!(abbreviated(12_249_999), ("14.6M".to_owned(), 14_600_000));
+        assert_eq!([price(5), price(-207), price(20_853)], ["0.05", "-2.07", "208.53"]);
+        assert_eq!([grouped(500), grouped(4_200), grouped(1_234_567)], ["500", "4,200", "1,234,567"]);
+        assert_eq!(abbreviated(14_749_999), ("14.7M".to_owned(), 14_700_000));
         assert_eq!(abbreviated(1_299), ("1.2K".to_owned(), 1_200));
     }
 

@@ -44,7 +44,7 @@ impl<'a> Request<'a> {
             return Self::Unknown(head);
         }
         let rest = rest.strip_prefix('+').unwrap_or(rest);
-        // `umh+{990017}`: some clients send the documentation's braces literally.
+        // `umh+{77}`: some clients send the documentation's braces literally.
         if *topic == "umh" {
             return Self::Topic { topic, target: rest.trim_matches(['{', '}']), args: Value::Null };
         }

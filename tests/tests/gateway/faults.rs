@@ -1,0 +1,150 @@
+//! What the gateway can be made to do wrong, and what it bounds.
+
+use ibws_proto::Instant;
+use ibws_testkit::{GatewayOutput, Scenario};
+use serde_json::Value;
+
+use crate::world::{World, config, text, topics};
+
+#[test]
+fn lost_authentication_ends_all_subscriptions_and_late_authentication_begins_none() {
+    let mut world = World::ready(config());
+    world.say(1, "smd+265598");
+    world.say(1, "spl");
+    world.run(2_000);
+    world.sent.clear();
+    world.gateway.set_authenticated(false);
+    world.collect();
+    assert_eq!(world.frames()[0]["args"]["authenticated"], false);
+    world.say(1, "smd+265598");
+    world.run(5_000);
+    world.gateway.set_authenticated(true);
+    world.run(5_000);
+    let frames = world.frames();
+    assert!(frames.iter().all(|frame| frame["topic"] == "sts" || frame["topic"] == "system"), "{frames:?}");
+    assert_eq!(world.ask("smd+265598", "smd+265598", 200).len(), 2);
+}
+
+#[test]
+fn a_socket_of_an_older_session_heartbeats_on_but_its_subscriptions_are_dead() {
+    let mut world = World::ready(config());
+    world.say(1, "smd+265598");
+    world.run(3_000);
+    world.gateway.relogin("ffffffffffffffffffffffffffffffff");
+    world.sent.clear();
+    world.say(1, "smd+265598");
+    world.say(1, "tic");
+    world.run(20_000);
+    let frames = world.frames();
+    assert!(frames.iter().any(|frame| frame.get("hb").is_some()));
+    assert!(frames.iter().any(|frame| frame["id"] == "ffffffffffffffffffffffffffffffff"));
+    assert!(!topics(&frames).contains(&"smd+265598"));
+}
+
+#[test]
+fn a_filtered_order_list_narrows_the_stream_until_a_forced_one() {
+    let mut world = World::ready(config());
+    let path = "/v1/api/iserver/account/orders";
+    world.gateway.rest(world.now(), "GET", path, "filters=nothing_like_it");
+    assert!(world.ask("sor+{}", "sor", 60_000).is_empty());
+    world.gateway.rest(world.now(), "GET", path, "force=true");
+    world.run(20_000);
+    assert!(topics(&world.frames()).contains(&"sor"));
+    let listed = world.gateway.rest(world.now(), "GET", path, "").body;
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    assert!(listed["snapshot"] == true && !listed["orders"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn rest_shows_the_session_and_says_what_it_does_not_know() {
+    let mut world = World::ready(config());
+    let mut rest = |method, path| {
+        let reply = world.gateway.rest(Instant::from_millis(300), method, path, "");
+        (reply.status, serde_json::from_str::<Value>(&reply.body).unwrap())
+    };
+    let (status, tickle) = rest("POST", "/v1/api/tickle");
+    assert_eq!((status, tickle["session"].as_str().map(str::len)), (200, Some(32)));
+    assert_eq!(tickle["iserver"]["authStatus"]["authenticated"], true);
+    assert_eq!(rest("GET", "/v1/api/iserver/auth/status").1["authenticated"], true);
+    assert_eq!(rest("GET", "/v1/api/iserver/accounts").1["accounts"][0], "DU1234567");
+    assert_eq!(rest("GET", "/v1/api/sso/validate").1["RESULT"], true);
+    assert_eq!([rest("GET", "/v1/api/none").0, rest("GET", "/").0, rest("PUT", "/v1/api/tickle").0], [404, 404, 405]);
+    world.gateway.set_authenticated(false);
+    assert_eq!(world.gateway.rest(world.now(), "GET", "/v1/api/iserver/accounts", "").status, 400);
+}
+
+#[test]
+fn nothing_follows_a_close_or_a_drop() {
+    let mut world = World::ready(config());
+    world.open(2);
+    world.run(300);
+    world.say(1, "spl");
+    world.say(2, "spl");
+    world.sent.clear();
+    world.gateway.close(1, 1_000);
+    world.gateway.drop_connection(2);
+    world.run(5_000);
+    let outputs: Vec<_> = world.sent.iter().map(|(_, conn, output)| (*conn, output.clone())).collect();
+    assert_eq!(outputs, [(1, GatewayOutput::Close(1_000)), (2, GatewayOutput::Drop)]);
+    world.gateway.closed(world.now(), 1);
+    world.gateway.closed(world.now(), 2);
+    world.run(120_000);
+    assert_eq!(world.gateway.next_wake(), None, "without connections there is nothing to do");
+}
+
+#[test]
+fn what_a_client_can_make_it_hold_is_bounded() {
+    let mut world = World::ready(config());
+    for conid in 0..150 {
+        world.say(1, &format!("smd+{conid}"));
+    }
+    assert_eq!(world.gateway.subscriptions(1).count(), 100);
+    let refused = world.frames().iter().filter(|frame| frame["topic"] == "smd").count();
+    assert_eq!(refused, 50);
+    // A client that does not read is cut off instead of filling the memory.
+    for _ in 0..20_000 {
+        world.gateway.received(world.now(), 1, b"tic");
+    }
+    world.collect();
+    assert_eq!(world.sent.last().map(|(_, _, output)| output.clone()), Some(GatewayOutput::Drop));
+    assert_eq!(world.sent.len(), 1);
+    world.open(2);
+    world.say(2, &"x".repeat(100_000));
+    assert_eq!(world.sent.last().map(|(_, _, output)| output.clone()), Some(GatewayOutput::Close(1_009)));
+}
+
+#[test]
+fn every_scenario_has_a_name_and_shows_what_the_name_says() {
+    for scenario in Scenario::all() {
+        assert_eq!(scenario.name().parse::<Scenario>(), Ok(scenario));
+        let mut world = World::new(config().with_scenario(scenario));
+        world.open(1);
+        world.run(400);
+        world.say(1, "smd+265598");
+        world.say(1, "sor");
+        world.run(60_000);
+        let sent = std::mem::take(&mut world.sent);
+        let last = sent.last().unwrap();
+        let has = |part: &str| sent.iter().any(|(_, _, output)| text(output).contains(part));
+        match scenario {
+            Scenario::Default => assert!(has("smd+265598") && has("\"sor\"")),
+            Scenario::WaitingForSession => assert!(has("waiting for session") && !has("success")),
+            Scenario::LateAuthentication => assert!(has("\"authenticated\":false") && has("\"authenticated\":true")),
+            Scenario::LostAuthentication => assert!(has("\"authenticated\":false") && has("\"authenticated\":true")),
+            Scenario::NoSuccess => assert!(!has("success") && has("smd+265598")),
+            Scenario::Drops => assert_eq!((last.0, &last.2), (20_000, &GatewayOutput::Drop)),
+            Scenario::Closes => assert_eq!((last.0, &last.2), (20_000, &GatewayOutput::Close(1_000))),
+            Scenario::RefusedOrders => assert!(has("unable to subscribe")),
+            Scenario::NoAccounts => assert!(has("No accounts")),
+            Scenario::Silent => assert!(last.0 <= 15_000),
+            Scenario::BadBytes => {
+                let bad =
+                    |output: &GatewayOutput| matches!(output, GatewayOutput::Text(bytes) if bytes.contains(&0x99));
+                assert!(sent.iter().filter(|(_, _, output)| bad(output)).count() > 5);
+            }
+            Scenario::Competing => assert!(has("\"competing\":true")),
+        }
+    }
+    let error = "none-such".parse::<Scenario>().unwrap_err().to_string();
+    assert!(Scenario::all().all(|scenario| error.contains(scenario.name())), "{error}");
+}
