@@ -15,9 +15,7 @@ use core::time::Duration;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use ibws_proto::driver::{
-    Builder, Client, CookieForm, Credentials, Endpoint, EventStream, Plaintext, Runtime, Secret, Trust,
-};
+use ibws_proto::driver::{Builder, Client, CookieForm, Credentials, Endpoint, EventStream, Plaintext, Runtime, Trust};
 use ibws_proto::{Failure, Item, QueueLimits, Subscribe};
 
 use crate::{GatewayConfig, Server, ServerConfig};
@@ -85,10 +83,9 @@ fn configured<R: Runtime>(options: &Options, builder: Builder<R>) -> Result<(Bui
         builder = builder.trust(Trust::ExactCert(pin));
     }
     if let Some(session) = &options.session {
-        let session = Secret::new(session.as_str()).map_err(|error| format!("--session: {error}"))?;
         // protocol §1.2: JSON in the cookie towards a local gateway, bare towards IBKR itself.
         let form = if endpoint.is_loopback() { CookieForm::Gateway } else { CookieForm::Direct };
-        builder = builder.credentials(Credentials::default().with_session(session, form));
+        builder = builder.credentials(Credentials::default().with_session(session.clone(), form));
     }
     Ok((builder, None))
 }

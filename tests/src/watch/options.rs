@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ibws_proto::Subscribe;
+use ibws_proto::driver::Secret;
 
 /// Five US shares, by the kit's feed: AAPL, MSFT, AMAT, AMZN, NVDA.
 const SHARES: [&str; 5] = ["265598", "272093", "266093", "3691937", "4815747"];
@@ -31,8 +32,10 @@ pub(super) struct Options {
     #[arg(long, value_name = "CHANNEL", value_parser = channel)]
     subscribe: Vec<Subscribe>,
     /// The session of the gateway's /tickle: sent as a cookie, and as a message if the gateway asks for one.
-    #[arg(long, value_name = "TOKEN")]
-    pub(super) session: Option<Session>,
+    #[arg(long = "session", value_name = "TOKEN")]
+    raw_session: Option<String>,
+    #[arg(skip)]
+    pub(super) session: Option<Secret>,
     /// Not available yet.
     #[arg(long, value_name = "URL", value_parser = no_tickle)]
     tickle: Option<String>,
@@ -53,16 +56,20 @@ pub(super) struct Options {
 impl Options {
     /// Reads the command line; an error is told in one line.
     pub(super) fn read() -> Result<Self, ExitCode> {
-        Self::try_parse().map_err(|error| {
+        let mut options = Self::try_parse().map_err(|error| {
             if !error.use_stderr() {
                 let _ = error.print();
                 return ExitCode::SUCCESS;
             }
             let text = error.to_string();
-            let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-            let _ = writeln!(io::stderr(), "watch: {line} (see watch --help)");
-            ExitCode::from(2)
-        })
+            refuse(text.lines().next().unwrap_or_default().trim_start_matches("error: "))
+        })?;
+        // Not by clap, whose errors repeat what was given.
+        if let Some(session) = options.raw_session.take() {
+            let session = Secret::new(session).map_err(|error| refuse(&format!("bad --session: {error}")))?;
+            options.session = Some(session);
+        }
+        Ok(options)
     }
 
     /// What was asked for, or the five shares.
@@ -81,30 +88,13 @@ pub(super) enum TrustOption {
     Pin(PathBuf),
 }
 
-/// A session that shows itself to nobody.
-#[derive(Clone)]
-pub(super) struct Session(String);
-
-impl Session {
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Session {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl core::fmt::Debug for Session {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("Session(***)")
-    }
-}
-
 fn channel(text: &str) -> Result<Subscribe, String> {
     Subscribe::parse(text).map_err(|error| error.to_string())
+}
+
+fn refuse(line: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "watch: {line} (see watch --help)");
+    ExitCode::from(2)
 }
 
 fn account(text: &str) -> Result<String, String> {

@@ -1,0 +1,317 @@
+//! The two programs, as a user runs them: real processes, real sockets on loopback.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+
+use ibws_testkit::{GatewayConfig, GatewayOutput, Server, ServerConfig};
+use serde_json::Value;
+use tungstenite::Message;
+
+/// The `watch` example of the tokio adapter, built like this test.
+fn watch() -> Command {
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    let path = PATH.get_or_init(|| {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--locked", "-p", "ibws-tokio", "--example", "watch"]);
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        assert!(build.status().unwrap().success(), "watch does not build");
+        let tests = std::env::current_exe().unwrap();
+        tests.ancestors().nth(2).unwrap().join("examples").join(format!("watch{}", std::env::consts::EXE_SUFFIX))
+    });
+    let mut command = Command::new(path);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A program that is ended when the test is.
+struct Running {
+    child: Child,
+    stdout: BufReader<std::process::ChildStdout>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Self { child, stdout }
+    }
+
+    /// Reads lines up to one that is wanted, and gives it back; what came before is handed to `seen`.
+    fn until(&mut self, mut seen: impl FnMut(&str), wanted: impl Fn(&str) -> bool) -> String {
+        let mut line = String::new();
+        loop {
+            line.clear();
+            assert_ne!(self.stdout.read_line(&mut line).unwrap(), 0, "the program ended early");
+            seen(line.trim_end());
+            if wanted(line.trim_end()) {
+                return line.trim_end().to_owned();
+            }
+        }
+    }
+
+    fn interrupt(&self) {
+        let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Everything that is still printed, and how it ends.
+    fn rest(mut self) -> (String, String, ExitStatus) {
+        let (mut out, mut err) = (String::new(), String::new());
+        self.stdout.read_to_string(&mut out).unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        (out, err, self.child.wait().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn json_lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+#[test]
+fn watch_without_flags_shows_all_five_symbols_with_bid_ask_and_last() {
+    let (out, err, status) = Running::start(watch().args(["--for", "2"])).rest();
+    assert!(status.success(), "{err}");
+    assert_eq!(err, "");
+    for symbol in ["AAPL", "MSFT", "AMAT", "AMZN", "NVDA"] {
+        let row = out
+            .lines()
+            .find(|line| line.contains(&format!(" {symbol} ")) && line.contains('.') && !line.contains("active"));
+        let row = row.unwrap_or_else(|| panic!("no quote of {symbol} in\n{out}"));
+        let prices = row.split_whitespace().skip(2).filter(|word| word.parse::<f64>().is_ok()).count();
+        assert!(prices >= 3, "{row}");
+    }
+}
+
+#[test]
+fn ctrl_c_unsubscribes_and_ends_with_success() {
+    let server = Server::start(ServerConfig::plain(GatewayConfig::seeded(5))).unwrap();
+    let mut watch = watch();
+    let mut watch = Running::start(watch.args(["--json", "--url", &server.ws_url(), "--subscribe", "md+265598"]));
+    watch.until(|_| (), |line| line.contains(r#""status":"active""#));
+    watch.interrupt();
+    let (out, err, status) = watch.rest();
+    assert!(status.success(), "{err}");
+    assert!(json_lines(&out).iter().any(|line| line["state"] == "stopped"), "{out}");
+    let sent: Vec<_> = server.control().log().map(|received| received.text.clone()).collect();
+    assert_eq!(sent, ["smd+265598+{}", "umd+265598+{}"]);
+}
+
+#[test]
+fn watch_writes_nothing_before_success_and_comes_back_after_every_kind_of_end() {
+    let server = Server::start(ServerConfig::plain(GatewayConfig::seeded(9))).unwrap();
+    let mut watch = watch();
+    let fields = r#"md+265598+{"fields":["31","84"]}"#;
+    let mut watch =
+        Running::start(watch.args(["--json", "--url", &server.ws_url(), "--subscribe", fields, "--subscribe", "or"]));
+    for end in [Some(1000), None, Some(1011)] {
+        watch.until(|_| (), |line| line.contains(r#""status":"active""#) && line.contains("md+265598"));
+        {
+            let mut gateway = server.control();
+            let conn = gateway.connections().last().unwrap();
+            match end {
+                Some(code) => gateway.close(conn, code),
+                None => gateway.drop_connection(conn),
+            }
+        }
+        watch.until(|_| (), |line| line.starts_with(r#"{"type":"gap""#));
+        watch.until(|_| (), |line| line.starts_with(r#"{"type":"resumed""#));
+    }
+    watch.until(|_| (), |line| line.contains(r#""status":"active""#) && line.contains("md+265598"));
+    watch.interrupt();
+    assert!(watch.rest().2.success());
+    let gateway = server.control();
+    let log: Vec<_> = gateway.log().collect();
+    assert!(log.iter().all(|received| received.honoured), "{log:?}");
+    let subscribed = log.iter().filter(|received| received.text == format!("s{fields}")).count();
+    assert_eq!(subscribed, 4);
+    assert_eq!(log.iter().filter(|received| received.text == "sor+{}").count(), 4);
+}
+
+#[test]
+fn a_frame_with_a_bad_byte_is_delivered_and_flagged_and_so_is_the_next_one() {
+    for output in [GatewayOutput::Text, GatewayOutput::Binary] {
+        let server = Server::start(ServerConfig::plain(GatewayConfig::seeded(2))).unwrap();
+        let mut watch = watch();
+        let mut watch = Running::start(watch.args(["--json", "--url", &server.ws_url(), "--subscribe", "tr"]));
+        watch.until(|_| (), |line| line.contains(r#""status":"active""#));
+        let conn = server.control().connections().last().unwrap();
+        for bytes in [
+            &b"{\"topic\":\"str\",\"args\":[{\"company_name\":\"ACME\x99\"}]}"[..],
+            br#"{"topic":"str","args":[{"company_name":"GOOD"}]}"#,
+        ] {
+            server.control().inject(conn, output(bytes.to_vec()));
+        }
+        let bad = watch.until(|_| (), |line| line.contains("ACME"));
+        let bad: Value = serde_json::from_str(&bad).unwrap();
+        assert_eq!((&bad["lossy"], &bad["key"]), (&Value::Bool(true), &Value::from("TRADES")));
+        let good = watch.until(|_| (), |line| line.contains("GOOD"));
+        assert_eq!(serde_json::from_str::<Value>(&good).unwrap().get("lossy"), None);
+        watch.interrupt();
+        assert!(watch.rest().2.success());
+    }
+}
+
+#[test]
+fn a_session_that_came_with_the_upgrade_is_not_sent_again() {
+    let mut demanding = GatewayConfig::seeded(4);
+    demanding.waiting_for_session = true;
+    let server = Server::start(ServerConfig::plain(demanding)).unwrap();
+    let session = server.control().session().to_owned();
+    let mut watch = watch();
+    let mut watch =
+        Running::start(watch.args(["--json", "--url", &server.ws_url(), "--session", &session, "--subscribe", "pl"]));
+    watch.until(|_| (), |line| line.contains(r#""status":"active""#));
+    watch.interrupt();
+    let (_, err, status) = watch.rest();
+    assert!(status.success() && err.is_empty(), "{err}");
+    assert!(server.control().log().all(|received| !received.text.contains("session")));
+}
+
+#[test]
+fn a_gateway_that_waits_for_a_session_gets_it_as_a_message_and_nothing_else_before_success() {
+    // A peer that takes no cookie, written out frame by frame.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/v1/api/ws", listener.local_addr().unwrap());
+    let mut watch = watch();
+    let session = "00112233445566778899aabbccddeeff";
+    let watch = Running::start(watch.args(["--json", "--url", &url, "--session", session, "--subscribe", "pl"]));
+    let mut peer = tungstenite::accept(listener.accept().unwrap().0).unwrap();
+    peer.send(Message::text(r#"{"message":"waiting for session"}"#)).unwrap();
+    assert_eq!(peer.read().unwrap().to_text().unwrap(), format!(r#"{{"session":"{session}"}}"#));
+    peer.send(Message::text(r#"{"topic":"sts","args":{"authenticated":true}}"#)).unwrap();
+    peer.send(Message::text(r#"{"topic":"system","success":"nobody"}"#)).unwrap();
+    assert_eq!(peer.read().unwrap().to_text().unwrap(), "spl+{}");
+    watch.interrupt();
+    assert_eq!(peer.read().unwrap().to_text().unwrap(), "upl+{}");
+    assert!(peer.read().unwrap().is_close());
+    drop(peer.read());
+    let (out, err, status) = watch.rest();
+    assert!(status.success(), "{err}");
+    assert!(!out.contains(session) && !err.contains(session));
+}
+
+#[test]
+fn bad_input_costs_one_clear_line_and_no_panic() {
+    let taken = Server::start(ServerConfig::tls(GatewayConfig::seeded(1))).unwrap();
+    let unpinned = taken.ws_url();
+    for (flags, hint) in [
+        (vec!["--url", "nonsense"], "wss://HOST:PORT"),
+        (vec!["--url", "ws://example.com/v1/api/ws"], "this machine only"),
+        (vec!["--url", "wss://user:pw@localhost/"], "watch"),
+        (vec!["--frobnicate"], "--help"),
+        (vec!["--subscribe", "zz"], "unknown channel"),
+        (vec!["--subscribe", "md"], "needs a target"),
+        (vec!["--subscribe", "md+1+{"], "JSON"),
+        (vec!["--tickle", "https://localhost"], "not available yet"),
+        (vec!["--trust", "ca:some.pem"], "not available yet"),
+        (vec!["--trust", "anything"], "pin:FILE"),
+        (vec!["--url", "wss://localhost:1/", "--trust", "pin:no-such-file"], "cannot read the pin"),
+        (vec!["--url", unpinned.as_str()], "pin"),
+        (vec!["--session", "not a token"], "bad --session"),
+    ] {
+        let (_, err, status) = Running::start(watch().args(["--for", "20"]).args(&flags)).rest();
+        assert!(!status.success(), "{flags:?}");
+        assert!(!err.contains("not a token"), "{err}");
+        assert_eq!(err.lines().count(), 1, "{flags:?}: {err}");
+        assert!(err.contains(hint) && !err.contains("panicked"), "{flags:?}: {err}");
+    }
+}
+
+#[test]
+fn a_dead_port_ends_after_the_attempts_of_start() {
+    let (_, err, status) = Running::start(watch().args(["--json", "--url", "ws://127.0.0.1:1/v1/api/ws"])).rest();
+    assert!(!status.success());
+    assert!(err.lines().count() == 1 && err.contains("127.0.0.1:1") && err.contains("is the gateway running"), "{err}");
+}
+
+#[test]
+fn the_gateway_refuses_what_it_cannot_do_in_one_line() {
+    let taken = Server::start(ServerConfig::plain(GatewayConfig::seeded(1))).unwrap();
+    let address = taken.addr().to_string();
+    for flags in [
+        vec!["--listen", address.as_str()],
+        vec!["--listen", "192.0.2.1:5000"],
+        vec!["--listen", "nowhere"],
+        vec!["--scenario", "nonsense"],
+        vec!["--recording", "no-such-file"],
+        vec!["--account", "nobody"],
+        vec!["--frobnicate"],
+    ] {
+        let mut gateway = Command::new(env!("CARGO_BIN_EXE_gateway"));
+        gateway.args(&flags).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let (_, err, status) = Running::start(&mut gateway).rest();
+        assert!(!status.success(), "{flags:?}");
+        assert!(err.lines().count() == 1 && !err.contains("panicked"), "{flags:?}: {err}");
+    }
+}
+
+/// Plays a recording through `gateway --recording` and `watch --json`, and compares.
+fn plays_unchanged(recording: &Path) {
+    let text = std::fs::read_to_string(recording).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let frames =
+        |dir: &str| lines.iter().filter(|l| l["dir"] == dir).map(|l| l["raw"].as_str().unwrap()).collect::<Vec<_>>();
+    let wanted = frames("in");
+    let mut gateway = Command::new(env!("CARGO_BIN_EXE_gateway"));
+    gateway.args(["--listen", "127.0.0.1:0", "--plain", "--recording"]).arg(recording);
+    let mut gateway = Running::start(gateway.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let listening = gateway.until(|_| (), |line| line.contains("ws://"));
+    let url = listening.split_whitespace().find(|word| word.starts_with("ws://")).unwrap();
+    let mut watch = watch();
+    watch.args(["--json", "--url", url]);
+    for channel in frames("out").iter().filter_map(|text| text.strip_prefix('s')) {
+        watch.args(["--subscribe", channel]);
+    }
+    let mut watch = Running::start(&mut watch);
+    let mut got = Vec::new();
+    while got.len() < wanted.len() {
+        let line = watch.until(|_| (), |line| line.starts_with(r#"{"type":"data""#));
+        // The frame's own text stands at the end of the line, to the byte.
+        let (_, message) = line.split_once(r#","message":"#).unwrap();
+        got.push(message.strip_suffix('}').unwrap().to_owned());
+    }
+    for (n, (got, wanted)) in got.iter().zip(&wanted).enumerate() {
+        assert_eq!(got, wanted, "server frame {n}");
+    }
+    watch.interrupt();
+    assert!(watch.rest().2.success());
+}
+
+#[test]
+fn gateway_recording_and_watch_json_carry_every_frame_of_our_own_recording_unchanged() {
+    let path = std::env::temp_dir().join(format!("ibws-recording-{}.jsonl", std::process::id()));
+    let mut text = String::new();
+    let mut line =
+        |t: u64, dir: &str, raw: &str| text += &format!("{}\n", serde_json::json!({"t": t, "dir": dir, "raw": raw}));
+    line(0, "in", r#"{"topic":"system","success":"nobody","isFT":false,"isPaper":true}"#);
+    line(5, "in", r#"{"topic":"sts","args":{"authenticated":true,"competing":false}}"#);
+    line(10, "out", r#"smd+76792991+{"fields":["31"]}"#);
+    for n in 0..50 {
+        line(20 + 10 * n, "in", &format!(r#"{{"31":"{}.{n:02}", "é":"\u00e9","topic":"smd+76792991"}}"#, 100 + n));
+    }
+    std::fs::write(&path, text).unwrap();
+    plays_unchanged(&path);
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn gateway_recording_and_watch_json_carry_every_frame_of_the_market_data_capture_unchanged() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/recordings/market-data-5-symbols.jsonl");
+    if !path.exists() {
+        println!("skipped: the capture is not published with the project");
+        return;
+    }
+    plays_unchanged(&path);
+}
