@@ -26,12 +26,11 @@ use crate::scan::{self, Fault, Member, Scan};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
     raw: Bytes,
-    /// Valid UTF-8: `raw` itself, or the mended copy.
-    text: Bytes,
+    /// The mended text, where `raw` is not UTF-8. Else `raw` is the text: a second handle on it would cost an allocation.
+    mended: Option<Bytes>,
     members: Vec<Member>,
     topic: Option<Member>,
     shape: Shape,
-    lossy: bool,
     /// Some key holds an escape, so keys must be decoded before they are compared.
     escaped: bool,
 }
@@ -65,15 +64,15 @@ impl Frame {
     /// [`Malformed`], with the bytes, if they are no JSON, or if `topic`, `conid` or `orderId` stand twice at the top
     /// level: which of the two is meant is never guessed.
     pub fn decode(raw: Bytes) -> Result<Self, Malformed> {
-        let (text, lossy) = match core::str::from_utf8(&raw) {
-            Ok(_) => (raw.clone(), false),
-            Err(_) => (Bytes::from(String::from_utf8_lossy(&raw).into_owned()), true),
+        let mended = match core::str::from_utf8(&raw) {
+            Ok(_) => None,
+            Err(_) => Some(Bytes::from(String::from_utf8_lossy(&raw).into_owned())),
         };
-        let frame = Self { raw, text, members: Vec::new(), topic: None, shape: Shape::Unknown, lossy, escaped: false };
-        match scan::scan(&frame.text) {
+        let frame = Self { raw, mended, members: Vec::new(), topic: None, shape: Shape::Unknown, escaped: false };
+        match scan::scan(frame.bytes()) {
             Ok(Scan::Object { members, escaped }) => Self { members, escaped, ..frame }.classified(),
             Ok(Scan::Other) => Ok(frame),
-            Err(_) if frame.text.trim_ascii() == b"ech+hb" => Ok(Self { shape: Shape::Echo, ..frame }),
+            Err(_) if frame.bytes().trim_ascii() == b"ech+hb" => Ok(Self { shape: Shape::Echo, ..frame }),
             Err(fault) => Err(Malformed { raw: frame.raw, reason: MalformedReason::Json(fault) }),
         }
     }
@@ -84,7 +83,7 @@ impl Frame {
         let (mut conid, mut order_id) = (false, false);
         let mut twice = None;
         for member in &self.members {
-            let key = self.text.get(member.key()).unwrap_or_default();
+            let key = self.bytes().get(member.key()).unwrap_or_default();
             let decoded;
             let key = if self.escaped {
                 decoded = self.key_text(*member).into_owned();
@@ -105,7 +104,7 @@ impl Frame {
         if let Some(key) = twice {
             return Err(Malformed { raw: self.raw, reason: MalformedReason::Duplicate(key) });
         }
-        let string_topic = topic.filter(|member| self.text.get(member.value().start) == Some(&b'"'));
+        let string_topic = topic.filter(|member| self.bytes().get(member.value().start) == Some(&b'"'));
         self.shape = match (error, string_topic.is_some(), topic.is_some()) {
             (true, ..) => Shape::Error,
             (_, true, _) => Shape::Topic,
@@ -126,13 +125,23 @@ impl Frame {
     /// The text: the bytes as they came, or with U+FFFD where they were not UTF-8.
     #[must_use]
     pub fn text(&self) -> &str {
-        core::str::from_utf8(&self.text).unwrap_or_default()
+        core::str::from_utf8(self.bytes()).unwrap_or_default()
+    }
+
+    /// The whole frame as one value; `null` for the bare text of an echo.
+    #[must_use]
+    pub fn json(&self) -> Json<'_> {
+        Json(if self.shape == Shape::Echo { "null" } else { self.text().trim_ascii() })
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.mended.as_ref().unwrap_or(&self.raw)
     }
 
     /// Were there bytes that are not UTF-8?
     #[must_use]
     pub fn is_lossy(&self) -> bool {
-        self.lossy
+        self.mended.is_some()
     }
 
     /// What kind of frame it is.
@@ -159,7 +168,7 @@ impl Frame {
     }
 
     fn is_key(&self, member: Member, key: &str) -> bool {
-        if self.escaped { self.key_text(member) == key } else { self.text.get(member.key()) == Some(key.as_bytes()) }
+        if self.escaped { self.key_text(member) == key } else { self.bytes().get(member.key()) == Some(key.as_bytes()) }
     }
 
     fn key_text(&self, member: Member) -> Cow<'_, str> {
@@ -177,7 +186,7 @@ impl Frame {
     }
 
     fn slice(&self, range: core::ops::Range<usize>) -> &str {
-        self.text.get(range).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or_default()
+        self.bytes().get(range).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or_default()
     }
 }
 

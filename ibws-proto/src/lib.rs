@@ -9,6 +9,7 @@ mod connect;
 pub mod driver;
 mod filter;
 mod frame;
+mod json;
 mod key;
 mod payload;
 mod scan;
@@ -17,6 +18,7 @@ mod time;
 pub use connect::{ConnId, ConnectError, ConnectErrorKind};
 pub use filter::TextFilter;
 pub use frame::{Frame, Json, Malformed, MalformedReason, Shape};
+pub use json::{Elements, Kind, Members};
 pub use key::{Key, SubKey, SubKeyError, UnknownChannel, UnknownKey};
 pub use payload::{
     Args, ArgsError, ParseSubscribeError, Processor, ReferenceProcessor, Subscribe, SubscriptionProcessor,

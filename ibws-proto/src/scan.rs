@@ -80,7 +80,7 @@ pub(crate) fn scan(text: &[u8]) -> Result<Scan, Fault> {
     if u32::try_from(text.len()).is_err() {
         return Err(Fault::TooLarge);
     }
-    let mut cursor = Cursor { text, at: 0, levels: MAX_DEPTH };
+    let mut cursor = Cursor::new(text);
     let scan = match cursor.next_token() {
         None => return Err(Fault::Empty),
         Some(b'{') => {
@@ -99,14 +99,32 @@ pub(crate) fn scan(text: &[u8]) -> Result<Scan, Fault> {
     }
 }
 
-struct Cursor<'a> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cursor<'a> {
     text: &'a [u8],
     at: usize,
     /// How many levels a value may nest from here on.
     levels: u32,
 }
 
-impl Cursor<'_> {
+impl<'a> Cursor<'a> {
+    /// A cursor at the first byte.
+    pub(crate) fn new(text: &'a [u8]) -> Self {
+        Self { text, at: 0, levels: MAX_DEPTH }
+    }
+
+    /// How many bytes lie behind it.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Takes `byte` if it comes next.
+    pub(crate) fn take(&mut self, byte: u8) -> bool {
+        let found = self.next_token() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
@@ -121,7 +139,7 @@ impl Cursor<'_> {
     }
 
     /// Skips white space; the byte after it is looked at, not taken.
-    fn next_token(&mut self) -> Option<u8> {
+    pub(crate) fn next_token(&mut self) -> Option<u8> {
         loop {
             let byte = self.peek()?;
             if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
@@ -171,7 +189,7 @@ impl Cursor<'_> {
 
     /// One value of any kind. Nested ones are walked with a stack of bits, not with recursion: a frame of a million
     /// brackets costs a bounded amount.
-    fn value(&mut self) -> Result<(), Fault> {
+    pub(crate) fn value(&mut self) -> Result<(), Fault> {
         match self.next_token() {
             Some(b'"') => {
                 self.at += 1;
@@ -245,7 +263,7 @@ impl Cursor<'_> {
     }
 
     /// The rest of a string whose opening quote was taken; tells whether it holds an escape.
-    fn string_tail(&mut self) -> Result<bool, Fault> {
+    pub(crate) fn string_tail(&mut self) -> Result<bool, Fault> {
         let mut escaped = false;
         loop {
             self.skip_plain();
