@@ -9,6 +9,7 @@ mod connect;
 pub mod driver;
 pub mod field;
 mod filter;
+pub mod fold;
 mod frame;
 mod json;
 mod key;
@@ -17,6 +18,7 @@ mod number;
 mod payload;
 mod read;
 mod scan;
+pub mod subscribe;
 mod time;
 
 pub use connect::{ConnId, ConnectError, ConnectErrorKind};
