@@ -173,7 +173,14 @@ impl Frame {
     }
 
     fn is_key(&self, member: Member, key: &str) -> bool {
-        if self.escaped { self.key_text(member) == key } else { self.bytes().get(member.key()) == Some(key.as_bytes()) }
+        if self.escaped {
+            self.key_text(member) == key
+        } else if member.key().len() != key.len() {
+            // Most keys differ in length: that is seen without looking at the text.
+            false
+        } else {
+            self.bytes().get(member.key()) == Some(key.as_bytes())
+        }
     }
 
     fn key_text(&self, member: Member) -> Cow<'_, str> {
@@ -206,6 +213,7 @@ pub(crate) struct Walk<'a> {
 impl<'a> Iterator for Walk<'a> {
     type Item = (Cow<'a, str>, Json<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let member = self.members.next()?;
         let key =
@@ -227,23 +235,36 @@ pub struct Json<'a>(pub(crate) &'a str);
 impl<'a> Json<'a> {
     /// The JSON text itself.
     #[must_use]
+    #[inline]
     pub fn text(self) -> &'a str {
         self.0
     }
 
     /// The string, unescaped; `None` for any other kind, and for a string whose escapes do not make Unicode.
     #[must_use]
+    #[inline]
     pub fn as_str(self) -> Option<Cow<'a, str>> {
-        let inner = self.0.strip_prefix('"')?.strip_suffix('"')?;
-        if inner.contains('\\') {
+        let inner = self.quoted()?;
+        // Values are short: a search routine would cost more to call than this loop.
+        if inner.bytes().any(|byte| byte == b'\\') {
             serde_json::from_str(self.0).ok().map(Cow::Owned)
         } else {
             Some(Cow::Borrowed(inner))
         }
     }
 
+    /// What stands between the quotes of a string, escapes still in it.
+    #[inline]
+    pub(crate) fn quoted(self) -> Option<&'a str> {
+        if self.0.as_bytes().first() != Some(&b'"') {
+            return None;
+        }
+        self.0.get(1..self.0.len().checked_sub(1)?)
+    }
+
     /// The text of a string or of a number: the gateway writes many numbers as either (protocol §7.10).
     #[must_use]
+    #[inline]
     pub fn scalar(self) -> Option<Cow<'a, str>> {
         match self.0.as_bytes().first()? {
             b'"' => self.as_str(),

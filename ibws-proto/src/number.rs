@@ -1,9 +1,9 @@
 //! Numbers as the gateway writes them: the text is kept, everything else is worked out on demand.
 
-use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::num::IntErrorKind;
 
 use serde::{Serialize, Serializer};
 
@@ -22,14 +22,21 @@ use serde::{Serialize, Serializer};
 /// assert_eq!(Number::parse("64.780").unwrap().to_f64(), Some(64.78));
 /// assert!(Number::parse("1,5").is_none(), "no thousands separator, so not guessed at");
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Number<'a> {
-    text: Cow<'a, str>,
-    negative: bool,
-    /// The digits without point and separators; `None` if they do not fit.
-    mantissa: Option<u64>,
+    text: &'a str,
+    digits: Digits,
+}
+
+/// What the text says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Digits {
+    /// The digits without point and separators, if they fit.
+    mantissa: u64,
     /// Power of ten that the mantissa is multiplied with, the suffix included.
     exponent: i32,
+    negative: bool,
+    fits: bool,
 }
 
 /// Powers of ten that an `f64` holds exactly.
@@ -42,46 +49,52 @@ impl<'a> Number<'a> {
     /// Reads a number: sign, digits with or without separators of thousands, fraction, exponent, and one of the suffixes
     /// `K`, `M`, `B`, `T`. `None` for anything else, the empty text included.
     #[must_use]
-    pub fn parse(text: impl Into<Cow<'a, str>>) -> Option<Self> {
-        let text = text.into();
-        let (negative, mantissa, exponent) = read(text.trim_ascii().as_bytes())?;
-        Some(Self { text, negative, mantissa, exponent })
+    #[inline]
+    pub fn parse(text: &'a str) -> Option<Self> {
+        Some(Self { text, digits: read(text.as_bytes())? })
     }
 
     /// The text as it came.
     #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
+    pub fn text(self) -> &'a str {
+        self.text
     }
 
     /// Is there a minus sign?
     #[must_use]
-    pub fn is_negative(&self) -> bool {
-        self.negative
+    pub fn is_negative(self) -> bool {
+        self.digits.negative
     }
 
     /// The nearest `f64`; `None` if the number lies beyond its range.
     #[must_use]
+    #[inline]
     #[expect(clippy::cast_precision_loss, reason = "mantissas of up to 53 bits only")]
-    pub fn to_f64(&self) -> Option<f64> {
+    pub fn to_f64(self) -> Option<f64> {
         // Both factors are exact, so one operation rounds once: the result is the nearest.
-        if let Some(mantissa) = self.mantissa.filter(|&mantissa| mantissa <= 1 << 53)
-            && let Some(&power) = EXACT.get(self.exponent.unsigned_abs() as usize)
+        let Digits { mantissa, exponent, negative, fits } = self.digits;
+        if fits
+            && mantissa <= 1 << 53
+            && let Some(&power) = EXACT.get(exponent.unsigned_abs() as usize)
         {
             let mantissa = mantissa as f64;
-            let size = if self.exponent < 0 { mantissa / power } else { mantissa * power };
-            return Some(if self.negative { -size } else { size });
+            let size = if exponent < 0 { mantissa / power } else { mantissa * power };
+            return Some(if negative { -size } else { size });
         }
         self.plain().parse().ok().filter(|float: &f64| float.is_finite())
     }
 
     /// The whole number; `None` if it has a fraction other than zero or lies beyond the range.
     #[must_use]
-    pub fn to_i64(&self) -> Option<i64> {
-        let mut size = i128::from(self.mantissa?);
+    pub fn to_i64(self) -> Option<i64> {
+        let Digits { mantissa, exponent, negative, fits } = self.digits;
+        if !fits {
+            return None;
+        }
+        let mut size = i128::from(mantissa);
         if size != 0 {
-            let power = 10_i128.checked_pow(self.exponent.unsigned_abs())?;
-            if self.exponent >= 0 {
+            let power = 10_i128.checked_pow(exponent.unsigned_abs())?;
+            if exponent >= 0 {
                 size = size.checked_mul(power)?;
             } else {
                 if size.checked_rem(power)? != 0 {
@@ -90,16 +103,17 @@ impl<'a> Number<'a> {
                 size = size.checked_div(power)?;
             }
         }
-        i64::try_from(if self.negative { -size } else { size }).ok()
+        i64::try_from(if negative { -size } else { size }).ok()
     }
 
     /// The decimal number, digit for digit, with the decimals that were written; `None` if it holds more digits than 28
     /// or lies beyond the range.
     #[cfg(feature = "decimal")]
     #[must_use]
-    pub fn to_decimal(&self) -> Option<rust_decimal::Decimal> {
+    pub fn to_decimal(self) -> Option<rust_decimal::Decimal> {
         use rust_decimal::Decimal;
-        let Some(mantissa) = self.mantissa else {
+        let Digits { mantissa, exponent, negative, fits } = self.digits;
+        if !fits {
             let plain = self.plain();
             let (digits, exponent) = plain.split_once('e').unwrap_or((&plain, "0"));
             let exponent: i32 = exponent.parse().ok()?;
@@ -110,17 +124,17 @@ impl<'a> Number<'a> {
                 decimal.set_scale(decimal.scale().checked_add(exponent.unsigned_abs())?).ok()?;
             }
             return Some(decimal);
-        };
-        let mantissa = i128::from(mantissa) * if self.negative { -1 } else { 1 };
-        if self.exponent <= 0 {
-            return Decimal::try_from_i128_with_scale(mantissa, self.exponent.unsigned_abs()).ok();
         }
-        let power = 10_i128.checked_pow(self.exponent.unsigned_abs())?;
+        let mantissa = i128::from(mantissa) * if negative { -1 } else { 1 };
+        if exponent <= 0 {
+            return Decimal::try_from_i128_with_scale(mantissa, exponent.unsigned_abs()).ok();
+        }
+        let power = 10_i128.checked_pow(exponent.unsigned_abs())?;
         Decimal::try_from_i128_with_scale(mantissa.checked_mul(power)?, 0).ok()
     }
 
     /// The text as the standard library reads it: no separators, the suffix as an exponent.
-    fn plain(&self) -> String {
+    fn plain(self) -> String {
         let mut plain: String = self.text.trim_ascii().chars().filter(|c| *c != ',').collect();
         if let Some(power) = plain.bytes().last().and_then(suffix) {
             plain.pop();
@@ -134,11 +148,8 @@ impl<'a> Number<'a> {
 }
 
 /// The numbers that `text` joins with `separator`; `None` if one of the parts is no number.
-pub(crate) fn split(text: Cow<'_, str>, separator: char) -> Option<Vec<Number<'_>>> {
-    match text {
-        Cow::Borrowed(text) => text.split(separator).map(Number::parse).collect(),
-        Cow::Owned(text) => text.split(separator).map(|part| Number::parse(String::from(part))).collect(),
-    }
+pub(crate) fn split(text: &str, separator: char) -> Option<Vec<Number<'_>>> {
+    text.split(separator).map(Number::parse).collect()
 }
 
 /// The power of ten of a suffix.
@@ -152,14 +163,41 @@ fn suffix(byte: u8) -> Option<u8> {
     })
 }
 
-/// Sign, mantissa and exponent; `None` if it is no number.
-fn read(text: &[u8]) -> Option<(bool, Option<u64>, i32)> {
-    let (negative, text) = match text {
+/// Sign, mantissa and exponent; `None` if it is no number. Nearly every number is digits with a point: that is one loop.
+#[inline]
+fn read(text: &[u8]) -> Option<Digits> {
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    let (mut mantissa, mut point) = (0_u64, None);
+    for (at, byte) in digits.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 {
+            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+        } else if *byte == b'.' && point.is_none() {
+            point = Some(at);
+        } else {
+            return read_any(text);
+        }
+    }
+    let count = digits.len().wrapping_sub(usize::from(point.is_some()));
+    // 19 digits fit in 64 bits whatever they are.
+    if count == 0 || count > 19 {
+        return read_any(text);
+    }
+    let fraction = point.map_or(0, |point| digits.len().wrapping_sub(point).wrapping_sub(1));
+    Some(Digits { mantissa, exponent: -i32::try_from(fraction).ok()?, negative, fits: true })
+}
+
+/// As [`read`], for every way of writing a number.
+fn read_any(text: &[u8]) -> Option<Digits> {
+    let (negative, text) = match text.trim_ascii() {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
         rest => (false, rest),
     };
-    let mut digits = Digits { mantissa: Some(0), count: 0 };
+    let mut digits = Reader { mantissa: Some(0), count: 0 };
     let mut rest = digits.take(text);
     // Separators only where they part thousands: whether `1,5` is 15 or 1.5 is not guessed at.
     if let [b',', ..] = rest {
@@ -186,31 +224,29 @@ fn read(text: &[u8]) -> Option<(bool, Option<u64>, i32)> {
     match rest {
         [] => {}
         [b'e' | b'E', power @ ..] => {
-            let power = core::str::from_utf8(power).ok()?;
-            if !power.bytes().last()?.is_ascii_digit() {
-                return None;
-            }
-            // An exponent beyond 32 bits is a number all the same, if one that no type holds.
-            let power = power.parse::<i32>();
-            let huge = matches!(&power, Err(error) if matches!(error.kind(), core::num::IntErrorKind::PosOverflow | core::num::IntErrorKind::NegOverflow));
-            match power {
+            let power = core::str::from_utf8(power).ok().filter(|power| !power.is_empty())?;
+            match power.parse::<i32>() {
                 Ok(power) => exponent = exponent.saturating_add(power),
-                Err(_) if huge => return Some((negative, None, 0)),
+                // An exponent beyond 32 bits is a number all the same, if one that hardly any type holds.
+                Err(error) if matches!(error.kind(), IntErrorKind::PosOverflow | IntErrorKind::NegOverflow) => {
+                    digits.mantissa = None;
+                }
                 Err(_) => return None,
             }
         }
         [byte] => exponent = exponent.saturating_add(i32::from(suffix(*byte)?)),
         _ => return None,
     }
-    Some((negative, digits.mantissa, exponent))
+    let fits = digits.mantissa.is_some();
+    Some(Digits { mantissa: digits.mantissa.unwrap_or_default(), exponent, negative, fits })
 }
 
-struct Digits {
+struct Reader {
     mantissa: Option<u64>,
     count: u32,
 }
 
-impl Digits {
+impl Reader {
     /// Takes the digits that `text` begins with, and gives what follows.
     fn take<'a>(&mut self, mut text: &'a [u8]) -> &'a [u8] {
         while let [digit @ b'0'..=b'9', rest @ ..] = text {
@@ -225,20 +261,20 @@ impl Digits {
 
 impl fmt::Display for Number<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.text)
+        f.pad(self.text)
     }
 }
 
 impl fmt::Debug for Number<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.text)
     }
 }
 
 /// As the text that came: no digit is lost.
 impl Serialize for Number<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
+        serializer.serialize_str(self.text)
     }
 }
 
@@ -302,7 +338,7 @@ mod tests {
         for _ in 0..2_000 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let text = alloc::format!("{}.{:04}", state >> 40, state >> 20 & 0x3ff);
-            assert_eq!(Number::parse(&*text).unwrap().to_f64(), text.parse().ok(), "{text}");
+            assert_eq!(Number::parse(&text).unwrap().to_f64(), text.parse().ok(), "{text}");
         }
     }
 

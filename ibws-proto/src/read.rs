@@ -88,11 +88,13 @@ pub trait FromJson<'a>: Sized {
 }
 
 /// Reads a member that may be absent.
+#[inline]
 pub(crate) fn lookup<'a, T: FromJson<'a>>(key: &'static str, json: Option<Json<'a>>) -> Lookup<T> {
     let Some(json) = json else { return Ok(None) };
     T::from_json(json).map_err(|expected| error(key, json, expected))
 }
 
+#[cold]
 pub(crate) fn error(key: impl Into<Cow<'static, str>>, json: Json<'_>, expected: Expected) -> FieldError {
     FieldError { key: key.into(), text: json.text().into(), expected }
 }
@@ -103,6 +105,7 @@ pub(crate) fn is_none(text: &str) -> bool {
 }
 
 impl<'a> FromJson<'a> for Cow<'a, str> {
+    #[inline]
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
         if json.is_null() {
             return Ok(None);
@@ -112,24 +115,26 @@ impl<'a> FromJson<'a> for Cow<'a, str> {
 }
 
 impl<'a> FromJson<'a> for Number<'a> {
+    #[inline]
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
         number(json, Expected::Number)
     }
 }
 
-/// A number, or what `expected` says.
+/// A number, or what `expected` says. It is read as it is written: a digit that is spelled as an escape makes it none, and
+/// in return a number borrows its text.
+#[inline]
 pub(crate) fn number(json: Json<'_>, expected: Expected) -> Result<Option<Number<'_>>, Expected> {
-    if json.is_null() {
-        return Ok(None);
+    let text = json.quoted().unwrap_or(json.text());
+    match Number::parse(text) {
+        Some(number) => Ok(Some(number)),
+        None if json.is_null() || json.quoted().is_some_and(is_none) => Ok(None),
+        None => Err(expected),
     }
-    let text = json.scalar().ok_or(expected)?;
-    if is_none(&text) {
-        return Ok(None);
-    }
-    Number::parse(text).map(Some).ok_or(expected)
 }
 
 impl<'a> FromJson<'a> for i64 {
+    #[inline]
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
         match number(json, Expected::Whole)? {
             Some(number) => number.to_i64().map(Some).ok_or(Expected::Whole),
@@ -139,6 +144,7 @@ impl<'a> FromJson<'a> for i64 {
 }
 
 impl<'a> FromJson<'a> for bool {
+    #[inline]
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
         match json.text() {
             "true" | "\"true\"" | "1" | "\"1\"" => Ok(Some(true)),
@@ -165,6 +171,7 @@ impl<'a> FromJson<'a> for Vec<Cow<'a, str>> {
 
 /// Any value at all, `null` included.
 impl<'a> FromJson<'a> for Json<'a> {
+    #[inline]
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
         Ok(Some(json))
     }

@@ -47,6 +47,7 @@ impl Field {
 
     /// The field of a key, listed or not; `None` for a key that is no number below 32768 (`87_raw` apart).
     #[must_use]
+    #[inline]
     pub fn from_key(key: &str) -> Option<Self> {
         match key.as_bytes() {
             [b'1'..=b'9', rest @ ..] if rest.len() < 5 => {

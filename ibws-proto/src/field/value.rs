@@ -1,7 +1,7 @@
 //! Values of fields: text that is read on demand (protocol §3.1, §7.10).
 
 use alloc::borrow::Cow;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use core::fmt;
 
 use serde::{Serialize, Serializer};
@@ -67,6 +67,7 @@ impl<'a> Value<'a> {
     ///
     /// # Errors
     /// [`FieldError`](crate::FieldError) if it is neither a string nor a number.
+    #[inline]
     pub fn string(self) -> Lookup<Cow<'a, str>> {
         Ok(self.read(Expected::Text, Cow::from_json)?.filter(|text| !is_none(text)))
     }
@@ -75,6 +76,7 @@ impl<'a> Value<'a> {
     ///
     /// # Errors
     /// [`FieldError`](crate::FieldError) if it is no price.
+    #[inline]
     pub fn price(self) -> Lookup<Price<'a>> {
         self.read(Expected::Price, Price::from_json)
     }
@@ -83,6 +85,7 @@ impl<'a> Value<'a> {
     ///
     /// # Errors
     /// [`FieldError`](crate::FieldError) if it is no number.
+    #[inline]
     pub fn number(self) -> Lookup<Number<'a>> {
         self.read(Expected::Number, Number::from_json)
     }
@@ -91,6 +94,7 @@ impl<'a> Value<'a> {
     ///
     /// # Errors
     /// [`FieldError`](crate::FieldError) if it is no number.
+    #[inline]
     pub fn size(self) -> Lookup<Number<'a>> {
         self.number()
     }
@@ -99,16 +103,13 @@ impl<'a> Value<'a> {
     ///
     /// # Errors
     /// [`FieldError`](crate::FieldError) if it is none.
+    #[inline]
     pub fn percent(self) -> Lookup<Number<'a>> {
         self.read(Expected::Percent, |json| {
-            let Some(text) = json.as_str().filter(|text| text.trim_ascii_end().ends_with('%')) else {
-                return read::number(json, Expected::Percent);
-            };
-            let bare: Cow<'a, str> = match text {
-                Cow::Borrowed(text) => Cow::Borrowed(text.trim_ascii_end().trim_end_matches('%')),
-                Cow::Owned(text) => Cow::Owned(String::from(text.trim_ascii_end().trim_end_matches('%'))),
-            };
-            Number::parse(bare).map(Some).ok_or(Expected::Percent)
+            match json.quoted().map(str::trim_ascii_end).and_then(|text| text.strip_suffix('%')) {
+                Some(bare) => Number::parse(bare).map(Some).ok_or(Expected::Percent),
+                None => read::number(json, Expected::Percent),
+            }
         })
     }
 
@@ -128,6 +129,7 @@ impl<'a> Value<'a> {
         self.read(Expected::Text, Availability::from_json)
     }
 
+    #[inline]
     fn read<T>(self, expected: Expected, read: impl FnOnce(Json<'a>) -> Result<Option<T>, Expected>) -> Lookup<T> {
         read(self.json).map_err(|_| read::error(self.field.to_string(), self.json, expected))
     }
@@ -153,7 +155,7 @@ impl Serialize for Value<'_> {
 }
 
 /// A price and what stands before it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Price<'a> {
     /// What the price is, if it is not that of a trade or quote of today.
     pub mark: Option<Mark>,
@@ -172,18 +174,16 @@ pub enum Mark {
 }
 
 impl<'a> FromJson<'a> for Price<'a> {
+    #[inline]
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
-        let bytes = json.text().as_bytes();
-        let mark = match bytes.get(1) {
-            Some(b'C') if bytes.first() == Some(&b'"') => Mark::Close,
-            Some(b'H') if bytes.first() == Some(&b'"') => Mark::Halted,
+        let quoted = json.quoted();
+        let (mark, bare) = match quoted.map(str::as_bytes) {
+            Some([b'C', ..]) => (Mark::Close, quoted.and_then(|text| text.get(1..))),
+            Some([b'H', ..]) => (Mark::Halted, quoted.and_then(|text| text.get(1..))),
             _ => return Ok(read::number(json, Expected::Price)?.map(|value| Self { mark: None, value })),
         };
-        let bare = match json.as_str().ok_or(Expected::Price)? {
-            Cow::Borrowed(text) => Cow::Borrowed(text.get(1..).unwrap_or_default()),
-            Cow::Owned(text) => Cow::Owned(text.get(1..).unwrap_or_default().into()),
-        };
-        Number::parse(bare).map(|value| Some(Self { mark: Some(mark), value })).ok_or(Expected::Price)
+        let value = bare.and_then(Number::parse).ok_or(Expected::Price)?;
+        Ok(Some(Self { mark: Some(mark), value }))
     }
 }
 

@@ -50,6 +50,7 @@ macro_rules! body {
                 ///
                 /// # Errors
                 /// [`FieldError`](crate::FieldError) if the value is of another kind.
+                #[inline]
                 pub fn $method(&self) -> $crate::Lookup<$ty> {
                     $crate::read::lookup($key, self.frame.get($key))
                 }
@@ -104,7 +105,8 @@ macro_rules! row {
                     ///
                     /// # Errors
                     /// [`FieldError`](crate::FieldError) if the value is of another kind.
-                    pub fn $method(&self) -> $crate::Lookup<$ty> {
+                    #[inline]
+                pub fn $method(&self) -> $crate::Lookup<$ty> {
                         $crate::read::lookup($key, self.slots.get(Slot::$method as usize).copied().flatten())
                     }
                 )*

@@ -258,7 +258,7 @@ words! {
 }
 
 /// `sizeAndFills`: `0/1` is nothing filled and 1 remaining, `722` is filled to the end (protocol §3.4).
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fills<'a> {
     /// Units filled.
     pub filled: Number<'a>,
@@ -268,7 +268,7 @@ pub struct Fills<'a> {
 
 impl<'a> FromJson<'a> for Fills<'a> {
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
-        let Some(text) = json.as_str().filter(|text| text.contains('/')) else {
+        let Some(text) = json.quoted().filter(|text| text.contains('/')) else {
             return Ok(number(json, Expected::Slashed)?.map(|filled| Self { filled, remaining: None }));
         };
         let mut parts = split(text, '/').filter(|parts| parts.len() == 2).ok_or(Expected::Slashed)?;

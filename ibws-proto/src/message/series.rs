@@ -79,7 +79,7 @@ row! {
 }
 
 /// `high` and `low` of a history: `18127/21043/35` (protocol §3.2).
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Extreme<'a> {
     /// Price multiplied with the history's `priceFactor`.
     pub price: Number<'a>,
@@ -94,8 +94,8 @@ impl<'a> FromJson<'a> for Extreme<'a> {
         if json.is_null() {
             return Ok(None);
         }
-        let text = json.scalar().ok_or(Expected::Slashed)?;
-        if is_none(&text) {
+        let text = json.quoted().unwrap_or(json.text());
+        if is_none(text) {
             return Ok(None);
         }
         let mut parts = split(text, '/').filter(|parts| parts.len() <= 3).ok_or(Expected::Slashed)?.into_iter();
@@ -149,7 +149,7 @@ row! {
 }
 
 /// Price of a ladder row: a number, or `size @ price` (protocol §3.3).
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LadderPrice<'a> {
     /// The size before the `@`.
     pub size: Option<Number<'a>>,
@@ -159,7 +159,7 @@ pub struct LadderPrice<'a> {
 
 impl<'a> FromJson<'a> for LadderPrice<'a> {
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
-        let Some(text) = json.as_str().filter(|text| text.contains('@')) else {
+        let Some(text) = json.quoted().filter(|text| text.contains('@')) else {
             return Ok(number(json, Expected::Price)?.map(|price| Self { size: None, price }));
         };
         let mut parts = split(text, '@').filter(|parts| parts.len() == 2).ok_or(Expected::Price)?;
