@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// 16 members, 266 bytes.
-const SMD_FULL: &str = r#"{"6509":"RpB","conidEx":"700123","topic":"smd+700123","conid":700123,"_updated":1790000000123,"6119":"q17","83":-0.47,"server_id":"q17","84":"101.25","31":"101.27","86":"101.29","85":"1,300","88":"700","7059":"100","7295":"100.85","87":"4.35M","55":"ZQXW","70":"102.5"}"#;
+const SMD_FULL: &str = r#"{"6509":"RpB","conidEx":"700123","topic":"smd+700123","conid":700123,"_updated":1790000000123,"6119":"q17","83":-0.47,"server_id":"q17","84":"101.25","31":"101.27","86":"101.29","85":"1,300","88":"700","7059":"100","7295":"100.85","6004":"NYSE,ARCA,BATS,IEX,MEMX"}"#;
 const SMD_DELTA: &str = r#"{"server_id":"q17","conidEx":"700123","conid":700123,"_updated":1790000000623,"6119":"q17","84":"101.26","86":"101.31","88":"1,200","topic":"smd+700123"}"#;
 const STR: &str = r#"{"topic":"str","args":[{"execution_id":"0000aaaa.70000001.01.01","symbol":"ZQXW","supports_tax_opt":"1","side":"B","order_description":"Bot 4 @ 101.27 on XNYS","trade_time":"20300102-15:30:45","trade_time_r":1893598245000,"size":4.0,"price":"101.27","exchange":"XNYS","commission":"1.05","net_amount":405.08,"account":"DU1234567","accountCode":"DU1234567","account_allocation_name":"DU1234567","company_name":"ZQXW HOLDINGS","contract_description_1":"ZQXW","sec_type":"STK","listing_exchange":"NYSE","conid":700123,"conidEx":"700123","position":"4","clearing_id":"IB","clearing_name":"IB","liquidation_trade":"0","is_event_trading":"0","order_id":70000001}]}"#;
 const SOR: &str = r##"{"topic":"sor","args":[{"acct":"DU1234567","conidex":"700123","conid":700123,"account":"DU1234567","orderId":70000001,"cashCcy":"USD","sizeAndFills":"0/4","orderDesc":"Buy 4 ZQXW Limit 99.50, Day","description1":"ZQXW","ticker":"ZQXW","secType":"STK","listingExchange":"NYSE","remainingQuantity":4.0,"filledQuantity":0.0,"totalSize":4.0,"companyName":"ZQXW HOLDINGS","status":"Submitted","order_ccp_status":"Submitted","origOrderType":"LIMIT","supportsTaxOpt":"1","lastExecutionTime":"300102153045","orderType":"Limit","bgColor":"#000000","fgColor":"#00F000","isEventTrading":"0","price":"99.50","timeInForce":"CLOSE","lastExecutionTime_r":1893598245000,"side":"BUY"}]}"##;
@@ -44,32 +44,39 @@ impl<'de: 'a, 'a> Deserialize<'de> for Borrowed<'a> {
     }
 }
 
-fn float(number: Lookup<Number<'_>>) -> f64 {
-    number.ok().flatten().and_then(|number| number.to_f64()).unwrap_or_default()
+/// A number read: as this crate's own type, or on to an `f64` besides.
+fn number<const FLOAT: bool>(number: Lookup<Number<'_>>) {
+    if FLOAT {
+        black_box(number.ok().flatten().and_then(|number| number.to_f64()));
+    } else {
+        black_box(number.ok().flatten());
+    }
 }
 
-/// Reads every typed field of a frame, numbers as numbers.
-fn read_all(frame: &Frame) {
+/// Reads every typed field of a frame; with `FLOAT`, every number to an `f64` besides.
+fn read_all<const FLOAT: bool>(frame: &Frame) {
     match frame.body() {
         Body::MarketData(data) => {
             black_box((data.conid().ok(), data.conid_ex().ok(), data.server_id().ok(), data.updated().ok()));
             for (field, value) in data.fields() {
                 match field {
                     Field::AVAILABILITY => drop(black_box(value.availability())),
-                    Field::MARKER | Field::SYMBOL => drop(black_box(value.string())),
-                    Field::CHANGE_PERCENT => drop(black_box(float(value.percent()))),
+                    Field::MARKER | Field::EXCHANGE => drop(black_box(value.string())),
+                    Field::CHANGE_PERCENT => number::<FLOAT>(value.percent()),
                     Field::BID_SIZE | Field::ASK_SIZE | Field::LAST_SIZE | Field::VOLUME => {
-                        black_box(float(value.size()));
+                        number::<FLOAT>(value.size());
                     }
                     _ => {
-                        black_box(value.price().ok().flatten().map(|price| (price.mark, price.value.to_f64())));
+                        let price = value.price().ok().flatten();
+                        black_box(price.map(|price| price.mark));
+                        number::<FLOAT>(Ok(price.map(|price| price.value)));
                     }
                 }
             }
         }
-        Body::Orders(orders) => orders.rows().flatten().for_each(|row| read_order(&row)),
-        Body::Trades(trades) => trades.rows().flatten().for_each(|row| read_execution(&row)),
-        Body::Ledger(ledger) => ledger.rows().flatten().for_each(|row| read_ledger(&row)),
+        Body::Orders(orders) => orders.rows().flatten().for_each(|row| read_order::<FLOAT>(&row)),
+        Body::Trades(trades) => trades.rows().flatten().for_each(|row| read_execution::<FLOAT>(&row)),
+        Body::Ledger(ledger) => ledger.rows().flatten().for_each(|row| read_ledger::<FLOAT>(&row)),
         _ => {}
     }
 }
@@ -77,25 +84,25 @@ fn read_all(frame: &Frame) {
 macro_rules! read {
     ($row:ident: $($text:ident)* ; $($number:ident)*) => {
         $( black_box($row.$text().ok()); )*
-        $( black_box(float($row.$number())); )*
+        $( number::<FLOAT>($row.$number()); )*
     };
 }
 
-fn read_order(row: &Order<'_>) {
+fn read_order<const FLOAT: bool>(row: &Order<'_>) {
     read!(row: acct account conid conid_ex order_id currency size_and_fills order_desc description1 description2 ticker
         sec_type listing_exchange company_name status ccp_status outside_rth orig_order_type supports_tax_opt
         last_execution_time last_execution_millis order_type order_ref is_event_trading time_in_force side bg_color
         fg_color; remaining_quantity filled_quantity total_size avg_price price);
 }
 
-fn read_execution(row: &Execution<'_>) {
+fn read_execution<const FLOAT: bool>(row: &Execution<'_>) {
     read!(row: execution_id symbol supports_tax_opt side order_description trade_time trade_millis order_ref submitter
         exchange account account_code account_allocation_name company_name contract_description_1
         contract_description_2 sec_type listing_exchange conid conid_ex open_close clearing_id clearing_name
         liquidation_trade is_event_trading order_id; size price commission net_amount position);
 }
 
-fn read_ledger(row: &LedgerRow<'_>) {
+fn read_ledger<const FLOAT: bool>(row: &LedgerRow<'_>) {
     read!(row: key second_key acct_code severity timestamp; cash_balance cash_balance_fx_segment commodity_market_value
         corporate_bonds_market_value dividends exchange_rate funds market_value option_market_value interest
         issue_options_market_value money_funds net_liquidation_value realized_pnl unrealized_pnl settled_cash
@@ -112,7 +119,10 @@ fn decode(c: &mut Criterion) {
         // The clone is a reference count, as it is where a socket's buffer is parted into frames.
         group.bench_function("routed", |b| b.iter(|| Frame::decode(black_box(&bytes).clone()).unwrap()));
         group.bench_function("all_fields", |b| {
-            b.iter(|| read_all(&Frame::decode(black_box(&bytes).clone()).unwrap()));
+            b.iter(|| read_all::<false>(&Frame::decode(black_box(&bytes).clone()).unwrap()));
+        });
+        group.bench_function("all_fields_f64", |b| {
+            b.iter(|| read_all::<true>(&Frame::decode(black_box(&bytes).clone()).unwrap()));
         });
         group.bench_function("serde_borrowed", |b| {
             b.iter(|| serde_json::from_slice::<Borrowed<'_>>(black_box(&bytes)).unwrap().0.len());

@@ -82,14 +82,18 @@ impl Frame {
         let (mut topic, mut error, mut message, mut result) = (None, false, false, false);
         let (mut conid, mut order_id) = (false, false);
         let mut twice = None;
+        let bytes = self.bytes();
         for member in &self.members {
-            let key = self.bytes().get(member.key()).unwrap_or_default();
+            let span = member.key();
             let decoded;
             let key = if self.escaped {
                 decoded = self.key_text(*member).into_owned();
                 decoded.as_bytes()
+            } else if matches!(span.len(), 5..=7) {
+                bytes.get(span).unwrap_or_default()
             } else {
-                key
+                // None of the keys looked for is shorter or longer.
+                continue;
             };
             match key {
                 b"topic" if topic.replace(*member).is_some() => twice = Some("topic"),
@@ -159,7 +163,18 @@ impl Frame {
     /// The value of a top-level key; of the first one, should the key stand twice.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Json<'_>> {
-        self.members.iter().find(|member| self.is_key(**member, key)).map(|member| self.value(*member))
+        let member = if self.escaped {
+            self.members.iter().find(|member| self.key_text(**member) == key)
+        } else {
+            let bytes = self.bytes();
+            // Most keys differ in length: that is seen without looking at the text.
+            let found = |member: &&Member| {
+                let span = member.key();
+                span.len() == key.len() && bytes.get(span) == Some(key.as_bytes())
+            };
+            self.members.iter().find(found)
+        };
+        member.map(|member| self.value(*member))
     }
 
     /// Keys and values of the top-level object, in the order of the wire.
@@ -170,17 +185,6 @@ impl Frame {
     /// As [`members`](Self::members), with the text taken once: the hot path of market data.
     pub(crate) fn walk(&self) -> Walk<'_> {
         Walk { frame: self, text: self.text(), members: self.members.iter() }
-    }
-
-    fn is_key(&self, member: Member, key: &str) -> bool {
-        if self.escaped {
-            self.key_text(member) == key
-        } else if member.key().len() != key.len() {
-            // Most keys differ in length: that is seen without looking at the text.
-            false
-        } else {
-            self.bytes().get(member.key()) == Some(key.as_bytes())
-        }
     }
 
     fn key_text(&self, member: Member) -> Cow<'_, str> {
@@ -210,14 +214,13 @@ pub(crate) struct Walk<'a> {
     members: core::slice::Iter<'a, Member>,
 }
 
-impl<'a> Iterator for Walk<'a> {
-    type Item = (Cow<'a, str>, Json<'a>);
-
+impl<'a> Walk<'a> {
+    /// The next member, with what `read` makes of its key.
     #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
+    pub(crate) fn next_with<T>(&mut self, read: impl FnOnce(&str) -> T) -> Option<(T, Json<'a>)> {
         let member = self.members.next()?;
         let key =
-            if self.frame.escaped { self.frame.key_text(*member) } else { Cow::Borrowed(self.text.get(member.key())?) };
+            if self.frame.escaped { read(&self.frame.key_text(*member)) } else { read(self.text.get(member.key())?) };
         Some((key, Json(self.text.get(member.value())?)))
     }
 }

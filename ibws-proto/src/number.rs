@@ -28,15 +28,38 @@ pub struct Number<'a> {
     digits: Digits,
 }
 
-/// What the text says.
+/// What the text says, in two words: this is returned in registers, where a larger or ragged struct goes through memory
+/// and costs more to pass than the number to read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Digits {
     /// The digits without point and separators, if they fit.
     mantissa: u64,
-    /// Power of ten that the mantissa is multiplied with, the suffix included.
-    exponent: i32,
-    negative: bool,
-    fits: bool,
+    /// The flags above, and below them the power of ten that the mantissa is multiplied with, the suffix included.
+    rest: u64,
+}
+
+const NEGATIVE: u64 = 1 << 32;
+const TOO_LONG: u64 = 1 << 33;
+const NO_NUMBER: u64 = 1 << 34;
+
+impl Digits {
+    const NONE: Self = Self { mantissa: 0, rest: NO_NUMBER };
+
+    #[inline(always)]
+    fn new(mantissa: u64, exponent: i32, negative: bool) -> Self {
+        Self { mantissa, rest: u64::from(exponent.cast_unsigned()) | if negative { NEGATIVE } else { 0 } }
+    }
+
+    #[inline(always)]
+    fn has(self, flag: u64) -> bool {
+        self.rest & flag != 0
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the exponent is what lies below the flags")]
+    fn exponent(self) -> i32 {
+        (self.rest as u32).cast_signed()
+    }
 }
 
 /// Powers of ten that an `f64` holds exactly.
@@ -49,9 +72,10 @@ impl<'a> Number<'a> {
     /// Reads a number: sign, digits with or without separators of thousands, fraction, exponent, and one of the suffixes
     /// `K`, `M`, `B`, `T`. `None` for anything else, the empty text included.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn parse(text: &'a str) -> Option<Self> {
-        Some(Self { text, digits: read(text.as_bytes())? })
+        let digits = read(text.as_bytes());
+        if digits.has(NO_NUMBER) { None } else { Some(Self { text, digits }) }
     }
 
     /// The text as it came.
@@ -63,7 +87,7 @@ impl<'a> Number<'a> {
     /// Is there a minus sign?
     #[must_use]
     pub fn is_negative(self) -> bool {
-        self.digits.negative
+        self.digits.has(NEGATIVE)
     }
 
     /// The nearest `f64`; `None` if the number lies beyond its range.
@@ -72,23 +96,28 @@ impl<'a> Number<'a> {
     #[expect(clippy::cast_precision_loss, reason = "mantissas of up to 53 bits only")]
     pub fn to_f64(self) -> Option<f64> {
         // Both factors are exact, so one operation rounds once: the result is the nearest.
-        let Digits { mantissa, exponent, negative, fits } = self.digits;
-        if fits
+        let (mantissa, exponent) = (self.digits.mantissa, self.digits.exponent());
+        if !self.digits.has(TOO_LONG)
             && mantissa <= 1 << 53
             && let Some(&power) = EXACT.get(exponent.unsigned_abs() as usize)
         {
             let mantissa = mantissa as f64;
             let size = if exponent < 0 { mantissa / power } else { mantissa * power };
-            return Some(if negative { -size } else { size });
+            return Some(if self.digits.has(NEGATIVE) { -size } else { size });
         }
+        self.to_f64_by_text()
+    }
+
+    #[inline(never)]
+    fn to_f64_by_text(self) -> Option<f64> {
         self.plain().parse().ok().filter(|float: &f64| float.is_finite())
     }
 
     /// The whole number; `None` if it has a fraction other than zero or lies beyond the range.
     #[must_use]
     pub fn to_i64(self) -> Option<i64> {
-        let Digits { mantissa, exponent, negative, fits } = self.digits;
-        if !fits {
+        let (mantissa, exponent) = (self.digits.mantissa, self.digits.exponent());
+        if self.digits.has(TOO_LONG) {
             return None;
         }
         let mut size = i128::from(mantissa);
@@ -103,7 +132,7 @@ impl<'a> Number<'a> {
                 size = size.checked_div(power)?;
             }
         }
-        i64::try_from(if negative { -size } else { size }).ok()
+        i64::try_from(if self.digits.has(NEGATIVE) { -size } else { size }).ok()
     }
 
     /// The decimal number, digit for digit, with the decimals that were written; `None` if it holds more digits than 28
@@ -112,8 +141,8 @@ impl<'a> Number<'a> {
     #[must_use]
     pub fn to_decimal(self) -> Option<rust_decimal::Decimal> {
         use rust_decimal::Decimal;
-        let Digits { mantissa, exponent, negative, fits } = self.digits;
-        if !fits {
+        let (mantissa, exponent) = (self.digits.mantissa, self.digits.exponent());
+        if self.digits.has(TOO_LONG) {
             let plain = self.plain();
             let (digits, exponent) = plain.split_once('e').unwrap_or((&plain, "0"));
             let exponent: i32 = exponent.parse().ok()?;
@@ -125,7 +154,7 @@ impl<'a> Number<'a> {
             }
             return Some(decimal);
         }
-        let mantissa = i128::from(mantissa) * if negative { -1 } else { 1 };
+        let mantissa = i128::from(mantissa) * if self.digits.has(NEGATIVE) { -1 } else { 1 };
         if exponent <= 0 {
             return Decimal::try_from_i128_with_scale(mantissa, exponent.unsigned_abs()).ok();
         }
@@ -163,35 +192,43 @@ fn suffix(byte: u8) -> Option<u8> {
     })
 }
 
-/// Sign, mantissa and exponent; `None` if it is no number. Nearly every number is digits with a point: that is one loop.
-#[inline]
-fn read(text: &[u8]) -> Option<Digits> {
+/// Reads a number. Nearly every one is digits with a point: that is one loop.
+#[inline(always)]
+fn read(text: &[u8]) -> Digits {
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
         rest => (false, rest),
     };
-    let (mut mantissa, mut point) = (0_u64, None);
+    let (mut mantissa, mut point) = (0_u64, usize::MAX);
     for (at, byte) in digits.iter().enumerate() {
         let digit = byte.wrapping_sub(b'0');
         if digit < 10 {
             mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-        } else if *byte == b'.' && point.is_none() {
-            point = Some(at);
+        } else if *byte == b'.' && point == usize::MAX {
+            point = at;
         } else {
             return read_any(text);
         }
     }
-    let count = digits.len().wrapping_sub(usize::from(point.is_some()));
-    // 19 digits fit in 64 bits whatever they are.
-    if count == 0 || count > 19 {
-        return read_any(text);
+    // 19 digits fit in 64 bits whatever they are; with the point they are 20 bytes.
+    let fraction = digits.len().wrapping_sub(point).wrapping_sub(1);
+    match (point, digits.len()) {
+        (usize::MAX, 1..=19) => Digits::new(mantissa, 0, negative),
+        (_, 2..=20) if point != usize::MAX => match i32::try_from(fraction) {
+            Ok(fraction) => Digits::new(mantissa, -fraction, negative),
+            Err(_) => Digits::NONE,
+        },
+        _ => read_any(text),
     }
-    let fraction = point.map_or(0, |point| digits.len().wrapping_sub(point).wrapping_sub(1));
-    Some(Digits { mantissa, exponent: -i32::try_from(fraction).ok()?, negative, fits: true })
 }
 
 /// As [`read`], for every way of writing a number.
-fn read_any(text: &[u8]) -> Option<Digits> {
+#[inline(never)]
+fn read_any(text: &[u8]) -> Digits {
+    try_read(text).unwrap_or(Digits::NONE)
+}
+
+fn try_read(text: &[u8]) -> Option<Digits> {
     let (negative, text) = match text.trim_ascii() {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
@@ -237,8 +274,10 @@ fn read_any(text: &[u8]) -> Option<Digits> {
         [byte] => exponent = exponent.saturating_add(i32::from(suffix(*byte)?)),
         _ => return None,
     }
-    let fits = digits.mantissa.is_some();
-    Some(Digits { mantissa: digits.mantissa.unwrap_or_default(), exponent, negative, fits })
+    Some(match digits.mantissa {
+        Some(mantissa) => Digits::new(mantissa, exponent, negative),
+        None => Digits { mantissa: 0, rest: Digits::new(0, exponent, negative).rest | TOO_LONG },
+    })
 }
 
 struct Reader {

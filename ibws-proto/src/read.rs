@@ -12,15 +12,37 @@ use crate::number::Number;
 pub type Lookup<T> = Result<Option<T>, FieldError>;
 
 /// A field whose value is not what it should be. It costs neither the row nor the message.
+///
+/// One word: an accessor that succeeds does not pay for the error it might have been.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{key:?} should be {expected}, and is {text}")]
-pub struct FieldError {
+#[error("{:?} should be {}, and is {}", self.key(), self.expected(), self.text())]
+pub struct FieldError(Box<FieldFault>);
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct FieldFault {
+    key: Cow<'static, str>,
+    text: Box<str>,
+    expected: Expected,
+}
+
+impl FieldError {
     /// The key on the wire.
-    pub key: Cow<'static, str>,
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.0.key
+    }
+
     /// The value's JSON text, as it came.
-    pub text: Box<str>,
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
     /// What it should have been.
-    pub expected: Expected,
+    #[must_use]
+    pub fn expected(&self) -> Expected {
+        self.0.expected
+    }
 }
 
 /// What a value should have been.
@@ -88,15 +110,19 @@ pub trait FromJson<'a>: Sized {
 }
 
 /// Reads a member that may be absent.
-#[inline]
+#[inline(always)]
 pub(crate) fn lookup<'a, T: FromJson<'a>>(key: &'static str, json: Option<Json<'a>>) -> Lookup<T> {
     let Some(json) = json else { return Ok(None) };
-    T::from_json(json).map_err(|expected| error(key, json, expected))
+    match T::from_json(json) {
+        Ok(value) => Ok(value),
+        Err(expected) => Err(error(key, json, expected)),
+    }
 }
 
 #[cold]
+#[inline(never)]
 pub(crate) fn error(key: impl Into<Cow<'static, str>>, json: Json<'_>, expected: Expected) -> FieldError {
-    FieldError { key: key.into(), text: json.text().into(), expected }
+    FieldError(Box::new(FieldFault { key: key.into(), text: json.text().into(), expected }))
 }
 
 /// Does a text say that there is no value (protocol §7.10)?
@@ -123,7 +149,7 @@ impl<'a> FromJson<'a> for Number<'a> {
 
 /// A number, or what `expected` says. It is read as it is written: a digit that is spelled as an escape makes it none, and
 /// in return a number borrows its text.
-#[inline]
+#[inline(always)]
 pub(crate) fn number(json: Json<'_>, expected: Expected) -> Result<Option<Number<'_>>, Expected> {
     let text = json.quoted().unwrap_or(json.text());
     match Number::parse(text) {

@@ -51,15 +51,16 @@ impl Field {
     pub fn from_key(key: &str) -> Option<Self> {
         match key.as_bytes() {
             [b'1'..=b'9', rest @ ..] if rest.len() < 5 => {
-                let mut id = 0_u16;
+                let mut id = 0_u32;
                 for digit in key.bytes() {
                     let digit = digit.wrapping_sub(b'0');
                     if digit > 9 {
                         return (key == "87_raw").then_some(Self::VOLUME_RAW);
                     }
-                    id = id.checked_mul(10)?.checked_add(u16::from(digit))?;
+                    // Five digits at most: no overflow.
+                    id = id.wrapping_mul(10).wrapping_add(u32::from(digit));
                 }
-                (id & RAW == 0).then_some(Self(id))
+                u16::try_from(id).ok().filter(|id| id & RAW == 0).map(Self)
             }
             b"87_raw" => Some(Self::VOLUME_RAW),
             _ => None,

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use super::{Availability, Field};
 use crate::frame::Json;
 use crate::number::Number;
-use crate::read::{self, Expected, FromJson, Lookup, is_none};
+use crate::read::{self, Expected, FieldError, FromJson, Lookup, is_none};
 
 /// The value of a field, as text. Whether the wire has it as a string or as a number makes no difference (field 83 is a
 /// number there, nearly everything else a string).
@@ -66,7 +66,7 @@ impl<'a> Value<'a> {
     /// The text, `None` where it says that there is none.
     ///
     /// # Errors
-    /// [`FieldError`](crate::FieldError) if it is neither a string nor a number.
+    /// [`FieldError`] if it is neither a string nor a number.
     #[inline]
     pub fn string(self) -> Lookup<Cow<'a, str>> {
         Ok(self.read(Expected::Text, Cow::from_json)?.filter(|text| !is_none(text)))
@@ -75,7 +75,7 @@ impl<'a> Value<'a> {
     /// A price, with the mark before it. Only field 31 is documented to bear one; clients have met `C` on others.
     ///
     /// # Errors
-    /// [`FieldError`](crate::FieldError) if it is no price.
+    /// [`FieldError`] if it is no price.
     #[inline]
     pub fn price(self) -> Lookup<Price<'a>> {
         self.read(Expected::Price, Price::from_json)
@@ -84,7 +84,7 @@ impl<'a> Value<'a> {
     /// A number, in any of the wire's ways of writing one.
     ///
     /// # Errors
-    /// [`FieldError`](crate::FieldError) if it is no number.
+    /// [`FieldError`] if it is no number.
     #[inline]
     pub fn number(self) -> Lookup<Number<'a>> {
         self.read(Expected::Number, Number::from_json)
@@ -93,7 +93,7 @@ impl<'a> Value<'a> {
     /// A size or volume: `500`, `3,700`, `14.6M`.
     ///
     /// # Errors
-    /// [`FieldError`](crate::FieldError) if it is no number.
+    /// [`FieldError`] if it is no number.
     #[inline]
     pub fn size(self) -> Lookup<Number<'a>> {
         self.number()
@@ -102,7 +102,7 @@ impl<'a> Value<'a> {
     /// A percentage, with or without its sign `%`: 0.45 for `+0.45%`.
     ///
     /// # Errors
-    /// [`FieldError`](crate::FieldError) if it is none.
+    /// [`FieldError`] if it is none.
     #[inline]
     pub fn percent(self) -> Lookup<Number<'a>> {
         self.read(Expected::Percent, |json| {
@@ -116,7 +116,7 @@ impl<'a> Value<'a> {
     /// A truth value, written as 1 or 0 (fields 7184 and 7768).
     ///
     /// # Errors
-    /// [`FieldError`](crate::FieldError) if it is none.
+    /// [`FieldError`] if it is none.
     pub fn flag(self) -> Lookup<bool> {
         self.read(Expected::Flag, bool::from_json)
     }
@@ -124,14 +124,23 @@ impl<'a> Value<'a> {
     /// How the data comes (field 6509).
     ///
     /// # Errors
-    /// [`FieldError`](crate::FieldError) if it is no text.
+    /// [`FieldError`] if it is no text.
     pub fn availability(self) -> Lookup<Availability<'a>> {
         self.read(Expected::Text, Availability::from_json)
     }
 
-    #[inline]
+    #[inline(always)]
     fn read<T>(self, expected: Expected, read: impl FnOnce(Json<'a>) -> Result<Option<T>, Expected>) -> Lookup<T> {
-        read(self.json).map_err(|_| read::error(self.field.to_string(), self.json, expected))
+        match read(self.json) {
+            Ok(value) => Ok(value),
+            Err(_) => Err(self.error(expected)),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn error(self, expected: Expected) -> FieldError {
+        read::error(self.field.to_string(), self.json, expected)
     }
 }
 
@@ -174,7 +183,7 @@ pub enum Mark {
 }
 
 impl<'a> FromJson<'a> for Price<'a> {
-    #[inline]
+    #[inline(always)]
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
         let quoted = json.quoted();
         let (mark, bare) = match quoted.map(str::as_bytes) {
@@ -210,7 +219,7 @@ mod tests {
         }
         for json in [r#""C""#, r#""CH1""#, r#""X1""#, "true", "[]", r#""1.2.3""#] {
             let error = value(json).price().unwrap_err();
-            assert_eq!((&*error.key, &*error.text), ("31", json));
+            assert_eq!((error.key(), error.text()), ("31", json));
         }
     }
 

@@ -74,8 +74,8 @@ impl<'a> Iterator for Fields<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let (key, json) = self.members.next()?;
-            if let Some(field) = Field::from_key(&key) {
+            let (field, json) = self.members.next_with(Field::from_key)?;
+            if let Some(field) = field {
                 return Some((field, Value::new(field, json)));
             }
         }
