@@ -26,12 +26,11 @@ use crate::scan::{self, Fault, Member, Scan};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
     raw: Bytes,
-    /// Valid UTF-8: `raw` itself, or the mended copy.
-    text: Bytes,
+    /// The mended text, where `raw` is not UTF-8. Else `raw` is the text: a second handle on it would cost an allocation.
+    mended: Option<Bytes>,
     members: Vec<Member>,
     topic: Option<Member>,
     shape: Shape,
-    lossy: bool,
     /// Some key holds an escape, so keys must be decoded before they are compared.
     escaped: bool,
 }
@@ -65,15 +64,15 @@ impl Frame {
     /// [`Malformed`], with the bytes, if they are no JSON, or if `topic`, `conid` or `orderId` stand twice at the top
     /// level: which of the two is meant is never guessed.
     pub fn decode(raw: Bytes) -> Result<Self, Malformed> {
-        let (text, lossy) = match core::str::from_utf8(&raw) {
-            Ok(_) => (raw.clone(), false),
-            Err(_) => (Bytes::from(String::from_utf8_lossy(&raw).into_owned()), true),
+        let mended = match core::str::from_utf8(&raw) {
+            Ok(_) => None,
+            Err(_) => Some(Bytes::from(String::from_utf8_lossy(&raw).into_owned())),
         };
-        let frame = Self { raw, text, members: Vec::new(), topic: None, shape: Shape::Unknown, lossy, escaped: false };
-        match scan::scan(&frame.text) {
+        let frame = Self { raw, mended, members: Vec::new(), topic: None, shape: Shape::Unknown, escaped: false };
+        match scan::scan(frame.bytes()) {
             Ok(Scan::Object { members, escaped }) => Self { members, escaped, ..frame }.classified(),
             Ok(Scan::Other) => Ok(frame),
-            Err(_) if frame.text.trim_ascii() == b"ech+hb" => Ok(Self { shape: Shape::Echo, ..frame }),
+            Err(_) if frame.bytes().trim_ascii() == b"ech+hb" => Ok(Self { shape: Shape::Echo, ..frame }),
             Err(fault) => Err(Malformed { raw: frame.raw, reason: MalformedReason::Json(fault) }),
         }
     }
@@ -83,14 +82,18 @@ impl Frame {
         let (mut topic, mut error, mut message, mut result) = (None, false, false, false);
         let (mut conid, mut order_id) = (false, false);
         let mut twice = None;
+        let bytes = self.bytes();
         for member in &self.members {
-            let key = self.text.get(member.key()).unwrap_or_default();
+            let span = member.key();
             let decoded;
             let key = if self.escaped {
                 decoded = self.key_text(*member).into_owned();
                 decoded.as_bytes()
+            } else if matches!(span.len(), 5..=7) {
+                bytes.get(span).unwrap_or_default()
             } else {
-                key
+                // None of the keys looked for is shorter or longer.
+                continue;
             };
             match key {
                 b"topic" if topic.replace(*member).is_some() => twice = Some("topic"),
@@ -105,7 +108,7 @@ impl Frame {
         if let Some(key) = twice {
             return Err(Malformed { raw: self.raw, reason: MalformedReason::Duplicate(key) });
         }
-        let string_topic = topic.filter(|member| self.text.get(member.value().start) == Some(&b'"'));
+        let string_topic = topic.filter(|member| self.bytes().get(member.value().start) == Some(&b'"'));
         self.shape = match (error, string_topic.is_some(), topic.is_some()) {
             (true, ..) => Shape::Error,
             (_, true, _) => Shape::Topic,
@@ -126,13 +129,23 @@ impl Frame {
     /// The text: the bytes as they came, or with U+FFFD where they were not UTF-8.
     #[must_use]
     pub fn text(&self) -> &str {
-        core::str::from_utf8(&self.text).unwrap_or_default()
+        core::str::from_utf8(self.bytes()).unwrap_or_default()
+    }
+
+    /// The whole frame as one value; `null` for the bare text of an echo.
+    #[must_use]
+    pub fn json(&self) -> Json<'_> {
+        Json(if self.shape == Shape::Echo { "null" } else { self.text().trim_ascii() })
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.mended.as_ref().unwrap_or(&self.raw)
     }
 
     /// Were there bytes that are not UTF-8?
     #[must_use]
     pub fn is_lossy(&self) -> bool {
-        self.lossy
+        self.mended.is_some()
     }
 
     /// What kind of frame it is.
@@ -150,7 +163,18 @@ impl Frame {
     /// The value of a top-level key; of the first one, should the key stand twice.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Json<'_>> {
-        self.members.iter().find(|member| self.is_key(**member, key)).map(|member| self.value(*member))
+        let member = if self.escaped {
+            self.members.iter().find(|member| self.key_text(**member) == key)
+        } else {
+            let bytes = self.bytes();
+            // Most keys differ in length: that is seen without looking at the text.
+            let found = |member: &&Member| {
+                let span = member.key();
+                span.len() == key.len() && bytes.get(span) == Some(key.as_bytes())
+            };
+            self.members.iter().find(found)
+        };
+        member.map(|member| self.value(*member))
     }
 
     /// Keys and values of the top-level object, in the order of the wire.
@@ -158,8 +182,9 @@ impl Frame {
         self.members.iter().map(|member| (self.key_text(*member), self.value(*member)))
     }
 
-    fn is_key(&self, member: Member, key: &str) -> bool {
-        if self.escaped { self.key_text(member) == key } else { self.text.get(member.key()) == Some(key.as_bytes()) }
+    /// As [`members`](Self::members), with the text taken once: the hot path of market data.
+    pub(crate) fn walk(&self) -> Walk<'_> {
+        Walk { frame: self, text: self.text(), members: self.members.iter() }
     }
 
     fn key_text(&self, member: Member) -> Cow<'_, str> {
@@ -177,7 +202,26 @@ impl Frame {
     }
 
     fn slice(&self, range: core::ops::Range<usize>) -> &str {
-        self.text.get(range).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or_default()
+        self.bytes().get(range).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+}
+
+/// Iterator over the members of a frame.
+#[derive(Clone, Debug)]
+pub(crate) struct Walk<'a> {
+    frame: &'a Frame,
+    text: &'a str,
+    members: core::slice::Iter<'a, Member>,
+}
+
+impl<'a> Walk<'a> {
+    /// The next member, with what `read` makes of its key.
+    #[inline]
+    pub(crate) fn next_with<T>(&mut self, read: impl FnOnce(&str) -> T) -> Option<(T, Json<'a>)> {
+        let member = self.members.next()?;
+        let key =
+            if self.frame.escaped { read(&self.frame.key_text(*member)) } else { read(self.text.get(member.key())?) };
+        Some((key, Json(self.text.get(member.value())?)))
     }
 }
 
@@ -194,23 +238,36 @@ pub struct Json<'a>(pub(crate) &'a str);
 impl<'a> Json<'a> {
     /// The JSON text itself.
     #[must_use]
+    #[inline]
     pub fn text(self) -> &'a str {
         self.0
     }
 
     /// The string, unescaped; `None` for any other kind, and for a string whose escapes do not make Unicode.
     #[must_use]
+    #[inline]
     pub fn as_str(self) -> Option<Cow<'a, str>> {
-        let inner = self.0.strip_prefix('"')?.strip_suffix('"')?;
-        if inner.contains('\\') {
+        let inner = self.quoted()?;
+        // Values are short: a search routine would cost more to call than this loop.
+        if inner.bytes().any(|byte| byte == b'\\') {
             serde_json::from_str(self.0).ok().map(Cow::Owned)
         } else {
             Some(Cow::Borrowed(inner))
         }
     }
 
+    /// What stands between the quotes of a string, escapes still in it.
+    #[inline]
+    pub(crate) fn quoted(self) -> Option<&'a str> {
+        if self.0.as_bytes().first() != Some(&b'"') {
+            return None;
+        }
+        self.0.get(1..self.0.len().checked_sub(1)?)
+    }
+
     /// The text of a string or of a number: the gateway writes many numbers as either (protocol §7.10).
     #[must_use]
+    #[inline]
     pub fn scalar(self) -> Option<Cow<'a, str>> {
         match self.0.as_bytes().first()? {
             b'"' => self.as_str(),

@@ -80,7 +80,7 @@ pub(crate) fn scan(text: &[u8]) -> Result<Scan, Fault> {
     if u32::try_from(text.len()).is_err() {
         return Err(Fault::TooLarge);
     }
-    let mut cursor = Cursor { text, at: 0, levels: MAX_DEPTH };
+    let mut cursor = Cursor::new(text);
     let scan = match cursor.next_token() {
         None => return Err(Fault::Empty),
         Some(b'{') => {
@@ -99,14 +99,33 @@ pub(crate) fn scan(text: &[u8]) -> Result<Scan, Fault> {
     }
 }
 
-struct Cursor<'a> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cursor<'a> {
     text: &'a [u8],
     at: usize,
     /// How many levels a value may nest from here on.
     levels: u32,
 }
 
-impl Cursor<'_> {
+impl<'a> Cursor<'a> {
+    /// A cursor at the first byte.
+    pub(crate) fn new(text: &'a [u8]) -> Self {
+        Self { text, at: 0, levels: MAX_DEPTH }
+    }
+
+    /// How many bytes lie behind it.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Takes `byte` if it comes next.
+    pub(crate) fn take(&mut self, byte: u8) -> bool {
+        let found = self.next_token() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
@@ -116,12 +135,14 @@ impl Cursor<'_> {
     }
 
     /// The fault of the byte here, or of its absence.
+    #[cold]
     fn fault(&self) -> Fault {
         if self.at < self.text.len() { Fault::Unexpected(self.offset()) } else { Fault::Truncated(self.offset()) }
     }
 
     /// Skips white space; the byte after it is looked at, not taken.
-    fn next_token(&mut self) -> Option<u8> {
+    #[inline(always)]
+    pub(crate) fn next_token(&mut self) -> Option<u8> {
         loop {
             let byte = self.peek()?;
             if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
@@ -131,6 +152,7 @@ impl Cursor<'_> {
         }
     }
 
+    #[inline(always)]
     fn expect(&mut self, byte: u8) -> Result<(), Fault> {
         if self.next_token() == Some(byte) {
             self.at += 1;
@@ -171,7 +193,8 @@ impl Cursor<'_> {
 
     /// One value of any kind. Nested ones are walked with a stack of bits, not with recursion: a frame of a million
     /// brackets costs a bounded amount.
-    fn value(&mut self) -> Result<(), Fault> {
+    #[inline]
+    pub(crate) fn value(&mut self) -> Result<(), Fault> {
         match self.next_token() {
             Some(b'"') => {
                 self.at += 1;
@@ -245,10 +268,21 @@ impl Cursor<'_> {
     }
 
     /// The rest of a string whose opening quote was taken; tells whether it holds an escape.
-    fn string_tail(&mut self) -> Result<bool, Fault> {
+    #[inline]
+    pub(crate) fn string_tail(&mut self) -> Result<bool, Fault> {
+        // Nearly every string ends where its plain bytes do.
+        self.at = plain_end(self.text, self.at);
+        if self.peek() == Some(b'"') {
+            self.at += 1;
+            return Ok(false);
+        }
+        self.string_rest()
+    }
+
+    #[cold]
+    fn string_rest(&mut self) -> Result<bool, Fault> {
         let mut escaped = false;
         loop {
-            self.skip_plain();
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
@@ -261,32 +295,8 @@ impl Cursor<'_> {
                 }
                 _ => return Err(self.fault()),
             }
+            self.at = plain_end(self.text, self.at);
         }
-    }
-
-    /// Up to the next quote, backslash or control character, eight bytes at a time.
-    fn skip_plain(&mut self) {
-        const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-        const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-        let mut rest = self.text.get(self.at..).unwrap_or_default();
-        while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
-            let word = u64::from_le_bytes(*chunk);
-            // Each term has the high bit of a byte set where that byte is the one looked for; a false mark can only
-            // stand above a true one, and the lowest is the one used.
-            let quote = word ^ (ONES * b'"' as u64);
-            let slash = word ^ (ONES * b'\\' as u64);
-            let marks = (quote.wrapping_sub(ONES) & !quote)
-                | (slash.wrapping_sub(ONES) & !slash)
-                | (word.wrapping_sub(ONES * 0x20) & !word);
-            let marks = marks & HIGH;
-            if marks != 0 {
-                self.at += (marks.trailing_zeros() / 8) as usize;
-                return;
-            }
-            self.at += 8;
-            rest = tail;
-        }
-        self.at += rest.iter().take_while(|&&byte| byte != b'"' && byte != b'\\' && byte >= 0x20).count();
     }
 
     /// What follows a backslash. Surrogates are not paired here: that is a matter of reading the string.
@@ -365,6 +375,31 @@ impl Cursor<'_> {
             self.at += 1;
         }
     }
+}
+
+/// Where the next quote, backslash or control character from `at` on lies, or the text ends; eight bytes at a time.
+#[inline(always)]
+fn plain_end(text: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let mut rest = text.get(at..).unwrap_or_default();
+    while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_le_bytes(*chunk);
+        // Each term has the high bit of a byte set where that byte is the one looked for; a false mark can only
+        // stand above a true one, and the lowest is the one used.
+        let quote = word ^ (ONES * b'"' as u64);
+        let slash = word ^ (ONES * b'\\' as u64);
+        let marks = (quote.wrapping_sub(ONES) & !quote)
+            | (slash.wrapping_sub(ONES) & !slash)
+            | (word.wrapping_sub(ONES * 0x20) & !word);
+        let marks = marks & HIGH;
+        if marks != 0 {
+            return at + (marks.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+        rest = tail;
+    }
+    at + rest.iter().take_while(|&&byte| byte != b'"' && byte != b'\\' && byte >= 0x20).count()
 }
 
 #[cfg(test)]

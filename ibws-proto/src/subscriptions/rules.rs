@@ -340,7 +340,7 @@ impl Table {
         }
     }
 
-    /// `Unsubscribed 990017`: the history with that server id.
+    /// `Unsubscribed ID`: the history with that server id.
     pub(crate) fn left_history(&mut self, server_id: &str, cx: &mut Context<'_>) {
         let found = self.below("mh").find(|key| {
             self.rows.get(*key).is_some_and(|row| {

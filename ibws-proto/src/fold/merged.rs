@@ -1,0 +1,92 @@
+//! One row that several rows were merged into.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::frame::Json;
+use crate::message::Row;
+use crate::read::RowError;
+
+/// Most members that a merged row holds, and most bytes: far above any row known, and a bound on what can be made to pile
+/// up.
+const MOST_MEMBERS: usize = 512;
+const MOST_BYTES: usize = 1 << 20;
+
+/// A row merged from several, as JSON text of its own: read it with [`row`](Self::row).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Merged(Box<str>);
+
+impl Merged {
+    /// A row of its own, unless it is larger than any row should be.
+    pub(super) fn new(row: Json<'_>) -> Option<Self> {
+        fits(row).then(|| Self(row.text().into()))
+    }
+
+    /// Puts the members of `row` over those that are here; a member that `row` does not have stays, and so does one where
+    /// `keep` says so. `false` if there is no room, and then nothing changes.
+    pub(super) fn merge(&mut self, row: Json<'_>, keep: impl Fn(Json<'_>) -> bool) -> bool {
+        if !fits(row) {
+            return false;
+        }
+        let mut text = String::with_capacity(self.0.len() + row.text().len());
+        let mut count = 0_usize;
+        let mut push = |key: &str, value: Json<'_>| {
+            text.push(if text.is_empty() { '{' } else { ',' });
+            // A key's text was JSON before, so it is again.
+            text.push_str(&serde_json::to_string(key).unwrap_or_default());
+            text.push(':');
+            text.push_str(value.text());
+            count += 1;
+        };
+        // Of a key that stands twice in a row the first one counts, here as in every accessor.
+        let news = |key: &str| row.get(key).filter(|value| !keep(*value));
+        for (key, value) in self.json().members() {
+            push(&key, news(&key).unwrap_or(value));
+        }
+        for (at, (key, value)) in row.members().enumerate() {
+            let first = !row.members().take(at).any(|(earlier, _)| earlier == key);
+            if first && self.json().get(&key).is_none() {
+                push(&key, value);
+            }
+        }
+        if count > MOST_MEMBERS || text.len() > MOST_BYTES {
+            return false;
+        }
+        text.push_str(if text.is_empty() { "{}" } else { "}" });
+        self.0 = text.into();
+        true
+    }
+
+    /// The row as JSON.
+    #[must_use]
+    pub fn json(&self) -> Json<'_> {
+        Json(&self.0)
+    }
+
+    /// The row, typed.
+    ///
+    /// # Errors
+    /// Those of the row type; a row that was folded by one of the tables here reads as that table's row type.
+    pub fn row<'a, R: Row<'a>>(&'a self) -> Result<R, RowError> {
+        R::from_json(self.json())
+    }
+}
+
+fn fits(row: Json<'_>) -> bool {
+    row.text().len() <= MOST_BYTES && row.members().take(MOST_MEMBERS + 1).count() <= MOST_MEMBERS
+}
+
+impl fmt::Debug for Merged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for Merged {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.json().serialize(serializer)
+    }
+}

@@ -1,0 +1,240 @@
+//! Tables of rows, each row filed under what it is about (protocol §3.3, §3.4, §3.6, §3.7, §4.3).
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+
+use super::merged::Merged;
+use crate::connect::ConnId;
+use crate::frame::Json;
+use crate::message::{
+    Execution, Ladder, LadderRow, Ledger, LedgerRow, Order, Orders, Row, SessionState, Status, Summary, SummaryRow,
+    Trades,
+};
+use crate::read::RowError;
+
+/// Rows by key, bounded.
+#[derive(Clone, Debug)]
+struct Table<K> {
+    rows: BTreeMap<K, Merged>,
+    limit: usize,
+    refused: u64,
+}
+
+impl<K: Ord> Table<K> {
+    fn new(limit: usize) -> Self {
+        Self { rows: BTreeMap::new(), limit, refused: 0 }
+    }
+
+    fn refuse(&mut self) -> bool {
+        self.refused = self.refused.saturating_add(1);
+        false
+    }
+
+    /// Files a row: merges it with the one that is there, or takes its place.
+    fn file(&mut self, key: K, row: Json<'_>, replace: bool, keep: impl Fn(Json<'_>) -> bool) -> bool {
+        let room = self.rows.len() < self.limit;
+        match self.rows.get_mut(&key) {
+            Some(merged) if !replace => return merged.merge(row, keep) || self.refuse(),
+            None if !room => return self.refuse(),
+            _ => {}
+        }
+        let Some(merged) = Merged::new(row) else { return self.refuse() };
+        self.rows.insert(key, merged);
+        true
+    }
+}
+
+/// Declares a table: what its key is, how many entries it holds, and how to look at them.
+macro_rules! table {
+    ($(#[$meta:meta])* $name:ident, $key:ty, $borrowed:ty, $body:ident, $row:ident, $limit:literal) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug)]
+        pub struct $name(Table<$key>);
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl $name {
+            #[doc = concat!("An empty table for ", stringify!($limit), " entries.")]
+            #[must_use]
+            pub fn new() -> Self {
+                Self::with_limit($limit)
+            }
+
+            /// An empty table for so many entries.
+            #[must_use]
+            pub fn with_limit(limit: usize) -> Self {
+                Self(Table::new(limit))
+            }
+
+            /// Folds the rows of a frame; gives how many were filed.
+            pub fn apply(&mut self, message: &$body<'_>) -> usize {
+                let filed = |row: &Result<$row<'_>, RowError>| match row {
+                    Ok(row) => self.row(row),
+                    Err(_) => self.0.refuse(),
+                };
+                message.rows().filter(filed).count()
+            }
+
+            /// The row of this key, typed.
+            #[must_use]
+            pub fn get(&self, key: &$borrowed) -> Option<$row<'_>> {
+                self.0.rows.get(key).and_then(|row| row.row().ok())
+            }
+
+            /// All rows by key, ascending.
+            pub fn rows(&self) -> impl Iterator<Item = (&$key, &Merged)> {
+                self.0.rows.iter()
+            }
+
+            /// How many rows there are.
+            #[must_use]
+            pub fn len(&self) -> usize {
+                self.0.rows.len()
+            }
+
+            /// Is there none?
+            #[must_use]
+            pub fn is_empty(&self) -> bool {
+                self.0.rows.is_empty()
+            }
+
+            /// Rows that could not be filed: bad ones, ones without their key, ones that found no room.
+            #[must_use]
+            pub fn refused(&self) -> u64 {
+                self.0.refused
+            }
+
+            /// Forgets all rows.
+            pub fn clear(&mut self) {
+                self.0.rows.clear();
+            }
+        }
+    };
+}
+
+table! {
+    /// The user's own orders by `orderId` (protocol §3.4).
+    ///
+    /// A row that tells the whole order (`conid`, `orderDesc` and `status` in it) takes the place of what was known; any other
+    /// is merged. What orders there were before the stream began is known to REST alone.
+    OrderBook, i64, i64, Orders, Order, 10_000
+}
+
+impl OrderBook {
+    /// Folds one row. `false` if it names no order, or finds no room.
+    pub fn row(&mut self, row: &Order<'_>) -> bool {
+        let Ok(Some(id)) = row.order_id() else { return self.0.refuse() };
+        let full = ["conid", "orderDesc", "status"];
+        let full = full.iter().all(|wanted| row.known().any(|(key, _)| key == *wanted));
+        self.0.file(id, row.json(), full, |_| false)
+    }
+}
+
+table! {
+    /// Executions by `execution_id` (protocol §3.6).
+    ///
+    /// Each comes several times, with and without its commission, in no certain order: a key that is known is never erased
+    /// by a copy that does not have it, or has it as `null` or `""`.
+    Executions, Box<str>, str, Trades, Execution, 100_000
+}
+
+impl Executions {
+    /// Folds one row. `false` if it names no execution, or finds no room.
+    pub fn row(&mut self, row: &Execution<'_>) -> bool {
+        let Ok(Some(id)) = row.execution_id() else { return self.0.refuse() };
+        self.0.file(id.into(), row.json(), false, |value| matches!(value.text(), "null" | "\"\""))
+    }
+}
+
+table! {
+    /// Values of one account by `key` (protocol §3.7): each row takes the place of the one before.
+    SummaryTable, Box<str>, str, Summary, SummaryRow, 1_024
+}
+
+impl SummaryTable {
+    /// Folds one row. `false` if it has no key, or finds no room.
+    pub fn row(&mut self, row: &SummaryRow<'_>) -> bool {
+        let Ok(Some(key)) = row.key() else { return self.0.refuse() };
+        self.0.file(key.into(), row.json(), true, |_| false)
+    }
+}
+
+table! {
+    /// Balances of one account by `key` (protocol §3.7): a row is merged, so that the blank one of a currency without a change
+    /// leaves its balances as they were.
+    LedgerTable, Box<str>, str, Ledger, LedgerRow, 1_024
+}
+
+impl LedgerTable {
+    /// Folds one row. `false` if it has no key, or finds no room.
+    pub fn row(&mut self, row: &LedgerRow<'_>) -> bool {
+        let Ok(Some(key)) = row.key() else { return self.0.refuse() };
+        self.0.file(key.into(), row.json(), false, |_| false)
+    }
+}
+
+table! {
+    /// Rows of one ladder by their number (protocol §3.3): each takes the place of the one before.
+    LadderBook, i64, i64, Ladder, LadderRow, 4_096
+}
+
+impl LadderBook {
+    /// Folds one row. `false` if it has no key, or finds no room.
+    pub fn row(&mut self, row: &LadderRow<'_>) -> bool {
+        let Ok(Some(key)) = row.row() else { return self.0.refuse() };
+        self.0.file(key, row.json(), true, |_| false)
+    }
+}
+
+/// The state of the session, merged from frames of which some tell a single key (protocol §4.3). Never across connections.
+#[derive(Clone, Debug, Default)]
+pub struct StatusFold {
+    conn: Option<ConnId>,
+    state: Option<Merged>,
+    refused: u64,
+}
+
+impl StatusFold {
+    /// A session of which nothing is known.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Folds one frame. `false` if it is of an older connection, or its `args` are no object: then nothing changes. A frame
+    /// of a newer connection begins anew.
+    pub fn apply(&mut self, conn: ConnId, status: &Status<'_>) -> bool {
+        if self.conn.is_some_and(|current| conn < current) {
+            return false;
+        }
+        if self.conn.replace(conn) != Some(conn) {
+            self.state = None;
+        }
+        let filed = match (status.args(), &mut self.state) {
+            (Ok(state), Some(merged)) => merged.merge(state.json(), |_| false),
+            (Ok(state), none) => {
+                *none = Merged::new(state.json());
+                none.is_some()
+            }
+            (Err(_), _) => false,
+        };
+        self.refused = self.refused.saturating_add(u64::from(!filed));
+        filed
+    }
+
+    /// What is known.
+    #[must_use]
+    pub fn state(&self) -> Option<SessionState<'_>> {
+        self.state.as_ref()?.row().ok()
+    }
+
+    /// Frames that could not be folded.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+}

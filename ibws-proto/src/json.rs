@@ -1,0 +1,262 @@
+//! Walking into a value that was scanned but not built: its members, its elements, and serde's view of it.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+
+use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+
+use crate::frame::{Frame, Json, Shape};
+use crate::scan::Cursor;
+
+/// What kind of JSON a value is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool,
+    /// A number.
+    Number,
+    /// A string.
+    String,
+    /// An array.
+    Array,
+    /// An object.
+    Object,
+}
+
+impl<'a> Json<'a> {
+    /// What kind of JSON it is.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self.0.as_bytes().first() {
+            Some(b'{') => Kind::Object,
+            Some(b'[') => Kind::Array,
+            Some(b'"') => Kind::String,
+            Some(b't' | b'f') => Kind::Bool,
+            Some(b'n') | None => Kind::Null,
+            Some(_) => Kind::Number,
+        }
+    }
+
+    /// The members of an object, in the order of the wire; none of any other kind. Nothing is built: each step scans on.
+    #[must_use]
+    pub fn members(self) -> Members<'a> {
+        let mut cursor = Cursor::new(self.0.as_bytes());
+        let open = cursor.take(b'{');
+        Members { text: self.0, cursor, more: open }
+    }
+
+    /// The elements of an array; none of any other kind.
+    #[must_use]
+    pub fn elements(self) -> Elements<'a> {
+        let mut cursor = Cursor::new(self.0.as_bytes());
+        let open = cursor.take(b'[');
+        Elements { text: self.0, cursor, more: open }
+    }
+
+    /// A member of an object; the first one, should the key stand twice.
+    #[must_use]
+    pub fn get(self, key: &str) -> Option<Self> {
+        self.members().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+}
+
+/// Iterator over the members of an object, see [`Json::members`].
+#[derive(Clone, Debug)]
+pub struct Members<'a> {
+    text: &'a str,
+    cursor: Cursor<'a>,
+    more: bool,
+}
+
+impl<'a> Members<'a> {
+    fn step(&mut self) -> Option<(Cow<'a, str>, Json<'a>)> {
+        if !self.cursor.take(b'"') {
+            return None;
+        }
+        let start = self.cursor.at();
+        let escaped = self.cursor.string_tail().ok()?;
+        let end = self.cursor.at();
+        let key = if escaped {
+            key_text(self.text.get(start.checked_sub(1)?..end)?)
+        } else {
+            Cow::Borrowed(self.text.get(start..end.checked_sub(1)?)?)
+        };
+        if !self.cursor.take(b':') {
+            return None;
+        }
+        let value = value(self.text, &mut self.cursor)?;
+        self.more = self.cursor.take(b',');
+        Some((key, value))
+    }
+}
+
+impl<'a> Iterator for Members<'a> {
+    type Item = (Cow<'a, str>, Json<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if !core::mem::replace(&mut self.more, false) {
+            return None;
+        }
+        self.step()
+    }
+}
+
+/// Iterator over the elements of an array, see [`Json::elements`].
+#[derive(Clone, Debug)]
+pub struct Elements<'a> {
+    text: &'a str,
+    cursor: Cursor<'a>,
+    more: bool,
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Json<'a>;
+
+    fn next(&mut self) -> Option<Json<'a>> {
+        if !core::mem::replace(&mut self.more, false) || self.cursor.next_token() == Some(b']') {
+            return None;
+        }
+        let value = value(self.text, &mut self.cursor)?;
+        self.more = self.cursor.take(b',');
+        Some(value)
+    }
+}
+
+fn value<'a>(text: &'a str, cursor: &mut Cursor<'a>) -> Option<Json<'a>> {
+    cursor.next_token()?;
+    let start = cursor.at();
+    cursor.value().ok()?;
+    text.get(start..cursor.at()).map(Json)
+}
+
+/// A key from its JSON string, quotes included; one whose surrogates do not pair stays as it is written.
+fn key_text(quoted: &str) -> Cow<'_, str> {
+    let written = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+    Json(quoted).as_str().unwrap_or(Cow::Borrowed(written))
+}
+
+/// Serialises to the wire's own keys and values, in their order, keys that stand twice included.
+///
+/// A number that an integer or an `f64` cannot hold digit for digit goes as the string of its text, which every reading
+/// of this crate takes as well; a string whose surrogates do not pair goes with its escapes spelled out.
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.kind() {
+            Kind::Null => serializer.serialize_unit(),
+            Kind::Bool => serializer.serialize_bool(self.0 == "true"),
+            Kind::Number => number(self.0, serializer),
+            Kind::String => match self.as_str() {
+                Some(text) => serializer.serialize_str(&text),
+                None => serializer.serialize_str(self.0.trim_matches('"')),
+            },
+            Kind::Array => {
+                let mut seq = serializer.serialize_seq(None)?;
+                for element in self.elements() {
+                    seq.serialize_element(&element)?;
+                }
+                seq.end()
+            }
+            Kind::Object => {
+                let mut map = serializer.serialize_map(None)?;
+                for (key, value) in self.members() {
+                    map.serialize_entry(&key, &value)?;
+                }
+                map.end()
+            }
+        }
+    }
+}
+
+fn number<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    if text != "-0" {
+        if let Ok(whole) = text.parse::<i64>() {
+            return serializer.serialize_i64(whole);
+        }
+        if let Ok(whole) = text.parse::<u64>() {
+            return serializer.serialize_u64(whole);
+        }
+    }
+    match text.parse::<f64>() {
+        Ok(float) if digits(&format!("{float:e}")) == digits(text) => serializer.serialize_f64(float),
+        _ => serializer.serialize_str(text),
+    }
+}
+
+/// The significant digits of a number and the power of ten of the first one: equal for equal numbers, however written.
+fn digits(text: &str) -> Option<(bool, String, i64)> {
+    let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{fraction}");
+    let leading = all.len() - all.trim_start_matches('0').len();
+    let significant = all.trim_matches('0');
+    let exponent: i64 = exponent.parse().ok()?;
+    let first = if significant.is_empty() {
+        0
+    } else {
+        exponent.checked_add(i64::try_from(whole.len()).ok()? - i64::try_from(leading).ok()?)?
+    };
+    Some((negative, significant.into(), first))
+}
+
+/// The frame's own JSON; the bare text of an echo as a string.
+impl Serialize for Frame {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.shape() {
+            Shape::Echo => serializer.serialize_str(self.text().trim()),
+            _ => self.json().serialize(serializer),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round(text: &str) -> String {
+        serde_json::to_string(&Json(text)).unwrap()
+    }
+
+    #[test]
+    fn members_and_elements_are_walked_without_building() {
+        let json = Json(r#"{ "a" : [1, "x" , {"b":null}] , "\u0062":true, "a":2 }"#);
+        let members: alloc::vec::Vec<_> = json.members().map(|(key, value)| (key.into_owned(), value.text())).collect();
+        let expected = [("a", "[1, \"x\" , {\"b\":null}]"), ("b", "true"), ("a", "2")];
+        assert_eq!(members, expected.map(|(key, value)| (key.into(), value)));
+        assert_eq!(
+            json.get("a").unwrap().elements().map(Json::text).collect::<alloc::vec::Vec<_>>(),
+            ["1", "\"x\"", "{\"b\":null}"]
+        );
+        assert_eq!(json.get("c"), None);
+        for none in ["[]", "{}", "1", "\"{\"", "null"] {
+            assert_eq!(Json(none).members().count() + Json(none).elements().count(), 0, "{none}");
+        }
+    }
+
+    #[test]
+    fn serialised_json_is_the_wires_own() {
+        for same in [
+            r#"{"topic":"smd+1","83":-0.63,"a":[],"b":{},"c":null,"d":true,"conid":265598,"topic":"x"}"#,
+            "18446744073709551615",
+            "-9223372036854775808",
+            r#""a\"b\\c""#,
+            "-0.0",
+        ] {
+            assert_eq!(round(same), same);
+        }
+        for (wire, written) in [
+            ("1.0", "1.0"),
+            ("1.46E7", "14600000.0"),
+            ("1e400", "\"1e400\""),
+            ("0.1234567890123456789", "\"0.1234567890123456789\""),
+            ("-0", "-0.0"),
+            ("1e99999999999999999999", "\"1e99999999999999999999\""),
+            (r#""\ud800x""#, r#""\\ud800x""#),
+        ] {
+            assert_eq!(round(wire), written);
+        }
+    }
+}

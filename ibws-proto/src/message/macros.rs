@@ -1,0 +1,166 @@
+//! What writes the typed messages: a table of accessors, types and wire keys becomes a view over the frame or the row.
+
+/// A message whose members lie at the top level of the frame.
+macro_rules! body {
+    (
+        $(#[$meta:meta])*
+        $name:ident [$($extra:literal),*] {
+            $( $(#[$doc:meta])* $method:ident : $ty:ty = $key:literal ),* $(,)?
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy)]
+        pub struct $name<'a> {
+            frame: &'a $crate::Frame,
+        }
+
+        impl<'a> $name<'a> {
+            /// The keys that are documented at the top level; all others are found with [`unknown`](Self::unknown).
+            pub const KEYS: &'static [&'static str] = &["topic", $($extra,)* $($key),*];
+
+            pub(crate) fn new(frame: &'a $crate::Frame) -> Self {
+                Self { frame }
+            }
+
+            /// The frame itself: its bytes, its text, all its members.
+            #[must_use]
+            pub fn frame(&self) -> &'a $crate::Frame {
+                self.frame
+            }
+
+            /// The topic, as it came.
+            #[must_use]
+            pub fn topic(&self) -> Option<alloc::borrow::Cow<'a, str>> {
+                self.frame.topic()
+            }
+
+            /// A top-level member by its key, documented or not.
+            #[must_use]
+            pub fn member(&self, key: &str) -> Option<$crate::Json<'a>> {
+                self.frame.get(key)
+            }
+
+            /// The top-level members that no documentation names.
+            pub fn unknown(&self) -> impl Iterator<Item = (alloc::borrow::Cow<'a, str>, $crate::Json<'a>)> + use<'a> {
+                self.frame.members().filter(|(key, _)| !Self::KEYS.contains(&&**key))
+            }
+
+            $(
+                $(#[$doc])*
+                ///
+                /// # Errors
+                /// [`FieldError`](crate::FieldError) if the value is of another kind.
+                #[inline]
+                pub fn $method(&self) -> $crate::Lookup<$ty> {
+                    $crate::read::lookup($key, self.frame.get($key))
+                }
+            )*
+        }
+
+        impl serde::Serialize for $name<'_> {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.frame.serialize(serializer)
+            }
+        }
+
+        impl core::fmt::Debug for $name<'_> {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&self.frame.text()).finish()
+            }
+        }
+    };
+}
+
+/// A row: an object inside the message. One walk puts each documented member in its slot.
+macro_rules! row {
+    (
+        $(#[$meta:meta])*
+        $name:ident [$($unique:literal),*] {
+            $( $(#[$doc:meta])* $method:ident : $ty:ty = $key:literal $(| $alias:literal)* ),* $(,)?
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy)]
+        pub struct $name<'a> {
+            json: $crate::Json<'a>,
+            slots: [Option<$crate::Json<'a>>; [$($key),*].len()],
+        }
+
+        const _: () = {
+            #[allow(non_camel_case_types, clippy::allow_attributes)]
+            enum Slot { $($method),* }
+
+            const KEYS: [&str; [$($key),*].len()] = [$($key),*];
+
+            fn slot(key: &str) -> Option<usize> {
+                match key {
+                    $( $key $(| $alias)* => Some(Slot::$method as usize), )*
+                    _ => None,
+                }
+            }
+
+            impl<'a> $name<'a> {
+                $(
+                    $(#[$doc])*
+                    ///
+                    /// # Errors
+                    /// [`FieldError`](crate::FieldError) if the value is of another kind.
+                    #[inline]
+                pub fn $method(&self) -> $crate::Lookup<$ty> {
+                        $crate::read::lookup($key, self.slots.get(Slot::$method as usize).copied().flatten())
+                    }
+                )*
+            }
+
+            impl<'a> $crate::message::Row<'a> for $name<'a> {
+                const KEYS: &'static [&'static str] = &KEYS;
+
+                fn from_json(json: $crate::Json<'a>) -> Result<Self, $crate::RowError> {
+                    if json.kind() != $crate::Kind::Object {
+                        return Err($crate::message::row_error(json, $crate::RowReason::NotAnObject));
+                    }
+                    let mut slots = [None; [$($key),*].len()];
+                    let unique: &[&'static str] = &[$($unique),*];
+                    for (key, value) in json.members() {
+                        let Some(place) = slot(&key).and_then(|slot| slots.get_mut(slot)) else { continue };
+                        if place.is_none() {
+                            *place = Some(value);
+                        } else if let Some(twice) = unique.iter().find(|name| ***name == *key) {
+                            return Err($crate::message::row_error(json, $crate::RowReason::Duplicate(twice)));
+                        }
+                    }
+                    Ok(Self { json, slots })
+                }
+
+                fn json(&self) -> $crate::Json<'a> {
+                    self.json
+                }
+
+                fn known(&self) -> impl Iterator<Item = (&'static str, $crate::Json<'a>)> {
+                    KEYS.into_iter().zip(self.slots).filter_map(|(key, value)| Some((key, value?)))
+                }
+
+                fn unknown(&self) -> impl Iterator<Item = (alloc::borrow::Cow<'a, str>, $crate::Json<'a>)> {
+                    let slots = self.slots;
+                    self.json.members().filter(move |(_, value)| {
+                        !slots.iter().flatten().any(|known| core::ptr::eq(known.text(), value.text()))
+                    })
+                }
+            }
+        };
+
+        impl serde::Serialize for $name<'_> {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.json.serialize(serializer)
+            }
+        }
+
+        impl core::fmt::Debug for $name<'_> {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&self.json.text()).finish()
+            }
+        }
+    };
+}
+
+pub(crate) use {body, row};

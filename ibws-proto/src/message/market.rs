@@ -1,0 +1,83 @@
+//! `smd`: market data (protocol §3.1).
+
+use alloc::borrow::Cow;
+
+use super::macros::body;
+use crate::field::{Field, Value};
+use crate::frame::Json;
+use crate::number::Number;
+use crate::read::Lookup;
+
+body! {
+    /// Market data of one contract: all fields in the first frame, which comes twice, then those that changed. A field that
+    /// is absent has not changed (protocol §3.1).
+    ///
+    /// Frames without any value, and without `conid`, occur; the topic names the contract then.
+    MarketData [] {
+        /// The contract.
+        conid: i64 = "conid",
+        /// The contract, with its exchange if the subscription named one; absent from captures of 2021.
+        conid_ex: Cow<'a, str> = "conidEx",
+        /// Id of this stream, `q1`: a new one with each subscription.
+        server_id: Cow<'a, str> = "server_id",
+        /// When it was updated, in milliseconds since 1970 by the server's clock.
+        updated: i64 = "_updated",
+    }
+}
+
+impl<'a> MarketData<'a> {
+    /// The value of a field, if the frame has it.
+    #[must_use]
+    pub fn get(&self, field: Field) -> Option<Value<'a>> {
+        self.frame().get(field.key().as_str()).map(|json| Value::new(field, json))
+    }
+
+    /// The fields that the frame has, in the order of the wire, in one walk. Fields of no table are among them.
+    #[must_use]
+    pub fn fields(&self) -> Fields<'a> {
+        Fields { members: self.frame().walk() }
+    }
+
+    /// Volume of the day as the number beside field 87 (`87_raw`), seen on the wire in E notation.
+    ///
+    /// # Errors
+    /// [`FieldError`](crate::FieldError) if it is no number.
+    pub fn volume_raw(&self) -> Lookup<Number<'a>> {
+        self.get(Field::VOLUME_RAW).map_or(Ok(None), Value::number)
+    }
+
+    /// What the topic names, `265598`, `265598@ARCA`, or the text of a combo; empty for a bare `smd`.
+    #[must_use]
+    pub fn target(&self) -> Cow<'a, str> {
+        match self.topic() {
+            Some(Cow::Borrowed(topic)) => Cow::Borrowed(topic.split_once('+').map_or("", |(_, target)| target)),
+            Some(Cow::Owned(topic)) => Cow::Owned(topic.split_once('+').map_or("", |(_, target)| target).into()),
+            None => Cow::Borrowed(""),
+        }
+    }
+
+    /// The members that are neither fields nor documented otherwise.
+    pub fn others(&self) -> impl Iterator<Item = (Cow<'a, str>, Json<'a>)> + use<'a> {
+        self.unknown().filter(|(key, _)| Field::from_key(key).is_none())
+    }
+}
+
+/// Iterator over the fields of a market data frame, see [`MarketData::fields`].
+#[derive(Clone, Debug)]
+pub struct Fields<'a> {
+    members: crate::frame::Walk<'a>,
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (Field, Value<'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let (field, json) = self.members.next_with(Field::from_key)?;
+            if let Some(field) = field {
+                return Some((field, Value::new(field, json)));
+            }
+        }
+    }
+}

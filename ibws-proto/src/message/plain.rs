@@ -1,0 +1,136 @@
+//! Errors, frames without a topic, exercises, and what nobody has heard of (protocol §2, §3.9, §4.6).
+
+use alloc::borrow::Cow;
+
+use super::macros::body;
+use super::session::text;
+use crate::frame::{Frame, Json};
+use crate::read::{FromJson, Lookup, lookup};
+
+body! {
+    /// An error frame. Its topic is the bare topic of the channel that it is about, so that it cannot be matched to one
+    /// subscription (protocol §4.6).
+    ErrorMessage ["args"] {
+        /// What went wrong.
+        error: Cow<'a, str> = "error",
+        /// The gateway's number for it, 500 for instance.
+        code: i64 = "code",
+    }
+}
+
+body! {
+    /// A topic-less message that ends a subscription: `{"message":"Unsubscribed 990017"}` or
+    /// `{"result":"unsubscribed from summary"}`, which names no account (protocol §3.2, §3.7).
+    Unsubscribed [] {
+        /// The text of an end of a history.
+        message: Cow<'a, str> = "message",
+        /// The text of an end of a summary or ledger.
+        result: Cow<'a, str> = "result",
+    }
+}
+
+/// What was ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Ended<'a> {
+    /// A history, with its server id where the message names one.
+    History(Option<Cow<'a, str>>),
+    /// The summary of some account.
+    Summary,
+    /// The ledger of some account.
+    Ledger,
+    /// Something else, as it is named.
+    Other(Cow<'a, str>),
+}
+
+impl<'a> Unsubscribed<'a> {
+    /// What was ended.
+    #[must_use]
+    pub fn ended(&self) -> Ended<'a> {
+        if let Some(result) = text(self.frame(), "result") {
+            return match tail(result, "unsubscribed from") {
+                Some(name) if name == "summary" => Ended::Summary,
+                Some(name) if name == "ledger" => Ended::Ledger,
+                name => Ended::Other(name.unwrap_or_default()),
+            };
+        }
+        let id = text(self.frame(), "message").and_then(|message| tail(message, "Unsubscribed"));
+        Ended::History(id.filter(|id| !id.is_empty()))
+    }
+
+    pub(crate) fn is(frame: &Frame) -> bool {
+        let begins = |key, with| text(frame, key).is_some_and(|text| text.starts_with(with));
+        begins("message", "Unsubscribed") || begins("result", "unsubscribed")
+    }
+}
+
+/// What follows `head`, without white space around it.
+fn tail<'a>(text: Cow<'a, str>, head: &str) -> Option<Cow<'a, str>> {
+    match text {
+        Cow::Borrowed(text) => Some(Cow::Borrowed(text.strip_prefix(head)?.trim())),
+        Cow::Owned(text) => Some(Cow::Owned(text.strip_prefix(head)?.trim().into())),
+    }
+}
+
+body! {
+    /// `waiting for session`: the gateway wants `{"session":…}` (protocol §1.2).
+    WaitingForSession [] {
+        /// The text.
+        message: Cow<'a, str> = "message",
+    }
+}
+
+impl WaitingForSession<'_> {
+    pub(crate) fn is(frame: &Frame) -> bool {
+        text(frame, "message").is_some_and(|text| text == "waiting for session")
+    }
+}
+
+body! {
+    /// Any other topic-less message.
+    Message [] {
+        /// The text.
+        message: Cow<'a, str> = "message",
+    }
+}
+
+body! {
+    /// The bare text `ech+hb`, which is no JSON (protocol §3.8).
+    Echo [] {}
+}
+
+body! {
+    /// A step of exercising an option, raw (protocol §3.9). Topics `shs+exercise` and `inp+exercise`.
+    Exercise [] {
+        /// Number of the message.
+        mid: Cow<'a, str> = "MID",
+        /// `content` or `prompt`.
+        action: Cow<'a, str> = "action",
+        /// What is shown or asked; see [`id`](Self::id) and [`user_actions`](Self::user_actions).
+        data: Json<'a> = "data",
+    }
+}
+
+impl<'a> Exercise<'a> {
+    /// What the answer must name: a number here, a string in the answer.
+    ///
+    /// # Errors
+    /// [`FieldError`](crate::FieldError) if it is neither.
+    pub fn id(&self) -> Lookup<Cow<'a, str>> {
+        lookup("id", self.member("data").and_then(|data| data.get("id")))
+    }
+
+    /// What can be answered, as id and text: `user_action` of a content frame, `user_actions` of a prompt.
+    pub fn user_actions(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + use<'a> {
+        let data = self.member("data").unwrap_or(Json("null"));
+        let actions = data.get("user_action").or_else(|| data.get("user_actions")).unwrap_or(Json("null"));
+        let text =
+            |json: Option<Json<'a>>| json.and_then(|json| Cow::from_json(json).ok().flatten()).unwrap_or_default();
+        actions.elements().map(move |action| (text(action.get("id")), text(action.get("text"))))
+    }
+}
+
+body! {
+    /// JSON that nobody has heard of: another topic, no topic, or no object at all.
+    Unknown [] {}
+}

@@ -1,0 +1,403 @@
+//! Numbers as the gateway writes them: the text is kept, everything else is worked out on demand.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::num::IntErrorKind;
+
+use serde::{Serialize, Serializer};
+
+/// A number that keeps its text (protocol §7.10).
+///
+/// The gateway writes numbers as JSON numbers or as strings, with thousands separators (`3,700`), with a suffix
+/// (`14.6M`), in E notation (`2.02E8`), with a sign (`+0.45`). All of them are read; none is rounded until the caller
+/// asks for a type that rounds.
+///
+/// ```
+/// use ibws_proto::Number;
+///
+/// let volume: Number<'_> = Number::parse("14.6M").unwrap();
+/// assert_eq!(volume.text(), "14.6M");
+/// assert_eq!(volume.to_i64(), Some(14_600_000));
+/// assert_eq!(Number::parse("64.780").unwrap().to_f64(), Some(64.78));
+/// assert!(Number::parse("1,5").is_none(), "no thousands separator, so not guessed at");
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Number<'a> {
+    text: &'a str,
+    digits: Digits,
+}
+
+/// What the text says, in two words: this is returned in registers, where a larger or ragged struct goes through memory
+/// and costs more to pass than the number to read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Digits {
+    /// The digits without point and separators, if they fit.
+    mantissa: u64,
+    /// The flags above, and below them the power of ten that the mantissa is multiplied with, the suffix included.
+    rest: u64,
+}
+
+const NEGATIVE: u64 = 1 << 32;
+const TOO_LONG: u64 = 1 << 33;
+const NO_NUMBER: u64 = 1 << 34;
+
+impl Digits {
+    const NONE: Self = Self { mantissa: 0, rest: NO_NUMBER };
+
+    #[inline(always)]
+    fn new(mantissa: u64, exponent: i32, negative: bool) -> Self {
+        Self { mantissa, rest: u64::from(exponent.cast_unsigned()) | if negative { NEGATIVE } else { 0 } }
+    }
+
+    #[inline(always)]
+    fn has(self, flag: u64) -> bool {
+        self.rest & flag != 0
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the exponent is what lies below the flags")]
+    fn exponent(self) -> i32 {
+        (self.rest as u32).cast_signed()
+    }
+}
+
+/// Powers of ten that an `f64` holds exactly.
+const EXACT: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
+];
+
+impl<'a> Number<'a> {
+    /// Reads a number: sign, digits with or without separators of thousands, fraction, exponent, and one of the suffixes
+    /// `K`, `M`, `B`, `T`. `None` for anything else, the empty text included.
+    #[must_use]
+    #[inline(always)]
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let digits = read(text.as_bytes());
+        if digits.has(NO_NUMBER) { None } else { Some(Self { text, digits }) }
+    }
+
+    /// The text as it came.
+    #[must_use]
+    pub fn text(self) -> &'a str {
+        self.text
+    }
+
+    /// Is there a minus sign?
+    #[must_use]
+    pub fn is_negative(self) -> bool {
+        self.digits.has(NEGATIVE)
+    }
+
+    /// The nearest `f64`; `None` if the number lies beyond its range.
+    #[must_use]
+    #[inline]
+    #[expect(clippy::cast_precision_loss, reason = "mantissas of up to 53 bits only")]
+    pub fn to_f64(self) -> Option<f64> {
+        // Both factors are exact, so one operation rounds once: the result is the nearest.
+        let (mantissa, exponent) = (self.digits.mantissa, self.digits.exponent());
+        if !self.digits.has(TOO_LONG)
+            && mantissa <= 1 << 53
+            && let Some(&power) = EXACT.get(exponent.unsigned_abs() as usize)
+        {
+            let mantissa = mantissa as f64;
+            let size = if exponent < 0 { mantissa / power } else { mantissa * power };
+            return Some(if self.digits.has(NEGATIVE) { -size } else { size });
+        }
+        self.to_f64_by_text()
+    }
+
+    #[inline(never)]
+    fn to_f64_by_text(self) -> Option<f64> {
+        self.plain().parse().ok().filter(|float: &f64| float.is_finite())
+    }
+
+    /// The whole number; `None` if it has a fraction other than zero or lies beyond the range.
+    #[must_use]
+    pub fn to_i64(self) -> Option<i64> {
+        let (mantissa, exponent) = (self.digits.mantissa, self.digits.exponent());
+        if self.digits.has(TOO_LONG) {
+            return None;
+        }
+        let mut size = i128::from(mantissa);
+        if size != 0 {
+            let power = 10_i128.checked_pow(exponent.unsigned_abs())?;
+            if exponent >= 0 {
+                size = size.checked_mul(power)?;
+            } else {
+                if size.checked_rem(power)? != 0 {
+                    return None;
+                }
+                size = size.checked_div(power)?;
+            }
+        }
+        i64::try_from(if self.digits.has(NEGATIVE) { -size } else { size }).ok()
+    }
+
+    /// The decimal number, digit for digit, with the decimals that were written; `None` if it holds more digits than 28
+    /// or lies beyond the range.
+    #[cfg(feature = "decimal")]
+    #[must_use]
+    pub fn to_decimal(self) -> Option<rust_decimal::Decimal> {
+        use rust_decimal::Decimal;
+        let (mantissa, exponent) = (self.digits.mantissa, self.digits.exponent());
+        if self.digits.has(TOO_LONG) {
+            let plain = self.plain();
+            let (digits, exponent) = plain.split_once('e').unwrap_or((&plain, "0"));
+            let exponent: i32 = exponent.parse().ok()?;
+            let mut decimal = Decimal::from_str_exact(digits).ok()?;
+            if exponent >= 0 {
+                decimal = decimal.checked_mul(Decimal::from(10_u128.checked_pow(exponent.unsigned_abs())?))?;
+            } else {
+                decimal.set_scale(decimal.scale().checked_add(exponent.unsigned_abs())?).ok()?;
+            }
+            return Some(decimal);
+        }
+        let mantissa = i128::from(mantissa) * if self.digits.has(NEGATIVE) { -1 } else { 1 };
+        if exponent <= 0 {
+            return Decimal::try_from_i128_with_scale(mantissa, exponent.unsigned_abs()).ok();
+        }
+        let power = 10_i128.checked_pow(exponent.unsigned_abs())?;
+        Decimal::try_from_i128_with_scale(mantissa.checked_mul(power)?, 0).ok()
+    }
+
+    /// The text as the standard library reads it: no separators, the suffix as an exponent.
+    fn plain(self) -> String {
+        let mut plain: String = self.text.trim_ascii().chars().filter(|c| *c != ',').collect();
+        if let Some(power) = plain.bytes().last().and_then(suffix) {
+            plain.pop();
+            plain.push('e');
+            plain.push(char::from(b'0' + power / 10));
+            plain.push(char::from(b'0' + power % 10));
+        }
+        plain.make_ascii_lowercase();
+        plain
+    }
+}
+
+/// The numbers that `text` joins with `separator`; `None` if one of the parts is no number.
+pub(crate) fn split(text: &str, separator: char) -> Option<Vec<Number<'_>>> {
+    text.split(separator).map(Number::parse).collect()
+}
+
+/// The power of ten of a suffix.
+fn suffix(byte: u8) -> Option<u8> {
+    Some(match byte {
+        b'K' | b'k' => 3,
+        b'M' | b'm' => 6,
+        b'B' | b'b' => 9,
+        b'T' | b't' => 12,
+        _ => return None,
+    })
+}
+
+/// Reads a number. Nearly every one is digits with a point: that is one loop.
+#[inline(always)]
+fn read(text: &[u8]) -> Digits {
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    let (mut mantissa, mut point) = (0_u64, usize::MAX);
+    for (at, byte) in digits.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 {
+            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+        } else if *byte == b'.' && point == usize::MAX {
+            point = at;
+        } else {
+            return read_any(text);
+        }
+    }
+    // 19 digits fit in 64 bits whatever they are; with the point they are 20 bytes.
+    let fraction = digits.len().wrapping_sub(point).wrapping_sub(1);
+    match (point, digits.len()) {
+        (usize::MAX, 1..=19) => Digits::new(mantissa, 0, negative),
+        (_, 2..=20) if point != usize::MAX => match i32::try_from(fraction) {
+            Ok(fraction) => Digits::new(mantissa, -fraction, negative),
+            Err(_) => Digits::NONE,
+        },
+        _ => read_any(text),
+    }
+}
+
+/// As [`read`], for every way of writing a number.
+#[inline(never)]
+fn read_any(text: &[u8]) -> Digits {
+    try_read(text).unwrap_or(Digits::NONE)
+}
+
+fn try_read(text: &[u8]) -> Option<Digits> {
+    let (negative, text) = match text.trim_ascii() {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        rest => (false, rest),
+    };
+    let mut digits = Reader { mantissa: Some(0), count: 0 };
+    let mut rest = digits.take(text);
+    // Separators only where they part thousands: whether `1,5` is 15 or 1.5 is not guessed at.
+    if let [b',', ..] = rest {
+        if !(1..=3).contains(&digits.count) {
+            return None;
+        }
+        while let [b',', tail @ ..] = rest {
+            let before = digits.count;
+            rest = digits.take(tail);
+            if digits.count - before != 3 {
+                return None;
+            }
+        }
+    }
+    let mut exponent = 0_i32;
+    if let [b'.', tail @ ..] = rest {
+        let before = digits.count;
+        rest = digits.take(tail);
+        exponent = -i32::try_from(digits.count - before).ok()?;
+    }
+    if digits.count == 0 {
+        return None;
+    }
+    match rest {
+        [] => {}
+        [b'e' | b'E', power @ ..] => {
+            let power = core::str::from_utf8(power).ok().filter(|power| !power.is_empty())?;
+            match power.parse::<i32>() {
+                Ok(power) => exponent = exponent.saturating_add(power),
+                // An exponent beyond 32 bits is a number all the same, if one that hardly any type holds.
+                Err(error) if matches!(error.kind(), IntErrorKind::PosOverflow | IntErrorKind::NegOverflow) => {
+                    digits.mantissa = None;
+                }
+                Err(_) => return None,
+            }
+        }
+        [byte] => exponent = exponent.saturating_add(i32::from(suffix(*byte)?)),
+        _ => return None,
+    }
+    Some(match digits.mantissa {
+        Some(mantissa) => Digits::new(mantissa, exponent, negative),
+        None => Digits { mantissa: 0, rest: Digits::new(0, exponent, negative).rest | TOO_LONG },
+    })
+}
+
+struct Reader {
+    mantissa: Option<u64>,
+    count: u32,
+}
+
+impl Reader {
+    /// Takes the digits that `text` begins with, and gives what follows.
+    fn take<'a>(&mut self, mut text: &'a [u8]) -> &'a [u8] {
+        while let [digit @ b'0'..=b'9', rest @ ..] = text {
+            let digit = u64::from(digit - b'0');
+            self.mantissa = self.mantissa.and_then(|m| m.checked_mul(10)?.checked_add(digit));
+            self.count = self.count.saturating_add(1);
+            text = rest;
+        }
+        text
+    }
+}
+
+impl fmt::Display for Number<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.text)
+    }
+}
+
+impl fmt::Debug for Number<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text)
+    }
+}
+
+/// As the text that came: no digit is lost.
+impl Serialize for Number<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn every_way_of_writing_a_number_is_read() {
+        for (text, float, whole) in [
+            ("0", 0.0, Some(0)),
+            ("-1.47", -1.47, None),
+            ("+0.45", 0.45, None),
+            ("3,700", 3_500.0, Some(3_500)),
+            ("1,234,567.5", 1_234_567.5, None),
+            ("14.6M", 14_600_000.0, Some(14_600_000)),
+            ("1.2K", 1_200.0, Some(1_200)),
+            ("7b", 7e9, Some(7_000_000_000)),
+            ("1.46E7", 1.46e7, Some(14_600_000)),
+            ("2.0417309865130227E8", 2.041_730_986_513_022_7e8, None),
+            ("1.0", 1.0, Some(1)),
+            ("-0", -0.0, Some(0)),
+            (".5", 0.5, None),
+            ("5.", 5.0, Some(5)),
+            (" 7 ", 7.0, Some(7)),
+            ("9223372036854775807", 9_223_372_036_854_775_807_f64, Some(i64::MAX)),
+            ("1234567890123456789012345678901234567890", 1.234_567_890_123_456_8e39, None),
+            ("0e400", 0.0, Some(0)),
+        ] {
+            let number = Number::parse(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(number.to_f64().map(f64::to_bits), Some(float.to_bits()), "{text}");
+            assert_eq!(number.to_i64(), whole, "{text}");
+            assert_eq!(number.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_none() {
+        for text in [
+            "", "-", "+", "N/A", "1,5", "1,23,456", ",500", "1234,567", "1.2.3", "1e", "1e+", "NaN", "inf", "0x10",
+            "1 2", "C1", "1KK", "K", ".", "--1", "1,", "12%",
+        ] {
+            assert_eq!(Number::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_too_large_keeps_its_text() {
+        for text in ["1e400", "-1e400", "1e99999999999999999999"] {
+            let number = Number::parse(text).unwrap();
+            assert_eq!((number.to_f64(), number.to_i64()), (None, None), "{text}");
+            assert_eq!(number.text(), text);
+        }
+        assert_eq!(Number::parse("1e-99999999999999999999").unwrap().to_f64(), Some(0.0));
+    }
+
+    #[test]
+    fn the_nearest_float_is_the_standard_librarys() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        for _ in 0..2_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let text = alloc::format!("{}.{:04}", state >> 40, state >> 20 & 0x3ff);
+            assert_eq!(Number::parse(&text).unwrap().to_f64(), text.parse().ok(), "{text}");
+        }
+    }
+
+    #[cfg(feature = "decimal")]
+    #[test]
+    fn decimals_keep_every_digit_that_was_written() {
+        for (text, decimal) in [
+            ("64.780", Some("64.780")),
+            ("-1.47", Some("-1.47")),
+            ("3,700", Some("3500")),
+            ("14.6M", Some("14600000")),
+            ("1.46E7", Some("14600000")),
+            ("2.0417309865130227E8", Some("204173098.65130227")),
+            ("12345678901234567890.12345678", Some("12345678901234567890.12345678")),
+            ("12345678901234567890.123E2", Some("1234567890123456789012.300")),
+            ("0.12345678901234567890123456789012", None),
+            ("1e400", None),
+        ] {
+            let read = Number::parse(text).unwrap().to_decimal().map(|d| d.to_string());
+            assert_eq!(read.as_deref(), decimal, "{text}");
+        }
+    }
+}

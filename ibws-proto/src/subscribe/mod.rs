@@ -1,0 +1,238 @@
+//! Typed subscriptions: a builder per channel, each of which becomes the generic [`Subscribe`](crate::Subscribe).
+//!
+//! The gateway ignores what it does not understand without a word, so a bar size, a period, a field or a number of days
+//! that it does not know is an error here, before anything is sent. Where the sources contradict each other the builders
+//! do what was seen on the wire, and say so. Arguments that no documentation names (`tempo` of `smd`, `days` of `sor`)
+//! go through [`Subscribe::args`](crate::Subscribe::args).
+//!
+//! ```
+//! use ibws_proto::{Field, Subscribe, SubscriptionProcessor, WireProcessor, subscribe};
+//!
+//! let wanted = subscribe::MarketData::new(265598).fields([Field::LAST, Field::BID]);
+//! let wanted = Subscribe::try_from(wanted).unwrap();
+//! let text = WireProcessor.subscribe_payload(wanted.key.as_str(), wanted.args.as_ref());
+//! assert_eq!(text, r#"smd+265598+{"fields":["31","84"]}"#);
+//!
+//! assert!(Subscribe::try_from(subscribe::Trades::new().days(8)).is_err(), "the gateway would ignore it");
+//! ```
+
+mod account;
+pub mod exercise;
+mod history;
+mod market;
+mod orders;
+
+use alloc::string::{String, ToString};
+
+pub use account::{Ladder, Ledger, Pnl, Summary};
+pub use history::{Bar, Column, History, Period, Source, Unit};
+pub use market::MarketData;
+pub use orders::{Orders, Trades};
+
+use serde::Serialize;
+
+use crate::key::{Key, SubKey};
+use crate::payload::{Args, Subscribe};
+
+/// An argument that the gateway would ignore, or answer with nothing, without a word.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// A contract's number must be positive.
+    #[error("bad conid {0}: IBKR's contract numbers are positive")]
+    Conid(i64),
+    /// A combo needs two legs at least, each of another contract and with a ratio other than 0.
+    #[error("bad combo: give two legs or more, each with a contract of its own and a ratio other than 0")]
+    Legs,
+    /// An exchange is a name.
+    #[error("bad exchange {0:?}: write its name, ARCA for example")]
+    Exchange(String),
+    /// An account is a name.
+    #[error("bad account {0:?}: write its id, DU1234567 for example")]
+    Account(String),
+    /// The field is in no table; the generic form takes any.
+    #[error("no market data field {0}: the gateway ignores fields that it does not know")]
+    UnknownField(String),
+    /// Something is asked for twice.
+    #[error("{0:?} is asked for twice")]
+    Twice(String),
+    /// A key or a name is empty, or holds a control character.
+    #[error("bad name {0:?}: write it as the gateway does")]
+    Name(String),
+    /// The period is none of those documented.
+    #[error("bad period {0:?}: 1-30min, 1-8h, 1-1000d, 1-792w, 1-182m or 1-15y")]
+    Period(String),
+    /// The bar size is none of those documented.
+    #[error("bad bar size {0:?}: 1min, 2min, 3min, 5min, 10min, 15min, 30min, 1h, 2h, 3h, 4h, 8h, 1d, 1w or 1m")]
+    Bar(String),
+    /// The source is none of those documented.
+    #[error("bad source {0:?}: midpoint, trades, bid_ask, bid or ask")]
+    Source(String),
+    /// The format is none of those documented.
+    #[error("bad format {0:?}: %o, %c, %h, %l and %v, joined by slashes, each once")]
+    Format(String),
+    /// Executions are told for one day to seven.
+    #[error("bad number of days {0}: 1 to 7")]
+    Days(u8),
+    /// The status is none of those known.
+    #[error(
+        "bad order status {0:?}: Inactive, PendingSubmit, PreSubmitted, Submitted, PendingCancel, Cancelled or Filled"
+    )]
+    Status(String),
+    /// The target or the arguments cannot go over the wire.
+    #[error("{0}")]
+    Wire(String),
+}
+
+/// The generic subscription of `target` with `args`.
+fn request<T: Serialize>(channel: Key, target: &str, args: Option<&T>) -> Result<Subscribe, RequestError> {
+    let key = SubKey::new(channel, target).map_err(|error| RequestError::Wire(error.to_string()))?;
+    let args = args.map(Args::of).transpose().map_err(|error| RequestError::Wire(error.to_string()))?;
+    Ok(Subscribe::new(key).args(args))
+}
+
+/// Arguments for the channels that have none.
+#[derive(Serialize)]
+struct NoArgs {}
+
+fn check_conid(conid: i64) -> Result<(), RequestError> {
+    if conid > 0 { Ok(()) } else { Err(RequestError::Conid(conid)) }
+}
+
+/// Letters, digits and what joins them: neither a `+`, which parts a target, nor white space.
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 64
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'/'))
+}
+
+fn check_account(account: &str) -> Result<(), RequestError> {
+    if is_name(account) { Ok(()) } else { Err(RequestError::Account(shortened(account))) }
+}
+
+fn check_exchange(exchange: Option<&str>) -> Result<(), RequestError> {
+    match exchange {
+        Some(exchange) if !is_name(exchange) => Err(RequestError::Exchange(shortened(exchange))),
+        _ => Ok(()),
+    }
+}
+
+/// Names of keys and fields: neither empty nor twice.
+fn check_names(names: &[String]) -> Result<(), RequestError> {
+    for (at, name) in names.iter().enumerate() {
+        if name.is_empty() || name.len() > 128 || name.chars().any(char::is_control) {
+            return Err(RequestError::Name(shortened(name)));
+        }
+        if names.iter().take(at).any(|earlier| earlier == name) {
+            return Err(RequestError::Twice(name.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// As much of a text as an error shows.
+fn shortened(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::payload::{SubscriptionProcessor, WireProcessor};
+    use crate::{Field, message::OrderStatus};
+
+    fn text(request: impl TryInto<Subscribe, Error = RequestError>) -> Result<String, RequestError> {
+        let subscribe = request.try_into()?;
+        Ok(WireProcessor.subscribe_payload(subscribe.key.as_str(), subscribe.args.as_ref()))
+    }
+
+    #[test]
+    fn the_texts_are_those_of_the_wire() {
+        assert_eq!(text(MarketData::new(7)).unwrap(), "smd+7+{}");
+        let fields = [Field::LAST, Field::CHANGE_PERCENT];
+        assert_eq!(
+            text(MarketData::new(7).exchange("ARCA").fields(fields)).unwrap(),
+            r#"smd+7@ARCA+{"fields":["31","83"]}"#
+        );
+        assert_eq!(text(MarketData::combo([(1, 1), (2, -1)])).unwrap(), "smd+0;;;1/1,2/-1+{}");
+        assert_eq!(text(MarketData::combo([(1, 1), (2, -2)]).spread_conid(9)).unwrap(), "smd+9;;;1/1,2/-2+{}");
+        assert_eq!(text(History::new(7)).unwrap(), "smh+7+{}");
+        let history = History::new(7)
+            .primary_exchange("ISLAND")
+            .period("2h".parse().unwrap())
+            .bar("5min".parse().unwrap())
+            .outside_rth(false)
+            .source(Source::Trades)
+            .format([Column::High, Column::Low]);
+        let args =
+            r#"{"exchange":"ISLAND","period":"2h","bar":"5min","outsideRth":false,"source":"trades","format":"%h/%l"}"#;
+        assert_eq!(text(history).unwrap(), alloc::format!("smh+7+{args}"));
+        assert_eq!(text(Ladder::new("DU1234567", 7)).unwrap(), "sbd+DU1234567+7");
+        assert_eq!(text(Ladder::new("DU1234567", 7).exchange("ARCA")).unwrap(), "sbd+DU1234567+7+ARCA");
+        assert_eq!(text(Orders::new()).unwrap(), "sor+{}");
+        assert_eq!(text(Orders::new().filter(OrderStatus::Filled)).unwrap(), r#"sor+{"filters":["Filled"]}"#);
+        assert_eq!(text(Pnl::new()).unwrap(), "spl+{}");
+        assert_eq!(text(Trades::new()).unwrap(), "str+{}");
+        assert_eq!(text(Trades::new().days(7)).unwrap(), r#"str+{"days":7}"#);
+        assert_eq!(text(Trades::new().realtime_updates_only(true)).unwrap(), r#"str+{"realtimeUpdatesOnly":true}"#);
+        assert_eq!(text(Summary::new("U12345678")).unwrap(), "ssd+U12345678+{}");
+        assert_eq!(
+            text(Ledger::new("U12345678").keys(["LedgerListBASE"]).fields(["cashBalance"])).unwrap(),
+            r#"sld+U12345678+{"keys":["LedgerListBASE"],"fields":["cashBalance"]}"#
+        );
+    }
+
+    #[test]
+    fn what_the_gateway_would_ignore_is_an_error() {
+        use RequestError as E;
+        let name = |text: &str| String::from(text);
+        assert_eq!(text(MarketData::new(0)), Err(E::Conid(0)));
+        assert_eq!(text(MarketData::new(7).exchange("A+B")), Err(E::Exchange(name("A+B"))));
+        assert_eq!(text(MarketData::new(7).fields([Field::from_key("89").unwrap()])), Err(E::UnknownField(name("89"))));
+        assert_eq!(text(MarketData::new(7).fields([Field::VOLUME_RAW])), Err(E::UnknownField(name("87_raw"))));
+        assert_eq!(text(MarketData::new(7).fields([Field::LAST, Field::LAST])), Err(E::Twice(name("31"))));
+        assert_eq!(text(MarketData::combo([(1, 1)])), Err(E::Legs));
+        assert_eq!(text(MarketData::combo([(1, 1), (1, 2)])), Err(E::Legs));
+        assert_eq!(text(MarketData::combo([(1, 1), (2, 0)])), Err(E::Legs));
+        assert_eq!(text(MarketData::combo([(1, 1), (2, 1)]).spread_conid(-1)), Err(E::Conid(-1)));
+        assert_eq!(text(History::new(-7)), Err(E::Conid(-7)));
+        assert_eq!(text(History::new(7).period(Period::new(9, Unit::Hour))), Err(E::Period(name("9h"))));
+        assert_eq!(text(History::new(7).format([])), Err(E::Format(name(""))));
+        assert_eq!(text(History::new(7).format([Column::High; 2])), Err(E::Format(name("%h/%h"))));
+        assert_eq!(text(Ladder::new("", 7)), Err(E::Account(name(""))));
+        assert_eq!(text(Ladder::new("DU 1", 7)), Err(E::Account(name("DU 1"))));
+        assert_eq!(text(Summary::new("")), Err(E::Account(name(""))));
+        assert_eq!(text(Ledger::new("DU1234567+7")), Err(E::Account(name("DU1234567+7"))));
+        assert_eq!(text(Summary::new("DU1234567").keys(["a", "a"])), Err(E::Twice(name("a"))));
+        assert_eq!(text(Summary::new("DU1234567").fields([""])), Err(E::Name(name(""))));
+        assert_eq!(text(Trades::new().days(0)), Err(E::Days(0)));
+        assert_eq!(text(Trades::new().days(8)), Err(E::Days(8)));
+        assert_eq!(text(Orders::new().filter(OrderStatus::of("submitted"))), Err(E::Status(name("submitted"))));
+        for bad in [
+            "",
+            "0d",
+            "31min",
+            "9h",
+            "1001d",
+            "793w",
+            "183m",
+            "16y",
+            "1",
+            "d",
+            "1 d",
+            "01d",
+            "-1d",
+            "1s",
+            "99999999999d",
+        ] {
+            assert!(bad.parse::<Period>().is_err(), "{bad}");
+        }
+        for good in ["1min", "30min", "8h", "1000d", "792w", "182m", "15y"] {
+            assert_eq!(good.parse::<Period>().unwrap().to_string(), good);
+        }
+        for bad in ["4min", "", "1M", "60", "1 h"] {
+            assert!(bad.parse::<Bar>().is_err(), "{bad}");
+        }
+        assert!("t".parse::<Source>().is_err());
+    }
+}
