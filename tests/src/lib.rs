@@ -8,11 +8,14 @@
 mod calendar;
 mod feed;
 mod gateway;
+pub mod invariants;
 mod json;
 #[cfg(feature = "net")]
 mod net;
 mod prng;
 mod recording;
+pub mod walk;
+pub mod world;
 
 pub use gateway::{
     FrameKind, Gateway, GatewayConfig, GatewayOutput, Lift, OpeningOrder, Received, RestReply, Scenario, Source,

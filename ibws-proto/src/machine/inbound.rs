@@ -92,6 +92,9 @@ impl Machine {
         if frame.get("success").is_some() && !self.session.greeted && self.phase != Phase::Closing {
             self.session.greeted = true;
             self.session.awaited = false;
+            if self.phase == Phase::Ready {
+                self.with_table(super::Table::greeted_late);
+            }
             self.greeted();
         }
     }
@@ -118,7 +121,7 @@ impl Machine {
         if let Some(id) = text.strip_prefix("Unsubscribed ") {
             return self.with_table(|table, cx| table.left_history(id, cx));
         }
-        if text != "waiting for session" || self.phase != Phase::Open || self.session.greeted {
+        if text != "waiting for session" || self.phase == Phase::Closing || self.session.greeted {
             return;
         }
         self.session.awaited = true;
