@@ -15,20 +15,20 @@ use crate::requests::Wait;
 const SESSION_REPLIES: u32 = 5;
 
 impl Machine {
-    /// Takes a frame; says whether it changed anything but the evidence of life.
+    /// Takes a frame; says whether it changed anything that a timer may hang on.
     pub(super) fn frame(&mut self, conn: ConnId, raw: Bytes) -> bool {
         if !self.has_socket(conn) {
             self.stats.stale += 1;
             return false;
         }
-        self.liveness.received(self.now);
+        let probed = self.liveness.received(self.now);
         self.stats.frames += 1;
         let frame = match Frame::decode(raw) {
             Ok(frame) => frame,
             Err(malformed) => {
                 self.stats.malformed += 1;
                 self.out.push_back(Output::Event(Event::Malformed(malformed)));
-                return false;
+                return probed;
             }
         };
         self.stats.lossy += u64::from(frame.is_lossy());
@@ -54,7 +54,7 @@ impl Machine {
         if let Some(frame) = kept {
             self.act_on(&frame, key, known);
         }
-        acts
+        acts || probed
     }
 
     fn act_on(&mut self, frame: &Frame, key: Option<Key>, subscription: Option<SubKey>) {

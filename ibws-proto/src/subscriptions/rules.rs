@@ -113,6 +113,8 @@ impl Table {
         if waits_for_id || confirm {
             row.leaving.extend(id);
             row.confirm_leave = confirm;
+            // What the host was asked for is no longer wanted: its answer must not subscribe again.
+            row.priming = false;
             row.attempt = 0;
             if let Some(id) = id {
                 cx.requests.wait(id, Wait::Unsubscribe(key.clone()), None);

@@ -26,7 +26,7 @@ pub struct Checker {
     before: Option<Evidence>,
     /// The input of this step.
     step: Option<Input>,
-    /// It is the greeting, which starts every round anew.
+    /// It is the greeting, or a command, that starts every round anew.
     greets: bool,
     /// `Tic` requests of this step.
     tics: Vec<RequestId>,
@@ -145,6 +145,7 @@ impl Checker {
         };
         if matches!(command, Command::Recreate | Command::Modify(_) | Command::Subscribe(_)) {
             self.tries.clear();
+            self.greets = true;
         }
         self.table.command(id, command);
         if matches!(command, Command::Tic) {
@@ -403,7 +404,7 @@ impl Checker {
             }
         }
         if core::mem::take(&mut self.greets) {
-            self.tries.clear();
+            self.tries.values_mut().for_each(|tries| *tries = 1.min(*tries));
         }
         self.was_shutting = self.table.is_shutting();
         self.table.settled(machine)?;

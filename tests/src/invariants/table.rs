@@ -62,6 +62,10 @@ impl Table {
         self.shutting.remove(&id);
         if matches!(answer, Ok(Success::Stopped)) {
             self.wanted.clear();
+            // A command comes after what was due before it.
+            if let Some((id, Command::Subscribe(subscribe))) = &self.pending {
+                self.wanted.entry(subscribe.key.clone()).or_default().insert(*id);
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use ibws_proto::{Action, Command, Config, ConnId, Input, Instant, Key, Output, Phase, SubKey, SubStatus};
+use ibws_proto::{Action, Command, Config, ConnId, Input, Output, Phase, SubKey, SubStatus};
 
 use super::frames;
 use crate::invariants::Checked;
@@ -34,7 +34,7 @@ pub(super) fn run(checked: &mut Checked, seen: &mut impl FnMut(&Output)) -> Resu
     for _ in 0..STEPS {
         for output in core::mem::take(&mut queue) {
             seen(&output);
-            for input in answer(&output, now) {
+            for input in answer(&output) {
                 queue.extend(checked.handle(now, input)?);
             }
         }
@@ -71,7 +71,7 @@ pub(super) fn run(checked: &mut Checked, seen: &mut impl FnMut(&Output)) -> Resu
 }
 
 /// What a good peer does.
-fn answer(output: &Output, _: Instant) -> Vec<Input> {
+fn answer(output: &Output) -> Vec<Input> {
     let Output::Action(action) = output else { return Vec::new() };
     let say = |conn: ConnId, text: String| Input::Frame(conn, text.into());
     match action {
@@ -87,10 +87,9 @@ fn answer(output: &Output, _: Instant) -> Vec<Input> {
         Action::SendText { conn, text } => {
             let name = text.split("+{").next().unwrap_or_default();
             match (name.get(..1), name.get(1..)) {
-                (Some("s"), Some(key)) => SubKey::parse(key).map_or(Vec::new(), |key| match key.key() {
-                    Key::Orders => Vec::new(),
-                    _ => vec![Input::Frame(*conn, frames::data(&key))],
-                }),
+                (Some("s"), Some(key)) => {
+                    SubKey::parse(key).map_or(Vec::new(), |key| vec![Input::Frame(*conn, frames::data(&key))])
+                }
                 (Some("u"), Some(key)) if key.starts_with("sd") => {
                     vec![say(*conn, r#"{"result":"unsubscribed from summary"}"#.into())]
                 }
