@@ -28,8 +28,9 @@ pub struct Checker {
     step: Option<Input>,
     /// It is the greeting, or a command, that starts every round anew.
     greets: bool,
-    /// `Tic` requests of this step.
-    tics: Vec<RequestId>,
+    /// The request of this step.
+    current: Option<RequestId>,
+    is_tic: bool,
     was_shutting: bool,
     last_conn: u64,
     pending: BTreeMap<RequestId, (Instant, Option<SubKey>, bool)>,
@@ -56,7 +57,8 @@ impl Checker {
             before: None,
             step: None,
             greets: false,
-            tics: Vec::new(),
+            current: None,
+            is_tic: false,
             was_shutting: false,
             last_conn: 0,
             pending: BTreeMap::new(),
@@ -148,9 +150,8 @@ impl Checker {
             self.greets = true;
         }
         self.table.command(id, command);
-        if matches!(command, Command::Tic) {
-            self.tics.push(id);
-        }
+        self.current = Some(id);
+        self.is_tic = matches!(command, Command::Tic);
         match self.pending.insert(id, (now, key, false)) {
             Some(_) => Err(format!("{id} was given twice")),
             None => Ok(()),
@@ -261,7 +262,10 @@ impl Checker {
                     return Err(format!("{text:?}: {key} is not wanted"));
                 }
                 live.sent.insert(key.clone(), false);
-                for (_, wanted, bound) in self.pending.values_mut() {
+                // The command of this step comes after what was due before it.
+                let current = self.current;
+                let older = self.pending.iter_mut().filter(|(id, _)| Some(**id) != current);
+                for (_, (_, wanted, bound)) in older {
                     *bound |= wanted.as_ref() == Some(&key);
                 }
                 if key.key() == Key::PriceLadder || self.odd.contains(&key) {
@@ -353,6 +357,7 @@ impl Checker {
             _ => {}
         }
         if change.state == Phase::Idle {
+            self.table.stopped();
             self.started = false;
             self.dials = 0;
         }
@@ -398,10 +403,9 @@ impl Checker {
         }
         self.step = None;
         // One that is not answered at once was written, and is bound to the connection from now on.
-        for id in self.tics.drain(..) {
-            if let Some((.., bound)) = self.pending.get_mut(&id) {
-                *bound = true;
-            }
+        if let Some((_, wanted, bound)) = self.current.take().and_then(|id| self.pending.get_mut(&id)) {
+            let under_way = |key: &SubKey| matches!(machine.subscription(key), Some(SubStatus::Subscribing));
+            *bound |= self.is_tic || wanted.as_ref().is_some_and(under_way);
         }
         if core::mem::take(&mut self.greets) {
             self.tries.values_mut().for_each(|tries| *tries = 1.min(*tries));

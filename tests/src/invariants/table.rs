@@ -20,6 +20,8 @@ pub(crate) struct Table {
     pending: Option<(RequestId, Command)>,
     refused: bool,
     shutting: BTreeSet<RequestId>,
+    /// A shutdown is under way that nobody waits for any more.
+    unheard: bool,
 }
 
 impl Table {
@@ -46,7 +48,7 @@ impl Table {
     }
 
     pub(crate) fn is_shutting(&self) -> bool {
-        !self.shutting.is_empty()
+        !self.shutting.is_empty() || self.unheard
     }
 
     pub(crate) fn done(&mut self, id: RequestId, answer: &Result<Success, Failure>) {
@@ -59,13 +61,26 @@ impl Table {
         if self.pending.as_ref().is_some_and(|(pending, _)| *pending == id) {
             self.refused = matches!(answer, Err(Failure::UnknownSubscription(_)));
         }
-        self.shutting.remove(&id);
+        if self.shutting.remove(&id) && matches!(answer, Err(Failure::Cancelled)) {
+            // Its caller no longer waits for it; it goes on.
+            self.unheard = true;
+        }
         if matches!(answer, Ok(Success::Stopped)) {
-            self.wanted.clear();
-            // A command comes after what was due before it.
-            if let Some((id, Command::Subscribe(subscribe))) = &self.pending {
-                self.wanted.entry(subscribe.key.clone()).or_default().insert(*id);
-            }
+            self.clear();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.wanted.clear();
+        // A command comes after what was due before it.
+        if let Some((id, Command::Subscribe(subscribe))) = &self.pending {
+            self.wanted.entry(subscribe.key.clone()).or_default().insert(*id);
+        }
+    }
+
+    pub(crate) fn stopped(&mut self) {
+        if core::mem::take(&mut self.unheard) {
+            self.clear();
         }
     }
 

@@ -136,6 +136,9 @@ impl World {
     /// As [`run`](Self::run).
     pub fn run_until(&mut self, end: Instant) {
         let mut steps = 0;
+        // What a story did to the gateway may have made it speak.
+        self.gateway.tick(self.now);
+        self.collect();
         while let Some(next) = self.next_moment().filter(|next| *next <= end) {
             steps = if next > self.now { 0 } else { steps + 1 };
             if steps > STEPS_AT_ONCE {
