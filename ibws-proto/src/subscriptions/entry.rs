@@ -26,6 +26,8 @@ pub(super) struct Entry {
     pub(super) confirm_leave: bool,
     /// When this round of sending began: an unconfirmed stream is not known to have flowed since.
     pub(super) round: Option<Instant>,
+    /// When the stream began, or was resumed: no gap reaches further back.
+    pub(super) begun: Instant,
     /// How often it was sent in this round.
     pub(super) attempt: u32,
     /// Refusals in a row; the delays grow with them.
@@ -58,6 +60,7 @@ impl Entry {
             leaving: Vec::new(),
             confirm_leave: false,
             round: None,
+            begun: Instant::ORIGIN,
             attempt: 0,
             refusals: 0,
             reason: None,

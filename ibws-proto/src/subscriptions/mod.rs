@@ -191,6 +191,7 @@ impl Table {
             let unconfirmed = matches!(cause, Loss::Refused(_) | Loss::Unconfirmed)
                 || matches!(row.status, SubStatus::Subscribing | SubStatus::Expiring | SubStatus::Refused);
             let since = row.round.filter(|_| unconfirmed).map_or(cx.since, |round| round.min(cx.since));
+            let since = since.max(row.begun);
             row.gap = Some(since);
             cx.event(Event::Gap(Gap { key: key.clone(), since, cause }));
         }

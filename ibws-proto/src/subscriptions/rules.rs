@@ -460,6 +460,9 @@ impl Table {
         if row.attempt == 1 || row.gap.is_some() {
             row.round = Some(cx.now);
         }
+        if !row.streaming {
+            row.begun = cx.now;
+        }
         let text = row.subscribe_text(cx.config);
         cx.action(|conn| Action::SendText { conn, text });
         if let Some(since) = row.gap.take() {
