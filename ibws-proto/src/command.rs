@@ -138,7 +138,8 @@ pub enum Unsubscribed {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
-    /// The dials of `Start` came to an end without an open socket. The machine has stopped.
+    /// The dials of `Start` came to an end without an open socket. The machine has stopped, unless it had been started
+    /// before: then it goes on trying.
     #[error("gave up after {attempts} attempts: {last}")]
     GaveUp {
         /// Dials made.

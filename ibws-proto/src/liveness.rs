@@ -33,9 +33,10 @@ impl Liveness {
         Self { opened: now, last_received: now, last_heartbeat: None, last_pong: None, probe: None, unanswered: None }
     }
 
-    pub(crate) fn received(&mut self, now: Instant) {
+    /// Something came; says whether that changes what silence calls for, and not only since when.
+    pub(crate) fn received(&mut self, now: Instant) -> bool {
         self.last_received = now;
-        self.probe = None;
+        self.probe.take().is_some()
     }
 
     pub(crate) fn heartbeat(&mut self, now: Instant) {

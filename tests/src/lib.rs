@@ -7,14 +7,18 @@
 
 mod calendar;
 mod feed;
+pub mod fuzz;
 mod gateway;
+pub mod invariants;
 mod json;
 #[cfg(feature = "net")]
 mod net;
 mod prng;
 mod recording;
+pub mod walk;
 #[cfg(feature = "net")]
 mod watch;
+pub mod world;
 
 pub use gateway::{
     FrameKind, Gateway, GatewayConfig, GatewayOutput, Lift, OpeningOrder, Received, RestReply, Scenario, Source,

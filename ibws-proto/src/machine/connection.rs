@@ -180,6 +180,7 @@ impl Machine {
         self.release(&cause);
         let restart = if cause.is_close() { self.config.restart_on_close } else { self.config.restart_on_critical };
         if !restart && self.started {
+            self.answer_start(&Err(Failure::ConnectionLost(cause.clone())));
             return self.stop(Some(cause));
         }
         self.back_off(cause);
@@ -222,6 +223,10 @@ impl Machine {
             self.answer_start(&Err(Failure::GaveUp { attempts: self.attempt, last: error }));
             return self.stop(Some(cause));
         }
+        if self.started && self.config.max_connection_attempts.is_some_and(|limit| self.attempt >= limit) {
+            // A later `Start` has the same limit as the first; the machine itself goes on.
+            self.answer_start(&Err(Failure::GaveUp { attempts: self.attempt, last: error.clone() }));
+        }
         let mut delay = self.backoff.next(&mut self.random).max(Duration::from_millis(1));
         if refused {
             delay = AUTHENTICATION_PAUSE;
@@ -244,9 +249,8 @@ impl Machine {
                 self.close(if what == End::Shutdown { SHUTDOWN_CLOSE } else { self.config.close_timeout });
             }
             Phase::Closing => {
-                let limit = self.now + SHUTDOWN_CLOSE;
                 if what == End::Shutdown {
-                    self.timers.set(Timer::Close, limit);
+                    self.timers.hasten(Timer::Close, self.now + SHUTDOWN_CLOSE);
                 }
             }
             Phase::Connecting => {

@@ -15,20 +15,20 @@ use crate::requests::Wait;
 const SESSION_REPLIES: u32 = 5;
 
 impl Machine {
-    /// Takes a frame; says whether it changed anything but the evidence of life.
+    /// Takes a frame; says whether it changed anything that a timer may hang on.
     pub(super) fn frame(&mut self, conn: ConnId, raw: Bytes) -> bool {
         if !self.has_socket(conn) {
             self.stats.stale += 1;
             return false;
         }
-        self.liveness.received(self.now);
+        let probed = self.liveness.received(self.now);
         self.stats.frames += 1;
         let frame = match Frame::decode(raw) {
             Ok(frame) => frame,
             Err(malformed) => {
                 self.stats.malformed += 1;
                 self.out.push_back(Output::Event(Event::Malformed(malformed)));
-                return false;
+                return probed;
             }
         };
         self.stats.lossy += u64::from(frame.is_lossy());
@@ -54,7 +54,7 @@ impl Machine {
         if let Some(frame) = kept {
             self.act_on(&frame, key, known);
         }
-        acts
+        acts || probed
     }
 
     fn act_on(&mut self, frame: &Frame, key: Option<Key>, subscription: Option<SubKey>) {
@@ -92,6 +92,9 @@ impl Machine {
         if frame.get("success").is_some() && !self.session.greeted && self.phase != Phase::Closing {
             self.session.greeted = true;
             self.session.awaited = false;
+            if self.phase == Phase::Ready {
+                self.with_table(super::Table::greeted_late);
+            }
             self.greeted();
         }
     }
@@ -118,7 +121,7 @@ impl Machine {
         if let Some(id) = text.strip_prefix("Unsubscribed ") {
             return self.with_table(|table, cx| table.left_history(id, cx));
         }
-        if text != "waiting for session" || self.phase != Phase::Open || self.session.greeted {
+        if text != "waiting for session" || self.phase == Phase::Closing || self.session.greeted {
             return;
         }
         self.session.awaited = true;

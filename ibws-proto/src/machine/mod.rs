@@ -188,11 +188,11 @@ impl Machine {
             }
             Input::Closed(conn, code) if self.conn == Some(conn) => self.closed(code),
             Input::Pong(conn) if self.has_socket(conn) => {
-                self.liveness.received(self.now);
+                let _ = self.liveness.received(self.now);
                 self.liveness.pong(self.now);
                 self.watch_pong();
             }
-            Input::Pinged(conn) if self.has_socket(conn) => self.liveness.received(self.now),
+            Input::Pinged(conn) if self.has_socket(conn) => drop(self.liveness.received(self.now)),
             Input::Primed(conn, key, _) if self.has_socket(conn) => self.with_table(|table, cx| table.primed(&key, cx)),
             Input::Session(conn, news) if self.has_socket(conn) => match news {
                 SessionNews::Sent => {}

@@ -16,6 +16,9 @@ impl Machine {
                 self.requests.wait(id, Wait::Shutdown, None);
                 let repeated = self.ending.is_some_and(|ending| ending.what == End::Shutdown);
                 if !repeated {
+                    // It supersedes what was under way.
+                    let waits = |wait: &Wait| matches!(wait, Wait::Disconnect | Wait::Reset);
+                    self.requests.answer_all(waits, &Err(Failure::ShutDown), &mut self.out);
                     self.end(End::Shutdown, drain);
                 }
                 Ok(None)

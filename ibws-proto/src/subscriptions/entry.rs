@@ -22,6 +22,12 @@ pub(super) struct Entry {
     pub(super) waiting: Vec<RequestId>,
     /// The `Unsubscribe` requests that wait for a confirmation.
     pub(super) leaving: Vec<RequestId>,
+    /// Must the gateway confirm the withdrawal? Otherwise it is over once it was written.
+    pub(super) confirm_leave: bool,
+    /// When this round of sending began: an unconfirmed stream is not known to have flowed since.
+    pub(super) round: Option<Instant>,
+    /// When the stream began, or was resumed: no gap reaches further back.
+    pub(super) begun: Instant,
     /// How often it was sent in this round.
     pub(super) attempt: u32,
     /// Refusals in a row; the delays grow with them.
@@ -52,6 +58,9 @@ impl Entry {
             holders: [id].into(),
             waiting: Vec::new(),
             leaving: Vec::new(),
+            confirm_leave: false,
+            round: None,
+            begun: Instant::ORIGIN,
             attempt: 0,
             refusals: 0,
             reason: None,

@@ -187,8 +187,13 @@ impl Table {
     fn open_gap(&mut self, key: &SubKey, cause: Loss, cx: &mut Context<'_>) {
         let Some(row) = self.rows.get_mut(key) else { return };
         if core::mem::take(&mut row.streaming) && row.gap.is_none() {
-            row.gap = Some(cx.since);
-            cx.event(Event::Gap(Gap { key: key.clone(), since: cx.since, cause }));
+            // What was sent and not confirmed is not known to have flowed since it was sent.
+            let unconfirmed = matches!(cause, Loss::Refused(_) | Loss::Unconfirmed)
+                || matches!(row.status, SubStatus::Subscribing | SubStatus::Expiring | SubStatus::Refused);
+            let since = row.round.filter(|_| unconfirmed).map_or(cx.since, |round| round.min(cx.since));
+            let since = since.max(row.begun);
+            row.gap = Some(since);
+            cx.event(Event::Gap(Gap { key: key.clone(), since, cause }));
         }
     }
 }

@@ -26,8 +26,11 @@ impl Table {
     ) -> Result<Option<Success>, Failure> {
         let key = subscribe.key.clone();
         if self.status(&key) == Some(SubStatus::Unsubscribing) {
-            // Wanted again before the withdrawal was confirmed: what is on the wire comes first, then this.
-            self.settle_leaving(&key, Ok(Unsubscribed::Sent), cx);
+            // Wanted again before the withdrawal was confirmed: what is on the wire comes first, then this. One that was
+            // never written, for want of a server id, never will be.
+            let written = self.rows.get(&key).is_some_and(|row| row.attempt > 0);
+            let answer = if written { Ok(Unsubscribed::Sent) } else { Err(Failure::Superseded) };
+            self.settle_leaving(&key, answer, cx);
         }
         let deadline = cx.now + cx.config.subscription_timeout.saturating_mul(cx.config.subscription_retries);
         if let Some(row) = self.rows.get_mut(&key) {
@@ -39,9 +42,13 @@ impl Table {
             let standing = match row.status {
                 SubStatus::Active | SubStatus::Expiring => Standing::Active,
                 SubStatus::Quiet => Standing::Quiet,
-                _ => {
+                status => {
                     row.waiting.push(id);
-                    cx.requests.wait(id, Wait::Subscribe(key), Some(deadline));
+                    cx.requests.wait(id, Wait::Subscribe(key.clone()), Some(deadline));
+                    // Left alone since the last connection because nobody recreated it: asking for it is enough.
+                    if status == SubStatus::Pending && !row.held && !row.priming {
+                        self.send(&key, cx);
+                    }
                     return Ok(None);
                 }
             };
@@ -60,11 +67,13 @@ impl Table {
         self.holders.insert(id, key.clone());
         self.insert(row);
         cx.requests.wait(id, Wait::Subscribe(key.clone()), Some(deadline));
-        if cx.wire == Wire::Ready {
-            self.send(&key, cx);
-        } else if let Some(row) = self.rows.get(&key) {
-            super::tell(row, SubStatus::Pending, cx);
+        if cx.wire != Wire::Ready || key.key() == Key::Orders {
+            // Gated, or waiting for the host to prime it.
+            if let Some(row) = self.rows.get(&key) {
+                super::tell(row, SubStatus::Pending, cx);
+            }
         }
+        self.send(&key, cx);
         Ok(None)
     }
 
@@ -76,7 +85,22 @@ impl Table {
         cx: &mut Context<'_>,
     ) -> Result<Option<Success>, Failure> {
         let Some(row) = self.rows.get_mut(key) else { return Err(Failure::UnknownSubscription(key.clone())) };
+        if row.status == SubStatus::Unsubscribing && cx.wire != Wire::Shut {
+            // Already under way: this request shares its end.
+            if !confirm && row.attempt > 0 {
+                return Ok(Some(Success::Unsubscribed(Unsubscribed::Sent)));
+            }
+            row.confirm_leave |= confirm;
+            row.leaving.extend(id);
+            if let Some(id) = id {
+                cx.requests.wait(id, Wait::Unsubscribe(key.clone()), None);
+            }
+            return Ok(None);
+        }
         for request in core::mem::take(&mut row.waiting) {
+            cx.requests.answer(request, Err(Failure::Superseded), cx.out);
+        }
+        for request in core::mem::take(&mut row.leaving) {
             cx.requests.answer(request, Err(Failure::Superseded), cx.out);
         }
         if !row.held || cx.wire == Wire::Shut {
@@ -88,6 +112,9 @@ impl Table {
         let waits_for_id = text.is_none();
         if waits_for_id || confirm {
             row.leaving.extend(id);
+            row.confirm_leave = confirm;
+            // What the host was asked for is no longer wanted: its answer must not subscribe again.
+            row.priming = false;
             row.attempt = 0;
             if let Some(id) = id {
                 cx.requests.wait(id, Wait::Unsubscribe(key.clone()), None);
@@ -137,7 +164,7 @@ impl Table {
         if modify.apply_now && cx.wire == Wire::Ready && row.status != SubStatus::Unsubscribing {
             row.attempt = 0;
             if let Some(text) = leave {
-                cx.action(|conn| Action::SendText { conn, text });
+                self.write_leave(&modify.key, text, cx);
             }
             self.send(&modify.key, cx);
         }
@@ -186,6 +213,18 @@ impl Table {
             let Some(row) = self.rows.get(&key) else { continue };
             let wanted = !matches!(row.status, SubStatus::Unsubscribing | SubStatus::Gone);
             if wanted && (cx.config.recreate_on_reconnect || !row.ever_sent) {
+                self.send(&key, cx);
+            }
+        }
+    }
+
+    /// The greeting came after the wait for it had ended: the gateway dropped what was written until now (protocol
+    /// §1.3), so all that no data has confirmed goes out again.
+    pub(crate) fn greeted_late(&mut self, cx: &mut Context<'_>) {
+        for key in self.keys() {
+            let Some(row) = self.rows.get_mut(&key) else { continue };
+            if row.held && !matches!(row.status, SubStatus::Active | SubStatus::Unsubscribing) {
+                row.attempt = 0;
                 self.send(&key, cx);
             }
         }
@@ -285,15 +324,15 @@ impl Table {
             | SubStatus::Expiring
             | SubStatus::Refused
             | SubStatus::Failed => {
-                (row.refusals, row.attempt, row.reason) = (0, 0, None);
+                (row.refusals, row.attempt, row.reason, row.priming) = (0, 0, None, false);
                 let timer = self.renewal(key, cx);
                 self.enter(key, SubStatus::Active, timer, cx);
             }
             SubStatus::Unsubscribing if row.server_id.is_some() && row.attempt == 0 => {
-                let confirm = !row.leaving.is_empty() || cx.wire == Wire::Leaving;
+                let confirm = row.confirm_leave;
                 self.send_leave(key, cx);
-                if !confirm {
-                    self.remove(key, cx);
+                if !confirm && cx.wire != Wire::Shut {
+                    self.settle_leaving(key, Ok(Unsubscribed::Sent), cx);
                 }
             }
             _ => {}
@@ -317,7 +356,8 @@ impl Table {
             let Some(row) = self.rows.get_mut(&sub) else { continue };
             row.reason = Some(short(reason));
             row.refusals = row.refusals.saturating_add(1);
-            row.held = false;
+            // It may be another one of the channel that was meant: should data come after all, it counts.
+            row.priming = false;
             if row.attempt >= cx.config.subscription_retries {
                 self.fail(&sub, cx);
                 continue;
@@ -327,7 +367,7 @@ impl Table {
             self.open_gap(&sub, Loss::Refused(short(reason)), cx);
             self.enter(&sub, SubStatus::Refused, Some(cx.now + delay), cx);
             // Orders are primed before each sending anyway.
-            if sub.key() != Key::Orders && !core::mem::replace(&mut primed, true) {
+            if sub.key() != Key::Orders && cx.wire == Wire::Ready && !core::mem::replace(&mut primed, true) {
                 cx.action(|conn| Action::Prime { conn, key: sub });
             }
         }
@@ -380,6 +420,9 @@ impl Table {
             }
             SubStatus::Unsubscribing if spent => {
                 let attempts = row.attempt;
+                if let Some(queue) = self.leaving.get_mut(&key.key()) {
+                    queue.retain(|waiting| *waiting != key);
+                }
                 self.settle_leaving(&key, Err(Failure::Unconfirmed { key: key.clone(), attempts }), cx);
             }
             SubStatus::Unsubscribing => self.send_leave(&key, cx),
@@ -408,8 +451,18 @@ impl Table {
     fn transmit(&mut self, key: &SubKey, cx: &mut Context<'_>) {
         let Some(row) = self.rows.get_mut(key) else { return };
         row.priming = false;
+        // The wait for the host may end after the connection stopped taking anything.
+        if cx.wire != Wire::Ready {
+            return;
+        }
         (row.held, row.ever_sent) = (true, true);
         row.attempt = row.attempt.saturating_add(1);
+        if row.attempt == 1 || row.gap.is_some() {
+            row.round = Some(cx.now);
+        }
+        if !row.streaming {
+            row.begun = cx.now;
+        }
         let text = row.subscribe_text(cx.config);
         cx.action(|conn| Action::SendText { conn, text });
         if let Some(since) = row.gap.take() {
@@ -469,9 +522,17 @@ impl Table {
             return;
         }
         row.attempt = row.attempt.saturating_add(1);
-        cx.action(|conn| Action::SendText { conn, text });
         if row.status == SubStatus::Unsubscribing {
             self.index.arm(row, Some(cx.now + cx.config.subscription_timeout));
+        }
+        self.write_leave(key, text, cx);
+    }
+
+    /// Writes `text`, which ends the subscription on the wire, and keeps the books that this calls for.
+    fn write_leave(&mut self, key: &SubKey, text: String, cx: &mut Context<'_>) {
+        cx.action(|conn| Action::SendText { conn, text });
+        if let Some(row) = self.rows.get_mut(key).filter(|row| row.status != SubStatus::Unsubscribing) {
+            row.server_id = None;
         }
         if matches!(key.key(), Key::AccountSummary | Key::AccountLedger) {
             let queue = self.leaving.entry(key.key()).or_default();
@@ -500,9 +561,6 @@ impl Table {
         let Some(row) = self.rows.get_mut(key).filter(|row| row.status == SubStatus::Unsubscribing) else { return };
         for request in core::mem::take(&mut row.leaving) {
             cx.requests.answer(request, answer.clone().map(Success::Unsubscribed), cx.out);
-        }
-        if let Some(queue) = self.leaving.get_mut(&key.key()) {
-            queue.retain(|waiting| waiting != key);
         }
         self.remove(key, cx);
     }

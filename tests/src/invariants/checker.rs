@@ -1,0 +1,444 @@
+//! The rules.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use ibws_proto::{
+    Action, Command, Config, ConnId, ConnectErrorKind, Event, Failure, Frame, Input, Instant, Key, Loss, Machine,
+    Output, Phase, RequestId, StateChange, SubKey, SubStatus, Success,
+};
+
+use super::evidence::{Evidence, Stage, could_mean};
+use super::grammar::{self, Text};
+use super::table::Table;
+
+type Verdict = Result<(), String>;
+
+/// What has been seen of a machine, and the rules it must keep.
+#[derive(Clone, Debug)]
+pub struct Checker {
+    config: Config,
+    now: Instant,
+    phase: Phase,
+    /// The one live connection.
+    live: Option<Evidence>,
+    /// The same before this step: due timers act upon that.
+    before: Option<Evidence>,
+    /// The input of this step.
+    step: Option<Input>,
+    /// It is the greeting, or a command, that starts every round anew.
+    greets: bool,
+    /// The request of this step.
+    current: Option<RequestId>,
+    is_tic: bool,
+    was_shutting: bool,
+    last_conn: u64,
+    pending: BTreeMap<RequestId, (Instant, Option<SubKey>, bool)>,
+    table: Table,
+    /// The frame of this step, until its event comes.
+    frame: Option<(ConnId, Bytes)>,
+    /// Texts that the user asked for.
+    free: BTreeSet<String>,
+    /// Subscribes of one round, by key.
+    tries: BTreeMap<SubKey, u32>,
+    /// Keys whose need of confirmation was set, so that rounds cannot be told apart.
+    odd: BTreeSet<SubKey>,
+    dials: u32,
+    started: bool,
+}
+
+impl Checker {
+    pub(super) fn new(config: Config) -> Self {
+        Self {
+            config,
+            now: Instant::ORIGIN,
+            phase: Phase::Idle,
+            live: None,
+            before: None,
+            step: None,
+            greets: false,
+            current: None,
+            is_tic: false,
+            was_shutting: false,
+            last_conn: 0,
+            pending: BTreeMap::new(),
+            table: Table::default(),
+            frame: None,
+            free: BTreeSet::new(),
+            tries: BTreeMap::new(),
+            odd: BTreeSet::new(),
+            dials: 0,
+            started: false,
+        }
+    }
+
+    /// Requests that wait for their answer, with the time at which they were made.
+    pub fn pending(&self) -> impl Iterator<Item = (RequestId, Instant)> {
+        self.pending.iter().map(|(id, (at, ..))| (*id, *at))
+    }
+
+    fn begin(&mut self, now: Instant) {
+        self.now = now;
+        self.before.clone_from(&self.live);
+        let gate = self.config.ready_gate;
+        let open = |live: &Evidence| live.stage != Stage::Dialling && live.gate_is_open(gate, now);
+        self.started |= self.live.as_ref().is_some_and(open);
+    }
+
+    pub(super) fn input(&mut self, now: Instant, input: &Input) {
+        self.begin(now);
+        self.step = Some(input.clone());
+        self.apply(input);
+    }
+
+    /// What an input says of the live connection.
+    fn apply(&mut self, input: &Input) {
+        let now = self.now;
+        let Some(live) = &mut self.live else { return };
+        match input {
+            Input::Opened(conn) if *conn == live.conn && live.stage == Stage::Dialling => live.open(now),
+            Input::ConnectFailed(conn, error) if *conn == live.conn && live.stage == Stage::Dialling => {
+                live.over = true;
+                // One that wants a new session is tried for ever, once a minute.
+                if error.kind == ConnectErrorKind::AuthenticationRequired {
+                    self.dials = self.dials.saturating_sub(1);
+                }
+            }
+            Input::Closed(conn, _) if *conn == live.conn => live.over = true,
+            Input::Frame(conn, raw) if *conn == live.conn && live.stage != Stage::Dialling => {
+                self.frame = Some((*conn, raw.clone()));
+                live.received = now;
+                if let Ok(frame) = Frame::decode(raw.clone()) {
+                    let greeted = live.greeted;
+                    live.frame(now, &frame);
+                    self.greets = live.greeted && !greeted;
+                }
+            }
+            Input::Pong(conn) if *conn == live.conn && live.stage != Stage::Dialling => {
+                (live.received, live.pong) = (now, Some(now));
+            }
+            Input::Pinged(conn) if *conn == live.conn && live.stage != Stage::Dialling => live.received = now,
+            _ => {}
+        }
+    }
+
+    pub(super) fn command(&mut self, now: Instant, id: RequestId, command: &Command) -> Verdict {
+        self.begin(now);
+        let key = match command {
+            Command::Subscribe(subscribe) => {
+                if subscribe.needs_confirmation.is_some() {
+                    self.odd.insert(subscribe.key.clone());
+                }
+                Some(subscribe.key.clone())
+            }
+            Command::Modify(modify) => {
+                self.odd.insert(modify.key.clone());
+                None
+            }
+            Command::SendText(text) => {
+                self.free.insert(text.clone());
+                None
+            }
+            Command::Start | Command::HardReset { .. } | Command::CheckPing | Command::CheckHealth => {
+                self.dials = 0;
+                None
+            }
+            _ => None,
+        };
+        if matches!(command, Command::Recreate | Command::Modify(_) | Command::Subscribe(_)) {
+            self.tries.clear();
+            self.greets = true;
+        }
+        self.table.command(id, command);
+        self.current = Some(id);
+        self.is_tic = matches!(command, Command::Tic);
+        match self.pending.insert(id, (now, key, false)) {
+            Some(_) => Err(format!("{id} was given twice")),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn output(&mut self, output: &Output) -> Verdict {
+        match output {
+            Output::Action(action) => self.action(action),
+            Output::Event(event) => self.event(event),
+            Output::Done(id, answer) => {
+                if self.pending.remove(id).is_none() {
+                    return Err(format!("{id} was answered {answer:?}, but is not pending"));
+                }
+                if matches!(answer, Ok(Success::Started)) {
+                    self.started = true;
+                }
+                self.table.done(*id, answer);
+                Ok(())
+            }
+        }
+    }
+
+    fn action(&mut self, action: &Action) -> Verdict {
+        if let Action::Connect { conn } = action {
+            return self.connect(*conn);
+        }
+        let conn = match action {
+            Action::Connect { conn }
+            | Action::SendText { conn, .. }
+            | Action::SendSession { conn }
+            | Action::Ping { conn }
+            | Action::Close { conn, .. }
+            | Action::Abandon { conn }
+            | Action::Prime { conn, .. } => *conn,
+        };
+        let Some(live) = self.live.as_mut().filter(|live| live.conn == conn) else {
+            return Err(format!("{action:?} is not about the live connection"));
+        };
+        if matches!(action, Action::Abandon { .. }) {
+            self.live = None;
+            return Ok(());
+        }
+        if live.stage != Stage::Open {
+            return Err(format!("{action:?} in stage {:?}", live.stage));
+        }
+        match action {
+            Action::Close { .. } => live.stage = Stage::CloseSent,
+            Action::SendSession { .. } if live.asked_for_session == 0 => {
+                return Err("the session was sent without being asked for".into());
+            }
+            Action::SendSession { .. } => live.asked_for_session -= 1,
+            Action::SendText { text, .. } => return self.text(text),
+            Action::Prime { key, .. } if !self.table.wants(key) => return Err(format!("{key} primed, but not wanted")),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self, conn: ConnId) -> Verdict {
+        if let Some(live) = self.live.take().filter(|live| !live.over) {
+            return Err(format!("{conn} is dialled while {} lives", live.conn));
+        }
+        if conn.0 <= self.last_conn {
+            return Err(format!("{conn} is no new number"));
+        }
+        self.last_conn = conn.0;
+        self.live = Some(Evidence::new(conn, self.now));
+        // Dialled by a timer that was due before this very input.
+        if let Some(input) = self.step.take() {
+            self.apply(&input);
+        }
+        self.dials += 1;
+        if !self.started && self.config.max_connection_attempts.is_some_and(|most| self.dials > most) {
+            return Err(format!("{} dials without a success", self.dials));
+        }
+        match self.pending.iter().find(|(_, (.., bound))| *bound) {
+            Some((id, _)) => Err(format!("{id} was bound to the lost connection and is not answered before the dial")),
+            None => Ok(()),
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Verdict {
+        let Some(live) = &mut self.live else { return Err("a text without a connection".into()) };
+        let leaves = text.starts_with('u');
+        let may = match self.phase {
+            Phase::Ready => leaves || !self.was_shutting,
+            Phase::Degraded => leaves,
+            _ => false,
+        };
+        if !may {
+            return Err(format!("{text:?} is written in {:?}", self.phase));
+        }
+        if !live.gate_is_open(self.config.ready_gate, self.now) {
+            return Err(format!("{text:?} is written before the greeting"));
+        }
+        let told = |live: &Evidence| live.authenticated == Some(false);
+        if told(live) && self.before.as_ref().is_some_and(told) && !leaves {
+            return Err(format!("{text:?} is written without authentication"));
+        }
+        if self.free.contains(text) {
+            return Ok(());
+        }
+        match grammar::parse(text)? {
+            Text::Tic => Ok(()),
+            Text::Subscribe(key) => {
+                if !self.table.wants(&key) {
+                    return Err(format!("{text:?}: {key} is not wanted"));
+                }
+                live.sent.insert(key.clone(), false);
+                // The command of this step comes after what was due before it.
+                let current = self.current;
+                let older = self.pending.iter_mut().filter(|(id, _)| Some(**id) != current);
+                for (_, (_, wanted, bound)) in older {
+                    *bound |= wanted.as_ref() == Some(&key);
+                }
+                if key.key() == Key::PriceLadder || self.odd.contains(&key) {
+                    return Ok(());
+                }
+                let tries = self.tries.entry(key.clone()).or_default();
+                *tries += 1;
+                if !self.greets && *tries > self.config.subscription_retries && ibws_proto::confirms(key.key()) {
+                    return Err(format!("{key} was sent {tries} times in one round"));
+                }
+                Ok(())
+            }
+            Text::Unsubscribe(key, target) => {
+                let held = live.sent.keys().any(|sent| {
+                    sent.key() == key
+                        && match key {
+                            Key::MarketHistory => true,
+                            Key::PriceLadder => sent.account() == Some(&target),
+                            _ => sent.as_str().get(3..).unwrap_or_default() == target,
+                        }
+                });
+                if held { Ok(()) } else { Err(format!("{text:?}: this connection never held it")) }
+            }
+        }
+    }
+
+    fn event(&mut self, event: &Event) -> Verdict {
+        match event {
+            Event::State(change) => return self.state(change),
+            Event::Message(message) => {
+                self.accepted(message.frame.raw())?;
+                if let (Some(live), Some(key)) = (&mut self.live, &message.subscription) {
+                    if !could_mean(key, &message.frame) {
+                        return Err(format!("{:?} was given to {key}", message.frame));
+                    }
+                    if let Some(confirmed) = live.sent.get_mut(key) {
+                        *confirmed = true;
+                    }
+                }
+            }
+            Event::Malformed(malformed) => return self.accepted(&malformed.raw),
+            Event::Subscription(event) if event.status == SubStatus::Active => {
+                self.tries.remove(&event.key);
+                if !self.live.as_ref().is_some_and(|live| live.sent.get(&event.key) == Some(&true)) {
+                    return Err(format!("{} is active without evidence", event.key));
+                }
+            }
+            Event::Subscription(event) if event.status == SubStatus::Failed => drop(self.tries.remove(&event.key)),
+            Event::Gap(gap) if gap.since > self.now => return Err(format!("{} has a gap from the future", gap.key)),
+            _ => {}
+        }
+        self.table.event(event)
+    }
+
+    /// Exactly the frame that was handed in, once.
+    fn accepted(&mut self, raw: &Bytes) -> Verdict {
+        match self.frame.take() {
+            Some((_, expected)) if expected == raw => Ok(()),
+            expected => Err(format!("a frame {raw:?} that was not handed in; expected {expected:?}")),
+        }
+    }
+
+    fn state(&mut self, change: &StateChange) -> Verdict {
+        let legal = match (self.phase, change.state) {
+            (Phase::Idle | Phase::Backoff | Phase::Closing, Phase::Connecting) => true,
+            (Phase::Connecting, Phase::Open) => true,
+            (Phase::Open | Phase::Degraded, Phase::Ready) => true,
+            (Phase::Ready, Phase::Degraded) => true,
+            (Phase::Open | Phase::Ready | Phase::Degraded, Phase::Closing) => true,
+            (from, Phase::Backoff) => !matches!(from, Phase::Idle | Phase::Backoff),
+            (from, Phase::Idle) => from != Phase::Idle,
+            _ => false,
+        };
+        if !legal {
+            return Err(format!("from {:?} to {:?}", self.phase, change.state));
+        }
+        self.phase = change.state;
+        if let (Some(cause), Some(before)) = (&change.cause, &self.before) {
+            self.judged(cause, before)?;
+        }
+        match change.state {
+            Phase::Ready => self.tries.clear(),
+            Phase::Backoff | Phase::Idle => {
+                if self.live.as_ref().is_some_and(|live| !live.over) {
+                    return Err(format!("{:?}, but the connection was never ended", change.state));
+                }
+                self.live = None;
+            }
+            _ => {}
+        }
+        if change.state == Phase::Idle {
+            self.table.stopped();
+            self.started = false;
+            self.dials = 0;
+        }
+        Ok(())
+    }
+
+    /// A connection is given up for silence only after silence, for missing pongs only without pongs.
+    fn judged(&self, cause: &Loss, live: &Evidence) -> Verdict {
+        let silence = self.now.since(live.received);
+        match cause {
+            Loss::Silent if silence < self.config.silence_limit => Err(format!("silent after {silence:?}")),
+            Loss::PongMissing => {
+                let age = self.now.since(live.pong.unwrap_or(live.opened));
+                let limit = self.config.max_ping_interval;
+                if limit.is_none_or(|limit| age < limit) { Err(format!("pong missed after {age:?}")) } else { Ok(()) }
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn settled(&mut self, machine: &Machine, outputs: usize) -> Verdict {
+        if let Some((conn, raw)) = self.frame.take()
+            && self.live.as_ref().is_some_and(|live| live.conn == conn && !live.over)
+        {
+            return Err(format!("the frame {raw:?} on {conn} was lost"));
+        }
+        let status = machine.status();
+        if status.phase != self.phase {
+            return Err(format!("the phase is {:?}, told was {:?}", status.phase, self.phase));
+        }
+        if self.live.as_ref().is_some_and(|live| live.over) {
+            self.live = None;
+        }
+        if status.conn != self.live.as_ref().map(|live| live.conn) {
+            return Err(format!("{:?} is its connection, {:?} is live", status.conn, self.live));
+        }
+        if status.requests != self.pending.len() {
+            return Err(format!("{} requests wait, it knows {}", self.pending.len(), status.requests));
+        }
+        let most = 64 + 12 * (self.table.len() + self.pending.len()) + 2 * status.subscriptions * status.subscriptions;
+        if outputs > most {
+            return Err(format!("{outputs} outputs for one input"));
+        }
+        self.step = None;
+        // One that is not answered at once was written, and is bound to the connection from now on.
+        if let Some((_, wanted, bound)) = self.current.take().and_then(|id| self.pending.get_mut(&id)) {
+            let under_way = |key: &SubKey| matches!(machine.subscription(key), Some(SubStatus::Subscribing));
+            *bound |= self.is_tic || wanted.as_ref().is_some_and(under_way);
+        }
+        if core::mem::take(&mut self.greets) {
+            self.tries.values_mut().for_each(|tries| *tries = 1.min(*tries));
+        }
+        self.was_shutting = self.table.is_shutting();
+        self.table.settled(machine)?;
+        for info in machine.subscriptions().iter().filter(|info| info.status == SubStatus::Active) {
+            if !self.live.as_ref().is_some_and(|live| live.sent.get(&info.key) == Some(&true)) {
+                return Err(format!("{} is active without evidence of this connection", info.key));
+            }
+        }
+        match machine.poll_timeout() {
+            Some(at) if at <= self.now => Err(format!("drained, yet due at {at:?}: it would spin")),
+            None if status.phase != Phase::Idle => Err(format!("asleep for ever in {:?}", status.phase)),
+            None if !self.pending.is_empty() => Err(format!("asleep for ever with {:?} pending", self.pending)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Requests that were never answered although they had the time.
+    ///
+    /// # Errors
+    /// Names one.
+    pub fn all_answered(&self) -> Verdict {
+        match self.pending.iter().next() {
+            Some((id, pending)) => Err(format!("{id} was never answered: {pending:?}")),
+            None => Ok(()),
+        }
+    }
+
+    /// Is this the end of a request because of the connection's?
+    #[must_use]
+    pub fn is_loss(answer: &Result<Success, Failure>) -> bool {
+        matches!(answer, Err(Failure::ConnectionLost(_)))
+    }
+}

@@ -1,0 +1,127 @@
+//! What one connection has shown of itself, gathered from the inputs.
+
+use std::collections::BTreeMap;
+
+use ibws_proto::{ConnId, Frame, Instant, Json, Key, ReadyGate, Shape, SubKey};
+use serde_json::Value;
+
+/// How far the connection is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stage {
+    Dialling,
+    Open,
+    /// We wrote Close.
+    CloseSent,
+}
+
+/// One connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Evidence {
+    pub(crate) conn: ConnId,
+    pub(crate) stage: Stage,
+    /// The input of this step, or an earlier one, said that it is over.
+    pub(crate) over: bool,
+    pub(crate) opened: Instant,
+    pub(crate) received: Instant,
+    pub(crate) heartbeat: bool,
+    pub(crate) pong: Option<Instant>,
+    pub(crate) greeted: bool,
+    pub(crate) authenticated: Option<bool>,
+    /// `waiting for session` minus answers to it.
+    pub(crate) asked_for_session: u32,
+    /// When the subscription was last written, and whether a frame of it came since.
+    pub(crate) sent: BTreeMap<SubKey, bool>,
+}
+
+#[derive(Default, serde::Deserialize)]
+struct StatusArgs {
+    authenticated: Option<Value>,
+    #[serde(rename = "competing")]
+    _competing: Option<Value>,
+}
+
+impl Evidence {
+    pub(crate) fn new(conn: ConnId, now: Instant) -> Self {
+        Self {
+            conn,
+            stage: Stage::Dialling,
+            over: false,
+            opened: now,
+            received: now,
+            heartbeat: false,
+            pong: None,
+            greeted: false,
+            authenticated: None,
+            asked_for_session: 0,
+            sent: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn open(&mut self, now: Instant) {
+        self.stage = Stage::Open;
+        (self.opened, self.received) = (now, now);
+    }
+
+    /// What a frame shows, read as the protocol says.
+    pub(crate) fn frame(&mut self, now: Instant, frame: &Frame) {
+        self.received = now;
+        let topic = frame.topic();
+        match (frame.shape(), topic.as_deref()) {
+            (Shape::Topic, Some("system")) => {
+                self.heartbeat |= frame.get("hb").is_some();
+                self.greeted |= frame.get("success").is_some();
+            }
+            (Shape::Topic, Some("sts")) => {
+                let args: StatusArgs = frame.get("args").and_then(|args| args.parse().ok()).unwrap_or_default();
+                let told = match args.authenticated {
+                    Some(Value::Bool(told)) => Some(told),
+                    Some(Value::String(told)) => told.parse().ok(),
+                    _ => None,
+                };
+                self.authenticated = told.or(self.authenticated);
+            }
+            (Shape::Message, _)
+                if frame.get("message").and_then(Json::as_str).as_deref() == Some("waiting for session") =>
+            {
+                self.asked_for_session += 1;
+            }
+            _ => {}
+        }
+    }
+
+    /// May subscriptions go out, as far as the greeting goes?
+    pub(crate) fn gate_is_open(&self, gate: ReadyGate, now: Instant) -> bool {
+        self.greeted
+            || match gate {
+                ReadyGate::Off => true,
+                ReadyGate::Wait(wait) => now >= self.opened + wait,
+                ReadyGate::Strict => false,
+            }
+    }
+}
+
+/// Could a frame with this topic be about `key`? Never one of another channel, never one of another contract.
+pub(crate) fn could_mean(key: &SubKey, frame: &Frame) -> bool {
+    let Some(topic) = frame.topic() else { return false };
+    if topic.strip_prefix('s') == Some(key.as_str()) {
+        return true;
+    }
+    if Key::of_topic(&topic) != Some(key.key()) {
+        return false;
+    }
+    let target = topic.split_once('+').map(|(_, target)| target);
+    match key.key() {
+        Key::PriceLadder => target.is_none_or(|target| {
+            let account = target.split('+').next().unwrap_or_default();
+            key.account() == Some(account)
+        }),
+        Key::MarketData | Key::MarketHistory => {
+            let extended = frame.get("conidEx").and_then(Json::scalar);
+            let own = key.as_str().split_once('+').map(|(_, own)| own);
+            let conid = target.and_then(|target| target.split('@').next()?.parse::<i64>().ok());
+            let conid = conid.or_else(|| frame.get("conid").and_then(Json::as_i64));
+            (extended.is_some() && extended.as_deref() == own) || (conid.is_some() && conid == key.conid())
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,150 @@
+//! A small model of the subscription table: who wants what, and what was told of it. After each step the machine's own
+//! table must be what this one says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ibws_proto::{Command, Event, Failure, Instant, Machine, RequestId, SubKey, SubStatus, Success};
+
+/// What was told of one subscription.
+#[derive(Clone, Debug)]
+struct Told {
+    status: SubStatus,
+    gap: Option<Instant>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Table {
+    wanted: BTreeMap<SubKey, BTreeSet<RequestId>>,
+    told: BTreeMap<SubKey, Told>,
+    /// What the command of this step will have done when it is over.
+    pending: Option<(RequestId, Command)>,
+    refused: bool,
+    shutting: BTreeSet<RequestId>,
+    /// A shutdown is under way that nobody waits for any more.
+    unheard: bool,
+}
+
+impl Table {
+    pub(crate) fn command(&mut self, id: RequestId, command: &Command) {
+        match command {
+            Command::Subscribe(subscribe) => {
+                self.wanted.entry(subscribe.key.clone()).or_default().insert(id);
+            }
+            Command::Shutdown { .. } => {
+                self.shutting.insert(id);
+            }
+            _ => {}
+        }
+        self.refused = false;
+        self.pending = Some((id, command.clone()));
+    }
+
+    pub(crate) fn wants(&self, key: &SubKey) -> bool {
+        self.wanted.contains_key(key)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.wanted.len() + self.told.len()
+    }
+
+    pub(crate) fn is_shutting(&self) -> bool {
+        !self.shutting.is_empty() || self.unheard
+    }
+
+    pub(crate) fn done(&mut self, id: RequestId, answer: &Result<Success, Failure>) {
+        if matches!(answer, Err(Failure::Conflict(_) | Failure::Budget { .. })) {
+            for holders in self.wanted.values_mut() {
+                holders.remove(&id);
+            }
+            self.wanted.retain(|_, holders| !holders.is_empty());
+        }
+        if self.pending.as_ref().is_some_and(|(pending, _)| *pending == id) {
+            self.refused = matches!(answer, Err(Failure::UnknownSubscription(_)));
+        }
+        if self.shutting.remove(&id) && matches!(answer, Err(Failure::Cancelled)) {
+            // Its caller no longer waits for it; it goes on.
+            self.unheard = true;
+        }
+        if matches!(answer, Ok(Success::Stopped)) {
+            self.clear();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.wanted.clear();
+        // A command comes after what was due before it.
+        if let Some((id, Command::Subscribe(subscribe))) = &self.pending {
+            self.wanted.entry(subscribe.key.clone()).or_default().insert(*id);
+        }
+    }
+
+    pub(crate) fn stopped(&mut self) {
+        if core::mem::take(&mut self.unheard) {
+            self.clear();
+        }
+    }
+
+    pub(crate) fn event(&mut self, event: &Event) -> Result<(), String> {
+        match event {
+            Event::Subscription(event) => {
+                let (key, status) = (&event.key, event.status);
+                if status == SubStatus::Gone {
+                    return self.told.remove(key).map(drop).ok_or_else(|| format!("{key} gone, but never there"));
+                }
+                self.told.entry(key.clone()).or_insert(Told { status, gap: None }).status = status;
+            }
+            Event::Gap(gap) => {
+                let Some(told) = self.told.get_mut(&gap.key) else {
+                    return Err(format!("a gap of {}, which was never told", gap.key));
+                };
+                if told.gap.replace(gap.since).is_some() {
+                    return Err(format!("a second gap of {} before the first one ended", gap.key));
+                }
+            }
+            Event::Resumed(resumed) => {
+                let open = self.told.get_mut(&resumed.key).and_then(|told| told.gap.take());
+                if open != Some(resumed.since) {
+                    return Err(format!("{} resumed since {:?}; its gap: {open:?}", resumed.key, resumed.since));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The step is over: what it withdrew is no longer wanted, and the machine's table is this one.
+    pub(crate) fn settled(&mut self, machine: &Machine) -> Result<(), String> {
+        match self.pending.take() {
+            Some((_, Command::Unsubscribe { key, .. })) if !self.refused => drop(self.wanted.remove(&key)),
+            Some((_, Command::Release(holder))) => {
+                for holders in self.wanted.values_mut() {
+                    holders.remove(&holder);
+                }
+                self.wanted.retain(|_, holders| !holders.is_empty());
+            }
+            _ => {}
+        }
+        let infos = machine.subscriptions();
+        for info in &infos {
+            let Some(told) = self.told.get(&info.key) else {
+                return Err(format!("{} is {:?}, which was never told", info.key, info.status));
+            };
+            if told.status != info.status {
+                return Err(format!("{} is {:?}, but {:?} was told", info.key, info.status, told.status));
+            }
+            if told.gap != info.gap_since {
+                return Err(format!("{}: gap since {:?}, told {:?}", info.key, info.gap_since, told.gap));
+            }
+        }
+        if infos.len() != self.told.len() {
+            return Err(format!("{} subscriptions, {} told", infos.len(), self.told.len()));
+        }
+        if self.is_shutting() {
+            return Ok(());
+        }
+        let there = infos.iter().filter(|info| info.status != SubStatus::Unsubscribing);
+        let there: BTreeMap<_, _> = there.map(|info| (&info.key, info.holders)).collect();
+        let wanted: BTreeMap<_, _> = self.wanted.iter().map(|(key, holders)| (key, holders.len())).collect();
+        if there == wanted { Ok(()) } else { Err(format!("wanted: {wanted:?}; in the table: {there:?}")) }
+    }
+}

@@ -1,0 +1,107 @@
+//! After the storm: a link and a gateway that do everything right. Then every request must be answered and every wanted
+//! subscription flow, in bounded time.
+
+use core::time::Duration;
+
+use ibws_proto::{Action, Command, Config, ConnId, Input, Output, Phase, SubKey, SubStatus};
+
+use super::frames;
+use crate::invariants::Checked;
+
+/// More steps than this are no progress.
+const STEPS: u32 = 20_000;
+
+/// How long it may take: every wait that there is, a few times.
+fn bound(config: &Config) -> Duration {
+    let tries = config.subscription_timeout * config.subscription_retries.max(1);
+    let connection = config.connect_timeout + config.close_timeout + config.drain_timeout + config.backoff_cap;
+    let session = config.auth_wait + Duration::from_secs(70) + config.silence_limit + config.ping_reply_limit;
+    (tries * 2 + connection * 2 + session + config.refusal_cap * 2 + config.prime_timeout * 2) * 2
+}
+
+/// Runs until all is well.
+pub(super) fn run(checked: &mut Checked, seen: &mut impl FnMut(&Output)) -> Result<(), String> {
+    let config = checked.machine().config().clone();
+    let mut now = checked.now();
+    let end = now + bound(&config);
+    let mut queue: Vec<Output> = Vec::new();
+    // A connection that was open before the calm may have been told anything.
+    let (_, outputs) = checked.submit(now, Command::HardReset { restart: true })?;
+    queue.extend(outputs);
+    let (_, outputs) = checked.submit(now, Command::Start)?;
+    queue.extend(outputs);
+    let pulse = (config.silence_limit / 2).min(Duration::from_secs(10));
+    for _ in 0..STEPS {
+        for output in core::mem::take(&mut queue) {
+            seen(&output);
+            for input in answer(&output) {
+                queue.extend(checked.handle(now, input)?);
+            }
+        }
+        if !queue.is_empty() {
+            continue;
+        }
+        let status = checked.machine().status();
+        let fine =
+            |status: SubStatus| matches!(status, SubStatus::Active | SubStatus::Quiet | SubStatus::Unsubscribing);
+        let flows = checked.machine().subscriptions().iter().all(|info| fine(info.status));
+        if checked.checker().all_answered().is_ok()
+            && (status.phase == Phase::Idle || status.phase == Phase::Ready)
+            && (flows || !config.recreate_on_reconnect)
+        {
+            return Ok(());
+        }
+        if now > end {
+            checked.checker().all_answered()?;
+            return Err(format!(
+                "no calm within {:?}: {status:?} {:?}",
+                bound(&config),
+                checked.machine().subscriptions()
+            ));
+        }
+        let wake = checked.machine().next_wake().map_or(end + pulse, |(at, _)| at);
+        now = wake.min(now + pulse).max(now);
+        let beat = match status.conn {
+            Some(conn) if status.phase.has_socket() => Input::Frame(conn, frames::HEARTBEAT.into()),
+            _ => Input::Tick,
+        };
+        queue.extend(checked.handle(now, beat)?);
+    }
+    Err("no calm: it keeps itself busy".into())
+}
+
+/// What a good peer does.
+fn answer(output: &Output) -> Vec<Input> {
+    let Output::Action(action) = output else { return Vec::new() };
+    let say = |conn: ConnId, text: String| Input::Frame(conn, text.into());
+    match action {
+        Action::Connect { conn } => {
+            vec![Input::Opened(*conn), say(*conn, frames::SUCCESS.into()), say(*conn, frames::AUTHENTICATED.into())]
+        }
+        Action::Close { conn, code } => vec![Input::Closed(*conn, Some(*code))],
+        Action::Ping { conn } => vec![Input::Pong(*conn)],
+        Action::Prime { conn, key } => vec![Input::Primed(*conn, key.clone(), true)],
+        Action::SendText { conn, text } if text == "tic" => {
+            vec![say(*conn, r#"{"topic":"tic","alive":true,"id":"calm","lastAccessed":1}"#.into())]
+        }
+        Action::SendText { conn, text } => {
+            let name = text.split("+{").next().unwrap_or_default();
+            match (name.get(..1), name.get(1..)) {
+                (Some("s"), Some(key)) => {
+                    SubKey::parse(key).map_or(Vec::new(), |key| vec![Input::Frame(*conn, frames::data(&key))])
+                }
+                (Some("u"), Some(key)) if key.starts_with("sd") => {
+                    vec![say(*conn, r#"{"result":"unsubscribed from summary"}"#.into())]
+                }
+                (Some("u"), Some(key)) if key.starts_with("ld") => {
+                    vec![say(*conn, r#"{"result":"unsubscribed from ledger"}"#.into())]
+                }
+                (Some("u"), Some(key)) if key.starts_with("mh+") => {
+                    vec![say(*conn, format!("{{\"message\":\"Unsubscribed {}\"}}", &key[3..]))]
+                }
+                _ => Vec::new(),
+            }
+        }
+        _ => Vec::new(),
+    }
+}

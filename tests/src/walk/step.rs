@@ -1,0 +1,267 @@
+//! One step of a walk: chosen blindly, or from what would make sense now.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+use ibws_proto::{
+    Args, Command, Config, ConnId, ConnectError, ConnectErrorKind, Input, Instant, Key, Machine, Modify, Phase,
+    ReadyGate, RequestId, SessionNews, SubKey, SubStatus, Subscribe,
+};
+
+use super::dice::Dice;
+use super::frames::{self, KEYS};
+
+/// What is handed in.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// An input.
+    Input(Input),
+    /// A command.
+    Command(Command),
+}
+
+fn input(input: Input) -> Step {
+    Step::Input(input)
+}
+
+/// The settings of one walk: the defaults, or small ones in which everything happens soon.
+pub(super) fn config(dice: &mut Dice<'_>) -> Config {
+    let mut config = Config { seed: u64::from(dice.byte()), ..Config::default() };
+    if dice.chance(64) {
+        return config;
+    }
+    let ms = Duration::from_millis;
+    let mut span = |low: u64, high: u64| ms(low) + dice.span(ms(high - low));
+    config.auth_wait = span(0, 1_500);
+    config.connect_timeout = span(0, 4_000);
+    config.close_timeout = span(0, 4_000);
+    config.drain_timeout = span(0, 2_000);
+    config.backoff_first = span(0, 1_000);
+    config.backoff_cap = span(0, 4_000);
+    config.stable_after = span(0, 4_000);
+    config.silence_limit = span(500, 8_000);
+    config.ping_reply_limit = span(100, 4_000);
+    config.subscription_timeout = span(1, 2_000);
+    config.refusal_first = span(0, 1_000);
+    config.refusal_cap = span(0, 4_000);
+    config.prime_timeout = span(0, 3_000);
+    config.ready_gate = *dice.pick(&[
+        ReadyGate::Wait(ms(700)),
+        ReadyGate::Off,
+        ReadyGate::Strict,
+        ReadyGate::Wait(Duration::ZERO),
+        ReadyGate::Wait(ms(5_000)),
+    ]);
+    config.tic_interval = dice.chance(200).then(|| ms(1) + dice.span(ms(3_000)));
+    config.ping_interval = dice.chance(200).then(|| ms(1) + dice.span(ms(3_000)));
+    config.max_ping_interval = dice.chance(128).then(|| ms(500) + dice.span(ms(3_000)));
+    config.renew_market_data = dice.chance(160).then(|| ms(200) + dice.span(ms(3_000)));
+    config.max_connection_attempts = (!dice.chance(64)).then(|| 1 + dice.below(4) as u32);
+    config.max_reconnect_attempts = dice.chance(64).then(|| dice.below(4) as u32);
+    config.restart_on_close = !dice.chance(48);
+    config.restart_on_critical = !dice.chance(48);
+    config.recreate_on_reconnect = !dice.chance(48);
+    config.subscription_retries = dice.below(4) as u32;
+    config.max_histories = dice.below(3);
+    config.max_lines = 1 + dice.below(4);
+    config
+}
+
+/// How far the clock goes before a step: mostly a little, often exactly to what is due, sometimes very far, or back.
+pub(super) fn time(dice: &mut Dice<'_>, now: Instant, machine: &Machine) -> Instant {
+    let due = machine.next_wake().map_or(now, |(at, _)| at.max(now));
+    match dice.below(16) {
+        0..=4 => now + dice.span(Duration::from_millis(40)),
+        5..=7 => now + dice.span(Duration::from_millis(900)),
+        8 | 9 => due,
+        10 => Instant::from_nanos(due.as_nanos().saturating_sub(1)).max(now),
+        11 => due + dice.span(Duration::from_millis(3)),
+        12 => now + dice.span(Duration::from_secs(12)),
+        13 if dice.chance(32) => now + dice.span(Duration::from_secs(100_000)),
+        14 => Instant::from_nanos(now.as_nanos().saturating_sub(dice.span(Duration::from_secs(5)).as_nanos() as u64)),
+        _ => now,
+    }
+}
+
+fn key(dice: &mut Dice<'_>) -> SubKey {
+    let text = dice.pick(&KEYS);
+    SubKey::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn arguments(dice: &mut Dice<'_>) -> Option<Args> {
+    let text = *dice.pick(&["{}", "{}", "{}", r#"{"fields":["31"]}"#, ""]);
+    Args::from_text(text).ok()
+}
+
+/// Any input and any command, whatever the state.
+pub(super) fn blind(dice: &mut Dice<'_>, machine: &Machine, requests: &[RequestId]) -> Step {
+    let conn = ConnId(match machine.status().conn {
+        Some(conn) if !dice.chance(64) => conn.0,
+        _ => dice.below(6) as u64,
+    });
+    match dice.below(12) {
+        0 => input(Input::Tick),
+        1 => input(Input::Opened(conn)),
+        2 => input(Input::ConnectFailed(conn, failure(dice))),
+        3 => input(Input::Closed(conn, dice.chance(128).then(|| *dice.pick(&[1000, 1001, 1006, 1011, 4000])))),
+        4 => input(if dice.chance(128) { Input::Pong(conn) } else { Input::Pinged(conn) }),
+        5 => input(Input::Primed(conn, key(dice), dice.chance(128))),
+        6 => input(Input::Session(
+            conn,
+            *dice.pick(&[SessionNews::Sent, SessionNews::Unavailable, SessionNews::Changed]),
+        )),
+        7 | 8 => command(dice, machine, requests),
+        _ => input(Input::Frame(conn, frame(dice))),
+    }
+}
+
+fn failure(dice: &mut Dice<'_>) -> ConnectError {
+    let kind = *dice.pick(&[
+        ConnectErrorKind::Unreachable,
+        ConnectErrorKind::TimedOut,
+        ConnectErrorKind::Protocol,
+        ConnectErrorKind::AuthenticationRequired,
+        ConnectErrorKind::Status(429),
+        ConnectErrorKind::Trust,
+    ]);
+    let mut error = ConnectError::new(kind, "simulated");
+    error.retry_after = dice.chance(32).then(|| dice.span(Duration::from_secs(3)));
+    error
+}
+
+fn frame(dice: &mut Dice<'_>) -> Bytes {
+    match dice.below(8) {
+        0 => frames::SUCCESS.into(),
+        1 => frames::AUTHENTICATED.into(),
+        2 => (*dice.pick(&[frames::UNAUTHENTICATED, frames::HEARTBEAT, frames::WAITING])).into(),
+        3 | 4 => frames::data(&key(dice)),
+        5 => Bytes::copy_from_slice(dice.bytes(12)),
+        // A good frame with one byte that is not.
+        6 => {
+            let mut bytes = frames::data(&key(dice)).to_vec();
+            let at = dice.below(bytes.len());
+            bytes[at] = dice.byte();
+            bytes.into()
+        }
+        _ => (*dice.pick(&frames::SAYINGS)).into(),
+    }
+}
+
+/// Any command.
+fn command(dice: &mut Dice<'_>, machine: &Machine, requests: &[RequestId]) -> Step {
+    let held = machine.subscriptions();
+    let key = match held.is_empty() || dice.chance(64) {
+        true => key(dice),
+        false => dice.pick(&held).key.clone(),
+    };
+    let request = |dice: &mut Dice<'_>| {
+        let late = requests.len().saturating_sub(1 + dice.below(8));
+        requests.get(late).copied()
+    };
+    Step::Command(match dice.below(20) {
+        0..=6 => {
+            let mut subscribe = Subscribe::new(key).args(arguments(dice));
+            subscribe.needs_confirmation = dice.chance(24).then(|| dice.chance(128));
+            Command::Subscribe(subscribe)
+        }
+        7 | 8 => Command::Unsubscribe { key, needs_confirmation: dice.chance(128) },
+        9 => request(dice).map_or(Command::Tic, Command::Release),
+        10 => request(dice).map_or(Command::Start, Command::Cancel),
+        11 => Command::Modify(Modify {
+            key,
+            args: dice.chance(128).then(|| arguments(dice)),
+            needs_confirmation: dice.chance(40).then(|| dice.chance(128).then(|| dice.chance(128))),
+            processor: None,
+            apply_now: dice.chance(128),
+        }),
+        12 => Command::Recreate,
+        13 => Command::Tic,
+        14 => Command::SendText((*dice.pick(&["shs+exercise+{\"CEX\":\"1\"}", "", "ech+hb", "a\nb"])).into()),
+        15 => Command::HardReset { restart: dice.chance(128) },
+        16 => Command::Disconnect,
+        17 if dice.chance(96) => Command::Shutdown { drain: dice.chance(128) },
+        18 => {
+            if dice.chance(128) {
+                Command::CheckPing
+            } else {
+                Command::CheckHealth
+            }
+        }
+        _ => Command::Start,
+    })
+}
+
+/// What would make sense now; one time in eight something blind all the same.
+pub(super) fn guided(dice: &mut Dice<'_>, machine: &Machine, requests: &[RequestId]) -> Step {
+    if dice.chance(32) {
+        return blind(dice, machine, requests);
+    }
+    let status = machine.status();
+    let Some(conn) = status.conn else {
+        return match (status.phase, dice.below(3)) {
+            (_, 0) => command(dice, machine, requests),
+            (Phase::Idle, _) => Step::Command(Command::Start),
+            _ => input(Input::Tick),
+        };
+    };
+    let say = |text: &'static str| input(Input::Frame(conn, Bytes::from_static(text.as_bytes())));
+    let held = machine.subscriptions();
+    let some = |dice: &mut Dice<'_>, status: SubStatus| {
+        let of: Vec<_> = held.iter().filter(|info| info.status == status).map(|info| info.key.clone()).collect();
+        (!of.is_empty()).then(|| dice.pick(&of).clone())
+    };
+    match status.phase {
+        Phase::Connecting => match dice.below(8) {
+            0 => input(Input::ConnectFailed(conn, failure(dice))),
+            1 => command(dice, machine, requests),
+            2 => input(Input::Tick),
+            _ => input(Input::Opened(conn)),
+        },
+        Phase::Open => match dice.below(8) {
+            0 => say(frames::WAITING),
+            1 => say(frames::UNAUTHENTICATED),
+            2 => command(dice, machine, requests),
+            3 => say(frames::HEARTBEAT),
+            4 | 5 => say(frames::AUTHENTICATED),
+            _ => say(frames::SUCCESS),
+        },
+        Phase::Ready | Phase::Degraded => match dice.below(24) {
+            0..=4 => command(dice, machine, requests),
+            5..=10 => match some(dice, SubStatus::Subscribing).or_else(|| some(dice, SubStatus::Expiring)) {
+                Some(key) => input(Input::Frame(conn, frames::data(&key))),
+                None => command(dice, machine, requests),
+            },
+            11 | 12 => match some(dice, SubStatus::Active).or_else(|| some(dice, SubStatus::Quiet)) {
+                Some(key) => input(Input::Frame(conn, frames::data(&key))),
+                None => say(frames::HEARTBEAT),
+            },
+            13 | 14 => match some(dice, SubStatus::Unsubscribing) {
+                Some(key) if key.key() == Key::MarketHistory && dice.chance(128) => {
+                    input(Input::Frame(conn, frames::data(&key)))
+                }
+                Some(key) if key.key() == Key::MarketHistory => {
+                    let text = format!("{{\"message\":\"Unsubscribed {}\"}}", frames::server_id(&key));
+                    input(Input::Frame(conn, text.into()))
+                }
+                Some(key) if key.key() == Key::AccountLedger => say(r#"{"result":"unsubscribed from ledger"}"#),
+                _ => say(r#"{"result":"unsubscribed from summary"}"#),
+            },
+            15 => input(Input::Pong(conn)),
+            16 => match some(dice, SubStatus::Pending).or_else(|| some(dice, SubStatus::Refused)) {
+                Some(key) => input(Input::Primed(conn, key, dice.chance(128))),
+                None => input(Input::Tick),
+            },
+            17 | 18 => input(Input::Frame(conn, Bytes::from_static(dice.pick(&frames::SAYINGS).as_bytes()))),
+            19 => say(if dice.chance(128) { frames::UNAUTHENTICATED } else { frames::AUTHENTICATED }),
+            20 => input(Input::Closed(conn, dice.chance(128).then_some(1000))),
+            21 => input(Input::Tick),
+            22 => say(frames::AUTHENTICATED),
+            _ => say(frames::HEARTBEAT),
+        },
+        _ => match dice.below(4) {
+            0 => input(Input::Tick),
+            1 => command(dice, machine, requests),
+            _ => input(Input::Closed(conn, Some(1000))),
+        },
+    }
+}

@@ -1,0 +1,235 @@
+//! What a story does to the world, and what it asks of it.
+
+use core::fmt::Write as _;
+use core::time::Duration;
+
+use ibws_proto::{
+    Action, Args, Command, ConnId, Event, Frame, Gap, Input, Instant, Message, Output, Phase, RequestId, Resumed,
+    SubKey, SubStatus, Subscribe,
+};
+
+use super::{Entry, Parcel, What, World};
+use crate::gateway::GatewayOutput;
+
+// What breaks.
+impl World {
+    /// The connection that is up, the latest one.
+    #[must_use]
+    pub fn conn(&self) -> Option<ConnId> {
+        self.up.last().copied()
+    }
+
+    /// Half-open from now on: nothing passes either way, and nobody is told.
+    pub fn freeze(&mut self) {
+        if let Some(conn) = self.conn() {
+            self.note("frozen");
+            self.frozen.entry(conn).or_default();
+        }
+    }
+
+    /// Ends the freeze; what the gateway said meanwhile comes in one burst.
+    pub fn thaw(&mut self) {
+        self.note("thawed");
+        for (_, void) in core::mem::take(&mut self.frozen) {
+            for input in void {
+                self.post(self.link.latency, Parcel::Input(input));
+            }
+        }
+    }
+
+    /// The connection ends without a Close.
+    pub fn cut(&mut self) {
+        if let Some(conn) = self.conn() {
+            self.gateway.drop_connection(conn.0);
+            self.collect();
+        }
+    }
+
+    /// The gateway closes the connection with this code.
+    pub fn close(&mut self, code: u16) {
+        if let Some(conn) = self.conn() {
+            self.gateway.close(conn.0, code);
+            self.collect();
+        }
+    }
+
+    /// The gateway says exactly this.
+    pub fn say(&mut self, bytes: impl Into<Vec<u8>>) {
+        if let Some(conn) = self.conn() {
+            self.gateway.inject(conn.0, GatewayOutput::Binary(bytes.into()));
+            self.collect();
+        }
+    }
+
+    /// Writes a line into the timeline.
+    pub fn note(&mut self, text: &str) {
+        self.note_down(What::Note(text.into()));
+    }
+}
+
+// What is asked for.
+impl World {
+    /// `Start`.
+    pub fn start(&mut self) -> RequestId {
+        self.submit(Command::Start)
+    }
+
+    /// `Subscribe` with the text that the wire knows, without its first letter.
+    ///
+    /// # Panics
+    /// If it is no such text.
+    pub fn subscribe(&mut self, channel: &str) -> RequestId {
+        match Subscribe::parse(channel) {
+            Ok(subscribe) => self.submit(Command::Subscribe(subscribe)),
+            Err(error) => self.broken(&format!("{channel}: {error}")),
+        }
+    }
+
+    /// `Unsubscribe`.
+    pub fn unsubscribe(&mut self, key: &str, needs_confirmation: bool) -> RequestId {
+        self.submit(Command::Unsubscribe { key: sub(key), needs_confirmation })
+    }
+
+    /// Starts, subscribes, and lets everything settle for five seconds.
+    pub fn settle(&mut self, channels: &[&str]) {
+        self.start();
+        for channel in channels {
+            self.subscribe(channel);
+        }
+        self.run(Duration::from_secs(5));
+    }
+}
+
+// What is known.
+impl World {
+    /// The connection's state.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.machine().status().phase
+    }
+
+    /// A subscription's state; `Gone` if it is not wanted.
+    #[must_use]
+    pub fn status(&self, key: &str) -> SubStatus {
+        self.machine().subscription(&sub(key)).unwrap_or(SubStatus::Gone)
+    }
+
+    /// What the machine said, with its time.
+    pub fn outputs_at(&self) -> impl Iterator<Item = (Instant, &Output)> {
+        self.trace.iter().filter_map(|Entry { at, what }| match what {
+            What::Output(output) => Some((*at, output)),
+            _ => None,
+        })
+    }
+
+    /// Texts that were written, with time and connection.
+    pub fn texts(&self) -> impl Iterator<Item = (Instant, ConnId, &str)> {
+        self.outputs_at().filter_map(|(at, output)| match output {
+            Output::Action(Action::SendText { conn, text }) => Some((at, *conn, text.as_str())),
+            _ => None,
+        })
+    }
+
+    /// When a text that begins so was written.
+    #[must_use]
+    pub fn written(&self, prefix: &str) -> Vec<Instant> {
+        self.texts().filter(|(.., text)| text.starts_with(prefix)).map(|(at, ..)| at).collect()
+    }
+
+    /// Times of the dials.
+    #[must_use]
+    pub fn dials(&self) -> Vec<Instant> {
+        let dials = |output: &Output| matches!(output, Output::Action(Action::Connect { .. }));
+        self.outputs_at().filter(|(_, output)| dials(output)).map(|(at, _)| at).collect()
+    }
+
+    /// Every change of the connection's state.
+    #[must_use]
+    pub fn phases(&self) -> Vec<(Instant, Phase)> {
+        self.events()
+            .filter_map(|(at, event)| if let Event::State(to) = event { Some((at, to.state)) } else { None })
+            .collect()
+    }
+
+    /// Every change of a subscription's state.
+    #[must_use]
+    pub fn statuses(&self, key: &str) -> Vec<(Instant, SubStatus)> {
+        let key = sub(key);
+        let of = |event: &Event| match event {
+            Event::Subscription(event) if event.key == key => Some(event.status),
+            _ => None,
+        };
+        self.events().filter_map(|(at, event)| Some((at, of(event)?))).collect()
+    }
+
+    /// Events, with their times.
+    pub fn events(&self) -> impl Iterator<Item = (Instant, &Event)> {
+        self.outputs_at().filter_map(|(at, output)| match output {
+            Output::Event(event) => Some((at, event)),
+            _ => None,
+        })
+    }
+
+    /// Gaps that were told.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<&Gap> {
+        self.events().filter_map(|(_, event)| if let Event::Gap(gap) = event { Some(gap) } else { None }).collect()
+    }
+
+    /// Ends of gaps that were told.
+    #[must_use]
+    pub fn resumptions(&self) -> Vec<&Resumed> {
+        self.events().filter_map(|(_, event)| if let Event::Resumed(end) = event { Some(end) } else { None }).collect()
+    }
+
+    /// Frames that were told, with the subscription they were given to.
+    pub fn messages(&self) -> impl Iterator<Item = &Message> {
+        self.events().filter_map(|(_, event)| if let Event::Message(message) = event { Some(message) } else { None })
+    }
+
+    /// Frames of one subscription.
+    #[must_use]
+    pub fn data(&self, key: &str) -> Vec<&Frame> {
+        let key = sub(key);
+        self.messages()
+            .filter(|message| message.subscription.as_ref() == Some(&key))
+            .map(|message| &message.frame)
+            .collect()
+    }
+
+    /// When the last byte came in.
+    #[must_use]
+    pub fn last_heard(&self) -> Option<Instant> {
+        let heard = |what: &What| matches!(what, What::Input(Input::Frame(..) | Input::Pong(_) | Input::Opened(_)));
+        self.trace.iter().rev().find(|entry| heard(&entry.what)).map(|entry| entry.at)
+    }
+
+    /// The whole timeline as text, a line for each entry.
+    #[must_use]
+    pub fn timeline(&self) -> String {
+        let mut text = String::new();
+        for entry in &self.trace {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{entry}");
+        }
+        text
+    }
+}
+
+/// `md+265598` as a key.
+///
+/// # Panics
+/// If it is none.
+#[must_use]
+pub fn sub(key: &str) -> SubKey {
+    SubKey::parse(key).unwrap_or_else(|error| panic!("{key}: {error}"))
+}
+
+/// JSON arguments.
+///
+/// # Panics
+/// If they are none.
+#[must_use]
+pub fn args(json: &str) -> Args {
+    Args::from_text(json).unwrap_or_else(|error| panic!("{json}: {error}"))
+}

@@ -1,0 +1,446 @@
+//! Stories of the connection: the greeting, authentication, loss, reconnecting. All times are virtual and exact. In
+//! brackets: where users were bitten.
+
+use std::time::Duration;
+
+use ibws_proto::{
+    Action, Command, Config, ConnectErrorKind, Event, Failure, Instant, Key, Loss, Output, Phase, ReadyGate, SubStatus,
+    Success,
+};
+use ibws_testkit::world::{Dial, World};
+use ibws_testkit::{GatewayConfig, OpeningOrder, Success as Greeting};
+
+const QUOTES: &str = r#"md+265598+{"fields":["31","84","86"]}"#;
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn world() -> World {
+    World::new(Config::default(), GatewayConfig::default())
+}
+
+fn greeting_after(after: Duration) -> World {
+    let mut gateway = GatewayConfig::default();
+    gateway.success = Greeting::After(after);
+    World::new(Config::default(), gateway)
+}
+
+fn last(world: &World) -> Option<Instant> {
+    world.texts().last().map(|(at, ..)| at)
+}
+
+#[test]
+fn a_stream_from_start_to_shutdown_with_a_drop_between() {
+    let mut world = world();
+    let started = world.start();
+    let subscribed = world.subscribe(QUOTES);
+    world.run(secs(20));
+    assert!(matches!(world.answered(started), Some((_, Ok(Success::Started)))));
+    let (at, answer) = world.answer(subscribed);
+    assert!(matches!(answer, Ok(Success::Subscribed(ibws_proto::Standing::Active))), "{answer:?}");
+    assert!(at < Instant::from_millis(1_000), "{at:?}");
+    assert_eq!(world.written("smd+265598").len(), 1);
+    let before = world.data("md+265598").len();
+    assert!(before > 3);
+
+    world.cut();
+    world.run(secs(20));
+    assert_eq!(world.dials().len(), 2);
+    assert_eq!(world.written("smd+265598").len(), 2);
+    assert!(world.data("md+265598").len() > before);
+    assert_eq!((world.gaps().len(), world.resumptions().len()), (1, 1));
+
+    let stopped = world.submit(Command::Shutdown { drain: true });
+    let asked = world.now();
+    let (at, answer) = world.answer(stopped);
+    assert_eq!(answer, Ok(Success::Stopped));
+    assert_eq!(at, asked + ms(20), "a drain with nothing to wait for lasts one round trip of Close");
+    assert_eq!(world.written("umd+265598").len(), 1);
+    assert_eq!(world.phase(), Phase::Idle);
+    world.run(secs(3_600));
+    assert_eq!(world.dials().len(), 2, "nothing is dialled after a shutdown");
+}
+
+// A1 [ibkrdotnet #73]
+#[test]
+fn nothing_is_written_before_the_greeting_on_every_connection() {
+    let mut world = greeting_after(ms(3_000));
+    world.start();
+    world.subscribe(QUOTES);
+    world.subscribe("or");
+    let mut connections = 0;
+    while connections < 4 {
+        connections += 1;
+        world.run(secs(120));
+        world.cut();
+    }
+    let opened: Vec<_> = world.phases().into_iter().filter(|(_, to)| *to == Phase::Open).map(|(at, _)| at).collect();
+    assert_eq!(opened.len(), connections);
+    for (at, _, text) in world.texts() {
+        let open = opened.iter().rev().find(|open| **open <= at).copied().unwrap();
+        assert!(at >= open + ms(3_010), "{text} at {at:?}, opened at {open:?}");
+    }
+    assert!(world.gateway.log().all(|received| received.honoured), "{:?}", world.gateway.log().collect::<Vec<_>>());
+    assert!(world.written("tic").len() >= 4 * 3);
+}
+
+#[test]
+fn the_wait_for_the_greeting_ends_after_5_s() {
+    let mut gateway = GatewayConfig::default();
+    gateway.success = Greeting::Never;
+    let mut world = World::new(Config::default(), gateway);
+    let started = world.start();
+    world.subscribe(QUOTES);
+    assert_eq!(world.answer(started), (Instant::from_millis(5_100), Ok(Success::Started)));
+    world.run(secs(5));
+    assert_eq!(world.written("smd"), [Instant::from_millis(5_100)]);
+    assert_eq!(world.status("md+265598"), SubStatus::Active);
+}
+
+#[test]
+fn with_the_gate_off_subscriptions_go_out_as_soon_as_the_session_is_authenticated() {
+    let mut gateway = GatewayConfig::default();
+    gateway.opening = OpeningOrder::StatusFirst;
+    gateway.success = Greeting::After(secs(2));
+    let config = Config { ready_gate: ReadyGate::Off, ..Config::default() };
+    let mut world = World::new(config, gateway);
+    world.start();
+    world.subscribe(QUOTES);
+    world.run(secs(1));
+    assert_eq!(world.written("smd").len(), 1, "{}", world.timeline());
+    assert_eq!(world.phase(), Phase::Ready);
+}
+
+// A1: what was written before a late greeting was dropped without a word, `or` too, which nothing ever confirms.
+#[test]
+fn a_greeting_after_the_wait_for_it_sends_what_is_unconfirmed_again() {
+    let mut world = greeting_after(secs(14));
+    world.start();
+    world.subscribe("or");
+    world.run(secs(40));
+    let written = world.written("sor");
+    assert_eq!(written.len(), 2, "{}", world.timeline());
+    assert_eq!(written[1], Instant::from_millis(14_100 + 10 + 50), "at the greeting, and primed first");
+    let conn = world.conn().unwrap();
+    assert!(world.gateway.subscriptions(conn.0).any(|held| held == "sor"));
+}
+
+// A5 [ibind #81]
+#[test]
+fn authentication_that_comes_late_still_subscribes_everything() {
+    for late in [10, 3_600] {
+        let mut gateway = GatewayConfig::default();
+        gateway.authenticated = false;
+        let mut world = World::new(Config::default(), gateway);
+        let started = world.start();
+        let pending = world.subscribe(QUOTES);
+        world.subscribe("pl");
+        assert!(matches!(world.answer(started).1, Ok(Success::Started)), "unauthenticated is a status, not an error");
+        let (at, answer) = world.answer(pending);
+        assert_eq!(answer, Ok(Success::Subscribed(ibws_proto::Standing::Pending)));
+        assert_eq!(at, Instant::from_millis(10_000), "after its attempts times its timeout");
+        world.run_until(Instant::from_millis(late * 1_000 + 1_000));
+        assert_eq!(world.phase(), Phase::Open);
+        assert_eq!(world.texts().count(), 0);
+        world.gateway.set_authenticated(true);
+        let back = world.now();
+        world.run(secs(3));
+        assert_eq!(world.written("smd"), [back + ms(10)], "{}", world.timeline());
+        assert_eq!(world.status("md+265598"), SubStatus::Active);
+        assert_eq!(world.status("pl"), SubStatus::Active);
+        assert_eq!(world.dials().len(), 1);
+    }
+}
+
+// A6 [ibind #25]
+#[test]
+fn authentication_lost_in_mid_stream_degrades_writes_nothing_and_resumes_by_itself() {
+    let mut world = world();
+    world.settle(&[QUOTES, "or"]);
+    let lost = world.now();
+    world.gateway.set_authenticated(false);
+    world.run(secs(3_600));
+    assert_eq!(world.phase(), Phase::Degraded);
+    assert_eq!(world.status("md+265598"), SubStatus::Degraded);
+    assert!(last(&world) <= Some(lost + ms(10)), "{}", world.timeline());
+    assert_eq!(world.dials().len(), 1, "the gateway is not hammered");
+    let gaps: Vec<_> = world.gaps().iter().map(|gap| (gap.since, gap.cause.clone())).collect();
+    assert_eq!(gaps, vec![(lost + ms(10), Loss::AuthenticationLost); 2]);
+
+    let back = world.now();
+    world.gateway.set_authenticated(true);
+    world.run(secs(5));
+    assert_eq!(world.phase(), Phase::Ready);
+    assert_eq!(world.written("smd").last(), Some(&(back + ms(10))));
+    assert_eq!(world.written("sor").last(), Some(&(back + ms(60))), "primed first");
+    assert_eq!(world.status("md+265598"), SubStatus::Active);
+    assert_eq!(world.resumptions().len(), 2);
+}
+
+// A6, A30 [ibind #25]
+#[test]
+fn partial_statuses_merge_and_competing_is_told() {
+    let mut world = world();
+    world.settle(&[QUOTES]);
+    world.gateway.set_competing(true);
+    world.run(secs(1));
+    let status = world.machine().status();
+    assert_eq!((status.authenticated, status.competing, status.phase), (Some(true), Some(true), Phase::Ready));
+    world.say(r#"{"topic":"sts","args":{"message":""}}"#);
+    world.run(secs(1));
+    assert_eq!(world.machine().status(), status);
+    world.say(r#"{"topic":"sts","args":{"authenticated":false}}"#);
+    world.run(secs(1));
+    assert_eq!(world.machine().status().competing, Some(true));
+    assert_eq!(world.phase(), Phase::Degraded);
+}
+
+// A7 [ibind #25]
+#[test]
+fn the_session_is_sent_only_when_it_is_asked_for() {
+    let session = "00112233445566778899aabbccddeeff".to_owned();
+    let mut gateway = GatewayConfig::default();
+    gateway.waiting_for_session = true;
+    gateway.session = Some(session.clone());
+    let asked = |world: &World| {
+        let is = |output: &Output| matches!(output, Output::Action(Action::SendSession { .. }));
+        world.outputs_at().filter(|(_, output)| is(output)).count()
+    };
+    let mut world = World::new(Config::default(), gateway.clone());
+    world.link.session = Some(session);
+    world.link.authorised = false;
+    world.settle(&[QUOTES]);
+    assert_eq!((asked(&world), world.phase()), (1, Phase::Ready));
+    assert!(!world.timeline().contains("00112233"), "no output shows the session");
+
+    let mut authorised = World::new(Config::default(), gateway.clone());
+    authorised.settle(&[QUOTES]);
+    assert_eq!((asked(&authorised), authorised.phase()), (0, Phase::Ready));
+
+    // A gateway that waits is not merely silent: the gate stays shut, and the user is told once for each question.
+    let mut without = World::new(Config::default(), gateway);
+    without.link.authorised = false;
+    without.settle(&[QUOTES]);
+    without.run(secs(60));
+    assert_eq!(without.texts().count(), 0);
+    assert!(without.events().any(|(_, event)| matches!(event, Event::SessionWanted)));
+}
+
+// A8 [bezant]
+#[test]
+fn a_changed_session_id_in_tic_reconnects_although_heartbeats_go_on() {
+    let mut world = world();
+    world.settle(&[QUOTES]);
+    world.run(secs(60));
+    world.gateway.relogin("ffeeddccbbaa99887766554433221100");
+    world.run(secs(30));
+    let cause = world.events().find_map(|(_, event)| match event {
+        Event::State(change) if change.state == Phase::Backoff => change.cause.clone(),
+        _ => None,
+    });
+    assert_eq!(cause, Some(Loss::SessionChanged));
+    world.run(secs(15));
+    assert_eq!((world.phase(), world.status("md+265598")), (Phase::Ready, SubStatus::Active));
+    assert_eq!(world.dials().len(), 2);
+}
+
+// A4, A9 [ibind #7, #147]
+#[test]
+fn every_close_code_and_none_means_reconnect() {
+    for code in [Some(1000), Some(1001), Some(1006), Some(1011), Some(1012), Some(4000), None] {
+        let mut world = world();
+        world.settle(&[QUOTES]);
+        match code {
+            Some(code) => world.close(code),
+            None => world.cut(),
+        }
+        world.run(secs(5));
+        assert_eq!((world.phase(), world.status("md+265598")), (Phase::Ready, SubStatus::Active), "{code:?}");
+        assert_eq!(world.gaps()[0].cause, code.map_or(Loss::Cut, Loss::Closed));
+    }
+}
+
+// A4: a close while nothing is open yet.
+#[test]
+fn a_close_before_the_greeting_does_not_block_the_next_connect() {
+    let mut world = greeting_after(secs(2));
+    world.start();
+    world.subscribe(QUOTES);
+    world.run(secs(1));
+    world.close(1000);
+    world.run(secs(8));
+    assert_eq!((world.phase(), world.status("md+265598")), (Phase::Ready, SubStatus::Active));
+}
+
+// A10 [ibkr-conduit #167]
+#[test]
+fn a_long_outage_is_retried_for_ever_with_capped_delays() {
+    let mut world = world();
+    world.settle(&[QUOTES]);
+    world.link.dials_to = Dial::refused();
+    world.cut();
+    world.run(secs(4 * 3_600));
+    let dials = world.dials();
+    assert!(dials.len() > 2_000, "{}", dials.len());
+    let longest = dials.windows(2).skip(1).map(|pair| pair[1].since(pair[0])).max().unwrap();
+    assert!(longest <= secs(8) + ms(100) && longest > secs(7), "{longest:?}");
+    world.link.dials_to = Dial::Opens;
+    world.run(secs(10));
+    assert_eq!(world.status("md+265598"), SubStatus::Active);
+    assert_eq!((world.gaps().len(), world.resumptions().len()), (1, 1), "one outage is one gap");
+    assert!(world.resumptions()[0].attempts > 2_000);
+}
+
+// A11 [rumqtt #918, Lean #6006]
+#[test]
+fn delays_start_over_only_after_30_s_in_ready() {
+    let delays = |up: Duration| {
+        let mut world = world();
+        world.start();
+        for _ in 0..60 {
+            while world.phase() != Phase::Ready {
+                world.run(ms(50));
+            }
+            world.run(up);
+            world.cut();
+            world.run(ms(20));
+        }
+        let delays = world.events().filter_map(|(_, event)| match event {
+            Event::State(change) => change.delay,
+            _ => None,
+        });
+        delays.max().unwrap()
+    };
+    assert!(delays(secs(29)) > secs(4), "short lives do not earn short delays");
+    assert!(delays(secs(31)) <= secs(1), "a stable life does");
+}
+
+#[test]
+fn start_gives_up_after_10_attempts() {
+    let mut world = world();
+    world.link.dials_to = Dial::refused();
+    let started = world.start();
+    let (_, answer) = world.answer(started);
+    assert!(matches!(answer, Err(Failure::GaveUp { attempts: 10, .. })), "{answer:?}");
+    assert_eq!((world.dials().len(), world.phase()), (10, Phase::Idle));
+    world.run(secs(3_600));
+    assert_eq!(world.dials().len(), 10);
+    // And may be told to try again.
+    world.link.dials_to = Dial::Opens;
+    let again = world.start();
+    assert_eq!(world.answer(again).1, Ok(Success::Started));
+}
+
+#[test]
+fn a_refused_certificate_is_told_at_once() {
+    let mut world = world();
+    world.link.dials_to = Dial::Fails(ConnectErrorKind::Trust, None);
+    let started = world.start();
+    let (at, answer) = world.answer(started);
+    assert!(matches!(answer, Err(Failure::GaveUp { attempts: 1, .. })), "{answer:?}");
+    assert_eq!(at, Instant::from_millis(100));
+}
+
+#[test]
+fn http_401_is_told_at_once_and_tried_again_once_a_minute() {
+    let mut world = world();
+    world.link.dials_to = Dial::Fails(ConnectErrorKind::AuthenticationRequired, None);
+    let started = world.start();
+    assert!(matches!(world.answer(started).1, Err(Failure::AuthenticationRequired(_))));
+    world.run(secs(3_600));
+    let dials = world.dials();
+    assert!(dials.windows(2).all(|pair| pair[1].since(pair[0]) == secs(60) + ms(100)));
+    assert_eq!(dials.len(), 60);
+}
+
+#[test]
+fn a_pause_that_the_gateway_asks_for_is_kept() {
+    let mut world = world();
+    world.link.dials.push_back(Dial::Fails(ConnectErrorKind::Status(429), Some(secs(90))));
+    world.start();
+    world.run(secs(100));
+    let dials = world.dials();
+    assert_eq!(dials[1].since(dials[0]), secs(90) + ms(100));
+}
+
+#[test]
+fn a_dial_of_which_nothing_is_heard_ends_after_30_s() {
+    let mut world = world();
+    world.link.dials.push_back(Dial::Hangs);
+    world.start();
+    world.run(secs(35));
+    let abandoned = world.outputs_at().find(|(_, output)| matches!(output, Output::Action(Action::Abandon { .. })));
+    assert_eq!(abandoned.map(|(at, _)| at), Some(Instant::from_millis(30_000)));
+    assert_eq!(world.phase(), Phase::Ready);
+}
+
+// A `Start` during an outage has an end as well: in bounded time, though the machine goes on.
+#[test]
+fn a_start_during_an_outage_is_answered_after_its_attempts() {
+    let mut world = world();
+    world.settle(&[]);
+    world.link.dials_to = Dial::refused();
+    world.cut();
+    world.run(secs(1));
+    let started = world.start();
+    assert!(matches!(world.answer(started).1, Err(Failure::GaveUp { .. })));
+    let dials = world.dials().len();
+    world.run(secs(60));
+    assert!(world.dials().len() > dials);
+}
+
+#[test]
+fn a_start_whose_reconnecting_ends_for_good_is_answered() {
+    let config = Config { restart_on_critical: false, ..Config::default() };
+    let mut world = World::new(config, GatewayConfig::default());
+    world.settle(&[]);
+    world.close(1000);
+    world.run(ms(20));
+    world.link.dials_to = Dial::refused();
+    let started = world.start();
+    assert!(matches!(world.answer(started).1, Err(Failure::ConnectionLost(Loss::Connect(_)))));
+    assert_eq!(world.phase(), Phase::Idle);
+}
+
+// A2 [ibkrdotnet #69, ibeam #281]
+#[test]
+fn binary_and_text_frames_are_the_same_to_it() {
+    let told = |frames| {
+        let mut gateway = GatewayConfig::default();
+        gateway.frames = frames;
+        let mut world = World::new(Config::default(), gateway);
+        world.settle(&[QUOTES, "pl", "tr"]);
+        world.messages().map(|message| message.frame.text().to_owned()).collect::<Vec<_>>()
+    };
+    let binary = told(ibws_testkit::FrameKind::Binary);
+    assert!(binary.len() > 20);
+    assert_eq!(binary, told(ibws_testkit::FrameKind::Text));
+}
+
+// A3 [ibind #148]
+#[test]
+fn malformed_and_lossy_frames_never_cost_the_connection() {
+    let mut world = world();
+    world.settle(&[QUOTES]);
+    world.say(b"{\"topic\":\"ntf\",\"args\":[{\"text\":\"ACME\x99\"}]}".to_vec());
+    world.say(b"{\"topic\":".to_vec());
+    world.say(b"ech+hb".to_vec());
+    world.say(br#"{"topic":"smd+265598","conid":1,"conid":2}"#.to_vec());
+    world.say(br#"{"topic":"xyz","args":{}}"#.to_vec());
+    world.run(secs(5));
+    let stats = world.machine().stats();
+    assert_eq!((stats.malformed, stats.lossy, world.dials().len()), (2, 1, 1));
+    let lossy = world.messages().find(|message| message.frame.is_lossy()).unwrap();
+    assert_eq!(lossy.key, Some(Key::Notifications));
+    assert!(world.messages().any(|message| message.key.is_none() && message.frame.topic().as_deref() == Some("xyz")));
+    let arrived = world
+        .trace()
+        .iter()
+        .filter(|entry| matches!(&entry.what, ibws_testkit::world::What::Input(ibws_proto::Input::Frame(..))));
+    assert_eq!(arrived.count() as u64, stats.frames);
+}

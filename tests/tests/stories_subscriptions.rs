@@ -1,0 +1,446 @@
+//! Stories of subscriptions: confirmed, refused, renewed, withdrawn. All times are virtual and exact. In brackets: where
+//! users were bitten.
+
+use std::time::Duration;
+
+use ibws_proto::{
+    Command, Config, Event, Failure, Instant, Key, Loss, Modify, Standing, SubStatus, Subscribe, Success, Unsubscribed,
+};
+use ibws_testkit::world::{World, args, sub};
+use ibws_testkit::{GatewayConfig, Lift};
+
+const QUOTES: &str = r#"md+265598+{"fields":["31","84","86"]}"#;
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn world() -> World {
+    World::new(Config::default(), GatewayConfig::default())
+}
+
+/// Ready, with these subscriptions, five seconds after the start.
+fn settled(channels: &[&str]) -> World {
+    let mut world = world();
+    world.settle(channels);
+    world
+}
+
+fn first_unconfirmed(world: &World, key: &str) -> Vec<Instant> {
+    world.statuses(key).into_iter().filter(|(_, to)| *to == SubStatus::Failed).map(|(at, _)| at).collect()
+}
+
+#[test]
+fn an_unconfirmed_subscription_is_sent_5_times_2_s_apart_then_fails_and_is_tried_again_at_30_s() {
+    let mut world = settled(&[]);
+    world.gateway.set_confirmations(false);
+    let asked = world.now();
+    let request = world.subscribe(QUOTES);
+    let (at, answer) = world.answer(request);
+    assert_eq!(answer, Err(Failure::Unconfirmed { key: sub("md+265598"), attempts: 5 }));
+    assert_eq!(at, asked + secs(10));
+    assert_eq!(world.written("smd"), [0, 2, 4, 6, 8].map(|after| asked + secs(after)));
+    assert_eq!(first_unconfirmed(&world, "md+265598"), [asked + secs(10)]);
+    world.run_until(asked + secs(10 + 60));
+    assert_eq!(world.written("smd")[5..], [asked + secs(40)], "then once each time");
+    world.gateway.set_confirmations(true);
+    world.run(secs(10));
+    assert_eq!(world.status("md+265598"), SubStatus::Active, "the intent stayed");
+}
+
+// A14 [ibeam #281]
+#[test]
+fn a_refusal_reaches_the_unconfirmed_subscriptions_of_its_channel_with_backoff() {
+    let mut world = settled(&["md+8314", "pl"]);
+    world.gateway.refuse("smd", "No accounts", Some(3), Lift::Never);
+    let asked = world.now();
+    world.subscribe(QUOTES);
+    world.run(secs(40));
+    let refused = world.statuses("md+265598").into_iter().filter(|(_, to)| *to == SubStatus::Refused).count();
+    assert_eq!(refused, 3);
+    let written = world.written("smd+265598");
+    assert_eq!((written.len(), written[0]), (4, asked));
+    for (pair, wait) in written.windows(2).zip([2_000, 4_000, 8_000]) {
+        let waited = pair[1].since(pair[0]);
+        assert!(waited >= ms(wait * 8 / 10) && waited <= ms(wait * 12 / 10 + 20), "{waited:?} of {wait} ms");
+    }
+    assert_eq!(world.status("md+265598"), SubStatus::Active);
+    for other in ["md+8314", "pl"] {
+        assert!(world.statuses(other).iter().all(|(_, to)| *to != SubStatus::Refused), "{other} was confirmed before");
+    }
+    let error = world.messages().find(|message| message.key == Some(Key::Error)).unwrap();
+    assert_eq!(error.subscription, None, "never data");
+}
+
+// B48: which one of a hundred was meant, the gateway does not say.
+#[test]
+fn data_after_a_refusal_that_meant_another_one_confirms() {
+    let mut world = settled(&[]);
+    world.gateway.set_confirmations(false);
+    world.subscribe(QUOTES);
+    world.subscribe("md+8314");
+    world.run(ms(50));
+    world.say(r#"{"error":"No accounts","code":500,"topic":"smd"}"#);
+    world.say(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
+    world.run(ms(50));
+    assert_eq!(world.status("md+265598"), SubStatus::Active);
+    assert_eq!(world.status("md+8314"), SubStatus::Refused);
+}
+
+// A15 [bezant]
+#[test]
+fn refused_orders_are_primed_and_retried_never_delivered_as_data() {
+    let mut world = settled(&[]);
+    world.link.primes = Some((ms(50), false));
+    world.gateway.refuse("sor", "unable to subscribe", Some(2), Lift::Never);
+    world.subscribe("or");
+    world.run(secs(30));
+    assert_eq!(world.written("sor").len(), 3, "{}", world.timeline());
+    let primes = world.timeline().matches("Prime { conn").count();
+    assert_eq!(primes, 3, "before each sending");
+    assert!(matches!(world.status("or"), SubStatus::Quiet | SubStatus::Active));
+    assert!(world.messages().all(|message| message.frame.get("error").is_none() || message.subscription.is_none()));
+    // Sent and never confirmed: each refusal is told, from the moment of the sending on.
+    let sent = world.written("sor");
+    let gaps: Vec<_> = world.gaps().iter().map(|gap| gap.since).collect();
+    assert_eq!(gaps, sent[..2]);
+}
+
+#[test]
+fn a_host_that_never_primes_delays_orders_by_5_s_and_no_more() {
+    let mut world = settled(&[]);
+    world.link.primes = None;
+    let asked = world.now();
+    world.subscribe("or");
+    world.run(secs(10));
+    assert_eq!(world.written("sor"), [asked + secs(5)]);
+}
+
+// A16 [bezant]
+#[test]
+fn orders_are_quiet_and_not_endlessly_retried() {
+    let mut world = settled(&[]);
+    let request = world.subscribe("or");
+    assert_eq!(world.answer(request).1, Ok(Success::Subscribed(Standing::Quiet)));
+    world.run(ms(200));
+    assert_eq!(world.status("or"), SubStatus::Quiet);
+    world.run(secs(3_600));
+    assert_eq!(world.written("sor").len(), 1);
+}
+
+// A13 [ibind #145]
+#[test]
+fn market_data_is_renewed_before_10_minutes_without_a_gap() {
+    let mut world = settled(&[QUOTES]);
+    world.run(secs(3_600));
+    let sent = world.written("smd+265598");
+    assert!(sent.len() >= 7, "{sent:?}");
+    for pair in sent.windows(2) {
+        let age = pair[1].since(pair[0]);
+        assert!(age > secs(500) && age < secs(550), "{age:?}");
+    }
+    assert_eq!(world.written("umd+265598")[..], sent[1..], "unsubscribed and subscribed in one breath");
+    assert_eq!(world.gaps().len(), 0);
+    let at: Vec<_> =
+        world.messages().filter(|message| message.subscription.is_some()).map(|message| message.at).collect();
+    assert!(at.windows(2).all(|pair| pair[1].since(pair[0]) < secs(10)), "data flows all the time");
+}
+
+// "since when" must be true: a renewal that is not confirmed means nothing is known since the renewal.
+#[test]
+fn the_gap_of_a_failed_renewal_begins_with_the_renewal() {
+    let mut world = settled(&[QUOTES]);
+    world.gateway.set_confirmations(false);
+    world.run(secs(600));
+    let sent = world.written("smd+265598");
+    assert_eq!((world.gaps()[0].since, &world.gaps()[0].cause), (sent[1], &Loss::Unconfirmed));
+    // It is sent again at 30 s, which ends that gap, and fails again, which begins the next: nothing lies between them.
+    assert_eq!(world.resumptions()[0].at, world.gaps()[1].since);
+    assert_eq!(world.gaps()[1].since, sent[6]);
+}
+
+// A22 [ibind]
+#[test]
+fn a_ladder_is_unsubscribed_by_account_and_the_others_of_it_restored() {
+    let mut world = settled(&["bd+DU1234567+265598", "bd+DU1234567+8314"]);
+    let asked = world.now();
+    let request = world.unsubscribe("bd+DU1234567+265598", false);
+    assert_eq!(world.answer(request).1, Ok(Success::Unsubscribed(Unsubscribed::Sent)));
+    world.run(secs(5));
+    assert_eq!(world.written("ubd+DU1234567"), [asked]);
+    assert_eq!(world.written("sbd+DU1234567+8314").last(), Some(&asked));
+    let conn = world.conn().unwrap();
+    assert_eq!(world.gateway.subscriptions(conn.0).collect::<Vec<_>>(), ["sbd+DU1234567+8314"]);
+}
+
+#[test]
+fn modifying_one_ladder_at_once_leaves_the_others_of_its_account_alive() {
+    let mut world = settled(&["bd+DU1234567+265598", "bd+DU1234567+8314"]);
+    world.submit(Command::Modify(Modify {
+        key: sub("bd+DU1234567+265598"),
+        args: None,
+        needs_confirmation: None,
+        processor: None,
+        apply_now: true,
+    }));
+    world.run(secs(5));
+    let conn = world.conn().unwrap();
+    let held: Vec<_> = world.gateway.subscriptions(conn.0).collect();
+    assert_eq!(held, ["sbd+DU1234567+265598", "sbd+DU1234567+8314"]);
+}
+
+// A20 [ibind]
+#[test]
+fn a_history_is_unsubscribed_by_its_server_id_and_waits_for_it() {
+    let mut world = settled(&[]);
+    let asked = world.now();
+    world.subscribe("mh+265598+{}");
+    let request = world.unsubscribe("mh+265598", false);
+    assert_eq!(world.answered(request), None, "its id is not known yet");
+    world.run(ms(1));
+    assert_eq!(world.status("mh+265598"), SubStatus::Unsubscribing);
+    let (at, answer) = world.answer(request);
+    assert_eq!(answer, Ok(Success::Unsubscribed(Unsubscribed::Sent)));
+    let written = world.written("umh+");
+    assert_eq!(written, [at]);
+    assert!(at > asked + ms(60) && at < asked + ms(300));
+    assert_eq!(world.status("mh+265598"), SubStatus::Gone);
+
+    let confirmed = world.subscribe("mh+8314+{}");
+    assert_eq!(world.answer(confirmed).1, Ok(Success::Subscribed(Standing::Active)));
+    assert_eq!(world.machine().server_ids(Key::MarketHistory).unwrap().values().collect::<Vec<_>>(), [&8314]);
+    let request = world.unsubscribe("mh+8314", true);
+    assert_eq!(world.answer(request).1, Ok(Success::Unsubscribed(Unsubscribed::Confirmed)));
+}
+
+#[test]
+fn a_history_whose_server_id_never_comes_ends_with_that_reason() {
+    let mut world = settled(&[]);
+    world.gateway.set_confirmations(false);
+    world.subscribe("mh+265598+{}");
+    let asked = world.now();
+    let request = world.unsubscribe("mh+265598", true);
+    let second = world.unsubscribe("mh+265598", false);
+    let (at, answer) = world.answer(request);
+    assert_eq!(answer, Err(Failure::ServerIdUnknown(sub("mh+265598"))));
+    assert_eq!(at, asked + secs(10));
+    assert_eq!(world.answer(second).1, answer, "two withdrawals share their end");
+    assert_eq!(world.written("umh").len(), 0);
+}
+
+// A18: what was never written is not called sent.
+#[test]
+fn a_history_wanted_again_before_its_server_id_came_supersedes_its_withdrawal() {
+    let mut world = settled(&[]);
+    world.subscribe("mh+265598+{}");
+    let request = world.unsubscribe("mh+265598", true);
+    world.subscribe("mh+265598+{}");
+    assert_eq!(world.answer(request).1, Err(Failure::Superseded));
+    world.run(secs(3));
+    assert_eq!(world.status("mh+265598"), SubStatus::Active);
+}
+
+// A20 [ibind]
+#[test]
+fn server_ids_are_forgotten_on_reconnect() {
+    let mut world = settled(&["mh+265598+{}"]);
+    let old = world.machine().server_ids(Key::MarketHistory).unwrap();
+    world.cut();
+    world.run(ms(20));
+    assert_eq!(world.machine().server_ids(Key::MarketHistory).unwrap().len(), 0);
+    world.run(secs(5));
+    let new = world.machine().server_ids(Key::MarketHistory).unwrap();
+    assert!(new.len() == 1 && new != old);
+    assert_eq!(world.machine().server_ids(Key::MarketData), None);
+}
+
+// A21 [ibind #100]
+#[test]
+fn a_sixth_history_is_a_typed_error_and_nothing_is_sent() {
+    let mut world = settled(&["mh+1+{}", "mh+2+{}", "mh+3+{}", "mh+4+{}", "mh+5+{}"]);
+    let sixth = world.subscribe("mh+6+{}");
+    assert_eq!(world.answered(sixth).unwrap().1, Err(Failure::Budget { key: sub("mh+6"), limit: 5 }));
+    assert_eq!(world.written("smh").len(), 5);
+    world.unsubscribe("mh+1", true);
+    world.run(secs(1));
+    let again = world.subscribe("mh+6+{}");
+    assert_eq!(world.answer(again).1, Ok(Success::Subscribed(Standing::Active)));
+}
+
+// A24
+#[test]
+fn confirmations_without_a_topic_settle_the_first_one_written() {
+    let mut world = settled(&["sd+DU1234567+{}", "sd+U12345678+{}", "ld+DU1234567+{}"]);
+    world.gateway.set_confirmations(false);
+    let first = world.unsubscribe("sd+DU1234567", true);
+    let second = world.unsubscribe("sd+U12345678", true);
+    let ledger = world.unsubscribe("ld+DU1234567", true);
+    world.say(r#"{"result":"unsubscribed from summary"}"#);
+    world.run(secs(1));
+    assert_eq!(world.answered(first).unwrap().1, Ok(Success::Unsubscribed(Unsubscribed::Confirmed)));
+    assert_eq!((world.answered(second), world.answered(ledger)), (None, None), "per kind, one each");
+    world.run(secs(20));
+    let unconfirmed = |key| Err(Failure::Unconfirmed { key: sub(key), attempts: 5 });
+    assert_eq!(world.answered(second).unwrap().1, unconfirmed("sd+U12345678"), "a timeout settles the rest");
+    assert_eq!(world.answered(ledger).unwrap().1, unconfirmed("ld+DU1234567"));
+}
+
+#[test]
+fn a_summary_wanted_again_still_owns_the_confirmation_that_is_under_way() {
+    let mut world = settled(&["sd+DU1234567+{}", "sd+U12345678+{}"]);
+    world.gateway.set_confirmations(false);
+    let first = world.unsubscribe("sd+DU1234567", true);
+    world.subscribe("sd+DU1234567+{}");
+    assert_eq!(world.answered(first).unwrap().1, Ok(Success::Unsubscribed(Unsubscribed::Sent)));
+    let second = world.unsubscribe("sd+U12345678", true);
+    world.say(r#"{"result":"unsubscribed from summary"}"#);
+    world.run(ms(100));
+    assert_eq!(world.answered(second), None, "that was the first one's");
+    world.say(r#"{"result":"unsubscribed from summary"}"#);
+    world.run(ms(100));
+    assert_eq!(world.answered(second).unwrap().1, Ok(Success::Unsubscribed(Unsubscribed::Confirmed)));
+}
+
+// A26 [openalgo #1784]
+#[test]
+fn a_failed_unsubscribe_is_never_resurrected() {
+    let mut world = settled(&[QUOTES]);
+    let request = world.unsubscribe("md+265598", true);
+    assert!(matches!(world.answer(request).1, Err(Failure::Unconfirmed { attempts: 5, .. })));
+    assert_eq!(world.written("umd").len(), 5);
+    world.cut();
+    world.run(secs(30));
+    assert_eq!(world.written("smd").len(), 1);
+    assert_eq!(world.machine().subscriptions().len(), 0);
+}
+
+// A primed subscription that is withdrawn meanwhile must not come back with the host's answer.
+#[test]
+fn orders_withdrawn_while_they_are_primed_are_not_subscribed_by_the_answer() {
+    let mut world = settled(&["or"]);
+    world.link.primes = Some((secs(1), true));
+    world.submit(Command::Recreate);
+    world.unsubscribe("or", true);
+    world.run(secs(30));
+    assert_eq!(world.written("sor").len(), 1);
+    assert_eq!(world.status("or"), SubStatus::Gone);
+}
+
+// A27 [ThetaDataDx #803], A28 [rust-ibapi #836, #415]
+#[test]
+fn holders_share_one_subscription_and_the_last_one_ends_it() {
+    let mut world = settled(&[QUOTES]);
+    let second = world.subscribe(QUOTES);
+    let third = world.subscribe(QUOTES);
+    assert_eq!(world.answered(third).unwrap().1, Ok(Success::Subscribed(Standing::Active)));
+    world.cut();
+    world.run(secs(5));
+    assert_eq!(world.written("smd").len(), 2, "subscribing more than once does not multiply");
+    world.submit(Command::Release(second));
+    world.submit(Command::Release(second));
+    world.run(secs(1));
+    assert_eq!(world.status("md+265598"), SubStatus::Active);
+    world.submit(Command::Release(third));
+    assert_eq!(world.written("umd").len(), 0);
+    let first = world.trace().iter().find_map(|entry| match &entry.what {
+        ibws_testkit::world::What::Command(id, Command::Subscribe(_)) => Some(*id),
+        _ => None,
+    });
+    world.submit(Command::Release(first.unwrap()));
+    assert_eq!((world.written("umd").len(), world.status("md+265598")), (1, SubStatus::Gone));
+}
+
+// A19 [ibind]
+#[test]
+fn other_arguments_on_a_live_key_are_a_conflict_and_modify_changes_them() {
+    let mut world = settled(&[QUOTES]);
+    let conflict = world.subscribe(r#"md+265598+{"fields":["31"]}"#);
+    assert_eq!(world.answered(conflict).unwrap().1, Err(Failure::Conflict(sub("md+265598"))));
+    let modify = |apply_now| Modify {
+        key: sub("md+265598"),
+        args: Some(Some(args(r#"{"fields":["31"]}"#))),
+        needs_confirmation: None,
+        processor: None,
+        apply_now,
+    };
+    world.submit(Command::Modify(modify(false)));
+    world.run(secs(1));
+    assert_eq!(world.texts().count(), 1, "writes nothing");
+    let asked = world.now();
+    world.submit(Command::Modify(modify(true)));
+    world.run(secs(5));
+    assert_eq!(world.written("umd"), [asked]);
+    assert_eq!(world.written(r#"smd+265598+{"fields":["31"]}"#), [asked]);
+    assert_eq!((world.gaps().len(), world.status("md+265598")), (0, SubStatus::Active));
+    let unknown = world.submit(Command::Modify(Modify { key: sub("pl"), ..modify(false) }));
+    assert_eq!(world.answered(unknown).unwrap().1, Err(Failure::UnknownSubscription(sub("pl"))));
+}
+
+// A23 [IBKR samples]
+#[test]
+fn exchanges_and_combos_are_subscriptions_of_their_own() {
+    let combo = "md+28812380;;;265598/1,8314/-1";
+    let mut world = settled(&[QUOTES, "md+265598@ARCA", combo]);
+    world.run(secs(10));
+    for key in ["md+265598", "md+265598@ARCA", combo] {
+        assert_eq!(world.status(key), SubStatus::Active, "{key}");
+        let topic = format!("s{key}");
+        assert!(world.data(key).iter().all(|frame| frame.topic().as_deref() == Some(&topic)), "{key}");
+    }
+}
+
+// A25
+#[test]
+fn a_market_data_frame_without_conid_or_values_is_an_ordinary_message() {
+    let mut world = settled(&[QUOTES]);
+    let before = world.data("md+265598").len();
+    world.say(r#"{"_updated":1767623400000,"topic":"smd+265598"}"#);
+    world.run(ms(20));
+    assert_eq!(world.data("md+265598").len(), before + 1);
+}
+
+// A31, A37 [ibkrdotnet #79]
+#[test]
+fn a_tic_is_answered_once_and_an_unknown_topic_after_it_is_tolerated() {
+    let mut world = settled(&[QUOTES]);
+    let tic = world.submit(Command::Tic);
+    let (at, answer) = world.answer(tic);
+    assert_eq!((at, answer), (Instant::from_millis(5_020), Ok(Success::Tic)));
+    world.say(r#"{"error":"Topic unknown 'tic'","code":1}"#);
+    world.run(secs(1));
+    assert_eq!((world.dials().len(), world.status("md+265598")), (1, SubStatus::Active));
+    let tics = world.messages().filter(|message| message.frame.topic().as_deref() == Some("tic"));
+    assert_eq!(tics.count(), 4, "each frame is told");
+}
+
+#[test]
+fn nothing_is_recreated_where_that_is_switched_off_until_asked_for() {
+    let config = Config { recreate_on_reconnect: false, ..Config::default() };
+    let mut world = World::new(config, GatewayConfig::default());
+    world.settle(&[QUOTES, "pl"]);
+    world.cut();
+    world.run(secs(30));
+    assert_eq!((world.written("smd").len(), world.status("md+265598")), (1, SubStatus::Pending));
+    world.subscribe("pl");
+    world.run(secs(1));
+    assert_eq!(world.status("pl"), SubStatus::Active, "asking for it is enough");
+    let recreate = world.submit(Command::Recreate);
+    assert_eq!(world.answered(recreate).unwrap().1, Ok(Success::Recreated(2)));
+    world.run(secs(1));
+    assert_eq!(world.status("md+265598"), SubStatus::Active);
+}
+
+#[test]
+fn a_custom_need_of_confirmation_is_kept() {
+    let mut world = settled(&[]);
+    world.gateway.set_confirmations(false);
+    let sent = world.submit(Command::Subscribe(Subscribe::new(sub("pl")).args(args("{}")).needs_confirmation(false)));
+    assert_eq!(world.answered(sent).unwrap().1, Ok(Success::Subscribed(Standing::Quiet)));
+    world.run(secs(60));
+    assert_eq!(world.written("spl").len(), 1);
+    assert!(world.events().all(|(_, event)| !matches!(event, Event::Gap(_))));
+}
