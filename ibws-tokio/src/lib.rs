@@ -29,3 +29,8 @@ pub type QueueAccessor = ibws_proto::driver::QueueAccessor<TokioRuntime>;
 pub fn builder() -> ibws_proto::driver::Builder<TokioRuntime> {
     ibws_proto::driver::Builder::new(TokioRuntime::new())
 }
+
+/// The README's example, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -10,18 +10,21 @@ use ibws_testkit::{GatewayConfig, GatewayOutput, Server, ServerConfig};
 use serde_json::Value;
 use tungstenite::Message;
 
-/// The `watch` example of the tokio adapter, built like this test.
+/// The `watch` example of the tokio adapter. Testing the whole workspace builds it along with this test; testing this
+/// package alone builds it here, the first time.
 fn watch() -> Command {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     let path = PATH.get_or_init(|| {
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--locked", "-p", "ibws-tokio", "--example", "watch"]);
-        if !cfg!(debug_assertions) {
-            build.arg("--release");
-        }
-        assert!(build.status().unwrap().success(), "watch does not build");
         let tests = std::env::current_exe().unwrap();
-        tests.ancestors().nth(2).unwrap().join("examples").join(format!("watch{}", std::env::consts::EXE_SUFFIX))
+        let examples = tests.ancestors().nth(2).unwrap().join("examples");
+        let path = examples.join(format!("watch{}", std::env::consts::EXE_SUFFIX));
+        if !path.exists() {
+            let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+            let mut build = Command::new(env!("CARGO"));
+            build.args(["build", "--quiet", "--locked", "--workspace", "--example", "watch", "--profile", profile]);
+            assert!(build.status().unwrap().success(), "watch does not build");
+        }
+        path
     });
     let mut command = Command::new(path);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

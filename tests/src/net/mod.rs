@@ -179,6 +179,12 @@ impl Server {
         self.shared.identity.as_ref().map(|identity| identity.der.as_slice())
     }
 
+    /// Exactly this server's certificate; web PKI if it has none.
+    #[must_use]
+    pub fn trust(&self) -> ibws_proto::driver::Trust {
+        self.certificate_der().map_or_else(Default::default, |der| ibws_proto::driver::Trust::ExactCert(der.to_vec()))
+    }
+
     /// The certificate as PEM, to be saved for a pin.
     #[must_use]
     pub fn certificate_pem(&self) -> Option<String> {

@@ -73,8 +73,7 @@ fn configured<R: Runtime>(options: &Options, builder: Builder<R>) -> Result<(Bui
     let Some(url) = &options.url else {
         let config = GatewayConfig { account: options.account.clone(), ..GatewayConfig::seeded(1) };
         let server = Server::start(ServerConfig::tls(config)).map_err(|error| error.to_string())?;
-        let pin = server.certificate_der().unwrap_or_default().to_vec();
-        return Ok((builder.url(server.ws_url()).trust(Trust::ExactCert(pin)), Some(server)));
+        return Ok((builder.url(server.ws_url()).trust(server.trust()), Some(server)));
     };
     let endpoint = Endpoint::parse(url, Plaintext::OnLoopback).map_err(|error| error.to_string())?;
     builder = builder.url(url.clone()).plaintext_on_loopback();
