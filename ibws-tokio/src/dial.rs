@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ibws_proto::driver::upgrade::{self, Answer};
 use ibws_proto::driver::{Credentials, DialRequest, Endpoint, Limits, Trust, tls};
-use ibws_proto::{ConnectError, ConnectErrorKind, TextFilter};
+use ibws_proto::{ConnectError, ConnectErrorKind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -43,12 +43,12 @@ pub async fn dial(request: DialRequest) -> Result<TokioLink, ConnectError> {
         None => Transport::Plain(tcp),
     };
     let upgraded = upgrade(&mut transport, &endpoint, &credentials);
-    let mut first_frames = within(limits.upgrade, "the WebSocket upgrade", &endpoint, upgraded).await?;
-    let mut filter = TextFilter::new();
-    filter.apply(&mut first_frames);
-    let stream = Filtered::new(transport, filter);
+    let first_frames = within(limits.upgrade, "the WebSocket upgrade", &endpoint, upgraded).await?;
+    let stream = Filtered::new(transport, first_frames);
     let config = websocket_config(&limits);
-    Ok(TokioLink::new(WebSocketStream::from_partially_read(stream, first_frames, Role::Client, Some(config)).await))
+    // Not `from_partially_read`: its buffer would keep the size of those first bytes for good, and every later frame
+    // would cost two reads of the socket.
+    Ok(TokioLink::new(WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await))
 }
 
 fn websocket_config(limits: &Limits) -> WebSocketConfig {

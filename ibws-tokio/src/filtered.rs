@@ -4,6 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use ibws_proto::TextFilter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -53,12 +54,13 @@ impl AsyncWrite for Transport {
 pub(crate) struct Filtered<S> {
     stream: S,
     filter: TextFilter,
+    /// Bytes that came glued to the answer of the upgrade; read before the stream.
+    first: Bytes,
 }
 
 impl<S> Filtered<S> {
-    /// Goes on filtering where `filter` stopped.
-    pub(crate) fn new(stream: S, filter: TextFilter) -> Self {
-        Self { stream, filter }
+    pub(crate) fn new(stream: S, first: Vec<u8>) -> Self {
+        Self { stream, filter: TextFilter::new(), first: first.into() }
     }
 }
 
@@ -66,7 +68,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Filtered<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
-        ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
+        if this.first.is_empty() {
+            ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
+        } else {
+            let most = this.first.len().min(buf.remaining());
+            buf.put_slice(&this.first.split_to(most));
+        }
         this.filter.apply(buf.filled_mut().get_mut(before..).unwrap_or_default());
         Poll::Ready(Ok(()))
     }

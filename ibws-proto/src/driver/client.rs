@@ -222,7 +222,7 @@ impl<R: Runtime> Client<R> {
     #[must_use]
     pub fn queue(&self, key: Key) -> QueueAccessor<R> {
         let inbox = self.handle.shared.with(|state| state.open_inbox(Wanted::Key(key), self.limits));
-        QueueAccessor::new(EventStream::new(self.handle.clone(), inbox), key)
+        QueueAccessor::new(EventStream::shared(self.handle.clone(), inbox), key)
     }
 
     /// Where the client stands.

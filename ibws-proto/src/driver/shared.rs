@@ -6,7 +6,9 @@ use std::task::Waker;
 use std::vec::Vec;
 
 use super::runtime::Runtime;
-use crate::{Action, Command, Event, Failure, Key, Machine, Output, Queue, QueueLimits, RequestId, SubKey, Success};
+use crate::{
+    Action, Command, Event, Failure, Item, Key, Machine, Output, Queue, QueueLimits, RequestId, SubKey, Success,
+};
 
 /// Shared by the task and every handle. The lock is never held while anything is awaited or woken.
 pub(super) struct Shared<R> {
@@ -58,7 +60,8 @@ struct Inbox {
 
 /// The outcome of looking into an inbox.
 pub(super) enum Taken {
-    Item(crate::Item),
+    /// At least one item was moved over.
+    Some,
     Nothing,
     /// Nothing, and nothing will come.
     End,
@@ -135,10 +138,9 @@ impl State {
                 Output::Action(action) => actions.push_back(action),
                 Output::Event(event) => self.deliver(event),
                 Output::Done(id, result) => {
-                    if let Some(answer) = self.answers.get_mut(&id) {
-                        if let Answer::Awaited(Some(waker)) = core::mem::replace(answer, Answer::There(result)) {
-                            self.wakers.push(waker);
-                        }
+                    let Some(answer) = self.answers.get_mut(&id) else { continue };
+                    if let Answer::Awaited(Some(waker)) = core::mem::replace(answer, Answer::There(result)) {
+                        self.wakers.push(waker);
                     }
                 }
             }
@@ -170,11 +172,12 @@ impl State {
 
     /// Opens an inbox; a key has one only, shared by all who ask for it.
     pub(super) fn open_inbox(&mut self, wanted: Wanted, limits: QueueLimits) -> u64 {
-        if let Wanted::Key(key) = wanted {
-            if let Some((id, inbox)) = self.by_key.get(&key).and_then(|id| Some((*id, self.inboxes.get_mut(id)?))) {
-                inbox.users += 1;
-                return id;
-            }
+        if let Wanted::Key(key) = wanted
+            && let Some(id) = self.by_key.get(&key)
+            && let Some(inbox) = self.inboxes.get_mut(id)
+        {
+            inbox.users += 1;
+            return *id;
         }
         self.last_inbox += 1;
         let id = self.last_inbox;
@@ -208,12 +211,13 @@ impl State {
         self.inboxes.remove(&id);
     }
 
-    /// Takes from an inbox; with a waker, remembers whom to wake if there is nothing.
-    pub(super) fn take(&mut self, id: u64, waker: Option<&Waker>) -> Taken {
+    /// Moves up to `most` items over from an inbox; with a waker, remembers whom to wake if there is nothing.
+    pub(super) fn take(&mut self, id: u64, most: usize, into: &mut VecDeque<Item>, waker: Option<&Waker>) -> Taken {
         let finished = self.finished;
         let Some(inbox) = self.inboxes.get_mut(&id) else { return Taken::End };
-        if let Some(item) = inbox.queue.pop() {
-            return Taken::Item(item);
+        into.extend(core::iter::from_fn(|| inbox.queue.pop()).take(most));
+        if !into.is_empty() {
+            return Taken::Some;
         }
         if finished {
             return Taken::End;

@@ -6,6 +6,7 @@ use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
 use futures_core::Stream;
+use std::collections::VecDeque;
 
 use super::client::{Handle, Request};
 use super::runtime::Runtime;
@@ -19,11 +20,22 @@ use crate::{Command, Failure, Item, Key, Standing, SubKey};
 pub struct EventStream<R: Runtime> {
     handle: Handle<R>,
     inbox: u64,
+    /// Items on their way out, so that a busy consumer and the driver do not meet at the lock for each of them.
+    taken: VecDeque<Item>,
+    most: usize,
 }
+
+/// Items moved over at once.
+const BATCH: usize = 64;
 
 impl<R: Runtime> EventStream<R> {
     pub(super) fn new(handle: Handle<R>, inbox: u64) -> Self {
-        Self { handle, inbox }
+        Self { handle, inbox, taken: VecDeque::new(), most: BATCH }
+    }
+
+    /// A stream that shares its inbox with others and so takes one item at a time.
+    pub(super) fn shared(handle: Handle<R>, inbox: u64) -> Self {
+        Self { handle, inbox, taken: VecDeque::new(), most: 1 }
     }
 
     /// The next item; `None` once the client has ended. Cancel-safe.
@@ -33,10 +45,8 @@ impl<R: Runtime> EventStream<R> {
 
     /// What is there now, without waiting.
     pub fn try_next(&mut self) -> Option<Item> {
-        match self.take(None) {
-            Taken::Item(item) => Some(item),
-            Taken::Nothing | Taken::End => None,
-        }
+        self.take(None);
+        self.taken.pop_front()
     }
 
     /// The next item, or `None` if none comes within `wait`. Cancel-safe.
@@ -56,25 +66,29 @@ impl<R: Runtime> EventStream<R> {
     /// Items there now.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.handle.shared.with(|state| state.inbox(self.inbox).map_or(0, crate::Queue::len))
+        self.taken.len() + self.handle.shared.with(|state| state.inbox(self.inbox).map_or(0, crate::Queue::len))
     }
 
     /// Is nothing there now?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.handle.shared.with(|state| state.inbox(self.inbox).is_none_or(crate::Queue::is_empty))
+        self.taken.is_empty()
+            && self.handle.shared.with(|state| state.inbox(self.inbox).is_none_or(crate::Queue::is_empty))
     }
 
     fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
         match self.take(Some(cx.waker())) {
-            Taken::Item(item) => Poll::Ready(Some(item)),
             Taken::Nothing => Poll::Pending,
-            Taken::End => Poll::Ready(None),
+            Taken::Some | Taken::End => Poll::Ready(self.taken.pop_front()),
         }
     }
 
     fn take(&mut self, waker: Option<&Waker>) -> Taken {
-        self.handle.shared.with(|state| state.take(self.inbox, waker))
+        if !self.taken.is_empty() {
+            return Taken::Some;
+        }
+        let (inbox, most, taken) = (self.inbox, self.most, &mut self.taken);
+        self.handle.shared.with(|state| state.take(inbox, most, taken, waker))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Typed subscriptions: a builder per channel, each of which becomes the generic [`Subscribe`](crate::Subscribe).
+//! Typed subscriptions: a builder per channel, each of which becomes the generic [`Subscribe`].
 //!
 //! The gateway ignores what it does not understand without a word, so a bar size, a period, a field or a number of days
 //! that it does not know is an error here, before anything is sent. Where the sources contradict each other the builders
