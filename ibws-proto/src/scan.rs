@@ -36,6 +36,11 @@ impl Member {
         self.key.range()
     }
 
+    /// The length of [`key`](Self::key).
+    pub(crate) fn key_len(self) -> usize {
+        self.key.end.wrapping_sub(self.key.start) as usize
+    }
+
     /// The value, as JSON text without white space around it.
     pub(crate) fn value(self) -> Range<usize> {
         self.value.range()
@@ -379,7 +384,7 @@ impl<'a> Cursor<'a> {
 
 /// Where the next quote, backslash or control character from `at` on lies, or the text ends; eight bytes at a time.
 #[inline(always)]
-fn plain_end(text: &[u8], mut at: usize) -> usize {
+pub(crate) fn plain_end(text: &[u8], mut at: usize) -> usize {
     const ONES: u64 = u64::from_le_bytes([0x01; 8]);
     const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
     let mut rest = text.get(at..).unwrap_or_default();

@@ -34,6 +34,9 @@ pub struct Field(u16);
 const RAW: u16 = 0x8000;
 
 impl Field {
+    /// No field: 0 is no key.
+    pub(crate) const NONE: Self = Self(0);
+
     /// All listed fields, by number, [`Field::VOLUME_RAW`] last.
     pub fn all() -> impl ExactSizeIterator<Item = Self> {
         table::TABLE.iter().map(|listed| Self(listed.id))
@@ -47,7 +50,7 @@ impl Field {
 
     /// The field of a key, listed or not; `None` for a key that is no number below 32768 (`87_raw` apart).
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn from_key(key: &str) -> Option<Self> {
         match key.as_bytes() {
             [b'1'..=b'9', rest @ ..] if rest.len() < 5 => {

@@ -132,8 +132,8 @@ impl Frame {
 
     fn topic_body(&self) -> Body<'_> {
         let topic = self.topic().unwrap_or_default();
-        let head = topic.split_once('+').map_or(&*topic, |(head, _)| head);
-        match head {
+        let head = topic.bytes().position(|byte| byte == b'+').and_then(|end| topic.get(..end));
+        match head.unwrap_or(&topic) {
             "smd" => Body::MarketData(MarketData::new(self)),
             "smh" => Body::History(History::new(self)),
             "sbd" => Body::Ladder(Ladder::new(self)),
