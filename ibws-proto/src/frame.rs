@@ -177,9 +177,7 @@ impl Frame {
         }
         let bytes = self.bytes();
         // Most keys differ in length: that is seen without looking at the text.
-        let found = |member: &&Member| {
-            member.key_len() == key.len() && bytes.get(member.key()) == Some(key.as_bytes())
-        };
+        let found = |member: &&Member| member.key_len() == key.len() && bytes.get(member.key()) == Some(key.as_bytes());
         self.members.iter().find(found)
     }
 

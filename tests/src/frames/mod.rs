@@ -1,0 +1,7 @@
+//! Frames of every shape that the gateway is known to send, with values of the project's own, from a seed.
+
+mod make;
+mod reach;
+
+pub use make::{Kind, frame};
+pub use reach::{expected, reachable, variant};
