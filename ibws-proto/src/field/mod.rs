@@ -205,6 +205,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::print_stderr, reason = "a test that skips says so")]
     fn the_table_is_that_of_the_protocol_notes() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/fields.csv");
         let Ok(csv) = std::fs::read_to_string(path) else {
