@@ -159,6 +159,15 @@ impl Frame {
         self.value(self.topic?).as_str()
     }
 
+    /// The topic between its quotes, escapes still in it.
+    pub(crate) fn topic_bytes(&self) -> &[u8] {
+        let quoted = self.topic.and_then(|topic| self.bytes().get(topic.value()));
+        match quoted {
+            Some([b'"', topic @ .., b'"']) => topic,
+            _ => &[],
+        }
+    }
+
     /// The value of a top-level key; of the first one, should the key stand twice.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Json<'_>> {
