@@ -117,6 +117,9 @@ impl<'a> Number<'a> {
     #[must_use]
     pub fn to_i64(self) -> Option<i64> {
         let (mantissa, exponent) = (self.digits.mantissa, self.digits.exponent());
+        if self.digits.rest == 0 {
+            return i64::try_from(mantissa).ok();
+        }
         if self.digits.has(TOO_LONG) {
             return None;
         }

@@ -7,6 +7,7 @@
 
 mod calendar;
 mod feed;
+pub mod frames;
 pub mod fuzz;
 mod gateway;
 pub mod invariants;

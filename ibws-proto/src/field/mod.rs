@@ -34,6 +34,9 @@ pub struct Field(u16);
 const RAW: u16 = 0x8000;
 
 impl Field {
+    /// No field: 0 is no key.
+    pub(crate) const NONE: Self = Self(0);
+
     /// All listed fields, by number, [`Field::VOLUME_RAW`] last.
     pub fn all() -> impl ExactSizeIterator<Item = Self> {
         table::TABLE.iter().map(|listed| Self(listed.id))
@@ -47,7 +50,7 @@ impl Field {
 
     /// The field of a key, listed or not; `None` for a key that is no number below 32768 (`87_raw` apart).
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn from_key(key: &str) -> Option<Self> {
         match key.as_bytes() {
             [b'1'..=b'9', rest @ ..] if rest.len() < 5 => {
@@ -202,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+    #[expect(clippy::print_stderr, reason = "a test that skips says so")]
     fn the_table_is_that_of_the_protocol_notes() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/fields.csv");
         let Ok(csv) = std::fs::read_to_string(path) else {

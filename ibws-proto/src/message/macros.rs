@@ -12,6 +12,7 @@ macro_rules! body {
         #[derive(Clone, Copy)]
         pub struct $name<'a> {
             frame: &'a $crate::Frame,
+            text: &'a str,
         }
 
         impl<'a> $name<'a> {
@@ -19,7 +20,7 @@ macro_rules! body {
             pub const KEYS: &'static [&'static str] = &["topic", $($extra,)* $($key),*];
 
             pub(crate) fn new(frame: &'a $crate::Frame) -> Self {
-                Self { frame }
+                Self { frame, text: frame.text() }
             }
 
             /// The frame itself: its bytes, its text, all its members.
@@ -37,7 +38,7 @@ macro_rules! body {
             /// A top-level member by its key, documented or not.
             #[must_use]
             pub fn member(&self, key: &str) -> Option<$crate::Json<'a>> {
-                self.frame.get(key)
+                self.frame.get_in(self.text, key)
             }
 
             /// The top-level members that no documentation names.
@@ -52,7 +53,7 @@ macro_rules! body {
                 /// [`FieldError`](crate::FieldError) if the value is of another kind.
                 #[inline]
                 pub fn $method(&self) -> $crate::Lookup<$ty> {
-                    $crate::read::lookup($key, self.frame.get($key))
+                    $crate::read::lookup($key, self.frame.get_in(self.text, $key))
                 }
             )*
         }

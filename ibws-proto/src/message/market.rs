@@ -29,13 +29,13 @@ impl<'a> MarketData<'a> {
     /// The value of a field, if the frame has it.
     #[must_use]
     pub fn get(&self, field: Field) -> Option<Value<'a>> {
-        self.frame().get(field.key().as_str()).map(|json| Value::new(field, json))
+        self.member(field.key().as_str()).map(|json| Value::new(field, json))
     }
 
     /// The fields that the frame has, in the order of the wire, in one walk. Fields of no table are among them.
     #[must_use]
     pub fn fields(&self) -> Fields<'a> {
-        Fields { members: self.frame().walk() }
+        Fields { members: self.frame.walk(self.text) }
     }
 
     /// Volume of the day as the number beside field 87 (`87_raw`), seen on the wire in E notation.
@@ -74,8 +74,9 @@ impl<'a> Iterator for Fields<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let (field, json) = self.members.next_with(Field::from_key)?;
-            if let Some(field) = field {
+            // Not an Option: that it is no field's key fits in the number itself, and stays in a register.
+            let (field, json) = self.members.next_with(|key| Field::from_key(key).unwrap_or(Field::NONE))?;
+            if field != Field::NONE {
                 return Some((field, Value::new(field, json)));
             }
         }

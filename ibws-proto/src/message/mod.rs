@@ -131,25 +131,32 @@ impl Frame {
     }
 
     fn topic_body(&self) -> Body<'_> {
-        let topic = self.topic().unwrap_or_default();
-        let head = topic.split_once('+').map_or(&*topic, |(head, _)| head);
-        match head {
-            "smd" => Body::MarketData(MarketData::new(self)),
-            "smh" => Body::History(History::new(self)),
-            "sbd" => Body::Ladder(Ladder::new(self)),
-            "sor" => Body::Orders(Orders::new(self)),
-            "spl" => Body::Pnl(Pnl::new(self)),
-            "str" => Body::Trades(Trades::new(self)),
-            "ssd" => Body::Summary(Summary::new(self)),
-            "sld" => Body::Ledger(Ledger::new(self)),
-            "system" => Body::System(System::new(self)),
-            "sts" => Body::Status(Status::new(self)),
-            "act" => Body::Accounts(Accounts::new(self)),
-            "ntf" => Body::Notifications(Notifications::new(self)),
-            "blt" => Body::Bulletins(Bulletins::new(self)),
-            "error" => Body::Error(ErrorMessage::new(self)),
-            "tic" => Body::Tic(Tic::new(self)),
-            "shs" | "inp" => Body::Exercise(Exercise::new(self)),
+        // As it is written, unless an escape is in it: to know the topic needs no text made of it.
+        let written = self.topic_bytes();
+        let decoded;
+        let topic = if written.contains(&b'\\') {
+            decoded = self.topic().unwrap_or_default();
+            decoded.as_bytes()
+        } else {
+            written
+        };
+        match topic.split(|byte| *byte == b'+').next().unwrap_or_default() {
+            b"smd" => Body::MarketData(MarketData::new(self)),
+            b"smh" => Body::History(History::new(self)),
+            b"sbd" => Body::Ladder(Ladder::new(self)),
+            b"sor" => Body::Orders(Orders::new(self)),
+            b"spl" => Body::Pnl(Pnl::new(self)),
+            b"str" => Body::Trades(Trades::new(self)),
+            b"ssd" => Body::Summary(Summary::new(self)),
+            b"sld" => Body::Ledger(Ledger::new(self)),
+            b"system" => Body::System(System::new(self)),
+            b"sts" => Body::Status(Status::new(self)),
+            b"act" => Body::Accounts(Accounts::new(self)),
+            b"ntf" => Body::Notifications(Notifications::new(self)),
+            b"blt" => Body::Bulletins(Bulletins::new(self)),
+            b"error" => Body::Error(ErrorMessage::new(self)),
+            b"tic" => Body::Tic(Tic::new(self)),
+            b"shs" | b"inp" => Body::Exercise(Exercise::new(self)),
             _ => Body::Unknown(Unknown::new(self)),
         }
     }

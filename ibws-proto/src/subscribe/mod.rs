@@ -3,7 +3,7 @@
 //! The gateway ignores what it does not understand without a word, so a bar size, a period, a field or a number of days
 //! that it does not know is an error here, before anything is sent. Where the sources contradict each other the builders
 //! do what was seen on the wire, and say so. Arguments that no documentation names (`tempo` of `smd`, `days` of `sor`)
-//! go through [`Subscribe::args`](crate::Subscribe::args).
+//! go through [`Subscribe::args`].
 //!
 //! ```
 //! use ibws_proto::{Field, Subscribe, SubscriptionProcessor, WireProcessor, subscribe};

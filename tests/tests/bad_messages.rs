@@ -1,0 +1,496 @@
+//! Bad messages by name: what each costs, and that the next good one is read.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+use bytes::Bytes;
+use ibws_proto::message::{Ended, Execution, LadderRow, LedgerRow, Notification, Order, Row, SummaryRow, System};
+use ibws_proto::{Body, Field, Frame, Json, MalformedReason, RowReason, Shape};
+
+/// What a bad message costs.
+enum Cost {
+    /// The message: no JSON, or not to be guessed at.
+    Message,
+    /// Less; this holds of the frame.
+    Less(fn(&Frame) -> bool),
+}
+use Cost::{Less, Message};
+
+fn order(frame: &Frame) -> Order<'_> {
+    let Body::Orders(orders) = frame.body() else { panic!("{frame:?}") };
+    orders.rows().next().unwrap().unwrap()
+}
+
+fn execution(frame: &Frame) -> Execution<'_> {
+    let Body::Trades(trades) = frame.body() else { panic!("{frame:?}") };
+    trades.rows().next().unwrap().unwrap()
+}
+
+fn ledger(frame: &Frame) -> LedgerRow<'_> {
+    let Body::Ledger(ledger) = frame.body() else { panic!("{frame:?}") };
+    ledger.rows().next().unwrap().unwrap()
+}
+
+fn summary(frame: &Frame) -> SummaryRow<'_> {
+    let Body::Summary(summary) = frame.body() else { panic!("{frame:?}") };
+    summary.rows().next().unwrap().unwrap()
+}
+
+fn ladder(frame: &Frame) -> LadderRow<'_> {
+    let Body::Ladder(ladder) = frame.body() else { panic!("{frame:?}") };
+    ladder.rows().next().unwrap().unwrap()
+}
+
+/// Rows that are errors, of all.
+fn bad_rows(frame: &Frame) -> (usize, usize) {
+    fn count<'a, R: Row<'a>>(rows: impl Iterator<Item = Result<R, ibws_proto::RowError>>) -> (usize, usize) {
+        rows.fold((0, 0), |(bad, all), row| (bad + usize::from(row.is_err()), all + 1))
+    }
+    match frame.body() {
+        Body::Orders(body) => count(body.rows()),
+        Body::Trades(body) => count(body.rows()),
+        Body::Summary(body) => count(body.rows()),
+        Body::Ledger(body) => count(body.rows()),
+        Body::Ladder(body) => count(body.rows()),
+        Body::History(body) => count(body.bars()),
+        Body::Notifications(body) => count(body.rows()),
+        Body::Bulletins(body) => count(body.rows()),
+        Body::Pnl(body) => count(body.rows().map(|(_, row)| row)),
+        _ => panic!("{frame:?}"),
+    }
+}
+
+macro_rules! data {
+    ($frame:expr) => {{
+        let Body::MarketData(data) = $frame.body() else { panic!("{:?}", $frame) };
+        data
+    }};
+}
+
+/// Is the price an error, and the bid beside it none?
+fn bad_last(frame: &Frame) -> bool {
+    let data = data!(frame);
+    data.get(Field::LAST).unwrap().price().is_err() && data.get(Field::BID).unwrap().price().is_ok()
+}
+
+const CASES: &[(&str, &[u8], Cost)] = &[
+    // No JSON (scenarios B 55, 56, 57, 59)
+    ("empty", b"", Message),
+    ("white space alone", b" \n\t ", Message),
+    ("NUL alone", b"\0", Message),
+    ("a word", b"hello", Message),
+    ("truncated in a key", b"{\"topic", Message),
+    ("truncated after a key", b"{\"topic\"", Message),
+    ("truncated after a colon", b"{\"topic\":", Message),
+    ("truncated in a string", b"{\"topic\":\"smd+7", Message),
+    ("truncated after a member", b"{\"topic\":\"smd+7\"", Message),
+    ("truncated after a comma", b"{\"topic\":\"smd+7\",", Message),
+    ("truncated in a number", b"{\"topic\":\"smd+7\",\"83\":-", Message),
+    ("truncated in an exponent", b"{\"topic\":\"smd+7\",\"83\":1e", Message),
+    ("truncated in an escape", b"{\"topic\":\"smd\\u00", Message),
+    ("truncated in a row", b"{\"topic\":\"sor\",\"args\":[{\"orderId\":1", Message),
+    ("trailing comma", b"{\"topic\":\"smd+7\",}", Message),
+    ("trailing bytes", b"{\"topic\":\"smd+7\"}x", Message),
+    ("two objects", b"{\"topic\":\"smd+7\"}{\"topic\":\"smd+7\"}", Message),
+    ("two objects on two lines", b"{\"topic\":\"smd+7\"}\n{}", Message),
+    ("BOM before the object", b"\xef\xbb\xbf{\"topic\":\"smd+7\"}", Message),
+    ("NUL after the object", b"{\"topic\":\"smd+7\"}\0", Message),
+    ("NUL in a string", b"{\"topic\":\"smd+7\",\"55\":\"A\0B\"}", Message),
+    ("line break in a string", b"{\"topic\":\"smd+7\",\"55\":\"A\nB\"}", Message),
+    ("unquoted key", b"{topic:\"smd+7\"}", Message),
+    ("single quotes", b"{'topic':'smd+7'}", Message),
+    ("number as key", b"{1:2}", Message),
+    ("NaN", b"{\"topic\":\"smd+7\",\"83\":NaN}", Message),
+    ("Infinity", b"{\"topic\":\"smd+7\",\"83\":-Infinity}", Message),
+    ("leading zero", b"{\"topic\":\"smd+7\",\"83\":01}", Message),
+    ("leading plus", b"{\"topic\":\"smd+7\",\"83\":+1}", Message),
+    ("point without digits", b"{\"topic\":\"smd+7\",\"83\":1.}", Message),
+    ("hexadecimal", b"{\"topic\":\"smd+7\",\"83\":0x1F}", Message),
+    ("bad escape", b"{\"topic\":\"smd+7\",\"55\":\"\\x41\"}", Message),
+    ("comment", b"{\"topic\":\"smd+7\"/* */}", Message),
+    ("brackets crossed", b"{\"topic\":\"sor\",\"args\":[{]}}", Message),
+    ("closing bracket alone", b"]", Message),
+    ("nearly an echo", b"ech+hbx", Message),
+    ("capital true", b"{\"topic\":\"tic\",\"alive\":True}", Message),
+    // Keys that decide, twice (B 58)
+    ("duplicate topic", b"{\"topic\":\"smd+7\",\"topic\":\"smd+8\"}", Message),
+    ("duplicate topic, escaped", b"{\"topic\":\"smd+7\",\"\\u0074opic\":\"smd+8\"}", Message),
+    ("duplicate conid", b"{\"topic\":\"smd+7\",\"conid\":7,\"conid\":8}", Message),
+    ("duplicate conid of one value", b"{\"topic\":\"smd+7\",\"conid\":7,\"conid\":7}", Message),
+    ("duplicate orderId", b"{\"topic\":\"sor\",\"orderId\":7,\"orderId\":8}", Message),
+    (
+        "duplicate orderId in a row",
+        b"{\"topic\":\"sor\",\"args\":[{\"orderId\":1,\"orderId\":2},{\"orderId\":3}]}",
+        Less(|f| bad_rows(f) == (1, 2)),
+    ),
+    (
+        "duplicate conid in a row",
+        b"{\"topic\":\"sor\",\"args\":[{\"orderId\":1,\"conid\":2,\"conid\":2}]}",
+        Less(|f| bad_rows(f) == (1, 1)),
+    ),
+    (
+        "duplicate conid in a row, escaped",
+        b"{\"topic\":\"sor\",\"args\":[{\"conid\":2,\"\\u0063onid\":3}]}",
+        Less(|f| bad_rows(f) == (1, 1)),
+    ),
+    (
+        "duplicate execution_id",
+        b"{\"topic\":\"str\",\"args\":[{\"execution_id\":\"a\",\"execution_id\":\"b\"}]}",
+        Less(|f| bad_rows(f) == (1, 1)),
+    ),
+    (
+        "duplicate conid of an execution",
+        b"{\"topic\":\"str\",\"args\":[{\"conid\":1,\"conid\":\"2\"}]}",
+        Less(|f| bad_rows(f) == (1, 1)),
+    ),
+    (
+        "duplicate key of a ledger row",
+        b"{\"topic\":\"sld+U12345678\",\"result\":[{\"key\":\"a\",\"key\":\"b\"},{\"key\":\"c\"}]}",
+        Less(|f| bad_rows(f) == (1, 2)),
+    ),
+    (
+        "duplicate of a key that does not decide",
+        b"{\"topic\":\"sor\",\"args\":[{\"orderId\":1,\"price\":1,\"price\":2}]}",
+        Less(|f| order(f).price().unwrap().unwrap().to_i64() == Some(1) && order(f).unknown().count() == 1),
+    ),
+    // Bytes and escapes (B 59)
+    (
+        "bad byte in a string",
+        b"{\"topic\":\"smd+7\",\"55\":\"A\x99\"}",
+        Less(|f| f.is_lossy() && data!(f).get(Field::SYMBOL).unwrap().text() == "A\u{fffd}"),
+    ),
+    (
+        "bad byte in a key",
+        b"{\"topic\":\"smd+7\",\"\xff\":1,\"31\":\"1\"}",
+        Less(|f| f.is_lossy() && data!(f).fields().count() == 1),
+    ),
+    ("bad byte outside strings", b"{\"topic\":\"smd+7\"\xff}", Message),
+    ("cut character", b"{\"topic\":\"smd+7\",\"55\":\"\xe2\x84\"}", Less(Frame::is_lossy)),
+    (
+        "lone surrogate in a value",
+        br#"{"topic":"sor","args":[{"orderId":1,"ticker":"\ud800","side":"BUY"}]}"#,
+        Less(|f| order(f).ticker().is_err() && order(f).side().is_ok()),
+    ),
+    ("lone surrogate in a key", br#"{"topic":"smd+7","\udc00":1,"31":"1"}"#, Less(|f| data!(f).fields().count() == 1)),
+    ("lone surrogate in the topic", br#"{"topic":"\ud800","31":"1"}"#, Less(|f| matches!(f.body(), Body::Unknown(_)))),
+    (
+        "escaped NUL",
+        br#"{"topic":"sor","args":[{"orderId":1,"ticker":"\u0000"}]}"#,
+        Less(|f| order(f).ticker().unwrap().unwrap() == "\0"),
+    ),
+    (
+        "escaped field key",
+        br#"{"topic":"smd+7","\u0033\u0031":"1.5"}"#,
+        Less(|f| data!(f).get(Field::LAST).is_some() && data!(f).fields().count() == 1),
+    ),
+    (
+        "escaped digit",
+        br#"{"topic":"smd+7","31":"\u0031","84":"1"}"#,
+        Less(|f| bad_last(f) && data!(f).get(Field::LAST).unwrap().text() == "1"),
+    ),
+    // Numbers (B 57)
+    (
+        "1e400",
+        b"{\"topic\":\"smd+7\",\"83\":1e400}",
+        Less(|f| {
+            let n = data!(f).get(Field::CHANGE_PERCENT).unwrap().percent().unwrap().unwrap();
+            n.to_f64().is_none() && n.text() == "1e400"
+        }),
+    ),
+    (
+        "minus zero",
+        b"{\"topic\":\"smd+7\",\"83\":-0}",
+        Less(|f| data!(f).get(Field::CHANGE_PERCENT).unwrap().number().unwrap().unwrap().to_i64() == Some(0)),
+    ),
+    (
+        "40 digits",
+        b"{\"topic\":\"smd+7\",\"31\":\"1234567890123456789012345678901234567890\"}",
+        Less(|f| {
+            let n = data!(f).get(Field::LAST).unwrap().number().unwrap().unwrap();
+            n.to_i64().is_none() && n.to_f64().is_some()
+        }),
+    ),
+    (
+        "conid of 40 digits",
+        b"{\"topic\":\"smd+7\",\"conid\":1234567890123456789012345678901234567890,\"31\":\"1\"}",
+        Less(|f| data!(f).conid().is_err() && data!(f).get(Field::LAST).is_some()),
+    ),
+    ("conid with a fraction", b"{\"topic\":\"smd+7\",\"conid\":7.5}", Less(|f| data!(f).conid().is_err())),
+    ("NaN as a string", b"{\"topic\":\"smd+7\",\"31\":\"NaN\",\"84\":\"1\"}", Less(bad_last)),
+    ("a comma that is no separator", b"{\"topic\":\"smd+7\",\"31\":\"1,5\",\"84\":\"1\"}", Less(bad_last)),
+    // Market data without or with other things in it (B 53, 54)
+    (
+        "smd without conid",
+        b"{\"topic\":\"smd+7\",\"_updated\":1}",
+        Less(|f| data!(f).conid() == Ok(None) && data!(f).target() == "7"),
+    ),
+    ("smd without anything", b"{\"topic\":\"smd+7\"}", Less(|f| data!(f).fields().count() == 0)),
+    ("smd of a bare topic", b"{\"topic\":\"smd\",\"31\":\"1\"}", Less(|f| data!(f).target() == "")),
+    ("smd without a topic", b"{\"conid\":7,\"31\":\"1\"}", Less(|f| f.shape() == Shape::Unknown)),
+    ("price an object", b"{\"topic\":\"smd+7\",\"31\":{},\"84\":\"1\"}", Less(bad_last)),
+    ("price an array", b"{\"topic\":\"smd+7\",\"31\":[\"1\"],\"84\":\"1\"}", Less(bad_last)),
+    ("price true", b"{\"topic\":\"smd+7\",\"31\":true,\"84\":\"1\"}", Less(bad_last)),
+    ("price a mark alone", b"{\"topic\":\"smd+7\",\"31\":\"C\",\"84\":\"1\"}", Less(bad_last)),
+    (
+        "price null",
+        b"{\"topic\":\"smd+7\",\"31\":null}",
+        Less(|f| data!(f).get(Field::LAST).unwrap().price() == Ok(None)),
+    ),
+    ("conid a word", b"{\"topic\":\"smd+7\",\"conid\":\"x\",\"31\":\"1\"}", Less(|f| data!(f).conid().is_err())),
+    ("conid a string", b"{\"topic\":\"smd+7\",\"conid\":\"7\"}", Less(|f| data!(f).conid() == Ok(Some(7)))),
+    ("_updated a list", b"{\"topic\":\"smd+7\",\"_updated\":[]}", Less(|f| data!(f).updated().is_err())),
+    ("server_id an object", b"{\"topic\":\"smd+7\",\"server_id\":{}}", Less(|f| data!(f).server_id().is_err())),
+    (
+        "availability a number",
+        b"{\"topic\":\"smd+7\",\"6509\":1}",
+        Less(|f| data!(f).get(Field::AVAILABILITY).unwrap().availability().is_err()),
+    ),
+    // Topics and shapes
+    ("topic a number", b"{\"topic\":5}", Less(|f| matches!(f.body(), Body::Unknown(_)))),
+    ("topic null", b"{\"topic\":null}", Less(|f| matches!(f.body(), Body::Unknown(_)))),
+    ("topic an object", b"{\"topic\":{\"topic\":\"smd\"}}", Less(|f| matches!(f.body(), Body::Unknown(_)))),
+    ("topic of another", b"{\"topic\":\"smdx+7\"}", Less(|f| matches!(f.body(), Body::Unknown(_)))),
+    (
+        "error an object",
+        b"{\"error\":{\"why\":1},\"topic\":\"smd\"}",
+        Less(|f| matches!(f.body(), Body::Error(e) if e.error().is_err() && e.code() == Ok(None))),
+    ),
+    (
+        "error with a code of text",
+        b"{\"error\":\"x\",\"code\":\"y\"}",
+        Less(|f| matches!(f.body(), Body::Error(e) if e.error().is_ok() && e.code().is_err())),
+    ),
+    (
+        "message a number",
+        b"{\"message\":5}",
+        Less(|f| matches!(f.body(), Body::Message(m) if m.message().unwrap().unwrap() == "5")),
+    ),
+    ("result a number", b"{\"result\":5}", Less(|f| matches!(f.body(), Body::Unknown(_)))),
+    (
+        "result of another thing",
+        b"{\"result\":\"unsubscribed from x\"}",
+        Less(|f| matches!(f.body(), Body::Unsubscribed(u) if u.ended() == Ended::Other("x".into()))),
+    ),
+    // Sessions
+    (
+        "heartbeat not a number",
+        b"{\"topic\":\"system\",\"hb\":\"now\"}",
+        Less(|f| matches!(f.body(), Body::System(System::Heartbeat(h)) if h.hb().is_err())),
+    ),
+    (
+        "success an object",
+        b"{\"topic\":\"system\",\"success\":{}}",
+        Less(|f| matches!(f.body(), Body::System(System::Greeting(g)) if g.success().is_err())),
+    ),
+    (
+        "sts args text",
+        b"{\"topic\":\"sts\",\"args\":\"x\"}",
+        Less(|f| matches!(f.body(), Body::Status(s) if s.args().is_err())),
+    ),
+    (
+        "sts authenticated a word",
+        b"{\"topic\":\"sts\",\"args\":{\"authenticated\":\"maybe\",\"competing\":\"true\"}}",
+        Less(
+            |f| matches!(f.body(), Body::Status(s) if s.args().is_ok_and(|s| s.authenticated().is_err() && s.competing() == Ok(Some(true)))),
+        ),
+    ),
+    (
+        "act args a list",
+        b"{\"topic\":\"act\",\"args\":[]}",
+        Less(|f| matches!(f.body(), Body::Accounts(a) if a.args().is_err())),
+    ),
+    (
+        "act accounts an object",
+        b"{\"topic\":\"act\",\"args\":{\"accounts\":{},\"isPaper\":1}}",
+        Less(
+            |f| matches!(f.body(), Body::Accounts(a) if a.args().is_ok_and(|a| a.accounts().is_err() && a.is_paper() == Ok(Some(true)))),
+        ),
+    ),
+    (
+        "act serverInfo text",
+        b"{\"topic\":\"act\",\"args\":{\"serverInfo\":\"x\"}}",
+        Less(|f| matches!(f.body(), Body::Accounts(a) if a.args().unwrap().server().is_err())),
+    ),
+    (
+        "tic alive a word",
+        b"{\"topic\":\"tic\",\"alive\":\"yes\",\"id\":\"x\"}",
+        Less(|f| matches!(f.body(), Body::Tic(t) if t.alive().is_err() && t.id().is_ok())),
+    ),
+    // Rows
+    ("sor args text", b"{\"topic\":\"sor\",\"args\":\"x\"}", Less(|f| bad_rows(f) == (1, 1))),
+    (
+        "sor args mixed",
+        b"{\"topic\":\"sor\",\"args\":[null,1,\"x\",[],{\"orderId\":1}]}",
+        Less(|f| bad_rows(f) == (4, 5)),
+    ),
+    ("sor args null", b"{\"topic\":\"sor\",\"args\":null}", Less(|f| bad_rows(f) == (0, 0))),
+    (
+        "orderId an object",
+        b"{\"topic\":\"sor\",\"args\":[{\"orderId\":{},\"side\":\"BUY\"}]}",
+        Less(|f| order(f).order_id().is_err() && order(f).side().is_ok()),
+    ),
+    (
+        "order price a list",
+        b"{\"topic\":\"sor\",\"args\":[{\"orderId\":1,\"price\":[]}]}",
+        Less(|f| order(f).price().is_err() && order(f).order_id() == Ok(Some(1))),
+    ),
+    (
+        "order status a number",
+        b"{\"topic\":\"sor\",\"args\":[{\"orderId\":1,\"status\":true}]}",
+        Less(|f| order(f).status().is_err()),
+    ),
+    (
+        "sizeAndFills of three parts",
+        b"{\"topic\":\"sor\",\"args\":[{\"sizeAndFills\":\"1/2/3\"}]}",
+        Less(|f| order(f).size_and_fills().is_err()),
+    ),
+    (
+        "outsideRTH a number",
+        b"{\"topic\":\"sor\",\"args\":[{\"outsideRTH\":7}]}",
+        Less(|f| order(f).outside_rth().is_err()),
+    ),
+    (
+        "execution size text",
+        b"{\"topic\":\"str\",\"args\":[{\"execution_id\":\"a\",\"size\":\"many\"}]}",
+        Less(|f| execution(f).size().is_err() && execution(f).execution_id().is_ok()),
+    ),
+    (
+        "execution side unknown",
+        b"{\"topic\":\"str\",\"args\":[{\"execution_id\":\"a\",\"side\":\"X\"}]}",
+        Less(|f| execution(f).side().unwrap().unwrap().as_str() == "X"),
+    ),
+    (
+        "ssd value a list",
+        b"{\"topic\":\"ssd+U12345678\",\"result\":[{\"key\":\"a\",\"value\":[],\"monetaryValue\":\"x\"}]}",
+        Less(|f| summary(f).value().is_err() && summary(f).monetary_value().is_err() && summary(f).key().is_ok()),
+    ),
+    ("ssd rows of numbers", b"{\"topic\":\"ssd+U12345678\",\"result\":[1,2]}", Less(|f| bad_rows(f) == (2, 2))),
+    (
+        "sld balance true",
+        b"{\"topic\":\"sld+U12345678\",\"result\":[{\"key\":\"a\",\"cashbalance\":true,\"funds\":0.0}]}",
+        Less(|f| ledger(f).cash_balance().is_err() && ledger(f).funds().is_ok()),
+    ),
+    (
+        "spl row a number",
+        b"{\"topic\":\"spl\",\"args\":{\"DU1234567.Core\":1,\"U12345678.Core\":{\"dpl\":1.5}}}",
+        Less(|f| bad_rows(f) == (1, 2)),
+    ),
+    ("spl args a list", b"{\"topic\":\"spl\",\"args\":[1]}", Less(|f| bad_rows(f) == (0, 0))),
+    (
+        "smh data text",
+        b"{\"topic\":\"smh+7\",\"data\":\"value\",\"serverId\":7}",
+        Less(|f| {
+            bad_rows(f) == (1, 1) && matches!(f.body(), Body::History(h) if h.server_id().unwrap().unwrap() == "7")
+        }),
+    ),
+    (
+        "smh high of words",
+        b"{\"topic\":\"smh+7\",\"high\":\"a/b\",\"low\":\"1/2/3\"}",
+        Less(|f| matches!(f.body(), Body::History(h) if h.high().is_err() && h.low().unwrap().is_some())),
+    ),
+    (
+        "sbd price of words",
+        b"{\"topic\":\"sbd\",\"data\":[{\"row\":0,\"price\":\"a @ b\",\"bid\":\"5\"}]}",
+        Less(|f| ladder(f).price().is_err() && ladder(f).bid().is_ok()),
+    ),
+    (
+        "sbd price of two at signs",
+        b"{\"topic\":\"sbd\",\"data\":[{\"row\":0,\"price\":\"1 @ 2 @ 3\"}]}",
+        Less(|f| ladder(f).price().is_err()),
+    ),
+    ("ntf of a number", b"{\"topic\":\"ntf\",\"args\":[5,{\"id\":1,\"text\":\"a\"}]}", Less(|f| bad_rows(f) == (1, 2))),
+    (
+        "ntf prompt without orderId",
+        b"{\"topic\":\"ntf\",\"args\":{\"reqId\":\"1\",\"options\":\"Yes\"}}",
+        Less(
+            |f| matches!(f.body(), Body::Notifications(n) if matches!(n.rows().next(), Some(Ok(Notification::Prompt(p))) if p.order_id() == Ok(None) && p.options().is_err())),
+        ),
+    ),
+    (
+        "blt message a number",
+        b"{\"topic\":\"blt\",\"args\":[{\"id\":[],\"message\":\"m\"}]}",
+        Less(
+            |f| matches!(f.body(), Body::Bulletins(b) if b.rows().next().unwrap().is_ok_and(|b| b.id().is_err() && b.message().is_ok())),
+        ),
+    ),
+    (
+        "exercise data text",
+        b"{\"topic\":\"shs+exercise\",\"data\":\"x\"}",
+        Less(|f| matches!(f.body(), Body::Exercise(e) if e.user_actions().count() == 0 && e.id() == Ok(None))),
+    ),
+];
+
+/// The good one after each: read to its last field.
+fn the_next_one_is_read() {
+    let frame = Frame::decode(Bytes::from_static(br#"{"topic":"smd+7","conid":7,"31":"1.50"}"#)).unwrap();
+    let data = data!(frame);
+    assert_eq!(data.get(Field::LAST).unwrap().price().unwrap().unwrap().value.to_f64(), Some(1.5));
+}
+
+fn check(name: &str, bytes: Vec<u8>, cost: &Cost) {
+    let raw = Bytes::from(bytes);
+    match (Frame::decode(raw.clone()), cost) {
+        (Err(malformed), Message) => assert_eq!(malformed.raw, raw, "{name}: the bytes stay reachable"),
+        (Ok(frame), Less(holds)) => {
+            assert!(holds(&frame), "{name}: {frame:?}");
+            assert_eq!(frame.raw(), &raw, "{name}: the bytes stay reachable");
+        }
+        (Ok(frame), Message) => panic!("{name}: was read, {frame:?}"),
+        (Err(malformed), Less(_)) => panic!("{name}: {malformed}"),
+    }
+    the_next_one_is_read();
+}
+
+#[test]
+fn a_bad_message_costs_no_more_than_it_must_and_the_next_one_is_read() {
+    assert!(CASES.len() >= 80, "{}", CASES.len());
+    for (name, bytes, cost) in CASES {
+        check(name, bytes.to_vec(), cost);
+    }
+}
+
+/// Those that are too large to write out (B 56, 60).
+#[test]
+fn a_huge_message_costs_no_more_than_it_must_and_the_next_one_is_read() {
+    check("a million brackets", vec![b'['; 1_000_000], &Message);
+    check("a million objects", b"{\"a\":".repeat(1_000_000), &Message);
+    check("128 levels", [b"[".repeat(128), b"]".repeat(128)].concat(), &Message);
+    check("127 levels", [b"[".repeat(127), b"]".repeat(127)].concat(), &Less(|f| matches!(f.body(), Body::Unknown(_))));
+    let depth = [br#"{"topic":"sor","args":"#.to_vec(), b"[".repeat(126), b"]".repeat(126), b"}".to_vec()].concat();
+    check("a row of 125 levels", depth, &Less(|f| bad_rows(f) == (1, 1)));
+    let string = format!("{{\"topic\":\"smd+7\",\"55\":\"{}\"}}", "x".repeat(1 << 20));
+    check("a string of 1 MiB", string.into(), &Less(|f| data!(f).get(Field::SYMBOL).unwrap().text().len() == 1 << 20));
+    let keys: Vec<String> = (0..100_000).map(|at| format!("\"k{at}\":1")).collect();
+    let wide = format!("{{\"topic\":\"smd+7\",\"31\":\"1\",{}}}", keys.join(","));
+    check(
+        "100,000 keys",
+        wide.into(),
+        &Less(|f| data!(f).fields().count() == 1 && data!(f).others().count() == 100_000),
+    );
+    let row = format!("{{\"topic\":\"sor\",\"args\":[{{\"orderId\":1,{}}}]}}", keys.join(","));
+    check(
+        "a row of 100,000 keys",
+        row.into(),
+        &Less(|f| order(f).order_id() == Ok(Some(1)) && order(f).unknown().count() == 100_000),
+    );
+    let digits = format!("{{\"topic\":\"smd+7\",\"31\":{}}}", "9".repeat(100_000));
+    check(
+        "100,000 digits",
+        digits.into(),
+        &Less(|f| data!(f).get(Field::LAST).unwrap().number().unwrap().unwrap().to_f64().is_none()),
+    );
+}
+
+#[test]
+fn the_errors_name_the_key_the_text_and_the_reason() {
+    let frame = Frame::decode(Bytes::from_static(br#"{"topic":"sor","args":[{"orderId":[1]},{"conid":1,"conid":2}]}"#))
+        .unwrap();
+    let Body::Orders(orders) = frame.body() else { panic!() };
+    let rows: Vec<_> = orders.rows().collect();
+    let error = rows[0].as_ref().unwrap().order_id().unwrap_err();
+    assert_eq!(error.to_string(), r#""orderId" should be a whole number, and is [1]"#);
+    let error = rows[1].as_ref().unwrap_err();
+    assert_eq!(error.reason, RowReason::Duplicate("conid"));
+    assert_eq!(&*error.text, r#"{"conid":1,"conid":2}"#);
+    let malformed = Frame::decode(Bytes::from_static(br#"{"topic":"a","topic":"b"}"#)).unwrap_err();
+    assert_eq!(malformed.reason, MalformedReason::Duplicate("topic"));
+    let _: Option<Json<'_>> = frame.get("args");
+}

@@ -1,0 +1,220 @@
+//! Every frame decodes to the variant it should, with nothing lost: the project's own, and those of the shared folder.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test")]
+
+use bytes::Bytes;
+use ibws_proto::Kind as JsonKind;
+use ibws_proto::{Frame, Json};
+use ibws_testkit::frames::{self, Kind, expected, reachable, variant};
+use proptest::prelude::*;
+use serde_json::Value;
+
+fn decode(text: &str) -> Frame {
+    Frame::decode(Bytes::from(text.to_owned())).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// Nothing is lost: every key is reached, and what is serialised is the frame's own JSON.
+fn nothing_is_lost(text: &str) {
+    let frame = decode(text);
+    if text == "ech+hb" {
+        assert_eq!(serde_json::to_value(frame.body()).unwrap(), Value::from("ech+hb"));
+        return;
+    }
+    assert_eq!(reachable(&frame), expected(text), "{text}");
+    let written = decode(&serde_json::to_string(&frame.body()).unwrap());
+    same(frame.json(), written.json());
+}
+
+/// The same keys in the same order, the same texts, and the same numbers, read as the standard library reads them:
+/// `serde_json` by default rounds a number of 17 digits otherwise.
+fn same(left: Json<'_>, right: Json<'_>) {
+    assert_eq!(left.kind(), right.kind());
+    match left.kind() {
+        JsonKind::Number => assert_eq!(left.text().parse::<f64>(), right.text().parse()),
+        JsonKind::Array => {
+            assert_eq!(left.elements().count(), right.elements().count());
+            left.elements().zip(right.elements()).for_each(|(left, right)| same(left, right));
+        }
+        JsonKind::Object => {
+            assert!(left.members().map(|member| member.0).eq(right.members().map(|member| member.0)));
+            left.members().zip(right.members()).for_each(|((_, left), (_, right))| same(left, right));
+        }
+        JsonKind::String => assert_eq!(left.as_str(), right.as_str()),
+        _ => assert_eq!(left.text(), right.text()),
+    }
+}
+
+#[test]
+fn own_frames_of_every_kind_decode_to_their_variant_with_nothing_lost() {
+    for kind in Kind::ALL {
+        for seed in 0..40 {
+            let text = frames::frame(*kind, seed);
+            assert_eq!(variant(&decode(&text).body()), kind.variant(), "{text}");
+            nothing_is_lost(&text);
+        }
+    }
+}
+
+#[test]
+fn own_frames_name_no_account_but_the_two_neutral_ones() {
+    for kind in Kind::ALL {
+        for seed in 0..20 {
+            let text = frames::frame(*kind, seed).replace("DU1234567", "").replace("U12345678", "");
+            let account = text.split(|c: char| !c.is_ascii_alphanumeric()).find(|word| {
+                let digits = word.trim_start_matches("DU").trim_start_matches('U');
+                digits.len() != word.len() && digits.len() >= 5 && digits.bytes().all(|b| b.is_ascii_digit())
+            });
+            assert_eq!(account, None, "{text}");
+        }
+    }
+}
+
+/// The lines of the shared folder, where it stands beside the checkout.
+fn shared() -> Option<Vec<(usize, Value)>> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/frames.jsonl");
+    let Ok(lines) = std::fs::read_to_string(path) else {
+        eprintln!("skipped: no shared folder beside the checkout");
+        return None;
+    };
+    Some(lines.lines().enumerate().map(|(at, line)| (at + 1, serde_json::from_str(line).unwrap())).collect())
+}
+
+/// The variant that a line's own label asks for; `None` if its frame is not to be read at all.
+fn labelled(topic: &str, text: &str) -> Option<&'static str> {
+    let json: Option<Value> = serde_json::from_str(text).ok();
+    if text == "ech+hb" {
+        return Some("Echo");
+    }
+    let json = json?;
+    if json.get("error").is_some() {
+        return Some("Error");
+    }
+    Some(match topic {
+        "smd" => "MarketData",
+        "smh" => "History",
+        "sbd" => "Ladder",
+        "sor" => "Orders",
+        "spl" => "Pnl",
+        "str" => "Trades",
+        "ssd" => "Summary",
+        "sld" => "Ledger",
+        "system" => "System",
+        "sts" => "Status",
+        "act" => "Accounts",
+        "ntf" => "Notifications",
+        "blt" => "Bulletins",
+        "error" => "Error",
+        "tic" => "Tic",
+        "usd" | "uld" | "umh" => "Unsubscribed",
+        "message" => "WaitingForSession",
+        "shs" | "inp" => "Exercise",
+        _ => "Unknown",
+    })
+}
+
+#[test]
+fn shared_frames_decode_to_the_variant_their_line_names_with_nothing_lost() {
+    let Some(lines) = shared() else { return };
+    let (mut read, mut refused) = (0, Vec::new());
+    for (number, line) in lines.iter().filter(|(_, line)| line["dir"] == "in") {
+        let text = line["frame"].as_str().unwrap();
+        match labelled(line["topic"].as_str().unwrap(), text) {
+            Some(name) => {
+                assert_eq!(variant(&decode(text).body()), name, "line {number}: {text}");
+                nothing_is_lost(text);
+                read += 1;
+            }
+            None => {
+                assert!(Frame::decode(Bytes::from(text.to_owned())).is_err(), "line {number}: {text}");
+                refused.push(*number);
+            }
+        }
+    }
+    // No frame at all, a word, and the documentation's sample with its comma too many.
+    assert_eq!(refused.len(), 3, "lines {refused:?}");
+    assert!(read > 100, "{read}");
+}
+
+#[test]
+fn shared_frames_of_field_values_read_without_an_error() {
+    let Some(lines) = shared() else { return };
+    for (number, line) in lines.iter().filter(|(_, line)| line["dir"] == "in" && line["kind"] == "real") {
+        let frame = decode(line["frame"].as_str().unwrap());
+        let ibws_proto::Body::MarketData(data) = frame.body() else { continue };
+        for (field, value) in data.fields() {
+            let read = match field.id() {
+                31 | 84 | 86 => value.price().map(|_| ()),
+                85 | 87 | 88 | 7059 => value.size().map(|_| ()),
+                83 => value.percent().map(|_| ()),
+                _ => value.string().map(|_| ()),
+            };
+            assert_eq!(read, Ok(()), "line {number}");
+        }
+    }
+}
+
+/// Touches everything that can be read of a frame.
+fn read_all(frame: &Frame) {
+    let _ = (reachable(frame), serde_json::to_string(&frame.body()), format!("{:?}", frame.body()));
+    if let ibws_proto::Body::MarketData(data) = frame.body() {
+        for (_, value) in data.fields() {
+            let _ = (value.price(), value.size(), value.percent(), value.availability(), value.flag(), value.string());
+            if let Ok(Some(number)) = value.number() {
+                let _ = (number.to_f64(), number.to_i64());
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        if let Ok(frame) = Frame::decode(Bytes::from(bytes)) {
+            read_all(&frame);
+        }
+    }
+
+    #[test]
+    fn mutated_frames_never_panic(
+        kind in 0..Kind::ALL.len(),
+        seed in any::<u64>(),
+        cuts in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 1..6),
+    ) {
+        let mut bytes = frames::frame(Kind::ALL[kind], seed).into_bytes();
+        let tokens = b"{}[]\",:\\0-1e.ntf \x00\xff";
+        for (at, byte, what) in cuts {
+            if bytes.is_empty() {
+                break;
+            }
+            let at = at.index(bytes.len());
+            match what {
+                0 => bytes[at] = tokens[usize::from(byte) % tokens.len()],
+                1 => drop(bytes.remove(at)),
+                _ => bytes.insert(at, tokens[usize::from(byte) % tokens.len()]),
+            }
+        }
+        if let Ok(frame) = Frame::decode(Bytes::from(bytes)) {
+            read_all(&frame);
+        }
+    }
+
+    #[test]
+    fn frames_are_accepted_and_refused_as_serde_json_does(
+        kind in 0..Kind::ALL.len(),
+        seed in any::<u64>(),
+        cuts in proptest::collection::vec((any::<prop::sample::Index>(), 0..20_usize), 0..4),
+    ) {
+        let mut text = frames::frame(Kind::ALL[kind], seed).into_bytes();
+        for (at, token) in cuts {
+            let at = at.index(text.len());
+            text[at] = b"{}[]\",:\\0-1e.ntfu \x00\x1f"[token];
+        }
+        let theirs = serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_ok();
+        match Frame::decode(Bytes::from(text.clone())) {
+            Ok(frame) => prop_assert!(theirs || frame.shape() == ibws_proto::Shape::Echo),
+            Err(malformed) => prop_assert!(
+                !theirs || matches!(malformed.reason, ibws_proto::MalformedReason::Duplicate(_)),
+                "{:?}", String::from_utf8_lossy(&text)
+            ),
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Texts that go out: every documented one is producible, and what is written reads back.
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test")]
+
+use ibws_proto::message::OrderStatus;
+use ibws_proto::subscribe::{self, Column, RequestError};
+use ibws_proto::{Args, Field, Key, SubKey, Subscribe, SubscriptionProcessor, WireProcessor};
+use proptest::prelude::*;
+use serde_json::Value;
+
+fn text(subscribe: &Subscribe) -> String {
+    WireProcessor.subscribe_payload(subscribe.key.as_str(), subscribe.args.as_ref())
+}
+
+/// JSON without white space; texts of ours hold none inside strings.
+fn bare(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+/// What a typed subscription says for this text: `None` where no typed one says so much.
+fn typed(frame: &str) -> Option<String> {
+    let (verb, rest) = frame.split_at_checked(1)?;
+    let (head, json) = rest.split_once("+{").map_or((rest, None), |(head, json)| (head, Some(format!("{{{json}"))));
+    if verb == "u" {
+        let given = json.as_deref().map(Args::from_text).transpose().ok()?;
+        // The typed form of an end has no arguments to give: `{}` where the channel takes it, else none.
+        return given.is_none_or(|given| given.as_str() == "{}").then(|| WireProcessor.unsubscribe_payload(head, None));
+    }
+    match head {
+        "hs+exercise" => {
+            let conid = serde_json::from_str::<Value>(&json?).ok()?["CEX"].as_str()?.parse().ok()?;
+            return subscribe::exercise::open(conid).ok();
+        }
+        "np+exercise" => {
+            let json: Value = serde_json::from_str(&json?).ok()?;
+            let (id, action) = (json["data"]["id"].as_str()?, json["data"]["user_action"].as_str()?);
+            let Some(exercise) = json["data"].get("exercise") else { return subscribe::exercise::act(id, action).ok() };
+            let quantity = u32::try_from(exercise["value"].as_u64()?).ok()?;
+            return subscribe::exercise::submit(id, quantity, exercise["make_final"].as_bool()?).ok();
+        }
+        _ => {}
+    }
+    let key = SubKey::parse(head).ok()?;
+    let args: Option<Value> = json.map(|json| serde_json::from_str(&json).ok()).unwrap_or(None);
+    build(&key, args.as_ref()).ok().flatten().map(|subscribe| text(&subscribe))
+}
+
+fn build(key: &SubKey, args: Option<&Value>) -> Result<Option<Subscribe>, RequestError> {
+    let empty = Value::Object(serde_json::Map::new());
+    let args = args.unwrap_or(&empty);
+    let texts = |name: &str| -> Option<Vec<String>> {
+        Some(args.get(name)?.as_array()?.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect())
+    };
+    let target: Vec<&str> = key.target().split('+').collect();
+    Ok(Some(match key.key() {
+        Key::MarketData => {
+            let combo = key.target().split_once(";;;");
+            let mut wanted = match combo {
+                Some((spread, legs)) => {
+                    let legs = legs.split(',').filter_map(|leg| {
+                        let (conid, ratio) = leg.split_once('/')?;
+                        Some((conid.parse().ok()?, ratio.parse().ok()?))
+                    });
+                    subscribe::MarketData::combo(legs).spread_conid(spread.parse().unwrap())
+                }
+                None => subscribe::MarketData::new(key.conid().unwrap()),
+            };
+            if let Some(fields) = texts("fields") {
+                let fields: Result<Vec<Field>, _> = fields.iter().map(|field| field.parse()).collect();
+                let Ok(fields) = fields else { return Ok(None) };
+                wanted = wanted.fields(fields);
+            }
+            wanted.try_into()?
+        }
+        Key::MarketHistory => {
+            let mut wanted = subscribe::History::new(key.conid().unwrap());
+            if let Some(exchange) = args["exchange"].as_str() {
+                wanted = wanted.primary_exchange(exchange);
+            }
+            if let Some(period) = args["period"].as_str() {
+                wanted = wanted.period(period.parse()?);
+            }
+            if let Some(bar) = args["bar"].as_str() {
+                wanted = wanted.bar(bar.parse()?);
+            }
+            if let Some(outside) = args["outsideRth"].as_bool() {
+                wanted = wanted.outside_rth(outside);
+            }
+            if let Some(source) = args["source"].as_str() {
+                wanted = wanted.source(source.parse()?);
+            }
+            if let Some(format) = args["format"].as_str() {
+                let columns: Result<Vec<Column>, _> = format.split('/').map(str::parse).collect();
+                wanted = wanted.format(columns?);
+            }
+            wanted.try_into()?
+        }
+        Key::PriceLadder => {
+            let wanted = subscribe::Ladder::new(target[0], key.conid().unwrap());
+            match target.get(2) {
+                Some(exchange) => wanted.exchange(*exchange).try_into()?,
+                None => wanted.try_into()?,
+            }
+        }
+        Key::Orders => match texts("filters") {
+            Some(filters) => subscribe::Orders::new().filter(OrderStatus::of(filters[0].clone())).try_into()?,
+            None => subscribe::Orders::new().try_into()?,
+        },
+        Key::Pnl => subscribe::Pnl::new().try_into()?,
+        Key::Trades => {
+            let mut wanted = subscribe::Trades::new();
+            if let Some(only) = args["realtimeUpdatesOnly"].as_bool() {
+                wanted = wanted.realtime_updates_only(only);
+            }
+            if let Some(days) = args["days"].as_u64() {
+                wanted = wanted.days(u8::try_from(days).unwrap());
+            }
+            wanted.try_into()?
+        }
+        Key::AccountSummary => {
+            let mut wanted = subscribe::Summary::new(key.target());
+            if let (Some(keys), Some(fields)) = (texts("keys"), texts("fields")) {
+                wanted = wanted.keys(keys).fields(fields);
+            }
+            wanted.try_into()?
+        }
+        Key::AccountLedger => {
+            let mut wanted = subscribe::Ledger::new(key.target());
+            if let (Some(keys), Some(fields)) = (texts("keys"), texts("fields")) {
+                wanted = wanted.keys(keys).fields(fields);
+            }
+            wanted.try_into()?
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// What the generic form says: any target, any arguments, or none.
+fn generic(frame: &str) -> Option<String> {
+    let (verb, rest) = frame.split_at_checked(1)?;
+    let (head, args) = rest.split_once("+{").map_or((rest, None), |(head, _)| (head, rest.get(head.len() + 1..)));
+    let args = args.map(Args::from_text).transpose().ok()?;
+    let key = SubKey::parse(head).ok()?;
+    match verb {
+        "s" => Some(text(&Subscribe::new(key).args(args))),
+        "u" => Some(WireProcessor.unsubscribe_payload(key.as_str(), args.as_ref())),
+        _ => None,
+    }
+}
+
+/// Documented or seen texts that no typed subscription says, with the reason; `true` where the generic form does.
+const EXCEPTIONS: &[(&str, bool, &str)] = &[
+    (r#""89""#, true, "field 89 is in no table: the gateway ignores it"),
+    (r#""tempo""#, true, "an undocumented argument"),
+    (r#"sor+{"days""#, true, "an undocumented argument"),
+    (r#"["cancelled"]"#, true, "a status in small letters, against the documentation"),
+    (r#""source":"t""#, true, "an older copy's source, not in its own table"),
+    ("utr+{}", true, "the older documentation's form; utr is what was seen"),
+    ("umh+{341115}", false, "the braces of the documentation's placeholder, taken literally"),
+    ("upl{}", false, "a typo of upl+{}"),
+    ("{'session'", false, "no JSON, and no subscription"),
+    (r#"{"session""#, false, "no subscription: the answer to `waiting for session`"),
+    ("tic", false, "no subscription: the keep-alive"),
+    ("ech+hb", false, "no subscription: the echo"),
+    ("spd", false, "an undocumented topic, plain text"),
+    ("sdr+", false, "an undocumented topic, plain text"),
+];
+
+#[test]
+fn every_documented_text_is_said_by_a_typed_subscription() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/frames.jsonl");
+    let Ok(lines) = std::fs::read_to_string(path) else {
+        eprintln!("skipped: no shared folder beside the checkout");
+        return;
+    };
+    let mut used = vec![false; EXCEPTIONS.len()];
+    let mut said = 0;
+    for line in lines.lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        if line["dir"] != "out" || line["kind"] == "synthetic" {
+            continue;
+        }
+        let frame = line["frame"].as_str().unwrap();
+        let wanted = bare(frame);
+        if frame == "sor" || frame == "spl" {
+            // Bare topics: the typed form says `+{}`, which is documented; the generic one says either.
+            assert_eq!(generic(frame).as_deref(), Some(frame));
+            continue;
+        }
+        // Arguments are named by a part of the text, all else by its beginning.
+        let is =
+            |part: &str| if part.starts_with(['"', '[']) { wanted.contains(part) } else { wanted.starts_with(part) };
+        match EXCEPTIONS.iter().position(|(part, ..)| is(part)) {
+            Some(at) => {
+                used[at] = true;
+                let (_, by_generic, reason) = EXCEPTIONS[at];
+                assert_ne!(
+                    typed(frame).map(|text| bare(&text)).as_ref(),
+                    Some(&wanted),
+                    "needs no exception: {reason}"
+                );
+                assert_eq!(generic(frame).map(|text| bare(&text)) == Some(wanted), by_generic, "{frame}: {reason}");
+            }
+            None => {
+                assert_eq!(typed(frame).map(|text| bare(&text)), Some(wanted), "{frame}");
+                said += 1;
+            }
+        }
+    }
+    let idle: Vec<_> = EXCEPTIONS.iter().zip(used).filter(|(_, used)| !used).map(|((part, ..), _)| part).collect();
+    assert!(idle.is_empty(), "exceptions of no line: {idle:?}");
+    assert!(said > 30, "{said}");
+}
+
+/// Any subscription at all, as one asks for it.
+fn any_subscribe() -> impl Strategy<Value = Subscribe> {
+    let fields: Vec<Field> = Field::all().filter(|field| *field != Field::VOLUME_RAW).collect();
+    let conid = 1..9_999_999_i64;
+    let account = prop_oneof![Just("DU1234567"), Just("U12345678")];
+    let names = || proptest::collection::btree_set("[A-Za-z][A-Za-z-]{0,12}", 0..4);
+    prop_oneof![
+        (conid.clone(), proptest::sample::subsequence(fields, 0..20), any::<bool>()).prop_map(
+            |(conid, fields, arca)| {
+                let wanted = subscribe::MarketData::new(conid).fields(fields);
+                if arca { wanted.exchange("ARCA") } else { wanted }.try_into().unwrap()
+            }
+        ),
+        (proptest::collection::btree_map(1..99_999_i64, 1..9_i64, 2..5))
+            .prop_map(|legs| { subscribe::MarketData::combo(legs).try_into().unwrap() }),
+        (conid.clone(), 1..8_u16, any::<bool>()).prop_map(|(conid, count, outside)| {
+            let period = subscribe::Period::new(count, subscribe::Unit::Hour);
+            subscribe::History::new(conid)
+                .period(period)
+                .bar(subscribe::Bar::Min5)
+                .outside_rth(outside)
+                .try_into()
+                .unwrap()
+        }),
+        (account.clone(), conid)
+            .prop_map(|(account, conid)| subscribe::Ladder::new(account, conid).try_into().unwrap()),
+        (1..8_u8).prop_map(|days| subscribe::Trades::new().days(days).try_into().unwrap()),
+        (account.clone(), names(), names()).prop_map(|(account, keys, fields)| {
+            subscribe::Summary::new(account).keys(keys).fields(fields).try_into().unwrap()
+        }),
+        (account, names()).prop_map(|(account, keys)| subscribe::Ledger::new(account).keys(keys).try_into().unwrap()),
+        Just(subscribe::Pnl::new().try_into().unwrap()),
+        Just(subscribe::Orders::new().filter(OrderStatus::Filled).try_into().unwrap()),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_reads_back(subscribe in any_subscribe()) {
+        let written = text(&subscribe);
+        let read = Subscribe::parse(written.strip_prefix('s').unwrap()).unwrap();
+        prop_assert_eq!(&read.key, &subscribe.key);
+        prop_assert_eq!(&read.args, &subscribe.args);
+        prop_assert_eq!(text(&read), written);
+    }
+
+    #[test]
+    fn arguments_of_any_json_object_read_back(
+        members in proptest::collection::btree_map("\\PC{0,8}", prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), any::<i64>().prop_map(Value::from), "\\PC{0,8}".prop_map(Value::from)], 0..6),
+    ) {
+        let args = Args::of(&members).unwrap();
+        let subscribe = Subscribe::new(SubKey::parse("md+7").unwrap()).args(args.clone());
+        let read = Subscribe::parse(text(&subscribe).strip_prefix('s').unwrap()).unwrap();
+        prop_assert_eq!(read.args, Some(args));
+    }
+
+    #[test]
+    fn reading_any_text_never_panics(given in "\\PC{0,40}") {
+        let _ = Subscribe::parse(&given);
+        let _ = (given.parse::<Field>(), given.parse::<subscribe::Period>(), given.parse::<subscribe::Bar>());
+    }
+}
