@@ -219,7 +219,11 @@ fn the_session_is_sent_only_when_it_is_asked_for() {
     assert!(!world.timeline().contains("00112233"), "no output shows the session");
 
     let mut authorised = World::new(Config::default(), gateway.clone());
+    authorised.link.session = Some("00112233445566778899aabbccddeeff".into());
     authorised.settle(&[QUOTES]);
+    authorised.say(r#"{"message":"welcome"}"#);
+    authorised.say(r#"{"message":"waiting for session"}"#);
+    authorised.run(secs(1));
     assert_eq!((asked(&authorised), authorised.phase()), (0, Phase::Ready));
 
     // A gateway that waits is not merely silent: the gate stays shut, and the user is told once for each question.

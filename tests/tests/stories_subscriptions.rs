@@ -393,6 +393,18 @@ fn exchanges_and_combos_are_subscriptions_of_their_own() {
     }
 }
 
+#[test]
+fn a_frame_that_two_subscriptions_could_mean_is_given_to_neither() {
+    let mut world = settled(&[QUOTES, "md+265598@ARCA", "md+8314@ARCA"]);
+    world.say(r#"{"31":"1.00","conid":265598,"topic":"smd+265598@IBIS"}"#);
+    world.say(r#"{"31":"1.00","conid":8314,"topic":"smd+8314"}"#);
+    world.say(r#"{"31":"1.00","conidEx":"265598@ARCA","conid":265598,"topic":"smd+265598@IBIS"}"#);
+    world.run(ms(20));
+    let said: Vec<_> = world.messages().filter(|message| message.frame.text().contains("1.00\"")).collect();
+    let given: Vec<_> = said.iter().map(|message| message.subscription.clone()).collect();
+    assert_eq!(given, [None, Some(sub("md+8314@ARCA")), Some(sub("md+265598@ARCA"))]);
+}
+
 // A25
 #[test]
 fn a_market_data_frame_without_conid_or_values_is_an_ordinary_message() {

@@ -43,6 +43,10 @@ impl Table {
         self.wanted.contains_key(key)
     }
 
+    pub(crate) fn told(&self) -> impl Iterator<Item = &SubKey> {
+        self.told.keys()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.wanted.len() + self.told.len()
     }
