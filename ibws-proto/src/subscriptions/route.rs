@@ -25,10 +25,10 @@ impl Table {
 
     fn by_contract(&self, key: Key, target: &str, frame: &Frame) -> Option<SubKey> {
         let channel = key.channel()?;
-        if let Some(extended) = frame.get("conidEx").and_then(Json::scalar) {
-            if let Some((found, _)) = self.rows.get_key_value(format!("{channel}+{extended}").as_str()) {
-                return Some(found.clone());
-            }
+        if let Some(extended) = frame.get("conidEx").and_then(Json::scalar)
+            && let Some((found, _)) = self.rows.get_key_value(format!("{channel}+{extended}").as_str())
+        {
+            return Some(found.clone());
         }
         let conid = target.split('@').next().and_then(|conid| conid.parse().ok());
         let conid: i64 = conid.or_else(|| frame.get("conid").and_then(Json::as_i64))?;

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use ibws_proto::{
-    Action, Command, Config, ConnId, ConnectErrorKind, Event, Failure, Frame, Input, Instant, Key, Loss, Machine,
-    Output, Phase, RequestId, StateChange, SubKey, SubStatus, Success,
+    Action, Command, Config, ConnId, ConnectErrorKind, Event, Frame, Input, Instant, Key, Loss, Machine, Output, Phase,
+    RequestId, StateChange, SubKey, SubStatus, Success,
 };
 
 use super::evidence::{Evidence, Stage, could_mean, names};
@@ -316,7 +316,8 @@ impl Checker {
             Event::Malformed(malformed) => return self.accepted(&malformed.raw),
             Event::Subscription(event) if event.status == SubStatus::Active => {
                 self.tries.remove(&event.key);
-                if !self.live.as_ref().is_some_and(|live| live.sent.get(&event.key) == Some(&true)) {
+                let sent = self.live.as_ref().and_then(|live| live.sent.get(&event.key));
+                if sent != Some(&true) {
                     return Err(format!("{} is active without evidence", event.key));
                 }
             }
