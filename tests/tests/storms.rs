@@ -33,7 +33,10 @@ fn fault(world: &mut World, chance: &mut Prng) {
         8 => world.gateway.set_authenticated(false),
         9 => world.gateway.set_authenticated(true),
         10 => world.gateway.set_confirmations(chance.chance(1, 2)),
-        11 => world.gateway.refuse(chance.pick(&["smd", "sor", "ssd"]), "unable to subscribe", Some(3), Lift::Never),
+        11 => {
+            let topic: &&str = chance.pick(&["smd", "sor", "ssd"]);
+            world.gateway.refuse(topic, "unable to subscribe", Some(3), Lift::Never);
+        }
         12 => {
             let session = chance.hex(32);
             world.gateway.relogin(session);

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
 #[test]
+#[expect(clippy::print_stdout, reason = "what the walks reached, for those who run them with --nocapture")]
 fn no_walk_breaks_an_invariant() {
     let default = if cfg!(debug_assertions) { 512 } else { 50_000 };
     let cases = std::env::var("IBWS_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(default);
