@@ -91,6 +91,18 @@ fn data_after_a_refusal_that_meant_another_one_confirms() {
     assert_eq!(world.status("md+8314"), SubStatus::Refused);
 }
 
+#[test]
+fn data_that_comes_after_all_ends_the_gap_of_a_failed_stream() {
+    let mut world = settled(&[QUOTES]);
+    world.gateway.set_confirmations(false);
+    world.cut();
+    world.run(secs(15));
+    assert_eq!((world.status("md+265598"), world.gaps().len()), (SubStatus::Failed, 2));
+    world.say(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
+    world.run(ms(20));
+    assert_eq!((world.status("md+265598"), world.resumptions().len()), (SubStatus::Active, 2));
+}
+
 // A15 [bezant]
 #[test]
 fn refused_orders_are_primed_and_retried_never_delivered_as_data() {

@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use super::{Context, Table, Wire};
 use crate::command::{Failure, Loss, Unsubscribed};
-use crate::event::{Action, SubStatus};
+use crate::event::{Action, Event, Resumed, SubStatus};
 use crate::frame::{Frame, Json};
 use crate::key::{Key, SubKey};
 use crate::random::doubled;
@@ -35,6 +35,11 @@ impl Table {
             | SubStatus::Refused
             | SubStatus::Failed => {
                 (row.refusals, row.attempt, row.reason, row.priming) = (0, 0, None, false);
+                // It flows without having been sent again: late, or refused and failed for the sake of another.
+                if let Some(since) = row.gap.take() {
+                    row.begun = cx.now;
+                    cx.event(Event::Resumed(Resumed { key: key.clone(), since, at: cx.now, attempts: cx.attempts }));
+                }
                 let timer = self.renewal(key, cx);
                 self.enter(key, SubStatus::Active, timer, cx);
             }

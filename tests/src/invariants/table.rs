@@ -136,6 +136,9 @@ impl Table {
             if told.status != info.status {
                 return Err(format!("{} is {:?}, but {:?} was told", info.key, info.status, told.status));
             }
+            if info.gap_since.is_some() && matches!(info.status, SubStatus::Active | SubStatus::Quiet) {
+                return Err(format!("{} is {:?}, and its gap has not ended", info.key, info.status));
+            }
             if told.gap != info.gap_since {
                 return Err(format!("{}: gap since {:?}, told {:?}", info.key, info.gap_since, told.gap));
             }
