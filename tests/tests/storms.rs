@@ -40,8 +40,10 @@ fn fault(world: &mut World, chance: &mut Prng) {
         12 => {
             let session = chance.hex(32);
             world.gateway.relogin(session);
-            // On a ready connection `tic` shows it; on one that was never ready only the host's tickle can.
-            if let Some(conn) = world.conn().filter(|_| world.phase() != Phase::Ready) {
+            // On a connection that has been ready for a while `tic` shows it; before its first answer only the host can.
+            let (since, phase) = world.phases().last().copied().unwrap_or((world.now(), Phase::Idle));
+            let shows = phase == Phase::Ready && world.now() > since + Duration::from_secs(6);
+            if let Some(conn) = world.conn().filter(|_| !shows) {
                 world.input(Input::Session(conn, SessionNews::Changed));
             }
         }
