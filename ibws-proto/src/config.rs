@@ -55,7 +55,8 @@ pub struct Config {
     /// Before heartbeats were seen: after `silence_limit` without a byte a WebSocket ping goes out, and the connection is
     /// dead that much later. Default: 20 s.
     pub ping_reply_limit: Duration,
-    /// `tic` keeps the brokerage session alive; IBKR asks for one a minute at least (protocol §3.8). Default: 30 s;
+    /// `tic` keeps the brokerage session alive; IBKR asks for one a minute at least (protocol §3.8), the first
+    /// one at most 1 s after the connection became ready, for the session id that its answer shows. Default: 30 s;
     /// `None`: off.
     pub tic_interval: Option<Duration>,
     /// WebSocket pings. Default: 45 s, the reference's; `None`: off.

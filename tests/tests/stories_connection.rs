@@ -216,10 +216,17 @@ fn the_session_is_sent_only_when_it_is_asked_for() {
     world.link.authorised = false;
     world.settle(&[QUOTES]);
     assert_eq!((asked(&world), world.phase()), (1, Phase::Ready));
-    assert!(!world.timeline().contains("00112233"), "no output shows the session");
+    // The gateway's own frames show it (`tic`); nothing that the machine makes does.
+    let own = |output: &Output| !matches!(output, Output::Event(Event::Message(_)));
+    let mut said = world.outputs_at().filter(|(_, output)| own(output));
+    assert!(said.all(|(_, output)| !format!("{output:?}").contains("00112233")));
 
     let mut authorised = World::new(Config::default(), gateway.clone());
+    authorised.link.session = Some("00112233445566778899aabbccddeeff".into());
     authorised.settle(&[QUOTES]);
+    authorised.say(r#"{"message":"welcome"}"#);
+    authorised.say(r#"{"message":"waiting for session"}"#);
+    authorised.run(secs(1));
     assert_eq!((asked(&authorised), authorised.phase()), (0, Phase::Ready));
 
     // A gateway that waits is not merely silent: the gate stays shut, and the user is told once for each question.
@@ -247,6 +254,23 @@ fn a_changed_session_id_in_tic_reconnects_although_heartbeats_go_on() {
     world.run(secs(15));
     assert_eq!((world.phase(), world.status("md+265598")), (Phase::Ready, SubStatus::Active));
     assert_eq!(world.dials().len(), 2);
+}
+
+// A8 [bezant]: the new login came while the session was not authenticated, or soon after the connection was ready.
+#[test]
+fn a_login_anew_is_noticed_however_early_it_comes() {
+    for degraded in [true, false] {
+        let mut world = world();
+        world.settle(&[QUOTES]);
+        if degraded {
+            world.gateway.set_authenticated(false);
+            world.run(secs(5));
+        }
+        world.gateway.relogin("ffeeddccbbaa99887766554433221100");
+        world.gateway.set_authenticated(true);
+        world.run(secs(45));
+        assert_eq!((world.dials().len(), world.status("md+265598")), (2, SubStatus::Active), "{degraded}");
+    }
 }
 
 // A4, A9 [ibind #7, #147]

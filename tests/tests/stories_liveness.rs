@@ -75,6 +75,22 @@ fn a_gateway_that_has_nothing_to_say_but_answers_pings_lives() {
     assert_eq!((losses(&world).len(), world.phase()), (0, Phase::Ready));
 }
 
+// What silence calls for changes with the byte that ends it, however the two limits stand to each other.
+#[test]
+fn a_byte_after_a_probe_starts_the_silence_over() {
+    let mut config = Config { ping_interval: None, tic_interval: None, ..Config::default() };
+    (config.silence_limit, config.ping_reply_limit) = (secs(5), secs(20));
+    let mut world = World::new(config, GatewayConfig::default());
+    world.gateway.set_heartbeats(false);
+    world.link.answers_pings = false;
+    world.settle(&[]);
+    let last = world.last_heard().unwrap();
+    world.run_until(last + secs(7));
+    world.say(r#"{"topic":"xyz"}"#);
+    world.run(secs(7));
+    assert_eq!(pings(&world), [last + secs(5), last + secs(12) + ms(10)]);
+}
+
 // A34 [pykiteconnect #230], A36 [kerosene #13]
 #[test]
 fn what_we_send_is_no_sign_of_life() {
@@ -344,12 +360,12 @@ fn orders_that_are_primed_when_the_connection_is_closed_are_not_written_any_more
 }
 
 #[test]
-fn tic_goes_out_every_30_s_of_ready_and_can_be_switched_off() {
+fn tic_goes_out_1_s_after_ready_then_every_30_s_and_can_be_switched_off() {
     let mut world = world();
     world.settle(&[]);
     world.run(secs(125));
     let ready = world.phases().iter().find(|(_, to)| *to == Phase::Ready).map(|(at, _)| *at).unwrap();
-    assert_eq!(world.written("tic"), [30, 60, 90, 120].map(|after| ready + secs(after)));
+    assert_eq!(world.written("tic"), [1, 31, 61, 91, 121].map(|after| ready + secs(after)));
     let mut off = World::new(Config { tic_interval: None, ..Config::default() }, GatewayConfig::default());
     off.settle(&[]);
     off.run(secs(300));

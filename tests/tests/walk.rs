@@ -1,7 +1,7 @@
 //! The property walk: arbitrary inputs and commands, half of the walks blind, half guided by the present state, every
 //! invariant after every step, and the same walk told differently at its end.
 //!
-//! `IBWS_CASES` sets the number of walks; the default is 10,000 in release builds and 512 in debug builds. A failure
+//! `IBWS_CASES` sets the number of walks; the default is 50,000 in release builds and 512 in debug builds. A failure
 //! prints the shrunk bytes, which repeat it: `ibws_testkit::walk::walk(&bytes, 256)`.
 
 use std::cell::RefCell;
@@ -11,8 +11,9 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
 #[test]
+#[expect(clippy::print_stdout, reason = "what the walks reached, for those who run them with --nocapture")]
 fn no_walk_breaks_an_invariant() {
-    let default = if cfg!(debug_assertions) { 512 } else { 10_000 };
+    let default = if cfg!(debug_assertions) { 512 } else { 50_000 };
     let cases = std::env::var("IBWS_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(default);
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
     let reach = RefCell::new(Reach::default());

@@ -1,11 +1,13 @@
 //! The subscription table: what the user wants beside what the wire holds, and the rules that bring the two together.
 //!
-//! `entry` is one row, `route` says which row a frame belongs to, `rules` says what happens to a row. This file holds the
+//! `entry` is one row, `route` says which row a frame belongs to, `rules` and `wire`
+//! say what happens to a row, asked for here or said by the gateway. This file holds the
 //! rows and their indexes: nothing on the way of a frame or of a tick looks at more rows than it concerns.
 
 mod entry;
 mod route;
 mod rules;
+mod wire;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;

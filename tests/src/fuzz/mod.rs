@@ -80,7 +80,7 @@ fn play(scene: Scene, lines: &[Bytes]) -> Result<(), String> {
         now = now + core::time::Duration::from_millis(7);
         checked.handle(now, Input::Frame(conn, line.clone()))?;
     }
-    for _ in 0..64 {
+    for _ in 0..16 {
         let Some((at, _)) = checked.machine().next_wake() else { break };
         now = at;
         let outputs = checked.handle(now, Input::Tick)?;

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use ibws_proto::{
-    Action, Command, Config, ConnId, ConnectErrorKind, Event, Failure, Frame, Input, Instant, Key, Loss, Machine,
-    Output, Phase, RequestId, StateChange, SubKey, SubStatus, Success,
+    Action, Command, Config, ConnId, ConnectErrorKind, Event, Frame, Input, Instant, Key, Loss, Machine, Output, Phase,
+    RequestId, StateChange, SubKey, SubStatus, Success,
 };
 
-use super::evidence::{Evidence, Stage, could_mean};
+use super::evidence::{Evidence, Stage, could_mean, names};
 use super::grammar::{self, Text};
 use super::table::Table;
 
@@ -220,13 +220,13 @@ impl Checker {
         }
         self.last_conn = conn.0;
         self.live = Some(Evidence::new(conn, self.now));
-        // Dialled by a timer that was due before this very input.
-        if let Some(input) = self.step.take() {
-            self.apply(&input);
-        }
         self.dials += 1;
         if !self.started && self.config.max_connection_attempts.is_some_and(|most| self.dials > most) {
             return Err(format!("{} dials without a success", self.dials));
+        }
+        // Dialled by a timer that was due before this very input.
+        if let Some(input) = self.step.take() {
+            self.apply(&input);
         }
         match self.pending.iter().find(|(_, (.., bound))| *bound) {
             Some((id, _)) => Err(format!("{id} was bound to the lost connection and is not answered before the dial")),
@@ -301,6 +301,13 @@ impl Checker {
                     if !could_mean(key, &message.frame) {
                         return Err(format!("{:?} was given to {key}", message.frame));
                     }
+                    let rivals = self.table.told().filter(|rival| could_mean(rival, &message.frame)).count();
+                    if rivals > 1
+                        && matches!(key.key(), Key::MarketData | Key::MarketHistory)
+                        && !names(key, &message.frame)
+                    {
+                        return Err(format!("{:?} was given to {key}, but {rivals} could be meant", message.frame));
+                    }
                     if let Some(confirmed) = live.sent.get_mut(key) {
                         *confirmed = true;
                     }
@@ -309,7 +316,8 @@ impl Checker {
             Event::Malformed(malformed) => return self.accepted(&malformed.raw),
             Event::Subscription(event) if event.status == SubStatus::Active => {
                 self.tries.remove(&event.key);
-                if !self.live.as_ref().is_some_and(|live| live.sent.get(&event.key) == Some(&true)) {
+                let sent = self.live.as_ref().and_then(|live| live.sent.get(&event.key));
+                if sent != Some(&true) {
                     return Err(format!("{} is active without evidence", event.key));
                 }
             }
@@ -412,15 +420,41 @@ impl Checker {
         }
         self.was_shutting = self.table.is_shutting();
         self.table.settled(machine)?;
-        for info in machine.subscriptions().iter().filter(|info| info.status == SubStatus::Active) {
-            if !self.live.as_ref().is_some_and(|live| live.sent.get(&info.key) == Some(&true)) {
-                return Err(format!("{} is active without evidence of this connection", info.key));
-            }
-        }
+        self.fits_the_connection(machine)?;
         match machine.poll_timeout() {
             Some(at) if at <= self.now => Err(format!("drained, yet due at {at:?}: it would spin")),
             None if status.phase != Phase::Idle => Err(format!("asleep for ever in {:?}", status.phase)),
             None if !self.pending.is_empty() => Err(format!("asleep for ever with {:?} pending", self.pending)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The subscriptions are as the connection allows, and the connection is not one that is known to be dead.
+    fn fits_the_connection(&self, machine: &Machine) -> Verdict {
+        for info in machine.subscriptions() {
+            let sent = self.live.as_ref().and_then(|live| live.sent.get(&info.key)).copied();
+            if info.status == SubStatus::Active && sent != Some(true) {
+                return Err(format!("{} is active without evidence of this connection", info.key));
+            }
+            if info.server_id.is_some() && sent.is_none() {
+                return Err(format!("{} has a server id of another connection", info.key));
+            }
+            let fits = match self.phase {
+                Phase::Idle | Phase::Connecting | Phase::Open | Phase::Backoff => info.status == SubStatus::Pending,
+                Phase::Degraded => {
+                    matches!(info.status, SubStatus::Pending | SubStatus::Degraded | SubStatus::Unsubscribing)
+                }
+                _ => true,
+            };
+            if !fits {
+                return Err(format!("{} is {:?} in {:?}", info.key, info.status, self.phase));
+            }
+        }
+        let dead = |live: &Evidence| {
+            live.stage == Stage::Open && live.heartbeat && self.now.since(live.received) > self.config.silence_limit
+        };
+        match &self.live {
+            Some(live) if dead(live) => Err(format!("{} is dead since {:?}, and kept", live.conn, live.received)),
             _ => Ok(()),
         }
     }
@@ -434,11 +468,5 @@ impl Checker {
             Some((id, pending)) => Err(format!("{id} was never answered: {pending:?}")),
             None => Ok(()),
         }
-    }
-
-    /// Is this the end of a request because of the connection's?
-    #[must_use]
-    pub fn is_loss(answer: &Result<Success, Failure>) -> bool {
-        matches!(answer, Err(Failure::ConnectionLost(_)))
     }
 }

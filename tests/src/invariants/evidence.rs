@@ -100,6 +100,14 @@ impl Evidence {
     }
 }
 
+/// Does the frame say in so many words that it is about `key`?
+pub(crate) fn names(key: &SubKey, frame: &Frame) -> bool {
+    let extended = frame.get("conidEx").and_then(Json::scalar);
+    let own = key.as_str().split_once('+').map(|(_, own)| own);
+    frame.topic().is_some_and(|topic| topic.strip_prefix('s') == Some(key.as_str()))
+        || (extended.is_some() && extended.as_deref() == own)
+}
+
 /// Could a frame with this topic be about `key`? Never one of another channel, never one of another contract.
 pub(crate) fn could_mean(key: &SubKey, frame: &Frame) -> bool {
     let Some(topic) = frame.topic() else { return false };

@@ -43,6 +43,10 @@ impl Table {
         self.wanted.contains_key(key)
     }
 
+    pub(crate) fn told(&self) -> impl Iterator<Item = &SubKey> {
+        self.told.keys()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.wanted.len() + self.told.len()
     }
@@ -131,6 +135,9 @@ impl Table {
             };
             if told.status != info.status {
                 return Err(format!("{} is {:?}, but {:?} was told", info.key, info.status, told.status));
+            }
+            if info.gap_since.is_some() && matches!(info.status, SubStatus::Active | SubStatus::Quiet) {
+                return Err(format!("{} is {:?}, and its gap has not ended", info.key, info.status));
             }
             if told.gap != info.gap_since {
                 return Err(format!("{}: gap since {:?}, told {:?}", info.key, info.gap_since, told.gap));

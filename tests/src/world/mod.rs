@@ -55,6 +55,8 @@ pub struct World {
     now: Instant,
     parcels: BTreeMap<(Instant, u64), Parcel>,
     posted: u64,
+    last_in: Instant,
+    last_out: Instant,
     /// Connections that both sides hold open.
     up: BTreeSet<ConnId>,
     /// Half-open ones, with what the gateway sent into the void.
@@ -74,6 +76,8 @@ impl World {
             now: Instant::ORIGIN,
             parcels: BTreeMap::new(),
             posted: 0,
+            last_in: Instant::ORIGIN,
+            last_out: Instant::ORIGIN,
             up: BTreeSet::new(),
             frozen: BTreeMap::new(),
             trace: Vec::new(),
@@ -287,7 +291,18 @@ impl World {
 
     fn post(&mut self, after: Duration, parcel: Parcel) {
         self.posted += 1;
-        self.parcels.insert((self.now + after, self.posted), parcel);
+        // Both directions keep their order, whatever the latency does meanwhile.
+        let mut at = self.now + after;
+        let way = match &parcel {
+            Parcel::Input(_) => Some(&mut self.last_in),
+            Parcel::Text(..) | Parcel::Ping(_) | Parcel::Close(..) => Some(&mut self.last_out),
+            _ => None,
+        };
+        if let Some(last) = way {
+            at = at.max(*last);
+            *last = at;
+        }
+        self.parcels.insert((at, self.posted), parcel);
     }
 
     /// What the gateway has to say goes on its way.
