@@ -19,7 +19,7 @@ body! {
 }
 
 body! {
-    /// A topic-less message that ends a subscription: `{"message":"Unsubscribed 990017"}` or
+    /// A topic-less message that ends a subscription: `{"message":"Unsubscribed ID"}` or
     /// `{"result":"unsubscribed from summary"}`, which names no account (protocol §3.2, §3.7).
     Unsubscribed [] {
         /// The text of an end of a history.
