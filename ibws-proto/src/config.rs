@@ -59,6 +59,10 @@ pub struct Config {
     /// one at most 1 s after the connection became ready, for the session id that its answer shows. Default: 30 s;
     /// `None`: off.
     pub tic_interval: Option<Duration>,
+    /// How soon after ready the first `tic` goes out. Its answer holds the session's id, and only with it can a change be
+    /// seen: the sooner, the shorter the time in which a gateway that logs in anew goes unnoticed. Default: `None`, one
+    /// `tic_interval`.
+    pub first_tic: Option<Duration>,
     /// WebSocket pings. Default: 45 s, the reference's; `None`: off.
     pub ping_interval: Option<Duration>,
     /// A last pong older than this, with pings on, means the connection is dead. Default: 300 s; `None`: off.
@@ -106,6 +110,7 @@ impl Default for Config {
             silence_limit: secs(25),
             ping_reply_limit: secs(20),
             tic_interval: Some(secs(30)),
+            first_tic: None,
             ping_interval: Some(secs(45)),
             max_ping_interval: Some(secs(300)),
             subscription_retries: 5,
@@ -144,6 +149,7 @@ impl Config {
         ]
         .into_iter()
         .chain(self.tic_interval.as_mut())
+        .chain(self.first_tic.as_mut())
         .chain(self.ping_interval.as_mut())
         .chain(self.max_ping_interval.as_mut())
         .chain(self.renew_market_data.as_mut())

@@ -258,9 +258,10 @@ fn a_changed_session_id_in_tic_reconnects_although_heartbeats_go_on() {
 
 // A8 [bezant]: the new login came while the session was not authenticated, or soon after the connection was ready.
 #[test]
-fn a_login_anew_is_noticed_however_early_it_comes() {
+fn with_an_early_first_tic_a_login_anew_is_noticed_however_early_it_comes() {
     for degraded in [true, false] {
-        let mut world = world();
+        let config = Config { first_tic: Some(secs(1)), ..Config::default() };
+        let mut world = World::new(config, GatewayConfig::default());
         world.settle(&[QUOTES]);
         if degraded {
             world.gateway.set_authenticated(false);

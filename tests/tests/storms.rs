@@ -75,7 +75,9 @@ fn storm(seed: u64) {
     if chance.chance(1, 4) {
         gateway.success = Success::After(chance.millis(0, 7_000));
     }
-    let mut world = World::new(Config { seed, max_connection_attempts: None, ..Config::default() }, gateway);
+    // A login anew can be seen only by comparing with the session id in an earlier `tic`.
+    let first_tic = Some(Duration::from_secs(1));
+    let mut world = World::new(Config { seed, max_connection_attempts: None, first_tic, ..Config::default() }, gateway);
     world.note(&format!("seed {seed}"));
     world.start();
     for _ in 0..40 {

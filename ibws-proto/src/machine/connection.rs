@@ -19,9 +19,6 @@ const AUTHENTICATION_PAUSE: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 /// The wait for the answer to our Close when shutting down.
 const SHUTDOWN_CLOSE: Duration = Duration::from_secs(1);
-/// The first `tic` comes soon after Ready, for the session id in its answer: a gateway that logs in anew between then and
-/// the next `tic` is noticed, and so is one that did while the session was not authenticated.
-const FIRST_TIC: Duration = Duration::from_secs(1);
 /// RFC 6455 §7.4.1: normal closure.
 const NORMAL: u16 = 1000;
 
@@ -84,7 +81,8 @@ impl Machine {
         self.timers.set(Timer::Gate, None);
         self.timers.set(Timer::Auth, None);
         self.timers.set(Timer::Stable, self.now + self.config.stable_after);
-        self.timers.set(Timer::Tic, self.config.tic_interval.map(|span| self.now + span.min(FIRST_TIC)));
+        self.timers
+            .set(Timer::Tic, self.config.tic_interval.map(|span| self.now + self.config.first_tic.unwrap_or(span)));
         self.start_succeeded();
         self.enter(Trigger::Admitted, None, None);
         self.with_table(super::Table::ready);

@@ -2,6 +2,7 @@
 //!
 //! One function for every runtime. An adapter's example makes a builder and a way to run a future; the rest is here.
 
+mod describe;
 mod json;
 mod options;
 mod plain;

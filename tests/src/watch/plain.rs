@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
-use ibws_proto::{Event, Instant, Item, Json, Key, Message, Phase, Shape, SubKey};
+use ibws_proto::{Event, Instant, Item, Json, Key, Message, Phase, SubKey};
+
+use super::describe::{self, cut};
 
 /// What has been shown of each quote, so that a line can show what did not change as well.
 #[derive(Default)]
@@ -79,10 +81,6 @@ impl Screen {
     fn message(&mut self, message: &Message, out: &mut Vec<u8>) {
         let time = self.time(message.at);
         let frame = &message.frame;
-        if frame.shape() == Shape::Error {
-            let _ = writeln!(out, "{time}  !  the gateway says: {}", cut(frame.text()));
-            return;
-        }
         match (message.key, &message.subscription) {
             (Some(Key::MarketData), Some(key)) => {
                 let quote = self.quotes.entry(key.clone()).or_default();
@@ -107,16 +105,15 @@ impl Screen {
                 }
                 let _ = writeln!(out, "{time}  {:<14} {bid:>10} {ask:>10} {last:>10} {change:>8}", self.name(key));
             }
-            // Heartbeats and keep-alives are for the machine.
-            (Some(Key::System), _) if frame.get("hb").is_some() => {}
-            (None, _) if frame.topic().as_deref() == Some("tic") => {}
             (key, subscription) => {
                 let name = match (key, subscription) {
                     (_, Some(key)) => self.name(key),
-                    (Some(key), None) => key.name().to_lowercase(),
+                    (Some(key), None) => short(key).into(),
                     (None, None) => "?".into(),
                 };
-                let _ = writeln!(out, "{time}  {name:<14} {}", cut(frame.text()));
+                for line in describe::lines(frame) {
+                    let _ = writeln!(out, "{time}  {name:<14} {line}");
+                }
             }
         }
     }
@@ -136,11 +133,15 @@ impl Screen {
     }
 }
 
-/// At most 160 characters, and none that would move the cursor.
-fn cut(text: &str) -> String {
-    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(160).collect();
-    if text.chars().nth(160).is_some() {
-        line.push('…');
+/// A name that fits its column.
+fn short(key: Key) -> &'static str {
+    match key {
+        Key::AccountUpdates => "accounts",
+        Key::AuthenticationStatus => "session",
+        Key::Bulletins => "bulletin",
+        Key::Notifications => "notification",
+        Key::System => "system",
+        Key::Error => "!",
+        other => other.channel().unwrap_or("?"),
     }
-    line
 }

@@ -1,0 +1,172 @@
+//! What a message says, in a line for eyes: the few values of each channel that one looks for.
+
+use core::fmt::Display;
+
+use ibws_proto::message::{Bulletin, Execution, LadderRow, LedgerRow, Notification, Order, SummaryRow, System};
+use ibws_proto::{Body, Frame, Lookup, RowError};
+
+/// The lines of a frame; none for one that is for the machine only (heartbeats, keep-alives).
+pub(super) fn lines(frame: &Frame) -> Vec<String> {
+    match frame.body() {
+        Body::Orders(orders) => rows(orders.rows(), order),
+        Body::Trades(trades) => match rows(trades.rows(), execution) {
+            none if none.is_empty() => vec!["no executions yet".into()],
+            some => some,
+        },
+        Body::Pnl(pnl) => {
+            let rows = pnl.rows().map(|(account, row)| match row {
+                Ok(row) => format!(
+                    "{account}  day {}  unrealised {}  net liquidation {}  market value {}",
+                    text(row.daily_pnl()),
+                    text(row.unrealized_pnl()),
+                    text(row.net_liquidation()),
+                    text(row.market_value())
+                ),
+                Err(error) => format!("{account}  unreadable: {error}"),
+            });
+            rows.collect()
+        }
+        Body::Summary(summary) => rows(summary.rows(), summary_row),
+        Body::Ledger(ledger) => {
+            rows(ledger.rows().filter(|row| row.as_ref().is_ok_and(|row| !row.is_blank())), ledger_row)
+        }
+        Body::Ladder(ladder) => rows(ladder.rows(), ladder_row),
+        Body::History(history) => {
+            let bars: Vec<_> = history.bars().flatten().collect();
+            let mut lines = vec![format!(
+                "{}  {} bars of {} s from {}",
+                text(history.symbol()),
+                bars.len(),
+                text(history.bar_length()),
+                text(history.start_time())
+            )];
+            if let Some(last) = bars.last() {
+                let (open, high, low, close) = (last.open(), last.high(), last.low(), last.close());
+                lines.push(format!(
+                    "last bar: open {}  high {}  low {}  close {}  volume {}",
+                    text(open),
+                    text(high),
+                    text(low),
+                    text(close),
+                    text(last.volume())
+                ));
+            }
+            lines
+        }
+        Body::System(system) => match system {
+            System::Greeting(greeting) => vec![format!("the gateway greets {}", text(greeting.success()))],
+            System::Heartbeat(_) => Vec::new(),
+            _ => vec![cut(frame.text())],
+        },
+        Body::Status(status) => match status.args() {
+            Ok(state) => vec![format!(
+                "authenticated {}  connected {}  competing {}",
+                text(state.authenticated()),
+                text(state.connected()),
+                text(state.competing())
+            )],
+            Err(error) => vec![format!("unreadable: {error}")],
+        },
+        Body::Accounts(accounts) => match accounts.args() {
+            Ok(state) => {
+                vec![format!("selected account {}  paper {}", text(state.selected_account()), text(state.is_paper()))]
+            }
+            Err(error) => vec![format!("unreadable: {error}")],
+        },
+        Body::Notifications(notifications) => {
+            rows(notifications.rows(), |notification: &Notification<'_>| match notification {
+                Notification::Prompt(prompt) => {
+                    format!("order {} asks: {}", text(prompt.order_id()), text(prompt.text()))
+                }
+                Notification::Notice(notice) => text(notice.text()),
+                _ => "a notification of an unknown kind".into(),
+            })
+        }
+        Body::Bulletins(bulletins) => rows(bulletins.rows(), |bulletin: &Bulletin<'_>| text(bulletin.message())),
+        Body::Error(error) => vec![format!("the gateway says: {}", text(error.error()))],
+        Body::Tic(_) => Vec::new(),
+        _ => vec![cut(frame.text())],
+    }
+}
+
+/// More rows of one frame than this are counted, not shown.
+const ROWS: usize = 12;
+
+fn rows<R>(rows: impl Iterator<Item = Result<R, RowError>>, show: impl Fn(&R) -> String) -> Vec<String> {
+    let mut rows = rows.map(|row| row.map_or_else(|error| format!("unreadable row: {error}"), |row| cut(&show(&row))));
+    let mut lines: Vec<_> = rows.by_ref().take(ROWS).collect();
+    let more = rows.count();
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    lines
+}
+
+fn order(order: &Order<'_>) -> String {
+    let mut line = format!("order {}", text(order.order_id()));
+    for part in [
+        text(order.status()),
+        text(order.order_desc()),
+        order.filled_quantity().ok().flatten().map_or_else(String::new, |filled| {
+            format!("filled {filled}, remaining {}", text(order.remaining_quantity()))
+        }),
+        order.avg_price().ok().flatten().map_or_else(String::new, |price| format!("at {price} on average")),
+    ] {
+        if !part.is_empty() && part != "-" {
+            line.push_str("  ");
+            line.push_str(&part);
+        }
+    }
+    line
+}
+
+fn execution(execution: &Execution<'_>) -> String {
+    format!(
+        "{}  {}  commission {}  id {}",
+        text(execution.symbol()),
+        text(execution.order_description()),
+        text(execution.commission()),
+        text(execution.execution_id())
+    )
+}
+
+fn summary_row(row: &SummaryRow<'_>) -> String {
+    let value = if row.monetary_value().is_ok_and(|value| value.is_some()) {
+        text(row.monetary_value())
+    } else {
+        text(row.value())
+    };
+    format!("{:<28} {value:>16} {}", text(row.key()), row.currency().ok().flatten().unwrap_or_default())
+}
+
+fn ledger_row(row: &LedgerRow<'_>) -> String {
+    format!(
+        "{:<6} cash {}  net liquidation {}  unrealised {}",
+        text(row.second_key()),
+        text(row.cash_balance()),
+        text(row.net_liquidation_value()),
+        text(row.unrealized_pnl())
+    )
+}
+
+fn ladder_row(row: &LadderRow<'_>) -> String {
+    let last = if row.focus().is_ok_and(|focus| focus == Some(true)) { "  <- last" } else { "" };
+    let side = |value: Lookup<_>| {
+        value.ok().flatten().map_or_else(String::new, |size: ibws_proto::Number<'_>| size.to_string())
+    };
+    format!("{:>8} {:>12} {:>8}{last}", side(row.bid()), text(row.price_number()), side(row.ask()))
+}
+
+/// A value, or a dash where it is left out or cannot be read.
+fn text<T: Display>(value: Lookup<T>) -> String {
+    value.ok().flatten().map_or_else(|| "-".into(), |value| value.to_string())
+}
+
+/// At most 160 characters, and none that would move the cursor.
+pub(super) fn cut(text: &str) -> String {
+    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(160).collect();
+    if text.chars().nth(160).is_some() {
+        line.push('…');
+    }
+    line
+}
