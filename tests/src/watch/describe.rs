@@ -3,7 +3,7 @@
 use core::fmt::Display;
 
 use ibws_proto::message::{Bulletin, Execution, LadderRow, LedgerRow, Notification, Order, SummaryRow, System};
-use ibws_proto::{Body, Frame, Lookup, RowError};
+use ibws_proto::{Body, Frame, Lookup, Number, RowError};
 
 /// The lines of a frame; none for one that is for the machine only (heartbeats, keep-alives).
 pub(super) fn lines(frame: &Frame) -> Vec<String> {
@@ -17,10 +17,10 @@ pub(super) fn lines(frame: &Frame) -> Vec<String> {
             let rows = pnl.rows().map(|(account, row)| match row {
                 Ok(row) => format!(
                     "{account}  day {}  unrealised {}  net liquidation {}  market value {}",
-                    text(row.daily_pnl()),
-                    text(row.unrealized_pnl()),
-                    text(row.net_liquidation()),
-                    text(row.market_value())
+                    amount(row.daily_pnl()),
+                    amount(row.unrealized_pnl()),
+                    amount(row.net_liquidation()),
+                    amount(row.market_value())
                 ),
                 Err(error) => format!("{account}  unreadable: {error}"),
             });
@@ -132,7 +132,7 @@ fn execution(execution: &Execution<'_>) -> String {
 
 fn summary_row(row: &SummaryRow<'_>) -> String {
     let value = if row.monetary_value().is_ok_and(|value| value.is_some()) {
-        text(row.monetary_value())
+        amount(row.monetary_value())
     } else {
         text(row.value())
     };
@@ -143,18 +143,24 @@ fn ledger_row(row: &LedgerRow<'_>) -> String {
     format!(
         "{:<6} cash {}  net liquidation {}  unrealised {}",
         text(row.second_key()),
-        text(row.cash_balance()),
-        text(row.net_liquidation_value()),
-        text(row.unrealized_pnl())
+        amount(row.cash_balance()),
+        amount(row.net_liquidation_value()),
+        amount(row.unrealized_pnl())
     )
 }
 
 fn ladder_row(row: &LadderRow<'_>) -> String {
     let last = if row.focus().is_ok_and(|focus| focus == Some(true)) { "  <- last" } else { "" };
-    let side = |value: Lookup<_>| {
-        value.ok().flatten().map_or_else(String::new, |size: ibws_proto::Number<'_>| size.to_string())
-    };
+    let side = |value: Lookup<_>| value.ok().flatten().map_or_else(String::new, |size: Number<'_>| size.to_string());
     format!("{:>8} {:>12} {:>8}{last}", side(row.bid()), text(row.price_number()), side(row.ask()))
+}
+
+/// An amount of money to two decimals, which the wire writes in E notation once it is large.
+fn amount(value: Lookup<Number<'_>>) -> String {
+    match value {
+        Ok(Some(value)) => value.to_f64().map_or_else(|| value.to_string(), |amount| format!("{amount:.2}")),
+        _ => "-".into(),
+    }
 }
 
 /// A value, or a dash where it is left out or cannot be read.
