@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use ibws_proto::{
-    Action, Command, Config, ConnectErrorKind, Event, Failure, Instant, Key, Loss, Output, Phase, ReadyGate, SubStatus,
-    Success,
+    Action, Command, Config, ConnId, ConnectErrorKind, Event, Failure, Input, Instant, Key, Loss, Machine, Output,
+    Phase, ReadyGate, SubStatus, Subscribe, Success,
 };
 use ibws_testkit::world::{Dial, World};
 use ibws_testkit::{GatewayConfig, OpeningOrder, Success as Greeting};
@@ -100,6 +100,23 @@ fn the_wait_for_the_greeting_ends_after_5_s() {
     world.run(secs(5));
     assert_eq!(world.written("smd"), [Instant::from_millis(5_100)]);
     assert_eq!(world.status("md+265598"), SubStatus::Active);
+}
+
+#[test]
+fn a_gateway_that_says_nothing_at_all_is_subscribed_to_after_5_s() {
+    let mut machine = Machine::new(Config::default(), Instant::ORIGIN);
+    machine.submit(Instant::ORIGIN, Command::Start);
+    machine.submit(Instant::ORIGIN, Command::Subscribe(Subscribe::parse(QUOTES).unwrap()));
+    machine.handle(Instant::ORIGIN, Input::Opened(ConnId(1)));
+    let written = |machine: &mut Machine| {
+        std::iter::from_fn(|| machine.poll())
+            .filter(|out| matches!(out, Output::Action(Action::SendText { .. })))
+            .count()
+    };
+    machine.handle(Instant::from_millis(4_999), Input::Tick);
+    assert_eq!(written(&mut machine), 0);
+    machine.handle(Instant::from_millis(5_000), Input::Tick);
+    assert_eq!(written(&mut machine), 1);
 }
 
 #[test]

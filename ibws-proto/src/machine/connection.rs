@@ -61,7 +61,7 @@ impl Machine {
     /// The gateway greeted, or need not: `Start` has what it waited for.
     pub(super) fn greeted(&mut self) {
         self.start_succeeded();
-        if self.phase == Phase::Open && self.session.authenticated.is_none() {
+        if self.phase == Phase::Open && self.session.authenticated.is_none() && !self.auth_expired {
             self.timers.set(Timer::Auth, self.now + self.config.auth_wait);
         }
         self.admit();
@@ -107,7 +107,8 @@ impl Machine {
                 self.lose(Loss::Connect(ConnectError::new(ConnectErrorKind::TimedOut, detail)), true);
             }
             Timer::Gate => {
-                self.gate_expired = true;
+                // Whoever has not greeted by now has had its time for a word on authentication as well.
+                (self.gate_expired, self.auth_expired) = (true, true);
                 self.greeted();
             }
             Timer::Auth => {
