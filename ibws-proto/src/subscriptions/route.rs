@@ -5,22 +5,23 @@
 use alloc::format;
 use core::ops::Bound;
 
-use super::Table;
+use super::{Entry, Table};
 use crate::frame::{Frame, Json};
 use crate::key::{Key, SubKey};
 
 impl Table {
     /// The subscription that a frame with this topic belongs to.
-    pub(super) fn route(&self, key: Key, topic: &str, frame: &Frame) -> Option<SubKey> {
-        if let Some((found, _)) = topic.strip_prefix('s').and_then(|name| self.rows.get_key_value(name)) {
-            return Some(found.clone());
+    pub(super) fn route(&self, key: Key, topic: &str, frame: &Frame) -> Option<(&SubKey, &Entry)> {
+        if let Some(found) = topic.strip_prefix('s').and_then(|name| self.rows.get_key_value(name)) {
+            return Some(found);
         }
         let target = topic.split_once('+').map_or("", |(_, target)| target);
-        match key {
+        let found = match key {
             Key::MarketData | Key::MarketHistory => self.by_contract(key, target, frame),
             Key::PriceLadder => self.by_account(target),
             _ => None,
-        }
+        };
+        self.rows.get_key_value(&found?)
     }
 
     fn by_contract(&self, key: Key, target: &str, frame: &Frame) -> Option<SubKey> {

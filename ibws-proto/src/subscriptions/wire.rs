@@ -11,12 +11,11 @@ use crate::key::{Key, SubKey};
 use crate::random::doubled;
 
 impl Table {
-    /// A frame with a topic of a channel arrived: finds the subscription it belongs to, and confirms it.
-    pub(crate) fn frame(&mut self, key: Key, topic: &str, frame: &Frame) -> Option<(SubKey, bool)> {
-        let found = self.route(key, topic, frame)?;
-        let row = self.rows.get_mut(&found)?;
+    /// A frame with a topic of a channel arrived: which subscription it belongs to, and whether it changes that one.
+    pub(crate) fn frame(&self, key: Key, topic: &str, frame: &Frame) -> Option<(SubKey, bool)> {
+        let (found, row) = self.route(key, topic, frame)?;
         let settled = row.status == SubStatus::Active && (key != Key::MarketHistory || row.server_id.is_some());
-        Some((found, !settled))
+        Some((found.clone(), !settled))
     }
 
     /// What a frame of a subscription changes, if it is not simply active.
