@@ -1,4 +1,32 @@
-//! The ibws client on tokio: the clock, the dial and the WebSocket that [`ibws_proto::driver`] runs over.
+//! The ibws client on tokio, for the streaming WebSocket of Interactive Brokers' Client Portal Web API.
+//!
+//! [`builder`] makes a [`Client`]; the client, its streams and its queues are those of [`ibws_proto::driver`], and the same
+//! on every runtime. This crate adds what is tokio's: the dial, TLS over it, and the clock.
+//!
+//! ```
+//! use ibws_proto::{Event, Item, Standing, Subscribe};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A simulated gateway; a real one has its address, wss://localhost:5000/v1/api/ws, and its certificate in a file.
+//! let gateway = ibws_testkit::Server::start(Default::default())?;
+//! let client = ibws_tokio::builder().url(gateway.ws_url()).trust(gateway.trust()).build()?;
+//! client.start().await?;
+//!
+//! let mut quotes = client.subscribe(Subscribe::parse(r#"md+265598+{"fields":["31","84","86"]}"#)?).await?;
+//! assert_eq!(quotes.standing(), Standing::Active);
+//! while let Some(item) = quotes.next().await {
+//!     if let Item::Event(Event::Message(quote)) = item {
+//!         assert_eq!(quote.frame.topic().as_deref(), Some("smd+265598"));
+//!         break;
+//!     }
+//! }
+//! client.drain().await?; // unsubscribes, then closes
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Logs
 //!
 //! tungstenite writes every frame, the session message and the ids in `tic` included, to its TRACE log: keep the
 //! `tungstenite` log target below TRACE. The upgrade request with its cookie does not pass through it.
