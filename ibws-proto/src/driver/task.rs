@@ -67,7 +67,8 @@ impl<R: Runtime> Driver<R> {
         let (inputs, actions) = (&mut self.inputs, &mut self.actions);
         self.shared.with(|state| {
             if state.task.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
-                state.task = Some(cx.waker().clone());
+                let before = state.task.replace(cx.waker().clone());
+                state.spent.extend(before);
             }
             for input in inputs.drain(..) {
                 state.machine.handle(now, input);
