@@ -11,7 +11,7 @@ use std::time::Duration;
 use ibws_proto::driver::{
     Builder, Client, DialRequest, EventStream, Link, Outgoing, QueueAccessor, Received, Runtime, WriteFailed,
 };
-use ibws_proto::{ConnectError, Instant, Key, Phase};
+use ibws_proto::{ConnectError, Event, Failure, Instant, Item, Key, Phase, Subscribe};
 use ibws_tokio::TokioRuntime;
 
 /// No test waits longer than this for anything.
@@ -200,5 +200,58 @@ fn no_waker_is_dropped_under_the_lock() {
         let mut queues = [client.queue(Key::System), client.queue(Key::System)];
         queues.iter_mut().for_each(|queue| poll_once(pin!(queue.recv()), &client));
         queues.into_iter().for_each(drop);
+    });
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_is_left_before_it_costs_much_memory() {
+    let (client, wire) = ready().await;
+    let text = "x".repeat(65_536);
+    // A burst that the socket takes is no reason to.
+    let burst: Vec<_> = (0..64).map(|_| client.send_text(&text)).collect();
+    for sent in burst {
+        within(sent).await.unwrap();
+    }
+    within(async {
+        while wire.0.lock().unwrap().taken < 64 * text.len() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!((client.status().phase, wire.0.lock().unwrap().dials), (Phase::Ready, 1));
+    wire.0.lock().unwrap().stuck = true;
+    for _ in 0..64 {
+        if within(client.send_text(&text)).await.is_err() {
+            return;
+        }
+    }
+    panic!("everything is held");
+}
+
+#[test]
+fn a_client_that_outlives_its_runtime_is_stopped_and_says_so() {
+    ends(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (client, wire) = runtime.block_on(ready());
+        let mut events = client.events();
+        let quotes = client.subscribe_later(Subscribe::parse("pl").unwrap());
+        drop(runtime);
+        drop(wire);
+        let (mut last, mut cx) = (None, Context::from_waker(Waker::noop()));
+        while let Poll::Ready(Some(item)) = pin!(events.next()).poll(&mut cx) {
+            if let Item::Event(Event::State(change)) = item {
+                last = Some(change.state);
+            }
+        }
+        assert_eq!(last, Some(Phase::Idle));
+        assert_eq!(pin!(events.next()).poll(&mut cx).map(|item| item.is_none()), Poll::Ready(true));
+        for _ in 0..3 {
+            let (start, tic) = (client.start(), client.tic());
+            assert_eq!(pin!(start).poll(&mut cx), Poll::Ready(Err(Failure::ShutDown)));
+            assert_eq!(pin!(tic).poll(&mut cx), Poll::Ready(Err(Failure::ShutDown)));
+        }
+        let status = client.status();
+        assert_eq!((status.phase, status.requests, status.subscriptions), (Phase::Idle, 0, 0));
+        drop(quotes);
     });
 }

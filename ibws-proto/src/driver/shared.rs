@@ -7,7 +7,8 @@ use std::vec::Vec;
 
 use super::runtime::Runtime;
 use crate::{
-    Action, Command, Event, Failure, Item, Key, Machine, Output, Queue, QueueLimits, RequestId, SubKey, Success,
+    Action, Command, Event, Failure, Input, Instant, Item, Key, Machine, Output, Queue, QueueLimits, RequestId, SubKey,
+    Success,
 };
 
 /// Shared by the task and every handle. The lock is never held while anything is awaited or woken.
@@ -113,6 +114,18 @@ impl<R: Runtime> Shared<R> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The task ends.
+    pub(super) fn finish(&self) {
+        // After a panic of its own the machine is not asked again.
+        let sound = !self.state.is_poisoned();
+        self.with(|state| {
+            if sound {
+                state.stop();
+            }
+            state.finish();
+        });
+    }
+
     /// Hands a request to the machine; its answer can be awaited.
     pub(super) fn submit(&self, command: Command) -> RequestId {
         let now = self.runtime.now();
@@ -132,10 +145,16 @@ impl<R: Runtime> Shared<R> {
 }
 
 impl State {
-    pub(super) fn submit(&mut self, now: crate::Instant, command: Command) -> RequestId {
+    pub(super) fn submit(&mut self, now: Instant, command: Command) -> RequestId {
+        if self.finished {
+            // Only a number is wanted of the machine: nobody would act upon what it says, nor take it out.
+            let id = self.machine.submit(now, Command::Cancel(RequestId(0)));
+            while self.machine.poll().is_some() {}
+            self.answers.insert(id, Answer::There(Err(Failure::ShutDown)));
+            return id;
+        }
         let id = self.machine.submit(now, command);
-        let answer = if self.finished { Answer::There(Err(Failure::ShutDown)) } else { Answer::Awaited(None) };
-        self.answers.insert(id, answer);
+        self.answers.insert(id, Answer::Awaited(None));
         self.wake_task();
         id
     }
@@ -278,8 +297,19 @@ impl State {
         }
     }
 
-    /// The task ends: everything awaited is answered, every stream ends.
-    pub(super) fn finish(&mut self) {
+    /// Stops the machine where the task did not live to see it stop, so that nobody takes its last state for the present.
+    fn stop(&mut self) {
+        // The machine's clock stands still where it is.
+        let now = Instant::ORIGIN;
+        self.machine.submit(now, Command::Shutdown { drain: false });
+        if let Some(conn) = self.machine.status().conn {
+            self.machine.handle(now, Input::Closed(conn, None));
+        }
+        self.drain(&mut VecDeque::new());
+    }
+
+    /// Everything awaited is answered, every stream ends.
+    fn finish(&mut self) {
         self.finished = true;
         self.spent.extend(self.task.take());
         for answer in self.answers.values_mut() {
