@@ -30,7 +30,8 @@ pub struct Limits {
     /// From how many unsent bytes on a message is written at once, without a flush. Default 128 KiB.
     pub write_buffer: usize,
     /// How many unsent bytes are held at most, replies to the peer's pings included; a message that does not fit into
-    /// it even when it is empty ends the connection. Default 1 MiB; at least `write_buffer` + 1.
+    /// it even when it is empty ends the connection. As many bytes of texts again wait for room in it; a peer that lets
+    /// them become more, because it has stopped reading, is left. Default 1 MiB; at least `write_buffer` + 1.
     pub max_write_buffer: usize,
 }
 

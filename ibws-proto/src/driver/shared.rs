@@ -7,7 +7,8 @@ use std::vec::Vec;
 
 use super::runtime::Runtime;
 use crate::{
-    Action, Command, Event, Failure, Item, Key, Machine, Output, Queue, QueueLimits, RequestId, SubKey, Success,
+    Action, Command, Event, Failure, Input, Instant, Item, Key, Machine, Output, Queue, QueueLimits, RequestId, SubKey,
+    Success,
 };
 
 /// Shared by the task and every handle. The lock is never held while anything is awaited or woken.
@@ -26,12 +27,14 @@ pub(super) struct State {
     pub(super) finished: bool,
     answers: BTreeMap<RequestId, Answer>,
     inboxes: BTreeMap<u64, Inbox>,
-    last_inbox: u64,
+    last_seat: u64,
     by_subscription: BTreeMap<SubKey, Vec<u64>>,
     by_key: BTreeMap<Key, u64>,
     everything: Vec<u64>,
     /// To be woken once the lock is free: a waker may run anything.
     wakers: Vec<Waker>,
+    /// To be dropped once the lock is free: the last of a task's wakers drops the task, and the handles it holds.
+    pub(super) spent: Vec<Waker>,
 }
 
 enum Answer {
@@ -50,12 +53,20 @@ pub(super) enum Wanted {
     Everything,
 }
 
-struct Inbox {
+pub(super) struct Inbox {
     queue: Queue,
     wanted: Wanted,
-    waker: Option<Waker>,
+    /// Who waits for an event, by the number of the seat.
+    waiting: Vec<(u64, Waker)>,
     /// Accessors of a key share its inbox.
     users: usize,
+}
+
+/// A consumer's place at an inbox.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Seat {
+    inbox: u64,
+    number: u64,
 }
 
 /// The outcome of looking into an inbox.
@@ -76,11 +87,12 @@ impl<R: Runtime> Shared<R> {
             finished: false,
             answers: BTreeMap::new(),
             inboxes: BTreeMap::new(),
-            last_inbox: 0,
+            last_seat: 0,
             by_subscription: BTreeMap::new(),
             by_key: BTreeMap::new(),
             everything: Vec::new(),
             wakers: Vec::new(),
+            spent: Vec::new(),
         };
         Self { runtime, state: Mutex::new(state) }
     }
@@ -90,14 +102,28 @@ impl<R: Runtime> Shared<R> {
         let mut state = self.lock();
         let result = act(&mut state);
         let wakers = core::mem::take(&mut state.wakers);
+        let spent = core::mem::take(&mut state.spent);
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
+        drop(spent);
         result
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code of a user's runs under the lock, and the machine is consistent after each call.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The task ends.
+    pub(super) fn finish(&self) {
+        // After a panic of its own the machine is not asked again.
+        let sound = !self.state.is_poisoned();
+        self.with(|state| {
+            if sound {
+                state.stop();
+            }
+            state.finish();
+        });
     }
 
     /// Hands a request to the machine; its answer can be awaited.
@@ -119,10 +145,16 @@ impl<R: Runtime> Shared<R> {
 }
 
 impl State {
-    pub(super) fn submit(&mut self, now: crate::Instant, command: Command) -> RequestId {
+    pub(super) fn submit(&mut self, now: Instant, command: Command) -> RequestId {
+        if self.finished {
+            // Only a number is wanted of the machine: nobody would act upon what it says, nor take it out.
+            let id = self.machine.submit(now, Command::Cancel(RequestId(0)));
+            while self.machine.poll().is_some() {}
+            self.answers.insert(id, Answer::There(Err(Failure::ShutDown)));
+            return id;
+        }
         let id = self.machine.submit(now, command);
-        let answer = if self.finished { Answer::There(Err(Failure::ShutDown)) } else { Answer::Awaited(None) };
-        self.answers.insert(id, answer);
+        self.answers.insert(id, Answer::Awaited(None));
         self.wake_task();
         id
     }
@@ -165,36 +197,41 @@ impl State {
             let copy = if takers.peek().is_some() { event.clone() } else { event.take() };
             if let Some(copy) = copy {
                 inbox.queue.push(copy);
-                self.wakers.extend(inbox.waker.take());
+                self.wakers.extend(inbox.waiting.drain(..).map(|(_, waker)| waker));
             }
         }
     }
 
     /// Opens an inbox; a key has one only, shared by all who ask for it.
-    pub(super) fn open_inbox(&mut self, wanted: Wanted, limits: QueueLimits) -> u64 {
+    pub(super) fn open_inbox(&mut self, wanted: Wanted, limits: QueueLimits) -> Seat {
+        self.last_seat += 1;
+        let number = self.last_seat;
         if let Wanted::Key(key) = wanted
             && let Some(id) = self.by_key.get(&key)
             && let Some(inbox) = self.inboxes.get_mut(id)
         {
             inbox.users += 1;
-            return *id;
+            return Seat { inbox: *id, number };
         }
-        self.last_inbox += 1;
-        let id = self.last_inbox;
+        let id = number;
         match &wanted {
             Wanted::Subscription(key) => self.by_subscription.entry(key.clone()).or_default().push(id),
             Wanted::Key(key) => drop(self.by_key.insert(*key, id)),
             Wanted::Everything => self.everything.push(id),
         }
-        self.inboxes.insert(id, Inbox { queue: Queue::new(limits), wanted, waker: None, users: 1 });
-        id
+        self.inboxes.insert(id, Inbox { queue: Queue::new(limits), wanted, waiting: Vec::new(), users: 1 });
+        Seat { inbox: id, number }
     }
 
-    pub(super) fn close_inbox(&mut self, id: u64) {
-        let Some(inbox) = self.inboxes.get_mut(&id) else { return };
+    /// Gives a seat up. An inbox that nobody has a seat at any more is handed out, to be dropped without the lock.
+    pub(super) fn close_inbox(&mut self, seat: Seat) -> Option<Inbox> {
+        let id = seat.inbox;
+        let inbox = self.inboxes.get_mut(&id)?;
         inbox.users -= 1;
         if inbox.users > 0 {
-            return;
+            let mine = inbox.waiting.iter().position(|(number, _)| *number == seat.number);
+            self.spent.extend(mine.map(|at| inbox.waiting.swap_remove(at).1));
+            return None;
         }
         match &inbox.wanted {
             Wanted::Subscription(key) => {
@@ -208,13 +245,13 @@ impl State {
             Wanted::Key(key) => drop(self.by_key.remove(key)),
             Wanted::Everything => self.everything.retain(|other| *other != id),
         }
-        self.inboxes.remove(&id);
+        self.inboxes.remove(&id)
     }
 
     /// Moves up to `most` items over from an inbox; with a waker, remembers whom to wake if there is nothing.
-    pub(super) fn take(&mut self, id: u64, most: usize, into: &mut VecDeque<Item>, waker: Option<&Waker>) -> Taken {
+    pub(super) fn take(&mut self, seat: Seat, most: usize, into: &mut VecDeque<Item>, waker: Option<&Waker>) -> Taken {
         let finished = self.finished;
-        let Some(inbox) = self.inboxes.get_mut(&id) else { return Taken::End };
+        let Some(inbox) = self.inboxes.get_mut(&seat.inbox) else { return Taken::End };
         into.extend(core::iter::from_fn(|| inbox.queue.pop()).take(most));
         if !into.is_empty() {
             return Taken::Some;
@@ -223,22 +260,27 @@ impl State {
             return Taken::End;
         }
         if let Some(waker) = waker {
-            // Consumers that share an inbox wake one another, so that none is forgotten.
-            let other = inbox.waker.replace(waker.clone()).filter(|other| !other.will_wake(waker));
-            self.wakers.extend(other);
+            // One place for each consumer: those that share an inbox must not push one another out.
+            match inbox.waiting.iter_mut().find(|(number, _)| *number == seat.number) {
+                Some((_, known)) if known.will_wake(waker) => {}
+                Some((_, known)) => self.spent.push(core::mem::replace(known, waker.clone())),
+                None => inbox.waiting.push((seat.number, waker.clone())),
+            }
         }
         Taken::Nothing
     }
 
-    pub(super) fn inbox(&self, id: u64) -> Option<&Queue> {
-        self.inboxes.get(&id).map(|inbox| &inbox.queue)
+    pub(super) fn inbox(&self, seat: Seat) -> Option<&Queue> {
+        self.inboxes.get(&seat.inbox).map(|inbox| &inbox.queue)
     }
 
     /// Takes an answer that is there; else remembers whom to wake.
     pub(super) fn answer(&mut self, id: RequestId, waker: &Waker) -> Option<Result<Success, Failure>> {
         match self.answers.get_mut(&id)? {
             Answer::Awaited(slot) => {
-                *slot = Some(waker.clone());
+                if !slot.as_ref().is_some_and(|known| known.will_wake(waker)) {
+                    self.spent.extend(slot.replace(waker.clone()));
+                }
                 None
             }
             Answer::There(_) => match self.answers.remove(&id)? {
@@ -250,13 +292,26 @@ impl State {
 
     /// Nobody awaits it any more.
     pub(super) fn forget(&mut self, id: RequestId) {
-        self.answers.remove(&id);
+        if let Some(Answer::Awaited(waker)) = self.answers.remove(&id) {
+            self.spent.extend(waker);
+        }
     }
 
-    /// The task ends: everything awaited is answered, every stream ends.
-    pub(super) fn finish(&mut self) {
+    /// Stops the machine where the task did not live to see it stop, so that nobody takes its last state for the present.
+    fn stop(&mut self) {
+        // The machine's clock stands still where it is.
+        let now = Instant::ORIGIN;
+        self.machine.submit(now, Command::Shutdown { drain: false });
+        if let Some(conn) = self.machine.status().conn {
+            self.machine.handle(now, Input::Closed(conn, None));
+        }
+        self.drain(&mut VecDeque::new());
+    }
+
+    /// Everything awaited is answered, every stream ends.
+    fn finish(&mut self) {
         self.finished = true;
-        self.task = None;
+        self.spent.extend(self.task.take());
         for answer in self.answers.values_mut() {
             if let Answer::Awaited(waker) = answer {
                 self.wakers.extend(waker.take());
@@ -264,7 +319,7 @@ impl State {
             }
         }
         for inbox in self.inboxes.values_mut() {
-            self.wakers.extend(inbox.waker.take());
+            self.wakers.extend(inbox.waiting.drain(..).map(|(_, waker)| waker));
         }
     }
 }

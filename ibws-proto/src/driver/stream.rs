@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use super::client::{Handle, Request};
 use super::runtime::Runtime;
-use super::shared::Taken;
+use super::shared::{Seat, Taken};
 use crate::{Command, Failure, Item, Key, Standing, SubKey};
 
 /// A queue of events, taken one by one. Ends when the client has ended.
@@ -19,7 +19,7 @@ use crate::{Command, Failure, Item, Key, Standing, SubKey};
 /// the exact count.
 pub struct EventStream<R: Runtime> {
     handle: Handle<R>,
-    inbox: u64,
+    seat: Seat,
     /// Items on their way out, so that a busy consumer and the driver do not meet at the lock for each of them.
     taken: VecDeque<Item>,
     most: usize,
@@ -29,13 +29,13 @@ pub struct EventStream<R: Runtime> {
 const BATCH: usize = 64;
 
 impl<R: Runtime> EventStream<R> {
-    pub(super) fn new(handle: Handle<R>, inbox: u64) -> Self {
-        Self { handle, inbox, taken: VecDeque::new(), most: BATCH }
+    pub(super) fn new(handle: Handle<R>, seat: Seat) -> Self {
+        Self { handle, seat, taken: VecDeque::new(), most: BATCH }
     }
 
     /// A stream that shares its inbox with others and so takes one item at a time.
-    pub(super) fn shared(handle: Handle<R>, inbox: u64) -> Self {
-        Self { handle, inbox, taken: VecDeque::new(), most: 1 }
+    pub(super) fn shared(handle: Handle<R>, seat: Seat) -> Self {
+        Self { handle, seat, taken: VecDeque::new(), most: 1 }
     }
 
     /// The next item; `None` once the client has ended. Cancel-safe.
@@ -66,14 +66,14 @@ impl<R: Runtime> EventStream<R> {
     /// Items there now.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.taken.len() + self.handle.shared.with(|state| state.inbox(self.inbox).map_or(0, crate::Queue::len))
+        self.taken.len() + self.handle.shared.with(|state| state.inbox(self.seat).map_or(0, crate::Queue::len))
     }
 
     /// Is nothing there now?
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.taken.is_empty()
-            && self.handle.shared.with(|state| state.inbox(self.inbox).is_none_or(crate::Queue::is_empty))
+            && self.handle.shared.with(|state| state.inbox(self.seat).is_none_or(crate::Queue::is_empty))
     }
 
     fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
@@ -87,8 +87,8 @@ impl<R: Runtime> EventStream<R> {
         if !self.taken.is_empty() {
             return Taken::Some;
         }
-        let (inbox, most, taken) = (self.inbox, self.most, &mut self.taken);
-        self.handle.shared.with(|state| state.take(inbox, most, taken, waker))
+        let (seat, most, taken) = (self.seat, self.most, &mut self.taken);
+        self.handle.shared.with(|state| state.take(seat, most, taken, waker))
     }
 }
 
@@ -102,7 +102,8 @@ impl<R: Runtime> Stream for EventStream<R> {
 
 impl<R: Runtime> Drop for EventStream<R> {
     fn drop(&mut self) {
-        self.handle.shared.with(|state| state.close_inbox(self.inbox));
+        // What is still in it may be much, and is dropped without the lock.
+        drop(self.handle.shared.with(|state| state.close_inbox(self.seat)));
     }
 }
 

@@ -41,6 +41,8 @@ struct Open<L> {
     /// The session it was opened with, to be sent if the gateway asks.
     session: Option<Secret>,
     queue: VecDeque<Outgoing>,
+    /// Bytes of the texts in it.
+    queued: usize,
     /// The message that waits for room.
     next: Option<Outgoing>,
     /// A write failed: the read half will tell how it ended.
@@ -67,7 +69,8 @@ impl<R: Runtime> Driver<R> {
         let (inputs, actions) = (&mut self.inputs, &mut self.actions);
         self.shared.with(|state| {
             if state.task.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
-                state.task = Some(cx.waker().clone());
+                let before = state.task.replace(cx.waker().clone());
+                state.spent.extend(before);
             }
             for input in inputs.drain(..) {
                 state.machine.handle(now, input);
@@ -117,6 +120,7 @@ impl<R: Runtime> Driver<R> {
 
     fn write(&mut self, conn: ConnId, message: Outgoing) {
         if let Some(open) = self.link.as_mut().filter(|open| open.conn == conn && !open.broken) {
+            open.queued += size(&message);
             open.queue.push_back(message);
         }
     }
@@ -139,7 +143,8 @@ impl<R: Runtime> Driver<R> {
         self.dial = None;
         self.inputs.push(match result {
             Ok((link, session)) => {
-                self.link = Some(Open { conn, link, session, queue: VecDeque::new(), next: None, broken: false });
+                self.link =
+                    Some(Open { conn, link, session, queue: VecDeque::new(), queued: 0, next: None, broken: false });
                 Input::Opened(conn)
             }
             Err(error) => Input::ConnectFailed(conn, error),
@@ -149,6 +154,12 @@ impl<R: Runtime> Driver<R> {
     fn poll_link(&mut self, cx: &mut Context<'_>) {
         let Some(open) = &mut self.link else { return };
         open.poll_write(cx);
+        // A peer that stopped reading must not make us hold whatever it is sent.
+        if open.queued > self.target.limits.max_write_buffer {
+            self.inputs.push(Input::Closed(open.conn, None));
+            self.link = None;
+            return;
+        }
         for _ in 0..BATCH {
             let Poll::Ready(received) = open.link.poll_recv(cx) else { return };
             let conn = open.conn;
@@ -188,6 +199,7 @@ impl<L: Link> Open<L> {
         while !self.broken {
             if self.next.is_none() {
                 self.next = self.queue.pop_front();
+                self.queued -= self.next.as_ref().map_or(0, size);
             }
             if self.next.is_none() {
                 break;
@@ -208,6 +220,14 @@ impl<L: Link> Open<L> {
         self.broken = true;
         self.next = None;
         self.queue.clear();
+        self.queued = 0;
+    }
+}
+
+fn size(message: &Outgoing) -> usize {
+    match message {
+        Outgoing::Text(text) => text.len(),
+        Outgoing::Ping | Outgoing::Close(_) => 0,
     }
 }
 
@@ -237,6 +257,6 @@ impl<R: Runtime> Future for Driver<R> {
 
 impl<R: Runtime> Drop for Driver<R> {
     fn drop(&mut self) {
-        self.shared.with(super::shared::State::finish);
+        self.shared.finish();
     }
 }
