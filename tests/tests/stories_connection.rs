@@ -7,22 +7,8 @@ use ibws_proto::{
     Action, Command, Config, ConnId, ConnectErrorKind, Event, Failure, Input, Instant, Key, Loss, Machine, Output,
     Phase, ReadyGate, SubStatus, Subscribe, Success,
 };
-use ibws_testkit::world::{Dial, World};
+use ibws_testkit::world::{Dial, QUOTES, World, ms, secs, world};
 use ibws_testkit::{GatewayConfig, OpeningOrder, Success as Greeting};
-
-const QUOTES: &str = r#"md+265598+{"fields":["31","84","86"]}"#;
-
-fn secs(secs: u64) -> Duration {
-    Duration::from_secs(secs)
-}
-
-fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-fn world() -> World {
-    World::new(Config::default(), GatewayConfig::default())
-}
 
 fn greeting_after(after: Duration) -> World {
     let mut gateway = GatewayConfig::default();

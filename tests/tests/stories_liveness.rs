@@ -5,22 +5,8 @@ use std::time::Duration;
 use ibws_proto::{
     Action, Command, Config, Event, Failure, HealthReason, Instant, Loss, Output, Phase, RequestId, SubStatus, Success,
 };
-use ibws_testkit::world::{Dial, World};
+use ibws_testkit::world::{Dial, QUOTES, World, ms, secs, world};
 use ibws_testkit::{GatewayConfig, Success as Greeting};
-
-const QUOTES: &str = r#"md+265598+{"fields":["31","84","86"]}"#;
-
-fn secs(secs: u64) -> Duration {
-    Duration::from_secs(secs)
-}
-
-fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-fn world() -> World {
-    World::new(Config::default(), GatewayConfig::default())
-}
 
 fn losses(world: &World) -> Vec<(Instant, Loss)> {
     let loss = |event: &Event| match event {

@@ -1,27 +1,11 @@
 //! Stories of subscriptions: confirmed, refused, renewed, withdrawn. All times are virtual and exact. In brackets: where
 //! users were bitten.
 
-use std::time::Duration;
-
 use ibws_proto::{
     Command, Config, Event, Failure, Instant, Key, Loss, Modify, Standing, SubStatus, Subscribe, Success, Unsubscribed,
 };
-use ibws_testkit::world::{World, args, sub};
+use ibws_testkit::world::{QUOTES, World, args, ms, secs, sub, world};
 use ibws_testkit::{GatewayConfig, Lift};
-
-const QUOTES: &str = r#"md+265598+{"fields":["31","84","86"]}"#;
-
-fn secs(secs: u64) -> Duration {
-    Duration::from_secs(secs)
-}
-
-fn ms(ms: u64) -> Duration {
-    Duration::from_millis(ms)
-}
-
-fn world() -> World {
-    World::new(Config::default(), GatewayConfig::default())
-}
 
 /// Ready, with these subscriptions, five seconds after the start.
 fn settled(channels: &[&str]) -> World {

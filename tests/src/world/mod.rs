@@ -7,6 +7,7 @@
 mod link;
 mod tell;
 mod trace;
+mod words;
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ use crate::invariants::Checked;
 pub use link::{Dial, Link};
 pub use tell::{args, sub};
 pub use trace::{Entry, What};
+pub use words::{QUOTES, ms, secs, world};
 
 /// More steps than this without time passing is a livelock.
 const STEPS_AT_ONCE: u32 = 10_000;
