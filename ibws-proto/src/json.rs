@@ -112,6 +112,62 @@ pub struct Elements<'a> {
     more: bool,
 }
 
+impl<'a> Elements<'a> {
+    /// One value alone, as if it stood in an array.
+    pub(crate) fn one(json: Json<'a>) -> Self {
+        Self { text: json.0, cursor: Cursor::new(json.0.as_bytes()), more: true }
+    }
+
+    /// The next element; if it is an object, its members are told to `each` on the way to its end: one walk, where first
+    /// finding the end and then the members would be two.
+    #[inline(always)]
+    pub(crate) fn next_with(&mut self, mut each: impl FnMut(&str, Json<'a>)) -> Option<Json<'a>> {
+        if !self.more || self.cursor.next_token()? != b'{' {
+            return self.next();
+        }
+        self.more = false;
+        let start = self.cursor.at();
+        self.cursor.take(b'{');
+        if !self.cursor.take(b'}') {
+            loop {
+                self.member(&mut each)?;
+                if !self.cursor.take(b',') {
+                    break;
+                }
+            }
+            if !self.cursor.take(b'}') {
+                return None;
+            }
+        }
+        let json = self.text.get(start..self.cursor.at()).map(Json);
+        self.more = self.cursor.take(b',');
+        json
+    }
+
+    #[inline(always)]
+    fn member(&mut self, each: &mut impl FnMut(&str, Json<'a>)) -> Option<()> {
+        if !self.cursor.take(b'"') {
+            return None;
+        }
+        let start = self.cursor.at();
+        let escaped = self.cursor.string_tail().ok()?;
+        let end = self.cursor.at();
+        if !self.cursor.take(b':') {
+            return None;
+        }
+        self.cursor.next_token()?;
+        let from = self.cursor.at();
+        self.cursor.known_value()?;
+        let value = Json(self.text.get(from..self.cursor.at())?);
+        if escaped {
+            each(&key_text(self.text.get(start.checked_sub(1)?..end)?), value);
+        } else {
+            each(self.text.get(start..end.checked_sub(1)?)?, value);
+        }
+        Some(())
+    }
+}
+
 impl<'a> Iterator for Elements<'a> {
     type Item = Json<'a>;
 

@@ -211,6 +211,25 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// As [`value`](Self::value) in a text that was scanned before: a number or word is known to be one, and ends where
+    /// something else begins.
+    #[inline(always)]
+    pub(crate) fn known_value(&mut self) -> Option<()> {
+        match self.next_token()? {
+            b'"' => {
+                self.at += 1;
+                self.string_tail().ok()?;
+            }
+            b'{' | b'[' => self.nested().ok()?,
+            _ => {
+                let rest = self.text.get(self.at..)?;
+                let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
+                self.at += rest.iter().position(ends).unwrap_or(rest.len());
+            }
+        }
+        Some(())
+    }
+
     fn nested(&mut self) -> Result<(), Fault> {
         // Bit 0 is the innermost level: set in an object, clear in an array.
         let mut objects: u128 = 0;

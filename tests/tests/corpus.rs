@@ -3,13 +3,29 @@
 use std::fs;
 use std::path::Path;
 
-#[test]
-fn the_corpus_of_frames_breaks_nothing() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpora/frames");
+use ibws_testkit::fuzz;
+
+fn replay(corpus: &str, target: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpora").join(corpus);
     let mut played = 0;
     for entry in fs::read_dir(folder).unwrap() {
-        ibws_testkit::fuzz::frames(&fs::read(entry.unwrap().path()).unwrap());
+        target(&fs::read(entry.unwrap().path()).unwrap());
         played += 1;
     }
     assert!(played >= 10, "{played} files");
+}
+
+#[test]
+fn the_corpus_of_frames_breaks_nothing() {
+    replay("frames", fuzz::frames);
+}
+
+#[test]
+fn the_corpus_of_decode_breaks_nothing() {
+    replay("decode", fuzz::decode);
+}
+
+#[test]
+fn the_corpus_of_payload_breaks_nothing() {
+    replay("payload", fuzz::payload);
 }

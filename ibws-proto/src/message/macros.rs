@@ -93,12 +93,11 @@ macro_rules! row {
 
             const KEYS: [&str; [$($key),*].len()] = [$($key),*];
 
-            fn slot(key: &str) -> Option<usize> {
-                match key {
-                    $( $key $(| $alias)* => Some(Slot::$method as usize), )*
-                    _ => None,
-                }
-            }
+            /// Every spelling, and the slot of its member.
+            const SPELLINGS: &[(&str, u8)] =
+                &[$( ($key, Slot::$method as u8), $( ($alias, Slot::$method as u8), )* )*];
+
+            static SLOTS: $crate::message::Slots = $crate::message::Slots::new(SPELLINGS);
 
             impl<'a> $name<'a> {
                 $(
@@ -117,20 +116,29 @@ macro_rules! row {
                 const KEYS: &'static [&'static str] = &KEYS;
 
                 fn from_json(json: $crate::Json<'a>) -> Result<Self, $crate::RowError> {
-                    if json.kind() != $crate::Kind::Object {
-                        return Err($crate::message::row_error(json, $crate::RowReason::NotAnObject));
-                    }
+                    Self::next_of(&mut $crate::Elements::one(json))
+                        .unwrap_or_else(|| Err($crate::message::row_error(json, $crate::RowReason::NotAnObject)))
+                }
+
+                fn next_of(elements: &mut $crate::Elements<'a>) -> Option<Result<Self, $crate::RowError>> {
                     let mut slots = [None; [$($key),*].len()];
-                    let unique: &[&'static str] = &[$($unique),*];
-                    for (key, value) in json.members() {
-                        let Some(place) = slot(&key).and_then(|slot| slots.get_mut(slot)) else { continue };
+                    let mut twice = None;
+                    let json = elements.next_with(|key, value| {
+                        let Some(place) = SLOTS.find(key).and_then(|slot| slots.get_mut(slot)) else { return };
                         if place.is_none() {
                             *place = Some(value);
-                        } else if let Some(twice) = unique.iter().find(|name| ***name == *key) {
-                            return Err($crate::message::row_error(json, $crate::RowReason::Duplicate(twice)));
+                        } else if twice.is_none() {
+                            let unique: &[&'static str] = &[$($unique),*];
+                            twice = unique.iter().find(|name| **name == key);
                         }
-                    }
-                    Ok(Self { json, slots })
+                    })?;
+                    Some(if json.kind() != $crate::Kind::Object {
+                        Err($crate::message::row_error(json, $crate::RowReason::NotAnObject))
+                    } else if let Some(twice) = twice {
+                        Err($crate::message::row_error(json, $crate::RowReason::Duplicate(twice)))
+                    } else {
+                        Ok(Self { json, slots })
+                    })
                 }
 
                 fn json(&self) -> $crate::Json<'a> {

@@ -29,6 +29,7 @@ mod plain;
 mod rows;
 mod series;
 mod session;
+mod slots;
 
 pub use accounts::{
     AccountProperties, AccountState, Accounts, Features, Ledger, LedgerRow, Pnl, PnlRow, ServerInfo, Summary,
@@ -42,6 +43,7 @@ pub(crate) use rows::row_error;
 pub use rows::{Row, Rows};
 pub use series::{Extreme, History, HistoryBar, Ladder, LadderPrice, LadderRow};
 pub use session::{Greeting, Heartbeat, SessionState, Status, System, SystemMessage, Tic};
+pub(crate) use slots::Slots;
 
 use crate::frame::{Frame, Json, Shape};
 use crate::json::Kind;

@@ -18,6 +18,13 @@ pub trait Row<'a>: Sized {
     /// [`RowError`] if the value is no object, or has a key twice that says whom the row is about.
     fn from_json(json: Json<'a>) -> Result<Self, RowError>;
 
+    /// Reads the next element as a row, as [`from_json`](Self::from_json) does.
+    #[doc(hidden)]
+    #[inline]
+    fn next_of(elements: &mut Elements<'a>) -> Option<Result<Self, RowError>> {
+        elements.next().map(Self::from_json)
+    }
+
     /// The row's own JSON.
     fn json(&self) -> Json<'a>;
 
@@ -41,24 +48,24 @@ pub(crate) fn row_error(json: Json<'_>, reason: RowReason) -> RowError {
 /// the wire differ in that (protocol §4.4, §4.5); anything else that is no array is one bad row.
 #[derive(Clone, Debug)]
 pub struct Rows<'a, R> {
-    one: Option<Json<'a>>,
-    many: Elements<'a>,
-    rows: PhantomData<fn() -> R>,
+    rows: Elements<'a>,
+    row: PhantomData<fn() -> R>,
 }
 
 impl<'a, R> Rows<'a, R> {
     pub(crate) fn of(json: Option<Json<'a>>) -> Self {
         let json = json.unwrap_or(Json("null"));
         let one = !matches!(json.kind(), Kind::Array | Kind::Null);
-        Self { one: one.then_some(json), many: json.elements(), rows: PhantomData }
+        Self { rows: if one { Elements::one(json) } else { json.elements() }, row: PhantomData }
     }
 }
 
 impl<'a, R: Row<'a>> Iterator for Rows<'a, R> {
     type Item = Result<R, RowError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.one.take().or_else(|| self.many.next()).map(R::from_json)
+        R::next_of(&mut self.rows)
     }
 }
 

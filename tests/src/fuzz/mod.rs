@@ -1,6 +1,13 @@
 //! What fuzzers run: ordinary functions, so that the corpus is an ordinary test too. The targets under `fuzz/` are
 //! shims over these.
 
+mod decode;
+mod payload;
+mod read;
+
+pub use decode::decode;
+pub use payload::payload;
+
 use bytes::Bytes;
 use ibws_proto::{Action, Command, Config, ConnId, Input, Instant, Output, Phase, ReadyGate, Subscribe};
 

@@ -1,0 +1,135 @@
+//! Arbitrary bytes as one frame, beside what `serde_json` says of them.
+
+use std::fmt;
+
+use bytes::Bytes;
+use ibws_proto::{Frame, Json, Kind, MalformedReason, Shape};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+
+use super::read::read_all;
+
+/// The members of an object as `serde_json` reads them, in order, those that stand twice included.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Walk;
+        impl<'de> Visitor<'de> for Walk {
+            type Value = Members;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Walk)
+    }
+}
+
+/// Arbitrary bytes as a frame: accepted and refused as `serde_json` does, but for the depth limit, `ech+hb`, and keys that
+/// stand twice; the same members; every typed value read; what is serialised is the frame's own JSON.
+///
+/// # Panics
+/// If one of these does not hold.
+pub fn decode(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let theirs = serde_json::from_str::<IgnoredAny>(&text);
+    match Frame::decode(Bytes::copy_from_slice(data)) {
+        Ok(frame) => {
+            assert_eq!((frame.raw(), frame.text()), (&Bytes::copy_from_slice(data), &*text));
+            assert_eq!(frame.is_lossy(), std::str::from_utf8(data).is_err());
+            if frame.shape() == Shape::Echo {
+                assert!(theirs.is_err() && text.trim_ascii() == "ech+hb");
+            } else {
+                assert!(theirs.is_ok(), "read, against {theirs:?}");
+                members(&frame);
+            }
+            read_all(&frame);
+            serialised(&frame);
+        }
+        Err(malformed) => {
+            assert_eq!(malformed.raw, data);
+            match malformed.reason {
+                MalformedReason::Duplicate(key) => {
+                    // A value that serde_json cannot build, a lone surrogate for one, leaves nothing to compare with.
+                    if let Ok(Members(members)) = serde_json::from_str(&text) {
+                        assert!(members.iter().filter(|(name, _)| name == key).count() >= 2, "{key}");
+                    }
+                }
+                reason if theirs.is_ok() => assert!(depth(&text) > 127, "refused: {reason}"),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn members(frame: &Frame) {
+    let Ok(Members(theirs)) = serde_json::from_str(frame.text()) else { return };
+    assert_eq!(frame.members().len(), theirs.len());
+    for ((key, value), (name, expected)) in frame.members().zip(theirs) {
+        assert_eq!(key, name);
+        assert_eq!(value.parse::<Value>().ok(), Some(expected));
+        assert!(frame.get(&key).is_some());
+    }
+}
+
+/// How deep the brackets of a text nest that is known to be JSON.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest, mut quoted, mut escaped) = (0_usize, 0, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'{' | b'[' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+fn serialised(frame: &Frame) {
+    let written = serde_json::to_string(&frame.body()).unwrap_or_else(|error| panic!("{error}"));
+    if frame.shape() == Shape::Echo {
+        assert_eq!(written, "\"ech+hb\"");
+        return;
+    }
+    let again = Frame::decode(Bytes::from(written)).unwrap_or_else(|error| panic!("what was written: {error}"));
+    same(frame.json(), again.json());
+}
+
+/// The same keys in the same order, the same texts, the same numbers.
+fn same(left: Json<'_>, right: Json<'_>) {
+    match left.kind() {
+        // One that no number type holds is written as the string of its text.
+        Kind::Number if right.kind() == Kind::String => assert_eq!(right.as_str().as_deref(), Some(left.text())),
+        Kind::Number => assert_eq!(left.text().parse::<f64>(), right.text().parse()),
+        Kind::Array => {
+            assert_eq!(left.elements().count(), right.elements().count());
+            left.elements().zip(right.elements()).for_each(|(left, right)| same(left, right));
+        }
+        Kind::Object => {
+            assert!(left.members().map(|member| member.0).eq(right.members().map(|member| member.0)));
+            left.members().zip(right.members()).for_each(|((_, left), (_, right))| same(left, right));
+        }
+        // One whose surrogates do not pair is written with its escapes spelled out.
+        Kind::String if left.as_str().is_none() => {
+            let written = left.text().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+            assert_eq!(right.as_str().as_deref(), written);
+        }
+        Kind::String => assert_eq!(left.as_str(), right.as_str()),
+        _ => assert_eq!(left.text(), right.text()),
+    }
+}
