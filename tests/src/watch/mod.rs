@@ -121,6 +121,8 @@ impl Output {
 enum Next {
     Item(Option<Item>),
     Started(Result<(), Failure>),
+    /// A subscription that cannot be: another of the same key has other arguments, or there are too many.
+    Impossible(Failure),
     Stop,
 }
 
@@ -132,7 +134,7 @@ async fn run<R: Runtime>(
     stop: &Stop,
     duration: Option<Duration>,
 ) -> Result<(), String> {
-    let subscriptions: Vec<_> = subscribes.into_iter().map(|subscribe| client.subscribe_later(subscribe)).collect();
+    let mut subscriptions: Vec<_> = subscribes.into_iter().map(|subscribe| client.subscribe_later(subscribe)).collect();
     let mut start = pin!(client.start());
     let mut starting = true;
     let mut timer = duration.map(|span| Box::pin(client.sleep(span)));
@@ -154,6 +156,13 @@ async fn run<R: Runtime>(
                 starting = false;
                 return Poll::Ready(Next::Started(result));
             }
+            for subscription in &mut subscriptions {
+                if let Poll::Ready(Err(failure @ (Failure::Conflict(_) | Failure::Budget { .. }))) =
+                    pin!(subscription.outcome()).poll(cx)
+                {
+                    return Poll::Ready(Next::Impossible(failure));
+                }
+            }
             pin!(events.next()).poll(cx).map(Next::Item)
         })
         .await;
@@ -161,6 +170,7 @@ async fn run<R: Runtime>(
             Next::Item(Some(item)) => output.show(&item)?,
             Next::Started(Ok(())) => {}
             Next::Started(Err(error)) => failure = Some(explain(&error)),
+            Next::Impossible(error) => failure = Some(error.to_string()),
             Next::Item(None) | Next::Stop => break,
         }
     }
