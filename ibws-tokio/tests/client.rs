@@ -224,10 +224,10 @@ async fn a_message_above_the_limit_is_a_told_loss() {
     within(client.start()).await.unwrap();
     within(async {
         loop {
-            if let Some(Item::Event(Event::State(change))) = events.next().await {
-                if change.state == Phase::Backoff {
-                    return assert!(change.cause.is_some());
-                }
+            if let Some(Item::Event(Event::State(change))) = events.next().await
+                && change.state == Phase::Backoff
+            {
+                return assert!(change.cause.is_some());
             }
         }
     })
