@@ -1,6 +1,6 @@
 //! The two programs, as a user runs them: real processes, real sockets on loopback.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -314,7 +314,7 @@ fn gateway_recording_and_watch_json_carry_every_frame_of_our_own_recording_uncha
 fn gateway_recording_and_watch_json_carry_every_frame_of_the_market_data_capture_unchanged() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/recordings/market-data-5-symbols.jsonl");
     if !path.exists() {
-        println!("skipped: the capture is not published with the project");
+        let _ = writeln!(std::io::stderr(), "skipped: the capture is not published with the project");
         return;
     }
     plays_unchanged(&path);
