@@ -1,10 +1,11 @@
 //! The two programs, as a user runs them: real processes, real sockets on loopback.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use ibws_testkit::{GatewayConfig, GatewayOutput, Server, ServerConfig};
 use serde_json::Value;
@@ -332,8 +333,50 @@ fn gateway_recording_and_watch_json_carry_every_frame_of_our_own_recording_uncha
 fn gateway_recording_and_watch_json_carry_every_frame_of_the_market_data_capture_unchanged() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/recordings/market-data-5-symbols.jsonl");
     if !path.exists() {
-        println!("skipped: the capture is not published with the project");
+        let _ = writeln!(std::io::stderr(), "skipped: the capture is not published with the project");
         return;
     }
     plays_unchanged(&path);
+}
+
+/// How a program ends that has to within `limit`.
+fn ended(child: &mut Child, limit: Duration) -> ExitStatus {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        assert!(began.elapsed() < limit, "it does not end");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn watch_ends_quietly_when_nobody_reads_it_any_more() {
+    let mut child = watch().args(["--json", "--for", "60"]).spawn().unwrap();
+    // `head -1`.
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
+    let status = ended(&mut child, Duration::from_secs(20));
+    let mut err = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    assert!(status.success() && err.is_empty(), "{status}: {err}");
+}
+
+#[test]
+fn watch_ends_in_time_although_its_output_is_stuck() {
+    let server = Server::start(ServerConfig::plain(GatewayConfig::seeded(1))).unwrap();
+    let mut watch = watch();
+    let mut watch = Running::start(watch.args(["--json", "--url", &server.ws_url(), "--subscribe", "pl"]));
+    watch.until(|_| (), |line| line.contains(r#""state":"ready""#));
+    let conn = server.control().connections().last().unwrap();
+    // More than a pipe and its reader's buffer hold.
+    let big = format!(r#"{{"topic":"big","text":"{}"}}"#, "x".repeat(1_000_000));
+    server.control().inject(conn, GatewayOutput::Text(big.into_bytes()));
+    // The line has begun, and will not end.
+    while !watch.stdout.fill_buf().unwrap().ends_with(b"xxx") {
+        let read = watch.stdout.buffer().len();
+        watch.stdout.consume(read);
+    }
+    watch.interrupt();
+    assert!(ended(&mut watch.child, Duration::from_secs(6)).success());
 }

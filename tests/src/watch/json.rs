@@ -161,4 +161,38 @@ mod tests {
                    "message": {"error": "No accounts", "code": 500, "topic": "smd"}})
         );
     }
+
+    #[test]
+    fn whatever_comes_is_one_line_of_json() {
+        for frame in [
+            &b"{\"topic\":\"a\x01b\"}"[..],
+            b"{\"topic\":\"a\tb\"}",
+            b"{\"topic\":\"a\nb\"}",
+            b"{\"topic\":\"a\x7f\xc2\x85\xe2\x80\xa8\",\r\n\t\"n\":[1 ,\r 2]}",
+            b"\xef\xbb\xbf{\"topic\":\"smd+1\"}",
+            b"\x0c{\"topic\":\"smd+1\"}\x0b",
+            b"\xc2\xa0{\"topic\":\"smd+1\"}",
+            b"{\"topic\":\"smd+1\",\"31\":01}",
+            b"{\"topic\":\"smd+1\",\"31\":+1}",
+            b"{\"topic\":\"smd+1\",\"31\":1.}",
+            b"{\"topic\":\"smd+1\",\"31\":.5}",
+            b"{\"topic\":\"smd+1\",\"31\":NaN}",
+            b"{\"topic\":\"smd+1\",\"31\":-}",
+            b"{\"topic\":\"smd+1\",\"31\":\"\\x\"}",
+            b"{\"topic\":\"smd+1\",\"31\":\"\\u12\"}",
+            b"{\"topic\":\"smd+1\",\"31\":[1,]}",
+            b"{\"topic\":\"smd+1\",}",
+            b"{\"topic\":\"smd+1\"} {}",
+            b"{\"topic\":\"smd+1\",\"a\":{\"b\" 1}}",
+            b"{\"topic\":\"smd+1\",\"a\":[tru]}",
+            b"{\"error\":null,\"code\":\n1}",
+            b"{\"error\":{\"a\":\r\n1},\"topic\":\"\xff\"}",
+            b"\n ech+hb \n",
+            b"7",
+            b"",
+            b"\x00",
+        ] {
+            line(frame);
+        }
+    }
 }

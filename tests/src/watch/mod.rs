@@ -55,14 +55,22 @@ where
 
 async fn session<R: Runtime>(options: Options, builder: impl FnOnce() -> Builder<R>) -> Result<(), String> {
     let stop = Stop::on_signals()?;
+    if let Some(duration) = options.duration {
+        stop::end_after(duration);
+    }
     // Kept until the end: dropping it would end the embedded gateway.
     let (builder, embedded) = configured(&options, builder())?;
     let recorder = options.record.as_deref().map(Recorder::create).transpose()?;
     let client = builder.build().map_err(|error| error.to_string())?;
     let events = client.events_within(QUEUE);
     let subscribes = options.subscriptions();
-    let output =
-        Output { json: options.json, plain: plain::Screen::default(), recorder, subscribes: subscribes.clone() };
+    let output = Output {
+        json: options.json,
+        plain: plain::Screen::default(),
+        recorder,
+        subscribes: subscribes.clone(),
+        unread: false,
+    };
     let result = run(client, events, subscribes, output, &stop, options.duration).await;
     drop(embedded);
     result
@@ -96,6 +104,8 @@ struct Output {
     plain: plain::Screen,
     recorder: Option<Recorder>,
     subscribes: Vec<Subscribe>,
+    /// Nobody reads standard output any more: time to end, and no failure.
+    unread: bool,
 }
 
 impl Output {
@@ -109,12 +119,22 @@ impl Output {
         } else {
             self.plain.write(item, &mut text)
         }
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(&text).map_err(|error| format!("standard output: {error}"))
+        self.put(|stdout| stdout.write_all(&text))
     }
 
     fn flush(&mut self) -> Result<(), String> {
-        io::stdout().lock().flush().map_err(|error| format!("standard output: {error}"))
+        self.put(|stdout| stdout.flush())
+    }
+
+    fn put(&mut self, write: impl FnOnce(&mut io::StdoutLock<'_>) -> io::Result<()>) -> Result<(), String> {
+        if self.unread {
+            return Ok(());
+        }
+        match write(&mut io::stdout().lock()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.unread = true,
+            other => other.map_err(|error| format!("standard output: {error}"))?,
+        }
+        Ok(())
     }
 }
 
@@ -141,11 +161,13 @@ async fn run<R: Runtime>(
     let mut failure = None;
     loop {
         // What is there is shown before anything else is looked at, and flushed before waiting.
-        while let Some(item) = events.try_next() {
+        while !stop.asked()
+            && let Some(item) = events.try_next()
+        {
             output.show(&item)?;
         }
         output.flush()?;
-        if failure.is_some() {
+        if failure.is_some() || output.unread {
             break;
         }
         let next = poll_fn(|cx| {
