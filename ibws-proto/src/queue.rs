@@ -1,15 +1,16 @@
 //! A bounded queue of events for one consumer: the reader never waits for it, and what it loses is counted exactly.
 
 use alloc::collections::VecDeque;
+use core::mem::size_of;
 
-use crate::event::Event;
+use crate::event::{Event, Message};
 
 /// What a queue may hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct QueueLimits {
     /// Events. Default: 1,024.
     pub events: usize,
-    /// Bytes of frames, with 64 for each event. Default: 16 MiB.
+    /// Bytes: frames, what was recorded about them, and the events themselves. Default: 16 MiB.
     pub bytes: usize,
 }
 
@@ -99,11 +100,17 @@ impl Queue {
 }
 
 fn cost(event: &Event) -> usize {
-    64 + match event {
-        Event::Message(message) => message.frame.raw().len(),
-        Event::Malformed(malformed) => malformed.raw.len(),
-        _ => 0,
-    }
+    /// What is recorded about each member of a frame: where its key and its value lie.
+    const MEMBER: usize = 16;
+    size_of::<Event>()
+        + match event {
+            Event::Message(Message { frame, .. }) => {
+                let mended = if frame.is_lossy() { frame.text().len() } else { 0 };
+                frame.raw().len() + mended + MEMBER * frame.members().len()
+            }
+            Event::Malformed(malformed) => malformed.raw.len(),
+            _ => 0,
+        }
 }
 
 #[cfg(test)]
@@ -137,10 +144,11 @@ mod tests {
 
     #[test]
     fn bytes_are_bounded_too() {
-        let mut queue = Queue::new(QueueLimits { events: usize::MAX, bytes: 1_000 });
+        let limit = 6 * cost(&message(0)) + 1;
+        let mut queue = Queue::new(QueueLimits { events: usize::MAX, bytes: limit });
         for n in 0..100 {
             queue.push(message(n));
-            assert!(queue.bytes() <= 1_000);
+            assert!(queue.bytes() <= limit);
         }
         assert!(matches!(queue.pop(), Some(Item::Lost(Lost { messages: 94, .. }))));
         while queue.pop().is_some() {}

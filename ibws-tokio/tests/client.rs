@@ -169,6 +169,20 @@ async fn hard_reset_and_shutdown_from_inside_a_stream_do_not_deadlock() {
 }
 
 #[tokio::test]
+async fn a_subscription_ends_with_its_stream_when_it_is_gone() {
+    let server = plain(10);
+    let client = client(&server);
+    within(client.start()).await.unwrap();
+    let mut first = within(client.subscribe(shares())).await.unwrap();
+    within(client.unsubscribe(first.key(), false)).await.unwrap();
+    let mut second = client.subscribe_later(shares());
+    within(async { while first.next().await.is_some() {} }).await;
+    assert!(event(&mut second, frame).await.contains("smd+265598"), "another handle of the key goes on");
+    within(client.shutdown()).await.unwrap();
+    within(async { while second.next().await.is_some() {} }).await;
+}
+
+#[tokio::test]
 async fn a_dead_port_ends_start_with_the_reason() {
     let builder = ibws_tokio::builder().url("ws://127.0.0.1:1/v1/api/ws").plaintext_on_loopback();
     let client = builder.configure(|config| config.max_connection_attempts = Some(1)).build().unwrap();

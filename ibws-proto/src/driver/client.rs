@@ -1,19 +1,18 @@
 //! The client: requests to the machine, as futures; queues of what it tells.
 
 use core::future::Future;
-use core::pin::Pin;
-use core::task::{Context, Poll};
 use std::boxed::Box;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::vec::Vec;
 
+use super::handle::{Handle, Request};
 use super::runtime::Runtime;
 use super::shared::{Shared, State, Wanted};
 use super::stream::{EventStream, QueueAccessor, Subscription};
 use crate::{
-    Command, Failure, Health, Key, Modify, QueueLimits, RequestId, Standing, Stats, Status, SubKey, Subscribe,
-    SubscriptionInfo, Success, Unsubscribed,
+    Command, Failure, Health, Key, Modify, QueueLimits, Stats, Status, SubKey, Subscribe, SubscriptionInfo, Success,
+    Unsubscribed,
 };
 
 /// A client of the gateway's stream. Clones are handles of the same client; when the last handle of any kind is dropped
@@ -139,7 +138,7 @@ impl<R: Runtime> Client<R> {
             let inbox = state.open_inbox(Wanted::Subscription(key.clone()), self.limits);
             (inbox, state.submit(now, Command::Subscribe(subscribe)))
         });
-        let outcome = Request { handle: self.handle.clone(), id };
+        let outcome = Request::new(self.handle.clone(), id);
         Subscription::new(EventStream::new(self.handle.clone(), inbox), key, outcome)
     }
 
@@ -267,75 +266,6 @@ impl<R: Runtime> Client<R> {
     }
 
     fn request(&self, command: Command) -> Request<R> {
-        Request { handle: self.handle.clone(), id: self.handle.shared.submit(command) }
-    }
-}
-
-/// Keeps the client alive: counted, so that the last one dropped ends it.
-pub(super) struct Handle<R: Runtime> {
-    pub(super) shared: Arc<Shared<R>>,
-}
-
-impl<R: Runtime> Handle<R> {
-    fn new(shared: Arc<Shared<R>>) -> Self {
-        shared.with(|state| state.handles += 1);
-        Self { shared }
-    }
-}
-
-impl<R: Runtime> Clone for Handle<R> {
-    fn clone(&self) -> Self {
-        Self::new(self.shared.clone())
-    }
-}
-
-impl<R: Runtime> Drop for Handle<R> {
-    fn drop(&mut self) {
-        let last = self.shared.with(|state| {
-            state.handles -= 1;
-            state.handles == 0
-        });
-        if last {
-            self.shared.order(Command::Shutdown { drain: false });
-        }
-    }
-}
-
-/// The answer to a request, to be awaited.
-pub(super) struct Request<R: Runtime> {
-    handle: Handle<R>,
-    id: RequestId,
-}
-
-impl<R: Runtime> Request<R> {
-    pub(super) fn id(&self) -> RequestId {
-        self.id
-    }
-
-    /// The standing that the answer to a `Subscribe` tells.
-    pub(super) async fn standing(&mut self) -> Result<Standing, Failure> {
-        match self.await? {
-            Success::Subscribed(standing) => Ok(standing),
-            _ => Ok(Standing::Pending),
-        }
-    }
-}
-
-impl<R: Runtime> Future for Request<R> {
-    type Output = Result<Success, Failure>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let id = self.id;
-        match self.handle.shared.with(|state| state.answer(id, cx.waker())) {
-            Some(answer) => Poll::Ready(answer),
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl<R: Runtime> Drop for Request<R> {
-    fn drop(&mut self) {
-        let id = self.id;
-        self.handle.shared.with(|state| state.forget(id));
+        Request::new(self.handle.clone(), self.handle.shared.submit(command))
     }
 }

@@ -4,6 +4,7 @@ mod builder;
 mod client;
 mod credentials;
 mod endpoint;
+mod handle;
 mod limits;
 #[cfg(feature = "tls")]
 mod public_key;

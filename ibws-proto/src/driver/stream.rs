@@ -2,16 +2,16 @@
 
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll, Waker, ready};
 use core::time::Duration;
 
 use futures_core::Stream;
 use std::collections::VecDeque;
 
-use super::client::{Handle, Request};
+use super::handle::{Handle, Request};
 use super::runtime::Runtime;
 use super::shared::{Seat, Taken};
-use crate::{Command, Failure, Item, Key, Standing, SubKey};
+use crate::{Command, Event, Failure, Item, Key, Standing, SubKey, SubStatus};
 
 /// A queue of events, taken one by one. Ends when the client has ended.
 ///
@@ -109,17 +109,19 @@ impl<R: Runtime> Drop for EventStream<R> {
 
 /// One holder of a subscription, and the stream of its events: frames, changes of its state, gaps.
 ///
-/// Dropped, it lets go of the subscription; the last holder of a key unsubscribes it.
+/// It ends once the subscription is gone: unsubscribed by whoever, or shut down. Dropped, it lets go of the subscription; the last holder of a key unsubscribes it.
 pub struct Subscription<R: Runtime> {
     stream: EventStream<R>,
     key: SubKey,
     request: Request<R>,
     outcome: Option<Result<Standing, Failure>>,
+    /// It is gone, by an unsubscription or a shutdown: nothing will come.
+    ended: bool,
 }
 
 impl<R: Runtime> Subscription<R> {
     pub(super) fn new(stream: EventStream<R>, key: SubKey, request: Request<R>) -> Self {
-        Self { stream, key, request, outcome: None }
+        Self { stream, key, request, outcome: None, ended: false }
     }
 
     /// Channel and target.
@@ -148,19 +150,39 @@ impl<R: Runtime> Subscription<R> {
         }
     }
 
-    /// The next item; `None` once the client has ended. Cancel-safe.
+    /// The next item; `None` once the subscription is gone or the client has ended. Cancel-safe.
     pub async fn next(&mut self) -> Option<Item> {
-        self.stream.next().await
+        if self.ended {
+            return None;
+        }
+        let item = self.stream.next().await;
+        self.seen(item)
     }
 
     /// What is there now, without waiting.
     pub fn try_next(&mut self) -> Option<Item> {
-        self.stream.try_next()
+        let item = self.stream.try_next();
+        self.seen(item)
     }
 
     /// The next item, or `None` if none comes within `wait`. Cancel-safe.
     pub async fn next_within(&mut self, wait: Duration) -> Option<Item> {
-        self.stream.next_within(wait).await
+        if self.ended {
+            return None;
+        }
+        let item = self.stream.next_within(wait).await;
+        self.seen(item)
+    }
+
+    /// Notices the end, which the last item tells. Another handle's subscription of the same key may have ended earlier.
+    fn seen(&mut self, item: Option<Item>) -> Option<Item> {
+        if let Some(Item::Event(Event::Subscription(change))) = &item
+            && change.status == SubStatus::Gone
+        {
+            let id = self.request.id();
+            self.ended = !self.stream.handle.shared.with(|state| state.machine.holds(id));
+        }
+        item
     }
 }
 
@@ -168,7 +190,11 @@ impl<R: Runtime> Stream for Subscription<R> {
     type Item = Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
-        self.stream.poll_take(cx)
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let item = ready!(self.stream.poll_take(cx));
+        Poll::Ready(self.seen(item))
     }
 }
 

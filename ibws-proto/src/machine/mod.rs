@@ -284,6 +284,12 @@ impl Machine {
         self.table.status(key)
     }
 
+    /// Does this `Subscribe` request still hold its subscription?
+    #[must_use]
+    pub fn holds(&self, request: RequestId) -> bool {
+        self.table.holds(request)
+    }
+
     /// Server id → conid of the histories of this connection; `None` for keys that have none.
     #[must_use]
     pub fn server_ids(&self, key: Key) -> Option<BTreeMap<Box<str>, i64>> {

@@ -119,6 +119,10 @@ impl Table {
         })
     }
 
+    pub(crate) fn holds(&self, request: RequestId) -> bool {
+        self.holders.contains_key(&request)
+    }
+
     pub(crate) fn status(&self, key: &SubKey) -> Option<SubStatus> {
         self.rows.get(key).map(|row| row.status)
     }
