@@ -86,7 +86,6 @@ const fn ends(key: &[u8]) -> (u64, u64) {
 }
 
 #[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "the upper eight bits")]
 const fn hash((first, last): (u64, u64), len: usize, factor: u64) -> u8 {
     let mixed = (first ^ last.rotate_left(29)).wrapping_add(len as u64);
     ((mixed ^ mixed >> 32).wrapping_mul(factor) >> 56) as u8
