@@ -149,11 +149,9 @@ async fn run<R: Runtime>(
             if stop.poll(cx) || timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready()) {
                 return Poll::Ready(Next::Stop);
             }
-            if starting {
-                if let Poll::Ready(result) = start.as_mut().poll(cx) {
-                    starting = false;
-                    return Poll::Ready(Next::Started(result));
-                }
+            if starting && let Poll::Ready(result) = start.as_mut().poll(cx) {
+                starting = false;
+                return Poll::Ready(Next::Started(result));
             }
             pin!(events.next()).poll(cx).map(Next::Item)
         })
