@@ -228,13 +228,20 @@ pub(crate) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// The next member, with what `read` makes of its key.
+    /// The next member of whose key `read` makes something.
     #[inline(always)]
-    pub(crate) fn next_with<T>(&mut self, read: impl FnOnce(&str) -> T) -> Option<(T, Json<'a>)> {
-        let member = self.members.next()?;
-        let key =
-            if self.frame.escaped { read(&self.frame.key_text(*member)) } else { read(self.text.get(member.key())?) };
-        Some((key, Json(self.text.get(member.value())?)))
+    pub(crate) fn next_with<T>(&mut self, read: impl Fn(&[u8]) -> Option<T>) -> Option<(T, Json<'a>)> {
+        loop {
+            let member = self.members.next()?;
+            let key = if self.frame.escaped {
+                read(self.frame.key_text(*member).as_bytes())
+            } else {
+                read(self.text.as_bytes().get(member.key())?)
+            };
+            if let Some(key) = key {
+                return Some((key, Json(self.text.get(member.value())?)));
+            }
+        }
     }
 }
 
@@ -261,7 +268,7 @@ impl<'a> Json<'a> {
     #[inline]
     pub fn as_str(self) -> Option<Cow<'a, str>> {
         let inner = self.quoted()?;
-        if scan::plain_end(inner.as_bytes(), 0) < inner.len() {
+        if scan::has_escape(self.0.as_bytes()) {
             serde_json::from_str(self.0).ok().map(Cow::Owned)
         } else {
             Some(Cow::Borrowed(inner))

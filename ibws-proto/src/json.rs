@@ -121,7 +121,7 @@ impl<'a> Elements<'a> {
     /// The next element; if it is an object, its members are told to `each` on the way to its end: one walk, where first
     /// finding the end and then the members would be two.
     #[inline(always)]
-    pub(crate) fn next_with(&mut self, mut each: impl FnMut(&str, Json<'a>)) -> Option<Json<'a>> {
+    pub(crate) fn next_with(&mut self, mut each: impl FnMut(&[u8], Json<'a>)) -> Option<Json<'a>> {
         if !self.more || self.cursor.next_token()? != b'{' {
             return self.next();
         }
@@ -145,7 +145,7 @@ impl<'a> Elements<'a> {
     }
 
     #[inline(always)]
-    fn member(&mut self, each: &mut impl FnMut(&str, Json<'a>)) -> Option<()> {
+    fn member(&mut self, each: &mut impl FnMut(&[u8], Json<'a>)) -> Option<()> {
         if !self.cursor.take(b'"') {
             return None;
         }
@@ -160,9 +160,9 @@ impl<'a> Elements<'a> {
         self.cursor.known_value()?;
         let value = Json(self.text.get(from..self.cursor.at())?);
         if escaped {
-            each(&key_text(self.text.get(start.checked_sub(1)?..end)?), value);
+            each(key_text(self.text.get(start.checked_sub(1)?..end)?).as_bytes(), value);
         } else {
-            each(self.text.get(start..end.checked_sub(1)?)?, value);
+            each(self.text.as_bytes().get(start..end.checked_sub(1)?)?, value);
         }
         Some(())
     }

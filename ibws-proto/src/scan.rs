@@ -426,5 +426,19 @@ pub(crate) fn plain_end(text: &[u8], mut at: usize) -> usize {
     at + rest.iter().take_while(|&&byte| byte != b'"' && byte != b'\\' && byte >= 0x20).count()
 }
 
+/// Is there a backslash in the text? The last eight bytes are looked at as one word, whatever was looked at before.
+#[inline(always)]
+pub(crate) fn has_escape(text: &[u8]) -> bool {
+    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let marks = |chunk: &[u8; 8]| {
+        let word = u64::from_le_bytes(*chunk) ^ (ONES * b'\\' as u64);
+        word.wrapping_sub(ONES) & !word & HIGH
+    };
+    let Some(last) = text.last_chunk::<8>() else { return text.contains(&b'\\') };
+    let (chunks, _) = text.as_chunks::<8>();
+    chunks.iter().map(marks).fold(marks(last), |all, marks| all | marks) != 0
+}
+
 #[cfg(test)]
 mod tests;

@@ -34,9 +34,6 @@ pub struct Field(u16);
 const RAW: u16 = 0x8000;
 
 impl Field {
-    /// No field: 0 is no key.
-    pub(crate) const NONE: Self = Self(0);
-
     /// All listed fields, by number, [`Field::VOLUME_RAW`] last.
     pub fn all() -> impl ExactSizeIterator<Item = Self> {
         table::TABLE.iter().map(|listed| Self(listed.id))
@@ -52,13 +49,18 @@ impl Field {
     #[must_use]
     #[inline(always)]
     pub fn from_key(key: &str) -> Option<Self> {
-        match key.as_bytes() {
+        Self::from_bytes(key.as_bytes())
+    }
+
+    #[inline(always)]
+    pub(crate) fn from_bytes(key: &[u8]) -> Option<Self> {
+        match key {
             [b'1'..=b'9', rest @ ..] if rest.len() < 5 => {
                 let mut id = 0_u32;
-                for digit in key.bytes() {
+                for digit in key {
                     let digit = digit.wrapping_sub(b'0');
                     if digit > 9 {
-                        return (key == "87_raw").then_some(Self::VOLUME_RAW);
+                        return (key == b"87_raw").then_some(Self::VOLUME_RAW);
                     }
                     // Five digits at most: no overflow.
                     id = id.wrapping_mul(10).wrapping_add(u32::from(digit));

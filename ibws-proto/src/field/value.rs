@@ -23,7 +23,7 @@ use crate::read::{self, Expected, FieldError, FromJson, Lookup, is_none};
 /// let Body::MarketData(data) = frame.body() else { panic!() };
 /// let last = data.get(Field::LAST).unwrap().price().unwrap().unwrap();
 /// assert_eq!((last.mark, last.value.to_f64()), (Some(Mark::Close), Some(271.5)));
-/// assert_eq!(data.get(Field::BID_SIZE).unwrap().size().unwrap().unwrap().to_i64(), Some(3_500));
+/// assert_eq!(data.get(Field::BID_SIZE).unwrap().size().unwrap().unwrap().to_i64(), Some(3_700));
 /// assert_eq!(data.get(Field::CHANGE_PERCENT).unwrap().percent().unwrap().unwrap().to_f64(), Some(-0.42));
 /// assert!(data.get(Field::ASK).unwrap().is_absent());
 /// assert_eq!(data.get(Field::ASK).unwrap().price(), Ok(None));
@@ -208,7 +208,7 @@ mod tests {
     fn prices_bear_their_marks() {
         for (json, mark, float) in [
             (r#""271.50""#, None, 271.5),
-            (r#""C418.25""#, Some(Mark::Close), 419.0),
+            (r#""C418.25""#, Some(Mark::Close), 418.25),
             (r#""H12.5""#, Some(Mark::Halted), 12.5),
             ("420.25", None, 420.25),
             (r#""1,234.50""#, None, 1_234.5),

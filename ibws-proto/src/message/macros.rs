@@ -129,7 +129,7 @@ macro_rules! row {
                             *place = Some(value);
                         } else if twice.is_none() {
                             let unique: &[&'static str] = &[$($unique),*];
-                            twice = unique.iter().find(|name| **name == key);
+                            twice = unique.iter().find(|name| name.as_bytes() == key);
                         }
                     })?;
                     Some(if json.kind() != $crate::Kind::Object {

@@ -73,12 +73,7 @@ impl<'a> Iterator for Fields<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            // Not an Option: that it is no field's key fits in the number itself, and stays in a register.
-            let (field, json) = self.members.next_with(|key| Field::from_key(key).unwrap_or(Field::NONE))?;
-            if field != Field::NONE {
-                return Some((field, Value::new(field, json)));
-            }
-        }
+        let (field, json) = self.members.next_with(Field::from_bytes)?;
+        Some((field, Value::new(field, json)))
     }
 }

@@ -4,12 +4,17 @@
 #[derive(Debug)]
 pub(crate) struct Slots {
     spellings: &'static [(&'static str, u8)],
+    /// What [`ends`] makes of each spelling.
+    ends: [(u64, u64); MOST],
     factor: u64,
     /// At the hash of a key its place among the spellings; 255 where there is none.
     places: [u8; 256],
 }
 
 const NONE: u8 = u8::MAX;
+
+/// More keys than any row has.
+const MOST: usize = 48;
 
 impl Slots {
     /// The table of these keys, each with its slot.
@@ -18,14 +23,20 @@ impl Slots {
     /// While compiling, if no table is found.
     #[expect(clippy::indexing_slicing, clippy::panic, reason = "runs at compile time alone")]
     pub(crate) const fn new(spellings: &'static [(&'static str, u8)]) -> Self {
-        assert!(spellings.len() < NONE as usize);
+        assert!(spellings.len() <= MOST);
+        let mut all = [(0, 0); MOST];
+        let mut at = 0;
+        while at < spellings.len() {
+            all[at] = ends(spellings[at].0.as_bytes());
+            at += 1;
+        }
         let mut factor = 0x9e37_79b9_7f4a_7c15_u64;
         let mut tries = 0;
         while tries < 1_000 {
             let mut places = [NONE; 256];
             let mut at = 0;
             while at < spellings.len() {
-                let hash = hash(spellings[at].0.as_bytes(), factor) as usize;
+                let hash = hash(all[at], spellings[at].0.len(), factor) as usize;
                 if places[hash] != NONE {
                     break;
                 }
@@ -35,7 +46,7 @@ impl Slots {
                 at += 1;
             }
             if at == spellings.len() {
-                return Self { spellings, factor, places };
+                return Self { spellings, ends: all, factor, places };
             }
             factor = factor.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f) | 1;
             tries += 1;
@@ -45,29 +56,71 @@ impl Slots {
 
     /// The slot of a key.
     #[inline(always)]
-    pub(crate) fn find(&self, key: &str) -> Option<usize> {
-        let place = *self.places.get(usize::from(hash(key.as_bytes(), self.factor)))?;
-        let (name, slot) = self.spellings.get(usize::from(place))?;
-        (*name == key).then_some(usize::from(*slot))
+    pub(crate) fn find(&self, key: &[u8]) -> Option<usize> {
+        let ends = ends(key);
+        let place = usize::from(*self.places.get(usize::from(hash(ends, key.len(), self.factor)))?);
+        let (name, slot) = self.spellings.get(place)?;
+        // Up to 16 bytes beginning and end are all of it.
+        let found = name.len() == key.len()
+            && self.ends.get(place) == Some(&ends)
+            && (key.len() <= 16 || name.as_bytes() == key);
+        found.then_some(usize::from(*slot))
     }
 }
 
-/// The beginning, the end and the length of a key, mixed: long keys differ in one of them.
+/// Beginning and end of a key, eight bytes each, or four, or what there is: with the length, all of a key up to 16 bytes.
 #[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "the upper eight bits")]
-const fn hash(key: &[u8], factor: u64) -> u8 {
-    let (first, last) = match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
-        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
-        _ => match (key.first_chunk::<4>(), key.last_chunk::<4>()) {
-            (Some(first), Some(last)) => (u32::from_le_bytes(*first) as u64, u32::from_le_bytes(*last) as u64),
-            _ => match key {
-                [one] => (*one as u64, 0),
-                [one, two] => (*one as u64, *two as u64),
-                [one, two, three] => (*one as u64 | (*two as u64) << 8, *three as u64),
-                _ => (0, 0),
-            },
-        },
-    };
-    let mixed = (first ^ last.rotate_left(29)).wrapping_add(key.len() as u64);
+const fn ends(key: &[u8]) -> (u64, u64) {
+    if let (Some(first), Some(last)) = (key.first_chunk::<8>(), key.last_chunk::<8>()) {
+        return (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+    }
+    if let (Some(first), Some(last)) = (key.first_chunk::<4>(), key.last_chunk::<4>()) {
+        return (u32::from_le_bytes(*first) as u64, u32::from_le_bytes(*last) as u64);
+    }
+    match key {
+        [one] => (*one as u64, 0),
+        [one, two] => (*one as u64, *two as u64),
+        [one, two, three] => (*one as u64 | (*two as u64) << 8, *three as u64),
+        _ => (0, 0),
+    }
+}
+
+#[inline(always)]
+const fn hash((first, last): (u64, u64), len: usize, factor: u64) -> u8 {
+    let mixed = (first ^ last.rotate_left(29)).wrapping_add(len as u64);
     ((mixed ^ mixed >> 32).wrapping_mul(factor) >> 56) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_found_and_nothing_like_it() {
+        const KEYS: &[(&str, u8)] = &[
+            ("", 0),
+            ("a", 1),
+            ("nl", 2),
+            ("dpl", 3),
+            ("upl", 3),
+            ("side", 4),
+            ("orderId", 5),
+            ("order_id", 6),
+            ("description1", 7),
+            ("description2", 8),
+            ("cashBalanceFXSegment", 9),
+            ("cashBalanceABSegment", 10),
+        ];
+        let slots = Slots::new(KEYS);
+        for (key, slot) in KEYS {
+            assert_eq!(slots.find(key.as_bytes()), Some(usize::from(*slot)), "{key}");
+            for at in 0..key.len() {
+                let mut other = key.as_bytes().to_vec();
+                *other.get_mut(at).unwrap() ^= 0x20;
+                assert_eq!(slots.find(&other), None, "{key}");
+                other.remove(at);
+                assert_eq!(slots.find(&other), KEYS.iter().find(|k| k.0.as_bytes() == other).map(|k| usize::from(k.1)));
+            }
+        }
+    }
 }
