@@ -329,7 +329,6 @@ fn gateway_recording_and_watch_json_carry_every_frame_of_our_own_recording_uncha
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn gateway_recording_and_watch_json_carry_every_frame_of_the_market_data_capture_unchanged() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/recordings/market-data-5-symbols.jsonl");
     if !path.exists() {
