@@ -216,7 +216,7 @@ impl<'a> Cursor<'a> {
 
     /// One value of any kind. Nested ones are walked with a stack of bits, not with recursion: a frame of a million
     /// brackets costs a bounded amount.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn value(&mut self) -> Result<(), Fault> {
         match self.next_token() {
             Some(b'"') => {
@@ -303,6 +303,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline(always)]
     fn key(&mut self) -> Result<(), Fault> {
         self.expect(b'"')?;
         self.string_tail()?;
@@ -310,7 +311,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The rest of a string whose opening quote was taken; tells whether it holds an escape.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn string_tail(&mut self) -> Result<bool, Fault> {
         // Nearly every string ends where its plain bytes do.
         self.at = plain_end(self.text, self.at);
