@@ -7,7 +7,7 @@ use alloc::string::String;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use crate::frame::{Frame, Json, Shape};
-use crate::scan::Cursor;
+use crate::scan::{Cursor, Span};
 
 /// What kind of JSON a value is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -118,10 +118,10 @@ impl<'a> Elements<'a> {
         Self { text: json.0, cursor: Cursor::new(json.0.as_bytes()), more: true }
     }
 
-    /// The next element; if it is an object, its members are told to `each` on the way to its end: one walk, where first
-    /// finding the end and then the members would be two.
+    /// The next element; if it is an object, its members are told to `each` on the way to its end, with where their values
+    /// lie in it: one walk, where first finding the end and then the members would be two.
     #[inline(always)]
-    pub(crate) fn next_with(&mut self, mut each: impl FnMut(&[u8], Json<'a>)) -> Option<Json<'a>> {
+    pub(crate) fn next_with(&mut self, mut each: impl FnMut(&[u8], Span)) -> Option<Json<'a>> {
         if !self.more || self.cursor.next_token()? != b'{' {
             return self.next();
         }
@@ -130,7 +130,7 @@ impl<'a> Elements<'a> {
         self.cursor.take(b'{');
         if !self.cursor.take(b'}') {
             loop {
-                self.member(&mut each)?;
+                self.member(start, &mut each)?;
                 if !self.cursor.take(b',') {
                     break;
                 }
@@ -145,7 +145,7 @@ impl<'a> Elements<'a> {
     }
 
     #[inline(always)]
-    fn member(&mut self, each: &mut impl FnMut(&[u8], Json<'a>)) -> Option<()> {
+    fn member(&mut self, origin: usize, each: &mut impl FnMut(&[u8], Span)) -> Option<()> {
         if !self.cursor.take(b'"') {
             return None;
         }
@@ -158,7 +158,7 @@ impl<'a> Elements<'a> {
         self.cursor.next_token()?;
         let from = self.cursor.at();
         self.cursor.known_value()?;
-        let value = Json(self.text.get(from..self.cursor.at())?);
+        let value = Span::new(from.wrapping_sub(origin), self.cursor.at().wrapping_sub(origin));
         if escaped {
             each(key_text(self.text.get(start.checked_sub(1)?..end)?).as_bytes(), value);
         } else {

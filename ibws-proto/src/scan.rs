@@ -18,13 +18,31 @@ pub(crate) struct Member {
     value: Span,
 }
 
+/// Where something lies, in bytes of a text of less than 4 GiB.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Span {
+pub(crate) struct Span {
     start: u32,
     end: u32,
 }
 
 impl Span {
+    /// Of nothing: no value is empty.
+    pub(crate) const NONE: Self = Self { start: 0, end: 0 };
+
+    /// From `start` to `end`; what was scanned is shorter than 4 GiB.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "longer texts are refused")]
+    pub(crate) fn new(start: usize, end: usize) -> Self {
+        Self { start: start as u32, end: end as u32 }
+    }
+
+    /// What lies there.
+    #[inline(always)]
+    pub(crate) fn of(self, text: &str) -> Option<&str> {
+        if self == Self::NONE { None } else { text.get(self.range()) }
+    }
+
+    #[inline(always)]
     fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
@@ -198,7 +216,7 @@ impl<'a> Cursor<'a> {
 
     /// One value of any kind. Nested ones are walked with a stack of bits, not with recursion: a frame of a million
     /// brackets costs a bounded amount.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn value(&mut self) -> Result<(), Fault> {
         match self.next_token() {
             Some(b'"') => {
@@ -285,6 +303,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline(always)]
     fn key(&mut self) -> Result<(), Fault> {
         self.expect(b'"')?;
         self.string_tail()?;
@@ -292,7 +311,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The rest of a string whose opening quote was taken; tells whether it holds an escape.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn string_tail(&mut self) -> Result<bool, Fault> {
         // Nearly every string ends where its plain bytes do.
         self.at = plain_end(self.text, self.at);

@@ -84,7 +84,8 @@ macro_rules! row {
         #[derive(Clone, Copy)]
         pub struct $name<'a> {
             json: $crate::Json<'a>,
-            slots: [Option<$crate::Json<'a>>; [$($key),*].len()],
+            /// Where the members lie in it: half the size of the members themselves, and a row is moved about.
+            slots: [$crate::scan::Span; [$($key),*].len()],
         }
 
         const _: () = {
@@ -100,14 +101,19 @@ macro_rules! row {
             static SLOTS: $crate::message::Slots = $crate::message::Slots::new(SPELLINGS);
 
             impl<'a> $name<'a> {
+                #[inline(always)]
+                fn slot(&self, slot: Slot) -> Option<$crate::Json<'a>> {
+                    self.slots.get(slot as usize)?.of(self.json.text()).map($crate::Json)
+                }
+
                 $(
                     $(#[$doc])*
                     ///
                     /// # Errors
                     /// [`FieldError`](crate::FieldError) if the value is of another kind.
                     #[inline]
-                pub fn $method(&self) -> $crate::Lookup<$ty> {
-                        $crate::read::lookup($key, self.slots.get(Slot::$method as usize).copied().flatten())
+                    pub fn $method(&self) -> $crate::Lookup<$ty> {
+                        $crate::read::lookup($key, self.slot(Slot::$method))
                     }
                 )*
             }
@@ -121,12 +127,12 @@ macro_rules! row {
                 }
 
                 fn next_of(elements: &mut $crate::Elements<'a>) -> Option<Result<Self, $crate::RowError>> {
-                    let mut slots = [None; [$($key),*].len()];
+                    let mut slots = [$crate::scan::Span::NONE; [$($key),*].len()];
                     let mut twice = None;
                     let json = elements.next_with(|key, value| {
                         let Some(place) = SLOTS.find(key).and_then(|slot| slots.get_mut(slot)) else { return };
-                        if place.is_none() {
-                            *place = Some(value);
+                        if *place == $crate::scan::Span::NONE {
+                            *place = value;
                         } else if twice.is_none() {
                             let unique: &[&'static str] = &[$($unique),*];
                             twice = unique.iter().find(|name| name.as_bytes() == key);
@@ -146,13 +152,15 @@ macro_rules! row {
                 }
 
                 fn known(&self) -> impl Iterator<Item = (&'static str, $crate::Json<'a>)> {
-                    KEYS.into_iter().zip(self.slots).filter_map(|(key, value)| Some((key, value?)))
+                    let text = self.json.text();
+                    let member = move |(key, slot): (_, $crate::scan::Span)| Some((key, $crate::Json(slot.of(text)?)));
+                    KEYS.into_iter().zip(self.slots).filter_map(member)
                 }
 
                 fn unknown(&self) -> impl Iterator<Item = (alloc::borrow::Cow<'a, str>, $crate::Json<'a>)> {
-                    let slots = self.slots;
+                    let (slots, text) = (self.slots, self.json.text());
                     self.json.members().filter(move |(_, value)| {
-                        !slots.iter().flatten().any(|known| core::ptr::eq(known.text(), value.text()))
+                        !slots.iter().filter_map(|slot| slot.of(text)).any(|known| core::ptr::eq(known, value.text()))
                     })
                 }
             }
