@@ -206,7 +206,7 @@ impl Serialize for Json<'_> {
             Kind::Number => number(self.0, serializer),
             Kind::String => match self.as_str() {
                 Some(text) => serializer.serialize_str(&text),
-                None => serializer.serialize_str(self.0.trim_matches('"')),
+                None => serializer.serialize_str(self.quoted().unwrap_or(self.0)),
             },
             Kind::Array => {
                 let mut seq = serializer.serialize_seq(None)?;
@@ -311,6 +311,8 @@ mod tests {
             ("-0", "-0.0"),
             ("1e99999999999999999999", "\"1e99999999999999999999\""),
             (r#""\ud800x""#, r#""\\ud800x""#),
+            // Of its quotes only the outer two are taken off, whatever it ends with.
+            (r#""\ud800\"""#, r#""\\ud800\\\"""#),
         ] {
             assert_eq!(round(wire), written);
         }
