@@ -5,8 +5,12 @@
 //! deliberate: nesting deeper than [`MAX_DEPTH`] is refused, which is the limit `serde_json` has when it builds a value.
 //! The differential tests hold it to that.
 
+mod words;
+
 use alloc::vec::Vec;
 use core::ops::Range;
+
+pub(crate) use words::{has_escape, plain_end};
 
 /// Deepest nesting of arrays and objects that is accepted; one more is malformed.
 pub(crate) const MAX_DEPTH: u32 = 127;
@@ -418,45 +422,6 @@ impl<'a> Cursor<'a> {
             self.at += 1;
         }
     }
-}
-
-/// Where the next quote, backslash or control character from `at` on lies, or the text ends; eight bytes at a time.
-#[inline(always)]
-pub(crate) fn plain_end(text: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    let mut rest = text.get(at..).unwrap_or_default();
-    while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*chunk);
-        // Each term has the high bit of a byte set where that byte is the one looked for; a false mark can only
-        // stand above a true one, and the lowest is the one used.
-        let quote = word ^ (ONES * b'"' as u64);
-        let slash = word ^ (ONES * b'\\' as u64);
-        let marks = (quote.wrapping_sub(ONES) & !quote)
-            | (slash.wrapping_sub(ONES) & !slash)
-            | (word.wrapping_sub(ONES * 0x20) & !word);
-        let marks = marks & HIGH;
-        if marks != 0 {
-            return at + (marks.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-        rest = tail;
-    }
-    at + rest.iter().take_while(|&&byte| byte != b'"' && byte != b'\\' && byte >= 0x20).count()
-}
-
-/// Is there a backslash in the text? The last eight bytes are looked at as one word, whatever was looked at before.
-#[inline(always)]
-pub(crate) fn has_escape(text: &[u8]) -> bool {
-    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    let marks = |chunk: &[u8; 8]| {
-        let word = u64::from_le_bytes(*chunk) ^ (ONES * b'\\' as u64);
-        word.wrapping_sub(ONES) & !word & HIGH
-    };
-    let Some(last) = text.last_chunk::<8>() else { return text.contains(&b'\\') };
-    let (chunks, _) = text.as_chunks::<8>();
-    chunks.iter().map(marks).fold(marks(last), |all, marks| all | marks) != 0
 }
 
 #[cfg(test)]
