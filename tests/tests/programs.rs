@@ -1,5 +1,4 @@
 //! The two programs, as a user runs them: real processes, real sockets on loopback.
-#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::TcpListener;
