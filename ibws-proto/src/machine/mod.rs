@@ -1,5 +1,5 @@
 //! The machine: the rules of the other files wired together. `connection` moves the lifecycle, `inbound` reads frames,
-//! `requests` (below `submit`) takes commands; this file holds the state and the interface.
+//! `submit` takes commands; this file holds the state and the interface.
 
 mod connection;
 mod inbound;
@@ -382,11 +382,7 @@ impl Machine {
             conn: self.conn,
             wire,
             attempts: self.attempt,
-            since: if wire == Wire::Shut {
-                self.now.min(self.liveness.last_received())
-            } else {
-                self.liveness.last_received()
-            },
+            since: self.liveness.last_received(),
             config: &self.config,
             random: &mut self.random,
             requests: &mut self.requests,
