@@ -6,7 +6,7 @@ use core::fmt;
 
 use crate::connect::{ConnectError, ConnectErrorKind};
 use crate::key::SubKey;
-use crate::payload::{Args, Processor, Subscribe};
+use crate::payload::{Args, Processor, Staleness, Subscribe};
 
 /// Number of a request, given by [`Machine::submit`](crate::Machine::submit) and repeated in its answer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -53,8 +53,11 @@ pub enum Command {
     Release(RequestId),
     /// Change what is stored for a subscription; what is `None` stays.
     Modify(Modify),
-    /// Send every wanted subscription anew.
+    /// Send every wanted subscription anew, in bursts of [`Config::burst`](crate::Config::burst).
     Recreate,
+    /// Believe no longer that the wire holds this subscription; `None`: any of them. Its gap begins; it goes out again
+    /// with `Recreate`, on the next connection, or when it is asked for again, and data of it ends the gap sooner.
+    Invalidate(Option<SubKey>),
     /// Write a text of one's own, `shs+exercise+{…}` for example. Answered when it was handed to the connection.
     SendText(String),
     /// Write `tic` now; answered by the first of its four replies.
@@ -74,8 +77,22 @@ pub struct Modify {
     pub needs_confirmation: Option<Option<bool>>,
     /// New processor; `Some(None)` puts back the client's.
     pub processor: Option<Option<Processor>>,
+    /// New limit of silence.
+    pub staleness: Option<Staleness>,
+    /// What the caller knows better: `true`, it flows; `false`, it does not (as with [`Command::Invalidate`]). It is taken
+    /// at that, marked as [assumed](crate::SubscriptionInfo::assumed) until a frame or a loss says otherwise.
+    pub active: Option<bool>,
     /// Unsubscribe and subscribe at once, without a gap told; otherwise it applies at the next subscribing.
     pub apply_now: bool,
+}
+
+impl Modify {
+    /// A change of `key` that leaves everything as it is; set what should change.
+    #[must_use]
+    pub fn new(key: SubKey) -> Self {
+        let (args, needs_confirmation, processor, staleness, active) = (None, None, None, None, None);
+        Self { key, args, needs_confirmation, processor, staleness, active, apply_now: false }
+    }
 }
 
 /// A good answer.
@@ -102,6 +119,8 @@ pub enum Success {
     Modified,
     /// So many subscriptions are sent anew.
     Recreated(usize),
+    /// So many subscriptions are no longer believed in.
+    Invalidated(usize),
     /// Handed to the connection.
     Sent,
     /// The gateway answered `tic`.
@@ -157,7 +176,7 @@ pub enum Failure {
     #[error("not ready: there is no connection that takes messages now")]
     NotReady,
     /// No confirmation within all tries.
-    #[error("{key} was not confirmed after {attempts} attempts; it is tried again until it is withdrawn")]
+    #[error("{key:?} was not confirmed after {attempts} attempts; it is tried again until it is withdrawn")]
     Unconfirmed {
         /// Which subscription.
         key: SubKey,
@@ -165,7 +184,7 @@ pub enum Failure {
         attempts: u32,
     },
     /// The gateway refused. It is tried again, with growing delays, until it is withdrawn.
-    #[error("the gateway refused {key}: {reason}")]
+    #[error("the gateway refused {key:?}: {reason}")]
     Refused {
         /// Which subscription.
         key: SubKey,
@@ -173,13 +192,13 @@ pub enum Failure {
         reason: Box<str>,
     },
     /// The key is subscribed to with other arguments; `Modify` changes them.
-    #[error("{0} is subscribed to with other arguments: modify it, or unsubscribe first")]
+    #[error("{0:?} is subscribed to with other arguments: modify it, or unsubscribe first")]
     Conflict(SubKey),
     /// The key is not subscribed to.
-    #[error("{0} is not subscribed to")]
+    #[error("{0:?} is not subscribed to")]
     UnknownSubscription(SubKey),
     /// The gateway would not take one more of these. Nothing was sent.
-    #[error("{key}: the limit of {limit} concurrent subscriptions of its channel is reached; unsubscribe one first")]
+    #[error("{key:?}: the limit of {limit} concurrent subscriptions of its channel is reached; unsubscribe one first")]
     Budget {
         /// Which subscription.
         key: SubKey,
@@ -187,7 +206,7 @@ pub enum Failure {
         limit: usize,
     },
     /// The server id that unsubscribing needs never came.
-    #[error("{0} cannot be unsubscribed: the gateway never told its server id")]
+    #[error("{0:?} cannot be unsubscribed: the gateway never told its server id")]
     ServerIdUnknown(SubKey),
     /// No answer in time.
     #[error("the gateway did not answer in time")]
@@ -240,6 +259,9 @@ pub enum Loss {
     /// The subscription was sent again and again without an answer; the connection stands.
     #[error("not confirmed in time")]
     Unconfirmed,
+    /// A request said that the stream does not flow; the connection stands.
+    #[error("invalidated")]
+    Invalidated,
     /// Asked for here: a hard reset, a disconnect, a shutdown.
     #[error("closed here")]
     Asked,

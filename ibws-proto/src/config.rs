@@ -1,5 +1,7 @@
 //! Everything that can be set, with its default and the reason for it.
 
+use alloc::boxed::Box;
+use core::fmt;
 use core::time::Duration;
 
 use crate::payload::Processor;
@@ -15,6 +17,40 @@ pub enum ReadyGate {
     Wait(Duration),
     /// Until it comes, however long.
     Strict,
+}
+
+/// How market data is subscribed anew before the gateway ends it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Renewal {
+    /// `umd`, then `smd`: known to work (protocol §3.1).
+    #[default]
+    LeaveFirst,
+    /// `smd` again: one text less. Whether it extends the stream was never measured.
+    Again,
+}
+
+/// An account id. Its `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account(Box<str>);
+
+impl Account {
+    /// The account with this id, `DU1234567`.
+    #[must_use]
+    pub fn new(id: impl Into<Box<str>>) -> Self {
+        Self(id.into())
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Account(…)")
+    }
 }
 
 /// The settings of a [`Machine`](crate::Machine).
@@ -75,11 +111,23 @@ pub struct Config {
     pub refusal_first: Duration,
     /// The longest delay after a refusal, and between tries of a failed subscription. Default: 30 s.
     pub refusal_cap: Duration,
-    /// How long the host may take to prime a subscription over REST. Default: 5 s.
+    /// How long the host may take to prime a subscription over REST; then it is sent all the same. Default: 5 s.
     pub prime_timeout: Duration,
+    /// How long the host may take for anything else it is asked. Default: 30 s.
+    pub host_timeout: Duration,
     /// Age at which market data is subscribed anew: streams end silently after 10 minutes (protocol §3.1). Default:
     /// 9 min, up to 5 % sooner; `None`: off.
     pub renew_market_data: Option<Duration>,
+    /// How it is subscribed anew. Default: [`Renewal::LeaveFirst`].
+    pub renewal: Renewal,
+    /// How many subscriptions are sent at once after a reconnect, by a `Recreate`, and by renewals that fall together.
+    /// Default: 25, which a gateway was seen to take (protocol §3.1).
+    pub burst: usize,
+    /// The pause between two such bursts. Default: 250 ms.
+    pub burst_pause: Duration,
+    /// The account that the session should serve: an `act` that lists others only is told as
+    /// [`Event::AccountMismatch`](crate::Event::AccountMismatch). Default: none, nothing is compared.
+    pub account: Option<Account>,
     /// Concurrent histories; the gateway takes 5 (protocol §3.2). Default: 5.
     pub max_histories: usize,
     /// Market data lines; 100 by default at IBKR (protocol §5). Default: 100.
@@ -118,7 +166,12 @@ impl Default for Config {
             refusal_first: secs(2),
             refusal_cap: secs(30),
             prime_timeout: secs(5),
+            host_timeout: secs(30),
             renew_market_data: Some(secs(9 * 60)),
+            renewal: Renewal::default(),
+            burst: 25,
+            burst_pause: Duration::from_millis(250),
+            account: None,
             max_histories: 5,
             max_lines: 100,
             recreate_on_reconnect: true,
@@ -146,6 +199,8 @@ impl Config {
             &mut self.refusal_first,
             &mut self.refusal_cap,
             &mut self.prime_timeout,
+            &mut self.host_timeout,
+            &mut self.burst_pause,
         ]
         .into_iter()
         .chain(self.tic_interval.as_mut())
@@ -156,6 +211,7 @@ impl Config {
         {
             *span = (*span).max(floor);
         }
+        self.burst = self.burst.max(1);
         self.subscription_retries = self.subscription_retries.max(1);
         self.max_connection_attempts = self.max_connection_attempts.map(|n| n.max(1));
         self.max_reconnect_attempts = self.max_reconnect_attempts.map(|n| n.max(1));

@@ -1,14 +1,15 @@
 //! What comes out of the machine: actions for whoever holds the socket, events for whoever listens, answers to requests.
 
-use alloc::boxed::Box;
 use alloc::string::String;
 use core::time::Duration;
 
 use crate::command::{Failure, Loss, RequestId, Success};
 use crate::connect::{ConnId, ConnectError};
 use crate::frame::{Frame, Malformed};
+use crate::host::{Ask, AskId, HostReport};
 use crate::key::{Key, SubKey};
 use crate::lifecycle::Phase;
+use crate::status::SubscriptionEvent;
 use crate::time::Instant;
 
 /// One output, in causal order.
@@ -60,12 +61,12 @@ pub enum Action {
         /// This connection.
         conn: ConnId,
     },
-    /// Make the REST calls that the gateway wants before this subscription (protocol §1.3); answer with `Primed`.
-    Prime {
-        /// For this connection.
-        conn: ConnId,
-        /// For this subscription.
-        key: SubKey,
+    /// Make the host's REST calls for this; answer with `Answered`. Without a host: at once, and with `false`.
+    Ask {
+        /// Number of the question.
+        id: AskId,
+        /// The question.
+        ask: Ask,
     },
 }
 
@@ -85,8 +86,17 @@ pub enum Event {
     Gap(Gap),
     /// The stream was subscribed to again; the gap before it has ended.
     Resumed(Resumed),
-    /// The gateway waits for a session and none is at hand: it will stay silent until it gets one over REST.
-    SessionWanted,
+    /// A stream on a healthy connection has been silent for longer than its limit.
+    Stale(Stale),
+    /// The silence of a stale stream has ended.
+    Fresh(Fresh),
+    /// A question to the host is over.
+    Host(HostReport),
+    /// Another login competes with this session, or no longer does (`sts`, protocol §4.3).
+    Competing(bool),
+    /// The `act` frame told before this lists accounts, and the one of [`Config::account`](crate::Config::account) is not
+    /// among them: this session does not serve it.
+    AccountMismatch,
 }
 
 /// A frame and where it belongs.
@@ -122,82 +132,6 @@ pub struct StateChange {
     pub attempt: u32,
 }
 
-/// A change of a subscription's state.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct SubscriptionEvent {
-    /// When.
-    pub at: Instant,
-    /// Which.
-    pub key: SubKey,
-    /// The state that begins.
-    pub status: SubStatus,
-    /// How often it was sent in this round.
-    pub attempt: u32,
-    /// The gateway's words, in `Refused` and in a `Failed` that follows it.
-    pub reason: Option<Box<str>>,
-}
-
-/// State of a subscription (`design` §4).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum SubStatus {
-    /// Wanted, but the gateway is not ready for it.
-    Pending,
-    /// Sent, its confirmation awaited.
-    Subscribing,
-    /// Data of this connection confirmed it.
-    Active,
-    /// Sent; no confirmation is to be expected.
-    Quiet,
-    /// Refused by the gateway; tried again after a delay.
-    Refused,
-    /// Sent again because the gateway ends streams by age.
-    Expiring,
-    /// The session lost its authentication; sent again when that is back.
-    Degraded,
-    /// All tries went unanswered; tried again now and then.
-    Failed,
-    /// Withdrawn, the confirmation of that awaited.
-    Unsubscribing,
-    /// Forgotten.
-    Gone,
-}
-
-impl SubStatus {
-    /// All of them, in the order of a subscription's life.
-    pub const ALL: [Self; 10] = [
-        Self::Pending,
-        Self::Subscribing,
-        Self::Active,
-        Self::Quiet,
-        Self::Refused,
-        Self::Expiring,
-        Self::Degraded,
-        Self::Failed,
-        Self::Unsubscribing,
-        Self::Gone,
-    ];
-
-    /// The name in lower case, `active`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Subscribing => "subscribing",
-            Self::Active => "active",
-            Self::Quiet => "quiet",
-            Self::Refused => "refused",
-            Self::Expiring => "expiring",
-            Self::Degraded => "degraded",
-            Self::Failed => "failed",
-            Self::Unsubscribing => "unsubscribing",
-            Self::Gone => "gone",
-        }
-    }
-}
-
 /// From `since` on, messages of a stream may be missing. One outage is one gap.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -224,6 +158,28 @@ pub struct Resumed {
     pub attempts: u32,
 }
 
+/// A stream has been silent for longer than its limit, on a connection that is fine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Stale {
+    /// The stream.
+    pub key: SubKey,
+    /// Its last message, or when it began.
+    pub since: Instant,
+}
+
+/// A stale stream speaks again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Fresh {
+    /// The stream.
+    pub key: SubKey,
+    /// When its silence began.
+    pub since: Instant,
+    /// When it ended.
+    pub at: Instant,
+}
+
 /// What is handed in.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -242,8 +198,8 @@ pub enum Input {
     Pinged(ConnId),
     /// The connection has ended; with the peer's code if it sent a Close.
     Closed(ConnId, Option<u16>),
-    /// The host has made the calls for this subscription, or could not.
-    Primed(ConnId, SubKey, bool),
+    /// The host has done what it was asked for, or could not.
+    Answered(AskId, bool),
     /// What became of `SendSession`, or what the host found out about the session.
     Session(ConnId, SessionNews),
 }

@@ -9,6 +9,8 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::mask::Masked;
+
 /// What a message is about: a channel that was subscribed to, or a topic that comes unasked (`design` §5, the
 /// reference's `IbkrWsKey`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -322,9 +324,10 @@ impl fmt::Display for SubKey {
     }
 }
 
+/// The text with accounts masked, `sd+DU…567`: `Debug` ends up in logs. [`Display`](fmt::Display) shows all of it.
 impl fmt::Debug for SubKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        fmt::Display::fmt(&Masked(&self.text), f)
     }
 }
 

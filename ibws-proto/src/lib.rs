@@ -104,11 +104,13 @@ pub mod field;
 mod filter;
 pub mod fold;
 mod frame;
+mod host;
 mod json;
 mod key;
 mod lifecycle;
 mod liveness;
 mod machine;
+mod mask;
 pub mod message;
 mod number;
 mod payload;
@@ -118,20 +120,20 @@ mod read;
 mod requests;
 mod scan;
 mod session;
+mod status;
 pub mod subscribe;
 mod subscriptions;
 mod time;
 mod timer;
 
 pub use command::{Command, Failure, Loss, Modify, RequestId, Standing, Success, Unsubscribed};
-pub use config::{Config, ReadyGate};
+pub use config::{Account, Config, ReadyGate, Renewal};
 pub use connect::{ConnId, ConnectError, ConnectErrorKind};
-pub use event::{
-    Action, Event, Gap, Input, Message, Output, Resumed, SessionNews, StateChange, SubStatus, SubscriptionEvent,
-};
+pub use event::{Action, Event, Fresh, Gap, Input, Message, Output, Resumed, SessionNews, Stale, StateChange};
 pub use field::{Field, UnknownField, Value};
 pub use filter::TextFilter;
 pub use frame::{Frame, Json, Malformed, MalformedReason, Shape};
+pub use host::{Ask, AskId, HostReport, Outcome, Prompt, SessionNeed};
 pub use json::{Elements, Kind, Members};
 pub use key::{Key, SubKey, SubKeyError, UnknownChannel, UnknownKey};
 pub use lifecycle::{Phase, lifecycle_diagram};
@@ -140,12 +142,13 @@ pub use machine::{Machine, Stats, Status, WakeReason};
 pub use message::Body;
 pub use number::Number;
 pub use payload::{
-    Args, ArgsError, ParseSubscribeError, Processor, ReferenceProcessor, Subscribe, SubscriptionProcessor,
+    Args, ArgsError, ParseSubscribeError, Processor, ReferenceProcessor, Staleness, Subscribe, SubscriptionProcessor,
     WireProcessor, confirms,
 };
 pub use queue::{Item, Lost, Queue, QueueLimits};
 pub use read::{Expected, FieldError, FromJson, Lookup, RowError, RowReason};
 pub use scan::Fault;
+pub use status::{SubCause, SubStatus, SubscriptionEvent};
 pub use subscriptions::SubscriptionInfo;
 pub use time::Instant;
 pub use timer::Timer;

@@ -3,6 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::fmt;
+use core::time::Duration;
 
 use serde::Serialize;
 
@@ -203,6 +204,33 @@ pub struct Subscribe {
     pub needs_confirmation: Option<bool>,
     /// A processor for this one alone; `None`: the client's.
     pub processor: Option<Processor>,
+    /// How long it may be silent before that is told. Default: as its channel, see [`Staleness`].
+    pub staleness: Staleness,
+}
+
+/// How long a stream may be silent on a healthy connection before [`Event::Stale`](crate::Event::Stale) tells so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Staleness {
+    /// As the period of its channel is known: `ld` comes every 10 s, `pl` about every second (protocol §5); told after
+    /// 30 s of silence. No other channel has a period, and none of them is told.
+    #[default]
+    Channel,
+    /// Never told.
+    Off,
+    /// Told after this long.
+    After(Duration),
+}
+
+impl Staleness {
+    /// The limit of a stream of `key`.
+    #[must_use]
+    pub fn limit(self, key: Key) -> Option<Duration> {
+        match self {
+            Self::Channel => matches!(key, Key::AccountLedger | Key::Pnl).then(|| Duration::from_secs(30)),
+            Self::Off => None,
+            Self::After(limit) => Some(limit.max(Duration::from_millis(1))),
+        }
+    }
 }
 
 impl Subscribe {
@@ -210,7 +238,7 @@ impl Subscribe {
     #[must_use]
     pub fn new(key: SubKey) -> Self {
         let args = (key.key() != Key::PriceLadder).then(Args::empty);
-        Self { key, args, needs_confirmation: None, processor: None }
+        Self { key, args, needs_confirmation: None, processor: None, staleness: Staleness::Channel }
     }
 
     /// Reads the wire text without its first letter: `md+265598+{"fields":["31"]}`, `or`, `sd+DU1234567`.
@@ -243,6 +271,13 @@ impl Subscribe {
     #[must_use]
     pub fn needs_confirmation(mut self, needs: bool) -> Self {
         self.needs_confirmation = Some(needs);
+        self
+    }
+
+    /// With a limit of silence of its own.
+    #[must_use]
+    pub fn staleness(mut self, staleness: Staleness) -> Self {
+        self.staleness = staleness;
         self
     }
 

@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn what_is_dropped_is_counted_and_told_where_it_is_missing() {
         let mut queue = Queue::new(QueueLimits { events: 3, bytes: usize::MAX });
-        queue.push(Event::SessionWanted);
+        queue.push(Event::Competing(true));
         for n in 0..5 {
             queue.push(message(n));
         }

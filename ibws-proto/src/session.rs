@@ -20,9 +20,9 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Merges an `sts` frame; says whether it spoke of authentication.
-    pub(crate) fn status(&mut self, frame: &Frame) -> bool {
-        let Some(args) = frame.get("args") else { return false };
+    /// Merges an `sts` frame.
+    pub(crate) fn status(&mut self, frame: &Frame) {
+        let Some(args) = frame.get("args") else { return };
         let args: Args = args.parse().unwrap_or_default();
         // Some gateways write "false" (protocol §4.3).
         let flag = |value: Option<&Value>| match value {
@@ -31,9 +31,7 @@ impl Session {
             _ => None,
         };
         self.competing = flag(args.competing.as_ref()).or(self.competing);
-        let spoke = flag(args.authenticated.as_ref());
-        self.authenticated = spoke.or(self.authenticated);
-        spoke.is_some()
+        self.authenticated = flag(args.authenticated.as_ref()).or(self.authenticated);
     }
 
     /// Looks at the session id in a `tic`; says whether it is another than before on this connection.
@@ -64,17 +62,14 @@ mod tests {
     fn partial_statuses_merge() {
         let mut session = Session::default();
         let mut told = |text: &'static str| {
-            let spoke = session.status(&Frame::decode(Bytes::from_static(text.as_bytes())).unwrap());
-            (spoke, session.authenticated, session.competing)
+            session.status(&Frame::decode(Bytes::from_static(text.as_bytes())).unwrap());
+            (session.authenticated, session.competing)
         };
-        assert_eq!(told(r#"{"topic":"sts"}"#), (false, None, None));
-        assert_eq!(told(r#"{"topic":"sts","args":"not an object"}"#), (false, None, None));
-        assert_eq!(told(r#"{"topic":"sts","args":{"competing":false}}"#), (false, None, Some(false)));
-        assert_eq!(
-            told(r#"{"topic":"sts","args":{"authenticated":true,"competing":true}}"#),
-            (true, Some(true), Some(true))
-        );
-        assert_eq!(told(r#"{"topic":"sts","args":{"message":""}}"#), (false, Some(true), Some(true)));
-        assert_eq!(told(r#"{"topic":"sts","args":{"authenticated":"false"}}"#), (true, Some(false), Some(true)));
+        assert_eq!(told(r#"{"topic":"sts"}"#), (None, None));
+        assert_eq!(told(r#"{"topic":"sts","args":"not an object"}"#), (None, None));
+        assert_eq!(told(r#"{"topic":"sts","args":{"competing":false}}"#), (None, Some(false)));
+        assert_eq!(told(r#"{"topic":"sts","args":{"authenticated":true,"competing":true}}"#), (Some(true), Some(true)));
+        assert_eq!(told(r#"{"topic":"sts","args":{"message":""}}"#), (Some(true), Some(true)));
+        assert_eq!(told(r#"{"topic":"sts","args":{"authenticated":"false"}}"#), (Some(false), Some(true)));
     }
 }

@@ -12,6 +12,8 @@ pub enum Timer {
     Gate,
     /// No word on authentication after the greeting.
     Auth,
+    /// The session that was to be sent does not come.
+    Session,
     /// Time to dial again.
     Backoff,
     /// Ready long enough for the delays to start over.
@@ -29,10 +31,11 @@ pub enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Connect,
         Self::Gate,
         Self::Auth,
+        Self::Session,
         Self::Backoff,
         Self::Stable,
         Self::Tic,

@@ -238,7 +238,7 @@ fn the_session_is_sent_only_when_it_is_asked_for() {
     without.settle(&[QUOTES]);
     without.run(secs(60));
     assert_eq!(without.texts().count(), 0);
-    assert!(without.events().any(|(_, event)| matches!(event, Event::SessionWanted)));
+    assert!(without.events().any(|(_, event)| matches!(event, Event::Host(_))));
 }
 
 // A8 [bezant]

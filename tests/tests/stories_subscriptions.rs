@@ -2,7 +2,8 @@
 //! users were bitten.
 
 use ibws_proto::{
-    Command, Config, Event, Failure, Instant, Key, Loss, Modify, Standing, SubStatus, Subscribe, Success, Unsubscribed,
+    Ask, Command, Config, Event, Failure, Instant, Key, Loss, Modify, Standing, SubStatus, Subscribe, Success,
+    Unsubscribed,
 };
 use ibws_testkit::world::{QUOTES, World, args, ms, secs, sub, world};
 use ibws_testkit::{GatewayConfig, Lift};
@@ -91,12 +92,12 @@ fn data_that_comes_after_all_ends_the_gap_of_a_failed_stream() {
 #[test]
 fn refused_orders_are_primed_and_retried_never_delivered_as_data() {
     let mut world = settled(&[]);
-    world.link.primes = Some((ms(50), false));
+    world.link.host = Some((ms(50), false));
     world.gateway.refuse("sor", "unable to subscribe", Some(2), Lift::Never);
     world.subscribe("or");
     world.run(secs(30));
     assert_eq!(world.written("sor").len(), 3, "{}", world.timeline());
-    let primes = world.timeline().matches("Prime { conn").count();
+    let primes = world.asks().filter(|(_, ask)| matches!(ask, Ask::Prime(_))).count();
     assert_eq!(primes, 3, "before each sending");
     assert!(matches!(world.status("or"), SubStatus::Quiet | SubStatus::Active));
     assert!(world.messages().all(|message| message.frame.get("error").is_none() || message.subscription.is_none()));
@@ -109,7 +110,7 @@ fn refused_orders_are_primed_and_retried_never_delivered_as_data() {
 #[test]
 fn a_host_that_never_primes_delays_orders_by_5_s_and_no_more() {
     let mut world = settled(&[]);
-    world.link.primes = None;
+    world.link.host = None;
     let asked = world.now();
     world.subscribe("or");
     world.run(secs(10));
@@ -176,13 +177,7 @@ fn a_ladder_is_unsubscribed_by_account_and_the_others_of_it_restored() {
 #[test]
 fn modifying_one_ladder_at_once_leaves_the_others_of_its_account_alive() {
     let mut world = settled(&["bd+DU1234567+265598", "bd+DU1234567+8314"]);
-    world.submit(Command::Modify(Modify {
-        key: sub("bd+DU1234567+265598"),
-        args: None,
-        needs_confirmation: None,
-        processor: None,
-        apply_now: true,
-    }));
+    world.submit(Command::Modify(Modify { apply_now: true, ..Modify::new(sub("bd+DU1234567+265598")) }));
     world.run(secs(5));
     let conn = world.conn().unwrap();
     let held: Vec<_> = world.gateway.subscriptions(conn.0).collect();
@@ -318,7 +313,7 @@ fn a_failed_unsubscribe_is_never_resurrected() {
 #[test]
 fn orders_withdrawn_while_they_are_primed_are_not_subscribed_by_the_answer() {
     let mut world = settled(&["or"]);
-    world.link.primes = Some((secs(1), true));
+    world.link.host = Some((secs(1), true));
     world.submit(Command::Recreate);
     world.unsubscribe("or", true);
     world.run(secs(30));
@@ -357,11 +352,9 @@ fn other_arguments_on_a_live_key_are_a_conflict_and_modify_changes_them() {
     let conflict = world.subscribe(r#"md+265598+{"fields":["31"]}"#);
     assert_eq!(world.answered(conflict).unwrap().1, Err(Failure::Conflict(sub("md+265598"))));
     let modify = |apply_now| Modify {
-        key: sub("md+265598"),
         args: Some(Some(args(r#"{"fields":["31"]}"#))),
-        needs_confirmation: None,
-        processor: None,
         apply_now,
+        ..Modify::new(sub("md+265598"))
     };
     world.submit(Command::Modify(modify(false)));
     world.run(secs(1));

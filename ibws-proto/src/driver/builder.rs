@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::client::Client;
 use super::credentials::CredentialsProvider;
+use super::host::Host;
 use super::runtime::{DialRequest, Runtime};
 use super::shared::Shared;
 use super::task::Driver;
@@ -24,6 +25,7 @@ pub struct Builder<R> {
     port: u16,
     trust: Trust,
     credentials: Arc<dyn CredentialsProvider>,
+    host_calls: Option<Arc<dyn Host>>,
     limits: Limits,
     queue: QueueLimits,
     config: Config,
@@ -41,6 +43,7 @@ impl<R: Runtime> Builder<R> {
             port: 5000,
             trust: Trust::default(),
             credentials: Arc::new(Credentials::default()),
+            host_calls: None,
             limits: Limits::default(),
             queue: QueueLimits::default(),
             config: Config { seed, ..Config::default() },
@@ -85,6 +88,13 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
+    /// Who makes the REST calls that the stream needs. Default: nobody; what would have been asked is then told as
+    /// [`Event::Host`](crate::Event::Host) with the outcome `Failed`.
+    pub fn rest(mut self, host: impl Host) -> Self {
+        self.host_calls = Some(Arc::new(host));
+        self
+    }
+
     /// What the transport may take and hold. Default: [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -121,7 +131,7 @@ impl<R: Runtime> Builder<R> {
         let machine = Machine::new(self.config, self.runtime.now());
         let shared = Arc::new(Shared::new(self.runtime, machine));
         let client = Client::new(shared.clone(), self.queue);
-        shared.runtime.spawn(Driver::new(shared.clone(), target, self.credentials));
+        shared.runtime.spawn(Driver::new(shared.clone(), target, self.credentials, self.host_calls));
         Ok(client)
     }
 }

@@ -5,6 +5,7 @@ mod client;
 mod credentials;
 mod endpoint;
 mod handle;
+mod host;
 mod limits;
 #[cfg(feature = "tls")]
 mod public_key;
@@ -23,6 +24,7 @@ pub use builder::{BuildError, Builder};
 pub use client::Client;
 pub use credentials::{CredentialsFuture, CredentialsProvider};
 pub use endpoint::{DEFAULT_PATH, Endpoint, EndpointError, Plaintext};
+pub use host::{Answer, Host};
 pub use limits::Limits;
 pub use runtime::{DialRequest, Link, Outgoing, Received, Runtime, WriteFailed};
 pub use secret::{CookieForm, Credentials, Secret, SecretError, USER_AGENT};

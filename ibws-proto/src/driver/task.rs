@@ -8,11 +8,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::vec::Vec;
 
-use super::credentials::CredentialsProvider;
+use super::credentials::{CredentialsFuture, CredentialsProvider};
+use super::host::{Answer, Host};
 use super::runtime::{DialRequest, Link, Outgoing, Received, Runtime};
 use super::secret::Secret;
 use super::shared::Shared;
-use crate::{Action, ConnId, ConnectError, Input, Instant, Phase, SessionNews};
+use crate::{Action, AskId, ConnId, ConnectError, Input, Instant, Phase, SessionNews};
 
 /// Rounds in one poll before other tasks get their turn.
 const ROUNDS: usize = 16;
@@ -32,6 +33,11 @@ pub(super) struct Driver<R: Runtime> {
     dial: Option<(ConnId, Dial<R::Link>)>,
     link: Option<Open<R::Link>>,
     sleep: Option<(Instant, Pin<Box<R::Sleep>>)>,
+    host: Option<Arc<dyn Host>>,
+    /// Questions that the host is at work on. One whose time is over is answered to nobody.
+    asked: Vec<(AskId, Answer)>,
+    /// The session to be sent, on its way from the provider.
+    session: Option<(ConnId, CredentialsFuture)>,
 }
 
 /// An open connection.
@@ -50,7 +56,12 @@ struct Open<L> {
 }
 
 impl<R: Runtime> Driver<R> {
-    pub(super) fn new(shared: Arc<Shared<R>>, target: DialRequest, credentials: Arc<dyn CredentialsProvider>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared<R>>,
+        target: DialRequest,
+        credentials: Arc<dyn CredentialsProvider>,
+        host: Option<Arc<dyn Host>>,
+    ) -> Self {
         Self {
             shared,
             target,
@@ -60,13 +71,16 @@ impl<R: Runtime> Driver<R> {
             dial: None,
             link: None,
             sleep: None,
+            host,
+            asked: Vec::new(),
+            session: None,
         }
     }
 
     /// Hands in what has been gathered and takes what comes of it; says whether the task is over.
     fn turn(&mut self, cx: &mut Context<'_>) -> bool {
         let now = self.shared.runtime.now();
-        let (inputs, actions) = (&mut self.inputs, &mut self.actions);
+        let (inputs, actions, asked) = (&mut self.inputs, &mut self.actions, &mut self.asked);
         self.shared.with(|state| {
             if state.task.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
                 let before = state.task.replace(cx.waker().clone());
@@ -81,6 +95,7 @@ impl<R: Runtime> Driver<R> {
                 state.machine.handle(now, Input::Tick);
                 state.drain(actions);
             }
+            asked.retain(|(id, _)| state.machine.awaits(*id));
             state.handles == 0 && state.machine.status().phase == Phase::Idle
         })
     }
@@ -100,20 +115,17 @@ impl<R: Runtime> Driver<R> {
                 Action::Ping { conn } => self.write(conn, Outgoing::Ping),
                 Action::Close { conn, code } => self.write(conn, Outgoing::Close(code)),
                 Action::SendSession { conn } => {
-                    let session =
-                        self.link.as_ref().filter(|open| open.conn == conn).and_then(|open| open.session.clone());
-                    let news = match session {
-                        Some(session) => {
-                            let text = std::format!("{{\"session\":\"{}\"}}", session.expose());
-                            self.write(conn, Outgoing::Text(text));
-                            SessionNews::Sent
-                        }
-                        None => SessionNews::Unavailable,
-                    };
-                    self.inputs.push(Input::Session(conn, news));
+                    let open = self.link.as_mut().filter(|open| open.conn == conn);
+                    match open.and_then(|open| open.session.take()) {
+                        Some(session) => self.send_session(conn, &session),
+                        // There was none, or the gateway did not take it: perhaps there is another by now.
+                        None => self.session = Some((conn, self.credentials.credentials())),
+                    }
                 }
-                // There is no host to ask yet: sending goes on.
-                Action::Prime { conn, key } => self.inputs.push(Input::Primed(conn, key, false)),
+                Action::Ask { id, ask } => match &self.host {
+                    Some(host) => self.asked.push((id, host.ask(ask))),
+                    None => self.inputs.push(Input::Answered(id, false)),
+                },
             }
         }
     }
@@ -122,6 +134,32 @@ impl<R: Runtime> Driver<R> {
         if let Some(open) = self.link.as_mut().filter(|open| open.conn == conn && !open.broken) {
             open.queued += size(&message);
             open.queue.push_back(message);
+        }
+    }
+
+    fn send_session(&mut self, conn: ConnId, session: &Secret) {
+        let text = std::format!("{{\"session\":\"{}\"}}", session.expose());
+        self.write(conn, Outgoing::Text(text));
+        self.inputs.push(Input::Session(conn, SessionNews::Sent));
+    }
+
+    /// What the host and the provider of credentials have to say.
+    fn poll_host(&mut self, cx: &mut Context<'_>) {
+        let inputs = &mut self.inputs;
+        self.asked.retain_mut(|(id, answer)| match answer.as_mut().poll(cx) {
+            Poll::Ready(done) => {
+                inputs.push(Input::Answered(*id, done));
+                false
+            }
+            Poll::Pending => true,
+        });
+        let Some((conn, session)) = &mut self.session else { return };
+        let Poll::Ready(credentials) = session.as_mut().poll(cx) else { return };
+        let conn = *conn;
+        self.session = None;
+        match credentials.ok().and_then(|credentials| credentials.session().cloned()) {
+            Some(session) => self.send_session(conn, &session),
+            None => self.inputs.push(Input::Session(conn, SessionNews::Unavailable)),
         }
     }
 
@@ -238,6 +276,7 @@ impl<R: Runtime> Future for Driver<R> {
         let this = self.get_mut();
         for _ in 0..ROUNDS {
             this.poll_dial(cx);
+            this.poll_host(cx);
             this.poll_link(cx);
             let came = !this.inputs.is_empty();
             if this.turn(cx) {

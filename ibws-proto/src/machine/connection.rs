@@ -7,6 +7,7 @@ use crate::command::{Failure, Loss, Success};
 use crate::config::ReadyGate;
 use crate::connect::{ConnId, ConnectError, ConnectErrorKind};
 use crate::event::{Action, Event, Output, StateChange};
+use crate::host::SessionNeed;
 use crate::lifecycle::{self, Phase, Trigger};
 use crate::liveness::Liveness;
 use crate::requests::Wait;
@@ -91,6 +92,7 @@ impl Machine {
 
     /// The session lost its authentication: nothing is sent until it is back, however long that takes.
     pub(super) fn unauthenticated(&mut self) {
+        self.want_session(SessionNeed::Unauthenticated);
         if self.phase != Phase::Ready {
             return;
         }
@@ -115,6 +117,7 @@ impl Machine {
                 self.auth_expired = true;
                 self.admit();
             }
+            Timer::Session => self.session_missing(),
             Timer::Backoff => self.dial(),
             Timer::Stable => self.backoff.reset(),
             Timer::Tic => {
@@ -201,6 +204,7 @@ impl Machine {
             cx.wire = super::Wire::Shut;
             table.lost(cause, cx);
         });
+        self.asks.overtake_all(&mut self.out);
         self.conn = None;
         self.session = Session::default();
     }

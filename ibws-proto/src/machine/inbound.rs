@@ -7,12 +7,17 @@ use crate::command::{Loss, Success};
 use crate::connect::ConnId;
 use crate::event::{Action, Event, Message, Output};
 use crate::frame::{Frame, Json, Shape};
+use crate::host::{Ask, HostReport, Outcome, Prompt, SessionNeed};
 use crate::key::{Key, SubKey};
 use crate::lifecycle::Phase;
+use crate::message::{Body, Notification};
 use crate::requests::Wait;
+use crate::timer::Timer;
 
 /// Answers to `waiting for session` on one connection; a gateway that asks more often will not be satisfied.
 const SESSION_REPLIES: u32 = 5;
+/// Rows of one `ntf` that are looked at for prompts.
+const PROMPTS_AT_ONCE: usize = 32;
 
 impl Machine {
     /// Takes a frame; says whether it changed anything that a timer may hang on.
@@ -37,7 +42,7 @@ impl Machine {
         let (key, subscription, acts) = match frame.shape() {
             Shape::Error => (Some(Key::Error), None, true),
             Shape::Topic => match Key::of_topic(topic) {
-                Some(key) if !key.is_unsolicited() => match self.table.frame(key, topic, &frame) {
+                Some(key) if !key.is_unsolicited() => match self.table.frame(key, topic, &frame, self.now) {
                     Some((found, acts)) => (Some(key), Some(found), acts),
                     None => (Some(key), None, false),
                 },
@@ -76,6 +81,8 @@ impl Machine {
             }
             (_, Some(Key::System)) => self.system(frame),
             (_, Some(Key::AuthenticationStatus)) => self.status_frame(frame),
+            (_, Some(Key::AccountUpdates)) => self.accounts(frame),
+            (_, Some(Key::Notifications)) => self.prompts(frame),
             (Shape::Topic, None) if topic == "tic" => self.tic(frame),
             _ => {
                 if let Some(key) = subscription {
@@ -100,9 +107,13 @@ impl Machine {
     }
 
     fn status_frame(&mut self, frame: &Frame) {
-        let spoke = self.session.status(frame);
+        let (competing, authenticated) = (self.session.competing, self.session.authenticated);
+        self.session.status(frame);
+        if let Some(competes) = self.session.competing.filter(|now| *now != competing.unwrap_or(false)) {
+            self.out.push_back(Output::Event(Event::Competing(competes)));
+        }
         match self.session.authenticated {
-            Some(false) if spoke => self.unauthenticated(),
+            Some(false) if authenticated != Some(false) => self.unauthenticated(),
             Some(true) => self.admit(),
             _ => {}
         }
@@ -112,6 +123,30 @@ impl Machine {
         self.requests.answer_all(|wait| *wait == Wait::Tic, &Ok(Success::Tic), &mut self.out);
         if self.session.tic_changed(frame) && self.phase != Phase::Closing {
             self.lose(Loss::SessionChanged, true);
+        }
+    }
+
+    /// `act`: does the session serve the account that is meant?
+    fn accounts(&mut self, frame: &Frame) {
+        let (Some(account), Body::Accounts(body)) = (&self.config.account, frame.body()) else { return };
+        // Partial frames leave the list out, which says nothing (protocol §4.2).
+        let served = body.args().ok().and_then(|args| args.accounts().ok().flatten());
+        if served.is_some_and(|served| !served.iter().any(|one| one == account.as_str())) {
+            self.out.push_back(Output::Event(Event::AccountMismatch));
+        }
+    }
+
+    /// `ntf`: a prompt waits for an answer, which only the host can give (protocol §4.4).
+    fn prompts(&mut self, frame: &Frame) {
+        let Body::Notifications(body) = frame.body() else { return };
+        for row in body.rows().take(PROMPTS_AT_ONCE) {
+            let prompt = match &row {
+                Ok(Notification::Prompt(row)) => Prompt::of(row),
+                _ => None,
+            };
+            if let Some(prompt) = prompt.filter(|_| self.phase != Phase::Closing) {
+                self.asks.ask(Ask::Prompt(prompt), self.now + self.config.host_timeout, &mut self.out);
+            }
         }
     }
 
@@ -125,9 +160,22 @@ impl Machine {
             return;
         }
         self.session.awaited = true;
-        // Sent only when asked for: an authorised socket answers it with an error (protocol §1.2).
-        if let Some(conn) = self.conn.filter(|_| self.session.replies < SESSION_REPLIES) {
+        self.reply_with_session();
+    }
+
+    /// Sends the session, only when asked for: an authorised socket answers it with an error (protocol §1.2).
+    pub(super) fn reply_with_session(&mut self) {
+        if !self.session.awaited || self.phase == Phase::Closing {
+            return;
+        }
+        if self.session.replies >= SESSION_REPLIES {
+            let ask = Ask::Session(SessionNeed::Missing);
+            let report = HostReport { id: None, ask, outcome: Outcome::TooMany };
+            return self.out.push_back(Output::Event(Event::Host(report)));
+        }
+        if let Some(conn) = self.conn {
             self.session.replies += 1;
+            self.timers.set(Timer::Session, self.now + self.config.host_timeout);
             self.out.push_back(Output::Action(Action::SendSession { conn }));
         }
     }

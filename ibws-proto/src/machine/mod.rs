@@ -12,13 +12,15 @@ use alloc::vec::Vec;
 use crate::command::{Command, Loss, RequestId, Success};
 use crate::config::{Config, ReadyGate};
 use crate::connect::ConnId;
-use crate::event::{Event, Input, Output, SessionNews, SubStatus};
+use crate::event::{Input, Output, SessionNews};
+use crate::host::{Ask, AskId, Asks, Outcome, SessionNeed};
 use crate::key::{Key, SubKey};
 use crate::lifecycle::Phase;
 use crate::liveness::{Health, HealthReason, Liveness, Verdict};
 use crate::random::{Backoff, Random};
 use crate::requests::{Requests, Wait};
 use crate::session::Session;
+use crate::status::SubStatus;
 use crate::subscriptions::{Context, SubscriptionInfo, Table, Wire};
 use crate::time::Instant;
 use crate::timer::{Timer, Timers};
@@ -64,6 +66,7 @@ pub struct Machine {
     liveness: Liveness,
     table: Table,
     requests: Requests,
+    asks: Asks,
     out: VecDeque<Output>,
     stats: Stats,
 }
@@ -121,6 +124,8 @@ pub struct Status {
     pub subscriptions: usize,
     /// Requests that wait for their answer.
     pub requests: usize,
+    /// Questions to the host that wait for theirs.
+    pub asks: usize,
 }
 
 /// What the machine will wake up for.
@@ -135,6 +140,8 @@ pub enum WakeReason {
     Subscription,
     /// A request has waited long enough.
     Request,
+    /// A question to the host has.
+    Host,
 }
 
 impl Machine {
@@ -164,6 +171,7 @@ impl Machine {
             liveness: Liveness::new(now),
             table: Table::default(),
             requests: Requests::default(),
+            asks: Asks::default(),
             out: VecDeque::new(),
             stats: Stats::default(),
             config,
@@ -193,10 +201,10 @@ impl Machine {
                 self.watch_pong();
             }
             Input::Pinged(conn) if self.has_socket(conn) => drop(self.liveness.received(self.now)),
-            Input::Primed(conn, key, _) if self.has_socket(conn) => self.with_table(|table, cx| table.primed(&key, cx)),
+            Input::Answered(id, done) => self.answered(id, if done { Outcome::Done } else { Outcome::Failed }),
             Input::Session(conn, news) if self.has_socket(conn) => match news {
-                SessionNews::Sent => {}
-                SessionNews::Unavailable => self.out.push_back(Output::Event(Event::SessionWanted)),
+                SessionNews::Sent => self.timers.set(Timer::Session, None),
+                SessionNews::Unavailable => self.session_missing(),
                 SessionNews::Changed if self.phase != Phase::Closing => self.lose(Loss::SessionChanged, true),
                 SessionNews::Changed => {}
             },
@@ -235,7 +243,8 @@ impl Machine {
         let silence = self.silence_deadline().map(|at| (at, WakeReason::Silence));
         let subscription = self.table.next_deadline().map(|at| (at, WakeReason::Subscription));
         let request = self.requests.next_deadline().map(|at| (at, WakeReason::Request));
-        [timer, silence, subscription, request].into_iter().flatten().min()
+        let host = self.asks.next_deadline().map(|at| (at, WakeReason::Host));
+        [timer, silence, subscription, request, host].into_iter().flatten().min()
     }
 
     /// Where the machine stands.
@@ -250,6 +259,7 @@ impl Machine {
             attempt: self.attempt,
             subscriptions: self.table.len(),
             requests: self.requests.len(),
+            asks: self.asks.len(),
         }
     }
 
@@ -288,6 +298,12 @@ impl Machine {
     #[must_use]
     pub fn holds(&self, request: RequestId) -> bool {
         self.table.holds(request)
+    }
+
+    /// Does this question to the host still wait for its answer?
+    #[must_use]
+    pub fn awaits(&self, ask: AskId) -> bool {
+        self.asks.awaits(ask)
     }
 
     /// Server id → conid of the histories of this connection; `None` for keys that have none.
@@ -329,6 +345,8 @@ impl Machine {
                 self.judge_silence();
             } else if let Some((id, wait)) = self.requests.take_overdue(self.now) {
                 self.overdue(id, &wait);
+            } else if let Some(id) = self.asks.overdue(self.now) {
+                self.answered(id, Outcome::TimedOut);
             } else if !self.with_table(|table, cx| table.due(cx)) {
                 break;
             }
@@ -346,6 +364,30 @@ impl Machine {
         match wait {
             Wait::Subscribe(key) => self.with_table(|table, cx| table.overdue(id, key, cx)),
             _ => drop(self.requests.answer(id, Err(crate::command::Failure::TimedOut), &mut self.out)),
+        }
+    }
+
+    /// A question to the host is over; what was to follow does.
+    fn answered(&mut self, id: AskId, outcome: Outcome) {
+        match self.asks.settle(id, outcome, &mut self.out) {
+            Some(Ask::Prime(key)) => self.with_table(|table, cx| table.primed(&key, cx)),
+            Some(Ask::Reconcile { key, since }) => self.with_table(|table, _| table.reconciled(&key, since, outcome)),
+            Some(Ask::Session(SessionNeed::Missing)) if outcome == Outcome::Done => self.reply_with_session(),
+            Some(Ask::Session(_) | Ask::Prompt(_)) => {}
+            None => self.stats.stale += 1,
+        }
+    }
+
+    /// There is none to send.
+    fn session_missing(&mut self) {
+        self.timers.set(Timer::Session, None);
+        self.want_session(SessionNeed::Missing);
+    }
+
+    /// Asks the host for a session that the gateway takes.
+    fn want_session(&mut self, need: SessionNeed) {
+        if self.phase != Phase::Closing && self.ending.is_none() {
+            self.asks.ask(Ask::Session(need), self.now + self.config.host_timeout, &mut self.out);
         }
     }
 
@@ -386,6 +428,7 @@ impl Machine {
             config: &self.config,
             random: &mut self.random,
             requests: &mut self.requests,
+            asks: &mut self.asks,
             out: &mut self.out,
         };
         let result = act(&mut self.table, &mut cx);

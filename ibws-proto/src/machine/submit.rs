@@ -46,6 +46,9 @@ impl Machine {
             Command::Modify(modify) => self.with_table(|table, cx| table.modify(modify, cx)).map(Some),
             Command::Recreate if self.wire() != Wire::Ready => Err(Failure::NotReady),
             Command::Recreate => Ok(Some(Success::Recreated(self.with_table(super::Table::recreate)))),
+            Command::Invalidate(key) => {
+                self.with_table(|table, cx| table.invalidate(key.as_ref(), cx)).map(|n| Some(Success::Invalidated(n)))
+            }
             Command::SendText(text) => {
                 if text.is_empty() || text.len() > 65_536 || text.chars().any(char::is_control) {
                     return Err(Failure::BadText);

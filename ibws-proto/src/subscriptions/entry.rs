@@ -3,12 +3,13 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::command::RequestId;
 use crate::config::Config;
-use crate::event::SubStatus;
 use crate::key::Key;
 use crate::payload::{Processor, Subscribe, confirms};
+use crate::status::{SubCause, SubStatus};
 use crate::time::Instant;
 
 #[derive(Debug)]
@@ -34,8 +35,20 @@ pub(super) struct Entry {
     pub(super) refusals: u32,
     /// The gateway's last words of refusal.
     pub(super) reason: Option<Box<str>>,
-    /// The one timer; what it means follows from the status.
+    /// The one timer; what it means follows from `paced`, and else from the status.
     pub(super) timer: Option<Instant>,
+    /// The timer is its turn in a burst; for what, is said here.
+    pub(super) paced: Option<SubCause>,
+    /// When it comes of age.
+    pub(super) renew_at: Option<Instant>,
+    /// Its last message, or when it began to wait for one. Kept for streams with a limit of silence only.
+    pub(super) heard: Instant,
+    /// Its silence was told.
+    pub(super) stale: bool,
+    /// Somebody here said that it flows; no frame has.
+    pub(super) assumed: bool,
+    /// Changes of orders may be missing since then, and no host has made up for it.
+    pub(super) unreconciled: Option<Instant>,
     /// Was it sent on the present connection?
     pub(super) held: bool,
     /// Was it ever sent?
@@ -65,6 +78,12 @@ impl Entry {
             refusals: 0,
             reason: None,
             timer: None,
+            paced: None,
+            renew_at: None,
+            heard: Instant::ORIGIN,
+            stale: false,
+            assumed: false,
+            unreconciled: None,
             held: false,
             ever_sent: false,
             priming: false,
@@ -99,9 +118,21 @@ impl Entry {
         self.subscribe.processor.as_ref().unwrap_or(&config.processor)
     }
 
+    /// How long it may be silent.
+    pub(super) fn silence_limit(&self) -> Option<Duration> {
+        self.subscribe.staleness.limit(self.subscribe.key.key())
+    }
+
+    /// When something is to be done about a stream that flows: renew it, or tell its silence.
+    pub(super) fn upkeep(&self) -> Option<Instant> {
+        let silent = self.silence_limit().filter(|_| !self.stale).map(|limit| self.heard + limit);
+        self.renew_at.into_iter().chain(silent).min()
+    }
+
     /// Forgets what the connection held.
     pub(super) fn unheld(&mut self) {
         self.held = false;
+        self.assumed = false;
         self.priming = false;
         self.server_id = None;
         self.attempt = 0;

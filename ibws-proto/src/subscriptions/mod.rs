@@ -1,27 +1,34 @@
 //! The subscription table: what the user wants beside what the wire holds, and the rules that bring the two together.
 //!
-//! `entry` is one row, `route` says which row a frame belongs to, `rules` and `wire`
-//! say what happens to a row, asked for here or said by the gateway. This file holds the
-//! rows and their indexes: nothing on the way of a frame or of a tick looks at more rows than it concerns.
+//! `entry` is one row, `route` says which row a frame belongs to, `rules` and `wire` say what happens to a row, asked for
+//! here or said by the gateway, `send` puts it on the wire, `pace` says when, `silence` tells of streams that say nothing.
+//! This file holds the rows and their indexes: nothing on the way of a frame or of a tick looks at more rows than it concerns.
 
 mod entry;
+mod pace;
 mod route;
 mod rules;
+mod send;
+mod silence;
 mod wire;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::command::{Loss, RequestId, Standing, Success};
 use crate::config::Config;
 use crate::connect::ConnId;
-use crate::event::{Action, Event, Gap, Output, SubStatus, SubscriptionEvent};
+use crate::event::{Action, Event, Gap, Output};
+use crate::host::{Ask, Asks};
 use crate::key::{Key, SubKey};
 use crate::random::Random;
 use crate::requests::Requests;
+use crate::status::{SubCause, SubStatus, SubscriptionEvent};
 use crate::time::Instant;
 
 use entry::Entry;
+use pace::Pace;
 
 /// What the rules may see and touch of the machine around them.
 pub(crate) struct Context<'a> {
@@ -35,6 +42,7 @@ pub(crate) struct Context<'a> {
     pub(crate) config: &'a Config,
     pub(crate) random: &'a mut Random,
     pub(crate) requests: &'a mut Requests,
+    pub(crate) asks: &'a mut Asks,
     pub(crate) out: &'a mut VecDeque<Output>,
 }
 
@@ -52,6 +60,11 @@ pub(crate) enum Wire {
 impl Context<'_> {
     fn event(&mut self, event: Event) {
         self.out.push_back(Output::Event(event));
+    }
+
+    /// Asks the host, who has `patience` to answer.
+    fn ask(&mut self, ask: Ask, patience: Duration) {
+        self.asks.ask(ask, self.now + patience, self.out);
     }
 
     fn action(&mut self, action: impl FnOnce(ConnId) -> Action) {
@@ -77,6 +90,10 @@ pub struct SubscriptionInfo {
     pub gap_since: Option<Instant>,
     /// The history's server id on this connection.
     pub server_id: Option<alloc::boxed::Box<str>>,
+    /// Silent for longer than its limit since then, on a connection that is fine.
+    pub stale_since: Option<Instant>,
+    /// It is active because [`Modify::active`](crate::Modify::active) said so; no frame has confirmed it.
+    pub assumed: bool,
 }
 
 /// The table.
@@ -84,6 +101,7 @@ pub struct SubscriptionInfo {
 pub(crate) struct Table {
     rows: BTreeMap<SubKey, Entry>,
     index: Index,
+    pace: Pace,
     holders: BTreeMap<RequestId, SubKey>,
     /// Unsubscriptions of summaries and ledgers in the order they were written: their confirmations name neither
     /// (protocol §3.7).
@@ -116,6 +134,8 @@ impl Table {
             holders: row.holders.len(),
             gap_since: row.gap,
             server_id: row.server_id.clone(),
+            stale_since: row.stale.then_some(row.heard),
+            assumed: row.assumed,
         })
     }
 
@@ -144,7 +164,7 @@ impl Table {
     }
 
     /// Forgets a row, and tells so.
-    fn remove(&mut self, key: &SubKey, cx: &mut Context<'_>) {
+    fn remove(&mut self, key: &SubKey, cause: SubCause, cx: &mut Context<'_>) {
         let Some(mut row) = self.rows.remove(key) else { return };
         self.index.arm(&mut row, None);
         self.index.unconfirmed.remove(&(key.key(), key.clone()));
@@ -157,7 +177,7 @@ impl Table {
         for holder in &row.holders {
             self.holders.remove(holder);
         }
-        tell(&row, SubStatus::Gone, cx);
+        tell(&row, SubStatus::Gone, cause, cx);
     }
 
     fn keys(&self) -> Vec<SubKey> {
@@ -165,8 +185,16 @@ impl Table {
     }
 
     /// Moves a row to another state: the one place where states change.
-    fn enter(&mut self, key: &SubKey, status: SubStatus, timer: Option<Instant>, cx: &mut Context<'_>) {
+    fn enter(
+        &mut self,
+        key: &SubKey,
+        status: SubStatus,
+        timer: Option<Instant>,
+        cause: SubCause,
+        cx: &mut Context<'_>,
+    ) {
         let Some(row) = self.rows.get_mut(key) else { return };
+        row.paced = None;
         let again = status == row.status && status != SubStatus::Subscribing && status != SubStatus::Refused;
         row.status = status;
         self.index.arm(row, timer);
@@ -176,7 +204,7 @@ impl Table {
             _ => self.index.unconfirmed.remove(&mark),
         };
         if !again {
-            tell(row, status, cx);
+            tell(row, status, cause, cx);
         }
         let standing = match status {
             SubStatus::Active => Standing::Active,
@@ -197,8 +225,10 @@ impl Table {
             let unconfirmed = matches!(cause, Loss::Refused(_) | Loss::Unconfirmed)
                 || matches!(row.status, SubStatus::Subscribing | SubStatus::Expiring | SubStatus::Refused);
             let since = row.round.filter(|_| unconfirmed).map_or(cx.since, |round| round.min(cx.since));
-            let since = since.max(row.begun);
+            let since = if row.stale { since.min(row.heard) } else { since }.max(row.begun);
             row.gap = Some(since);
+            // The gap says more.
+            row.stale = false;
             cx.event(Event::Gap(Gap { key: key.clone(), since, cause }));
         }
     }
@@ -218,8 +248,8 @@ impl Index {
     }
 }
 
-fn tell(row: &Entry, status: SubStatus, cx: &mut Context<'_>) {
+fn tell(row: &Entry, status: SubStatus, cause: SubCause, cx: &mut Context<'_>) {
     let reason = matches!(status, SubStatus::Refused | SubStatus::Failed).then(|| row.reason.clone()).flatten();
     let (at, key) = (cx.now, row.subscribe.key.clone());
-    cx.event(Event::Subscription(SubscriptionEvent { at, key, status, attempt: row.attempt, reason }));
+    cx.event(Event::Subscription(SubscriptionEvent { at, key, status, cause, attempt: row.attempt, reason }));
 }

@@ -1,17 +1,12 @@
-//! What happens to a subscription: sent, confirmed, refused, tried again, renewed, withdrawn, replayed.
-
-use alloc::string::String;
+//! What is asked of a subscription, and what a change of the connection does to it.
 
 use super::{Context, Entry, Table, Wire};
 use crate::command::{Failure, Loss, Modify, RequestId, Standing, Success, Unsubscribed};
-use crate::event::{Action, Event, Resumed, SubStatus};
+use crate::event::{Event, Resumed};
 use crate::key::{Key, SubKey};
 use crate::payload::Subscribe;
 use crate::requests::Wait;
-use crate::time::Instant;
-
-/// Unsubscriptions of one kind whose topic-less confirmations are kept apart.
-const LEAVING_LIMIT: usize = 256;
+use crate::status::{SubCause, SubStatus};
 
 // Requests.
 impl Table {
@@ -27,7 +22,7 @@ impl Table {
             // never written, for want of a server id, never will be.
             let written = self.rows.get(&key).is_some_and(|row| row.attempt > 0);
             let answer = if written { Ok(Unsubscribed::Sent) } else { Err(Failure::Superseded) };
-            self.settle_leaving(&key, answer, cx);
+            self.settle_leaving(&key, answer, SubCause::Requested, cx);
         }
         let deadline = cx.now + cx.config.subscription_timeout.saturating_mul(cx.config.subscription_retries);
         if let Some(row) = self.rows.get_mut(&key) {
@@ -43,8 +38,8 @@ impl Table {
                     row.waiting.push(id);
                     cx.requests.wait(id, Wait::Subscribe(key.clone()), Some(deadline));
                     // Left alone since the last connection because nobody recreated it: asking for it is enough.
-                    if status == SubStatus::Pending && !row.held && !row.priming {
-                        self.send(&key, cx);
+                    if status == SubStatus::Pending && !row.priming {
+                        self.send(&key, SubCause::Requested, cx);
                     }
                     return Ok(None);
                 }
@@ -67,10 +62,10 @@ impl Table {
         if cx.wire != Wire::Ready || key.key() == Key::Orders {
             // Gated, or waiting for the host to prime it.
             if let Some(row) = self.rows.get(&key) {
-                super::tell(row, SubStatus::Pending, cx);
+                super::tell(row, SubStatus::Pending, SubCause::Requested, cx);
             }
         }
-        self.send(&key, cx);
+        self.send(&key, SubCause::Requested, cx);
         Ok(None)
     }
 
@@ -101,7 +96,7 @@ impl Table {
             cx.requests.answer(request, Err(Failure::Superseded), cx.out);
         }
         if !row.held || cx.wire == Wire::Shut {
-            self.remove(key, cx);
+            self.remove(key, SubCause::Requested, cx);
             return Ok(Some(Success::Unsubscribed(Unsubscribed::NotHeld)));
         }
         // A history cannot be named before its id is known: it waits for it (protocol §3.2).
@@ -121,6 +116,7 @@ impl Table {
                 key,
                 SubStatus::Unsubscribing,
                 Some(cx.now + cx.config.subscription_timeout.saturating_mul(patience)),
+                SubCause::Requested,
                 cx,
             );
             if !waits_for_id {
@@ -129,7 +125,7 @@ impl Table {
             return Ok(None);
         }
         self.send_leave(key, cx);
-        self.remove(key, cx);
+        self.remove(key, SubCause::Requested, cx);
         Ok(Some(Success::Unsubscribed(Unsubscribed::Sent)))
     }
 
@@ -152,20 +148,68 @@ impl Table {
         let Some(row) = self.rows.get_mut(&modify.key) else {
             return Err(Failure::UnknownSubscription(modify.key));
         };
+        if modify.active == Some(true) && (cx.wire != Wire::Ready || row.status == SubStatus::Unsubscribing) {
+            return Err(Failure::NotReady);
+        }
         let leave =
             (modify.apply_now && row.held && cx.wire == Wire::Ready).then(|| row.unsubscribe_text(cx.config)).flatten();
         let Subscribe { args, needs_confirmation, processor, .. } = &mut row.subscribe;
         *args = modify.args.unwrap_or_else(|| args.take());
         *needs_confirmation = modify.needs_confirmation.unwrap_or(*needs_confirmation);
         *processor = modify.processor.unwrap_or_else(|| processor.take());
+        if let Some(staleness) = modify.staleness {
+            self.limit_silence(&modify.key, staleness, cx);
+        }
+        match modify.active {
+            Some(true) => self.assume(&modify.key, cx),
+            Some(false) => drop(self.invalidate(Some(&modify.key), cx)),
+            None => {}
+        }
+        let Some(row) = self.rows.get_mut(&modify.key) else { return Ok(Success::Modified) };
         if modify.apply_now && cx.wire == Wire::Ready && row.status != SubStatus::Unsubscribing {
             row.attempt = 0;
             if let Some(text) = leave {
                 self.write_leave(&modify.key, text, cx);
             }
-            self.send(&modify.key, cx);
+            self.send(&modify.key, SubCause::Requested, cx);
         }
         Ok(Success::Modified)
+    }
+
+    /// The caller knows that it flows.
+    fn assume(&mut self, key: &SubKey, cx: &mut Context<'_>) {
+        let Some(row) = self.rows.get_mut(key) else { return };
+        if row.status == SubStatus::Active {
+            return;
+        }
+        (row.held, row.ever_sent, row.assumed) = (true, true, true);
+        (row.refusals, row.attempt, row.reason, row.priming) = (0, 0, None, false);
+        if let Some(since) = row.gap.take() {
+            row.begun = cx.now;
+            cx.event(Event::Resumed(Resumed { key: key.clone(), since, at: cx.now, attempts: cx.attempts }));
+        }
+        self.flow(key, SubStatus::Active, SubCause::Assumed, cx);
+    }
+
+    /// Believes no longer that the wire holds this one, or any.
+    pub(crate) fn invalidate(&mut self, which: Option<&SubKey>, cx: &mut Context<'_>) -> Result<usize, Failure> {
+        let keys = match which {
+            Some(key) if self.rows.contains_key(key) => [key.clone()].into(),
+            Some(key) => return Err(Failure::UnknownSubscription(key.clone())),
+            None => self.keys(),
+        };
+        let mut count = 0;
+        for key in keys {
+            let Some(row) = self.rows.get_mut(&key) else { continue };
+            if matches!(row.status, SubStatus::Unsubscribing | SubStatus::Degraded | SubStatus::Pending) {
+                continue;
+            }
+            count += 1;
+            (row.attempt, row.refusals, row.priming, row.assumed) = (0, 0, false, false);
+            self.open_gap(&key, Loss::Invalidated, cx);
+            self.enter(&key, SubStatus::Pending, None, SubCause::Assumed, cx);
+        }
+        Ok(count)
     }
 
     /// Sends everything that is wanted anew.
@@ -175,7 +219,7 @@ impl Table {
             let Some(row) = self.rows.get_mut(&key) else { continue };
             if row.status != SubStatus::Unsubscribing {
                 row.attempt = 0;
-                self.send(&key, cx);
+                self.send_paced(&key, SubCause::Requested, cx);
                 sent += 1;
             }
         }
@@ -210,7 +254,7 @@ impl Table {
             let Some(row) = self.rows.get(&key) else { continue };
             let wanted = !matches!(row.status, SubStatus::Unsubscribing | SubStatus::Gone);
             if wanted && (cx.config.recreate_on_reconnect || !row.ever_sent) {
-                self.send(&key, cx);
+                self.send_paced(&key, SubCause::Ready, cx);
             }
         }
     }
@@ -222,27 +266,30 @@ impl Table {
             let Some(row) = self.rows.get_mut(&key) else { continue };
             if row.held && !matches!(row.status, SubStatus::Active | SubStatus::Unsubscribing) {
                 row.attempt = 0;
-                self.send(&key, cx);
+                self.send_paced(&key, SubCause::Ready, cx);
             }
         }
     }
 
     /// The session lost its authentication: nothing flows, and nothing is sent until it is back.
     pub(crate) fn degraded(&mut self, cx: &mut Context<'_>) {
+        self.pace.reset();
         for key in self.keys() {
             let Some(row) = self.rows.get_mut(&key) else { continue };
             if row.status == SubStatus::Unsubscribing {
                 continue;
             }
             (row.attempt, row.refusals, row.priming) = (0, 0, false);
+            row.assumed = false;
             self.open_gap(&key, Loss::AuthenticationLost, cx);
-            self.enter(&key, SubStatus::Degraded, None, cx);
+            self.enter(&key, SubStatus::Degraded, None, SubCause::Unauthenticated, cx);
         }
     }
 
     /// The connection is gone, and with it everything it held.
     pub(crate) fn lost(&mut self, cause: &Loss, cx: &mut Context<'_>) {
         self.leaving.clear();
+        self.pace.reset();
         let lost = Failure::ConnectionLost(cause.clone());
         for key in self.keys() {
             let Some(row) = self.rows.get_mut(&key) else { continue };
@@ -250,7 +297,7 @@ impl Table {
                 for request in core::mem::take(&mut row.leaving) {
                     cx.requests.answer(request, Err(lost.clone()), cx.out);
                 }
-                self.remove(&key, cx);
+                self.remove(&key, SubCause::Lost, cx);
                 continue;
             }
             if row.held {
@@ -260,7 +307,7 @@ impl Table {
             }
             row.unheld();
             self.open_gap(&key, cause.clone(), cx);
-            self.enter(&key, SubStatus::Pending, None, cx);
+            self.enter(&key, SubStatus::Pending, None, SubCause::Lost, cx);
         }
     }
 
@@ -284,148 +331,14 @@ impl Table {
     /// Forgets everything.
     pub(crate) fn clear(&mut self, cx: &mut Context<'_>) {
         for key in self.keys() {
-            self.settle_leaving(&key, Ok(Unsubscribed::Sent), cx);
+            self.settle_leaving(&key, Ok(Unsubscribed::Sent), SubCause::Requested, cx);
             if let Some(row) = self.rows.get_mut(&key) {
                 for request in core::mem::take(&mut row.waiting) {
                     cx.requests.answer(request, Err(Failure::ShutDown), cx.out);
                 }
             }
-            self.remove(&key, cx);
+            self.remove(&key, SubCause::Requested, cx);
         }
         self.leaving.clear();
-    }
-}
-
-// What the above is made of.
-impl Table {
-    /// Subscribes: asks the host first where the gateway wants that (protocol §1.3.3).
-    pub(super) fn send(&mut self, key: &SubKey, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key) else { return };
-        if cx.wire != Wire::Ready {
-            return;
-        }
-        if key.key() != Key::Orders {
-            return self.transmit(key, cx);
-        }
-        row.priming = true;
-        self.index.arm(row, Some(cx.now + cx.config.prime_timeout));
-        cx.action(|conn| Action::Prime { conn, key: key.clone() });
-    }
-
-    pub(super) fn transmit(&mut self, key: &SubKey, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key) else { return };
-        row.priming = false;
-        // The wait for the host may end after the connection stopped taking anything.
-        if cx.wire != Wire::Ready {
-            return;
-        }
-        (row.held, row.ever_sent) = (true, true);
-        row.attempt = row.attempt.saturating_add(1);
-        if row.attempt == 1 || row.gap.is_some() {
-            row.round = Some(cx.now);
-        }
-        if !row.streaming {
-            row.begun = cx.now;
-        }
-        let text = row.subscribe_text(cx.config);
-        cx.action(|conn| Action::SendText { conn, text });
-        if let Some(since) = row.gap.take() {
-            row.streaming = true;
-            cx.event(Event::Resumed(Resumed { key: key.clone(), since, at: cx.now, attempts: cx.attempts }));
-        }
-        if row.confirms() {
-            let status = if row.status == SubStatus::Expiring { SubStatus::Expiring } else { SubStatus::Subscribing };
-            self.enter(key, status, Some(cx.now + cx.config.subscription_timeout), cx);
-        } else {
-            let timer = self.renewal(key, cx);
-            self.enter(key, SubStatus::Quiet, timer, cx);
-        }
-    }
-
-    /// All tries went unanswered: told, and tried again at the longest delay until it is withdrawn.
-    pub(super) fn fail(&mut self, key: &SubKey, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key) else { return };
-        let attempts = row.attempt;
-        let (failure, cause) = match row.reason.clone() {
-            Some(reason) => (Failure::Refused { key: key.clone(), reason: reason.clone() }, Loss::Refused(reason)),
-            None => (Failure::Unconfirmed { key: key.clone(), attempts }, Loss::Unconfirmed),
-        };
-        for request in core::mem::take(&mut row.waiting) {
-            cx.requests.answer(request, Err(failure.clone()), cx.out);
-        }
-        self.open_gap(key, cause, cx);
-        self.enter(key, SubStatus::Failed, Some(cx.now + cx.config.refusal_cap), cx);
-    }
-
-    /// When market data must be renewed: a little before its age is reached, each at its own moment.
-    pub(super) fn renewal(&self, key: &SubKey, cx: &mut Context<'_>) -> Option<Instant> {
-        let age = cx.config.renew_market_data.filter(|_| key.key() == Key::MarketData)?;
-        Some(cx.now + age.saturating_sub(cx.random.up_to(age / 20)))
-    }
-
-    /// Unsubscribes and subscribes again, as is known to work (protocol §3.1); the stream goes on, so no gap is told.
-    pub(super) fn renew(&mut self, key: &SubKey, cx: &mut Context<'_>) {
-        if cx.wire != Wire::Ready || key.key() != Key::MarketData {
-            return;
-        }
-        self.send_leave(key, cx);
-        if let Some(row) = self.rows.get_mut(key) {
-            row.attempt = 0;
-            if row.confirms() {
-                self.enter(key, SubStatus::Expiring, None, cx);
-            }
-        }
-        self.transmit(key, cx);
-    }
-
-    /// Writes the text that unsubscribes.
-    pub(super) fn send_leave(&mut self, key: &SubKey, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key) else { return };
-        let Some(text) = row.unsubscribe_text(cx.config) else { return };
-        if cx.wire == Wire::Shut {
-            return;
-        }
-        row.attempt = row.attempt.saturating_add(1);
-        if row.status == SubStatus::Unsubscribing {
-            self.index.arm(row, Some(cx.now + cx.config.subscription_timeout));
-        }
-        self.write_leave(key, text, cx);
-    }
-
-    /// Writes `text`, which ends the subscription on the wire, and keeps the books that this calls for.
-    fn write_leave(&mut self, key: &SubKey, text: String, cx: &mut Context<'_>) {
-        cx.action(|conn| Action::SendText { conn, text });
-        if let Some(row) = self.rows.get_mut(key).filter(|row| row.status != SubStatus::Unsubscribing) {
-            row.server_id = None;
-        }
-        if matches!(key.key(), Key::AccountSummary | Key::AccountLedger) {
-            let queue = self.leaving.entry(key.key()).or_default();
-            if queue.len() < LEAVING_LIMIT && !queue.contains(key) {
-                queue.push_back(key.clone());
-            }
-        }
-        if key.key() == Key::PriceLadder && cx.wire == Wire::Ready {
-            self.restore_ladders(key, cx);
-        }
-    }
-
-    /// `ubd` ends all ladders of the account: those that are still wanted are sent again at once.
-    fn restore_ladders(&mut self, left: &SubKey, cx: &mut Context<'_>) {
-        let prefix = alloc::format!("bd+{}+", left.account().unwrap_or_default());
-        let others: alloc::vec::Vec<_> = self.below(&prefix).filter(|key| *key != left).cloned().collect();
-        for key in others {
-            if self.rows.get(&key).is_some_and(|row| row.held && row.status != SubStatus::Unsubscribing) {
-                self.transmit(&key, cx);
-            }
-        }
-    }
-
-    /// A withdrawal is over, one way or the other: answered, and forgotten.
-    pub(super) fn settle_leaving(&mut self, key: &SubKey, answer: Result<Unsubscribed, Failure>, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key).filter(|row| row.status == SubStatus::Unsubscribing) else { return };
-        for request in core::mem::take(&mut row.leaving) {
-            cx.requests.answer(request, answer.clone().map(Success::Unsubscribed), cx.out);
-        }
-        self.remove(key, cx);
     }
 }

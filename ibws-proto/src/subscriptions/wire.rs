@@ -1,21 +1,35 @@
 //! What the gateway says, and what time brings: a subscription confirmed, refused, left, or due for its next step.
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 
 use super::{Context, Table, Wire};
 use crate::command::{Failure, Loss, Unsubscribed};
-use crate::event::{Action, Event, Resumed, SubStatus};
+use crate::event::{Event, Resumed};
 use crate::frame::{Frame, Json};
+use crate::host::{Ask, Outcome};
 use crate::key::{Key, SubKey};
+use crate::mask::Masked;
 use crate::random::doubled;
+use crate::status::{SubCause, SubStatus};
+use crate::time::Instant;
 
 impl Table {
     /// A frame with a topic of a channel arrived: which subscription it belongs to, and whether it changes that one.
-    pub(crate) fn frame(&self, key: Key, topic: &str, frame: &Frame) -> Option<(SubKey, bool)> {
+    pub(crate) fn frame(&mut self, key: Key, topic: &str, frame: &Frame, now: Instant) -> Option<(SubKey, bool)> {
         let (found, row) = self.route(key, topic, frame)?;
-        let settled = row.status == SubStatus::Active && (key != Key::MarketHistory || row.server_id.is_some());
-        Some((found.clone(), !settled))
+        let settled = row.status == SubStatus::Active
+            && !row.stale
+            && !row.assumed
+            && (key != Key::MarketHistory || row.server_id.is_some());
+        let (found, watched) = (found.clone(), row.silence_limit().is_some());
+        if watched && settled {
+            // The timer stays where it is; it looks at this when it fires.
+            if let Some(row) = self.rows.get_mut(&found) {
+                row.heard = now;
+            }
+        }
+        Some((found, !settled))
     }
 
     /// What a frame of a subscription changes, if it is not simply active.
@@ -27,8 +41,14 @@ impl Table {
         if key.key() == Key::MarketHistory && row.server_id.is_none() {
             row.server_id = frame.get("serverId").and_then(Json::scalar).map(|id| id.into_owned().into());
         }
+        row.assumed = false;
         match row.status {
-            SubStatus::Subscribing
+            SubStatus::Active => {
+                self.end_silence(key, cx);
+                self.keep_up(key);
+            }
+            SubStatus::Pending
+            | SubStatus::Subscribing
             | SubStatus::Quiet
             | SubStatus::Expiring
             | SubStatus::Refused
@@ -38,15 +58,17 @@ impl Table {
                 if let Some(since) = row.gap.take() {
                     row.begun = cx.now;
                     cx.event(Event::Resumed(Resumed { key: key.clone(), since, at: cx.now, attempts: cx.attempts }));
+                    if key.key() == Key::Orders {
+                        self.reconcile(key, since, cx);
+                    }
                 }
-                let timer = self.renewal(key, cx);
-                self.enter(key, SubStatus::Active, timer, cx);
+                self.flow(key, SubStatus::Active, SubCause::Confirmed, cx);
             }
             SubStatus::Unsubscribing if row.server_id.is_some() && row.attempt == 0 => {
                 let confirm = row.confirm_leave;
                 self.send_leave(key, cx);
                 if !confirm && cx.wire != Wire::Shut {
-                    self.settle_leaving(key, Ok(Unsubscribed::Sent), cx);
+                    self.settle_leaving(key, Ok(Unsubscribed::Sent), SubCause::Requested, cx);
                 }
             }
             _ => {}
@@ -79,10 +101,10 @@ impl Table {
             let delay = doubled(cx.config.refusal_first, row.refusals - 1, cx.config.refusal_cap);
             let delay = cx.random.around(delay, 20).min(cx.config.refusal_cap);
             self.open_gap(&sub, Loss::Refused(short(reason)), cx);
-            self.enter(&sub, SubStatus::Refused, Some(cx.now + delay), cx);
+            self.enter(&sub, SubStatus::Refused, Some(cx.now + delay), SubCause::Refused, cx);
             // Orders are primed before each sending anyway.
             if sub.key() != Key::Orders && cx.wire == Wire::Ready && !core::mem::replace(&mut primed, true) {
-                cx.action(|conn| Action::Prime { conn, key: sub });
+                cx.ask(Ask::Prime(sub), cx.config.prime_timeout);
             }
         }
     }
@@ -90,7 +112,7 @@ impl Table {
     /// `unsubscribed from summary` or `… ledger`: the first one written is meant (protocol §3.7).
     pub(crate) fn left(&mut self, key: Key, cx: &mut Context<'_>) {
         if let Some(sub) = self.leaving.get_mut(&key).and_then(alloc::collections::VecDeque::pop_front) {
-            self.settle_leaving(&sub, Ok(Unsubscribed::Confirmed), cx);
+            self.settle_leaving(&sub, Ok(Unsubscribed::Confirmed), SubCause::Left, cx);
         }
     }
 
@@ -102,14 +124,22 @@ impl Table {
             })
         });
         if let Some(key) = found.cloned() {
-            self.settle_leaving(&key, Ok(Unsubscribed::Confirmed), cx);
+            self.settle_leaving(&key, Ok(Unsubscribed::Confirmed), SubCause::Left, cx);
         }
     }
 
     /// The host has made its calls, or could not: sending goes on either way.
     pub(crate) fn primed(&mut self, key: &SubKey, cx: &mut Context<'_>) {
-        if self.rows.get(key).is_some_and(|row| row.priming) && cx.wire == Wire::Ready {
-            self.transmit(key, cx);
+        let Some(row) = self.rows.get_mut(key).filter(|row| row.priming) else { return };
+        row.priming = false;
+        self.transmit(key, SubCause::Primed, cx);
+    }
+
+    /// The host has fetched the orders, or could not.
+    pub(crate) fn reconciled(&mut self, key: &SubKey, since: Instant, outcome: Outcome) {
+        let Some(row) = self.rows.get_mut(key) else { return };
+        if outcome == Outcome::Done && row.unreconciled == Some(since) {
+            row.unreconciled = None;
         }
     }
 
@@ -122,22 +152,29 @@ impl Table {
         let Some(row) = self.rows.get_mut(&key) else { return false };
         self.index.arm(row, None);
         let spent = row.attempt >= cx.config.subscription_retries;
+        if let Some(cause) = row.paced.take() {
+            self.act_in_turn(&key, cause, cx);
+            return true;
+        }
         match row.status {
-            _ if row.priming => self.transmit(&key, cx),
             SubStatus::Subscribing | SubStatus::Expiring if spent => self.fail(&key, cx),
-            SubStatus::Subscribing | SubStatus::Expiring | SubStatus::Refused | SubStatus::Failed => {
-                self.send(&key, cx)
+            SubStatus::Subscribing | SubStatus::Expiring => self.send(&key, SubCause::Unconfirmed, cx),
+            SubStatus::Refused | SubStatus::Failed => self.send(&key, SubCause::Retried, cx),
+            SubStatus::Active | SubStatus::Quiet if row.renew_at.is_some_and(|at| at <= cx.now) => {
+                row.renew_at = None;
+                self.send_paced(&key, SubCause::Renewed, cx);
             }
-            SubStatus::Active | SubStatus::Quiet => self.renew(&key, cx),
+            SubStatus::Active | SubStatus::Quiet => self.judge_silence(&key, cx),
             SubStatus::Unsubscribing if row.unsubscribe_text(cx.config).is_none() => {
-                self.settle_leaving(&key, Err(Failure::ServerIdUnknown(key.clone())), cx);
+                self.settle_leaving(&key, Err(Failure::ServerIdUnknown(key.clone())), SubCause::Overdue, cx);
             }
             SubStatus::Unsubscribing if spent => {
                 let attempts = row.attempt;
                 if let Some(queue) = self.leaving.get_mut(&key.key()) {
                     queue.retain(|waiting| *waiting != key);
                 }
-                self.settle_leaving(&key, Err(Failure::Unconfirmed { key: key.clone(), attempts }), cx);
+                let answer = Err(Failure::Unconfirmed { key: key.clone(), attempts });
+                self.settle_leaving(&key, answer, SubCause::Overdue, cx);
             }
             SubStatus::Unsubscribing => self.send_leave(&key, cx),
             SubStatus::Pending | SubStatus::Degraded | SubStatus::Gone => {}
@@ -146,7 +183,8 @@ impl Table {
     }
 }
 
-/// The gateway's words, at most 200 characters of them.
+/// The gateway's words, at most 200 characters of them, accounts masked: they end up in errors.
 fn short(reason: &str) -> Box<str> {
-    reason.chars().take(200).collect::<String>().into()
+    let most: String = reason.chars().take(200).collect();
+    Masked(&most).to_string().into()
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use ibws_proto::{
-    Action, Command, Config, ConnId, ConnectErrorKind, Event, Frame, Input, Instant, Key, Loss, Machine, Output, Phase,
-    RequestId, StateChange, SubKey, SubStatus, Success,
+    Action, Ask, AskId, Command, Config, ConnId, ConnectErrorKind, Event, Frame, HostReport, Input, Instant, Key, Loss,
+    Machine, Outcome, Output, Phase, RequestId, StateChange, SubCause, SubKey, SubStatus, Success,
 };
 
 use super::evidence::{Evidence, Stage, could_mean, names};
@@ -41,6 +41,9 @@ pub struct Checker {
     free: BTreeSet<String>,
     /// Subscribes of one round, by key.
     tries: BTreeMap<SubKey, u32>,
+    /// Questions to the host that were not reported yet.
+    asks: BTreeMap<AskId, Ask>,
+    last_ask: u64,
     /// Keys whose need of confirmation was set, so that rounds cannot be told apart.
     odd: BTreeSet<SubKey>,
     dials: u32,
@@ -66,6 +69,8 @@ impl Checker {
             frame: None,
             free: BTreeSet::new(),
             tries: BTreeMap::new(),
+            asks: BTreeMap::new(),
+            last_ask: 0,
             odd: BTreeSet::new(),
             dials: 0,
             started: false,
@@ -145,7 +150,7 @@ impl Checker {
             }
             _ => None,
         };
-        if matches!(command, Command::Recreate | Command::Modify(_) | Command::Subscribe(_)) {
+        if matches!(command, Command::Recreate | Command::Modify(_) | Command::Subscribe(_) | Command::Invalidate(_)) {
             self.tries.clear();
             self.greets = true;
         }
@@ -185,8 +190,8 @@ impl Checker {
             | Action::SendSession { conn }
             | Action::Ping { conn }
             | Action::Close { conn, .. }
-            | Action::Abandon { conn }
-            | Action::Prime { conn, .. } => *conn,
+            | Action::Abandon { conn } => *conn,
+            Action::Ask { id, ask } => return self.ask(*id, ask),
         };
         let Some(live) = self.live.as_mut().filter(|live| live.conn == conn) else {
             return Err(format!("{action:?} is not about the live connection"));
@@ -200,15 +205,44 @@ impl Checker {
         }
         match action {
             Action::Close { .. } => live.stage = Stage::CloseSent,
-            Action::SendSession { .. } if live.asked_for_session == 0 => {
+            Action::SendSession { .. } if !live.wants_session => {
                 return Err("the session was sent without being asked for".into());
             }
-            Action::SendSession { .. } => live.asked_for_session -= 1,
             Action::SendText { text, .. } => return self.text(text),
-            Action::Prime { key, .. } if !self.table.wants(key) => return Err(format!("{key} primed, but not wanted")),
             _ => {}
         }
         Ok(())
+    }
+
+    /// A question has a number of its own, and is about something that is wanted.
+    fn ask(&mut self, id: AskId, ask: &Ask) -> Verdict {
+        if id.0 <= self.last_ask {
+            return Err(format!("{id} is no new number"));
+        }
+        self.last_ask = id.0;
+        if !self.live.as_ref().is_some_and(|live| live.stage == Stage::Open) {
+            return Err(format!("{ask:?} without an open connection"));
+        }
+        match ask {
+            Ask::Prime(key) | Ask::Reconcile { key, .. } if !self.table.wants(key) => {
+                return Err(format!("{ask:?}, but {key} is not wanted"));
+            }
+            _ => {}
+        }
+        self.asks.insert(id, ask.clone());
+        Ok(())
+    }
+
+    /// Each question is reported once; none outlives its connection.
+    fn report(&mut self, report: &HostReport) -> Verdict {
+        match report.id {
+            None if report.outcome == Outcome::TooMany => Ok(()),
+            None => Err(format!("{report:?} has no number")),
+            Some(id) => match self.asks.remove(&id) {
+                Some(ask) if ask == report.ask => Ok(()),
+                asked => Err(format!("{report:?}, asked was {asked:?}")),
+            },
+        }
     }
 
     fn connect(&mut self, conn: ConnId) -> Verdict {
@@ -314,6 +348,14 @@ impl Checker {
                 }
             }
             Event::Malformed(malformed) => return self.accepted(&malformed.raw),
+            Event::Host(report) => return self.report(report),
+            Event::Subscription(event) if event.cause == SubCause::Assumed => {
+                self.tries.remove(&event.key);
+                // Somebody knew better; from now on the connection holds it.
+                if let Some(live) = self.live.as_mut().filter(|_| event.status == SubStatus::Active) {
+                    live.sent.insert(event.key.clone(), true);
+                }
+            }
             Event::Subscription(event) if event.status == SubStatus::Active => {
                 self.tries.remove(&event.key);
                 let sent = self.live.as_ref().and_then(|live| live.sent.get(&event.key));
@@ -357,6 +399,9 @@ impl Checker {
         match change.state {
             Phase::Ready => self.tries.clear(),
             Phase::Backoff | Phase::Idle => {
+                if let Some((id, ask)) = self.asks.first_key_value() {
+                    return Err(format!("{id} outlives its connection: {ask:?}"));
+                }
                 if self.live.as_ref().is_some_and(|live| !live.over) {
                     return Err(format!("{:?}, but the connection was never ended", change.state));
                 }
@@ -416,7 +461,11 @@ impl Checker {
             *bound |= self.is_tic || wanted.as_ref().is_some_and(under_way);
         }
         if core::mem::take(&mut self.greets) {
-            self.tries.values_mut().for_each(|tries| *tries = 1.min(*tries));
+            // Whose turn comes later begins its round then.
+            self.tries.clear();
+        }
+        if status.asks != self.asks.len() {
+            return Err(format!("{} questions to the host wait, told were {:?}", status.asks, self.asks));
         }
         self.was_shutting = self.table.is_shutting();
         self.table.settled(machine)?;
@@ -433,7 +482,7 @@ impl Checker {
     fn fits_the_connection(&self, machine: &Machine) -> Verdict {
         for info in machine.subscriptions() {
             let sent = self.live.as_ref().and_then(|live| live.sent.get(&info.key)).copied();
-            if info.status == SubStatus::Active && sent != Some(true) {
+            if info.status == SubStatus::Active && sent != Some(true) && !info.assumed {
                 return Err(format!("{} is active without evidence of this connection", info.key));
             }
             if info.server_id.is_some() && sent.is_none() {

@@ -27,8 +27,8 @@ pub(crate) struct Evidence {
     pub(crate) pong: Option<Instant>,
     pub(crate) greeted: bool,
     pub(crate) authenticated: Option<bool>,
-    /// `waiting for session` minus answers to it.
-    pub(crate) asked_for_session: u32,
+    /// The gateway said `waiting for session`, and has not greeted since.
+    pub(crate) wants_session: bool,
     /// When the subscription was last written, and whether a frame of it came since.
     pub(crate) sent: BTreeMap<SubKey, bool>,
 }
@@ -52,7 +52,7 @@ impl Evidence {
             pong: None,
             greeted: false,
             authenticated: None,
-            asked_for_session: 0,
+            wants_session: false,
             sent: BTreeMap::new(),
         }
     }
@@ -70,6 +70,7 @@ impl Evidence {
             (Shape::Topic, Some("system")) => {
                 self.heartbeat |= frame.get("hb").is_some();
                 self.greeted |= frame.get("success").is_some();
+                self.wants_session &= !self.greeted;
             }
             (Shape::Topic, Some("sts")) => {
                 let args: StatusArgs = frame.get("args").and_then(|args| args.parse().ok()).unwrap_or_default();
@@ -83,7 +84,7 @@ impl Evidence {
             (Shape::Message, _)
                 if frame.get("message").and_then(Json::as_str).as_deref() == Some("waiting for session") =>
             {
-                self.asked_for_session += 1;
+                self.wants_session |= !self.greeted;
             }
             _ => {}
         }

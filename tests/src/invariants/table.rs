@@ -10,6 +10,7 @@ use ibws_proto::{Command, Event, Failure, Instant, Machine, RequestId, SubKey, S
 struct Told {
     status: SubStatus,
     gap: Option<Instant>,
+    stale: Option<Instant>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -95,14 +96,28 @@ impl Table {
                 if status == SubStatus::Gone {
                     return self.told.remove(key).map(drop).ok_or_else(|| format!("{key} gone, but never there"));
                 }
-                self.told.entry(key.clone()).or_insert(Told { status, gap: None }).status = status;
+                self.told.entry(key.clone()).or_insert(Told { status, gap: None, stale: None }).status = status;
             }
             Event::Gap(gap) => {
                 let Some(told) = self.told.get_mut(&gap.key) else {
                     return Err(format!("a gap of {}, which was never told", gap.key));
                 };
+                // A gap ends the silence before it.
+                told.stale = None;
                 if told.gap.replace(gap.since).is_some() {
                     return Err(format!("a second gap of {} before the first one ended", gap.key));
+                }
+            }
+            Event::Stale(stale) => {
+                let told = self.told.get_mut(&stale.key).filter(|told| told.gap.is_none());
+                if told.is_none_or(|told| told.stale.replace(stale.since).is_some()) {
+                    return Err(format!("{} is told silent since {:?} twice, or within a gap", stale.key, stale.since));
+                }
+            }
+            Event::Fresh(fresh) => {
+                let open = self.told.get_mut(&fresh.key).and_then(|told| told.stale.take());
+                if open != Some(fresh.since) {
+                    return Err(format!("{} speaks again since {:?}; its silence: {open:?}", fresh.key, fresh.since));
                 }
             }
             Event::Resumed(resumed) => {
@@ -138,6 +153,9 @@ impl Table {
             }
             if info.gap_since.is_some() && matches!(info.status, SubStatus::Active | SubStatus::Quiet) {
                 return Err(format!("{} is {:?}, and its gap has not ended", info.key, info.status));
+            }
+            if told.stale != info.stale_since {
+                return Err(format!("{}: silent since {:?}, told {:?}", info.key, info.stale_since, told.stale));
             }
             if told.gap != info.gap_since {
                 return Err(format!("{}: gap since {:?}, told {:?}", info.key, info.gap_since, told.gap));

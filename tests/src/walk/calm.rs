@@ -80,7 +80,7 @@ fn answer(output: &Output) -> Vec<Input> {
         }
         Action::Close { conn, code } => vec![Input::Closed(*conn, Some(*code))],
         Action::Ping { conn } => vec![Input::Pong(*conn)],
-        Action::Prime { conn, key } => vec![Input::Primed(*conn, key.clone(), true)],
+        Action::Ask { id, .. } => vec![Input::Answered(*id, true)],
         Action::SendText { conn, text } if text == "tic" => {
             vec![say(*conn, r#"{"topic":"tic","alive":true,"id":"calm","lastAccessed":1}"#.into())]
         }

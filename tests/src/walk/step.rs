@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use ibws_proto::{
-    Args, Command, Config, ConnId, ConnectError, ConnectErrorKind, Input, Instant, Key, Machine, Modify, Phase,
-    ReadyGate, RequestId, SessionNews, SubKey, SubStatus, Subscribe,
+    Account, Args, AskId, Command, Config, ConnId, ConnectError, ConnectErrorKind, Input, Instant, Key, Machine,
+    Modify, Phase, ReadyGate, Renewal, RequestId, SessionNews, Staleness, SubKey, SubStatus, Subscribe,
 };
 
 use super::dice::Dice;
@@ -64,6 +64,11 @@ pub(super) fn config(dice: &mut Dice<'_>) -> Config {
     config.subscription_retries = dice.below(4) as u32;
     config.max_histories = dice.below(3);
     config.max_lines = 1 + dice.below(4);
+    config.host_timeout = dice.span(ms(3_000));
+    config.burst = dice.below(4);
+    config.burst_pause = dice.span(ms(700));
+    config.renewal = if dice.chance(128) { Renewal::Again } else { Renewal::LeaveFirst };
+    config.account = dice.chance(128).then(|| Account::new("DU1234567"));
     config
 }
 
@@ -105,7 +110,7 @@ pub(super) fn blind(dice: &mut Dice<'_>, machine: &Machine, requests: &[RequestI
         2 => input(Input::ConnectFailed(conn, failure(dice))),
         3 => input(Input::Closed(conn, dice.chance(128).then(|| *dice.pick(&[1000, 1001, 1006, 1011, 4000])))),
         4 => input(if dice.chance(128) { Input::Pong(conn) } else { Input::Pinged(conn) }),
-        5 => input(Input::Primed(conn, key(dice), dice.chance(128))),
+        5 => input(answer(dice)),
         6 => input(Input::Session(
             conn,
             *dice.pick(&[SessionNews::Sent, SessionNews::Unavailable, SessionNews::Changed]),
@@ -113,6 +118,11 @@ pub(super) fn blind(dice: &mut Dice<'_>, machine: &Machine, requests: &[RequestI
         7 | 8 => command(dice, machine, requests),
         _ => input(Input::Frame(conn, frame(dice))),
     }
+}
+
+/// An answer of the host, to one of the first questions.
+fn answer(dice: &mut Dice<'_>) -> Input {
+    Input::Answered(AskId(1 + dice.below(12) as u64), dice.chance(128))
 }
 
 fn failure(dice: &mut Dice<'_>) -> ConnectError {
@@ -161,6 +171,9 @@ fn command(dice: &mut Dice<'_>, machine: &Machine, requests: &[RequestId]) -> St
     Step::Command(match dice.below(20) {
         0..=6 => {
             let mut subscribe = Subscribe::new(key).args(arguments(dice));
+            if dice.chance(32) {
+                subscribe.staleness = Staleness::After(dice.span(Duration::from_secs(3)));
+            }
             subscribe.needs_confirmation = dice.chance(24).then(|| dice.chance(128));
             Command::Subscribe(subscribe)
         }
@@ -168,12 +181,14 @@ fn command(dice: &mut Dice<'_>, machine: &Machine, requests: &[RequestId]) -> St
         9 => request(dice).map_or(Command::Tic, Command::Release),
         10 => request(dice).map_or(Command::Start, Command::Cancel),
         11 => Command::Modify(Modify {
-            key,
             args: dice.chance(128).then(|| arguments(dice)),
             needs_confirmation: dice.chance(40).then(|| dice.chance(128).then(|| dice.chance(128))),
-            processor: None,
+            staleness: dice.chance(40).then(|| Staleness::After(dice.span(Duration::from_secs(3)))),
+            active: dice.chance(32).then(|| dice.chance(128)),
             apply_now: dice.chance(128),
+            ..Modify::new(key)
         }),
+        12 if dice.chance(96) => Command::Invalidate((!dice.chance(64)).then_some(key)),
         12 => Command::Recreate,
         13 => Command::Tic,
         14 => Command::SendText((*dice.pick(&["shs+exercise+{\"CEX\":\"1\"}", "", "ech+hb", "a\nb"])).into()),
@@ -247,10 +262,7 @@ pub(super) fn guided(dice: &mut Dice<'_>, machine: &Machine, requests: &[Request
                 _ => say(r#"{"result":"unsubscribed from summary"}"#),
             },
             15 => input(Input::Pong(conn)),
-            16 => match some(dice, SubStatus::Pending).or_else(|| some(dice, SubStatus::Refused)) {
-                Some(key) => input(Input::Primed(conn, key, dice.chance(128))),
-                None => input(Input::Tick),
-            },
+            16 => input(answer(dice)),
             17 | 18 => input(Input::Frame(conn, Bytes::from_static(dice.pick(&frames::SAYINGS).as_bytes()))),
             19 => say(if dice.chance(128) { frames::UNAUTHENTICATED } else { frames::AUTHENTICATED }),
             20 => input(Input::Closed(conn, dice.chance(128).then_some(1000))),

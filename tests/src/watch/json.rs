@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::borrow::Cow;
 use std::io::Write as _;
 
-use ibws_proto::{Event, Frame, Item, Json, Message, Phase, Shape};
+use ibws_proto::{Ask, Event, Frame, Item, Json, Message, Outcome, Phase, Shape};
 use serde::Serialize;
 use serde_json::json;
 
@@ -43,6 +43,16 @@ enum Line<'a> {
     Session {
         status: &'static str,
     },
+    Stale {
+        channel: &'a str,
+    },
+    Fresh {
+        channel: &'a str,
+        silence_ms: u64,
+    },
+    Competing {
+        competing: bool,
+    },
     Lost {
         messages: u64,
         notices: u64,
@@ -77,7 +87,15 @@ pub(super) fn write(item: &Item, out: &mut Vec<u8>) {
         Item::Event(Event::Malformed(malformed)) => {
             Line::Malformed { reason: malformed.reason.to_string(), frame: String::from_utf8_lossy(&malformed.raw) }
         }
-        Item::Event(Event::SessionWanted) => Line::Session { status: "wanted" },
+        Item::Event(Event::Host(report)) if report.outcome != Outcome::Done => match report.ask {
+            Ask::Session(_) => Line::Session { status: "wanted" },
+            _ => return,
+        },
+        Item::Event(Event::Stale(stale)) => Line::Stale { channel: stale.key.as_str() },
+        Item::Event(Event::Fresh(fresh)) => {
+            Line::Fresh { channel: fresh.key.as_str(), silence_ms: millis(fresh.at.since(fresh.since)) }
+        }
+        Item::Event(Event::Competing(competing)) => Line::Competing { competing: *competing },
         Item::Event(_) => return,
     };
     // Neither serializing strings and numbers nor writing to a vector can fail.

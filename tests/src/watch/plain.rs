@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
-use ibws_proto::{Event, Instant, Item, Json, Key, Message, Phase, SubKey};
+use ibws_proto::{Ask, Event, Instant, Item, Json, Key, Message, Outcome, Phase, SessionNeed, SubKey};
 
 use super::describe::{self, cut};
 
@@ -73,7 +73,37 @@ impl Screen {
                     cut(&String::from_utf8_lossy(&malformed.raw))
                 )
             }
-            Event::SessionWanted => writeln!(out, "    !  the gateway waits for a session: log in, or pass --session"),
+            Event::Stale(stale) => {
+                writeln!(out, "{}  {:<14} SILENT from here on", self.time(stale.since), self.name(&stale.key))
+            }
+            Event::Fresh(fresh) => {
+                let silence = fresh.at.since(fresh.since).as_secs_f64();
+                writeln!(
+                    out,
+                    "{}  {:<14} speaks again after {silence:.1} s",
+                    self.time(fresh.at),
+                    self.name(&fresh.key)
+                )
+            }
+            Event::Competing(true) => writeln!(out, "    !  another login competes with this session"),
+            Event::Competing(false) => writeln!(out, "    !  no other login competes with this session any more"),
+            Event::Host(report) if report.outcome != Outcome::Done => match &report.ask {
+                Ask::Session(SessionNeed::Missing) => {
+                    writeln!(out, "    !  the gateway waits for a session: log in, or pass --session")
+                }
+                Ask::Session(SessionNeed::Unauthenticated) => {
+                    writeln!(out, "    !  the session is not authenticated: log in at the gateway")
+                }
+                Ask::Reconcile { since, .. } => {
+                    writeln!(
+                        out,
+                        "    !  orders may have changed unseen since {}: compare them",
+                        self.time(*since).trim()
+                    )
+                }
+                Ask::Prompt(prompt) => writeln!(out, "    !  an order waits for an answer: {}", cut(&prompt.text)),
+                _ => Ok(()),
+            },
             _ => Ok(()),
         };
     }

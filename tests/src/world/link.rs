@@ -45,8 +45,8 @@ pub struct Link {
     pub answers_close: bool,
     /// Does the peer answer pings?
     pub answers_pings: bool,
-    /// What the host does when asked to prime: how long it takes, and whether it succeeds; `None`: it never answers.
-    pub primes: Option<(Duration, bool)>,
+    /// What the host does when asked: how long it takes, and whether it succeeds; `None`: it never answers.
+    pub host: Option<(Duration, bool)>,
     /// Whether the upgrade carries the session already.
     pub authorised: bool,
     /// The session that the host has, to be sent when asked for; `None`: it has none.
@@ -62,7 +62,7 @@ impl Default for Link {
             dials_to: Dial::Opens,
             answers_close: true,
             answers_pings: true,
-            primes: Some((Duration::from_millis(50), true)),
+            host: Some((Duration::from_millis(50), true)),
             authorised: true,
             session: None,
         }

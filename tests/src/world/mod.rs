@@ -13,8 +13,8 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ibws_proto::{
-    Action, Command, Config, ConnId, ConnectError, Failure, Input, Instant, Machine, Output, RequestId, SessionNews,
-    Success,
+    Action, Ask, AskId, Command, Config, ConnId, ConnectError, Failure, Input, Instant, Machine, Output, RequestId,
+    SessionNews, Success,
 };
 
 use crate::gateway::{Gateway, GatewayConfig, GatewayOutput};
@@ -43,8 +43,8 @@ enum Parcel {
     Ping(ConnId),
     /// Our Close.
     Close(ConnId, u16),
-    /// The host has primed.
-    Primed(Input),
+    /// The host has done what it was asked for, or failed to.
+    Answered(AskId, Ask, bool),
 }
 
 /// A machine, a gateway, and the link between them.
@@ -226,12 +226,17 @@ impl World {
                 self.post(self.link.latency, Parcel::Input(Input::Closed(conn, Some(code))));
             }
             Parcel::Ping(_) | Parcel::Close(..) => {}
-            Parcel::Primed(input) => {
-                // What the host's calls do to the gateway (protocol §1.3).
-                for path in ["/v1/api/iserver/accounts", "/v1/api/iserver/account/orders"] {
+            Parcel::Answered(id, ask, done) => {
+                // What the host's calls do to the gateway (protocol §1.3, §3.4).
+                let paths: &[_] = match ask {
+                    Ask::Prime(_) => &["/v1/api/iserver/accounts", "/v1/api/iserver/account/orders"],
+                    Ask::Reconcile { .. } => &["/v1/api/iserver/account/orders"],
+                    _ => &[],
+                };
+                for path in paths {
                     let _ = self.gateway.rest(self.now, "GET", path, "force=true");
                 }
-                self.input(input);
+                self.input(Input::Answered(id, done));
             }
         }
     }
@@ -282,9 +287,9 @@ impl World {
                 self.frozen.remove(&conn);
                 self.gateway.closed(self.now, conn.0);
             }
-            Action::Prime { conn, key } => {
-                if let Some((after, ok)) = self.link.primes {
-                    self.post(after, Parcel::Primed(Input::Primed(conn, key, ok)));
+            Action::Ask { id, ask } => {
+                if let Some((after, done)) = self.link.host {
+                    self.post(after, Parcel::Answered(id, ask, done));
                 }
             }
             Action::SendText { .. } | Action::Ping { .. } | Action::Close { .. } => {}

@@ -4,8 +4,8 @@ use core::fmt::Write as _;
 use core::time::Duration;
 
 use ibws_proto::{
-    Action, Args, Command, ConnId, Event, Frame, Gap, Input, Instant, Message, Output, Phase, RequestId, Resumed,
-    SubKey, SubStatus, Subscribe,
+    Action, Args, Ask, Command, ConnId, Event, Frame, Gap, HostReport, Input, Instant, Message, Output, Phase,
+    RequestId, Resumed, SubKey, SubStatus, Subscribe,
 };
 
 use super::{Entry, Parcel, What, World};
@@ -134,6 +134,19 @@ impl World {
     #[must_use]
     pub fn written(&self, prefix: &str) -> Vec<Instant> {
         self.texts().filter(|(.., text)| text.starts_with(prefix)).map(|(at, ..)| at).collect()
+    }
+
+    /// Questions to the host.
+    pub fn asks(&self) -> impl Iterator<Item = (Instant, &Ask)> {
+        self.outputs_at().filter_map(|(at, output)| match output {
+            Output::Action(Action::Ask { ask, .. }) => Some((at, ask)),
+            _ => None,
+        })
+    }
+
+    /// What became of them.
+    pub fn reports(&self) -> impl Iterator<Item = (Instant, &HostReport)> {
+        self.events().filter_map(|(at, event)| if let Event::Host(report) = event { Some((at, report)) } else { None })
     }
 
     /// Times of the dials.

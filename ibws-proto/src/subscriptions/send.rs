@@ -1,0 +1,204 @@
+//! How a subscription is put on the wire and taken off it: primed, sent, paced, renewed, left.
+
+use alloc::string::String;
+
+use super::{Context, Table, Wire};
+use crate::command::{Failure, Loss, Success, Unsubscribed};
+use crate::config::Renewal;
+use crate::event::{Action, Event, Resumed};
+use crate::host::Ask;
+use crate::key::{Key, SubKey};
+use crate::status::{SubCause, SubStatus};
+use crate::time::Instant;
+
+/// Unsubscriptions of one kind whose topic-less confirmations are kept apart.
+const LEAVING_LIMIT: usize = 256;
+
+impl Table {
+    /// Subscribes when its turn comes: [`Config::burst`](crate::Config::burst) at once, then a pause.
+    pub(super) fn send_paced(&mut self, key: &SubKey, cause: SubCause, cx: &mut Context<'_>) {
+        let at = self.pace.turn(cx.now, cx.config);
+        let Some(row) = self.rows.get_mut(key) else { return };
+        if at > cx.now {
+            row.paced = Some(cause);
+            self.index.arm(row, Some(at));
+        } else {
+            self.act_in_turn(key, cause, cx);
+        }
+    }
+
+    /// Its turn has come.
+    pub(super) fn act_in_turn(&mut self, key: &SubKey, cause: SubCause, cx: &mut Context<'_>) {
+        if cause == SubCause::Renewed { self.renew(key, cx) } else { self.send(key, cause, cx) }
+    }
+
+    /// Subscribes: asks the host first where the gateway wants that (protocol §1.3.3).
+    pub(super) fn send(&mut self, key: &SubKey, cause: SubCause, cx: &mut Context<'_>) {
+        let Some(row) = self.rows.get_mut(key) else { return };
+        if cx.wire != Wire::Ready {
+            return;
+        }
+        if key.key() != Key::Orders {
+            return self.transmit(key, cause, cx);
+        }
+        // The answer, or the end of the wait for it, sends.
+        row.priming = true;
+        row.paced = None;
+        self.index.arm(row, None);
+        cx.ask(Ask::Prime(key.clone()), cx.config.prime_timeout);
+    }
+
+    pub(super) fn transmit(&mut self, key: &SubKey, cause: SubCause, cx: &mut Context<'_>) {
+        let Some(row) = self.rows.get_mut(key) else { return };
+        row.priming = false;
+        // The wait for the host may end after the connection stopped taking anything.
+        if cx.wire != Wire::Ready {
+            return;
+        }
+        (row.held, row.ever_sent) = (true, true);
+        row.attempt = row.attempt.saturating_add(1);
+        if row.attempt == 1 || row.gap.is_some() {
+            row.round = Some(cx.now);
+        }
+        if !row.streaming {
+            row.begun = cx.now;
+        }
+        let text = row.subscribe_text(cx.config);
+        cx.action(|conn| Action::SendText { conn, text });
+        if let Some(since) = row.gap.take() {
+            row.streaming = true;
+            cx.event(Event::Resumed(Resumed { key: key.clone(), since, at: cx.now, attempts: cx.attempts }));
+            if key.key() == Key::Orders {
+                self.reconcile(key, since, cx);
+            }
+        }
+        let Some(row) = self.rows.get(key) else { return };
+        if row.confirms() {
+            let status = if row.status == SubStatus::Expiring { SubStatus::Expiring } else { SubStatus::Subscribing };
+            self.enter(key, status, Some(cx.now + cx.config.subscription_timeout), cause, cx);
+        } else {
+            self.flow(key, SubStatus::Quiet, cause, cx);
+        }
+    }
+
+    /// It flows from now on, or is taken to.
+    pub(super) fn flow(&mut self, key: &SubKey, status: SubStatus, cause: SubCause, cx: &mut Context<'_>) {
+        let renew_at = self.renewal(key, cx);
+        if status == SubStatus::Active {
+            self.end_silence(key, cx);
+        }
+        let Some(row) = self.rows.get_mut(key) else { return };
+        row.renew_at = renew_at;
+        if !row.stale {
+            row.heard = cx.now;
+        }
+        let upkeep = row.upkeep();
+        self.enter(key, status, upkeep, cause, cx);
+    }
+
+    /// Changes of orders may be missing, and the stream does not repeat them (protocol §3.4): the host is asked for the
+    /// orders as they are now. What it could not make up for is asked for again after the next gap.
+    pub(super) fn reconcile(&mut self, key: &SubKey, since: Instant, cx: &mut Context<'_>) {
+        let Some(row) = self.rows.get_mut(key) else { return };
+        let since = row.unreconciled.map_or(since, |before| before.min(since));
+        row.unreconciled = Some(since);
+        cx.ask(Ask::Reconcile { key: key.clone(), since }, cx.config.host_timeout);
+    }
+
+    /// All tries went unanswered: told, and tried again at the longest delay until it is withdrawn.
+    pub(super) fn fail(&mut self, key: &SubKey, cx: &mut Context<'_>) {
+        let Some(row) = self.rows.get_mut(key) else { return };
+        let attempts = row.attempt;
+        let (failure, cause) = match row.reason.clone() {
+            Some(reason) => (Failure::Refused { key: key.clone(), reason: reason.clone() }, Loss::Refused(reason)),
+            None => (Failure::Unconfirmed { key: key.clone(), attempts }, Loss::Unconfirmed),
+        };
+        for request in core::mem::take(&mut row.waiting) {
+            cx.requests.answer(request, Err(failure.clone()), cx.out);
+        }
+        self.open_gap(key, cause, cx);
+        let why = if matches!(failure, Failure::Refused { .. }) { SubCause::Refused } else { SubCause::Unconfirmed };
+        self.enter(key, SubStatus::Failed, Some(cx.now + cx.config.refusal_cap), why, cx);
+    }
+
+    /// When market data must be renewed: a little before its age is reached, each at its own moment.
+    pub(super) fn renewal(&self, key: &SubKey, cx: &mut Context<'_>) -> Option<Instant> {
+        let age = cx.config.renew_market_data.filter(|_| key.key() == Key::MarketData)?;
+        Some(cx.now + age.saturating_sub(cx.random.up_to(age / 20)))
+    }
+
+    /// Subscribes again, by default after unsubscribing, as is known to work (protocol §3.1); the stream goes on, so no
+    /// gap is told.
+    pub(super) fn renew(&mut self, key: &SubKey, cx: &mut Context<'_>) {
+        if cx.wire != Wire::Ready || key.key() != Key::MarketData {
+            return;
+        }
+        if cx.config.renewal == Renewal::LeaveFirst {
+            self.send_leave(key, cx);
+        }
+        if let Some(row) = self.rows.get_mut(key) {
+            row.attempt = 0;
+            if row.confirms() {
+                self.enter(key, SubStatus::Expiring, None, SubCause::Renewed, cx);
+            }
+        }
+        self.transmit(key, SubCause::Renewed, cx);
+    }
+
+    /// Writes the text that unsubscribes.
+    pub(super) fn send_leave(&mut self, key: &SubKey, cx: &mut Context<'_>) {
+        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(text) = row.unsubscribe_text(cx.config) else { return };
+        if cx.wire == Wire::Shut {
+            return;
+        }
+        row.attempt = row.attempt.saturating_add(1);
+        if row.status == SubStatus::Unsubscribing {
+            self.index.arm(row, Some(cx.now + cx.config.subscription_timeout));
+        }
+        self.write_leave(key, text, cx);
+    }
+
+    /// Writes `text`, which ends the subscription on the wire, and keeps the books that this calls for.
+    pub(super) fn write_leave(&mut self, key: &SubKey, text: String, cx: &mut Context<'_>) {
+        cx.action(|conn| Action::SendText { conn, text });
+        if let Some(row) = self.rows.get_mut(key).filter(|row| row.status != SubStatus::Unsubscribing) {
+            row.server_id = None;
+        }
+        if matches!(key.key(), Key::AccountSummary | Key::AccountLedger) {
+            let queue = self.leaving.entry(key.key()).or_default();
+            if queue.len() < LEAVING_LIMIT && !queue.contains(key) {
+                queue.push_back(key.clone());
+            }
+        }
+        if key.key() == Key::PriceLadder && cx.wire == Wire::Ready {
+            self.restore_ladders(key, cx);
+        }
+    }
+
+    /// `ubd` ends all ladders of the account: those that are still wanted are sent again at once.
+    fn restore_ladders(&mut self, left: &SubKey, cx: &mut Context<'_>) {
+        let prefix = alloc::format!("bd+{}+", left.account().unwrap_or_default());
+        let others: alloc::vec::Vec<_> = self.below(&prefix).filter(|key| *key != left).cloned().collect();
+        for key in others {
+            if self.rows.get(&key).is_some_and(|row| row.held && row.status != SubStatus::Unsubscribing) {
+                self.transmit(&key, SubCause::Requested, cx);
+            }
+        }
+    }
+
+    /// A withdrawal is over, one way or the other: answered, and forgotten.
+    pub(super) fn settle_leaving(
+        &mut self,
+        key: &SubKey,
+        answer: Result<Unsubscribed, Failure>,
+        cause: SubCause,
+        cx: &mut Context<'_>,
+    ) {
+        let Some(row) = self.rows.get_mut(key).filter(|row| row.status == SubStatus::Unsubscribing) else { return };
+        for request in core::mem::take(&mut row.leaving) {
+            cx.requests.answer(request, answer.clone().map(Success::Unsubscribed), cx.out);
+        }
+        self.remove(key, cause, cx);
+    }
+}
