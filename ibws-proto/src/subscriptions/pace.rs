@@ -1,31 +1,29 @@
 //! Whose turn it is to be sent: a burst at once, then a pause, so that a thousand subscriptions are no flood.
 
+use alloc::collections::VecDeque;
+
 use crate::config::Config;
 use crate::time::Instant;
 
-/// The burst that is being filled.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Pace {
-    at: Instant,
-    used: usize,
-}
+/// The turns of the last pause, and those that were given for later.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pace(VecDeque<Instant>);
 
 impl Pace {
-    /// The moment of the next turn: now, or that of the first burst with room in it.
+    /// The moment of the next turn: now, or as soon as fewer than a burst lie within one pause.
     pub(super) fn turn(&mut self, now: Instant, config: &Config) -> Instant {
-        let next = self.at + config.burst_pause;
-        if now >= next || self.used == 0 {
-            *self = Self { at: now, used: 0 };
-        } else if self.used >= config.burst {
-            *self = Self { at: next, used: 0 };
+        while self.0.front().is_some_and(|turn| *turn + config.burst_pause <= now) {
+            self.0.pop_front();
         }
-        self.used += 1;
-        self.at.max(now)
+        let burst_before = self.0.len().checked_sub(config.burst).and_then(|at| self.0.get(at));
+        let turn = burst_before.map_or(now, |turn| (*turn + config.burst_pause).max(now));
+        self.0.push_back(turn);
+        turn
     }
 
     /// Forgets the turns that were given for a connection that is gone.
     pub(super) fn reset(&mut self) {
-        *self = Self::default();
+        self.0.clear();
     }
 }
 
