@@ -1,6 +1,62 @@
-//! The ibws client on async-std, smol and everything else that speaks futures-io: in preparation.
+//! The ibws client on async-std, for the streaming WebSocket of Interactive Brokers' Client Portal Web API.
 //!
-//! **This crate holds no client yet.** What it will hold is small: dialling, TLS and the clock, behind the traits
-//! [`Runtime`](ibws_proto::driver::Runtime) and [`Link`](ibws_proto::driver::Link). The client itself, its streams and its
-//! queues are written once, in [`ibws_proto::driver`], and are the same on every runtime; `ibws-tokio` shows how little an
-//! adapter has to add. Until this one exists, implement the two traits for your runtime.
+//! [`builder`] makes a [`Client`]; the client, its streams and its queues are those of [`ibws_proto::driver`], and the same
+//! on every runtime. This crate adds the rest: the dial, TLS over it, and the clock.
+//!
+//! ```
+//! use ibws_proto::{Event, Item, Standing, Subscribe};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # async_std::task::block_on(async {
+//! // A simulated gateway; a real one has its address, wss://localhost:5000/v1/api/ws, and its certificate in a file.
+//! let gateway = ibws_testkit::Server::start(Default::default())?;
+//! let client = ibws_async_std::builder().url(gateway.ws_url()).trust(gateway.trust()).build()?;
+//! client.start().await?;
+//!
+//! let mut quotes = client.subscribe(Subscribe::parse(r#"md+265598+{"fields":["31","84","86"]}"#)?).await?;
+//! assert_eq!(quotes.standing(), Standing::Active);
+//! while let Some(item) = quotes.next().await {
+//!     if let Item::Event(Event::Message(quote)) = item {
+//!         assert_eq!(quote.frame.topic().as_deref(), Some("smd+265598"));
+//!         break;
+//!     }
+//! }
+//! client.drain().await?; // unsubscribes, then closes
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
+//! # Logs
+//!
+//! tungstenite writes every frame, the session message and the ids in `tic` included, to its TRACE log: keep the
+//! `tungstenite` log target below TRACE. The upgrade request with its cookie does not pass through it.
+
+mod dial;
+mod filtered;
+mod io;
+mod link;
+mod runtime;
+
+pub use dial::open;
+pub use link::WebSocket;
+pub use runtime::AsyncStdRuntime;
+
+/// A client on async-std. See [`ibws_proto::driver::Client`].
+pub type Client = ibws_proto::driver::Client<AsyncStdRuntime>;
+/// The stream of one subscription.
+pub type Subscription = ibws_proto::driver::Subscription<AsyncStdRuntime>;
+/// A stream of events.
+pub type EventStream = ibws_proto::driver::EventStream<AsyncStdRuntime>;
+/// The queue of one key.
+pub type QueueAccessor = ibws_proto::driver::QueueAccessor<AsyncStdRuntime>;
+
+/// Begins a client on async-std.
+pub fn builder() -> ibws_proto::driver::Builder<AsyncStdRuntime> {
+    ibws_proto::driver::Builder::new(AsyncStdRuntime::new())
+}
+
+/// The README's examples, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,4 +1,4 @@
-//! The stream under the WebSocket: plain or TLS, with the text-opcode filter on what is read.
+//! The stream under the WebSocket: any bytes to and fro, with the text-opcode filter on what is read.
 
 use std::io;
 use std::pin::Pin;
@@ -6,65 +6,71 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use ibws_proto::TextFilter;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
 
-/// The bytes below the WebSocket.
+use crate::io::{AsyncRead, AsyncWrite, Io, ReadBuf};
+
+/// Reads that give something, before other tasks get their turn.
+const RATION: u8 = 32;
+
+/// A stream that now and then says that there is nothing to read yet, though there may be.
+///
+/// What lies above it reads on until it has a whole message; a peer that sends empty fragments, or empty TLS records,
+/// as fast as they are read would keep it there for ever, and with it the task, its clock and its handles.
 #[derive(Debug)]
-pub(crate) enum Transport {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+pub(crate) struct Rationed<S> {
+    stream: S,
+    left: u8,
 }
 
-impl AsyncRead for Transport {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
+impl<S> Rationed<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Self { stream, left: RATION }
     }
 }
 
-impl AsyncWrite for Transport {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+impl<S: Io> AsyncRead for Rationed<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.left == 0 {
+            this.left = RATION;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
+        let read = ready!(Pin::new(&mut this.stream).poll_read(cx, buf));
+        this.left -= 1;
+        Poll::Ready(read)
+    }
+}
+
+impl<S: Io> AsyncWrite for Rationed<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }
 
 /// A stream whose incoming bytes go through a [`TextFilter`].
-#[derive(Debug)]
-pub(crate) struct Filtered<S> {
-    stream: S,
+pub(crate) struct Filtered {
+    stream: Box<dyn Io>,
     filter: TextFilter,
     /// Bytes that came glued to the answer of the upgrade; read before the stream.
     first: Bytes,
 }
 
-impl<S> Filtered<S> {
-    pub(crate) fn new(stream: S, first: Vec<u8>) -> Self {
+impl Filtered {
+    pub(crate) fn new(stream: Box<dyn Io>, first: Vec<u8>) -> Self {
         Self { stream, filter: TextFilter::new(), first: first.into() }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Filtered<S> {
+impl AsyncRead for Filtered {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
@@ -79,7 +85,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Filtered<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Filtered<S> {
+impl AsyncWrite for Filtered {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
     }

@@ -1,13 +1,13 @@
 //! The ibws client on tokio, for the streaming WebSocket of Interactive Brokers' Client Portal Web API.
 //!
 //! [`builder`] makes a [`Client`]; the client, its streams and its queues are those of [`ibws_proto::driver`], and the same
-//! on every runtime. This crate adds what is tokio's: the dial, TLS over it, and the clock.
+//! on every runtime. This crate adds the rest: the dial, TLS over it, and the clock.
 //!
 //! ```
 //! use ibws_proto::{Event, Item, Standing, Subscribe};
 //!
-//! # #[tokio::main]
-//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Runtime::new()?.block_on(async {
 //! // A simulated gateway; a real one has its address, wss://localhost:5000/v1/api/ws, and its certificate in a file.
 //! let gateway = ibws_testkit::Server::start(Default::default())?;
 //! let client = ibws_tokio::builder().url(gateway.ws_url()).trust(gateway.trust()).build()?;
@@ -23,6 +23,7 @@
 //! }
 //! client.drain().await?; // unsubscribes, then closes
 //! # Ok(())
+//! # })
 //! # }
 //! ```
 //!
@@ -33,11 +34,12 @@
 
 mod dial;
 mod filtered;
+mod io;
 mod link;
 mod runtime;
 
-pub use dial::dial;
-pub use link::TokioLink;
+pub use dial::open;
+pub use link::WebSocket;
 pub use runtime::TokioRuntime;
 
 /// A client on tokio. See [`ibws_proto::driver::Client`].
@@ -58,7 +60,7 @@ pub fn builder() -> ibws_proto::driver::Builder<TokioRuntime> {
     ibws_proto::driver::Builder::new(TokioRuntime::new())
 }
 
-/// The README's example, compiled and run.
+/// The README's examples, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;

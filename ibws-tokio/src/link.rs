@@ -1,4 +1,4 @@
-//! An open WebSocket over tokio-tungstenite.
+//! An open WebSocket, polled from both ends by one task.
 
 use std::fmt;
 use std::pin::Pin;
@@ -8,28 +8,28 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_sink::Sink;
 use ibws_proto::driver::{Link, Outgoing, Received, WriteFailed};
-use tokio::io::AsyncWrite;
-use tokio::task::coop::has_budget_remaining;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, OpCode};
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
-use crate::filtered::{Filtered, Transport};
+use crate::filtered::Filtered;
+use crate::io::tungstenite::protocol::CloseFrame;
+use crate::io::tungstenite::protocol::frame::coding::{Control, OpCode};
+use crate::io::tungstenite::{Error, Message, Utf8Bytes};
+use crate::io::{AsyncWrite as _, WebSocketStream, can_tell};
 
 /// An open WebSocket. Dropping it closes the socket without a Close frame.
-pub struct TokioLink {
-    socket: WebSocketStream<Filtered<Transport>>,
+pub struct WebSocket {
+    socket: WebSocketStream<Filtered>,
     /// A write failed: what has arrived is still delivered, then comes the end, also where the read half would hang.
     broken: bool,
+    /// Broken, there was nothing to read when last looked: twice in a row means that all has been read.
+    dry: bool,
     /// Our Close went out: nothing may follow it, but the peer's answer is still to come.
     closing: bool,
     ended: bool,
 }
 
-impl TokioLink {
-    pub(crate) fn new(socket: WebSocketStream<Filtered<Transport>>) -> Self {
-        Self { socket, broken: false, closing: false, ended: false }
+impl WebSocket {
+    pub(crate) fn new(socket: WebSocketStream<Filtered>) -> Self {
+        Self { socket, broken: false, dry: false, closing: false, ended: false }
     }
 
     fn end(&mut self, cx: &mut Context<'_>, code: Option<u16>) -> Poll<Received> {
@@ -48,9 +48,9 @@ impl TokioLink {
     }
 }
 
-impl fmt::Debug for TokioLink {
+impl fmt::Debug for WebSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokioLink")
+        f.debug_struct("WebSocket")
             .field("broken", &self.broken)
             .field("closing", &self.closing)
             .field("ended", &self.ended)
@@ -58,20 +58,28 @@ impl fmt::Debug for TokioLink {
     }
 }
 
-impl Link for TokioLink {
+impl Link for WebSocket {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Received> {
         if self.ended {
             return Poll::Pending;
         }
         loop {
             let received = match Pin::new(&mut self.socket).poll_next(cx) {
-                // Out of tokio's budget, there may be more to read; it has arranged to be polled again.
-                Poll::Pending if self.broken && has_budget_remaining() => return self.end(cx, None),
+                Poll::Pending if self.broken => {
+                    // The first time it may be the ration that was used up, and not what has arrived.
+                    let was_dry = std::mem::replace(&mut self.dry, can_tell());
+                    if was_dry && self.dry {
+                        return self.end(cx, None);
+                    }
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(message))) => message,
                 // All errors of tungstenite end its stream: broken protocol, a limit exceeded, a reset.
                 Poll::Ready(Some(Err(_)) | None) => return self.end(cx, None),
             };
+            self.dry = false;
             return Poll::Ready(match received {
                 Message::Binary(bytes) => Received::Frame(bytes),
                 Message::Text(text) => Received::Frame(Bytes::from(text)),

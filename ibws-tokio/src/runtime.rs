@@ -1,4 +1,4 @@
-//! The clock, the sleep and the tasks of tokio.
+//! The clock, the sleep and the tasks.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,9 +7,11 @@ use ibws_proto::driver::{DialRequest, Runtime};
 use ibws_proto::{ConnectError, Instant};
 use tokio::runtime::Handle;
 
-use crate::TokioLink;
+use crate::WebSocket;
+use crate::dial::dial;
+use crate::io::{Clock, sleep};
 
-/// How far ahead a sleep can be at most: tokio's clock overflows some time after that, and the driver looks at the
+/// How far ahead a sleep can be at most: the timer's clock overflows some time after that, and the driver looks at the
 /// clock when it wakes anyway.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -18,8 +20,8 @@ const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Time is tokio's, so that a test may pause and advance it.
 #[derive(Clone, Debug)]
 pub struct TokioRuntime {
+    origin: Clock,
     handle: Handle,
-    origin: tokio::time::Instant,
 }
 
 impl TokioRuntime {
@@ -35,12 +37,9 @@ impl TokioRuntime {
     /// The runtime behind `handle`. It must have its I/O and time drivers enabled.
     #[must_use]
     pub fn with_handle(handle: Handle) -> Self {
-        // Which clock `now` reads depends on the runtime one is on.
-        let origin = {
-            let _on_runtime = handle.enter();
-            tokio::time::Instant::now()
-        };
-        Self { handle, origin }
+        // Which clock is read depends on the runtime one is on.
+        let _on_runtime = handle.enter();
+        Self { origin: Clock::now(), handle: handle.clone() }
     }
 }
 
@@ -52,27 +51,22 @@ impl Default for TokioRuntime {
 }
 
 impl Runtime for TokioRuntime {
-    type Link = TokioLink;
+    type Link = WebSocket;
     type Sleep = tokio::time::Sleep;
 
     fn now(&self) -> Instant {
         let _on_runtime = self.handle.enter();
-        let elapsed = tokio::time::Instant::now().saturating_duration_since(self.origin);
-        Instant::ORIGIN + elapsed
+        Instant::ORIGIN + self.origin.elapsed()
     }
 
     fn sleep_until(&self, at: Instant) -> Self::Sleep {
         let _on_runtime = self.handle.enter();
-        let wait = at.since(self.now()).min(FAR);
-        let deadline = self.origin.checked_add(at.since(Instant::ORIGIN)).filter(|_| wait < FAR);
-        match deadline {
-            Some(deadline) => tokio::time::sleep_until(deadline),
-            None => tokio::time::sleep(FAR),
-        }
+        sleep(at.since(self.now()).min(FAR))
     }
 
-    fn dial(&self, request: DialRequest) -> impl Future<Output = Result<TokioLink, ConnectError>> + Send + 'static {
-        crate::dial(request)
+    fn dial(&self, request: DialRequest) -> impl Future<Output = Result<WebSocket, ConnectError>> + Send + 'static {
+        let runtime = self.clone();
+        async move { dial(&runtime, &request).await }
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

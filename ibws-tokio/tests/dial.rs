@@ -12,7 +12,7 @@ use ibws_proto::driver::{
     CookieForm, Credentials, DialRequest, Endpoint, Limits, Link, Outgoing, Plaintext, Received, Runtime, Secret, Trust,
 };
 use ibws_proto::{ConnectError, ConnectErrorKind};
-use ibws_tokio::{TokioLink, TokioRuntime};
+use ibws_tokio::TokioRuntime;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use tungstenite::handshake::derive_accept_key;
@@ -35,7 +35,7 @@ fn tls(port: u16, trust: Trust) -> DialRequest {
     DialRequest { trust, ..DialRequest::new(Endpoint::gateway("localhost", port).unwrap()) }
 }
 
-async fn dial(request: DialRequest) -> Result<TokioLink, ConnectError> {
+async fn dial(request: DialRequest) -> Result<ibws_tokio::WebSocket, ConnectError> {
     TokioRuntime::new().dial(request).await
 }
 
@@ -46,11 +46,11 @@ async fn refused(request: DialRequest, kind: ConnectErrorKind, told: &str) -> Co
     error
 }
 
-async fn recv(link: &mut TokioLink) -> Received {
+async fn recv(link: &mut ibws_tokio::WebSocket) -> Received {
     poll_fn(|cx| link.poll_recv(cx)).await
 }
 
-async fn send(link: &mut TokioLink, message: Outgoing) {
+async fn send(link: &mut ibws_tokio::WebSocket, message: Outgoing) {
     let mut message = Some(message);
     poll_fn(|cx| link.poll_send(cx, &mut message)).await.unwrap();
     poll_fn(|cx| link.poll_flush(cx)).await.unwrap();

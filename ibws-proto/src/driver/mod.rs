@@ -3,6 +3,8 @@
 mod builder;
 mod client;
 mod credentials;
+#[cfg(feature = "transport")]
+pub mod dial;
 mod endpoint;
 mod handle;
 mod host;

@@ -1,5 +1,6 @@
 //! A [`Trust`] as a rustls configuration, and what rustls says as a [`ConnectError`].
 
+use std::borrow::ToOwned;
 use std::format;
 use std::string::{String, ToString};
 use std::sync::Arc;
@@ -160,6 +161,32 @@ impl ServerCertVerifier for ExactVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
+}
+
+/// The name that the certificate of `endpoint` has to be for.
+///
+/// # Errors
+/// [`ConnectErrorKind::Trust`] for a host that no certificate can name.
+pub fn server_name(endpoint: &Endpoint) -> Result<ServerName<'static>, ConnectError> {
+    match endpoint.ip() {
+        Some(address) => Ok(ServerName::from(address)),
+        None => ServerName::try_from(endpoint.host().to_owned()).map_err(|_| {
+            let detail = format!("{} cannot be the name in a certificate: correct the address", endpoint.host());
+            ConnectError::new(ConnectErrorKind::Trust, detail)
+        }),
+    }
+}
+
+/// What broke the connection off while the WebSocket was being asked for.
+#[must_use]
+pub fn upgrade_error(error: &std::io::Error, endpoint: &Endpoint) -> ConnectError {
+    // Under TLS 1.3 a refusal can come after the handshake, as an alert.
+    if error.get_ref().is_some_and(|inner| inner.is::<Error>()) {
+        return handshake_error(error, endpoint);
+    }
+    let peer = endpoint.host_and_port();
+    let detail = format!("{peer} broke the connection off during the WebSocket upgrade ({error}): check the port");
+    ConnectError::new(ConnectErrorKind::Protocol, detail)
 }
 
 /// What ended a TLS handshake, as the dial tells it.
