@@ -318,6 +318,19 @@ fn requests_bound_to_a_lost_connection_are_answered_with_the_reason_before_the_n
 }
 
 #[test]
+fn a_second_shutdown_supersedes_the_start_between_the_two() {
+    let mut world = world();
+    world.settle(&[QUOTES]);
+    let first = world.submit(Command::Shutdown { drain: false });
+    let start = world.start();
+    let second = world.submit(Command::Shutdown { drain: false });
+    world.run(secs(5));
+    assert_eq!((world.phase(), world.dials().len()), (Phase::Idle, 1));
+    assert_eq!(world.answer(start).1, Err(Failure::ShutDown));
+    assert_eq!([world.answer(first).1, world.answer(second).1], [Ok(Success::Stopped), Ok(Success::Stopped)]);
+}
+
+#[test]
 fn a_shutdown_answers_what_it_supersedes() {
     let mut world = world();
     world.settle(&[QUOTES]);

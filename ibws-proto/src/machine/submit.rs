@@ -14,8 +14,10 @@ impl Machine {
             Command::Start => Ok(self.start(id)),
             Command::Shutdown { drain } => {
                 self.requests.wait(id, Wait::Shutdown, None);
-                let repeated = self.ending.is_some_and(|ending| ending.what == End::Shutdown);
-                if !repeated {
+                if let Some(ending) = self.ending.as_mut().filter(|ending| ending.what == End::Shutdown) {
+                    // The last word counts, also against a `Start` that came between the two.
+                    ending.then_start = false;
+                } else {
                     // It supersedes what was under way.
                     let waits = |wait: &Wait| matches!(wait, Wait::Disconnect | Wait::Reset);
                     self.requests.answer_all(waits, &Err(Failure::ShutDown), &mut self.out);
