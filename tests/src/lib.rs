@@ -16,6 +16,8 @@ mod json;
 mod net;
 mod prng;
 mod recording;
+pub mod retold;
+pub mod storm;
 pub mod walk;
 #[cfg(feature = "net")]
 mod watch;

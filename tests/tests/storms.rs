@@ -1,126 +1,70 @@
-//! Storms: the machine and the simulated gateway under random faults from a seed, then calm. When the faults stop, every
-//! request is answered and every wanted subscription flows within the backoff cap plus 30 s.
+//! Storms: the machine and the simulated gateway under faults from a seed. See `ibws_testkit::storm` for what one is.
 //!
-//! `IBWS_STORMS` sets the number of seeds; the default is 60, in release builds 400. A failure names its seed.
+//! `cargo test --release -p ibws-testkit --test storms -- --nocapture` takes from the environment:
+//!
+//! * `IBWS_STORMS`: how many seeds; 1,000 by default (60 in debug builds);
+//! * `IBWS_MINUTES`: for how long instead, on as many seeds as that takes;
+//! * `IBWS_SEED`: the first seed; 0 by default;
+//! * `IBWS_THREADS`: on how many threads; 1 by default.
+//!
+//! It prints a summary: storms, steps, faults of each kind, failures. A seed that fails prints its timeline and a test.
 
-use std::time::Duration;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use ibws_proto::{Command, Config, ConnectErrorKind, Input, Phase, SessionNews, SubStatus};
-use ibws_testkit::world::{Dial, World, sub};
-use ibws_testkit::{GatewayConfig, Lift, OpeningOrder, Prng, Success};
+use ibws_testkit::storm::{Broken, Report, STEPS, faults, storm};
 
-const CHANNELS: [&str; 8] = [
-    r#"md+265598+{"fields":["31","84"]}"#,
-    r#"md+8314+{"fields":["31"]}"#,
-    "mh+265598+{}",
-    "bd+DU1234567+265598",
-    "or",
-    "pl",
-    "sd+DU1234567+{}",
-    "ld+DU1234567+{}",
-];
+/// More failures than these say nothing new.
+const MOST_FAILURES: usize = 5;
 
-fn fault(world: &mut World, chance: &mut Prng) {
-    match chance.below(16) {
-        0 => world.cut(),
-        1 => world.close(*chance.pick(&[1000, 1001, 1006, 1011])),
-        2 => world.freeze(),
-        3 => world.thaw(),
-        4 => world.link.dials_to = Dial::refused(),
-        5 => world.link.dials_to = Dial::Opens,
-        6 => world.link.dials.push_back(Dial::Hangs),
-        7 => world.link.dials.push_back(Dial::Fails(ConnectErrorKind::Status(503), Some(chance.millis(0, 20_000)))),
-        8 => world.gateway.set_authenticated(false),
-        9 => world.gateway.set_authenticated(true),
-        10 => world.gateway.set_confirmations(chance.chance(1, 2)),
-        11 => {
-            let topic: &&str = chance.pick(&["smd", "sor", "ssd"]);
-            world.gateway.refuse(topic, "unable to subscribe", Some(3), Lift::Never);
-        }
-        12 => {
-            let session = chance.hex(32);
-            world.gateway.relogin(session);
-            // On a connection that has been ready for a while `tic` shows it; before its first answer only the host can.
-            let (since, phase) = world.phases().last().copied().unwrap_or((world.now(), Phase::Idle));
-            let shows = phase == Phase::Ready && world.now() > since + Duration::from_secs(6);
-            if let Some(conn) = world.conn().filter(|_| !shows) {
-                world.input(Input::Session(conn, SessionNews::Changed));
-            }
-        }
-        13 => world.link.latency = chance.millis(0, 2_000),
-        14 => world.link.answers_pings = chance.chance(1, 2),
-        _ => {
-            let channel = *chance.pick(&CHANNELS);
-            world.subscribe(channel);
-        }
-    }
-    match chance.below(24) {
-        0 => drop(world.submit(Command::HardReset { restart: chance.chance(1, 2) })),
-        1 => drop(world.submit(Command::Recreate)),
-        2 => {
-            let key = *chance.pick(&["md+265598", "or", "sd+DU1234567", "mh+265598"]);
-            world.unsubscribe(key, chance.chance(1, 2));
-        }
-        3 => drop(world.submit(Command::Tic)),
-        _ => {}
-    }
-}
-
-fn storm(seed: u64) {
-    let mut chance = Prng::part(seed, "storm", 0);
-    let mut gateway = GatewayConfig::seeded(seed);
-    if chance.chance(1, 3) {
-        gateway.opening = OpeningOrder::StatusFirst;
-    }
-    if chance.chance(1, 4) {
-        gateway.success = Success::After(chance.millis(0, 7_000));
-    }
-    // A login anew can be seen only by comparing with the session id in an earlier `tic`.
-    let first_tic = Some(Duration::from_secs(1));
-    let mut world = World::new(Config { seed, max_connection_attempts: None, first_tic, ..Config::default() }, gateway);
-    world.note(&format!("seed {seed}"));
-    world.start();
-    for _ in 0..40 {
-        world.run(chance.millis(0, 12_000));
-        fault(&mut world, &mut chance);
-    }
-    // Calm.
-    world.note("calm");
-    world.thaw();
-    world.link.dials.clear();
-    world.link.dials_to = Dial::Opens;
-    world.link.latency = Duration::from_millis(10);
-    world.link.answers_pings = true;
-    world.gateway.set_confirmations(true);
-    world.gateway.set_authenticated(true);
-    for topic in ["smd", "sor", "ssd"] {
-        world.gateway.allow(topic);
-    }
-    for channel in CHANNELS {
-        world.subscribe(channel);
-    }
-    // Between a status that came first and a late greeting the gateway tells no change; it says it once more.
-    world.run(Duration::from_secs(12));
-    world.gateway.set_authenticated(true);
-    // A dial that hangs, or a pause that was asked for, may still be under way; both are bounded.
-    world.run(Duration::from_secs(30 + 20 + 8 + 30 + 30));
-    let status = world.machine().status();
-    assert_eq!((status.phase, status.requests), (Phase::Ready, 0), "seed {seed}\n{}", world.timeline());
-    for key in ["md+265598", "md+8314", "mh+265598", "bd+DU1234567+265598", "or", "pl", "sd+DU1234567", "ld+DU1234567"]
-    {
-        let flows = matches!(world.status(key), SubStatus::Active | SubStatus::Quiet | SubStatus::Expiring);
-        assert!(flows, "seed {seed}: {key} is {:?}\n{}", world.status(key), world.timeline());
-        assert!(world.machine().subscription(&sub(key)).is_some());
-    }
-    let open = world.machine().subscriptions().into_iter().find(|info| info.gap_since.is_some());
-    assert!(open.is_none(), "seed {seed}: a gap without an end: {open:?}\n{}", world.timeline());
+fn setting(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value}: it takes a number")))
 }
 
 #[test]
-fn when_the_faults_stop_everything_flows_again() {
-    let default = if cfg!(debug_assertions) { 60 } else { 400 };
-    let seeds = std::env::var("IBWS_STORMS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(default);
-    for seed in 0..seeds {
-        storm(seed);
-    }
+#[expect(clippy::print_stdout, reason = "the summary, for those who run it with --nocapture")]
+fn no_storm_breaks_a_rule() {
+    let first = setting("IBWS_SEED").unwrap_or(0);
+    let minutes = setting("IBWS_MINUTES");
+    let seeds = setting("IBWS_STORMS").or(minutes.map(|_| u64::MAX >> 1));
+    let seeds = seeds.unwrap_or(if cfg!(debug_assertions) { 60 } else { 1_000 });
+    let began = Instant::now();
+    let is_over = || minutes.is_some_and(|minutes| began.elapsed() > Duration::from_secs(minutes * 60));
+    let next = AtomicU64::new(first);
+    let all: Mutex<(Report, Vec<Box<Broken>>)> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..setting("IBWS_THREADS").unwrap_or(1) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + seeds || is_over() || all.lock().unwrap().1.len() >= MOST_FAILURES {
+                        return;
+                    }
+                    let outcome = storm(seed);
+                    let mut all = all.lock().unwrap();
+                    match outcome {
+                        Ok(report) => all.0.add(&report),
+                        Err(broken) => {
+                            all.0.add(&Report { walks: 1, failures: vec![seed], ..Report::default() });
+                            all.1.push(broken);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let (report, broken) = all.into_inner().unwrap();
+    println!("{report}, in {:.1} s", began.elapsed().as_secs_f64());
+    let told: String = broken.iter().map(|broken| format!("{broken}\n")).collect();
+    assert!(broken.is_empty(), "{told}\n{report}");
+    // A storm that reaches nothing proves nothing.
+    assert!(report.steps >= report.walks * STEPS as u64, "{report}");
+    assert!(report.ready * 4 > report.walks * 3, "{report}");
+    assert!(report.confirmed * 2 > report.walks, "{report}");
+    assert!(report.resumed * 4 > report.walks, "{report}");
+    let missing: Vec<_> = faults().filter(|fault| !report.faults.contains_key(&fault.number)).collect();
+    let missing: Vec<_> = missing.iter().map(|fault| fault.name).collect();
+    assert!(missing.is_empty(), "never injected: {missing:?}");
 }

@@ -79,7 +79,12 @@ impl Agenda {
         self.entries.iter().find(|(_, entry)| *entry == due).map(|((at, _), _)| *at)
     }
 
-    /// Takes out every entry that `matches`.
+    /// Takes out every entry that `matches`, in their order.
+    pub(crate) fn take(&mut self, matches: impl Fn(&Due) -> bool) -> Vec<Due> {
+        self.entries.extract_if(.., |_, due| matches(due)).map(|(_, due)| due).collect()
+    }
+
+    /// Drops every entry that `matches`.
     pub(crate) fn remove(&mut self, matches: impl Fn(&Due) -> bool) {
         self.entries.retain(|_, due| !matches(due));
     }

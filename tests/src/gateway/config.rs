@@ -78,6 +78,8 @@ pub struct GatewayConfig {
     pub source: Source,
     /// What goes wrong by itself, and when.
     pub scenario: Scenario,
+    /// How many times slower than at midday the market is: the pauses between the frames of a stream grow by this.
+    pub pace: u32,
 }
 
 impl Default for GatewayConfig {
@@ -97,6 +99,7 @@ impl Default for GatewayConfig {
             epoch_ms: 1_767_623_400_000,
             source: Source::Seeded,
             scenario: Scenario::Default,
+            pace: 1,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::agenda::Due;
 use super::connection::Connection;
 use super::{Gateway, GatewayOutput, Received, Scenario, opening};
 use crate::json::Json;
@@ -28,6 +29,7 @@ pub(super) struct Faults {
     pub(super) no_heartbeats: bool,
     pub(super) no_confirmations: bool,
     pub(super) refuses_sessions: bool,
+    pub(super) ignores_unsubscribes: bool,
     refusals: BTreeMap<String, Refusal>,
 }
 
@@ -108,6 +110,22 @@ impl Gateway {
         self.faults.no_confirmations = !on;
     }
 
+    /// While off, unsubscribes are ignored: the streams go on, and nothing is confirmed.
+    pub fn set_unsubscribes(&mut self, on: bool) {
+        self.faults.ignores_unsubscribes = !on;
+    }
+
+    /// Whether connections to come that bring no valid cookie are asked for their session.
+    pub fn set_waiting_for_session(&mut self, on: bool) {
+        self.config.waiting_for_session = on;
+    }
+
+    /// Whether the gateway's session is still the one that this connection was opened with.
+    #[must_use]
+    pub fn is_of_this_session(&self, conn: u64) -> bool {
+        self.connections.get(&conn).is_some_and(|connection| connection.session == self.session)
+    }
+
     /// While off, even the right session is answered with `waiting for session`.
     pub fn set_sessions_accepted(&mut self, on: bool) {
         self.faults.refuses_sessions = !on;
@@ -167,6 +185,14 @@ impl Gateway {
     /// What clients sent, oldest first.
     pub fn log(&self) -> impl Iterator<Item = &Received> {
         self.log.iter()
+    }
+
+    /// What is left of a connection's opening burst comes now.
+    pub fn hasten_opening(&mut self, conn: u64) {
+        let parts = self.agenda.take(|due| matches!(due, Due::Opening(of, _) if *of == conn));
+        for due in parts {
+            self.agenda.add(self.now, due);
+        }
     }
 
     /// Takes the log out and leaves it empty.

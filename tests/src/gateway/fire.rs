@@ -87,7 +87,7 @@ impl Gateway {
                 return;
             }
             connection.streams.insert(key.clone(), stream);
-            self.agenda.add(after(at, period, now), Due::Stream { conn, key, generation });
+            self.agenda.add(after(at, period * self.config.pace.max(1), now), Due::Stream { conn, key, generation });
         }
     }
 
@@ -191,7 +191,7 @@ impl Gateway {
             let frames = self.feed.executions.record(&fill, epoch_ms);
             self.tell_trades(&frames);
         }
-        self.agenda.add(after(at, step.pause, now), Due::Orders);
+        self.agenda.add(after(at, step.pause * self.config.pace.max(1), now), Due::Orders);
     }
 
     fn trade(&mut self, at: Instant, now: Instant) {
@@ -205,7 +205,7 @@ impl Gateway {
         let epoch_ms = self.epoch_ms(at);
         let frames = self.feed.executions.record(&fill, epoch_ms);
         self.tell_trades(&frames);
-        let pause = self.feed.chance.millis(2_000, 6_000);
+        let pause = self.feed.chance.millis(2_000, 6_000) * self.config.pace.max(1);
         self.agenda.add(after(at, pause, now), Due::Trade);
     }
 

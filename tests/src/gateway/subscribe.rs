@@ -245,6 +245,9 @@ impl Gateway {
     fn unsubscribe(&mut self, conn: u64, topic: &str, target: &str, _args: &Value) {
         let is_recording = matches!(self.config.source, Source::Recording(_));
         let Some(connection) = self.connections.get_mut(&conn) else { return };
+        if self.faults.ignores_unsubscribes {
+            return;
+        }
         let answer = match topic {
             "umd" => {
                 connection.streams.remove(&format!("smd+{target}"));

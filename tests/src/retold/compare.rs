@@ -1,37 +1,10 @@
 //! The same walk told differently must come out the same.
 
-use core::fmt::{self, Write as _};
-use std::collections::hash_map::DefaultHasher;
-use std::hash::Hasher as _;
+use core::fmt::Write as _;
 
-use ibws_proto::{Config, Input, Instant, Machine, Output};
+use ibws_proto::{Config, Input, Instant, Machine};
 
-use super::step::Step;
-
-/// A step that was taken, when, and whether the machine counted it as stale.
-#[derive(Clone, Debug)]
-pub(super) struct Taken {
-    pub(super) at: Instant,
-    pub(super) step: Step,
-    pub(super) stale: bool,
-}
-
-struct Digest(DefaultHasher);
-
-impl fmt::Write for Digest {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.write(text.as_bytes());
-        Ok(())
-    }
-}
-
-/// An output as a number: equal outputs, equal numbers.
-pub(super) fn digest(output: &Output) -> u64 {
-    let mut digest = Digest(DefaultHasher::new());
-    // Writing into a hasher cannot fail.
-    let _ = write!(digest, "{output:?}");
-    digest.0.finish()
-}
+use super::{Step, Taken, digest};
 
 fn put(machine: &mut Machine, at: Instant, step: &Step) {
     match step {
@@ -40,9 +13,23 @@ fn put(machine: &mut Machine, at: Instant, step: &Step) {
     }
 }
 
-fn drain(machine: &mut Machine, into: &mut Vec<u64>) {
-    while let Some(output) = machine.poll() {
-        into.push(digest(&output));
+struct Drain {
+    told: Vec<u64>,
+    text: String,
+}
+
+impl Drain {
+    fn new(most: usize) -> Self {
+        Self { told: Vec::with_capacity(most), text: String::new() }
+    }
+
+    fn some(&mut self, machine: &mut Machine, most: usize) {
+        for output in std::iter::from_fn(|| machine.poll()).take(most) {
+            self.text.clear();
+            // Writing to a String cannot fail.
+            let _ = write!(self.text, "{output:?}");
+            self.told.push(digest(&self.text));
+        }
     }
 }
 
@@ -57,18 +44,19 @@ pub(super) fn compare(config: &Config, start: Instant, taken: &[Taken], first: &
         })
         .collect();
 
-    // Drained only at the end; and each instant ticked once more after it was handled.
+    // Drained by no rhythm, a few outputs now and then, and the rest at the end.
     let mut lazy = Machine::new(config.clone(), start);
-    for step in taken {
+    let mut drain = Drain::new(first.len());
+    for (n, step) in taken.iter().enumerate() {
         put(&mut lazy, step.at, &step.step);
+        drain.some(&mut lazy, [0, 0, 3, 0, 1][n % 5]);
     }
-    let mut told = Vec::with_capacity(first.len());
-    drain(&mut lazy, &mut told);
-    differ("drained at the end", first, &told)?;
+    drain.some(&mut lazy, usize::MAX);
+    differ("drained now and then", first, &drain.told)?;
 
     // Time that ran backwards stands still; stale inputs are mere ticks; ticks at handled instants are added.
     let mut other = Machine::new(config.clone(), start);
-    let mut told = Vec::with_capacity(first.len());
+    let mut drain = Drain::new(first.len());
     for (step, at) in taken.iter().zip(clamped) {
         if step.stale {
             other.handle(at, Input::Tick);
@@ -76,9 +64,9 @@ pub(super) fn compare(config: &Config, start: Instant, taken: &[Taken], first: &
             put(&mut other, at, &step.step);
         }
         other.handle(at, Input::Tick);
-        drain(&mut other, &mut told);
+        drain.some(&mut other, usize::MAX);
     }
-    differ("clamped, without stale inputs, with extra ticks", first, &told)
+    differ("clamped, without stale inputs, with extra ticks", first, &drain.told)
 }
 
 fn differ(what: &str, first: &[u64], other: &[u64]) -> Result<(), String> {

@@ -3,18 +3,13 @@
 mod calm;
 mod dice;
 pub mod frames;
-mod replay;
-mod step;
-
-use core::fmt::Write as _;
+pub(crate) mod step;
 
 use ibws_proto::{Event, Instant, Output, Phase, SubStatus};
 
+use crate::retold::Retold;
+pub use crate::retold::Step;
 pub use dice::Dice;
-pub use step::Step;
-
-use crate::invariants::Checked;
-use replay::Taken;
 
 /// What walks got to see: a walk that reaches nothing proves nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -57,54 +52,32 @@ impl Reach {
 /// Walks where `bytes` lead: their first one says whether blindly.
 ///
 /// # Errors
-/// The rule that was broken, with every step that led there.
+/// The rule that was broken, with every step that led there, and the test that repeats it.
 pub fn walk(bytes: &[u8], most: usize) -> Result<Reach, String> {
     let mut dice = Dice::new(bytes);
     let blind = dice.chance(128);
     let config = step::config(&mut dice);
     let start = Instant::from_millis(u64::from(dice.byte()) * 1_000);
-    let mut checked = Checked::new(config.clone(), start);
-    let mut taken = Vec::new();
-    let mut told = Vec::new();
+    let mut told = Retold::new(config, start);
     let mut requests = Vec::new();
     let mut reach = Reach { walks: 1, ..Reach::default() };
     let walked = (|| {
-        while !dice.is_empty() && taken.len() < most {
-            let at = step::time(&mut dice, checked.now(), checked.machine());
+        while !dice.is_empty() && told.taken().len() < most {
+            let (now, machine) = (told.checked().now(), told.checked().machine());
+            let at = step::time(&mut dice, now, machine);
             let step = if blind {
-                step::blind(&mut dice, checked.machine(), &requests)
+                step::blind(&mut dice, machine, &requests)
             } else {
-                step::guided(&mut dice, checked.machine(), &requests)
+                step::guided(&mut dice, machine, &requests)
             };
-            let stale = checked.machine().stats().stale;
-            taken.push(Taken { at, step: step.clone(), stale: false });
-            let outputs = match step {
-                Step::Input(input) => checked.handle(at, input)?,
-                Step::Command(command) => {
-                    let (id, outputs) = checked.submit(at, command)?;
-                    requests.push(id);
-                    outputs
-                }
-            };
-            if let Some(last) = taken.last_mut() {
-                last.stale = checked.machine().stats().stale > stale;
-            }
+            let (request, outputs) = told.take(at, step)?;
+            requests.extend(request);
             reach.steps += 1;
             reach.outputs += outputs.len() as u64;
-            for output in &outputs {
-                reach.see(output);
-                told.push(replay::digest(output));
-            }
+            outputs.iter().for_each(|output| reach.see(output));
         }
-        replay::compare(&config, start, &taken, &told)?;
-        calm::run(&mut checked, &mut |_| {})
+        told.same_however_told()?;
+        calm::run(told.checked_mut(), &mut |_| {})
     })();
-    walked.map(|()| reach).map_err(|rule: String| {
-        let mut text = format!("{rule}\n{config:?}\n");
-        for Taken { at, step, stale } in &taken {
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{at:?} {}{step:?}", if *stale { "(stale) " } else { "" });
-        }
-        text
-    })
+    walked.map(|()| reach).map_err(|rule: String| format!("{rule}\n{}\n{}", told.timeline(), told.as_test("walked")))
 }

@@ -8,24 +8,16 @@ use ibws_proto::{
     Modify, Phase, ReadyGate, Renewal, RequestId, SessionNews, Staleness, SubKey, SubStatus, Subscribe,
 };
 
+use super::Step;
 use super::dice::Dice;
 use super::frames::{self, KEYS};
-
-/// What is handed in.
-#[derive(Clone, Debug)]
-pub enum Step {
-    /// An input.
-    Input(Input),
-    /// A command.
-    Command(Command),
-}
 
 fn input(input: Input) -> Step {
     Step::Input(input)
 }
 
 /// The settings of one walk: the defaults, or small ones in which everything happens soon.
-pub(super) fn config(dice: &mut Dice<'_>) -> Config {
+pub(crate) fn config(dice: &mut Dice<'_>) -> Config {
     let mut config = Config { seed: u64::from(dice.byte()), ..Config::default() };
     if dice.chance(64) {
         return config;
@@ -73,7 +65,7 @@ pub(super) fn config(dice: &mut Dice<'_>) -> Config {
 }
 
 /// How far the clock goes before a step: mostly a little, often exactly to what is due, sometimes very far, or back.
-pub(super) fn time(dice: &mut Dice<'_>, now: Instant, machine: &Machine) -> Instant {
+pub(crate) fn time(dice: &mut Dice<'_>, now: Instant, machine: &Machine) -> Instant {
     let due = machine.next_wake().map_or(now, |(at, _)| at.max(now));
     match dice.below(16) {
         0..=4 => now + dice.span(Duration::from_millis(40)),
@@ -99,7 +91,7 @@ fn arguments(dice: &mut Dice<'_>) -> Option<Args> {
 }
 
 /// Any input and any command, whatever the state.
-pub(super) fn blind(dice: &mut Dice<'_>, machine: &Machine, requests: &[RequestId]) -> Step {
+pub(crate) fn blind(dice: &mut Dice<'_>, machine: &Machine, requests: &[RequestId]) -> Step {
     let conn = ConnId(match machine.status().conn {
         Some(conn) if !dice.chance(64) => conn.0,
         _ => dice.below(6) as u64,
@@ -158,7 +150,7 @@ fn frame(dice: &mut Dice<'_>) -> Bytes {
 }
 
 /// Any command.
-fn command(dice: &mut Dice<'_>, machine: &Machine, requests: &[RequestId]) -> Step {
+pub(crate) fn command(dice: &mut Dice<'_>, machine: &Machine, requests: &[RequestId]) -> Step {
     let held = machine.subscriptions();
     let key = match held.is_empty() || dice.chance(64) {
         true => key(dice),
@@ -207,7 +199,7 @@ fn command(dice: &mut Dice<'_>, machine: &Machine, requests: &[RequestId]) -> St
 }
 
 /// What would make sense now; one time in eight something blind all the same.
-pub(super) fn guided(dice: &mut Dice<'_>, machine: &Machine, requests: &[RequestId]) -> Step {
+pub(crate) fn guided(dice: &mut Dice<'_>, machine: &Machine, requests: &[RequestId]) -> Step {
     if dice.chance(32) {
         return blind(dice, machine, requests);
     }

@@ -12,6 +12,8 @@ pub enum Dial {
     Opens,
     /// It fails after the link's `dial` time.
     Fails(ConnectErrorKind, Option<Duration>),
+    /// The socket is open, and reset in the same moment.
+    Resets,
     /// Nothing is ever heard of it.
     Hangs,
 }
@@ -37,6 +39,20 @@ pub struct Link {
     pub dial: Duration,
     /// One way, for everything else.
     pub latency: Duration,
+    /// So much longer at most, each time anew; the order is kept.
+    pub jitter: Duration,
+    /// What comes in comes at this speed; `None`: at once.
+    pub bytes_per_second: Option<u64>,
+    /// What we write is held back until this is over.
+    pub writes_block: bool,
+    /// The opening burst comes in the very moment of the upgrade.
+    pub glued: bool,
+    /// Each step is taken this much late at most.
+    pub clock_late: Duration,
+    /// Each input is handed in with a time this much in the past at most.
+    pub clock_back: Duration,
+    /// How long the host takes to find the session when it is asked for.
+    pub session_after: Duration,
     /// Outcomes of the dials to come; then `dials_to` for all others.
     pub dials: VecDeque<Dial>,
     /// The outcome of all other dials.
@@ -58,6 +74,13 @@ impl Default for Link {
         Self {
             dial: Duration::from_millis(100),
             latency: Duration::from_millis(10),
+            jitter: Duration::ZERO,
+            bytes_per_second: None,
+            writes_block: false,
+            glued: false,
+            clock_late: Duration::ZERO,
+            clock_back: Duration::ZERO,
+            session_after: Duration::ZERO,
             dials: VecDeque::new(),
             dials_to: Dial::Opens,
             answers_close: true,

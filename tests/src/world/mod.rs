@@ -5,20 +5,21 @@
 //! the whole timeline.
 
 mod link;
+mod send;
 mod tell;
 mod trace;
 mod words;
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ibws_proto::{
-    Action, Ask, AskId, Command, Config, ConnId, ConnectError, Failure, Input, Instant, Machine, Output, RequestId,
-    SessionNews, Success,
+    Ask, AskId, Command, Config, ConnId, ConnectError, Failure, Input, Instant, Machine, RequestId, Success,
 };
 
-use crate::gateway::{Gateway, GatewayConfig, GatewayOutput};
-use crate::invariants::Checked;
+use crate::gateway::{Gateway, GatewayConfig};
+use crate::prng::Prng;
+use crate::retold::{Retold, Rule};
 
 pub use link::{Dial, Link};
 pub use tell::{args, sub};
@@ -27,6 +28,8 @@ pub use words::{QUOTES, ms, secs, world};
 
 /// More steps than this without time passing is a livelock.
 const STEPS_AT_ONCE: u32 = 10_000;
+/// Inputs of the past that may come again.
+const HEARD: usize = 32;
 
 /// Something on its way.
 #[derive(Clone, Debug)]
@@ -45,11 +48,13 @@ enum Parcel {
     Close(ConnId, u16),
     /// The host has done what it was asked for, or failed to.
     Answered(AskId, Ask, bool),
+    /// The host has found the session, or that there is none.
+    Provided(ConnId),
 }
 
 /// A machine, a gateway, and the link between them.
 pub struct World {
-    checked: Checked,
+    told: Retold,
     /// The peer; stories misbehave through it.
     pub gateway: Gateway,
     /// The wire; stories break it.
@@ -57,13 +62,24 @@ pub struct World {
     now: Instant,
     parcels: BTreeMap<(Instant, u64), Parcel>,
     posted: u64,
-    last_in: Instant,
-    last_out: Instant,
+    /// When the last thing on its way arrives, each way, by connection: the order is kept.
+    last_in: BTreeMap<ConnId, Instant>,
+    last_out: BTreeMap<ConnId, Instant>,
+    /// When the narrow link has passed on what is on it.
+    free_in: Instant,
+    /// Decides what is left to chance: jitter, latency.
+    chance: Prng,
     /// Connections that both sides hold open.
     up: BTreeSet<ConnId>,
     /// Half-open ones, with what the gateway sent into the void.
     frozen: BTreeMap<ConnId, Vec<Input>>,
+    /// What was written while writes block.
+    stuck: Vec<Parcel>,
+    /// What came last on connections, for the day when it comes again.
+    heard: VecDeque<Input>,
     trace: Vec<Entry>,
+    /// So much of the trace is kept.
+    trace_limit: usize,
     answers: BTreeMap<RequestId, (Instant, Result<Success, Failure>)>,
 }
 
@@ -71,18 +87,33 @@ impl World {
     /// A world at time zero.
     #[must_use]
     pub fn new(config: Config, gateway: GatewayConfig) -> Self {
+        Self::of(Retold::new(config, Instant::ORIGIN).forgetful(), gateway)
+    }
+
+    /// The same that remembers every step, so that it can be told again; with a rule of the caller's own.
+    #[must_use]
+    pub fn remembering(config: Config, gateway: GatewayConfig, rule: Option<Rule>) -> Self {
+        Self::of(Retold::new(config, Instant::ORIGIN).with_rule(rule), gateway)
+    }
+
+    fn of(told: Retold, gateway: GatewayConfig) -> Self {
         Self {
-            checked: Checked::new(config, Instant::ORIGIN),
+            told,
+            chance: Prng::part(gateway.seed, "world", 0),
             gateway: Gateway::new(gateway),
             link: Link::default(),
             now: Instant::ORIGIN,
             parcels: BTreeMap::new(),
             posted: 0,
-            last_in: Instant::ORIGIN,
-            last_out: Instant::ORIGIN,
+            last_in: BTreeMap::new(),
+            last_out: BTreeMap::new(),
+            free_in: Instant::ORIGIN,
             up: BTreeSet::new(),
             frozen: BTreeMap::new(),
+            stuck: Vec::new(),
+            heard: VecDeque::new(),
             trace: Vec::new(),
+            trace_limit: usize::MAX,
             answers: BTreeMap::new(),
         }
     }
@@ -90,7 +121,7 @@ impl World {
     /// The machine.
     #[must_use]
     pub fn machine(&self) -> &Machine {
-        self.checked.machine()
+        self.told.checked().machine()
     }
 
     /// The present time.
@@ -104,7 +135,7 @@ impl World {
     /// # Panics
     /// With the timeline, if an invariant breaks.
     pub fn submit(&mut self, command: Command) -> RequestId {
-        match self.checked.submit(self.now, command.clone()) {
+        match self.told.submit(self.now, command.clone()) {
             Ok((id, outputs)) => {
                 self.note_down(What::Command(id, command));
                 self.outputs(outputs);
@@ -122,7 +153,17 @@ impl World {
         if input != Input::Tick {
             self.note_down(What::Input(input.clone()));
         }
-        match self.checked.handle(self.now, input) {
+        if !matches!(input, Input::Tick) {
+            if self.heard.len() == HEARD {
+                self.heard.pop_front();
+            }
+            self.heard.push_back(input.clone());
+        }
+        // Two who read the clock may disagree; who wakes for a timer reads it after that.
+        let back = self.link.clock_back;
+        let slip = if back.is_zero() || input == Input::Tick { 0 } else { self.chance.below(back.as_nanos() as u64) };
+        let at = Instant::from_nanos(self.now.as_nanos().saturating_sub(slip));
+        match self.told.handle(at, input) {
             Ok(outputs) => self.outputs(outputs),
             Err(rule) => self.broken(&rule),
         }
@@ -151,6 +192,9 @@ impl World {
                 self.broken("livelock: time stands still");
             }
             self.now = self.now.max(next);
+            if !self.link.clock_late.is_zero() {
+                self.now = self.now + Duration::from_nanos(self.chance.below(self.link.clock_late.as_nanos() as u64));
+            }
             self.step();
         }
         self.now = self.now.max(end);
@@ -213,19 +257,24 @@ impl World {
                     self.up.insert(conn);
                     self.gateway.opened(self.now, conn.0, self.link.authorised);
                     self.input(Input::Opened(conn));
+                    if self.link.glued {
+                        self.gateway.hasten_opening(conn.0);
+                        self.gateway.tick(self.now);
+                    }
                 }
             }
             Parcel::Fail(conn, error) => self.input(Input::ConnectFailed(conn, error)),
             Parcel::Text(conn, text) => self.gateway.received(self.now, conn.0, text.as_bytes()),
             Parcel::Ping(conn) if self.link.answers_pings && self.hears(conn) => {
-                self.post(self.link.latency, Parcel::Input(Input::Pong(conn)));
+                self.post_in(Input::Pong(conn));
             }
             Parcel::Close(conn, code) if self.hears(conn) => {
                 self.gateway.closed(self.now, conn.0);
                 self.up.remove(&conn);
-                self.post(self.link.latency, Parcel::Input(Input::Closed(conn, Some(code))));
+                self.post_in(Input::Closed(conn, Some(code)));
             }
             Parcel::Ping(_) | Parcel::Close(..) => {}
+            Parcel::Provided(conn) => self.provided(conn),
             Parcel::Answered(id, ask, done) => {
                 // What the host's calls do to the gateway (protocol §1.3, §3.4).
                 let paths: &[_] = match ask {
@@ -241,104 +290,18 @@ impl World {
         }
     }
 
-    /// Does the peer hear what is written on this connection?
-    fn hears(&self, conn: ConnId) -> bool {
-        self.up.contains(&conn) && !self.frozen.contains_key(&conn)
-    }
-
-    fn outputs(&mut self, outputs: Vec<Output>) {
-        for output in outputs {
-            self.note_down(What::Output(output.clone()));
-            match output {
-                Output::Action(action) => self.act(action),
-                Output::Done(id, answer) => drop(self.answers.insert(id, (self.now, answer))),
-                Output::Event(_) => {}
-            }
-        }
-    }
-
-    fn act(&mut self, action: Action) {
-        let latency = self.link.latency;
-        match action {
-            Action::Connect { conn } => {
-                let outcome = self.link.dials.pop_front().unwrap_or_else(|| self.link.dials_to.clone());
-                match outcome {
-                    Dial::Opens => self.post(self.link.dial, Parcel::Open(conn)),
-                    Dial::Fails(kind, after) => self.post(self.link.dial, Parcel::Fail(conn, Dial::error(kind, after))),
-                    Dial::Hangs => {}
-                }
-            }
-            Action::SendText { conn, text } if self.hears(conn) => self.post(latency, Parcel::Text(conn, text)),
-            Action::SendSession { conn } => match self.link.session.clone() {
-                Some(session) => {
-                    if self.hears(conn) {
-                        self.post(latency, Parcel::Text(conn, format!("{{\"session\":\"{session}\"}}")));
-                    }
-                    self.post(Duration::ZERO, Parcel::Input(Input::Session(conn, SessionNews::Sent)));
-                }
-                None => self.post(Duration::ZERO, Parcel::Input(Input::Session(conn, SessionNews::Unavailable))),
-            },
-            Action::Ping { conn } if self.hears(conn) => self.post(latency, Parcel::Ping(conn)),
-            Action::Close { conn, code } if self.hears(conn) && self.link.answers_close => {
-                self.post(latency, Parcel::Close(conn, code));
-            }
-            Action::Abandon { conn } => {
-                self.up.remove(&conn);
-                self.frozen.remove(&conn);
-                self.gateway.closed(self.now, conn.0);
-            }
-            Action::Ask { id, ask } => {
-                if let Some((after, done)) = self.link.host {
-                    self.post(after, Parcel::Answered(id, ask, done));
-                }
-            }
-            Action::SendText { .. } | Action::Ping { .. } | Action::Close { .. } => {}
-        }
-    }
-
-    fn post(&mut self, after: Duration, parcel: Parcel) {
-        self.posted += 1;
-        // Both directions keep their order, whatever the latency does meanwhile.
-        let mut at = self.now + after;
-        let way = match &parcel {
-            Parcel::Input(_) => Some(&mut self.last_in),
-            Parcel::Text(..) | Parcel::Ping(_) | Parcel::Close(..) => Some(&mut self.last_out),
-            _ => None,
-        };
-        if let Some(last) = way {
-            at = at.max(*last);
-            *last = at;
-        }
-        self.parcels.insert((at, self.posted), parcel);
-    }
-
-    /// What the gateway has to say goes on its way.
-    fn collect(&mut self) {
-        while let Some((conn, output)) = self.gateway.poll() {
-            let conn = ConnId(conn);
-            let input = match output {
-                GatewayOutput::Text(bytes) | GatewayOutput::Binary(bytes) => Input::Frame(conn, bytes.into()),
-                GatewayOutput::Close(code) => Input::Closed(conn, Some(code)),
-                GatewayOutput::Drop => Input::Closed(conn, None),
-            };
-            let ends = matches!(input, Input::Closed(..));
-            if let Some(void) = self.frozen.get_mut(&conn) {
-                void.push(input);
-            } else if self.up.contains(&conn) {
-                self.post(self.link.latency, Parcel::Input(input));
-            }
-            if ends {
-                self.up.remove(&conn);
-                self.gateway.closed(self.now, conn.0);
-            }
-        }
-    }
-
     fn note_down(&mut self, what: What) {
+        if self.trace.len() >= self.trace_limit {
+            self.trace.drain(..self.trace_limit / 2);
+        }
         self.trace.push(Entry { at: self.now, what });
     }
 
     fn broken(&self, rule: &str) -> ! {
+        if self.told.remembers() {
+            // Whoever lets it remember tells the story better than a panic does.
+            std::panic::resume_unwind(Box::new(rule.to_owned()));
+        }
         panic!("{rule}\n{}", self.timeline())
     }
 }

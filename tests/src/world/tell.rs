@@ -10,6 +10,7 @@ use ibws_proto::{
 
 use super::{Entry, Parcel, What, World};
 use crate::gateway::GatewayOutput;
+use crate::retold::Retold;
 
 // What breaks.
 impl World {
@@ -32,7 +33,7 @@ impl World {
         self.note("thawed");
         for (_, void) in core::mem::take(&mut self.frozen) {
             for input in void {
-                self.post(self.link.latency, Parcel::Input(input));
+                self.post_in(input);
             }
         }
     }
@@ -59,6 +60,64 @@ impl World {
             self.gateway.inject(conn.0, GatewayOutput::Binary(bytes.into()));
             self.collect();
         }
+    }
+
+    /// The connection is reset: what was on its way in is lost with it.
+    pub fn reset(&mut self) {
+        let Some(conn) = self.conn() else { return };
+        self.parcels.retain(|_, parcel| !matches!(parcel, Parcel::Input(Input::Frame(of, _)) if *of == conn));
+        self.cut();
+    }
+
+    /// What we write goes out again, and what was held back with it.
+    pub fn unblock(&mut self) {
+        self.link.writes_block = false;
+        for parcel in core::mem::take(&mut self.stuck) {
+            self.post(self.link.latency, parcel);
+        }
+    }
+
+    /// Nothing runs for so long: no timer, no reader, no writer. Then everything that is due comes at once.
+    pub fn suspend(&mut self, span: Duration) {
+        self.note(&format!("nothing runs for {span:?}"));
+        self.now = self.now + span;
+    }
+
+    /// Inputs of the past, the latest last.
+    pub fn heard(&self) -> impl DoubleEndedIterator<Item = &Input> {
+        self.heard.iter()
+    }
+
+    /// This input comes once more, so much later, out of any order.
+    pub fn repeat(&mut self, input: Input, after: Duration) {
+        self.parcels.insert((self.now + after, u64::MAX - self.posted), Parcel::Input(input));
+        self.posted += 1;
+    }
+
+    /// The dial that is under way goes through after all, whether it hangs or was to fail.
+    pub fn rescue_dial(&mut self) {
+        let status = self.machine().status();
+        let (Phase::Connecting, Some(conn)) = (status.phase, status.conn) else { return };
+        self.parcels.retain(|_, parcel| !matches!(parcel, Parcel::Fail(of, _) if *of == conn));
+        if !self.parcels.values().any(|parcel| matches!(parcel, Parcel::Open(of) if *of == conn)) {
+            self.post(self.link.dial, Parcel::Open(conn));
+        }
+    }
+
+    /// Keeps this many entries of the timeline at most, for worlds that last.
+    pub fn limit_trace(&mut self, entries: usize) {
+        self.trace_limit = entries.max(2);
+    }
+
+    /// The steps that were taken, if this world remembers them.
+    #[must_use]
+    pub fn told(&self) -> &Retold {
+        &self.told
+    }
+
+    /// No output may hold the session, wherever it comes from.
+    pub fn keep_secret(&mut self, secret: &str) {
+        self.told.keep_secret(secret);
     }
 
     /// Writes a line into the timeline.

@@ -1,0 +1,225 @@
+//! A walk as a Rust test, ready to paste.
+
+use core::fmt::Write as _;
+
+use ibws_proto::{Args, Command, Config, ConnectError, Input, Modify, SubKey, Subscribe};
+
+use super::{Retold, Step, Taken};
+
+impl Retold {
+    /// This walk as a test with this name. It passes once the rule is kept again.
+    #[must_use]
+    pub fn as_test(&self, name: &str) -> String {
+        let start = self.start.as_nanos();
+        let mut text = format!("#[test]\nfn {name}() {{\n    let at = Instant::from_nanos;\n");
+        text.push_str(&settings(&self.config));
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "    let mut told = Retold::new(config, at({start}));");
+        for Taken { at, step, request, .. } in &self.taken {
+            let at = at.as_nanos();
+            let _ = match step {
+                Step::Input(input) => writeln!(text, "    told.handle(at({at}), {}).unwrap();", of_input(input)),
+                Step::Command(command) => {
+                    let named = request.filter(|id| self.names(*id)).map(|id| format!("let ({id}, _) = "));
+                    let named = named.unwrap_or_default();
+                    writeln!(text, "    {named}told.submit(at({at}), {}).unwrap();", of_command(command))
+                }
+            };
+        }
+        text.push_str("    told.same_however_told().unwrap();\n}\n");
+        text
+    }
+
+    /// Does a later step name this request?
+    fn names(&self, id: ibws_proto::RequestId) -> bool {
+        let names =
+            |step: &Step| matches!(step, Step::Command(Command::Release(of) | Command::Cancel(of)) if *of == id);
+        self.taken.iter().any(|taken| names(&taken.step))
+    }
+}
+
+/// The settings that are not the default ones.
+fn settings(config: &Config) -> String {
+    let (own, default) = (fields(&format!("{config:?}")), fields(&format!("{:?}", Config::default())));
+    let mut text = String::from("    let config = Config {\n");
+    for (name, value) in own.iter().filter(|field| !default.contains(field)) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "        {name}: {},", value_code(name, value));
+    }
+    text.push_str("        ..Config::default()\n    };\n");
+    text
+}
+
+/// Names and values of a struct as its `Debug` shows them.
+fn fields(debug: &str) -> Vec<(String, String)> {
+    let inner = debug.split_once('{').map_or("", |(_, inner)| inner.trim_end_matches('}'));
+    let mut depth = 0;
+    let parts = inner.split(|c| {
+        match c {
+            '(' | '{' | '[' => depth += 1,
+            ')' | '}' | ']' => depth -= 1,
+            _ => {}
+        }
+        c == ',' && depth == 0
+    });
+    let pair = |part: &str| {
+        let (name, value) = part.split_once(':')?;
+        Some((name.trim().to_owned(), value.trim().to_owned()))
+    };
+    parts.filter_map(pair).collect()
+}
+
+/// A value as its `Debug` shows it, as code: spans become spans, names of variants get the type that their field is
+/// named after.
+fn value_code(name: &str, value: &str) -> String {
+    let is_word = |c: char| c.is_alphanumeric() || c == '.' || c == '_';
+    let mut text = String::new();
+    let mut rest = value;
+    while let Some(first) = rest.chars().next() {
+        let word = rest.split(|c| !is_word(c)).next().unwrap_or_default();
+        let taken = if word.is_empty() { &rest[..first.len_utf8()] } else { word };
+        rest = &rest[taken.len()..];
+        match nanos(word) {
+            Some(nanos) => text.push_str(&span(nanos)),
+            // An account does not show its id; those of the walks have this one.
+            None if word == "Account" => {
+                text.push_str("Account::new(\"DU1234567\")");
+                rest = rest.split_once(')').map_or("", |(_, rest)| rest);
+            }
+            None if first.is_uppercase() && !matches!(word, "Some" | "None") => {
+                let owner = name.split('_').map(|part| part[..1].to_uppercase() + &part[1..]).collect::<String>();
+                text.push_str(&format!("{owner}::{word}"));
+            }
+            None => text.push_str(taken),
+        }
+    }
+    text
+}
+
+fn span(nanos: u128) -> String {
+    format!("Duration::from_nanos({nanos})")
+}
+
+/// `1.5s` in nanoseconds.
+fn nanos(word: &str) -> Option<u128> {
+    let unit = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let scale = match unit {
+        "s" => 1_000_000_000,
+        "ms" => 1_000_000,
+        "µs" => 1_000,
+        "ns" => 1,
+        _ => return None,
+    };
+    let number = word.strip_suffix(unit)?;
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    let digits = u32::try_from(part.len()).ok()?;
+    let part = if part.is_empty() { 0 } else { part.parse::<u128>().ok()? * scale / 10_u128.pow(digits) };
+    Some(whole.parse::<u128>().ok()? * scale + part)
+}
+
+fn text(text: &str) -> String {
+    if text.contains('"') && !text.contains("\"#") && text.chars().all(|c| !c.is_control()) {
+        format!("r#\"{text}\"#")
+    } else {
+        format!("{text:?}")
+    }
+}
+
+fn bytes(raw: &[u8]) -> String {
+    match core::str::from_utf8(raw) {
+        Ok(good) => text(good),
+        Err(_) => format!("&b\"{}\"[..]", raw.escape_ascii()),
+    }
+}
+
+fn sub(key: &SubKey) -> String {
+    format!("sub({:?})", key.as_str())
+}
+
+fn error(error: &ConnectError) -> String {
+    let made = format!("ConnectError::new(ConnectErrorKind::{:?}, \"\")", error.kind);
+    match error.retry_after {
+        Some(after) => {
+            format!("ConnectError {{ retry_after: Some({}), ..{made} }}", span(after.as_nanos()))
+        }
+        None => made,
+    }
+}
+
+fn of_input(input: &Input) -> String {
+    let conn = |conn: &ibws_proto::ConnId| format!("ConnId({})", conn.0);
+    match input {
+        Input::Tick => "Input::Tick".into(),
+        Input::Frame(id, raw) => format!("Input::Frame({}, {}.into())", conn(id), bytes(raw)),
+        Input::ConnectFailed(id, failed) => format!("Input::ConnectFailed({}, {})", conn(id), error(failed)),
+        Input::Answered(id, done) => format!("Input::Answered(AskId({}), {done})", id.0),
+        Input::Session(id, news) => format!("Input::Session({}, SessionNews::{news:?})", conn(id)),
+        // Their `Debug` is code already.
+        other => format!("Input::{other:?}"),
+    }
+}
+
+fn of_args(given: Option<&Args>) -> String {
+    given.map_or("None".into(), |given| format!("Some(args({}))", text(given.as_str())))
+}
+
+fn of_command(command: &Command) -> String {
+    match command {
+        Command::Subscribe(subscribe) => {
+            let Subscribe { key, args: given, needs_confirmation, staleness, .. } = subscribe;
+            let made = format!("Subscribe::new({}).args({})", sub(key), of_args(given.as_ref()));
+            let mut own = needs_confirmation.map(|_| format!("needs_confirmation: {needs_confirmation:?}, "));
+            if *staleness != Subscribe::new(key.clone()).staleness {
+                let limit = value_code("staleness", &format!("{staleness:?}"));
+                own = Some(format!("{}staleness: {limit}, ", own.unwrap_or_default()));
+            }
+            match own {
+                Some(own) => format!("Command::Subscribe(Subscribe {{ {own}..{made} }})"),
+                None => format!("Command::Subscribe({made})"),
+            }
+        }
+        Command::Unsubscribe { key, needs_confirmation } => {
+            format!("Command::Unsubscribe {{ key: {}, needs_confirmation: {needs_confirmation} }}", sub(key))
+        }
+        Command::Release(of) => format!("Command::Release({of})"),
+        Command::Cancel(of) => format!("Command::Cancel({of})"),
+        Command::SendText(said) => format!("Command::SendText({}.into())", text(said)),
+        Command::Modify(Modify { key, args: given, needs_confirmation, staleness, active, apply_now, .. }) => {
+            let given = given.as_ref().map_or("None".into(), |given| format!("Some({})", of_args(given.as_ref())));
+            let limit = value_code("staleness", &format!("{staleness:?}"));
+            format!(
+                "Command::Modify(Modify {{ args: {given}, needs_confirmation: {needs_confirmation:?}, staleness: {limit}, \
+                 active: {active:?}, apply_now: {apply_now}, ..Modify::new({}) }})",
+                sub(key)
+            )
+        }
+        Command::Invalidate(key) => {
+            format!("Command::Invalidate({})", key.as_ref().map_or("None".into(), |key| format!("Some({})", sub(key))))
+        }
+        // Their `Debug` is code already.
+        other => format!("Command::{other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn settings_are_code() {
+        assert_eq!(value_code("first_tic", "Some(1.5s)"), format!("Some({})", span(1_500_000_000)));
+        assert_eq!(value_code("ready_gate", "Wait(700ms)"), format!("ReadyGate::Wait({})", span(700_000_000)));
+        assert_eq!(value_code("account", "Some(Account(…))"), "Some(Account::new(\"DU1234567\"))");
+        assert_eq!(value_code("ready_gate", "Strict"), "ReadyGate::Strict");
+        assert_eq!(value_code("auth_wait", "1.000000001s"), span(1_000_000_001));
+        assert_eq!(value_code("auth_wait", "12.345µs"), span(12_345));
+        assert_eq!((value_code("seed", "17"), value_code("restart_on_close", "false")), ("17".into(), "false".into()));
+        let config = Config { max_lines: 3, auth_wait: Duration::from_millis(20), ..Config::default() };
+        let lines = ["    let config = Config {", "        auth_wait: Duration::from_nanos(20000000),"];
+        let text = settings(&config);
+        assert!(lines.iter().all(|line| text.lines().any(|own| own == *line)), "{text}");
+        assert_eq!(text.lines().count(), 5);
+    }
+}

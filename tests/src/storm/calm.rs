@@ -1,0 +1,113 @@
+//! When the faults stop: every request is answered and every wanted subscription flows, within the backoff cap and 30 s.
+
+use core::time::Duration;
+
+use ibws_proto::{Command, Event, Input, Phase, SessionNews, SubKey, SubStatus};
+
+use super::fault::faults;
+use crate::world::{Dial, World, sub};
+
+/// How long all may take, beside the longest delay between dials.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// A subscription that no gateway of these worlds would ever take: it has another account.
+const FOREIGN: &str = "sd+U12345678";
+
+/// Everything that was wrong is right again.
+fn heal(world: &mut World) {
+    world.note("calm");
+    for heal in faults().filter_map(|fault| fault.heal) {
+        heal(world);
+    }
+    world.thaw();
+    world.link.dials.clear();
+    world.link.dials_to = Dial::Opens;
+    world.link.latency = Duration::from_millis(10);
+    world.link.answers_pings = true;
+    world.link.host = Some((Duration::from_millis(50), true));
+    world.rescue_dial();
+}
+
+/// What the user and the host do who want it all to go on.
+fn help(world: &mut World) {
+    let status = world.machine().status();
+    if status.phase == Phase::Idle {
+        world.start();
+    }
+    // The host asks for the session every minute; here, at once.
+    let dead = |conn: &ibws_proto::ConnId| !world.gateway.is_of_this_session(conn.0);
+    if let Some(conn) = world.conn().filter(dead) {
+        world.input(Input::Session(conn, SessionNews::Changed));
+    }
+    if status.phase == Phase::Open && status.greeted && status.authenticated == Some(false) {
+        // What changed between a status that came first and a late greeting was told to nobody; now it is.
+        world.gateway.set_authenticated(true);
+    }
+    let pending = |world: &World| world.machine().subscriptions().iter().any(|info| info.status == SubStatus::Pending);
+    if !world.machine().config().recreate_on_reconnect && status.phase == Phase::Ready && pending(world) {
+        world.submit(Command::Recreate);
+    }
+}
+
+fn flows(status: SubStatus) -> bool {
+    // A stream that is being renewed flows meanwhile.
+    matches!(status, SubStatus::Active | SubStatus::Quiet | SubStatus::Expiring)
+}
+
+/// What is not well yet.
+fn trouble(world: &World) -> Option<String> {
+    let machine = world.machine();
+    let status = machine.status();
+    if status.phase != Phase::Ready {
+        return Some(format!("the connection is {:?}", status.phase));
+    }
+    if status.requests > 0 {
+        return Some(format!("{} requests wait", status.requests));
+    }
+    let infos = machine.subscriptions();
+    let idle = infos.iter().find(|info| !flows(info.status) || info.gap_since.is_some());
+    idle.map(|info| format!("{} is {:?}, gap {:?}", info.key, info.status, info.gap_since))
+}
+
+/// How long the next dial is still waited for.
+fn pause(world: &World) -> Option<Duration> {
+    let last =
+        world.events().filter_map(|(_, event)| if let Event::State(change) = event { Some(change) } else { None });
+    let last = last.last().filter(|change| change.state == Phase::Backoff)?;
+    Some((last.at + last.delay?).since(world.now()))
+}
+
+pub(super) fn run(world: &mut World) -> Result<(), String> {
+    heal(world);
+    let foreign: SubKey = sub(FOREIGN);
+    // A pause that the peer asked for is a fault that lasts until it is over.
+    let patience = world.machine().config().backoff_cap + PATIENCE;
+    let pause = pause(world).filter(|pause| *pause > world.machine().config().backoff_cap).unwrap_or_default();
+    let end = world.now() + pause + patience;
+    while world.now() < end {
+        help(world);
+        if world.machine().subscription(&foreign).is_some() {
+            world.unsubscribe(FOREIGN, false);
+        }
+        world.run(Duration::from_millis(250));
+        if trouble(world).is_none() {
+            return Ok(());
+        }
+    }
+    let trouble = trouble(world).unwrap_or_default();
+    Err(format!("not well {:?} after the faults stopped: {trouble}", pause + patience))
+}
+
+/// With faults all along there is one thing that always works: to stop. Every request is answered then.
+pub(super) fn stop(world: &mut World, drain: bool) -> Result<(), String> {
+    let id = world.submit(Command::Shutdown { drain });
+    let config = world.machine().config();
+    // The close that may be under way already has its own limit; ours is a second.
+    let limit = config.drain_timeout + Duration::from_secs(1) + Duration::from_millis(100);
+    let began = world.now();
+    world.run(limit);
+    let status = world.machine().status();
+    match world.answered(id) {
+        Some(_) if status.requests == 0 && status.phase == Phase::Idle && status.subscriptions == 0 => Ok(()),
+        other => Err(format!("{other:?} and {status:?} {limit:?} after a shutdown at {began:?}")),
+    }
+}

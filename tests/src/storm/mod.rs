@@ -1,0 +1,290 @@
+//! Storms: a machine and a simulated gateway under faults from a seed, with every invariant checked after every step.
+//!
+//! One seed is one storm: a small random [`Config`], a random gateway, a random subset of the [faults](faults), commands
+//! and the passing of time in between. Half of the storms choose blindly; half choose what bites in the present state.
+//! Half of them go on to the end and are then shut down; in the other half the faults stop, and all must be well again
+//! in bounded time. What a storm handed to its machine is told again at its end in other ways, and must come out the
+//! same.
+
+mod calm;
+mod client;
+mod dial;
+mod fault;
+mod json;
+mod protocol;
+mod report;
+mod wire;
+
+use core::fmt;
+use core::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use ibws_proto::{Config, Instant, Phase, RequestId, SubKey};
+
+pub use fault::{Bites, Fault, SOCKETS_ONLY, faults};
+pub use report::Report;
+
+use crate::gateway::{FrameKind, GatewayConfig, OpeningOrder, Success};
+use crate::prng::Prng;
+use crate::retold::{Rule, Step, said};
+use crate::walk::frames::{KEYS, data};
+use crate::walk::{Dice, step};
+use crate::world::{World, sub};
+
+/// Steps of a storm at least, counted as inputs and commands.
+pub const STEPS: usize = 300;
+/// Moves of a storm at least: a fault, a command, or time alone.
+const MOVES: u32 = 40;
+/// A storm ends here at the latest.
+const MOST_STEPS: usize = 4_000;
+const MOST_MOVES: u32 = 400;
+
+/// A storm that broke a rule.
+#[derive(Clone, Debug)]
+pub struct Broken {
+    /// Its seed: it repeats the storm.
+    pub seed: u64,
+    /// The rule that was broken.
+    pub rule: String,
+    /// What happened, with virtual times.
+    pub timeline: String,
+    /// The fewest steps that were found to break a rule, told the same way.
+    pub shrunk: String,
+    /// A test that fails as long as the rule is broken.
+    pub test: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, rule, timeline, shrunk, test } = self;
+        writeln!(f, "storm {seed}: {rule}\n\n{timeline}\nstorm {seed}: {rule}\n")?;
+        if !shrunk.is_empty() {
+            writeln!(f, "The fewest steps that break a rule:\n{shrunk}")?;
+        }
+        write!(f, "A test for it (use ibws_testkit::retold::words::*):\n\n{test}")
+    }
+}
+
+/// One storm.
+///
+/// # Errors
+/// The rule that was broken, with everything that led there.
+pub fn storm(seed: u64) -> Result<Report, Box<Broken>> {
+    storm_with(seed, None)
+}
+
+/// The same with one rule more, for every output.
+///
+/// # Errors
+/// The rule that was broken, with everything that led there.
+pub fn storm_with(seed: u64, rule: Option<Rule>) -> Result<Report, Box<Broken>> {
+    let mut storm = Storm::new(seed, rule);
+    let outcome = catch_unwind(AssertUnwindSafe(|| storm.run()));
+    let rule = match outcome {
+        Ok(Ok(())) => return Ok(storm.report()),
+        Ok(Err(rule)) => rule,
+        Err(panic) => said(&*panic),
+    };
+    let told = storm.world.told();
+    let (shrunk, test) = match told.shrunk() {
+        Some((shrunk, broken)) => {
+            let name = format!("storm_{seed}");
+            (format!("{}{broken}\n", shrunk.timeline()), shrunk.as_test(&name))
+        }
+        // No step breaks a rule by itself: what should have come did not.
+        None => (String::new(), format!("#[test]\nfn storm_{seed}() {{\n    storm({seed}).unwrap();\n}}\n")),
+    };
+    Err(Box::new(Broken { seed, rule, timeline: storm.world.timeline(), shrunk, test }))
+}
+
+struct Storm {
+    world: World,
+    chance: Prng,
+    is_blind: bool,
+    calms: bool,
+    /// The faults of this storm, with the time at which a lasting one ends.
+    faults: Vec<(&'static Fault, Option<Instant>)>,
+    requests: Vec<RequestId>,
+    report: Report,
+}
+
+impl Storm {
+    fn new(seed: u64, rule: Option<Rule>) -> Self {
+        let mut chance = Prng::part(seed, "storm", 0);
+        let (is_blind, calms) = (chance.chance(1, 2), chance.chance(1, 2));
+        let (config, gateway) = (settings(seed, &mut chance), gateway(seed, &mut chance));
+        let mut world = World::remembering(config, gateway, rule);
+        world.note(&format!("storm {seed}: blind {is_blind}, calm at its end {calms}"));
+        world.link.clock_late = chance.millis(0, 20);
+        world.link.clock_back = chance.millis(0, 4);
+        world.link.latency = chance.millis(0, 60);
+        let session = world.gateway.session().to_owned();
+        world.keep_secret(&session);
+        world.link.session = Some(session);
+        let share = chance.between(1, 8).unsigned_abs();
+        let faults = faults().filter(|_| chance.chance(share, 8)).map(|fault| (fault, None)).collect();
+        Self { world, chance, is_blind, calms, faults, requests: Vec::new(), report: Report::default() }
+    }
+
+    fn run(&mut self) -> Result<(), String> {
+        self.world.start();
+        for key in self.few_keys() {
+            self.requests.push(self.world.subscribe(key));
+        }
+        let mut moves = 0;
+        while self.is_on(moves) {
+            moves += 1;
+            self.pass_time();
+            self.heal_some();
+            self.act();
+        }
+        if self.calms {
+            calm::run(&mut self.world)?;
+        } else {
+            let drain = self.chance.chance(1, 2);
+            calm::stop(&mut self.world, drain)?;
+        }
+        self.world.told().same_however_told()
+    }
+
+    fn is_on(&self, moves: u32) -> bool {
+        let steps = self.world.told().taken().len();
+        (steps < STEPS || moves < MOVES) && steps < MOST_STEPS && moves < MOST_MOVES
+    }
+
+    fn few_keys(&mut self) -> Vec<&'static str> {
+        let count = self.chance.below(6);
+        (0..count).map(|_| *self.chance.pick(&KEYS)).collect()
+    }
+
+    /// Mostly a little, sometimes to the very moment at which something is due, sometimes long.
+    fn pass_time(&mut self) {
+        let due = self.world.machine().next_wake().map_or(Duration::ZERO, |(at, _)| at.since(self.world.now()));
+        let span = match self.chance.below(8) {
+            0 => Duration::ZERO,
+            1 => due.min(Duration::from_secs(60)),
+            2 | 3 => self.chance.millis(0, 300),
+            4 | 5 => self.chance.millis(0, 3_000),
+            _ => self.chance.millis(0, 12_000),
+        };
+        self.world.run(span);
+    }
+
+    fn heal_some(&mut self) {
+        let now = self.world.now();
+        for (fault, until) in &mut self.faults {
+            if until.take_if(|until| *until <= now).is_some()
+                && let Some(heal) = fault.heal
+            {
+                self.world.note(&format!("healed: {}", fault.name));
+                heal(&mut self.world);
+            }
+        }
+    }
+
+    /// A fault, a command, or nothing.
+    fn act(&mut self) {
+        match self.chance.below(10) {
+            0 => {}
+            1..=5 if !self.faults.is_empty() => self.fault(),
+            _ => self.command(),
+        }
+    }
+
+    fn fault(&mut self) {
+        let machine = self.world.machine();
+        let phase = machine.status().phase;
+        let bites = |fault: &Fault| match fault.bites {
+            Bites::Dialling => !phase.has_socket(),
+            Bites::Connected => phase.has_socket(),
+            Bites::Ready => phase == Phase::Ready,
+            Bites::Always => true,
+        };
+        let fit: Vec<_> = (0..self.faults.len()).filter(|n| self.is_blind || bites(self.faults[*n].0)).collect();
+        if fit.is_empty() {
+            return;
+        }
+        let (fault, until) = &mut self.faults[*self.chance.pick(&fit)];
+        // Without a connection there is nothing to be wrong with it.
+        if matches!(fault.bites, Bites::Dialling | Bites::Always) || self.world.conn().is_some() {
+            *self.report.faults.entry(fault.number).or_default() += 1;
+        }
+        self.world.note(&format!("fault {}: {}", fault.number, fault.name));
+        if fault.heal.is_some() {
+            *until = Some(self.world.now() + self.chance.millis(0, 40_000));
+        }
+        (fault.inject)(&mut self.world, &mut self.chance);
+    }
+
+    fn command(&mut self) {
+        let status = self.world.machine().status();
+        if !self.is_blind && status.phase == Phase::Idle && self.chance.chance(3, 4) {
+            self.world.start();
+            return;
+        }
+        let mut bytes = [0; 32];
+        bytes.fill_with(|| self.chance.next().to_le_bytes()[0]);
+        let step = step::command(&mut Dice::new(&bytes), self.world.machine(), &self.requests);
+        if let Step::Command(command) = step {
+            self.requests.push(self.world.submit(command));
+        }
+    }
+
+    fn report(mut self) -> Report {
+        let time = self.world.now().since(Instant::ORIGIN);
+        let mut report = core::mem::take(&mut self.report);
+        for (_, output) in self.world.outputs_at() {
+            report.see(output);
+        }
+        let steps = self.world.told().taken().len() as u64;
+        Report { walks: 1, calmed: u64::from(self.calms), steps, time, ..report }
+    }
+}
+
+/// Small settings in which everything happens soon, or the default ones; never so small that time stands still.
+fn settings(seed: u64, chance: &mut Prng) -> Config {
+    let mut bytes = [0; 160];
+    bytes.fill_with(|| chance.next().to_le_bytes()[0]);
+    let mut config = step::config(&mut Dice::new(&bytes));
+    config.seed = seed;
+    for interval in [&mut config.tic_interval, &mut config.ping_interval] {
+        *interval = interval.map(|interval| interval.max(Duration::from_millis(200)));
+    }
+    // A dial takes its time even when all is well.
+    config.connect_timeout = config.connect_timeout.max(Duration::from_millis(500));
+    config.max_lines += 2;
+    config.max_histories += 1;
+    config
+}
+
+fn gateway(seed: u64, chance: &mut Prng) -> GatewayConfig {
+    let mut gateway = GatewayConfig::seeded(seed);
+    if chance.chance(1, 3) {
+        gateway.opening = OpeningOrder::StatusFirst;
+    }
+    if chance.chance(1, 2) {
+        gateway.frames = FrameKind::Text;
+    }
+    if chance.chance(1, 4) {
+        gateway.success = Success::After(chance.millis(0, 7_000));
+    }
+    gateway.authenticated = !chance.chance(1, 8);
+    gateway.competing = chance.chance(1, 8);
+    gateway
+}
+
+/// A key that is wanted, or else any, and of such a kind.
+fn some_key(world: &World, chance: &mut Prng, fits: impl Fn(&SubKey) -> bool) -> SubKey {
+    let held = world.machine().subscriptions();
+    let held: Vec<_> = held.iter().map(|info| &info.key).filter(|key| fits(key)).collect();
+    if !held.is_empty() && chance.chance(3, 4) {
+        return (*chance.pick(&held)).clone();
+    }
+    let all: Vec<_> = KEYS.into_iter().map(sub).filter(|key| fits(key)).collect();
+    chance.pick(&all).clone()
+}
+
+/// Data for a key that is wanted, or else any.
+fn some_data(world: &World, chance: &mut Prng) -> Vec<u8> {
+    data(&some_key(world, chance, |_| true)).to_vec()
+}

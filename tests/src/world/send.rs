@@ -1,0 +1,141 @@
+//! Both directions of the wire: what the machine wants done, and what the gateway has to say.
+
+use core::time::Duration;
+
+use ibws_proto::{Action, ConnId, Input, Output, SessionNews};
+
+use super::{Dial, Parcel, What, World};
+use crate::gateway::GatewayOutput;
+
+impl World {
+    /// Does the peer hear what is written on this connection?
+    pub(super) fn hears(&self, conn: ConnId) -> bool {
+        self.up.contains(&conn) && !self.frozen.contains_key(&conn)
+    }
+
+    pub(super) fn outputs(&mut self, outputs: Vec<Output>) {
+        for output in outputs {
+            self.note_down(What::Output(output.clone()));
+            match output {
+                Output::Action(action) => self.act(action),
+                Output::Done(id, answer) => drop(self.answers.insert(id, (self.now, answer))),
+                Output::Event(_) => {}
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Connect { conn } => {
+                let outcome = self.link.dials.pop_front().unwrap_or_else(|| self.link.dials_to.clone());
+                match outcome {
+                    Dial::Opens => self.post(self.link.dial, Parcel::Open(conn)),
+                    Dial::Fails(kind, after) => self.post(self.link.dial, Parcel::Fail(conn, Dial::error(kind, after))),
+                    Dial::Resets => {
+                        self.post(self.link.dial, Parcel::Input(Input::Opened(conn)));
+                        self.post(self.link.dial, Parcel::Input(Input::Closed(conn, None)));
+                    }
+                    Dial::Hangs => {}
+                }
+            }
+            Action::SendText { conn, text } if self.hears(conn) => self.post_out(Parcel::Text(conn, text)),
+            Action::SendSession { conn } => self.post(self.link.session_after, Parcel::Provided(conn)),
+            Action::Ping { conn } if self.hears(conn) => self.post_out(Parcel::Ping(conn)),
+            Action::Close { conn, code } if self.hears(conn) && self.link.answers_close => {
+                self.post_out(Parcel::Close(conn, code));
+            }
+            Action::Abandon { conn } => {
+                self.last_in.remove(&conn);
+                self.last_out.remove(&conn);
+                self.up.remove(&conn);
+                self.frozen.remove(&conn);
+                self.gateway.closed(self.now, conn.0);
+            }
+            Action::Ask { id, ask } => {
+                if let Some((after, done)) = self.link.host {
+                    self.post(after, Parcel::Answered(id, ask, done));
+                }
+            }
+            Action::SendText { .. } | Action::Ping { .. } | Action::Close { .. } => {}
+        }
+    }
+
+    /// The host has the session, or none: it is written, and the machine told.
+    pub(super) fn provided(&mut self, conn: ConnId) {
+        let Some(session) = self.link.session.clone() else {
+            return self.input(Input::Session(conn, SessionNews::Unavailable));
+        };
+        if self.hears(conn) {
+            self.post_out(Parcel::Text(conn, format!("{{\"session\":\"{session}\"}}")));
+        }
+        self.input(Input::Session(conn, SessionNews::Sent));
+    }
+
+    /// One way over the link.
+    fn latency(&mut self) -> Duration {
+        let spread = self.link.jitter.as_nanos() as u64;
+        self.link.latency + Duration::from_nanos(self.chance.below(spread))
+    }
+
+    /// To the machine, as fast as the link is.
+    pub(super) fn post_in(&mut self, input: Input) {
+        if let (Some(speed), Input::Frame(_, raw)) = (self.link.bytes_per_second, &input) {
+            let takes = Duration::from_nanos(raw.len() as u64 * 1_000_000_000 / speed.max(1));
+            // A narrow link holds so much and no more: who sends faster waits with it.
+            self.free_in = (self.free_in.max(self.now) + takes).min(self.now + Duration::from_secs(20));
+        }
+        let queued = self.free_in.since(self.now);
+        let after = self.latency() + queued;
+        self.post(after, Parcel::Input(input));
+    }
+
+    /// To the gateway, unless writes block.
+    fn post_out(&mut self, parcel: Parcel) {
+        if self.link.writes_block {
+            self.stuck.push(parcel);
+        } else {
+            let after = self.latency();
+            self.post(after, parcel);
+        }
+    }
+
+    pub(super) fn post(&mut self, after: Duration, parcel: Parcel) {
+        self.posted += 1;
+        // Both directions keep their order, whatever the latency does meanwhile.
+        let mut at = self.now + after;
+        let way = match &parcel {
+            Parcel::Input(Input::Opened(conn) | Input::Frame(conn, _) | Input::Pong(conn) | Input::Closed(conn, _)) => {
+                Some((&mut self.last_in, *conn))
+            }
+            Parcel::Text(conn, _) | Parcel::Ping(conn) | Parcel::Close(conn, _) => Some((&mut self.last_out, *conn)),
+            _ => None,
+        };
+        if let Some((last, conn)) = way {
+            at = at.max(last.get(&conn).copied().unwrap_or_default());
+            last.insert(conn, at);
+        }
+        self.parcels.insert((at, self.posted), parcel);
+    }
+
+    /// What the gateway has to say goes on its way.
+    pub(super) fn collect(&mut self) {
+        while let Some((conn, output)) = self.gateway.poll() {
+            let conn = ConnId(conn);
+            let input = match output {
+                GatewayOutput::Text(bytes) | GatewayOutput::Binary(bytes) => Input::Frame(conn, bytes.into()),
+                GatewayOutput::Close(code) => Input::Closed(conn, Some(code)),
+                GatewayOutput::Drop => Input::Closed(conn, None),
+            };
+            let ends = matches!(input, Input::Closed(..));
+            if let Some(void) = self.frozen.get_mut(&conn) {
+                void.push(input);
+            } else if self.up.contains(&conn) {
+                self.post_in(input);
+            }
+            if ends {
+                self.up.remove(&conn);
+                self.gateway.closed(self.now, conn.0);
+            }
+        }
+    }
+}
