@@ -2,7 +2,7 @@
 //! users were bitten.
 
 use ibws_proto::{
-    Ask, Command, Config, Event, Failure, Instant, Key, Loss, Modify, Standing, SubStatus, Subscribe, Success,
+    Ask, Command, Config, Event, Failure, Instant, Key, Loss, Modify, Phase, Standing, SubStatus, Subscribe, Success,
     Unsubscribed,
 };
 use ibws_testkit::world::{QUOTES, World, args, ms, secs, sub, world};
@@ -444,4 +444,38 @@ fn a_custom_need_of_confirmation_is_kept() {
     world.run(secs(60));
     assert_eq!(world.written("spl").len(), 1);
     assert!(world.events().all(|(_, event)| !matches!(event, Event::Gap(_))));
+}
+
+// Whose turn is coming keeps it: a client that recreates again and again starves nobody.
+#[test]
+fn recreating_faster_than_the_pace_puts_off_no_turn() {
+    let config = Config { burst: 1, burst_pause: secs(1), ..Config::default() };
+    let mut world = World::new(config, GatewayConfig::default());
+    world.settle(&["pl", "sd+DU1234567+{}", "tr"]);
+    let before = world.now();
+    for _ in 0..20 {
+        world.submit(Command::Recreate);
+        world.run(ms(200));
+    }
+    for text in ["spl", "ssd", "str"] {
+        let again = world.written(text).into_iter().filter(|at| *at >= before).count();
+        assert!(again > 0, "{text} was never sent again\n{}", world.timeline());
+    }
+}
+
+#[test]
+fn nothing_is_asked_of_the_host_for_a_connection_that_is_being_closed() {
+    let mut world = world();
+    world.settle(&["or"]);
+    world.run(secs(30));
+    world.link.answers_close = false;
+    world.submit(Command::HardReset { restart: false });
+    world.submit(Command::Invalidate(Some(sub("or"))));
+    let asked = world.asks().count();
+    world.say(r#"{"topic":"sor","args":[]}"#);
+    world.run(ms(100));
+    assert_eq!((world.phase(), world.resumptions().len(), world.asks().count()), (Phase::Closing, 1, asked));
+    world.run(secs(30));
+    let reconciled = |ask: &Ask| matches!(ask, Ask::Reconcile { .. });
+    assert_eq!(world.asks().filter(|(_, ask)| reconciled(ask)).count(), 1, "once it flows again");
 }

@@ -17,6 +17,10 @@ const LEAVING_LIMIT: usize = 256;
 impl Table {
     /// Subscribes when its turn comes: [`Config::burst`](crate::Config::burst) at once, then a pause.
     pub(super) fn send_paced(&mut self, key: &SubKey, cause: SubCause, cx: &mut Context<'_>) {
+        // Whose turn is coming keeps it.
+        if self.rows.get(key).is_none_or(|row| row.paced.is_some()) {
+            return;
+        }
         let at = self.pace.turn(cx.now, cx.config);
         let Some(row) = self.rows.get_mut(key) else { return };
         if at > cx.now {
@@ -102,6 +106,10 @@ impl Table {
         let Some(row) = self.rows.get_mut(key) else { return };
         let since = row.unreconciled.map_or(since, |before| before.min(since));
         row.unreconciled = Some(since);
+        if cx.wire == Wire::Shut {
+            // The connection is being closed: the next one asks.
+            return;
+        }
         cx.ask(Ask::Reconcile { key: key.clone(), since }, cx.config.host_timeout);
     }
 
