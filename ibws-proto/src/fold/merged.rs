@@ -21,13 +21,13 @@ pub struct Merged(Box<str>);
 
 impl Merged {
     /// A row of its own, unless it is larger than any row should be.
-    pub(super) fn new(row: Json<'_>) -> Option<Self> {
+    pub(crate) fn new(row: Json<'_>) -> Option<Self> {
         fits(row).then(|| Self(row.text().into()))
     }
 
     /// Puts the members of `row` over those that are here; a member that `row` does not have stays, and so does one where
     /// `keep` says so. `false` if there is no room, and then nothing changes.
-    pub(super) fn merge(&mut self, row: Json<'_>, keep: impl Fn(Json<'_>) -> bool) -> bool {
+    pub(crate) fn merge(&mut self, row: Json<'_>, keep: impl Fn(Json<'_>) -> bool) -> bool {
         if !fits(row) {
             return false;
         }

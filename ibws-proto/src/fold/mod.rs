@@ -5,10 +5,12 @@
 //! what finds no room is counted in `refused`, never dropped silently. The order in which rows are folded is the wire's;
 //! how they are spread over frames makes no difference.
 
+mod filing;
 mod merged;
 mod quote;
 mod tables;
 
+pub(crate) use filing::{Filing, WHOLE_ORDER};
 pub use merged::Merged;
 pub use quote::Quote;
 pub use tables::{Executions, LadderBook, LedgerTable, OrderBook, StatusFold, SummaryTable};

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 
+use super::filing::Filing;
 use super::merged::Merged;
 use crate::connect::ConnId;
 use crate::frame::Json;
@@ -79,6 +80,12 @@ macro_rules! table {
                 message.rows().filter(filed).count()
             }
 
+            /// Folds one row. `false` if it does not say what it is filed under, or finds no room.
+            pub fn row(&mut self, row: &$row<'_>) -> bool {
+                let Some(key) = row.filed_under() else { return self.0.refuse() };
+                self.0.file(key, row.json(), row.replaces(), $row::tells_nothing)
+            }
+
             /// The row of this key, typed.
             #[must_use]
             pub fn get(&self, key: &$borrowed) -> Option<$row<'_>> {
@@ -124,16 +131,6 @@ table! {
     OrderBook, i64, i64, Orders, Order, 10_000
 }
 
-impl OrderBook {
-    /// Folds one row. `false` if it names no order, or finds no room.
-    pub fn row(&mut self, row: &Order<'_>) -> bool {
-        let Ok(Some(id)) = row.order_id() else { return self.0.refuse() };
-        let full = ["conid", "orderDesc", "status"];
-        let full = full.iter().all(|wanted| row.known().any(|(key, _)| key == *wanted));
-        self.0.file(id, row.json(), full, |_| false)
-    }
-}
-
 table! {
     /// Executions by `execution_id` (protocol §3.6).
     ///
@@ -142,25 +139,9 @@ table! {
     Executions, Box<str>, str, Trades, Execution, 100_000
 }
 
-impl Executions {
-    /// Folds one row. `false` if it names no execution, or finds no room.
-    pub fn row(&mut self, row: &Execution<'_>) -> bool {
-        let Ok(Some(id)) = row.execution_id() else { return self.0.refuse() };
-        self.0.file(id.into(), row.json(), false, |value| matches!(value.text(), "null" | "\"\""))
-    }
-}
-
 table! {
     /// Values of one account by `key` (protocol §3.7): each row takes the place of the one before.
     SummaryTable, Box<str>, str, Summary, SummaryRow, 1_024
-}
-
-impl SummaryTable {
-    /// Folds one row. `false` if it has no key, or finds no room.
-    pub fn row(&mut self, row: &SummaryRow<'_>) -> bool {
-        let Ok(Some(key)) = row.key() else { return self.0.refuse() };
-        self.0.file(key.into(), row.json(), true, |_| false)
-    }
 }
 
 table! {
@@ -169,25 +150,9 @@ table! {
     LedgerTable, Box<str>, str, Ledger, LedgerRow, 1_024
 }
 
-impl LedgerTable {
-    /// Folds one row. `false` if it has no key, or finds no room.
-    pub fn row(&mut self, row: &LedgerRow<'_>) -> bool {
-        let Ok(Some(key)) = row.key() else { return self.0.refuse() };
-        self.0.file(key.into(), row.json(), false, |_| false)
-    }
-}
-
 table! {
     /// Rows of one ladder by their number (protocol §3.3): each takes the place of the one before.
     LadderBook, i64, i64, Ladder, LadderRow, 4_096
-}
-
-impl LadderBook {
-    /// Folds one row. `false` if it has no key, or finds no room.
-    pub fn row(&mut self, row: &LadderRow<'_>) -> bool {
-        let Ok(Some(key)) = row.row() else { return self.0.refuse() };
-        self.0.file(key, row.json(), true, |_| false)
-    }
 }
 
 /// The state of the session, merged from frames of which some tell a single key (protocol §4.3). Never across connections.
