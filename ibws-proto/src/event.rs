@@ -101,11 +101,17 @@ pub enum Event {
 
 /// A frame and where it belongs.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Message {
     /// The connection it came on.
     pub conn: ConnId,
     /// When it was handed in.
     pub at: Instant,
+    /// How many earlier messages of its stream a queue merged into it because its consumer was slow; 0 for a frame as it
+    /// came. Of a merged one, `frame` is JSON put together from theirs: what they told, the newest of each.
+    pub merged: u64,
+    /// When the earliest that is merged into it was handed in; else the same as `at`.
+    pub since: Instant,
     /// What it is about; `None` for a topic, or a shape, that nobody has heard of.
     pub key: Option<Key>,
     /// The subscription it belongs to, where exactly one is meant (`design` §4).

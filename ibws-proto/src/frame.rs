@@ -200,6 +200,22 @@ impl Frame {
         Walk { frame: self, text, members: self.members.iter() }
     }
 
+    /// Keys and values as [`members`](Self::members), and each key as it is written, quotes and escapes included.
+    pub(crate) fn spelled(&self) -> impl Iterator<Item = Spelled<'_>> {
+        let text = self.text();
+        self.members.iter().filter_map(move |member| {
+            let written = member.key().start.checked_sub(1)?..member.key().end.checked_add(1)?;
+            let key = self.key_text(*member);
+            Some(Spelled { key, written: text.get(written)?, value: text.get(member.value())? })
+        })
+    }
+
+    /// Marks it as lossy: it was put together from frames of which one is.
+    pub(crate) fn into_lossy(mut self) -> Self {
+        self.mended = Some(self.raw.clone());
+        self
+    }
+
     fn key_text(&self, member: Member) -> Cow<'_, str> {
         let key = self.slice(member.key());
         if !self.escaped || !key.contains('\\') {
@@ -217,6 +233,16 @@ impl Frame {
     fn slice(&self, range: core::ops::Range<usize>) -> &str {
         self.bytes().get(range).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or_default()
     }
+}
+
+/// A member of a frame, to be written anew.
+#[derive(Clone, Debug)]
+pub(crate) struct Spelled<'a> {
+    pub(crate) key: Cow<'a, str>,
+    /// The key with its quotes, as it came.
+    pub(crate) written: &'a str,
+    /// The value's JSON.
+    pub(crate) value: &'a str,
 }
 
 /// Iterator over the members of a frame.

@@ -145,7 +145,7 @@ pub use payload::{
     Args, ArgsError, ParseSubscribeError, Processor, ReferenceProcessor, Staleness, Subscribe, SubscriptionProcessor,
     WireProcessor, confirms,
 };
-pub use queue::{Item, Lost, Queue, QueueLimits};
+pub use queue::{Item, Lost, Queue, QueueId, QueueLimits, Queues, Wanted};
 pub use read::{Expected, FieldError, FromJson, Lookup, RowError, RowReason};
 pub use scan::Fault;
 pub use status::{SubCause, SubStatus, SubscriptionEvent};

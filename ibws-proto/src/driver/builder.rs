@@ -1,15 +1,18 @@
 //! How a client is made: where to, whom to trust, who is asking, and the settings of the machine.
 
+use std::boxed::Box;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::string::String;
 use std::sync::Arc;
+use std::vec::Vec;
 
 use super::client::Client;
 use super::credentials::CredentialsProvider;
 use super::host::Host;
 use super::runtime::{DialRequest, Runtime};
 use super::shared::Shared;
+use super::sink::EventSink;
 use super::task::Driver;
 use super::{Credentials, Endpoint, EndpointError, Limits, Plaintext, Trust};
 use crate::{Config, Machine, QueueLimits};
@@ -28,6 +31,7 @@ pub struct Builder<R> {
     host_calls: Option<Arc<dyn Host>>,
     limits: Limits,
     queue: QueueLimits,
+    sinks: Vec<Box<dyn EventSink>>,
     config: Config,
 }
 
@@ -46,6 +50,7 @@ impl<R: Runtime> Builder<R> {
             host_calls: None,
             limits: Limits::default(),
             queue: QueueLimits::default(),
+            sinks: Vec::new(),
             config: Config { seed, ..Config::default() },
         }
     }
@@ -107,6 +112,12 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
+    /// Hands everything that happens, from the first dial on, to `sink` as well; as often as there are sinks.
+    pub fn sink(mut self, sink: impl EventSink) -> Self {
+        self.sinks.push(Box::new(sink));
+        self
+    }
+
     /// Changes the settings of the machine.
     pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
@@ -131,6 +142,7 @@ impl<R: Runtime> Builder<R> {
         let machine = Machine::new(self.config, self.runtime.now());
         let shared = Arc::new(Shared::new(self.runtime, machine));
         let client = Client::new(shared.clone(), self.queue);
+        self.sinks.into_iter().for_each(|sink| client.attach_boxed(sink));
         shared.runtime.spawn(Driver::new(shared.clone(), target, self.credentials, self.host_calls));
         Ok(client)
     }

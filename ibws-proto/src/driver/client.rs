@@ -8,11 +8,12 @@ use std::vec::Vec;
 
 use super::handle::{Handle, Request};
 use super::runtime::Runtime;
-use super::shared::{Shared, State, Wanted};
-use super::stream::{EventStream, QueueAccessor, Subscription};
+use super::shared::{Shared, State};
+use super::sink::{EventSink, Feeding};
+use super::stream::{EventStream, QueueAccessor, Reader, Subscription};
 use crate::{
     Command, Failure, Health, Key, Modify, QueueLimits, Stats, Status, SubKey, Subscribe, SubscriptionInfo, Success,
-    Unsubscribed,
+    Unsubscribed, Wanted,
 };
 
 /// A client of the gateway's stream. Clones are handles of the same client; when the last handle of any kind is dropped
@@ -133,13 +134,13 @@ impl<R: Runtime> Client<R> {
         let key = subscribe.key.clone();
         let shared = &self.handle.shared;
         let now = shared.runtime.now();
-        let (inbox, id) = shared.with(|state| {
-            // The inbox comes first, so that it misses nothing.
-            let inbox = state.open_inbox(Wanted::Subscription(key.clone()), self.limits);
-            (inbox, state.submit(now, Command::Subscribe(subscribe)))
+        let (seat, id) = shared.with(|state| {
+            // The queue comes first, so that it misses nothing.
+            let seat = state.sit_down(Wanted::Subscription(key.clone()), self.limits);
+            (seat, state.submit(now, Command::Subscribe(subscribe)))
         });
         let outcome = Request::new(self.handle.clone(), id);
-        Subscription::new(EventStream::new(self.handle.clone(), inbox), key, outcome)
+        Subscription::new(EventStream::at(self.handle.clone(), seat), key, outcome)
     }
 
     /// Unsubscribes, whoever else holds it. With `needs_confirmation` it is repeated until the gateway confirms;
@@ -212,16 +213,25 @@ impl<R: Runtime> Client<R> {
     /// The same with limits of its own.
     #[must_use]
     pub fn events_within(&self, limits: QueueLimits) -> EventStream<R> {
-        let inbox = self.handle.shared.with(|state| state.open_inbox(Wanted::Everything, limits));
-        EventStream::new(self.handle.clone(), inbox)
+        EventStream::new(self.handle.clone(), Wanted::Everything, limits)
     }
 
-    /// The queue of one key, from now on; accessors of one key share it. Unsolicited keys are queued only while there
-    /// is an accessor.
+    /// The queue of one key, from now on: its messages, and the gaps of its subscriptions. Accessors of one key share it.
+    /// Nothing is queued for a key, unsolicited ones included, while there is no accessor.
     #[must_use]
     pub fn queue(&self, key: Key) -> QueueAccessor<R> {
-        let inbox = self.handle.shared.with(|state| state.open_inbox(Wanted::Key(key), self.limits));
-        QueueAccessor::new(EventStream::shared(self.handle.clone(), inbox), key)
+        QueueAccessor::new(EventStream::new(self.handle.clone(), Wanted::Key(key), self.limits), key)
+    }
+
+    /// Hands everything that happens from now on to `sink` as well.
+    pub fn attach(&self, sink: impl EventSink) {
+        self.attach_boxed(Box::new(sink));
+    }
+
+    pub(super) fn attach_boxed(&self, sink: Box<dyn EventSink>) {
+        let shared = &self.handle.shared;
+        let reader = Reader::new(shared, Wanted::Everything, self.limits);
+        shared.runtime.spawn(Feeding { reader, sink: Some(sink) });
     }
 
     /// Where the client stands.

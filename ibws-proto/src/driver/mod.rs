@@ -14,6 +14,7 @@ mod public_key;
 mod runtime;
 mod secret;
 mod shared;
+mod sink;
 mod stream;
 mod task;
 #[cfg(feature = "tls")]
@@ -30,5 +31,6 @@ pub use host::{Answer, Host};
 pub use limits::Limits;
 pub use runtime::{DialRequest, Link, Outgoing, Received, Runtime, WriteFailed};
 pub use secret::{CookieForm, Credentials, Secret, SecretError, USER_AGENT};
+pub use sink::EventSink;
 pub use stream::{EventStream, QueueAccessor, Subscription};
 pub use trust::{Trust, TrustError};

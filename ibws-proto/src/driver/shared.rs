@@ -1,4 +1,5 @@
-//! What the driver's task and the handles share: the machine behind a lock, answers on their way, inboxes.
+//! What the driver's task and the handles share: the machine and the queues behind a lock, answers on their way, and who
+//! waits for what.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,10 +7,15 @@ use std::task::Waker;
 use std::vec::Vec;
 
 use super::runtime::Runtime;
+use crate::queue::Taken;
 use crate::{
-    Action, Command, Event, Failure, Input, Instant, Item, Key, Machine, Output, Queue, QueueLimits, RequestId, SubKey,
-    Success,
+    Action, Command, Event, Failure, Input, Instant, Machine, Output, Queue, QueueId, QueueLimits, Queues, RequestId,
+    Success, Wanted,
 };
+
+/// Events moved over to a consumer at once, and bytes from which on no more are.
+const BATCH: usize = 64;
+const BATCH_BYTES: usize = 64 * 1024;
 
 /// Shared by the task and every handle. The lock is never held while anything is awaited or woken.
 pub(super) struct Shared<R> {
@@ -26,11 +32,9 @@ pub(super) struct State {
     /// The task is gone: nothing will be answered any more.
     pub(super) finished: bool,
     answers: BTreeMap<RequestId, Answer>,
-    inboxes: BTreeMap<u64, Inbox>,
+    queues: Queues,
+    consumers: BTreeMap<QueueId, Consumers>,
     last_seat: u64,
-    by_subscription: BTreeMap<SubKey, Vec<u64>>,
-    by_key: BTreeMap<Key, u64>,
-    everything: Vec<u64>,
     /// To be woken once the lock is free: a waker may run anything.
     wakers: Vec<Waker>,
     /// To be dropped once the lock is free: the last of a task's wakers drops the task, and the handles it holds.
@@ -42,35 +46,25 @@ enum Answer {
     There(Result<Success, Failure>),
 }
 
-/// Which events an inbox takes.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Wanted {
-    /// Those of one subscription.
-    Subscription(SubKey),
-    /// The messages of one key.
-    Key(Key),
-    /// All.
-    Everything,
-}
-
-pub(super) struct Inbox {
-    queue: Queue,
-    wanted: Wanted,
+/// The consumers of one queue. Those of a key share its queue.
+#[derive(Default)]
+struct Consumers {
+    seats: usize,
     /// Who waits for an event, by the number of the seat.
     waiting: Vec<(u64, Waker)>,
-    /// Accessors of a key share its inbox.
-    users: usize,
 }
 
-/// A consumer's place at an inbox.
+/// A consumer's place at a queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Seat {
-    inbox: u64,
+    queue: QueueId,
     number: u64,
+    /// Others may sit at the same queue: what one takes and does not use is lost to them.
+    shared: bool,
 }
 
-/// The outcome of looking into an inbox.
-pub(super) enum Taken {
+/// The outcome of looking into a queue.
+pub(super) enum Looked {
     /// At least one item was moved over.
     Some,
     Nothing,
@@ -86,11 +80,9 @@ impl<R: Runtime> Shared<R> {
             handles: 0,
             finished: false,
             answers: BTreeMap::new(),
-            inboxes: BTreeMap::new(),
+            queues: Queues::default(),
+            consumers: BTreeMap::new(),
             last_seat: 0,
-            by_subscription: BTreeMap::new(),
-            by_key: BTreeMap::new(),
-            everything: Vec::new(),
             wakers: Vec::new(),
             spent: Vec::new(),
         };
@@ -179,99 +171,71 @@ impl State {
         }
     }
 
-    /// Puts an event into every inbox that wants it; the last one gets the original.
+    /// Puts an event into every queue that wants it.
     fn deliver(&mut self, event: Event) {
-        let (subscription, key) = match &event {
-            Event::Message(message) => (message.subscription.as_ref(), message.key),
-            Event::Subscription(change) => (Some(&change.key), None),
-            Event::Gap(gap) => (Some(&gap.key), Some(gap.key.key())),
-            Event::Resumed(resumed) => (Some(&resumed.key), Some(resumed.key.key())),
-            _ => (None, None),
-        };
-        let subscribed = subscription.and_then(|key| self.by_subscription.get(key)).map_or(&[][..], Vec::as_slice);
-        let keyed = key.and_then(|key| self.by_key.get(&key));
-        let mut takers = subscribed.iter().chain(keyed).chain(&self.everything).peekable();
-        let mut event = Some(event);
-        while let Some(taker) = takers.next() {
-            let Some(inbox) = self.inboxes.get_mut(taker) else { continue };
-            let copy = if takers.peek().is_some() { event.clone() } else { event.take() };
-            if let Some(copy) = copy {
-                inbox.queue.push(copy);
-                self.wakers.extend(inbox.waiting.drain(..).map(|(_, waker)| waker));
+        let Self { queues, consumers, wakers, .. } = self;
+        queues.deliver(event, |id| {
+            if let Some(consumers) = consumers.get_mut(&id) {
+                wakers.extend(consumers.waiting.drain(..).map(|(_, waker)| waker));
             }
-        }
+        });
     }
 
-    /// Opens an inbox; a key has one only, shared by all who ask for it.
-    pub(super) fn open_inbox(&mut self, wanted: Wanted, limits: QueueLimits) -> Seat {
+    /// Takes a seat at a queue, which is opened for it; a key has one queue only, shared by all who ask for it.
+    pub(super) fn sit_down(&mut self, wanted: Wanted, limits: QueueLimits) -> Seat {
         self.last_seat += 1;
-        let number = self.last_seat;
-        if let Wanted::Key(key) = wanted
-            && let Some(id) = self.by_key.get(&key)
-            && let Some(inbox) = self.inboxes.get_mut(id)
-        {
-            inbox.users += 1;
-            return Seat { inbox: *id, number };
-        }
-        let id = number;
-        match &wanted {
-            Wanted::Subscription(key) => self.by_subscription.entry(key.clone()).or_default().push(id),
-            Wanted::Key(key) => drop(self.by_key.insert(*key, id)),
-            Wanted::Everything => self.everything.push(id),
-        }
-        self.inboxes.insert(id, Inbox { queue: Queue::new(limits), wanted, waiting: Vec::new(), users: 1 });
-        Seat { inbox: id, number }
+        let (known, shared) = match &wanted {
+            Wanted::Key(key) => (self.queues.of_key(*key), true),
+            _ => (None, false),
+        };
+        let queue = known.unwrap_or_else(|| self.queues.open(wanted, limits));
+        self.consumers.entry(queue).or_default().seats += 1;
+        Seat { queue, number: self.last_seat, shared }
     }
 
-    /// Gives a seat up. An inbox that nobody has a seat at any more is handed out, to be dropped without the lock.
-    pub(super) fn close_inbox(&mut self, seat: Seat) -> Option<Inbox> {
-        let id = seat.inbox;
-        let inbox = self.inboxes.get_mut(&id)?;
-        inbox.users -= 1;
-        if inbox.users > 0 {
-            let mine = inbox.waiting.iter().position(|(number, _)| *number == seat.number);
-            self.spent.extend(mine.map(|at| inbox.waiting.swap_remove(at).1));
+    /// Gives a seat up. A queue that nobody sits at any more is handed out, to be dropped without the lock.
+    pub(super) fn stand_up(&mut self, seat: Seat) -> Option<Queue> {
+        let consumers = self.consumers.get_mut(&seat.queue)?;
+        consumers.seats -= 1;
+        let mine = consumers.waiting.iter().position(|(number, _)| *number == seat.number);
+        self.spent.extend(mine.map(|at| consumers.waiting.swap_remove(at).1));
+        if consumers.seats > 0 {
             return None;
         }
-        match &inbox.wanted {
-            Wanted::Subscription(key) => {
-                if let Some(ids) = self.by_subscription.get_mut(key) {
-                    ids.retain(|other| *other != id);
-                    if ids.is_empty() {
-                        self.by_subscription.remove(key);
-                    }
-                }
-            }
-            Wanted::Key(key) => drop(self.by_key.remove(key)),
-            Wanted::Everything => self.everything.retain(|other| *other != id),
-        }
-        self.inboxes.remove(&id)
+        self.consumers.remove(&seat.queue);
+        self.queues.close(seat.queue)
     }
 
-    /// Moves up to `most` items over from an inbox; with a waker, remembers whom to wake if there is nothing.
-    pub(super) fn take(&mut self, seat: Seat, most: usize, into: &mut VecDeque<Item>, waker: Option<&Waker>) -> Taken {
-        let finished = self.finished;
-        let Some(inbox) = self.inboxes.get_mut(&seat.inbox) else { return Taken::End };
-        into.extend(core::iter::from_fn(|| inbox.queue.pop()).take(most));
+    /// Moves items over from a queue; with a waker, remembers whom to wake if there is nothing.
+    pub(super) fn take(&mut self, seat: Seat, into: &mut VecDeque<Taken>, waker: Option<&Waker>) -> Looked {
+        let Some(queue) = self.queues.get_mut(seat.queue) else { return Looked::End };
+        let floor = queue.bytes().saturating_sub(BATCH_BYTES);
+        let most = if seat.shared { 1 } else { BATCH };
+        while let Some(item) = queue.take() {
+            into.push_back(item);
+            if into.len() >= most || queue.bytes() < floor {
+                break;
+            }
+        }
         if !into.is_empty() {
-            return Taken::Some;
+            return Looked::Some;
         }
-        if finished {
-            return Taken::End;
+        if self.finished {
+            return Looked::End;
         }
-        if let Some(waker) = waker {
-            // One place for each consumer: those that share an inbox must not push one another out.
-            match inbox.waiting.iter_mut().find(|(number, _)| *number == seat.number) {
+        if let (Some(waker), Some(consumers)) = (waker, self.consumers.get_mut(&seat.queue)) {
+            // One place for each consumer: those that share a queue must not push one another out.
+            match consumers.waiting.iter_mut().find(|(number, _)| *number == seat.number) {
                 Some((_, known)) if known.will_wake(waker) => {}
                 Some((_, known)) => self.spent.push(core::mem::replace(known, waker.clone())),
-                None => inbox.waiting.push((seat.number, waker.clone())),
+                None => consumers.waiting.push((seat.number, waker.clone())),
             }
         }
-        Taken::Nothing
+        Looked::Nothing
     }
 
-    pub(super) fn inbox(&self, seat: Seat) -> Option<&Queue> {
-        self.inboxes.get(&seat.inbox).map(|inbox| &inbox.queue)
+    pub(super) fn queue(&self, seat: Seat) -> Option<&Queue> {
+        self.queues.get(seat.queue)
     }
 
     /// Takes an answer that is there; else remembers whom to wake.
@@ -318,8 +282,8 @@ impl State {
                 *answer = Answer::There(Err(Failure::ShutDown));
             }
         }
-        for inbox in self.inboxes.values_mut() {
-            self.wakers.extend(inbox.waiting.drain(..).map(|(_, waker)| waker));
+        for consumers in self.consumers.values_mut() {
+            self.wakers.extend(consumers.waiting.drain(..).map(|(_, waker)| waker));
         }
     }
 }

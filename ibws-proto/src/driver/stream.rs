@@ -1,94 +1,139 @@
-//! What a consumer holds: the stream of a subscription, of a key, of everything.
+//! What a consumer holds: the stream of everything, of a subscription, of a key.
 
 use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker, ready};
 use core::time::Duration;
+use std::boxed::Box;
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use futures_core::Stream;
-use std::collections::VecDeque;
 
 use super::handle::{Handle, Request};
 use super::runtime::Runtime;
-use super::shared::{Seat, Taken};
-use crate::{Command, Event, Failure, Item, Key, Standing, SubKey, SubStatus};
+use super::shared::{Looked, Seat, Shared, State};
+use crate::queue::{Queue, Taken};
+use crate::{Command, Event, Failure, Item, Key, QueueLimits, Standing, SubKey, SubStatus, Wanted};
+
+/// A seat at a queue, and what was taken from there and not yet used. It does not keep the client alive.
+pub(super) struct Reader<R: Runtime> {
+    shared: Arc<Shared<R>>,
+    seat: Seat,
+    /// Items on their way out, so that a busy consumer and the driver do not meet at the lock for each of them.
+    taken: VecDeque<Taken>,
+}
+
+impl<R: Runtime> Reader<R> {
+    pub(super) fn new(shared: &Arc<Shared<R>>, wanted: Wanted, limits: QueueLimits) -> Self {
+        Self::at(shared, shared.with(|state| state.sit_down(wanted, limits)))
+    }
+
+    pub(super) fn at(shared: &Arc<Shared<R>>, seat: Seat) -> Self {
+        Self { shared: shared.clone(), seat, taken: VecDeque::new() }
+    }
+
+    pub(super) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        match self.look(Some(cx.waker())) {
+            Looked::Nothing => Poll::Pending,
+            Looked::Some | Looked::End => Poll::Ready(self.next_taken()),
+        }
+    }
+
+    fn try_item(&mut self) -> Option<Item> {
+        self.look(None);
+        self.next_taken()
+    }
+
+    fn next_taken(&mut self) -> Option<Item> {
+        // Here, where nobody waits for it, folded rows are put together.
+        self.taken.pop_front().map(Taken::into_item)
+    }
+
+    fn look(&mut self, waker: Option<&Waker>) -> Looked {
+        if !self.taken.is_empty() {
+            return Looked::Some;
+        }
+        let (seat, taken) = (self.seat, &mut self.taken);
+        self.shared.with(|state| state.take(seat, taken, waker))
+    }
+
+    fn len(&self) -> usize {
+        self.taken.len() + self.shared.with(|state| state.queue(self.seat).map_or(0, Queue::len))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.taken.is_empty() && self.shared.with(|state| state.queue(self.seat).is_none_or(Queue::is_empty))
+    }
+}
+
+impl<R: Runtime> Drop for Reader<R> {
+    fn drop(&mut self) {
+        // What is still in it may be much, and is dropped without the lock.
+        drop(self.shared.with(|state| state.stand_up(self.seat)));
+    }
+}
+
+/// Waits for an item, but no longer than `wait`.
+async fn within<R: Runtime>(
+    shared: Arc<Shared<R>>,
+    wait: Duration,
+    mut poll_item: impl FnMut(&mut Context<'_>) -> Poll<Option<Item>>,
+) -> Option<Item> {
+    let mut sleep = Box::pin(shared.runtime.sleep_until(shared.runtime.now() + wait));
+    poll_fn(|cx| match poll_item(cx) {
+        Poll::Ready(item) => Poll::Ready(item),
+        Poll::Pending => sleep.as_mut().poll(cx).map(|()| None),
+    })
+    .await
+}
 
 /// A queue of events, taken one by one. Ends when the client has ended.
 ///
-/// It is bounded: a consumer that is too slow loses the oldest events and finds an [`Item::Lost`] in their place, with
-/// the exact count.
+/// It is bounded, and never delays anybody: for a consumer that is too slow, market data and ladders are merged, orders
+/// and executions folded, other messages dropped, and what does not come as it was is counted exactly
+/// ([`Message::merged`](crate::Message::merged), [`Item::Lost`]). See [`Queue`] for the rules.
+///
+/// Up to 64 events or 64 KiB (and one event) wait outside the queue, on their way to the consumer.
 pub struct EventStream<R: Runtime> {
+    reader: Reader<R>,
     handle: Handle<R>,
-    seat: Seat,
-    /// Items on their way out, so that a busy consumer and the driver do not meet at the lock for each of them.
-    taken: VecDeque<Item>,
-    most: usize,
 }
 
-/// Items moved over at once.
-const BATCH: usize = 64;
-
 impl<R: Runtime> EventStream<R> {
-    pub(super) fn new(handle: Handle<R>, seat: Seat) -> Self {
-        Self { handle, seat, taken: VecDeque::new(), most: BATCH }
+    pub(super) fn new(handle: Handle<R>, wanted: Wanted, limits: QueueLimits) -> Self {
+        Self { reader: Reader::new(&handle.shared, wanted, limits), handle }
     }
 
-    /// A stream that shares its inbox with others and so takes one item at a time.
-    pub(super) fn shared(handle: Handle<R>, seat: Seat) -> Self {
-        Self { handle, seat, taken: VecDeque::new(), most: 1 }
+    pub(super) fn at(handle: Handle<R>, seat: Seat) -> Self {
+        Self { reader: Reader::at(&handle.shared, seat), handle }
     }
 
     /// The next item; `None` once the client has ended. Cancel-safe.
     pub async fn next(&mut self) -> Option<Item> {
-        poll_fn(|cx| self.poll_take(cx)).await
+        poll_fn(|cx| self.reader.poll_item(cx)).await
     }
 
     /// What is there now, without waiting.
     pub fn try_next(&mut self) -> Option<Item> {
-        self.take(None);
-        self.taken.pop_front()
+        self.reader.try_item()
     }
 
     /// The next item, or `None` if none comes within `wait`. Cancel-safe.
     pub async fn next_within(&mut self, wait: Duration) -> Option<Item> {
-        let runtime = &self.handle.shared.runtime;
-        let until = runtime.now() + wait;
-        let mut sleep = std::boxed::Box::pin(runtime.sleep_until(until));
-        poll_fn(|cx| {
-            if let Poll::Ready(item) = self.poll_take(cx) {
-                return Poll::Ready(item);
-            }
-            sleep.as_mut().poll(cx).map(|()| None)
-        })
-        .await
+        within(self.handle.shared.clone(), wait, |cx| self.reader.poll_item(cx)).await
     }
 
-    /// Items there now.
+    /// Events there now. What was lost is not among them.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.taken.len() + self.handle.shared.with(|state| state.inbox(self.seat).map_or(0, crate::Queue::len))
+        self.reader.len()
     }
 
     /// Is nothing there now?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.taken.is_empty()
-            && self.handle.shared.with(|state| state.inbox(self.seat).is_none_or(crate::Queue::is_empty))
-    }
-
-    fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
-        match self.take(Some(cx.waker())) {
-            Taken::Nothing => Poll::Pending,
-            Taken::Some | Taken::End => Poll::Ready(self.taken.pop_front()),
-        }
-    }
-
-    fn take(&mut self, waker: Option<&Waker>) -> Taken {
-        if !self.taken.is_empty() {
-            return Taken::Some;
-        }
-        let (seat, most, taken) = (self.seat, self.most, &mut self.taken);
-        self.handle.shared.with(|state| state.take(seat, most, taken, waker))
+        self.reader.is_empty()
     }
 }
 
@@ -96,32 +141,28 @@ impl<R: Runtime> Stream for EventStream<R> {
     type Item = Item;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
-        self.get_mut().poll_take(cx)
-    }
-}
-
-impl<R: Runtime> Drop for EventStream<R> {
-    fn drop(&mut self) {
-        // What is still in it may be much, and is dropped without the lock.
-        drop(self.handle.shared.with(|state| state.close_inbox(self.seat)));
+        self.get_mut().reader.poll_item(cx)
     }
 }
 
 /// One holder of a subscription, and the stream of its events: frames, changes of its state, gaps.
 ///
-/// It ends once the subscription is gone: unsubscribed by whoever, or shut down. Dropped, it lets go of the subscription; the last holder of a key unsubscribes it.
+/// It ends once the subscription is gone: unsubscribed by whoever, or shut down. Dropped, it lets go of the subscription;
+/// the last holder of a key unsubscribes it. Its queue is bounded as that of every [`EventStream`].
 pub struct Subscription<R: Runtime> {
     stream: EventStream<R>,
     key: SubKey,
     request: Request<R>,
     outcome: Option<Result<Standing, Failure>>,
+    /// Notices were lost: its end may have been among them.
+    unsure: bool,
     /// It is gone, by an unsubscription or a shutdown: nothing will come.
     ended: bool,
 }
 
 impl<R: Runtime> Subscription<R> {
     pub(super) fn new(stream: EventStream<R>, key: SubKey, request: Request<R>) -> Self {
-        Self { stream, key, request, outcome: None, ended: false }
+        Self { stream, key, request, outcome: None, unsure: false, ended: false }
     }
 
     /// Channel and target.
@@ -152,37 +193,60 @@ impl<R: Runtime> Subscription<R> {
 
     /// The next item; `None` once the subscription is gone or the client has ended. Cancel-safe.
     pub async fn next(&mut self) -> Option<Item> {
-        if self.ended {
-            return None;
-        }
-        let item = self.stream.next().await;
-        self.seen(item)
+        poll_fn(|cx| self.poll_item(cx)).await
     }
 
     /// What is there now, without waiting.
     pub fn try_next(&mut self) -> Option<Item> {
-        let item = self.stream.try_next();
+        let item = if self.ended { None } else { self.stream.try_next() };
         self.seen(item)
     }
 
     /// The next item, or `None` if none comes within `wait`. Cancel-safe.
     pub async fn next_within(&mut self, wait: Duration) -> Option<Item> {
+        within(self.stream.handle.shared.clone(), wait, |cx| self.poll_item(cx)).await
+    }
+
+    /// Events there now. What was lost is not among them.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.stream.len()
+    }
+
+    /// Is nothing there now?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stream.is_empty()
+    }
+
+    fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
         if self.ended {
-            return None;
+            return Poll::Ready(None);
         }
-        let item = self.stream.next_within(wait).await;
-        self.seen(item)
+        match self.stream.reader.poll_item(cx) {
+            Poll::Pending if self.unsure && !self.is_held() => {
+                self.ended = true;
+                Poll::Ready(None)
+            }
+            polled => Poll::Ready(self.seen(ready!(polled))),
+        }
     }
 
     /// Notices the end, which the last item tells. Another handle's subscription of the same key may have ended earlier.
     fn seen(&mut self, item: Option<Item>) -> Option<Item> {
-        if let Some(Item::Event(Event::Subscription(change))) = &item
-            && change.status == SubStatus::Gone
-        {
-            let id = self.request.id();
-            self.ended = !self.stream.handle.shared.with(|state| state.machine.holds(id));
+        match &item {
+            Some(Item::Event(Event::Subscription(change))) if change.status == SubStatus::Gone => {
+                self.ended = !self.is_held();
+            }
+            Some(Item::Lost(lost)) => self.unsure |= lost.notices > 0,
+            _ => {}
         }
         item
+    }
+
+    fn is_held(&self) -> bool {
+        let id = self.request.id();
+        self.stream.handle.shared.with(|state: &mut State| state.machine.holds(id))
     }
 }
 
@@ -190,11 +254,7 @@ impl<R: Runtime> Stream for Subscription<R> {
     type Item = Item;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
-        if self.ended {
-            return Poll::Ready(None);
-        }
-        let item = ready!(self.stream.poll_take(cx));
-        Poll::Ready(self.seen(item))
+        self.poll_item(cx)
     }
 }
 
@@ -204,21 +264,23 @@ impl<R: Runtime> Drop for Subscription<R> {
     }
 }
 
-/// The queue of one key; all accessors of a key share it.
-pub struct QueueAccessor<R: Runtime> {
+/// A queue and what it is for: a [`Key`], as [`Client::queue`](super::Client::queue) gives it, or whatever the owner of a
+/// stream names it by.
+pub struct QueueAccessor<R: Runtime, K = Key> {
     stream: EventStream<R>,
-    key: Key,
+    key: K,
 }
 
-impl<R: Runtime> QueueAccessor<R> {
-    pub(super) fn new(stream: EventStream<R>, key: Key) -> Self {
+impl<R: Runtime, K> QueueAccessor<R, K> {
+    /// An accessor for any stream of events, under any name.
+    pub fn new(stream: EventStream<R>, key: K) -> Self {
         Self { stream, key }
     }
 
-    /// The key.
+    /// What it is for.
     #[must_use]
-    pub fn key(&self) -> Key {
-        self.key
+    pub fn key(&self) -> &K {
+        &self.key
     }
 
     /// What is there now, without waiting.
@@ -242,17 +304,17 @@ impl<R: Runtime> QueueAccessor<R> {
         self.stream.is_empty()
     }
 
-    /// Items there now.
+    /// Events there now. What was lost is not among them.
     #[must_use]
     pub fn len(&self) -> usize {
         self.stream.len()
     }
 }
 
-impl<R: Runtime> Stream for QueueAccessor<R> {
+impl<R: Runtime, K: Unpin> Stream for QueueAccessor<R, K> {
     type Item = Item;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
-        self.get_mut().stream.poll_take(cx)
+        self.get_mut().stream.reader.poll_item(cx)
     }
 }

@@ -55,7 +55,15 @@ impl Machine {
         let kept = acts.then(|| frame.clone());
         let at = self.now;
         let known = subscription.clone().filter(|_| acts);
-        self.out.push_back(Output::Event(Event::Message(Message { conn, at, key, subscription, frame })));
+        self.out.push_back(Output::Event(Event::Message(Message {
+            conn,
+            at,
+            merged: 0,
+            since: at,
+            key,
+            subscription,
+            frame,
+        })));
         if let Some(frame) = kept {
             self.act_on(&frame, key, known);
         }

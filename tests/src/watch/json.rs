@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::borrow::Cow;
 use std::io::Write as _;
 
-use ibws_proto::{Ask, Event, Frame, Item, Json, Message, Outcome, Phase, Shape};
+use ibws_proto::{Ask, Event, Frame, Item, Json, Key, Message, Outcome, Phase, Shape};
 use serde::Serialize;
 use serde_json::json;
 
@@ -54,7 +54,9 @@ enum Line<'a> {
         competing: bool,
     },
     Lost {
+        key: Option<Key>,
         messages: u64,
+        folded: u64,
         notices: u64,
     },
 }
@@ -62,7 +64,9 @@ enum Line<'a> {
 /// Writes the line of an item, if it has one.
 pub(super) fn write(item: &Item, out: &mut Vec<u8>) {
     let line = match item {
-        Item::Lost(lost) => Line::Lost { messages: lost.messages, notices: lost.notices },
+        Item::Lost(lost) => {
+            Line::Lost { key: lost.key, messages: lost.messages, folded: lost.folded, notices: lost.notices }
+        }
         Item::Event(Event::Message(message)) => return self::message(message, out),
         // Closing is on the way to one of the states that are told.
         Item::Event(Event::State(change)) if change.state == Phase::Closing => return,
@@ -126,6 +130,9 @@ fn message(message: &Message, out: &mut Vec<u8>) {
     }
     if frame.is_lossy() {
         let _ = write!(out, r#""lossy":true,"#);
+    }
+    if message.merged > 0 {
+        let _ = write!(out, r#""merged":{},"#, message.merged);
     }
     let _ = writeln!(out, r#""message":{}}}"#, body(frame));
 }

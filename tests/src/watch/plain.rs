@@ -30,8 +30,11 @@ impl Screen {
             Item::Lost(lost) => {
                 let _ = writeln!(
                     out,
-                    "   lost  {} messages and {} notices: this terminal was too slow",
-                    lost.messages, lost.notices
+                    "   lost  {} messages and {} notices of {}, {} folded into one: this terminal was too slow",
+                    lost.messages,
+                    lost.notices,
+                    lost.key.map_or("the connection", Key::name),
+                    lost.folded
                 );
             }
             Item::Event(event) => self.event(event, out),

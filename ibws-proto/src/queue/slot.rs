@@ -1,0 +1,200 @@
+//! One place in a queue: what stands there, what it costs, and what may become of it when room is needed.
+
+use alloc::boxed::Box;
+use core::mem::size_of;
+
+use super::merge;
+use super::rows::Folded;
+use crate::command::Loss;
+use crate::event::{Event, Message};
+use crate::frame::Frame;
+use crate::host::Ask;
+use crate::key::{Key, SubKey};
+use crate::time::Instant;
+
+/// What stands in one place.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) what: What,
+    /// Bytes, as the limit counts them.
+    pub(super) cost: usize,
+    /// The place before it in its stream, with which it could be one.
+    pub(super) before: Option<u64>,
+}
+
+#[derive(Debug)]
+pub(super) enum What {
+    Event(Event),
+    Folded(Box<Folded>),
+}
+
+/// What a queue may do with an event when there is no room.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Class {
+    /// Changes of which only the newest matter: merged.
+    Conflated,
+    /// Changes of which each matters: merged, and that is told.
+    Folded,
+    /// Dropped, the oldest first.
+    Plain,
+    /// A change of state, a gap: a later one may make it superfluous.
+    Notice,
+}
+
+impl Slot {
+    pub(super) fn new(event: Event) -> Self {
+        let cost = cost(&event);
+        Self { what: What::Event(event), cost, before: None }
+    }
+
+    pub(super) fn message(&self) -> Option<&Message> {
+        match &self.what {
+            What::Event(Event::Message(message)) => Some(message),
+            What::Event(_) => None,
+            What::Folded(folded) => Some(&folded.message),
+        }
+    }
+
+    pub(super) fn class(&self) -> Class {
+        match &self.what {
+            // What the host was asked is history, not state.
+            What::Event(Event::Malformed(_) | Event::Host(_)) => Class::Plain,
+            What::Event(Event::Message(Message { key, .. })) => class(*key),
+            What::Event(_) => Class::Notice,
+            What::Folded(folded) => class(folded.message.key),
+        }
+    }
+
+    /// May it be merged with another message of its stream?
+    pub(super) fn can_merge(&self) -> bool {
+        match &self.what {
+            What::Event(Event::Message(message)) if message.key == Some(Key::MarketData) => merge::fits(&message.frame),
+            What::Event(Event::Message(message)) => Folded::can(message),
+            What::Event(_) => false,
+            What::Folded(_) => true,
+        }
+    }
+
+    /// Merges `older` into it, or gives it back.
+    pub(super) fn absorb(&mut self, older: Self) -> Option<Self> {
+        // What it is meanwhile is never seen.
+        let newer = core::mem::replace(&mut self.what, What::Event(Event::AccountMismatch));
+        let Self { what: older, cost, before } = older;
+        let (older, newer) = match (older, newer) {
+            (What::Event(Event::Message(older)), What::Event(Event::Message(mut newer)))
+                if older.key == Some(Key::MarketData) =>
+            {
+                match merge::frames(&older.frame, &newer.frame) {
+                    Some(frame) => {
+                        merge::count(&older, &mut newer);
+                        newer.frame = frame;
+                        (None, What::Event(Event::Message(newer)))
+                    }
+                    None => (Some(What::Event(Event::Message(older))), What::Event(Event::Message(newer))),
+                }
+            }
+            (What::Event(Event::Message(older)), newer) => fold(Box::new(Folded::of(older)), newer),
+            (What::Folded(older), newer) => fold(older, newer),
+            (older, newer) => (Some(older), newer),
+        };
+        self.what = newer;
+        if older.is_none() {
+            self.cost = self.measured();
+        }
+        older.map(|what| Self { what, cost, before })
+    }
+
+    fn measured(&self) -> usize {
+        match &self.what {
+            What::Event(event) => cost(event),
+            What::Folded(folded) => size_of::<Folded>() + frame_cost(&folded.message.frame) + folded.bytes(),
+        }
+    }
+}
+
+fn fold(mut older: Box<Folded>, newer: What) -> (Option<What>, What) {
+    match newer {
+        What::Event(Event::Message(newer)) => older.then(newer),
+        What::Folded(newer) => older.then_folded(*newer),
+        notice @ What::Event(_) => return (Some(What::Folded(older)), notice),
+    }
+    (None, What::Folded(older))
+}
+
+fn class(key: Option<Key>) -> Class {
+    match key {
+        Some(Key::MarketData | Key::PriceLadder) => Class::Conflated,
+        Some(Key::Orders | Key::Trades) => Class::Folded,
+        _ => Class::Plain,
+    }
+}
+
+/// The key that an event is counted under.
+pub(super) fn key(event: &Event) -> Option<Key> {
+    match event {
+        Event::Message(message) => message.key,
+        _ => subscription(event).map(SubKey::key),
+    }
+}
+
+/// The subscription that an event is about.
+pub(super) fn subscription(event: &Event) -> Option<&SubKey> {
+    match event {
+        Event::Message(message) => message.subscription.as_ref(),
+        Event::Subscription(change) => Some(&change.key),
+        Event::Gap(gap) => Some(&gap.key),
+        Event::Resumed(resumed) => Some(&resumed.key),
+        Event::Stale(stale) => Some(&stale.key),
+        Event::Fresh(fresh) => Some(&fresh.key),
+        Event::State(_) | Event::Malformed(_) | Event::Host(_) | Event::Competing(_) | Event::AccountMismatch => None,
+    }
+}
+
+/// When the event, or the earliest that is merged into it, was; `None` if it does not say.
+pub(super) fn since(event: &Event) -> Option<Instant> {
+    match event {
+        Event::Message(message) => Some(message.since),
+        Event::State(change) => Some(change.at),
+        Event::Subscription(change) => Some(change.at),
+        Event::Gap(gap) => Some(gap.since),
+        Event::Resumed(resumed) => Some(resumed.at),
+        Event::Stale(stale) => Some(stale.since),
+        Event::Fresh(fresh) => Some(fresh.at),
+        Event::Malformed(_) | Event::Host(_) | Event::Competing(_) | Event::AccountMismatch => None,
+    }
+}
+
+fn cost(event: &Event) -> usize {
+    size_of::<Slot>()
+        + match event {
+            Event::Message(Message { frame, .. }) => frame_cost(frame),
+            Event::Malformed(malformed) => malformed.raw.len(),
+            Event::Subscription(change) => change.reason.as_ref().map_or(0, |reason| reason.len()),
+            Event::State(change) => change.cause.as_ref().map_or(0, words),
+            Event::Gap(gap) => words(&gap.cause),
+            Event::Host(report) => match &report.ask {
+                Ask::Prompt(prompt) => {
+                    let options = prompt.options.iter().map(|option| size_of::<Box<str>>() + option.len());
+                    prompt.req_id.len() + prompt.text.len() + options.sum::<usize>()
+                }
+                _ => 0,
+            },
+            Event::Resumed(_) | Event::Stale(_) | Event::Fresh(_) | Event::Competing(_) | Event::AccountMismatch => 0,
+        }
+}
+
+/// What others said of a loss may be long.
+fn words(loss: &Loss) -> usize {
+    match loss {
+        Loss::Refused(reason) => reason.len(),
+        Loss::Connect(error) => error.detail.len(),
+        _ => 0,
+    }
+}
+
+fn frame_cost(frame: &Frame) -> usize {
+    /// What is recorded about each member of a frame: where its key and its value lie.
+    const MEMBER: usize = 16;
+    let mended = if frame.is_lossy() { frame.text().len() } else { 0 };
+    frame.raw().len() + mended + MEMBER * frame.members().len()
+}
