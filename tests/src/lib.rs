@@ -6,6 +6,7 @@
 //! around that. The data comes from a seeded feed or from a [`Recording`].
 
 mod calendar;
+pub mod conflation;
 mod feed;
 pub mod frames;
 pub mod fuzz;
