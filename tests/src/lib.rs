@@ -19,6 +19,8 @@ mod prng;
 mod recording;
 pub mod retold;
 pub mod storm;
+#[cfg(feature = "driver")]
+pub mod runtime;
 pub mod walk;
 #[cfg(feature = "net")]
 mod watch;

@@ -1,0 +1,113 @@
+//! Tasks, and what wakes them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Wake, Waker};
+
+use ibws_proto::Instant;
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The tasks, by number. One that is being polled is not among them.
+#[derive(Default)]
+pub(super) struct Tasks {
+    tasks: Mutex<BTreeMap<u64, Option<Task>>>,
+    woken: Arc<Mutex<VecDeque<u64>>>,
+}
+
+struct TaskWaker {
+    task: u64,
+    woken: Arc<Mutex<VecDeque<u64>>>,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        let mut woken = lock(&self.woken);
+        if !woken.contains(&self.task) {
+            woken.push_back(self.task);
+        }
+    }
+}
+
+impl Tasks {
+    pub(super) fn spawn(&self, task: Task) {
+        let mut tasks = lock(&self.tasks);
+        let number = tasks.last_key_value().map_or(0, |(last, _)| last + 1);
+        tasks.insert(number, Some(task));
+        lock(&self.woken).push_back(number);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        lock(&self.tasks).len()
+    }
+
+    /// Polls the task that was woken first; `false` if none was.
+    pub(super) fn poll_first(&self) -> bool {
+        let Some(number) = lock(&self.woken).pop_front() else { return false };
+        // Polled and dropped without the lock: it may do anything.
+        let Some(mut task) = lock(&self.tasks).get_mut(&number).and_then(Option::take) else { return true };
+        let waker = Waker::from(Arc::new(TaskWaker { task: number, woken: self.woken.clone() }));
+        if task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+            lock(&self.tasks).insert(number, Some(task));
+        } else {
+            lock(&self.tasks).remove(&number);
+            drop(task);
+        }
+        true
+    }
+}
+
+/// Who is to be woken when.
+#[derive(Default)]
+pub(super) struct Timers {
+    waiting: BTreeMap<(Instant, u64), Waker>,
+    last: u64,
+}
+
+impl Timers {
+    pub(super) fn set(&mut self, at: Instant, known: Option<u64>, waker: &Waker) -> u64 {
+        let timer = known.unwrap_or(self.last + 1);
+        self.last = self.last.max(timer);
+        self.waiting.insert((at, timer), waker.clone());
+        timer
+    }
+
+    pub(super) fn clear(&mut self, at: Instant, timer: u64) -> Option<Waker> {
+        self.waiting.remove(&(at, timer))
+    }
+
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.waiting.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    pub(super) fn due(&mut self, now: Instant) -> Vec<Waker> {
+        let mut due = Vec::new();
+        while let Some(entry) = self.waiting.first_entry().filter(|entry| entry.key().0 <= now) {
+            due.push(entry.remove());
+        }
+        due
+    }
+}
+
+/// The waker of a future that is polled by hand.
+#[derive(Default)]
+pub(super) struct Flag(AtomicBool);
+
+impl Flag {
+    pub(super) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::SeqCst)
+    }
+}
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

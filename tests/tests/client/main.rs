@@ -1,0 +1,55 @@
+//! The client over a runtime without threads, sockets or waiting.
+
+mod cancel;
+mod queues;
+mod sinks;
+
+use std::time::Duration;
+
+use ibws_proto::driver::Client;
+use ibws_proto::{Event, Item, Phase, SubStatus, Subscribe};
+use ibws_testkit::runtime::Simulated;
+use ibws_testkit::{GatewayConfig, GatewayOutput};
+
+type Here = Client<Simulated>;
+
+/// A runtime, and a client whose gateway is ready.
+fn ready() -> (Simulated, Here) {
+    let runtime = Simulated::new(GatewayConfig::seeded(1));
+    let client = runtime.client();
+    runtime.block_on(client.start()).unwrap();
+    runtime.run(ms(500));
+    assert_eq!(client.status().phase, Phase::Ready);
+    (runtime, client)
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// The gateway says exactly this, on the connection that is open.
+fn say(runtime: &Simulated, text: &str) {
+    runtime.gateway(|gateway| {
+        let conn = gateway.connections().last().unwrap();
+        gateway.inject(conn, GatewayOutput::Text(text.into()));
+    });
+}
+
+fn shares() -> Subscribe {
+    Subscribe::parse(r#"md+265598+{"fields":["31","84"]}"#).unwrap()
+}
+
+/// The text of a message.
+fn text(item: Option<Item>) -> Option<String> {
+    match item {
+        Some(Item::Event(Event::Message(message))) => Some(message.frame.text().to_owned()),
+        _ => None,
+    }
+}
+
+fn status(item: &Item) -> Option<SubStatus> {
+    match item {
+        Item::Event(Event::Subscription(change)) => Some(change.status),
+        _ => None,
+    }
+}

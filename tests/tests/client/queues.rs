@@ -1,0 +1,138 @@
+//! Queues: what reaches whom.
+
+use ibws_proto::driver::QueueAccessor;
+use ibws_proto::{Item, Key, QueueLimits, SubStatus};
+
+use super::*;
+
+const HEARTBEAT: &str = r#"{"topic":"system","hb":1700000000000}"#;
+const BULLETIN: &str = r#"{"topic":"blt","args":[{"id":1,"message":"An early close"}]}"#;
+
+#[test]
+fn a_queue_can_be_tried_awaited_and_waited_for() {
+    let (runtime, client) = ready();
+    let mut bulletins = client.queue(Key::Bulletins);
+    assert_eq!((*bulletins.key(), bulletins.is_empty(), bulletins.len()), (Key::Bulletins, true, 0));
+    assert!(bulletins.try_recv().is_none());
+    let began = client.stats().frames;
+    assert!(runtime.block_on(bulletins.recv_timeout(ms(20_000))).is_none());
+    assert!(client.stats().frames > began, "other keys went on meanwhile");
+    say(&runtime, BULLETIN);
+    assert_eq!(text(runtime.block_on(bulletins.recv())).as_deref(), Some(BULLETIN));
+    say(&runtime, BULLETIN);
+    runtime.run(ms(1));
+    assert_eq!((bulletins.is_empty(), bulletins.len()), (false, 1));
+    assert_eq!(text(runtime.block_on(bulletins.recv_timeout(ms(0)))).as_deref(), Some(BULLETIN));
+    runtime.block_on(client.shutdown()).unwrap();
+    assert!(bulletins.try_recv().is_none());
+}
+
+#[test]
+fn nothing_is_queued_for_a_key_that_nobody_asked_for() {
+    let (runtime, client) = ready();
+    say(&runtime, HEARTBEAT);
+    runtime.run(ms(1));
+    let mut system = client.queue(Key::System);
+    assert!(system.try_recv().is_none());
+    say(&runtime, HEARTBEAT);
+    runtime.run(ms(1));
+    drop(system);
+    let mut system = client.queue(Key::System);
+    assert!(system.try_recv().is_none(), "with its last accessor a queue is gone");
+    say(&runtime, HEARTBEAT);
+    runtime.run(ms(1));
+    assert_eq!(text(system.try_recv()).as_deref(), Some(HEARTBEAT));
+}
+
+#[test]
+fn accessors_of_one_key_share_its_queue() {
+    let (runtime, client) = ready();
+    let mut accessors = [client.queue(Key::Bulletins), client.queue(Key::Bulletins)];
+    for _ in 0..4 {
+        say(&runtime, BULLETIN);
+    }
+    runtime.run(ms(1));
+    assert_eq!(accessors.each_ref().map(|accessor| accessor.len()), [4, 4]);
+    assert!(
+        accessors[0].try_recv().is_some() && accessors[1].try_recv().is_some() && accessors[1].try_recv().is_some()
+    );
+    assert_eq!(accessors.each_ref().map(|accessor| accessor.len()), [1, 1]);
+}
+
+#[test]
+fn an_accessor_can_be_made_for_any_stream_under_any_name() {
+    let (runtime, client) = ready();
+    let mut all = QueueAccessor::new(client.events(), "everything");
+    say(&runtime, BULLETIN);
+    assert_eq!((*all.key(), text(runtime.block_on(all.recv())).as_deref()), ("everything", Some(BULLETIN)));
+}
+
+#[test]
+fn a_stream_whose_consumer_slept_is_merged_and_ends_where_it_should() {
+    let (runtime, client) = ready();
+    let mut quotes = runtime.block_on(client.subscribe(shares())).unwrap();
+    let mut all = client.events_within(QueueLimits { events: 4, bytes: usize::MAX });
+    while quotes.try_next().is_some() {}
+    for n in 0..5_000 {
+        say(&runtime, &format!(r#"{{"topic":"smd+265598","conid":265598,"31":"{n}","{}":"{n}"}}"#, 7000 + n % 5));
+    }
+    runtime.run(ms(1));
+    let (mut stands_for, mut last) = (0, None);
+    let own: Vec<_> = std::iter::from_fn(|| quotes.try_next()).collect();
+    assert_eq!(own.len(), 1_024);
+    for item in own {
+        let Item::Event(Event::Message(message)) = item else { panic!("{item:?}") };
+        stands_for += 1 + message.merged;
+        last = Some(message.frame);
+    }
+    assert_eq!(stands_for, 5_000);
+    let last = last.unwrap();
+    assert_eq!(last.get("31").unwrap().text(), "\"4999\"");
+    assert_eq!(last.get("7001").unwrap().text(), "\"4996\"");
+    assert!(all.len() <= 4);
+    let shown = std::iter::from_fn(|| all.try_next()).filter_map(|item| match item {
+        Item::Event(Event::Message(message)) => Some(1 + message.merged),
+        _ => None,
+    });
+    assert_eq!(shown.sum::<u64>(), 5_000);
+}
+
+#[test]
+fn a_subscription_ends_even_if_there_was_no_room_for_its_last_word() {
+    let runtime = Simulated::new(GatewayConfig::seeded(2));
+    let client = runtime.builder().queue_limits(QueueLimits { events: 0, bytes: 0 }).build().unwrap();
+    runtime.block_on(client.start()).unwrap();
+    let mut quotes = runtime.block_on(client.subscribe(shares())).unwrap();
+    runtime.block_on(client.unsubscribe(quotes.key(), false)).unwrap();
+    let mut lost = 0;
+    while let Some(item) = runtime.block_on(quotes.next()) {
+        let Item::Lost(told) = item else { panic!("{item:?}") };
+        lost += told.notices;
+    }
+    assert!(lost >= 3, "pending or subscribing, active, gone: {lost}");
+    drop((quotes, client));
+    runtime.run(ms(10_000));
+    assert_eq!(runtime.tasks(), 0);
+}
+
+#[test]
+fn a12_reset_and_shutdown_from_inside_a_stream_never_deadlock() {
+    let (runtime, client) = ready();
+    let mut quotes = client.subscribe_later(shares());
+    let whole = async {
+        let mut resets = 0;
+        while let Some(item) = quotes.next().await {
+            if status(&item) == Some(SubStatus::Active) {
+                resets += 1;
+                match resets {
+                    1 => client.hard_reset(true).await.unwrap(),
+                    2 => drop(client.hard_reset(true)),
+                    _ => client.shutdown().await.unwrap(),
+                }
+            }
+        }
+        resets
+    };
+    assert_eq!(runtime.block_on(whole), 3);
+    assert_eq!(client.status().phase, Phase::Idle);
+}
