@@ -1,0 +1,119 @@
+//! A consumer of one item a second under a flood of 20,000 messages a second.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::alloc::System;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ibws_proto::driver::Runtime;
+use ibws_proto::fold::OrderBook;
+use ibws_proto::{Body, Event, Instant, Item, Key, Message, Phase, Subscribe};
+use ibws_testkit::runtime::Simulated;
+use ibws_testkit::{GatewayConfig, GatewayOutput};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Seconds of flood; a debug build is ten times slower.
+const SECONDS: u64 = if cfg!(debug_assertions) { 3 } else { 30 };
+const EACH_MS: u64 = 20;
+/// Three queues of 1,024 events of less than 2 KiB, and what they are made of.
+const MEMORY: usize = 16 << 20;
+
+/// What an order stream adds up to, and how many messages it had.
+#[derive(Default)]
+struct Orders {
+    book: OrderBook,
+    messages: u64,
+}
+
+impl Orders {
+    fn apply(&mut self, message: &Message) {
+        self.messages += 1 + message.merged;
+        if let Body::Orders(orders) = message.frame.body() {
+            self.book.apply(&orders);
+        }
+    }
+
+    fn known(&self) -> Vec<String> {
+        self.book.rows().map(|(_, row)| row.json().text().to_owned()).collect()
+    }
+}
+
+/// One test in this file: others would run beside it and be counted.
+#[test]
+fn a38_a_slow_consumer_costs_bounded_memory_and_delays_nobody_else() {
+    let runtime = Simulated::new(GatewayConfig::seeded(1));
+    let client = runtime.client();
+    runtime.block_on(client.start()).unwrap();
+    runtime.run(Duration::from_millis(500));
+    let or = client.subscribe_later(Subscribe::parse("or").unwrap());
+    let md = client.subscribe_later(Subscribe::parse(r#"md+265598+{"fields":["31"]}"#).unwrap());
+    runtime.run(Duration::from_secs(1));
+    let (mut orders, mut everything) = (client.queue(Key::Orders), client.events());
+    // Beside them, one who keeps up: no message may reach it later than it came.
+    let seen = Arc::new(AtomicU64::new(0));
+    let all = Arc::new(Mutex::new(Orders::default()));
+    let (counted, folded, clock) = (seen.clone(), all.clone(), runtime.clone());
+    client.attach(move |item: Item| {
+        let Item::Event(Event::Message(message)) = item else { return };
+        assert_eq!(message.at, clock.now(), "delayed");
+        counted.fetch_add(1 + message.merged, Ordering::Relaxed);
+        if message.key == Some(Key::Orders) {
+            folded.lock().unwrap().apply(&message);
+        }
+    });
+    let frames = client.stats().frames;
+    let region = Region::new(COUNTED);
+    let (mut slow, mut lost, mut taken, mut most) = (Orders::default(), 0, 0, 0);
+    let mut order_item = |item: Item| match item {
+        Item::Event(Event::Message(message)) => slow.apply(&message),
+        Item::Lost(told) => lost += told.messages,
+        Item::Event(_) => {}
+    };
+    for now in 0..SECONDS * 1_000 {
+        runtime.gateway(|gateway| (0..EACH_MS).for_each(|n| gateway.inject(1, flood(now * EACH_MS + n))));
+        runtime.run(Duration::from_millis(1));
+        if now % 1_000 == 999 {
+            orders.try_recv().into_iter().for_each(&mut order_item);
+            taken += u64::from(everything.try_next().is_some());
+            let change = region.change();
+            most = most.max(change.bytes_allocated.saturating_sub(change.bytes_deallocated));
+        }
+    }
+    assert!(most < MEMORY, "{most} bytes are held");
+    assert!(orders.len() <= 1_024 && everything.len() <= 1_024 + 64 && md.len() <= 1_024);
+    assert_eq!(taken, SECONDS);
+    let (status, health) = (client.status(), client.health());
+    assert_eq!((status.phase, client.stats().dials, health.healthy), (Phase::Ready, 1, true));
+    assert_eq!(seen.load(Ordering::Relaxed), client.stats().frames - frames);
+    assert!(client.stats().frames - frames >= SECONDS * 1_000 * EACH_MS);
+    let tics = runtime.gateway(|gateway| gateway.log().filter(|received| received.text == "tic").count() as u64);
+    assert_eq!(tics, runtime.now().since(Instant::ORIGIN).as_secs() / 30, "our own heartbeats go out in time");
+    // The order queue is exact: no message is missing, and what is left of them adds up to what they were.
+    while let Some(item) = orders.try_recv() {
+        order_item(item);
+    }
+    let all = all.lock().unwrap();
+    assert_eq!((lost, slow.messages), (0, all.messages));
+    assert_eq!(slow.known(), all.known());
+    assert!(all.messages >= SECONDS * 1_000 * EACH_MS / 4);
+    drop((or, md));
+}
+
+/// Quotes of a hundred contracts, changes of fifty orders, and what nobody knows.
+fn flood(n: u64) -> GatewayOutput {
+    let text = match n % 4 {
+        0 => {
+            let (order, status) = (n / 4 % 50, ["Submitted", "Filled", "Cancelled"][(n / 200 % 3) as usize]);
+            let row = format!(r#"{{"acct":"DU1234567","orderId":{order},"status":"{status}","filledQuantity":{n}}}"#);
+            format!(r#"{{"topic":"sor","args":[{row}]}}"#)
+        }
+        1 => format!(r#"{{"topic":"smd+265598","conid":265598,"31":"{n}","_updated":{n}}}"#),
+        2 => format!(r#"{{"topic":"smd+{}","31":"{n}"}}"#, n / 4 % 100),
+        _ => format!(r#"{{"topic":"news","n":{n}}}"#),
+    };
+    GatewayOutput::Text(text.into())
+}
