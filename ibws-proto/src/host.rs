@@ -171,6 +171,11 @@ impl Asks {
         self.deadlines.first().filter(|(at, _)| *at <= now).map(|(_, id)| *id)
     }
 
+    /// Entries in all its tables.
+    pub(crate) fn entries(&self) -> usize {
+        self.pending.len() + self.deadlines.len()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.pending.len()
     }

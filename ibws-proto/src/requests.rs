@@ -89,6 +89,11 @@ impl Requests {
         }
     }
 
+    /// Entries in all its tables.
+    pub(crate) fn entries(&self) -> usize {
+        self.pending.len() + self.deadlines.len()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.pending.len()
     }

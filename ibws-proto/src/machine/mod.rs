@@ -318,6 +318,13 @@ impl Machine {
         self.stats
     }
 
+    /// Entries in all tables, indexes and queues together: what a machine that runs for a month must not have more and
+    /// more of.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.table.entries() + self.requests.entries() + self.asks.entries() + self.out.len()
+    }
+
     /// The settings in force.
     #[must_use]
     pub fn config(&self) -> &Config {

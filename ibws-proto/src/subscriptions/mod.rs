@@ -122,6 +122,16 @@ impl Table {
         self.index.timers.first().map(|(at, _)| *at)
     }
 
+    /// Entries in all its tables and lists.
+    pub(crate) fn entries(&self) -> usize {
+        let Index { timers, unconfirmed, conids, count } = &self.index;
+        let indexed = timers.len() + unconfirmed.len() + conids.len() + count.len();
+        let leaving: usize = self.leaving.values().map(VecDeque::len).sum();
+        let held = |row: &Entry| row.holders.len() + row.waiting.len() + row.leaving.len();
+        let held: usize = self.rows.values().map(held).sum();
+        self.rows.len() + indexed + self.holders.len() + leaving + held + self.pace.len()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }

@@ -21,6 +21,10 @@ impl Pace {
         turn
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Forgets the turns that were given for a connection that is gone.
     pub(super) fn reset(&mut self) {
         self.0.clear();

@@ -78,8 +78,6 @@ pub struct World {
     /// What came last on connections, for the day when it comes again.
     heard: VecDeque<Input>,
     trace: Vec<Entry>,
-    /// So much of the trace is kept.
-    trace_limit: usize,
     answers: BTreeMap<RequestId, (Instant, Result<Success, Failure>)>,
 }
 
@@ -113,7 +111,6 @@ impl World {
             stuck: Vec::new(),
             heard: VecDeque::new(),
             trace: Vec::new(),
-            trace_limit: usize::MAX,
             answers: BTreeMap::new(),
         }
     }
@@ -291,9 +288,6 @@ impl World {
     }
 
     fn note_down(&mut self, what: What) {
-        if self.trace.len() >= self.trace_limit {
-            self.trace.drain(..self.trace_limit / 2);
-        }
         self.trace.push(Entry { at: self.now, what });
     }
 

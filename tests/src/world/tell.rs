@@ -104,9 +104,9 @@ impl World {
         }
     }
 
-    /// Keeps this many entries of the timeline at most, for worlds that last.
-    pub fn limit_trace(&mut self, entries: usize) {
-        self.trace_limit = entries.max(2);
+    /// Forgets what happened until now, for worlds that last.
+    pub fn forget(&mut self) {
+        self.trace.clear();
     }
 
     /// The steps that were taken, if this world remembers them.

@@ -1,0 +1,207 @@
+//! What only shows after a while, or with many: a month of nights, a day of late heartbeats, a herd. All in virtual time.
+
+use std::time::Duration;
+
+use ibws_proto::{Action, Command, Config, ConnId, Event, Input, Instant, Loss, Machine, Output, Phase, SubStatus};
+use ibws_testkit::walk::frames::{AUTHENTICATED, SUCCESS};
+use ibws_testkit::world::{Dial, QUOTES, World, ms, secs};
+use ibws_testkit::{GatewayConfig, Prng};
+
+const CHANNELS: [&str; 9] = [
+    QUOTES,
+    r#"md+8314+{"fields":["31"]}"#,
+    "mh+265598+{}",
+    "bd+DU1234567+265598",
+    "or",
+    "pl",
+    "tr",
+    "sd+DU1234567+{}",
+    "ld+DU1234567+{}",
+];
+
+fn flows(world: &World) -> bool {
+    let fine = |status| matches!(status, SubStatus::Active | SubStatus::Quiet | SubStatus::Expiring);
+    let infos = world.machine().subscriptions();
+    infos.len() == CHANNELS.len() && infos.iter().all(|info| fine(info.status) && info.gap_since.is_none())
+}
+
+/// Why connections were lost, dials that failed apart.
+fn losses(world: &World) -> Vec<Loss> {
+    let loss = |event: &Event| match event {
+        Event::State(change) => change.cause.clone().filter(|cause| !matches!(cause, Loss::Connect(_))),
+        _ => None,
+    };
+    world.events().filter_map(|(_, event)| loss(event)).collect()
+}
+
+/// The session is gone, the connection with it, and nothing answers for one to two minutes; then a new session is there.
+fn night(world: &mut World, chance: &mut Prng) {
+    world.gateway.set_authenticated(false);
+    world.gateway.relogin(chance.hex(32));
+    world.link.dials_to = Dial::refused();
+    world.cut();
+    world.run(chance.millis(60_000, 120_000));
+    world.link.dials_to = Dial::Opens;
+    world.gateway.set_authenticated(true);
+    world.run(secs(60));
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "the figures, for those who run it with --nocapture")]
+fn thirty_days_with_a_reset_each_night_lose_no_subscription_and_grow_no_table() {
+    let days = if cfg!(debug_assertions) { 2 } else { 30 };
+    let mut chance = Prng::new(30);
+    let mut gateway = GatewayConfig::seeded(30);
+    // A quiet market: what a stream says is not the matter here.
+    gateway.pace = 60;
+    let mut world = World::new(Config { seed: 30, ..Config::default() }, gateway);
+    // Heartbeats and everything else come up to 0.9 s late.
+    world.link.jitter = ms(900);
+    world.link.clock_late = ms(20);
+    world.settle(&CHANNELS);
+    world.run(secs(60));
+    assert!(flows(&world), "{}", world.timeline());
+    let mut entries = Vec::new();
+    let (mut gaps, mut renewals, mut frames) = (0, 0, 0);
+    for day in 0..days {
+        world.forget();
+        for _hour in 0..24 {
+            world.run(secs(3_600));
+            assert!(flows(&world), "day {day}: {:?}", world.machine().subscriptions());
+        }
+        assert_eq!((losses(&world), world.gaps().len()), (vec![], 0), "day {day}: a false reset");
+        renewals += world.written("smd+265598").len();
+        frames += world.messages().count();
+        entries.push(world.machine().entries());
+        world.forget();
+        night(&mut world, &mut chance);
+        assert!(flows(&world), "after night {day}\n{}", world.timeline());
+        // Authentication went first, or the connection: one outage is one gap all the same.
+        assert_eq!(world.gaps().len(), CHANNELS.len(), "one outage, one gap a stream");
+        assert_eq!(world.resumptions().len(), CHANNELS.len());
+        gaps += world.gaps().len();
+    }
+    println!(
+        "{days} days: {frames} frames, {renewals} renewals of one quote, {gaps} gaps, entries each day {entries:?}"
+    );
+    // Every 8.55 to 9 minutes, each day.
+    assert!((days * 155..=days * 169).contains(&renewals), "{renewals}");
+    // What is under way at midnight differs by a few; what is kept does not grow.
+    let (least, most) = (entries.iter().min().unwrap(), entries.iter().max().unwrap());
+    assert!(most - least <= 8, "{entries:?}");
+}
+
+#[test]
+fn heartbeats_up_to_19_9_s_apart_alarm_nobody_in_a_day() {
+    for own_signs in [false, true] {
+        // Without our own tics and pings, heartbeats are all that is heard.
+        let tic_interval = own_signs.then(|| secs(30));
+        let config = Config { tic_interval, ping_interval: tic_interval, ..Config::default() };
+        let mut world = World::new(config, GatewayConfig::default());
+        world.gateway.set_heartbeats(false);
+        world.link.latency = Duration::ZERO;
+        world.settle(&[]);
+        let mut chance = Prng::new(199);
+        while world.now() < Instant::ORIGIN + secs(24 * 3_600) {
+            world.say(r#"{"topic":"system","hb":1767623400000}"#);
+            let pause = if chance.chance(1, 3) { ms(19_900) } else { chance.millis(100, 19_900) };
+            world.run(pause);
+        }
+        assert_eq!((losses(&world), world.phase(), world.dials().len()), (vec![], Phase::Ready, 1));
+    }
+}
+
+#[test]
+fn a_dead_link_is_noticed_25_s_after_its_last_byte_whenever_it_dies() {
+    let seeds = if cfg!(debug_assertions) { 20 } else { 300 };
+    for seed in 0..seeds {
+        let mut chance = Prng::part(seed, "dead link", 0);
+        let mut world = World::new(Config { seed, ..Config::default() }, GatewayConfig::seeded(seed));
+        world.link.jitter = chance.millis(0, 2_000);
+        world.settle(&CHANNELS);
+        // Heartbeats were seen.
+        world.run(secs(15) + chance.millis(0, 60_000));
+        world.freeze();
+        world.run(secs(3));
+        let last = world.last_heard().unwrap();
+        world.run(secs(30));
+        let noticed = world.phases().iter().find(|(at, to)| *at > last && *to == Phase::Backoff).map(|(at, _)| *at);
+        assert_eq!(noticed, Some(last + secs(25)), "seed {seed}\n{}", world.timeline());
+    }
+}
+
+/// What a machine does with a gateway whose clock shows this: everything but the frames themselves.
+fn lived(epoch_ms: u64) -> Vec<String> {
+    let mut gateway = GatewayConfig::seeded(35);
+    gateway.epoch_ms = epoch_ms;
+    let mut world = World::new(Config::default(), gateway);
+    world.settle(&CHANNELS);
+    world.run(secs(1_800));
+    let is_frame = |output: &Output| matches!(output, Output::Event(Event::Message(_)));
+    world.outputs_at().filter(|(_, output)| !is_frame(output)).map(|(at, output)| format!("{at} {output:?}")).collect()
+}
+
+#[test]
+fn the_clock_of_the_gateway_changes_nothing() {
+    const NOW: u64 = 1_767_623_400_000;
+    // The heartbeats' phase is the server's: whole multiples of their period keep it.
+    const HOUR: u64 = 3_600_000;
+    const TEN_YEARS: u64 = 87_660 * HOUR;
+    let right = lived(NOW);
+    assert!(right.len() > 50);
+    for wrong in [NOW - HOUR, NOW + HOUR, NOW - TEN_YEARS, NOW + TEN_YEARS, 0] {
+        assert_eq!(lived(wrong), right, "{wrong}");
+    }
+}
+
+#[test]
+fn heartbeats_that_tell_no_time_are_heartbeats() {
+    for time in ["\"NaN\"", "null", "-1", "1e400", "{}", "0", "99999999999999999999999"] {
+        let mut world = World::new(Config { tic_interval: None, ..Config::default() }, GatewayConfig::default());
+        world.gateway.set_heartbeats(false);
+        world.settle(&[]);
+        for _ in 0..360 {
+            world.say(format!(r#"{{"topic":"system","hb":{time}}}"#));
+            world.run(secs(10));
+        }
+        assert_eq!((losses(&world), world.dials().len()), (vec![], 1), "{time}");
+        // They were taken for heartbeats: silence alone is proof now, and nobody is asked first.
+        let pings = |output: &Output| matches!(output, Output::Action(Action::Ping { .. }));
+        world.forget();
+        world.freeze();
+        world.run(secs(27));
+        assert_eq!(losses(&world), [Loss::Silent], "{time}");
+        assert!(world.outputs_at().filter(|(_, output)| pings(output)).count() <= 1);
+    }
+}
+
+/// A ready machine of its own seed, and its first dial after being cut off at `cut`.
+fn first_dial(seed: u64, cut: Instant) -> Duration {
+    let mut machine = Machine::new(Config { seed, ..Config::default() }, Instant::ORIGIN);
+    machine.submit(Instant::ORIGIN, Command::Start);
+    machine.handle(Instant::ORIGIN, Input::Opened(ConnId(1)));
+    for frame in [SUCCESS, AUTHENTICATED] {
+        machine.handle(Instant::ORIGIN, Input::Frame(ConnId(1), frame.into()));
+    }
+    assert_eq!(machine.status().phase, Phase::Ready);
+    machine.handle(cut, Input::Closed(ConnId(1), None));
+    while machine.poll().is_some() {}
+    let (at, _) = machine.next_wake().unwrap();
+    machine.handle(at, Input::Tick);
+    let mut outputs = std::iter::from_fn(|| machine.poll());
+    assert!(outputs.any(|output| matches!(output, Output::Action(Action::Connect { .. }))));
+    at.since(cut)
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "the figure, for those who run it with --nocapture")]
+fn a_thousand_clients_cut_off_together_do_not_come_back_together() {
+    let cut = Instant::ORIGIN + secs(20);
+    let mut dials: Vec<_> = (0..1_000).map(|seed| first_dial(seed, cut)).collect();
+    dials.sort();
+    let within = |from: &Duration| dials.iter().filter(|at| (*from..*from + ms(100)).contains(*at)).count();
+    let most = dials.iter().map(within).max().unwrap();
+    println!("at most {most} of 1,000 dial within any 100 ms, all within {:?}", dials.last().unwrap());
+    assert!(most <= 150, "{most} of 1,000 dial within 100 ms");
+    assert!(*dials.last().unwrap() <= secs(1));
+}
