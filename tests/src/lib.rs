@@ -18,9 +18,9 @@ mod net;
 mod prng;
 mod recording;
 pub mod retold;
-pub mod storm;
 #[cfg(feature = "driver")]
 pub mod runtime;
+pub mod storm;
 pub mod walk;
 #[cfg(feature = "net")]
 mod watch;

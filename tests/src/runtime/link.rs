@@ -37,14 +37,14 @@ pub struct SimulatedLink {
 }
 
 impl SimulatedLink {
-    pub(super) fn open(runtime: Simulated) -> Self {
+    pub(super) fn open(runtime: Simulated, authorised: bool) -> Self {
         let conn = {
             let mut world = runtime.world();
             world.wires.last += 1;
             let conn = world.wires.last;
             world.wires.wires.insert(conn, Wire::default());
             let now = world.now;
-            world.gateway.opened(now, conn, true);
+            world.gateway.opened(now, conn, authorised);
             conn
         };
         Self { runtime, conn }

@@ -172,11 +172,13 @@ impl Runtime for Simulated {
         Sleep { runtime: self.clone(), at, timer: None }
     }
 
-    fn dial(&self, _: DialRequest) -> impl Future<Output = Result<SimulatedLink, ConnectError>> + Send + 'static {
+    fn dial(&self, request: DialRequest) -> impl Future<Output = Result<SimulatedLink, ConnectError>> + Send + 'static {
         let runtime = self.clone();
+        // As on the wire: the upgrade carries the cookie, if there is one.
+        let authorised = request.credentials.session().is_some();
         async move {
             runtime.sleep_until(runtime.now() + DIAL).await;
-            Ok(SimulatedLink::open(runtime))
+            Ok(SimulatedLink::open(runtime, authorised))
         }
     }
 

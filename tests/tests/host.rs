@@ -1,0 +1,119 @@
+//! A host behind the whole client: asked, waited for, given up. On the runtime without sockets, so all times are exact.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ibws_proto::driver::{Answer, CookieForm, Credentials, CredentialsFuture, Runtime as _, Secret};
+use ibws_proto::{Ask, ConnectError, ConnectErrorKind, Event, Item, Outcome, Phase, SessionNeed, Subscribe};
+use ibws_testkit::GatewayConfig;
+use ibws_testkit::runtime::Simulated;
+
+const SESSION: &str = "00112233445566778899aabbccddeeff";
+
+/// What a host was asked.
+type Asked = Arc<Mutex<Vec<Ask>>>;
+
+/// Set when a future is dropped.
+struct Dropped(Arc<Mutex<u32>>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap() += 1;
+    }
+}
+
+fn asks(asked: &Asked) -> Vec<Ask> {
+    asked.lock().unwrap().clone()
+}
+
+#[test]
+fn orders_are_subscribed_when_the_host_has_made_its_calls() {
+    let runtime = Simulated::new(GatewayConfig::default());
+    let asked = Asked::default();
+    let (seen, clock) = (asked.clone(), runtime.clone());
+    let client = runtime
+        .builder()
+        .rest(move |ask: Ask| -> Answer {
+            seen.lock().unwrap().push(ask);
+            let clock = clock.clone();
+            Box::pin(async move {
+                clock.sleep_until(clock.now() + Duration::from_millis(700)).await;
+                true
+            })
+        })
+        .build()
+        .unwrap();
+    runtime.block_on(client.start()).unwrap();
+    runtime.run(Duration::from_secs(2));
+    let before = runtime.now();
+    let orders = runtime.block_on(client.subscribe(Subscribe::parse("or").unwrap())).unwrap();
+    let waited = runtime.now().since(before);
+    assert_eq!((orders.standing(), waited.as_millis()), (ibws_proto::Standing::Quiet, 700));
+    assert_eq!(asks(&asked), [Ask::Prime(orders.key().clone())]);
+}
+
+#[test]
+fn a_host_that_never_answers_is_dropped_after_5_s_and_told() {
+    let runtime = Simulated::new(GatewayConfig::default());
+    let dropped = Arc::new(Mutex::new(0));
+    let counter = dropped.clone();
+    let client = runtime
+        .builder()
+        .rest(move |_: Ask| -> Answer {
+            let held = Dropped(counter.clone());
+            Box::pin(async move {
+                let _held = held;
+                std::future::pending().await
+            })
+        })
+        .build()
+        .unwrap();
+    let mut events = client.events();
+    runtime.block_on(client.start()).unwrap();
+    let _orders = client.subscribe_later(Subscribe::parse("or").unwrap());
+    runtime.run(Duration::from_millis(4_900));
+    assert_eq!(*dropped.lock().unwrap(), 0);
+    runtime.run(Duration::from_millis(200));
+    assert_eq!(*dropped.lock().unwrap(), 1, "nobody waits for it any more");
+    let mut reports = Vec::new();
+    while let Some(item) = events.try_next() {
+        if let Item::Event(Event::Host(report)) = item {
+            reports.push(report.outcome);
+        }
+    }
+    assert_eq!(reports, [Outcome::TimedOut]);
+}
+
+// B65: the provider fails first; what the host brings about is found at the next attempt.
+#[test]
+fn a_session_that_the_host_brought_about_is_taken_from_the_provider_and_sent() {
+    let mut gateway = GatewayConfig::default();
+    gateway.waiting_for_session = true;
+    gateway.session = Some(SESSION.into());
+    let runtime = Simulated::new(gateway);
+    let there = Arc::new(Mutex::new(false));
+    let (asked, known, made) = (Asked::default(), there.clone(), there.clone());
+    let seen = asked.clone();
+    let client = runtime
+        .builder()
+        .credentials(move || -> CredentialsFuture {
+            let credentials = Credentials::default();
+            let ready = *known.lock().unwrap();
+            Box::pin(async move {
+                let session = Secret::new(SESSION)
+                    .map_err(|error| ConnectError::new(ConnectErrorKind::Credentials, error.to_string()))?;
+                Ok(if ready { credentials.with_session(session, CookieForm::Gateway) } else { credentials })
+            })
+        })
+        .rest(move |ask: Ask| -> Answer {
+            seen.lock().unwrap().push(ask);
+            *made.lock().unwrap() = true;
+            Box::pin(std::future::ready(true))
+        })
+        .build()
+        .unwrap();
+    runtime.block_on(client.start()).unwrap();
+    runtime.run(Duration::from_secs(2));
+    assert_eq!(client.status().phase, Phase::Ready);
+    assert_eq!(asks(&asked), [Ask::Session(SessionNeed::Missing)]);
+}
