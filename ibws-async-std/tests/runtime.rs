@@ -1,8 +1,8 @@
-//! The clock and the sleep of async-std.
+//! The clock, the sleep and the handles. All else is told by the conformance suite, `tests/tests/conform`.
 
 use std::time::Duration;
 
-use ibws_async_std::AsyncStdRuntime;
+use ibws_async_std::{AsyncStdRuntime, Client, EventStream, Subscription};
 use ibws_proto::Instant;
 use ibws_proto::driver::Runtime;
 
@@ -23,4 +23,12 @@ fn clones_share_their_clock() {
     let runtime = AsyncStdRuntime::default();
     let (before, between, after) = (runtime.now(), runtime.clone().now(), runtime.now());
     assert!(before <= between && between <= after);
+}
+
+#[test]
+fn handles_can_be_sent_and_shared() {
+    fn check<T: Send + Sync + 'static>() {}
+    check::<Client>();
+    check::<Subscription>();
+    check::<EventStream>();
 }

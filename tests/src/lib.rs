@@ -7,6 +7,8 @@
 
 mod calendar;
 pub mod conflation;
+#[cfg(feature = "net")]
+pub mod conform;
 mod feed;
 pub mod frames;
 pub mod fuzz;
@@ -31,7 +33,7 @@ pub use gateway::{
     Success, UnknownScenario,
 };
 #[cfg(feature = "net")]
-pub use net::{Flood, Server, ServerConfig, StartError};
+pub use net::{Caller, Flood, Heard, Line, Peer, Relay, Script, Server, ServerConfig, StartError};
 pub use prng::Prng;
 pub use recording::{Recording, RecordingError};
 #[cfg(feature = "net")]

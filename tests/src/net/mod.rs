@@ -2,6 +2,9 @@
 
 mod flood;
 mod http;
+mod peer;
+mod relay;
+mod script;
 mod session;
 mod tls;
 mod wire;
@@ -19,6 +22,9 @@ use std::time::{Instant as Clock, SystemTime, UNIX_EPOCH};
 use ibws_proto::Instant;
 
 pub use flood::Flood;
+pub use peer::{Heard, Peer};
+pub use relay::{Line, Relay};
+pub use script::{Caller, Script};
 
 use crate::gateway::{Gateway, GatewayConfig};
 use tls::Identity;

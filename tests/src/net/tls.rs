@@ -16,8 +16,21 @@ impl Identity {
     pub(super) fn make() -> Result<Self, String> {
         let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
         let made = rcgen::generate_simple_self_signed(names).map_err(|error| error.to_string())?;
-        let der = made.cert.der().to_vec();
-        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        Self::of(made.cert.der().to_vec(), made.signing_key.serialize_der())
+    }
+
+    /// Expired and without a name, like the gateway's stock certificate: only an exact pin can match it.
+    pub(super) fn stock() -> Result<Self, String> {
+        let text = |error: rcgen::Error| error.to_string();
+        let key = rcgen::KeyPair::generate().map_err(text)?;
+        let mut params = rcgen::CertificateParams::new(Vec::new()).map_err(text)?;
+        params.not_after = rcgen::date_time_ymd(2019, 1, 1);
+        let certificate = params.self_signed(&key).map_err(text)?;
+        Self::of(certificate.der().to_vec(), key.serialize_der())
+    }
+
+    fn of(der: Vec<u8>, key: Vec<u8>) -> Result<Self, String> {
+        let key = PrivatePkcs8KeyDer::from(key);
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .and_then(|builder| {

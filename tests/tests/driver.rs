@@ -1,4 +1,5 @@
 //! The driver over a runtime whose socket does what the test says.
+#![cfg(feature = "net")]
 
 use std::collections::VecDeque;
 use std::future::Future;

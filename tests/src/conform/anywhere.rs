@@ -1,0 +1,233 @@
+//! Close from everywhere: twelve states against six kinds of peer.
+
+use core::time::Duration;
+use std::io::{Read as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ibws_proto::driver::{Client, Limits, Runtime, Subscription};
+use ibws_proto::{Phase, ReadyGate, SubStatus, Subscribe};
+use socket2::SockRef;
+
+use super::stage::{Stage, Trace};
+use crate::{Caller, Peer};
+
+/// The promise.
+pub const LIMIT: Duration = Duration::from_secs(5);
+
+/// Where the client is when it is closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// Never started.
+    Idle,
+    /// TCP is open, and the peer says nothing; under TLS, its handshake stalls.
+    Dialling,
+    /// The upgrade has begun and does not end.
+    Upgrading,
+    /// The socket is open, the gateway has not greeted.
+    Ungreeted,
+    /// The gateway waits for a session that nobody has.
+    WaitingForSession,
+    /// Greeted and authenticated.
+    Ready,
+    /// The session lost its authentication.
+    Degraded,
+    /// A subscription was sent, and is not confirmed.
+    Subscribing,
+    /// A subscription is active.
+    Active,
+    /// A drain is under way already.
+    Draining,
+    /// The connection was lost, the next dial is far off.
+    Backoff,
+    /// Our texts pile up, because the peer's buffers are full.
+    Blocked,
+}
+
+impl Place {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Idle,
+        Self::Dialling,
+        Self::Upgrading,
+        Self::Ungreeted,
+        Self::WaitingForSession,
+        Self::Ready,
+        Self::Degraded,
+        Self::Subscribing,
+        Self::Active,
+        Self::Draining,
+        Self::Backoff,
+        Self::Blocked,
+    ];
+}
+
+/// What the peer does once the client is there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Manners {
+    /// Answers a Close with a Close.
+    Echoing,
+    /// Says something to whatever it hears, but never Close.
+    NotEchoing,
+    /// Does not even read, and holds the connection open after its client has left.
+    NotReading,
+    /// Resets the connection as soon as it hears anything.
+    Resetting,
+    /// Reads, and says nothing at all.
+    Silent,
+    /// Talks as fast as it can, and reads nothing.
+    Flooding,
+}
+
+impl Manners {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Echoing, Self::NotEchoing, Self::NotReading, Self::Resetting, Self::Silent, Self::Flooding];
+}
+
+/// Brings a client to a place, before a peer of these manners, and shuts it down.
+///
+/// # Panics
+/// If the shutdown takes longer than [`LIMIT`], or does not end the client.
+pub async fn close<R: Runtime + Clone>(stage: Stage<R>, place: Place, manners: Manners) -> Trace {
+    let step = Arc::new(AtomicUsize::new(0));
+    let steps = Arc::clone(&step);
+    let script = stage.script(move |_, caller| {
+        SockRef::from(caller.tcp()).set_recv_buffer_size(8 * 1024)?;
+        receive(caller, place, manners, &steps)
+    });
+    // Room for all that is to pile up: it is the peer that does not take it, not we who give up.
+    let limits = Limits { max_write_buffer: 64 * 1024 * 1024, ..Limits::default() };
+    let builder = stage.builder(&script).limits(limits).configure(|config| {
+        config.ready_gate = ReadyGate::Strict;
+        let far = Duration::from_secs(3_600);
+        (config.backoff_first, config.backoff_cap) = (far, far);
+    });
+    let client = builder.build().expect("a client");
+    let share = bring(&stage, &client, place, manners, &step).await;
+    let began = stage.runtime.now();
+    let stopped = stage.within(2 * LIMIT, client.shutdown()).await;
+    let took = stage.runtime.now().since(began);
+    assert_eq!(stopped, Some(Ok(())), "{place:?} against {manners:?}");
+    assert!(took < LIMIT, "{place:?} against {manners:?} took {took:?}");
+    assert_eq!(client.status().phase, Phase::Idle, "{place:?} against {manners:?}");
+    assert!(client.subscriptions().is_empty() && client.status().requests == 0, "{place:?} against {manners:?}");
+    drop(share);
+    vec![format!("{place:?} against {manners:?}: stopped")]
+}
+
+/// Drives the client until it is where it is to be; gives back what must not be dropped before the end.
+async fn bring<R: Runtime + Clone>(
+    stage: &Stage<R>,
+    client: &Client<R>,
+    place: Place,
+    manners: Manners,
+    step: &AtomicUsize,
+) -> Option<Subscription<R>> {
+    let phase = match place {
+        Place::Idle => return None,
+        Place::Dialling | Place::Upgrading => Phase::Connecting,
+        Place::Ungreeted | Place::WaitingForSession => Phase::Open,
+        Place::Degraded => Phase::Degraded,
+        Place::Backoff => Phase::Backoff,
+        Place::Ready | Place::Subscribing | Place::Active | Place::Draining | Place::Blocked => Phase::Ready,
+    };
+    // The request is made; nobody needs to wait for its answer.
+    drop(client.start());
+    let subscribes = matches!(place, Place::Subscribing | Place::Active | Place::Draining);
+    let share = subscribes.then(|| client.subscribe_later(Subscribe::parse("sd+DU1234567").expect("a channel")));
+    stage.until(|| step.load(Ordering::SeqCst) >= 1).await;
+    if manners == Manners::Flooding && phase == Phase::Connecting {
+        // What floods in is no answer: the dial fails, now or in a moment.
+        return share;
+    }
+    let status = match place {
+        Place::Subscribing => Some(SubStatus::Subscribing),
+        Place::Active | Place::Draining => Some(SubStatus::Active),
+        _ => None,
+    };
+    let stands = || client.subscriptions().first().map(|subscription| subscription.status);
+    stage.until(|| client.status().phase == phase && (status.is_none() || stands() == status)).await;
+    match place {
+        Place::Draining => drop(client.drain()),
+        Place::Blocked => {
+            let text = "x".repeat(65_000);
+            // More than the buffers of both systems hold.
+            for _ in 0..200 {
+                client.send_text(&text).await.expect("a connection that takes messages");
+            }
+        }
+        _ => {}
+    }
+    step.store(2, Ordering::SeqCst);
+    share
+}
+
+/// Brings the client to its place, and then has its manners.
+fn receive(mut caller: Caller, place: Place, manners: Manners, step: &AtomicUsize) -> std::io::Result<()> {
+    let arrived = || step.store(1, Ordering::SeqCst);
+    if matches!(place, Place::Idle | Place::Dialling | Place::Upgrading) {
+        if place == Place::Upgrading {
+            caller.head()?;
+            caller.put(b"HTTP/1.1 101 Switching Protocols\r\n")?;
+        } else {
+            // The upgrade request, or the beginning of TLS.
+            let _ = caller.tcp().read(&mut [0; 4096])?;
+        }
+        arrived();
+        return match manners {
+            Manners::NotReading => caller.hold(),
+            Manners::Flooding => loop {
+                caller.tcp().write_all(&[b'x'; 4096])?;
+            },
+            Manners::Resetting => {
+                let _ = caller.tcp().read(&mut [0; 4096])?;
+                caller.reset()
+            }
+            Manners::Echoing | Manners::NotEchoing | Manners::Silent => caller.wait(),
+        };
+    }
+    let mut peer = caller.open(b"")?;
+    peer.quiet();
+    match place {
+        Place::Ungreeted => {}
+        Place::WaitingForSession => peer.text(r#"{"message":"waiting for session"}"#)?,
+        _ => peer.greet()?,
+    }
+    match place {
+        Place::Degraded => peer.text(r#"{"topic":"sts","args":{"authenticated":false}}"#)?,
+        Place::Subscribing => drop(peer.expect("ssd")?),
+        Place::Active | Place::Draining => {
+            peer.expect("ssd")?;
+            peer.text(r#"{"topic":"ssd+DU1234567","result":[{"key":"AccruedCash","timestamp":1}]}"#)?;
+        }
+        Place::Backoff => {
+            peer.finish()?;
+            arrived();
+            return peer.swallow();
+        }
+        _ => {}
+    }
+    arrived();
+    while place == Place::Blocked && step.load(Ordering::SeqCst) < 2 {
+        // Not a byte is read before all has been said.
+        std::thread::yield_now();
+    }
+    behave(peer, manners)
+}
+
+fn behave(mut peer: Peer, manners: Manners) -> std::io::Result<()> {
+    match manners {
+        Manners::Echoing => peer.until_end(),
+        Manners::NotEchoing => peer.swallow_saying(br#"{"topic":"system","hb":1}"#),
+        Manners::Silent => peer.swallow(),
+        Manners::NotReading => peer.hold(),
+        Manners::Resetting => {
+            peer.hear()?;
+            peer.reset()
+        }
+        Manners::Flooding => loop {
+            peer.quote(1)?;
+        },
+    }
+}

@@ -1,0 +1,226 @@
+//! The client against the simulated gateway: what its users do with it.
+
+use core::future::Future;
+use core::task::Poll;
+use core::time::Duration;
+use std::future::poll_fn;
+
+use ibws_proto::driver::{Builder, Client, Limits, Runtime, Subscription, Trust};
+use ibws_proto::{Event, Failure, Item, Key, Phase, ReadyGate, Standing, SubKey, SubStatus, Subscribe, Unsubscribed};
+
+use super::stage::{Stage, Trace};
+use crate::{GatewayConfig, Server, ServerConfig};
+
+fn server<R>(stage: &Stage<R>, seed: u64) -> Server {
+    let gateway = GatewayConfig::seeded(seed);
+    Server::start(if stage.tls { ServerConfig::tls(gateway) } else { ServerConfig::plain(gateway) }).expect("a server")
+}
+
+fn builder<R: Runtime + Clone>(stage: &Stage<R>, server: &Server) -> Builder<R> {
+    Builder::new(stage.runtime.clone()).url(server.ws_url()).plaintext_on_loopback().trust(server.trust())
+}
+
+fn client<R: Runtime + Clone>(stage: &Stage<R>, server: &Server) -> Client<R> {
+    builder(stage, server).build().expect("a client")
+}
+
+fn shares() -> Subscribe {
+    Subscribe::parse(r#"md+265598+{"fields":["31","84","86"]}"#).expect("a channel")
+}
+
+/// The next event of a subscription that `wanted` takes.
+async fn event<R: Runtime, T>(subscription: &mut Subscription<R>, wanted: impl Fn(&Event) -> Option<T>) -> T {
+    loop {
+        match subscription.next().await.expect("the stream goes on") {
+            Item::Event(event) => {
+                if let Some(found) = wanted(&event) {
+                    return found;
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn frame(event: &Event) -> Option<String> {
+    match event {
+        Event::Message(message) => Some(message.frame.text().to_owned()),
+        _ => None,
+    }
+}
+
+/// A subscription is a stream that survives the loss of its connection.
+pub async fn a_subscription_survives_the_loss_of_its_connection<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let server = server(&stage, 1);
+    let client = client(&stage, &server);
+    client.start().await.expect("a start");
+    let mut quotes = client.subscribe(shares()).await.expect("a subscription");
+    assert_eq!(quotes.standing(), Standing::Active);
+    assert!(event(&mut quotes, frame).await.contains("smd+265598"));
+    let conn = server.control().connections().last().expect("a connection");
+    server.control().drop_connection(conn);
+    event(&mut quotes, |event| matches!(event, Event::Gap(_)).then_some(())).await;
+    event(&mut quotes, |event| matches!(event, Event::Resumed(_)).then_some(())).await;
+    assert!(event(&mut quotes, frame).await.contains("smd+265598"));
+    client.drain().await.expect("a drain");
+    assert_eq!(client.status().phase, Phase::Idle);
+    stage.until(|| server.control().connections().count() == 0).await;
+    let texts = server.control().take_log();
+    texts.iter().map(|received| format!("heard {}", received.text)).collect()
+}
+
+/// The last handle of any kind, dropped, closes the connection.
+pub async fn dropping_the_last_handle_closes_the_connection<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let server = server(&stage, 2);
+    let client = client(&stage, &server);
+    client.start().await.expect("a start");
+    let quotes = client.subscribe(shares()).await.expect("a subscription");
+    drop(client);
+    assert_eq!(server.control().connections().count(), 1, "the subscription holds the client");
+    drop(quotes);
+    stage.until(|| server.control().connections().count() == 0).await;
+    vec!["closed".into()]
+}
+
+/// One handle of a key, dropped, leaves the other alive; the last one unsubscribes.
+pub async fn dropping_one_handle_of_a_key_leaves_the_other_alive<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let server = server(&stage, 3);
+    let client = client(&stage, &server);
+    client.start().await.expect("a start");
+    let first = client.subscribe(shares()).await.expect("a subscription");
+    let mut second = client.subscribe(shares()).await.expect("a subscription");
+    drop(first);
+    assert!(event(&mut second, frame).await.contains("smd+265598"));
+    assert_eq!(client.subscriptions().len(), 1);
+    drop(second);
+    stage.until(|| server.control().log().any(|received| received.text == "umd+265598+{}")).await;
+    assert_eq!(client.subscriptions().len(), 0);
+    server.control().take_log().iter().map(|received| format!("heard {}", received.text)).collect()
+}
+
+/// Requests are answered with what can be done.
+pub async fn requests_are_answered_with_what_can_be_done<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let server = server(&stage, 4);
+    let client = client(&stage, &server);
+    assert_eq!(client.tic().await, Err(Failure::NotReady));
+    client.start().await.expect("a start");
+    let _quotes = client.subscribe(shares()).await.expect("a subscription");
+    let other = Subscribe::parse(r#"md+265598+{"fields":["55"]}"#).expect("a channel");
+    let conflict = client.subscribe(other).await.err();
+    assert!(matches!(conflict, Some(Failure::Conflict(_))), "{conflict:?}");
+    let key = SubKey::parse("md+1").expect("a key");
+    assert!(matches!(client.unsubscribe(&key, false).await, Err(Failure::UnknownSubscription(_))));
+    assert_eq!((client.tic().await, client.send_text("ech+hb").await), (Ok(()), Ok(())));
+    assert_eq!(client.send_text("a\nb").await, Err(Failure::BadText));
+    let summary = Subscribe::parse("sd+DU1234567").expect("a channel");
+    let summary = client.subscribe(summary).await.expect("a subscription");
+    assert_eq!(client.unsubscribe(summary.key(), true).await, Ok(Unsubscribed::Confirmed));
+    assert_eq!(client.check_health().await, Ok(true));
+    assert!(client.health().healthy);
+    vec![format!("{conflict:?}")]
+}
+
+/// A key has one queue; its accessors share it.
+pub async fn a_key_has_one_queue_that_its_accessors_share<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let server = server(&stage, 5);
+    let client = client(&stage, &server);
+    let (mut system, mut same) = (client.queue(Key::System), client.queue(Key::System));
+    client.start().await.expect("a start");
+    let first = system.recv().await;
+    assert!(matches!(first, Some(Item::Event(Event::Message(_)))), "{first:?}");
+    // The gateway's next heartbeat is seconds away.
+    assert!(same.try_recv().is_none() && same.is_empty());
+    assert!(same.recv_timeout(Duration::from_millis(1)).await.is_none());
+    vec!["one queue".into()]
+}
+
+/// A hard reset and a shutdown by whoever reads the stream.
+pub async fn reset_and_shutdown_from_inside_a_stream_do_not_deadlock<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let server = server(&stage, 6);
+    let client = client(&stage, &server);
+    client.start().await.expect("a start");
+    let mut quotes = client.subscribe(shares()).await.expect("a subscription");
+    event(&mut quotes, frame).await;
+    client.hard_reset(true).await.expect("a reset");
+    event(&mut quotes, |event| match event {
+        Event::Subscription(change) if change.status == SubStatus::Active => Some(()),
+        _ => None,
+    })
+    .await;
+    assert_eq!((client.shutdown().await, client.shutdown().await), (Ok(()), Ok(())));
+    vec!["shut down".into()]
+}
+
+/// A subscription's stream ends when the subscription is gone.
+pub async fn a_subscription_ends_with_its_stream_when_it_is_gone<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let server = server(&stage, 10);
+    let client = client(&stage, &server);
+    client.start().await.expect("a start");
+    let mut first = client.subscribe(shares()).await.expect("a subscription");
+    client.unsubscribe(first.key(), false).await.expect("an end");
+    let mut second = client.subscribe_later(shares());
+    while first.next().await.is_some() {}
+    assert!(event(&mut second, frame).await.contains("smd+265598"), "another handle of the key goes on");
+    client.shutdown().await.expect("a stop");
+    while second.next().await.is_some() {}
+    vec!["both ended".into()]
+}
+
+/// Futures dropped after any number of polls leave the client whole.
+pub async fn a_future_dropped_after_any_number_of_polls_leaves_the_client_whole<R: Runtime + Clone>(
+    stage: Stage<R>,
+) -> Trace {
+    let server = server(&stage, 8);
+    let client = client(&stage, &server);
+    client.start().await.expect("a start");
+    for polls in 0..6 {
+        let mut subscribe = Box::pin(client.subscribe(shares()));
+        for _ in 0..polls {
+            if poll_fn(|cx| Poll::Ready(subscribe.as_mut().poll(cx).is_ready())).await {
+                break;
+            }
+            // Others have their turn.
+            let mut turns = 0..1;
+            stage.until(|| turns.next().is_none()).await;
+        }
+        drop(subscribe);
+        stage.until(|| client.subscriptions().is_empty()).await;
+    }
+    let again = client.subscribe(shares()).await.expect("a subscription");
+    assert_eq!(again.standing(), Standing::Active);
+    vec!["whole".into()]
+}
+
+/// A message above the limit ends the connection, and that is told.
+pub async fn a_message_above_the_limit_is_a_told_loss<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let server = server(&stage, 9);
+    let limits = Limits { max_message_size: 600, max_frame_size: 600, ..Limits::default() };
+    let builder = builder(&stage, &server).limits(limits);
+    let client = builder.configure(|config| config.ready_gate = ReadyGate::Off).build().expect("a client");
+    let mut events = client.events();
+    client.start().await.expect("a start");
+    loop {
+        if let Some(Item::Event(Event::State(change))) = events.next().await
+            && change.state == Phase::Backoff
+        {
+            return vec![format!("{:?}", change.cause.expect("a cause"))];
+        }
+    }
+}
+
+/// A certificate that is not trusted ends `start` at once: trying again does not help.
+pub async fn an_untrusted_certificate_ends_start_at_once<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let (server, another) = (server(&stage, 7), server(&stage, 7));
+    if !stage.tls {
+        return Trace::new();
+    }
+    let mut trace = Trace::new();
+    for trust in [Trust::WebPki, another.trust()] {
+        let client = builder(&stage, &server).trust(trust).build().expect("a client");
+        match client.start().await {
+            Err(Failure::GaveUp { attempts: 1, last }) => trace.push(format!("{:?}", last.kind)),
+            other => panic!("{other:?}"),
+        }
+    }
+    trace
+}

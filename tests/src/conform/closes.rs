@@ -1,0 +1,124 @@
+//! Ends of a connection, proper and improper.
+
+use core::time::Duration;
+use std::io::Write as _;
+use std::net::Shutdown;
+
+use ibws_proto::driver::Runtime;
+
+use super::stage::{Stage, Trace};
+
+/// 23: the codes of RFC 6455 that go over the wire, some that must not, and a Close without one.
+pub async fn whatever_the_code_of_a_close_the_client_comes_back<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    const CODES: [Option<u16>; 16] = [
+        Some(1000),
+        Some(1001),
+        Some(1002),
+        Some(1003),
+        Some(1007),
+        Some(1008),
+        Some(1009),
+        Some(1010),
+        Some(1011),
+        Some(1012),
+        Some(1013),
+        Some(3000),
+        Some(4999),
+        None,
+        Some(999),
+        Some(1005),
+    ];
+    let script = stage.script(|conn, caller| {
+        let mut peer = caller.greet()?;
+        match CODES.get(conn - 1) {
+            Some(code) => {
+                peer.expect("smd")?;
+                let payload = code.map(u16::to_be_bytes);
+                let payload = payload.as_ref().map_or(&[][..], |code| &code[..]);
+                peer.raw(&[&[0x88, payload.len() as u8], payload].concat())?;
+                peer.swallow()
+            }
+            None => {
+                peer.expect("smd")?;
+                peer.quote(23)?;
+                peer.until_end()
+            }
+        }
+    });
+    let mut player = stage.ready(&script).await;
+    let mut share =
+        player.client.subscribe_later(ibws_proto::Subscribe::parse(super::stage::SHARE).expect("a channel"));
+    for _ in CODES {
+        player.until("backoff").await;
+    }
+    player.until(" active").await;
+    let outcome = share.outcome().await;
+    player.note(format!("subscribed: {outcome:?}"));
+    player.finish().await
+}
+
+/// 24 and 29: a Close, then more data, and the connection stays open; what comes after the Close is not told.
+pub async fn a_close_counts_though_the_connection_stays<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let script = stage.script(|conn, caller| {
+        let mut peer = caller.greet()?;
+        peer.expect("smd")?;
+        peer.quote(conn as u64)?;
+        if conn == 1 {
+            peer.raw(b"\x88\x02\x03\xe9\x81\x02no\x82\x02no")?;
+            return peer.swallow();
+        }
+        peer.until_end()
+    });
+    let mut player = stage.ready(&script).await;
+    let _share = player.share().await;
+    player.all(&["gap", "backoff: the gateway closed the connection (code 1001)", "resumed", " active"]).await;
+    let trace = player.finish().await;
+    assert!(!trace.iter().any(|line| line.starts_with("malformed")), "{trace:#?}");
+    trace
+}
+
+/// 25, 26 and 27: a FIN without a Close, in TLS with and without its own word; a reset in the middle of a frame.
+pub async fn an_end_without_a_close_is_a_gap<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let script = stage.script(|conn, caller| {
+        let mut peer = caller.greet()?;
+        peer.expect("smd")?;
+        peer.quote(conn as u64)?;
+        match conn {
+            1 => peer.finish(),
+            2 => peer.tcp().shutdown(Shutdown::Write),
+            3 => {
+                peer.raw(b"\x81\x7e\x01\x00{\"topic\":\"smd+26")?;
+                // Below TLS the frame is whole; half a record then, which is the same to the client.
+                peer.tcp().write_all(b"\x17\x03\x03")?;
+                peer.reset()
+            }
+            4 => {
+                peer.raw(b"\x81\x05cut")?;
+                peer.finish()
+            }
+            _ => peer.until_end(),
+        }
+    });
+    let mut player = stage.ready(&script).await;
+    let _share = player.share().await;
+    for _ in 0..4 {
+        player.all(&["gap", "backoff: the connection ended", "resumed", " active"]).await;
+    }
+    player.finish().await
+}
+
+/// 28: the gateway reads on and never answers our Close, at a hard reset, a disconnect and a shutdown.
+pub async fn our_close_need_not_be_answered<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let script = stage.script(|_, caller| caller.greet()?.swallow());
+    let builder = stage.builder(&script).configure(|config| config.close_timeout = Duration::from_millis(30));
+    let mut player = stage.player(builder);
+    player.start().await;
+    let answer = player.client.hard_reset(true).await;
+    player.note(format!("hard reset: {answer:?}"));
+    player.all(&["closing", " ready ("]).await;
+    let answer = player.client.disconnect().await;
+    player.note(format!("disconnected: {answer:?}"));
+    player.all(&["closing", "stopped"]).await;
+    player.start().await;
+    player.finish().await
+}

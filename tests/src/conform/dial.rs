@@ -1,0 +1,317 @@
+//! Connecting, and all that can be in its way.
+
+use core::time::Duration;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::mpsc;
+
+use ibws_proto::driver::{
+    Builder, CookieForm, Credentials, DialRequest, Endpoint, Limits, Plaintext, Received, Runtime, Secret, Trust,
+};
+use ibws_proto::{ConnectError, ConnectErrorKind, Failure, ReadyGate};
+
+use super::stage::{Stage, Trace};
+use super::wire::recv;
+use crate::Caller;
+
+/// What becomes of a dial, as a line; its words must name what they are about.
+async fn dialled<R: Runtime>(stage: &Stage<R>, request: DialRequest, told: &str) -> String {
+    let peer = request.endpoint.host_and_port();
+    match stage.runtime.dial(request).await {
+        Ok(_) => "open".into(),
+        Err(ConnectError { kind, retry_after, detail }) => {
+            assert!(detail.contains(told) && detail.contains(&peer), "{detail}");
+            format!("{kind:?}, pause {retry_after:?}")
+        }
+    }
+}
+
+/// 1: nobody listens.
+pub async fn a_dead_port_is_named_and_start_gives_up<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let free = TcpListener::bind(("127.0.0.1", 0)).expect("a free port").local_addr().expect("an address");
+    let (scheme, plaintext) = if stage.tls { ("wss", Plaintext::Refused) } else { ("ws", Plaintext::OnLoopback) };
+    let url = format!("{scheme}://{free}/v1/api/ws");
+    let request = DialRequest::new(Endpoint::parse(&url, plaintext).expect("an address"));
+    let line = dialled(&stage, request, "nothing answers").await;
+    let builder = Builder::new(stage.runtime.clone()).url(url).plaintext_on_loopback();
+    let short = Duration::from_millis(1);
+    let builder = builder.configure(|config| {
+        (config.backoff_first, config.backoff_cap) = (short, short);
+        config.max_connection_attempts = Some(3);
+    });
+    let mut player = stage.player(builder);
+    player.note(line);
+    match player.client.start().await {
+        Err(Failure::GaveUp { attempts, last }) => player.note(format!("gave up: {attempts}, {:?}", last.kind)),
+        other => panic!("{other:?}"),
+    }
+    player.until("stopped").await;
+    player.finish().await
+}
+
+/// 2 and 4: accepted, then silence; or half a TLS record, and then silence.
+pub async fn each_stage_of_a_dial_has_its_own_limit<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let soon = Duration::from_millis(40);
+    let silent = stage.script(|conn, caller| {
+        if conn == 2 {
+            // The beginning of a handshake record, or of a status line.
+            caller.tcp().write_all(if caller.is_tls() { b"\x16\x03\x03\x00\x7a\x02" } else { b"HTTP/1.1 1" })?;
+        }
+        caller.wait()
+    });
+    let limits = match stage.tls {
+        true => Limits { tls: soon, ..Limits::default() },
+        false => Limits { upgrade: soon, ..Limits::default() },
+    };
+    let mut trace = Trace::new();
+    for _ in 0..2 {
+        let request = DialRequest { limits: limits.clone(), ..stage.request(&silent) };
+        trace.push(dialled(&stage, request, if stage.tls { "TLS" } else { "upgrade" }).await);
+    }
+    // Through the handshake, but no further.
+    let half = stage.script(|_, mut caller| caller.head().and(caller.wait()));
+    let request = DialRequest { limits: Limits { upgrade: soon, ..Limits::default() }, ..stage.request(&half) };
+    trace.push(dialled(&stage, request, "upgrade").await);
+    trace
+}
+
+/// 3: reset after accept, at once, after the first byte, and in the middle of the answer.
+pub async fn a_reset_instead_of_an_answer_is_told_and_tried_again<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let script = stage.script(|conn, mut caller| match conn {
+        1 => caller.reset(),
+        2 => {
+            caller.tcp().peek(&mut [0])?;
+            caller.reset()
+        }
+        3 => {
+            caller.head()?;
+            caller.put(b"HTTP/1.1 101 Switching")?;
+            caller.reset()
+        }
+        _ => caller.greet()?.until_end(),
+    });
+    // Whether the reset meets the connection or what is written on it is a matter of luck.
+    let at_once = stage.runtime.dial(stage.request(&script)).await.err().map(|error| error.kind);
+    assert!(matches!(at_once, Some(ConnectErrorKind::Unreachable | ConnectErrorKind::Protocol)), "{at_once:?}");
+    let mut player = stage.ready(&script).await;
+    let dials = player.client.stats().dials;
+    player.note(format!("ready after {dials} dials"));
+    player.finish().await
+}
+
+/// 5: the other protocol answers.
+pub async fn the_wrong_protocol_on_the_port_is_named<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let script = stage.script(|conn, caller| {
+        let _ = caller.tcp().read(&mut [0; 1024])?;
+        // A TLS alert (handshake failure), or plain HTTP.
+        let answer: [&[u8]; 2] =
+            [b"\x15\x03\x03\x00\x02\x02\x28", b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"];
+        caller.tcp().write_all(answer[conn % 2])?;
+        caller.wait()
+    });
+    let mut trace = Trace::new();
+    let told = if stage.tls { ["does not speak TLS here", ""] } else { ["400", "use wss://"] };
+    // Connection 1 gets HTTP, connection 2 the alert.
+    for told in told {
+        trace.push(dialled(&stage, stage.request(&script), told).await);
+    }
+    trace
+}
+
+/// 6: the gateway is pinned; another one answers in its place, first at the start and then after an outage.
+pub async fn a_swapped_certificate_is_not_talked_to<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    if !stage.tls {
+        return Trace::new();
+    }
+    let script = stage.script(|conn, caller| {
+        if conn == 2 || conn == 3 {
+            let mut impostor = caller.impostor()?;
+            let heard = impostor.head();
+            assert!(heard.is_err(), "the impostor heard {heard:?}");
+            return Ok(());
+        }
+        let mut peer = caller.greet()?;
+        if conn == 1 { peer.finish() } else { peer.until_end() }
+    });
+    let mut player = stage.ready(&script).await;
+    player.all(&["backoff: the connection ended", "backoff: Trust", "backoff: Trust", " ready ("]).await;
+    let wrong = stage.script(|_, mut caller| caller.head().map(drop));
+    for trust in [script.trust(), Trust::CaPem(script.pem().into()), Trust::WebPki] {
+        let request = DialRequest { trust, ..stage.request(&wrong) };
+        player.note(dialled(&stage, request, "--trust pin:FILE").await);
+    }
+    player.finish().await
+}
+
+/// 7: an answer that comes byte by byte; in time, and not.
+pub async fn an_upgrade_in_drops_runs_into_its_limit_or_succeeds<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let script = stage.script(|conn, mut caller| {
+        let answer = Caller::accepting(&caller.head()?);
+        for byte in answer {
+            caller.put(&[byte])?;
+            if conn == 1 {
+                // The gateway is slow; nobody here waits for anything.
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+        caller.wait()
+    });
+    let limits = Limits { upgrade: Duration::from_millis(100), ..Limits::default() };
+    let request = DialRequest { limits, ..stage.request(&script) };
+    let late = dialled(&stage, request, "upgrade").await;
+    let in_time = dialled(&stage, stage.request(&script), "").await;
+    vec![late, in_time]
+}
+
+/// 8: headers without end.
+pub async fn a_huge_head_is_not_read_to_its_end<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let script = stage.script(|conn, mut caller| {
+        caller.head()?;
+        caller.put(b"HTTP/1.1 101 Switching Protocols\r\n")?;
+        let header = match conn {
+            1 => format!("X-Filler: {}\r\n", "x".repeat(1_000)),
+            _ => "X-Many: 1\r\n".into(),
+        };
+        // Far more than any client needs to read; it leaves before.
+        for _ in 0..100_000 {
+            caller.put(header.as_bytes())?;
+        }
+        panic!("the client reads for ever");
+    });
+    let mut trace = Trace::new();
+    for _ in 0..2 {
+        trace.push(dialled(&stage, stage.request(&script), "").await);
+    }
+    trace
+}
+
+/// 9: what HTTP can say instead of 101.
+pub async fn every_http_refusal_says_what_can_be_done<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    const ANSWERS: [&str; 10] = [
+        "200 OK",
+        "301 Moved Permanently\r\nLocation: /elsewhere",
+        "302 Found\r\nLocation: https://localhost/sso/Login",
+        "401 Unauthorized",
+        "403 Forbidden",
+        "404 Not Found",
+        "429 Too Many Requests\r\nRetry-After: 17",
+        "500 Internal Server Error",
+        "503 Service Unavailable\r\nRetry-After: 2",
+        "101 Switching Protocols",
+    ];
+    let script = stage.script(|conn, mut caller| {
+        caller.head()?;
+        let answer = ANSWERS.get(conn - 1).copied().unwrap_or("401 Unauthorized");
+        caller.put(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n").as_bytes())?;
+        caller.wait()
+    });
+    let mut trace = Trace::new();
+    for answer in ANSWERS {
+        trace.push(format!("{answer:?}: {}", dialled(&stage, stage.request(&script), "").await));
+    }
+    let mut player = stage.player(stage.builder(&script));
+    player.note(format!(
+        "{:?}",
+        player.client.start().await.map_err(|failure| match failure {
+            Failure::AuthenticationRequired(error) => error.kind,
+            other => panic!("{other:?}"),
+        })
+    ));
+    trace.extend(player.finish().await);
+    trace
+}
+
+/// 10: an answer to another request.
+pub async fn a_wrong_accept_key_is_not_taken_for_the_gateway<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let script = stage.script(|_, mut caller| {
+        let head = caller.head()?.replace("Sec-WebSocket-Key: ", "Sec-WebSocket-Key: x");
+        caller.put(&Caller::accepting(&head))?;
+        caller.wait()
+    });
+    vec![dialled(&stage, stage.request(&script), "Sec-WebSocket-Accept").await]
+}
+
+/// 11: the first frames come in the same packet as the answer, cut anywhere.
+pub async fn frames_glued_to_the_answer_are_the_first_to_arrive<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    // A text with a bad byte, a binary one, and the first byte of the header of a third.
+    let script = stage.script(|_, caller| {
+        let mut peer = caller.open(b"\x81\x01\x99\x82\x02ok\x81")?;
+        peer.raw(b"\x03two")?;
+        peer.until_end()
+    });
+    let mut link = stage.runtime.dial(stage.request(&script)).await.expect("an open socket");
+    let mut trace = Trace::new();
+    for expected in [&b"\x99"[..], b"ok", b"two"] {
+        let received = recv(&mut link).await;
+        assert_eq!(received, Received::Frame(expected.into()));
+        trace.push(format!("{received:?}"));
+    }
+    trace
+}
+
+/// 12: `waiting for session`, answered with the session as often as it is said; and by nobody.
+pub async fn waiting_for_session_ends_with_the_session_or_not_at_all<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let script = stage.script(|_, caller| {
+        let mut peer = caller.open(b"")?;
+        for _ in 0..3 {
+            peer.text(r#"{"message":"waiting for session"}"#)?;
+        }
+        peer.expect(r#"{"session":"#)?;
+        peer.greet()?;
+        peer.until_end()
+    });
+    let session = || Secret::new("5e55109f5e55109f5e55109f5e55109f").expect("a session");
+    let credentials = Credentials::default().with_session(session(), CookieForm::Gateway);
+    let mut player = stage.player(stage.builder(&script).credentials(credentials));
+    player.start().await;
+    let mut trace = player.finish().await;
+    // For ever: nobody has a session. `start` ends with the wait for the greeting, on an open socket.
+    let for_ever = stage.script(|_, caller| {
+        let mut peer = caller.open(b"")?;
+        peer.text(r#"{"message":"waiting for session"}"#)?;
+        peer.until_end()
+    });
+    let short = ReadyGate::Wait(Duration::from_millis(50));
+    let builder = stage.builder(&for_ever).configure(|config| config.ready_gate = short);
+    let mut player = stage.player(builder);
+    let answer = player.client.start().await;
+    player.note(format!("started: {answer:?}"));
+    player.until("SessionWanted").await;
+    trace.extend(player.finish().await);
+    trace
+}
+
+/// Who is asking reaches the gateway, in the words that it expects.
+pub async fn the_cookie_and_the_user_agent_reach_the_gateway<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let (heads, head) = mpsc::sync_channel(1);
+    let script = stage.script(move |_, mut caller| {
+        let _ = heads.send(caller.head()?);
+        caller.put(b"HTTP/1.1 403 Forbidden\r\n\r\n")?;
+        caller.wait()
+    });
+    let credentials = Credentials::default().with_session(Secret::new("5e55").expect("a session"), CookieForm::Gateway);
+    let request = DialRequest { credentials, ..stage.request(&script) };
+    let mut trace = vec![dialled(&stage, request, "403").await];
+    let head = head.try_recv().expect("a request").replace(&script.address().to_string(), "PEER");
+    assert!(head.contains("\r\nCookie: api={\"session\":\"5e55\"}\r\n"), "{head}");
+    assert!(head.contains("\r\nHost: PEER\r\n") && head.contains("\r\nUser-Agent: ibws/0.1\r\n"), "{head}");
+    trace.extend(head.lines().filter(|line| !line.starts_with("Sec-WebSocket-Key")).map(str::to_owned));
+    trace
+}
+
+/// A pin is for this machine; another one is not even dialled. Of the adapters' own dials: not in the list.
+pub async fn a_pin_for_another_machine_is_refused_before_anything_is_sent_there<R: Runtime + Clone>(
+    stage: Stage<R>,
+) -> Trace {
+    let script = stage.script(|_, _| Ok(()));
+    if !stage.tls {
+        return Trace::new();
+    }
+    // Nothing listens there: a dial would end as unreachable, or time out.
+    let endpoint = Endpoint::gateway("192.0.2.1", 1).expect("an address");
+    let request = DialRequest { trust: script.trust(), ..DialRequest::new(endpoint) };
+    let error = stage.runtime.dial(request).await.err().expect("a refusal");
+    assert!(error.detail.contains("this machine only"), "{error}");
+    assert_eq!(error.kind, ConnectErrorKind::Trust);
+    vec![format!("{:?}", error.kind)]
+}

@@ -1,0 +1,126 @@
+//! Floods: as fast as the socket takes them, of what costs the peer nothing.
+
+use core::time::Duration;
+use std::io::{Read as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ibws_proto::driver::Runtime;
+use ibws_proto::{Event, Item};
+
+use super::stage::{SHARE, Stage, Trace};
+use crate::Peer;
+
+/// Frames of a flood.
+const FRAMES: usize = 200_000;
+/// Bytes written at once.
+const CHUNK: usize = 64 * 1024;
+
+/// `count` times the same bytes.
+fn pour(peer: &mut Peer, bytes: &[u8], count: usize) -> std::io::Result<()> {
+    let at_once = CHUNK / bytes.len();
+    let chunk = bytes.repeat(at_once);
+    for _ in 0..count / at_once {
+        peer.raw(&chunk)?;
+    }
+    peer.raw(&bytes.repeat(count % at_once))
+}
+
+/// A flood of frames that are no messages: the connection lives, and what is said after it is told.
+async fn harmless<R: Runtime + Clone>(stage: Stage<R>, frame: &'static [u8]) -> Trace {
+    let script = stage.script(move |_, caller| {
+        let mut peer = caller.greet()?;
+        peer.expect("smd")?;
+        peer.quote(1)?;
+        // Nothing is read meanwhile.
+        pour(&mut peer, frame, FRAMES)?;
+        peer.quote(2)?;
+        peer.quiet();
+        peer.until_end()
+    });
+    let mut player = stage.ready(&script).await;
+    let _share = player.share().await;
+    player.until(r#""31":"2""#).await;
+    player.finish().await
+}
+
+/// 13: pings, whose answers nobody reads.
+pub async fn pings_without_reading<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    harmless(stage, b"\x89\x40pingpingpingpingpingpingpingpingpingpingpingpingpingpingpingping").await
+}
+
+/// 14: pongs that nobody asked for.
+pub async fn pongs<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    harmless(stage, b"\x8a\x00").await
+}
+
+/// 22: empty messages. None can be read; each is told, or counted as lost: the sum is exact.
+pub async fn empty_frames<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let script = stage.script(|_, caller| {
+        let mut peer = caller.greet()?;
+        peer.expect("tic")?;
+        pour(&mut peer, b"\x81\x00", FRAMES)?;
+        peer.quote(22)?;
+        peer.until_end()
+    });
+    let player = stage.ready(&script).await;
+    let (client, mut trace) = (player.client.clone(), player.abridged());
+    let mut events = client.events();
+    client.send_text("tic").await.expect("a connection that takes messages");
+    let (mut told, mut lost) = (0, 0);
+    loop {
+        match events.next().await.expect("the client has not ended") {
+            Item::Event(Event::Malformed(_)) => told += 1,
+            Item::Lost(count) => lost += count.messages,
+            Item::Event(Event::Message(message)) => break trace.push(message.frame.text().to_owned()),
+            Item::Event(other) => panic!("{other:?}"),
+        }
+    }
+    trace.push(format!("{} told or counted", told + lost));
+    assert_eq!(told + lost, FRAMES as u64);
+    client.shutdown().await.expect("a stop");
+    trace
+}
+
+/// 22: a message of empty fragments that never ends. Whoever reads on until it has a message never comes back: the client
+/// must write all the same, which is what ends the flood. Where there is no TLS; with it, reading and writing cannot be
+/// done by two threads, and the flood ends by itself.
+pub async fn empty_fragments<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let script = stage.script(|_, caller| {
+        let is_tls = caller.is_tls();
+        let mut peer = caller.greet()?;
+        peer.expect("smd")?;
+        peer.quote(1)?;
+        peer.raw(b"\x01\x00")?;
+        if is_tls {
+            pour(&mut peer, b"\x00\x00", 20 * FRAMES)?;
+        } else {
+            let heard = AtomicBool::new(false);
+            let (mut reads, mut writes) = (peer.tcp().try_clone()?, peer.tcp().try_clone()?);
+            std::thread::scope(|scope| {
+                let flood = scope.spawn(|| {
+                    let chunk = [0; CHUNK];
+                    while !heard.load(Ordering::SeqCst) {
+                        writes.write_all(&chunk)?;
+                    }
+                    Ok::<_, std::io::Error>(())
+                });
+                let text = reads.read(&mut [0; 64]);
+                heard.store(true, Ordering::SeqCst);
+                assert!(text.is_ok_and(|count| count > 0), "the client says nothing while it is flooded");
+                flood.join().expect("no panic")
+            })?;
+        }
+        // The end of the message: empty, and therefore nothing to be read.
+        peer.raw(b"\x80\x00")?;
+        peer.quote(2)?;
+        // What the client said in the flood was read past the WebSocket.
+        peer.quiet();
+        peer.until_end()
+    });
+    let mut player = stage.ready(&script).await;
+    let _share = player.share().await;
+    stage.within(Duration::from_secs(30), player.client.send_text("ech+hb")).await.expect("in time").expect("sent");
+    player.until(r#""31":"2""#).await;
+    assert_eq!(player.client.subscriptions().len(), 1, "{SHARE}");
+    player.finish().await
+}

@@ -1,0 +1,150 @@
+//! Frames as they should not be.
+
+use ibws_proto::driver::{Limits, Runtime};
+
+use super::stage::{Stage, Trace};
+use crate::{Caller, Peer};
+
+/// A frame header as a server writes it, and its payload.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match payload.len() {
+        length @ 0..126 => bytes.push(length as u8),
+        length @ 126..0x1_0000 => {
+            bytes.push(126);
+            bytes.extend((length as u16).to_be_bytes());
+        }
+        length => {
+            bytes.push(127);
+            bytes.extend((length as u64).to_be_bytes());
+        }
+    }
+    bytes.extend(payload);
+    bytes
+}
+
+/// A client that has subscribed, for a gateway that then says something; it must have come through.
+async fn through<R: Runtime + Clone>(stage: Stage<R>, say: fn(&mut Peer) -> std::io::Result<()>) -> Trace {
+    let script = stage.script(move |_, caller| {
+        let mut peer = caller.greet()?;
+        peer.expect("smd")?;
+        peer.quote(1)?;
+        say(&mut peer)?;
+        peer.quote(2)?;
+        peer.until_end()
+    });
+    let mut player = stage.ready(&script).await;
+    let _share = player.share().await;
+    player.until(r#""31":"2""#).await;
+    player.finish().await
+}
+
+/// 15: one-byte fragments, with pings and pongs between them.
+pub async fn a_message_in_one_byte_fragments_is_one_message<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    through(stage, |peer| {
+        let text = Peer::quote_text(15);
+        let last = text.len() - 1;
+        for (at, byte) in text.bytes().enumerate() {
+            let first = if at == 0 { 0x01 } else { 0x00 };
+            peer.raw(&frame(if at == last { 0x80 } else { first }, &[byte]))?;
+            if at % 16 == 3 {
+                peer.raw(b"\x89\x01p\x8a\x01p")?;
+            }
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// 20: bad bytes in a text, whole and split inside a character.
+pub async fn a_bad_byte_costs_neither_its_message_nor_the_next<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let trace = through(stage, |peer| {
+        peer.raw(&frame(0x81, b"{\"topic\":\"ntf\",\"args\":[{\"text\":\"a\x99b\"}]}"))?;
+        // A sign of three bytes, the seam of two fragments inside it; then one that is never completed.
+        peer.raw(&frame(0x01, b"{\"topic\":\"ntf\",\"args\":[{\"text\":\"\xe2\x84"))?;
+        peer.raw(&frame(0x80, b"\xa2\"}]}"))?;
+        peer.raw(&frame(0x81, b"{\"topic\":\"ntf\",\"args\":[{\"text\":\"\xe2\x84\"}]}"))
+    })
+    .await;
+    let lossy = trace.iter().filter(|line| line.contains("(lossy)")).count();
+    assert_eq!(lossy, 2, "{trace:#?}");
+    trace
+}
+
+/// 20, the last part: bad UTF-8 in the reason of a Close.
+pub async fn a_bad_byte_in_the_reason_of_a_close_is_an_end_like_any_other<R: Runtime + Clone>(
+    stage: Stage<R>,
+) -> Trace {
+    told_losses(stage, vec![frame(0x88, b"\x03\xe8bye \xff\xfe")], Limits::default()).await
+}
+
+/// 21: binary frames, texts, and both with an empty fragment at the end.
+pub async fn text_and_binary_are_one<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    through(stage, |peer| {
+        for first in [0x81, 0x82] {
+            peer.raw(&frame(first, Peer::quote_text(21).as_bytes()))?;
+            peer.raw(&frame(first & 0x0f, Peer::quote_text(21).as_bytes()))?;
+            peer.raw(&frame(0x80, b""))?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// What a client makes of each of these, said right after it subscribed: the connection is lost, that is told once with a
+/// gap, and it comes back.
+async fn told_losses<R: Runtime + Clone>(stage: Stage<R>, cases: Vec<Vec<u8>>, limits: Limits) -> Trace {
+    let count = cases.len();
+    let script = stage.script(move |conn, caller: Caller| {
+        let mut peer = caller.greet()?;
+        peer.expect("smd")?;
+        peer.quote(conn as u64)?;
+        match cases.get(conn - 1) {
+            Some(bytes) => {
+                peer.raw(bytes)?;
+                peer.swallow()
+            }
+            None => peer.until_end(),
+        }
+    });
+    let mut player = stage.player(stage.builder(&script).limits(limits));
+    player.start().await;
+    let _share = player.share().await;
+    for _ in 0..count {
+        player.all(&["gap", "backoff", "resumed", " active"]).await;
+    }
+    let trace = player.finish().await;
+    let gap = |line: &&String| line.starts_with("gap") && !line.ends_with("closed here");
+    assert_eq!(trace.iter().filter(gap).count(), count, "{trace:#?}");
+    trace
+}
+
+/// 16 and 17: claims of a length, and messages, beyond what is taken.
+pub async fn what_is_too_long_is_a_told_loss<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let limits = Limits { max_frame_size: 1_000, max_message_size: 2_000, ..Limits::default() };
+    let parts = [frame(0x01, &[b'x'; 900]), frame(0x00, &[b'x'; 900]), frame(0x00, &[b'x'; 900])].concat();
+    let cases = vec![
+        b"\x81\x7f\x80\x00\x00\x00\x00\x00\x00\x00".to_vec(),
+        b"\x81\x7f\x7f\xff\xff\xff\xff\xff\xff\xff".to_vec(),
+        b"\x81\x7f\x00\x00\x00\x00\x40\x00\x00\x00".to_vec(),
+        frame(0x81, &[b'x'; 1_001]),
+        parts,
+    ];
+    told_losses(stage, cases, limits).await
+}
+
+/// 18 and 19: control frames that are fragmented or too long, a mask, reserved bits and opcodes, fragments out of order.
+pub async fn a_broken_frame_is_a_told_loss<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let cases = vec![
+        b"\x09\x00".to_vec(),
+        frame(0x89, &[b'p'; 126]),
+        frame(0x88, b"\x03"),
+        b"\x81\x82\x00\x00\x00\x00hi".to_vec(),
+        frame(0xc1, b"hi"),
+        frame(0x83, b"hi"),
+        frame(0x8f, b""),
+        frame(0x80, b"nothing goes before"),
+        [frame(0x01, b"one"), frame(0x81, b"two")].concat(),
+    ];
+    told_losses(stage, cases, Limits::default()).await
+}

@@ -1,0 +1,174 @@
+//! Faults of the line between client and gateway.
+
+use core::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ibws_proto::Phase;
+use ibws_proto::driver::{Limits, Runtime};
+use socket2::SockRef;
+
+use super::stage::{Stage, Trace};
+use crate::{Line, Peer, Prng, Relay};
+
+/// Seed of every line, so that a run can be had again.
+const SEED: u64 = 31;
+
+/// 30: half-open. Nothing passes, nobody is told; the silence is noticed, the connection left, a new one made.
+pub async fn a_dead_line_is_noticed_and_left<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let script = stage.script(|conn, caller| {
+        let mut peer = caller.greet()?;
+        peer.expect("smd")?;
+        peer.quote(conn as u64)?;
+        if conn == 1 {
+            peer.text(r#"{"topic":"system","hb":1}"#)?;
+        }
+        peer.until_end()
+    });
+    let relay = Relay::start(script.address(), SEED, Line::default(), Line::default());
+    let builder = stage.builder_through(&relay, &script);
+    let mut player = stage.player(builder.configure(|config| config.silence_limit = Duration::from_millis(200)));
+    player.start().await;
+    let share = player.share().await;
+    player.until(r#""hb":1"#).await;
+    relay.freeze(1);
+    player.all(&["gap", "backoff: nothing was received", "resumed", " active"]).await;
+    drop(share);
+    player.finish().await
+}
+
+/// 31: frozen for less than the limit; what was held back comes in one burst, in order, and there is no gap.
+pub async fn a_freeze_within_the_limit_costs_nothing<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    const BURST: u64 = 500;
+    let said = Arc::new(AtomicUsize::new(0));
+    let says = Arc::clone(&said);
+    let script = stage.script(move |_, caller| {
+        let mut peer = caller.greet()?;
+        peer.expect("smd")?;
+        peer.quote(0)?;
+        peer.expect("tic")?;
+        for number in 1..=BURST {
+            peer.quote(number)?;
+        }
+        says.store(1, Ordering::SeqCst);
+        peer.until_end()
+    });
+    let relay = Relay::start(script.address(), SEED, Line::default(), Line::default());
+    let mut player = stage.player(stage.builder_through(&relay, &script));
+    player.start().await;
+    let _share = player.share().await;
+    relay.freeze_down();
+    player.client.send_text("tic").await.expect("a connection that takes messages");
+    stage.until(|| said.load(Ordering::SeqCst) == 1).await;
+    relay.thaw_down();
+    player.until(&format!(r#""31":"{BURST}""#)).await;
+    let trace = player.finish().await;
+    let gap = |line: &String| line.starts_with("lost") || line.starts_with("gap") && !line.ends_with("closed here");
+    assert!(!trace.iter().any(gap), "a gap, or a loss");
+    trace
+}
+
+/// 32, 33 and 34: one byte at a time, a narrow line, pieces that come late. The traces are those of a good line.
+pub async fn a_bad_line_changes_when_and_not_what<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let lines = [
+        Line::default(),
+        Line { slice: 1, ..Line::default() },
+        Line { slice: 100, bandwidth: 20_000, ..Line::default() },
+        Line { slice: 64, jitter: Duration::from_millis(20), ..Line::default() },
+    ];
+    let mut traces = Vec::new();
+    for line in lines {
+        let script = stage.script(|_, caller| {
+            let mut peer = caller.greet()?;
+            peer.expect("smd")?;
+            for number in 1..=5 {
+                peer.quote(number)?;
+            }
+            peer.until_end()
+        });
+        let relay = Relay::start(script.address(), SEED, line, line);
+        let mut player = stage.player(stage.builder_through(&relay, &script));
+        player.start().await;
+        let _share = player.share().await;
+        player.until(r#""31":"5""#).await;
+        traces.push(player.finish().await);
+    }
+    assert!(traces.windows(2).all(|pair| pair[0] == pair[1]), "{traces:#?}");
+    traces.swap_remove(0)
+}
+
+/// 35: several connections clogged, and released in an order drawn by lot: each goes on when it is released.
+pub async fn clogged_connections_do_not_hold_one_another<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    const CLIENTS: usize = 5;
+    let script = stage.script(|_, caller| {
+        let mut peer = caller.greet()?;
+        peer.quiet();
+        peer.expect("smd")?;
+        peer.quote(1)?;
+        peer.expect("tic")?;
+        peer.quote(2)?;
+        peer.until_end()
+    });
+    let relay = Relay::start(script.address(), SEED, Line::default(), Line::default());
+    let (mut players, mut shares) = (Vec::new(), Vec::new());
+    for _ in 0..CLIENTS {
+        // One after the other, so that their numbers are those of the connections.
+        let mut player = stage.player(stage.builder_through(&relay, &script));
+        player.start().await;
+        shares.push(player.share().await);
+        players.push(player);
+    }
+    (1..=CLIENTS).for_each(|conn| relay.freeze(conn));
+    for player in &players {
+        player.client.send_text("tic").await.expect("a connection that takes messages");
+    }
+    let mut order: Vec<usize> = (0..CLIENTS).collect();
+    Prng::new(SEED).shuffle(&mut order);
+    for client in order {
+        relay.thaw(client + 1);
+        if let Some(player) = players.get_mut(client) {
+            player.until(r#""31":"2""#).await;
+        }
+    }
+    let mut trace = Trace::new();
+    for player in players {
+        trace.extend(player.finish().await);
+    }
+    trace
+}
+
+/// 36: the gateway does not read; our texts pile up to their limit, what it says is told meanwhile, then it is left.
+pub async fn a_peer_that_does_not_read_is_left_in_the_end<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let script = stage.script(|conn, caller| {
+        SockRef::from(caller.tcp()).set_recv_buffer_size(8 * 1024)?;
+        let mut peer = caller.greet()?;
+        peer.quiet();
+        peer.expect("smd")?;
+        peer.quote(conn as u64)?;
+        if conn == 1 {
+            // Reads nothing more, and goes on talking until it is left.
+            for number in 100.. {
+                Peer::quote(&mut peer, number)?;
+            }
+        }
+        peer.until_end()
+    });
+    let limits = Limits { write_buffer: 4 * 1024, max_write_buffer: 64 * 1024, ..Limits::default() };
+    let mut player = stage.player(stage.builder(&script).limits(limits));
+    player.start().await;
+    let share = player.share().await;
+    // The flood is not part of the trace: how much of it comes in differs from run to run.
+    let client = player.client.clone();
+    let trace = player.abridged();
+    let text = "x".repeat(60_000);
+    let (mut sent, mut refused) = (0_u64, false);
+    while !refused && sent < 10_000 {
+        refused = client.send_text(&text).await.is_err();
+        sent += u64::from(!refused);
+    }
+    assert!(refused, "{sent} texts of 60,000 bytes are held");
+    stage.until(|| client.status().phase == Phase::Ready).await;
+    drop(share);
+    client.shutdown().await.expect("a stop");
+    trace
+}

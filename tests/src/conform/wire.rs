@@ -1,0 +1,152 @@
+//! An open WebSocket by itself: what goes in, what comes out, and its end.
+
+use core::future::poll_fn;
+use core::task::Poll;
+use std::sync::mpsc;
+
+use ibws_proto::driver::{DialRequest, Limits, Link, Outgoing, Received, Runtime};
+use tungstenite::Message;
+
+use super::stage::{Stage, Trace};
+use crate::Heard;
+
+pub(super) async fn recv(link: &mut impl Link) -> Received {
+    poll_fn(|cx| link.poll_recv(cx)).await
+}
+
+async fn send(link: &mut impl Link, message: Outgoing) {
+    let mut message = Some(message);
+    poll_fn(|cx| link.poll_send(cx, &mut message)).await.expect("room");
+    poll_fn(|cx| link.poll_flush(cx)).await.expect("an open socket");
+}
+
+fn text(text: &str) -> Outgoing {
+    Outgoing::Text(text.to_owned())
+}
+
+/// Messages go to and fro, pings are answered, a Close is answered, and nothing goes out after it.
+pub async fn messages_go_to_and_fro_and_a_close_is_answered<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let script = stage.script(|_, caller| {
+        let mut peer = caller.open(b"")?;
+        while let Heard::Text(text) = peer.hear()? {
+            peer.text(&text)?;
+        }
+        // A ping ended the echo; then comes the Close.
+        peer.until_end()
+    });
+    let mut link = stage.runtime.dial(stage.request(&script)).await.expect("an open socket");
+    send(&mut link, text("smd+1+{}")).await;
+    let mut trace = vec![format!("{:?}", recv(&mut link).await)];
+    send(&mut link, Outgoing::Ping).await;
+    trace.push(format!("{:?}", recv(&mut link).await));
+    send(&mut link, Outgoing::Close(1000)).await;
+    let mut late = Some(text("after our Close"));
+    assert!(poll_fn(|cx| link.poll_send(cx, &mut late)).await.is_err());
+    trace.push(format!("{:?}", recv(&mut link).await));
+    trace
+}
+
+/// However a connection ends, that is said once, and nothing hangs.
+pub async fn every_end_is_told_once_and_never_hangs<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let far_too_long = [&b"\x82\x7f\x80"[..], &[0; 7]].concat();
+    let too_many_fragments = [&b"\x02\x7e\x00\xc8"[..], &[0; 200], b"\x80\x7e\x00\xc8", &[0; 200]].concat();
+    let cases = [
+        (too_many_fragments, false, Received::Closed(None)),
+        (b"\x88\x02\x03\xe9".to_vec(), false, Received::Closed(Some(1001))),
+        (b"\x88\x00".to_vec(), false, Received::Closed(None)),
+        (Vec::new(), true, Received::Closed(None)),
+        (b"\x82\x05cut".to_vec(), true, Received::Closed(None)),
+        (far_too_long, false, Received::Closed(None)),
+        (b"\x82\x7e\x01\x01".to_vec(), false, Received::Closed(None)),
+        (b"\xc1\x00".to_vec(), false, Received::Closed(None)),
+    ];
+    let told = cases.clone();
+    let script = stage.script(move |conn, caller| {
+        let Some((bytes, ends, _)) = told.get(conn - 1) else { return Ok(()) };
+        let mut peer = caller.open(bytes)?;
+        if *ends { Ok(()) } else { peer.swallow() }
+    });
+    let limits = Limits { max_frame_size: 256, max_message_size: 256, ..Limits::default() };
+    let mut trace = Trace::new();
+    for (bytes, _, expected) in cases {
+        let request = DialRequest { limits: limits.clone(), ..stage.request(&script) };
+        let mut link = stage.runtime.dial(request).await.expect("an open socket");
+        let end = recv(&mut link).await;
+        assert_eq!(end, expected, "{bytes:x?}");
+        let again = poll_fn(|cx| Poll::Ready(link.poll_recv(cx))).await;
+        assert!(again.is_pending(), "{bytes:x?}");
+        trace.push(format!("{end:?}"));
+    }
+    trace
+}
+
+/// 36, by itself: the peer does not read; what it says is heard all the same, and nothing of ours is lost.
+pub async fn while_our_writes_block_the_reading_goes_on_and_no_message_is_lost<R: Runtime + Clone>(
+    stage: Stage<R>,
+) -> Trace {
+    const SIZE: usize = 10_000;
+    const PINGS: usize = 100;
+    let (go, wait) = mpsc::channel();
+    let wait = std::sync::Mutex::new(wait);
+    let script = stage.script(move |_, caller| {
+        let mut peer = caller.open(b"")?;
+        // Reads nothing until told to, but pings: the answers pile up beside the messages.
+        for _ in 0..PINGS {
+            peer.send(Message::Ping(vec![0; 100].into()))?;
+        }
+        peer.text("still here")?;
+        let total = wait.lock().ok().and_then(|wait| wait.recv().ok()).expect("the story goes on");
+        peer.quiet();
+        let mut heard = 0;
+        while heard < total {
+            if let Heard::Text(text) = peer.hear()? {
+                assert_eq!((text.len(), text.parse()), (SIZE, Ok(heard)));
+                heard += 1;
+            }
+        }
+        peer.until_end()
+    });
+    let mut link = stage.runtime.dial(stage.request(&script)).await.expect("an open socket");
+    let numbered = |number: u64| text(&format!("{number:0SIZE$}"));
+    let (mut sent, mut message) = (0, None);
+    let blocked = poll_fn(|cx| {
+        loop {
+            let outgoing = message.get_or_insert_with(|| numbered(sent)).clone();
+            match link.poll_send(cx, &mut message) {
+                Poll::Ready(Ok(())) => sent += 1,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Ready(Ok(message.as_ref() == Some(&outgoing))),
+            }
+        }
+    });
+    assert_eq!(blocked.await, Ok(true), "the message that did not fit is still ours");
+    let mut pings = 0;
+    let after = loop {
+        match recv(&mut link).await {
+            Received::Ping => pings += 1,
+            other => break other,
+        }
+    };
+    assert_eq!((&after, pings), (&Received::Frame("still here".into()), PINGS));
+    go.send(sent + u64::from(message.is_some())).expect("the peer waits");
+    // Those sent, the one that had to wait, and then our Close.
+    poll_fn(|cx| if message.is_some() { link.poll_send(cx, &mut message) } else { Poll::Ready(Ok(())) })
+        .await
+        .expect("room in the end");
+    send(&mut link, Outgoing::Close(1000)).await;
+    vec![format!("{after:?} after {pings} pings"), format!("{:?}", recv(&mut link).await)]
+}
+
+/// What can never fit does not wait for ever.
+pub async fn a_message_that_can_never_fit_ends_the_connection<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let script = stage.script(|_, caller| caller.open(b"")?.swallow());
+    let limits = Limits { write_buffer: 10, max_write_buffer: 20, ..Limits::default() };
+    let request = DialRequest { limits, ..stage.request(&script) };
+    let mut link = stage.runtime.dial(request).await.expect("an open socket");
+    let mut message = Some(text("longer than twenty bytes"));
+    assert!(poll_fn(|cx| link.poll_send(cx, &mut message)).await.is_err());
+    assert!(message == Some(text("longer than twenty bytes")));
+    let end = recv(&mut link).await;
+    assert_eq!(end, Received::Closed(None));
+    vec![format!("{end:?}")]
+}
