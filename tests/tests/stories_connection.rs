@@ -416,10 +416,13 @@ fn a_start_during_an_outage_is_answered_after_its_attempts() {
     world.cut();
     world.run(secs(1));
     let started = world.start();
-    assert!(matches!(world.answer(started).1, Err(Failure::GaveUp { .. })));
+    let (_, answer) = world.answer(started);
+    assert!(matches!(answer, Err(Failure::GaveUp { attempts: 10, .. })), "{answer:?}");
     let dials = world.dials().len();
+    assert_eq!(dials, 1 + 10, "not before its attempts are used up");
     world.run(secs(60));
     assert!(world.dials().len() > dials);
+    assert_eq!(world.machine().stats().dials, world.dials().len() as u64);
 }
 
 #[test]

@@ -62,9 +62,7 @@ impl Machine {
     /// The gateway greeted, or need not: `Start` has what it waited for.
     pub(super) fn greeted(&mut self) {
         self.start_succeeded();
-        if self.phase == Phase::Open && self.session.authenticated.is_none() && !self.auth_expired {
-            self.timers.set(Timer::Auth, self.now + self.config.auth_wait);
-        }
+        self.timers.set(Timer::Auth, self.now + self.config.auth_wait);
         self.admit();
     }
 

@@ -82,10 +82,8 @@ impl Table {
         let exact = topic.strip_prefix('s').and_then(|name| self.rows.get_key_value(name)).map(|(key, _)| key.clone());
         let marks = self.index.unconfirmed.range((key, SubKey::floor(key))..).take_while(|(k, _)| *k == key);
         let meant: alloc::vec::Vec<_> = match exact {
-            Some(exact) if topic.contains('+') => {
-                marks.filter(|(_, sub)| *sub == exact).map(|(_, sub)| sub.clone()).collect()
-            }
-            _ => marks.map(|(_, sub)| sub.clone()).collect(),
+            Some(exact) => marks.filter(|(_, sub)| *sub == exact).map(|(_, sub)| sub.clone()).collect(),
+            None => marks.map(|(_, sub)| sub.clone()).collect(),
         };
         let mut primed = false;
         for sub in meant {

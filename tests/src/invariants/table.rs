@@ -11,6 +11,8 @@ struct Told {
     status: SubStatus,
     gap: Option<Instant>,
     stale: Option<Instant>,
+    /// It was active or quiet, or resumed, since its last gap.
+    flowed: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -96,12 +98,18 @@ impl Table {
                 if status == SubStatus::Gone {
                     return self.told.remove(key).map(drop).ok_or_else(|| format!("{key} gone, but never there"));
                 }
-                self.told.entry(key.clone()).or_insert(Told { status, gap: None, stale: None }).status = status;
+                let told =
+                    self.told.entry(key.clone()).or_insert(Told { status, gap: None, stale: None, flowed: false });
+                told.status = status;
+                told.flowed |= matches!(status, SubStatus::Active | SubStatus::Quiet);
             }
             Event::Gap(gap) => {
                 let Some(told) = self.told.get_mut(&gap.key) else {
                     return Err(format!("a gap of {}, which was never told", gap.key));
                 };
+                if !core::mem::take(&mut told.flowed) {
+                    return Err(format!("a gap of {}, which did not flow", gap.key));
+                }
                 // A gap ends the silence before it.
                 told.stale = None;
                 if told.gap.replace(gap.since).is_some() {
@@ -121,7 +129,11 @@ impl Table {
                 }
             }
             Event::Resumed(resumed) => {
-                let open = self.told.get_mut(&resumed.key).and_then(|told| told.gap.take());
+                let told = self.told.get_mut(&resumed.key);
+                let open = told.and_then(|told| {
+                    told.flowed = true;
+                    told.gap.take()
+                });
                 if open != Some(resumed.since) {
                     return Err(format!("{} resumed since {:?}; its gap: {open:?}", resumed.key, resumed.since));
                 }

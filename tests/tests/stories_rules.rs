@@ -1,0 +1,339 @@
+//! Small rules, one by one: each of these stories is about one condition that no larger story depends on.
+
+use core::time::Duration;
+
+use ibws_proto::{
+    Ask, Command, Config, ConnId, Event, Failure, HealthReason, Input, Instant, Key, Machine, Output, Phase, ReadyGate,
+    SessionNews, SubStatus, Success, Timer, Unsubscribed, WakeReason,
+};
+use ibws_testkit::world::{Dial, QUOTES, World, ms, secs, sub, world};
+use ibws_testkit::{GatewayConfig, Lift};
+
+fn settled(channels: &[&str]) -> World {
+    let mut world = world();
+    world.settle(channels);
+    world
+}
+
+/// A machine of its own, so that a story can say every input.
+struct Alone(Machine, Vec<Output>);
+
+impl Alone {
+    fn new(config: Config) -> Self {
+        let mut alone = Self(Machine::new(config, Instant::ORIGIN), Vec::new());
+        alone.submit(0, Command::Start);
+        alone.input(0, Input::Opened(ConnId(1)));
+        alone
+    }
+
+    fn submit(&mut self, after: u64, command: Command) {
+        self.0.submit(Instant::ORIGIN + ms(after), command);
+        self.1.extend(std::iter::from_fn(|| self.0.poll()));
+    }
+
+    fn input(&mut self, after: u64, input: Input) {
+        self.0.handle(Instant::ORIGIN + ms(after), input);
+        self.1.extend(std::iter::from_fn(|| self.0.poll()));
+    }
+
+    fn say(&mut self, after: u64, text: &'static str) {
+        self.input(after, Input::Frame(ConnId(1), text.into()));
+    }
+
+    fn ready(&mut self) {
+        self.say(0, r#"{"topic":"system","success":"user"}"#);
+        self.say(0, r#"{"topic":"sts","args":{"authenticated":true}}"#);
+    }
+}
+
+#[test]
+fn what_can_be_written_on_a_ready_connection_only_is_refused_elsewhere() {
+    let mut world = world();
+    for command in [Command::Recreate, Command::Tic, Command::SendText("ech+hb".into())] {
+        let id = world.submit(command);
+        assert_eq!(world.answer(id).1, Err(Failure::NotReady));
+    }
+    let invalidated = world.submit(Command::Invalidate(None));
+    assert_eq!(world.answer(invalidated).1, Ok(Success::Invalidated(0)));
+}
+
+#[test]
+fn a_refusal_that_names_its_target_means_that_one_alone() {
+    let mut world = settled(&[]);
+    world.gateway.set_confirmations(false);
+    world.subscribe(QUOTES);
+    world.subscribe("md+8314");
+    world.run(ms(50));
+    world.say(r#"{"error":"No market data","code":500,"topic":"smd+8314"}"#);
+    world.run(ms(50));
+    assert_eq!(world.status("md+8314"), SubStatus::Refused);
+    assert_eq!(world.status("md+265598"), SubStatus::Subscribing);
+    assert_eq!(world.gaps().len(), 0, "what never flowed has no gap");
+    // A channel without a target is named whole.
+    world.subscribe("pl");
+    world.run(ms(50));
+    world.say(r#"{"error":"No accounts","code":500,"topic":"spl"}"#);
+    world.run(ms(50));
+    assert_eq!(world.status("pl"), SubStatus::Refused);
+    // One of no channel, or of what nobody subscribed to, refuses nothing.
+    let before = world.events().filter(|(_, event)| matches!(event, Event::Subscription(_))).count();
+    for topic in ["sts", "xyz", "sor", "smh+1"] {
+        world.say(format!(r#"{{"error":"no","topic":"{topic}"}}"#));
+    }
+    world.say(r#"{"error":"Topic unknown","code":1}"#);
+    world.run(ms(50));
+    assert_eq!(world.events().filter(|(_, event)| matches!(event, Event::Subscription(_))).count(), before);
+}
+
+#[test]
+fn data_that_comes_while_a_withdrawal_is_confirmed_repeats_nothing() {
+    let mut world = settled(&["ld+DU1234567", "mh+265598+{}"]);
+    world.gateway.set_confirmations(false);
+    world.unsubscribe("ld+DU1234567", true);
+    world.run(ms(50));
+    world.say(r#"{"topic":"sld+DU1234567","result":[]}"#);
+    world.run(ms(50));
+    assert_eq!(world.written("uld").len(), 1);
+    assert_eq!(world.status("ld+DU1234567"), SubStatus::Unsubscribing);
+}
+
+#[test]
+fn a_history_is_not_left_by_a_frame_that_names_no_server_id() {
+    let mut world = settled(&[]);
+    world.gateway.set_confirmations(false);
+    world.subscribe("mh+265598+{}");
+    world.run(ms(50));
+    let left = world.unsubscribe("mh+265598", false);
+    world.say(r#"{"topic":"smh+265598","data":[]}"#);
+    world.run(ms(50));
+    assert_eq!((world.written("umh").len(), world.answered(left)), (0, None));
+    world.say(r#"{"topic":"smh+265598","serverId":"990017","data":[]}"#);
+    world.run(ms(50));
+    assert_eq!(world.texts().last().unwrap().2, "umh+990017");
+    assert_eq!(world.answered(left).unwrap().1, Ok(Success::Unsubscribed(Unsubscribed::Sent)));
+}
+
+#[test]
+fn a_history_that_is_left_with_confirmation_is_over_when_its_own_id_is_confirmed() {
+    let mut world = settled(&["mh+265598+{}", "mh+8314+{}"]);
+    world.gateway.set_confirmations(false);
+    let ids = world.machine().server_ids(Key::MarketHistory).unwrap();
+    let id_of = |conid: i64| ids.iter().find(|(_, of)| **of == conid).unwrap().0.clone();
+    let left = world.unsubscribe("mh+265598", true);
+    world.say(format!(r#"{{"message":"Unsubscribed {}"}}"#, id_of(8314)));
+    world.say(r#"{"message":"Unsubscribed"}"#);
+    world.run(ms(50));
+    assert_eq!(world.answered(left), None, "another one, or none, was meant");
+    world.say(format!(r#"{{"message":"Unsubscribed {}"}}"#, id_of(265_598)));
+    world.run(ms(50));
+    assert_eq!(world.answered(left).unwrap().1, Ok(Success::Unsubscribed(Unsubscribed::Confirmed)));
+    assert_eq!(world.status("mh+8314"), SubStatus::Active, "nobody left it");
+    assert_eq!(world.machine().server_ids(Key::MarketData), None);
+}
+
+#[test]
+fn health_names_the_reason_and_the_ages() {
+    let mut world = world();
+    let health = |world: &World, after: Duration| world.machine().health(world.now() + after);
+    assert_eq!(health(&world, ms(0)).reason, HealthReason::NotConnected);
+    world.settle(&[]);
+    let fine = health(&world, ms(0));
+    assert!(fine.healthy && fine.reason == HealthReason::Fine);
+    world.run(secs(60));
+    let heard = world.last_heard().unwrap();
+    let ages = world.machine().health(heard + secs(3)).ages.unwrap();
+    assert_eq!(ages.received, secs(3));
+    assert!(ages.heartbeat.is_some_and(|age| age >= secs(3) && age < secs(14)));
+    assert!(ages.pong.is_some_and(|age| age >= secs(3) && age < secs(49)));
+    let silent = world.machine().health(heard + secs(25));
+    assert!(!silent.healthy && silent.reason == HealthReason::Silent);
+    assert_eq!(world.machine().health(heard + ms(24_999)).reason, HealthReason::Fine);
+    world.gateway.set_authenticated(false);
+    world.run(secs(1));
+    assert_eq!(health(&world, ms(0)).reason, HealthReason::NotReady);
+}
+
+#[test]
+fn a_missing_pong_is_a_reason_of_its_own_300_s_after_the_last_one() {
+    let mut alone = Alone::new(Config::default());
+    alone.ready();
+    for after in 1..=34 {
+        alone.say(after * 10_000, r#"{"topic":"system","hb":1}"#);
+        if after == 5 {
+            alone.input(50_000, Input::Pong(ConnId(1)));
+        }
+    }
+    let reason = |alone: &Alone, after| alone.0.health(Instant::ORIGIN + ms(after)).reason;
+    assert_eq!((reason(&alone, 349_999), reason(&alone, 350_000)), (HealthReason::Fine, HealthReason::PongMissing));
+    assert_eq!(alone.0.status().conn, Some(ConnId(1)));
+    alone.input(350_000, Input::Tick);
+    assert_eq!((alone.0.status().phase, alone.0.status().conn), (Phase::Backoff, None));
+}
+
+#[test]
+fn checks_reset_a_connection_that_is_bad_and_leave_a_good_one_alone() {
+    let mut world = settled(&[]);
+    world.run(secs(30));
+    for check in [Command::CheckPing, Command::CheckHealth] {
+        let id = world.submit(check);
+        assert_eq!(world.answer(id).1, Ok(Success::Healthy(true)));
+    }
+    assert_eq!(world.dials().len(), 1);
+    let mut idle = ibws_testkit::world::world();
+    let id = idle.submit(Command::CheckHealth);
+    assert_eq!(idle.answer(id).1, Ok(Success::Healthy(true)), "nothing to check");
+}
+
+#[test]
+fn what_it_will_wake_for_is_told() {
+    let mut alone = Alone::new(Config::default());
+    let at = |after: u64| Instant::ORIGIN + ms(after);
+    assert_eq!(alone.0.next_wake(), Some((at(5_000), WakeReason::Timer(Timer::Gate))));
+    alone.say(0, r#"{"topic":"system","success":"user"}"#);
+    assert_eq!(alone.0.next_wake(), Some((at(1_000), WakeReason::Timer(Timer::Auth))));
+    alone.say(0, r#"{"topic":"sts","args":{"authenticated":true}}"#);
+    assert_eq!(alone.0.next_wake(), Some((at(25_000), WakeReason::Silence)));
+    alone.submit(0, Command::Subscribe(ibws_proto::Subscribe::new(sub("pl"))));
+    assert_eq!(alone.0.next_wake(), Some((at(2_000), WakeReason::Subscription)));
+    alone.say(0, r#"{"topic":"spl","args":{}}"#);
+    alone.submit(0, Command::Subscribe(ibws_proto::Subscribe::new(sub("or"))));
+    assert_eq!(alone.0.next_wake(), Some((at(5_000), WakeReason::Host)));
+    alone.submit(0, Command::Tic);
+    assert_eq!(alone.0.next_wake(), Some((at(2_000), WakeReason::Request)));
+    assert_eq!(alone.0.poll_timeout(), alone.0.next_wake().map(|(at, _)| at));
+    let mut stopped = Machine::new(Config::default(), Instant::ORIGIN);
+    assert_eq!((stopped.next_wake(), stopped.poll_timeout()), (None, None));
+    stopped.submit(at(7), Command::Tic);
+    assert_eq!(stopped.poll_timeout(), Some(at(7)), "there is an answer to take");
+}
+
+#[test]
+fn inputs_that_make_no_sense_where_it_stands_are_counted_and_change_nothing() {
+    let mut alone = Alone::new(Config::default());
+    let told = alone.1.len();
+    let nonsense = [
+        Input::Opened(ConnId(1)),
+        Input::Opened(ConnId(2)),
+        Input::Closed(ConnId(2), None),
+        Input::Pong(ConnId(7)),
+        Input::Pinged(ConnId(7)),
+        Input::Session(ConnId(7), SessionNews::Changed),
+        Input::Answered(ibws_proto::AskId(9), true),
+        Input::Frame(ConnId(9), "{}".into()),
+    ];
+    for (n, input) in nonsense.into_iter().enumerate() {
+        alone.input(1, input);
+        assert_eq!((alone.0.stats().stale, alone.1.len()), (n as u64 + 1, told));
+    }
+    assert_eq!(alone.0.stats().frames, 0);
+}
+
+#[test]
+fn frames_are_counted_by_what_they_are() {
+    let mut alone = Alone::new(Config::default());
+    alone.say(1, r#"{"topic":"sts","args":{}}"#);
+    alone.say(1, "{");
+    alone.input(1, Input::Frame(ConnId(1), b"{\"topic\":\"sor\",\"args\":[\"\x99\"]}".as_slice().into()));
+    let stats = alone.0.stats();
+    assert_eq!((stats.frames, stats.malformed, stats.lossy, stats.sent), (3, 1, 1, 0));
+}
+
+#[test]
+fn a_strict_gate_waits_however_long_and_a_gateway_that_waits_for_a_session_keeps_it_shut() {
+    let mut alone = Alone::new(Config { ready_gate: ReadyGate::Strict, ..Config::default() });
+    alone.say(0, r#"{"topic":"sts","args":{"authenticated":true}}"#);
+    for after in 1..300 {
+        alone.say(after * 1_000, r#"{"topic":"system","hb":1}"#);
+    }
+    assert_eq!(alone.0.status().phase, Phase::Open);
+    alone.ready();
+    assert_eq!(alone.0.status().phase, Phase::Ready);
+
+    let mut waiting = Alone::new(Config::default());
+    waiting.say(0, r#"{"topic":"sts","args":{"authenticated":true}}"#);
+    waiting.say(0, r#"{"message":"waiting for session"}"#);
+    waiting.input(6_000, Input::Tick);
+    assert_eq!(waiting.0.status().phase, Phase::Open, "it is not merely silent");
+}
+
+#[test]
+fn what_the_host_finds_out_of_the_session_reconnects_once() {
+    let mut world = settled(&[QUOTES]);
+    let conn = world.conn().unwrap();
+    world.input(Input::Session(conn, SessionNews::Changed));
+    world.run(secs(10));
+    assert_eq!((world.dials().len(), world.status("md+265598")), (2, SubStatus::Active));
+    assert_eq!(world.gaps()[0].cause, ibws_proto::Loss::SessionChanged);
+    // While it is closed anyway, that is no news.
+    let mut alone = Alone::new(Config::default());
+    alone.ready();
+    alone.submit(10, Command::Disconnect);
+    alone.input(11, Input::Session(ConnId(1), SessionNews::Changed));
+    assert_eq!(alone.0.status().phase, Phase::Closing);
+    let asked =
+        |output: &Output| matches!(output, Output::Action(ibws_proto::Action::Ask { ask: Ask::Session(_), .. }));
+    alone.input(12, Input::Session(ConnId(1), SessionNews::Unavailable));
+    assert!(!alone.1.iter().any(asked));
+}
+
+#[test]
+fn a_disconnect_supersedes_a_reset_and_a_shutdown_both() {
+    let mut world = settled(&[QUOTES]);
+    world.link.answers_close = false;
+    let reset = world.submit(Command::HardReset { restart: true });
+    let disconnect = world.submit(Command::Disconnect);
+    assert_eq!(world.answered(reset).unwrap().1, Err(Failure::Superseded));
+    let shutdown = world.submit(Command::Shutdown { drain: false });
+    assert_eq!(world.answered(disconnect).unwrap().1, Err(Failure::ShutDown));
+    let late = world.submit(Command::HardReset { restart: true });
+    assert_eq!(world.answered(late).unwrap().1, Err(Failure::ShutDown), "a shutdown is final");
+    assert_eq!(world.answer(shutdown).1, Ok(Success::Stopped));
+    assert_eq!(world.dials().len(), 1);
+}
+
+#[test]
+fn a_reset_of_what_is_not_there_changes_no_plan() {
+    let mut world = world();
+    let id = world.submit(Command::HardReset { restart: false });
+    assert_eq!(world.answer(id).1, Ok(Success::Reset));
+    world.run(secs(60));
+    assert_eq!(world.dials().len(), 0, "stopped stays stopped");
+    let id = world.submit(Command::HardReset { restart: true });
+    assert_eq!(world.answer(id).1, Ok(Success::Reset));
+    world.run(secs(5));
+    assert_eq!((world.dials().len(), world.phase()), (1, Phase::Ready));
+    world.link.dials_to = Dial::refused();
+    world.cut();
+    world.run(ms(100));
+    assert_eq!(world.phase(), Phase::Backoff);
+    let at = world.now();
+    let before = world.dials().len();
+    world.submit(Command::HardReset { restart: false });
+    world.run(secs(1));
+    assert_eq!(world.dials()[before], at + secs(1), "the next dial is a second away");
+}
+
+#[test]
+fn the_need_of_a_confirmation_can_be_set_on_any_channel() {
+    let mut world = settled(&[]);
+    world.gateway.set_confirmations(false);
+    let quiet = ibws_proto::Subscribe::parse(QUOTES).unwrap().needs_confirmation(false);
+    let id = world.submit(Command::Subscribe(quiet));
+    assert_eq!(world.answer(id).1, Ok(Success::Subscribed(ibws_proto::Standing::Quiet)));
+    assert_eq!(world.status("md+265598"), SubStatus::Quiet);
+}
+
+#[test]
+fn a_refused_channel_asks_the_host_once_for_all_of_it() {
+    let mut world = settled(&[]);
+    world.gateway.set_confirmations(false);
+    for conid in 1..=5 {
+        world.subscribe(&format!("md+{conid}"));
+    }
+    world.run(ms(50));
+    world.gateway.refuse("smd", "No accounts", Some(1), Lift::Never);
+    world.say(r#"{"error":"No accounts","code":500,"topic":"smd"}"#);
+    world.run(ms(20));
+    assert_eq!(world.asks().count(), 1);
+    assert!((1..=5).all(|conid| world.status(&format!("md+{conid}")) == SubStatus::Refused));
+}
