@@ -15,6 +15,7 @@ pub mod fuzz;
 mod gateway;
 pub mod invariants;
 mod json;
+pub mod ledger;
 #[cfg(feature = "net")]
 mod net;
 mod prng;
