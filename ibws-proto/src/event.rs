@@ -108,7 +108,8 @@ pub struct Message {
     /// When it was handed in.
     pub at: Instant,
     /// How many earlier messages of its stream a queue merged into it because its consumer was slow; 0 for a frame as it
-    /// came. Of a merged one, `frame` is JSON put together from theirs: what they told, the newest of each.
+    /// came. Of a merged one, `frame` is JSON put together from theirs: what they told, the newest of each; a value in it
+    /// may be as old as `since`.
     pub merged: u64,
     /// When the earliest that is merged into it was handed in; else the same as `at`.
     pub since: Instant,

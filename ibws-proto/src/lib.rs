@@ -52,6 +52,12 @@
 //! is taken as standing still. Randomness (the jitter of delays) comes from [`Config::seed`]: the same inputs give the
 //! same outputs.
 //!
+//! # Slow consumers
+//!
+//! [`Queues`] hold events for consumers, each within [`QueueLimits`]: whoever reads the socket never waits for them. A full
+//! [`Queue`] merges market data and ladders, folds orders and executions, drops other messages, and says so: in
+//! [`Message::merged`] and [`Item::Lost`], to the message.
+//!
 //! # Errors, by how far they reach
 //!
 //! * A frame: [`Event::Malformed`]. The next frame is fine.

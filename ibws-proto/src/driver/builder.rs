@@ -7,7 +7,7 @@ use std::string::String;
 use std::sync::Arc;
 use std::vec::Vec;
 
-use super::client::Client;
+use super::client::{Client, QueueFactory};
 use super::credentials::CredentialsProvider;
 use super::host::Host;
 use super::runtime::{DialRequest, Runtime};
@@ -15,7 +15,7 @@ use super::shared::Shared;
 use super::sink::EventSink;
 use super::task::Driver;
 use super::{Credentials, Endpoint, EndpointError, Limits, Plaintext, Trust};
-use crate::{Config, Machine, QueueLimits};
+use crate::{Config, Key, Machine, QueueLimits};
 
 /// Collects the settings of a [`Client`]. Everything has a default: the gateway on this machine,
 /// `wss://localhost:5000/v1/api/ws`, trusted by web PKI.
@@ -30,7 +30,7 @@ pub struct Builder<R> {
     credentials: Arc<dyn CredentialsProvider>,
     host_calls: Option<Arc<dyn Host>>,
     limits: Limits,
-    queue: QueueLimits,
+    queues: QueueFactory,
     sinks: Vec<Box<dyn EventSink>>,
     config: Config,
 }
@@ -49,7 +49,7 @@ impl<R: Runtime> Builder<R> {
             credentials: Arc::new(Credentials::default()),
             host_calls: None,
             limits: Limits::default(),
-            queue: QueueLimits::default(),
+            queues: QueueFactory::default(),
             sinks: Vec::new(),
             config: Config { seed, ..Config::default() },
         }
@@ -107,8 +107,15 @@ impl<R: Runtime> Builder<R> {
     }
 
     /// What each queue of events may hold. Default: [`QueueLimits::default`].
-    pub fn queue_limits(mut self, queue: QueueLimits) -> Self {
-        self.queue = queue;
+    pub fn queue_limits(mut self, limits: QueueLimits) -> Self {
+        self.queues.limits = limits;
+        self
+    }
+
+    /// What the queue of each key may hold, [`Client::queue`] and the streams of its subscriptions. Default: what
+    /// [`queue_limits`](Self::queue_limits) says.
+    pub fn queue_limits_by_key(mut self, limits: impl Fn(Key) -> QueueLimits + Send + Sync + 'static) -> Self {
+        self.queues.by_key = Some(Arc::new(limits));
         self
     }
 
@@ -141,7 +148,7 @@ impl<R: Runtime> Builder<R> {
             DialRequest { endpoint, trust: self.trust, credentials: Credentials::default(), limits: self.limits };
         let machine = Machine::new(self.config, self.runtime.now());
         let shared = Arc::new(Shared::new(self.runtime, machine));
-        let client = Client::new(shared.clone(), self.queue);
+        let client = Client::new(shared.clone(), self.queues);
         self.sinks.into_iter().for_each(|sink| client.attach_boxed(sink));
         shared.runtime.spawn(Driver::new(shared.clone(), target, self.credentials, self.host_calls));
         Ok(client)

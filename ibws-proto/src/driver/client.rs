@@ -23,18 +23,31 @@ use crate::{
 /// called, dropping the future only means not to hear the answer.
 pub struct Client<R: Runtime> {
     handle: Handle<R>,
-    limits: QueueLimits,
+    queues: QueueFactory,
+}
+
+/// What queues may hold.
+#[derive(Clone, Default)]
+pub(super) struct QueueFactory {
+    pub(super) limits: QueueLimits,
+    pub(super) by_key: Option<Arc<dyn Fn(Key) -> QueueLimits + Send + Sync>>,
+}
+
+impl QueueFactory {
+    fn of_key(&self, key: Key) -> QueueLimits {
+        self.by_key.as_ref().map_or(self.limits, |limits| limits(key))
+    }
 }
 
 impl<R: Runtime> Clone for Client<R> {
     fn clone(&self) -> Self {
-        Self { handle: self.handle.clone(), limits: self.limits }
+        Self { handle: self.handle.clone(), queues: self.queues.clone() }
     }
 }
 
 impl<R: Runtime> Client<R> {
-    pub(super) fn new(shared: Arc<Shared<R>>, limits: QueueLimits) -> Self {
-        Self { handle: Handle::new(shared), limits }
+    pub(super) fn new(shared: Arc<Shared<R>>, queues: QueueFactory) -> Self {
+        Self { handle: Handle::new(shared), queues }
     }
 
     /// Connects, and stays connected. Done when the gateway has greeted, or when the bounded wait for its greeting ends
@@ -134,9 +147,10 @@ impl<R: Runtime> Client<R> {
         let key = subscribe.key.clone();
         let shared = &self.handle.shared;
         let now = shared.runtime.now();
+        let limits = self.queues.of_key(key.key());
         let (seat, id) = shared.with(|state| {
             // The queue comes first, so that it misses nothing.
-            let seat = state.sit_down(Wanted::Subscription(key.clone()), self.limits);
+            let seat = state.sit_down(Wanted::Subscription(key.clone()), limits);
             (seat, state.submit(now, Command::Subscribe(subscribe)))
         });
         let outcome = Request::new(self.handle.clone(), id);
@@ -207,7 +221,7 @@ impl<R: Runtime> Client<R> {
     /// A stream of everything that happens from now on, bounded like every queue.
     #[must_use]
     pub fn events(&self) -> EventStream<R> {
-        self.events_within(self.limits)
+        self.events_within(self.queues.limits)
     }
 
     /// The same with limits of its own.
@@ -220,7 +234,7 @@ impl<R: Runtime> Client<R> {
     /// Nothing is queued for a key, unsolicited ones included, while there is no accessor.
     #[must_use]
     pub fn queue(&self, key: Key) -> QueueAccessor<R> {
-        QueueAccessor::new(EventStream::new(self.handle.clone(), Wanted::Key(key), self.limits), key)
+        QueueAccessor::new(EventStream::new(self.handle.clone(), Wanted::Key(key), self.queues.of_key(key)), key)
     }
 
     /// Hands everything that happens from now on to `sink` as well.
@@ -230,7 +244,7 @@ impl<R: Runtime> Client<R> {
 
     pub(super) fn attach_boxed(&self, sink: Box<dyn EventSink>) {
         let shared = &self.handle.shared;
-        let reader = Reader::new(shared, Wanted::Everything, self.limits);
+        let reader = Reader::new(shared, Wanted::Everything, self.queues.limits);
         shared.runtime.spawn(Feeding { reader, sink: Some(sink) });
     }
 
@@ -265,7 +279,7 @@ impl<R: Runtime> Client<R> {
         self.look(|state| state.machine.stats())
     }
 
-    /// Waits, on the clock and the runtime of the client.
+    /// Waits, on the clock and the runtime of the client. Cancel-safe.
     pub fn sleep(&self, span: core::time::Duration) -> R::Sleep {
         let runtime = &self.handle.shared.runtime;
         runtime.sleep_until(runtime.now() + span)

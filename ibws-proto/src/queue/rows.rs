@@ -13,9 +13,13 @@ use crate::frame::{Frame, Json};
 use crate::key::Key;
 use crate::message::{Body, Execution, LadderRow, Order, Row, Rows};
 
-/// Largest row that takes part, in bytes and members; it bounds the work.
-const MOST_BYTES: usize = 64 * 1024;
-const MOST_MEMBERS: usize = 256;
+/// Largest frame and row that take part; rows of orders have some 40 members and less than 2 KiB. Merging compares each
+/// member of one row with each of another: these bound the work.
+const MOST_FRAME_BYTES: usize = 256 * 1024;
+const MOST_ROW_BYTES: usize = 8 * 1024;
+const MOST_MEMBERS: usize = 96;
+/// A row grows by merging up to here.
+const MOST_MERGED_BYTES: usize = 2 * MOST_ROW_BYTES;
 
 /// Several messages of one stream of rows.
 #[derive(Clone, Debug)]
@@ -57,8 +61,9 @@ struct Entry {
 impl Folded {
     /// May this message be folded with others: is each of its rows one that can be filed?
     pub(super) fn can(message: &Message) -> bool {
-        let small = |row: Json<'_>| row.text().len() <= MOST_BYTES && row.members().count() <= MOST_MEMBERS;
-        rows(&message.frame, |row| small(row.json))
+        let small = |row: Json<'_>| row.text().len() <= MOST_ROW_BYTES && row.members().count() <= MOST_MEMBERS;
+        message.frame.raw().len() <= MOST_FRAME_BYTES
+            && rows(&message.frame, |row| small(row.json))
             && message.frame.members().filter(|(key, _)| Some(&**key) == list(message.key)).count() <= 1
             && merge::fits(&without_rows(message))
     }
@@ -127,7 +132,8 @@ impl Folded {
             entry.rows.clear();
             entry.replaces = true;
         }
-        if !entry.rows.last_mut().is_some_and(|last| last.merge(row, nothing)) {
+        let fits = |last: &Merged| last.json().text().len() + row.text().len() <= MOST_MERGED_BYTES;
+        if !entry.rows.last_mut().is_some_and(|last| fits(last) && last.merge(row, nothing)) {
             entry.rows.extend(Merged::new(row));
         }
         self.bytes = self.bytes.saturating_add(entry.bytes());

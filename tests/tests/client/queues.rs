@@ -68,6 +68,22 @@ fn an_accessor_can_be_made_for_any_stream_under_any_name() {
 }
 
 #[test]
+fn each_key_may_have_limits_of_its_own() {
+    let runtime = Simulated::new(GatewayConfig::seeded(1));
+    let narrow = |key| QueueLimits { events: if key == Key::Bulletins { 2 } else { 5 }, bytes: usize::MAX };
+    let client = runtime.builder().queue_limits_by_key(narrow).build().unwrap();
+    runtime.block_on(client.start()).unwrap();
+    let (bulletins, system, all) = (client.queue(Key::Bulletins), client.queue(Key::System), client.events());
+    for _ in 0..10 {
+        say(&runtime, BULLETIN);
+        say(&runtime, HEARTBEAT);
+    }
+    runtime.run(ms(1));
+    assert_eq!((bulletins.len(), system.len()), (2, 5));
+    assert!(all.len() >= 20, "{}", all.len());
+}
+
+#[test]
 fn a_stream_whose_consumer_slept_is_merged_and_ends_where_it_should() {
     let (runtime, client) = ready();
     let mut quotes = runtime.block_on(client.subscribe(shares())).unwrap();
