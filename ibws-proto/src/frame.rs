@@ -205,7 +205,7 @@ impl Frame {
         let text = self.text();
         self.members.iter().filter_map(move |member| {
             let written = member.key().start.checked_sub(1)?..member.key().end.checked_add(1)?;
-            let key = self.key_text(*member);
+            let key = if self.escaped { self.key_text(*member) } else { Cow::Borrowed(text.get(member.key())?) };
             Some(Spelled { key, written: text.get(written)?, value: text.get(member.value())? })
         })
     }

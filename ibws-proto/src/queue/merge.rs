@@ -1,6 +1,7 @@
 //! Two frames of one stream of changes as one: what both tell, the newer one's word where they differ.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use bytes::Bytes;
 
@@ -14,7 +15,7 @@ const LONGEST_VALUE: usize = 4_096;
 
 /// May this frame be merged with others field by field?
 pub(super) fn fits(frame: &Frame) -> bool {
-    frame.members().len() <= MOST_MEMBERS && frame.members().all(|(_, value)| value.text().len() <= LONGEST_VALUE)
+    frame.members().len() <= MOST_MEMBERS && frame.spelled().all(|member| member.value.len() <= LONGEST_VALUE)
 }
 
 /// `newer` laid over `older`; `None` if that were too large.
@@ -23,14 +24,17 @@ pub(super) fn fits(frame: &Frame) -> bool {
 /// one that stands twice in a frame stands twice in the outcome.
 pub(super) fn frames(older: &Frame, newer: &Frame) -> Option<Frame> {
     let mut object = Object::with_capacity(older.text().len() + newer.text().len());
-    for (at, member) in older.spelled().enumerate() {
-        if newer.get(&member.key).is_none() {
-            object.push(&member);
-        } else if older.members().position(|(key, _)| key == member.key) == Some(at) {
-            newer.spelled().filter(|other| other.key == member.key).for_each(|other| object.push(&other));
+    let (old, new): (Vec<_>, Vec<_>) = (older.spelled().collect(), newer.spelled().collect());
+    for (at, member) in old.iter().enumerate() {
+        let mut news = new.iter().filter(|other| other.key == member.key).peekable();
+        if news.peek().is_none() {
+            object.push(member);
+        } else if !old.iter().take(at).any(|earlier| earlier.key == member.key) {
+            news.for_each(|other| object.push(other));
         }
     }
-    newer.spelled().filter(|member| older.get(&member.key).is_none()).for_each(|member| object.push(&member));
+    let is_new = |member: &&Spelled<'_>| !old.iter().any(|known| known.key == member.key);
+    new.iter().filter(is_new).for_each(|member| object.push(member));
     let merged = object.into_frame(older.is_lossy() || newer.is_lossy())?;
     let fits = merged.members().len() <= MOST_MEMBERS;
     fits.then_some(merged)
