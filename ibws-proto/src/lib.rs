@@ -155,6 +155,6 @@ pub use queue::{Item, Lost, Queue, QueueId, QueueLimits, Queues, Wanted};
 pub use read::{Expected, FieldError, FromJson, Lookup, RowError, RowReason};
 pub use scan::Fault;
 pub use status::{SubCause, SubStatus, SubscriptionEvent};
-pub use subscriptions::SubscriptionInfo;
+pub use subscriptions::{SubMoves, SubscriptionInfo, subscription_diagram, subscription_moves};
 pub use time::Instant;
 pub use timer::Timer;

@@ -1,10 +1,11 @@
 //! The subscription table: what the user wants beside what the wire holds, and the rules that bring the two together.
 //!
-//! `entry` is one row, `route` says which row a frame belongs to, `rules` and `wire` say what happens to a row, asked for
+//! `entry` is one row, `moves` the ways from state to state, `route` says which row a frame belongs to, `rules` and `wire` say what happens to a row, asked for
 //! here or said by the gateway, `send` puts it on the wire, `pace` says when, `silence` tells of streams that say nothing.
 //! This file holds the rows and their indexes: nothing on the way of a frame or of a tick looks at more rows than it concerns.
 
 mod entry;
+mod moves;
 mod pace;
 mod route;
 mod rules;
@@ -28,6 +29,7 @@ use crate::status::{SubCause, SubStatus, SubscriptionEvent};
 use crate::time::Instant;
 
 use entry::Entry;
+pub use moves::{SubMoves, subscription_diagram, subscription_moves};
 use pace::Pace;
 
 /// What the rules may see and touch of the machine around them.

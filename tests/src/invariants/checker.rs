@@ -82,6 +82,11 @@ impl Checker {
         self.pending.iter().map(|(id, (at, ..))| (*id, *at))
     }
 
+    /// The moves of subscriptions that were told: from, to, why.
+    pub fn moves(&self) -> &BTreeSet<(SubStatus, SubStatus, SubCause)> {
+        self.table.moves()
+    }
+
     fn begin(&mut self, now: Instant) {
         self.now = now;
         self.before.clone_from(&self.live);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ibws_proto::{Command, Event, Failure, Instant, Machine, RequestId, SubKey, SubStatus, Success};
+use ibws_proto::{Command, Event, Failure, Instant, Machine, RequestId, SubCause, SubKey, SubStatus, Success};
 
 /// What was told of one subscription.
 #[derive(Clone, Debug)]
@@ -25,7 +25,12 @@ pub(crate) struct Table {
     shutting: BTreeSet<RequestId>,
     /// A shutdown is under way that nobody waits for any more.
     unheard: bool,
+    /// The moves from state to state that were told.
+    moves: BTreeSet<Move>,
 }
+
+/// From, to, why. Both ends of a subscription's life are `Gone`.
+pub(crate) type Move = (SubStatus, SubStatus, SubCause);
 
 impl Table {
     pub(crate) fn command(&mut self, id: RequestId, command: &Command) {
@@ -48,6 +53,10 @@ impl Table {
 
     pub(crate) fn told(&self) -> impl Iterator<Item = &SubKey> {
         self.told.keys()
+    }
+
+    pub(crate) fn moves(&self) -> &BTreeSet<Move> {
+        &self.moves
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -95,6 +104,14 @@ impl Table {
         match event {
             Event::Subscription(event) => {
                 let (key, status) = (&event.key, event.status);
+                let from = self.told.get(key).map_or(SubStatus::Gone, |told| told.status);
+                let known = ibws_proto::subscription_moves()
+                    .iter()
+                    .any(|moves| (moves.cause, moves.to) == (event.cause, status) && moves.from.contains(&from));
+                if !known {
+                    return Err(format!("{key} went from {from:?} to {status:?}: {:?}", event.cause));
+                }
+                self.moves.insert((from, status, event.cause));
                 if status == SubStatus::Gone {
                     return self.told.remove(key).map(drop).ok_or_else(|| format!("{key} gone, but never there"));
                 }

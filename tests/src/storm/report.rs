@@ -2,9 +2,9 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ibws_proto::{Event, Output, Phase, SubStatus};
+use ibws_proto::{Event, Output, Phase, SubCause, SubStatus};
 
 use super::fault::faults;
 
@@ -29,6 +29,8 @@ pub struct Report {
     pub resumed: u64,
     /// How often each fault was injected, by its number.
     pub faults: BTreeMap<u8, u64>,
+    /// The moves of subscriptions that were told: from, to, why.
+    pub moves: BTreeSet<(SubStatus, SubStatus, SubCause)>,
     /// Seeds that failed.
     pub failures: Vec<u64>,
 }
@@ -47,6 +49,7 @@ impl Report {
         for (number, count) in &other.faults {
             *self.faults.entry(*number).or_default() += count;
         }
+        self.moves.extend(&other.moves);
         self.failures.extend(&other.failures);
     }
 

@@ -5,15 +5,19 @@ mod dice;
 pub mod frames;
 pub(crate) mod step;
 
-use ibws_proto::{Event, Instant, Output, Phase, SubStatus};
+use std::collections::BTreeSet;
+
+use ibws_proto::{Event, Instant, Output, Phase, SubCause, SubStatus};
 
 use crate::retold::Retold;
 pub use crate::retold::Step;
 pub use dice::Dice;
 
 /// What walks got to see: a walk that reaches nothing proves nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Reach {
+    /// The moves of subscriptions that were told: from, to, why.
+    pub moves: BTreeSet<(SubStatus, SubStatus, SubCause)>,
     /// Walks.
     pub walks: u64,
     /// Steps.
@@ -37,6 +41,7 @@ impl Reach {
         self.ready += other.ready;
         self.confirmed += other.confirmed;
         self.resumed += other.resumed;
+        self.moves.extend(&other.moves);
     }
 
     fn see(&mut self, output: &Output) {
@@ -76,6 +81,7 @@ pub fn walk(bytes: &[u8], most: usize) -> Result<Reach, String> {
             reach.outputs += outputs.len() as u64;
             outputs.iter().for_each(|output| reach.see(output));
         }
+        reach.moves.clone_from(told.checked().checker().moves());
         told.same_however_told()?;
         calm::run(told.checked_mut(), &mut |_| {})
     })();
