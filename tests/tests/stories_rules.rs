@@ -6,8 +6,8 @@ use ibws_proto::{
     Ask, Command, Config, ConnId, Event, Failure, HealthReason, Input, Instant, Key, Machine, Output, Phase, ReadyGate,
     SessionNews, SubStatus, Success, Timer, Unsubscribed, WakeReason,
 };
+use ibws_testkit::Lift;
 use ibws_testkit::world::{Dial, QUOTES, World, ms, secs, sub, world};
-use ibws_testkit::{GatewayConfig, Lift};
 
 fn settled(channels: &[&str]) -> World {
     let mut world = world();
