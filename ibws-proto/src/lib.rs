@@ -58,6 +58,13 @@
 //! [`Queue`] merges market data and ladders, folds orders and executions, drops other messages, and says so: in
 //! [`Message::merged`] and [`Item::Lost`], to the message.
 //!
+//! # The host
+//!
+//! REST stays outside. Where the stream needs a call, the machine asks ([`Action::Ask`]): before orders are subscribed, when
+//! the gateway waits for a session or lost its own, after a gap in orders, which the gateway does not repeat, and when it
+//! asks something about an order itself. Each question is answered with [`Input::Answered`] or its time runs out, and its
+//! end is told once ([`Event::Host`]); without a host the stream goes on all the same.
+//!
 //! # Errors, by how far they reach
 //!
 //! * A frame: [`Event::Malformed`]. The next frame is fine.

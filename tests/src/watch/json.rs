@@ -53,6 +53,9 @@ enum Line<'a> {
     Competing {
         competing: bool,
     },
+    Account {
+        status: &'static str,
+    },
     Lost {
         key: Option<Key>,
         messages: u64,
@@ -99,6 +102,7 @@ pub(super) fn write(item: &Item, out: &mut Vec<u8>) {
         Item::Event(Event::Fresh(fresh)) => {
             Line::Fresh { channel: fresh.key.as_str(), silence_ms: millis(fresh.at.since(fresh.since)) }
         }
+        Item::Event(Event::AccountMismatch) => Line::Account { status: "mismatch" },
         Item::Event(Event::Competing(competing)) => Line::Competing { competing: *competing },
         Item::Event(_) => return,
     };

@@ -17,7 +17,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use ibws_proto::driver::{Builder, Client, CookieForm, Credentials, Endpoint, EventStream, Plaintext, Runtime, Trust};
-use ibws_proto::{Failure, Item, QueueLimits, Subscribe};
+use ibws_proto::{Account, Failure, Item, QueueLimits, Subscribe};
 
 use crate::{GatewayConfig, Server, ServerConfig};
 use options::{Options, TrustOption};
@@ -78,9 +78,15 @@ async fn session<R: Runtime>(options: Options, builder: impl FnOnce() -> Builder
 
 /// The builder with what the flags say, and the embedded gateway if no address was given.
 fn configured<R: Runtime>(options: &Options, builder: Builder<R>) -> Result<(Builder<R>, Option<Server>), String> {
-    let mut builder = builder.configure(|config| config.max_connection_attempts = Some(ATTEMPTS));
+    let mut builder = builder.configure(|config| {
+        config.max_connection_attempts = Some(ATTEMPTS);
+        config.account = options.account.as_deref().map(Account::new);
+    });
     let Some(url) = &options.url else {
-        let config = GatewayConfig { account: options.account.clone(), ..GatewayConfig::seeded(1) };
+        let mut config = GatewayConfig::seeded(1);
+        if let Some(account) = &options.account {
+            config.account.clone_from(account);
+        }
         let server = Server::start(ServerConfig::tls(config)).map_err(|error| error.to_string())?;
         return Ok((builder.url(server.ws_url()).trust(server.trust()), Some(server)));
     };

@@ -24,9 +24,10 @@ pub(super) struct Options {
     /// The gateway: wss://localhost:5000/v1/api/ws, or ws:// for one on this machine without TLS.
     #[arg(long, value_name = "URL")]
     pub(super) url: Option<String>,
-    /// The account of the simulated gateway, and of channels that want one.
-    #[arg(long, value_name = "ID", default_value = "DU1234567", value_parser = account)]
-    pub(super) account: String,
+    /// The account that the session should serve: told if it does not. The simulated gateway serves it, by default
+    /// DU1234567.
+    #[arg(long, value_name = "ID", value_parser = account)]
+    pub(super) account: Option<String>,
     /// What to subscribe to, as on the wire without its first letter: 'md+265598+{"fields":["31","84","86"]}', or,
     /// pl, tr, sd+DU1234567. May be repeated. Default: five US shares.
     #[arg(long, value_name = "CHANNEL", value_parser = channel)]

@@ -88,6 +88,9 @@ impl Screen {
                     self.name(&fresh.key)
                 )
             }
+            Event::AccountMismatch => {
+                writeln!(out, "    !  this session does not serve the account given with --account")
+            }
             Event::Competing(true) => writeln!(out, "    !  another login competes with this session"),
             Event::Competing(false) => writeln!(out, "    !  no other login competes with this session any more"),
             Event::Host(report) if report.outcome != Outcome::Done => match &report.ask {
