@@ -225,7 +225,9 @@ fn inputs_that_make_no_sense_where_it_stands_are_counted_and_change_nothing() {
         alone.input(1, input);
         assert_eq!((alone.0.stats().stale, alone.1.len()), (n as u64 + 1, told));
     }
-    assert_eq!(alone.0.stats().frames, 0);
+    let stale = alone.0.stats().stale;
+    alone.input(2, Input::Tick);
+    assert_eq!((alone.0.stats().frames, alone.0.stats().stale), (0, stale), "time passes, that is no nonsense");
 }
 
 #[test]
@@ -336,4 +338,49 @@ fn a_refused_channel_asks_the_host_once_for_all_of_it() {
     world.run(ms(20));
     assert_eq!(world.asks().count(), 1);
     assert!((1..=5).all(|conid| world.status(&format!("md+{conid}")) == SubStatus::Refused));
+}
+
+#[test]
+fn a_competing_login_is_told_when_it_comes_and_when_it_is_gone_on_whichever_connection() {
+    let told = |world: &World| {
+        let competing = |event: &Event| if let Event::Competing(competes) = event { Some(*competes) } else { None };
+        world.events().filter_map(|(_, event)| competing(event)).collect::<Vec<_>>()
+    };
+    let mut world = settled(&[]);
+    assert!(told(&world).is_empty(), "nobody competes: no news");
+    for _ in 0..3 {
+        world.gateway.set_competing(true);
+        world.run(secs(1));
+    }
+    assert_eq!(told(&world), [true], "beside an authenticated session, and once");
+    world.cut();
+    world.run(secs(1));
+    world.gateway.set_competing(false);
+    world.run(secs(20));
+    assert_eq!(told(&world), [true, false]);
+}
+
+#[test]
+fn the_same_question_again_takes_the_place_of_the_first_and_each_is_awaited_until_its_end() {
+    let mut alone = Alone::new(Config::default());
+    alone.ready();
+    alone.submit(0, Command::Subscribe(ibws_proto::Subscribe::new(sub("or"))));
+    alone.submit(10, Command::Recreate);
+    let [first, second] = [1, 2].map(ibws_proto::AskId);
+    assert_eq!((first.to_string(), alone.0.status().asks), ("a1".into(), 1));
+    assert!(!alone.0.awaits(first) && alone.0.awaits(second) && !alone.0.awaits(ibws_proto::AskId(3)));
+    let written = |alone: &Alone| {
+        let orders = |output: &Output| format!("{output:?}").contains("sor+{}");
+        alone.1.iter().filter(|output| orders(output)).count()
+    };
+    alone.input(20, Input::Answered(first, true));
+    assert_eq!(written(&alone), 0, "nobody waits for that answer any more");
+    alone.input(30, Input::Answered(second, false));
+    assert_eq!((written(&alone), alone.0.awaits(second)), (1, false));
+    // Two keys are two questions.
+    alone.say(40, r#"{"error":"No accounts","code":500,"topic":"sor"}"#);
+    alone.submit(50, Command::Subscribe(ibws_proto::Subscribe::new(sub("pl"))));
+    alone.say(60, r#"{"error":"No accounts","code":500,"topic":"spl"}"#);
+    alone.submit(70, Command::Recreate);
+    assert_eq!(alone.0.status().asks, 2);
 }

@@ -115,9 +115,10 @@ impl Machine {
     }
 
     fn status_frame(&mut self, frame: &Frame) {
-        let (competing, authenticated) = (self.session.competing, self.session.authenticated);
+        let authenticated = self.session.authenticated;
         self.session.status(frame);
-        if let Some(competes) = self.session.competing.filter(|now| *now != competing.unwrap_or(false)) {
+        if let Some(competes) = self.session.competing.filter(|competes| *competes != self.competing) {
+            self.competing = competes;
             self.out.push_back(Output::Event(Event::Competing(competes)));
         }
         match self.session.authenticated {

@@ -63,6 +63,8 @@ pub struct Machine {
     ending: Option<Ending>,
     timers: Timers,
     session: Session,
+    /// What was last told of competing logins, on whichever connection.
+    competing: bool,
     liveness: Liveness,
     table: Table,
     requests: Requests,
@@ -168,6 +170,7 @@ impl Machine {
             ending: None,
             timers: Timers::default(),
             session: Session::default(),
+            competing: false,
             liveness: Liveness::new(now),
             table: Table::default(),
             requests: Requests::default(),
