@@ -59,7 +59,8 @@ impl<R: Runtime> Reader<R> {
     }
 
     fn len(&self) -> usize {
-        self.taken.len() + self.shared.with(|state| state.queue(self.seat).map_or(0, Queue::len))
+        let events = self.taken.iter().filter(|taken| !matches!(taken, Taken::Item(Item::Lost(_)))).count();
+        events + self.shared.with(|state| state.queue(self.seat).map_or(0, Queue::len))
     }
 
     fn is_empty(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use serde::{Serialize, Serializer};
@@ -41,15 +42,16 @@ impl Merged {
             text.push_str(value.text());
             count += 1;
         };
+        let (known, news): (Vec<_>, Vec<_>) = (self.json().members().collect(), row.members().collect());
         // Of a key that stands twice in a row the first one counts, here as in every accessor.
-        let news = |key: &str| row.get(key).filter(|value| !keep(*value));
-        for (key, value) in self.json().members() {
-            push(&key, news(&key).unwrap_or(value));
+        for (key, value) in &known {
+            let new = news.iter().find(|(other, _)| other == key).filter(|(_, new)| !keep(*new));
+            push(key, new.map_or(*value, |(_, new)| *new));
         }
-        for (at, (key, value)) in row.members().enumerate() {
-            let first = !row.members().take(at).any(|(earlier, _)| earlier == key);
-            if first && self.json().get(&key).is_none() {
-                push(&key, value);
+        for (at, (key, value)) in news.iter().enumerate() {
+            let first = !news.iter().take(at).any(|(earlier, _)| earlier == key);
+            if first && !known.iter().any(|(other, _)| other == key) {
+                push(key, *value);
             }
         }
         if count > MOST_MEMBERS || text.len() > MOST_BYTES {

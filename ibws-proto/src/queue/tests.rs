@@ -383,3 +383,39 @@ fn a_set_of_queues_hands_each_event_to_those_it_is_for() {
     assert_eq!(queues.close(ids[3]).unwrap().len(), 1);
     assert!(queues.of_key(Key::System).is_none() && queues.get(ids[3]).is_none());
 }
+
+#[test]
+fn what_is_too_large_to_be_folded_is_told_as_lost_instead() {
+    let large = "x".repeat(300 * 1_024);
+    let wide: Vec<_> = (0..200).map(|n| format!("\"k{n}\":1")).collect();
+    for row in [
+        format!(r#"{{"orderId":7,"orderDesc":"{large}"}}"#),
+        format!(r#"{{"orderId":7,"orderDesc":"{}"}}"#, &large[..9_000]),
+        format!(r#"{{"orderId":7,{}}}"#, wide.join(",")),
+    ] {
+        let mut queue = limits(1, ANY);
+        queue.push(orders(1, r#"{"orderId":7,"status":"Submitted"}"#));
+        queue.push(orders(2, &row));
+        queue.push(orders(3, r#"{"orderId":7,"status":"Filled"}"#));
+        assert_eq!(
+            all(&mut queue),
+            ["lost ORDERS 2+0+0 since 0.001s", r#"1x {"topic":"sor","args":[{"orderId":7,"status":"Filled"}]}"#]
+        );
+    }
+}
+
+#[test]
+fn rows_that_do_not_fit_into_one_are_told_one_after_the_other() {
+    let mut queue = limits(1, ANY);
+    let long = "x".repeat(7_000);
+    for n in 0..4 {
+        queue.push(orders(n, &format!(r#"{{"orderId":7,"note{n}":"{long}"}}"#)));
+    }
+    assert_eq!(shown(&queue.pop().unwrap()), "lost ORDERS 0+3+0 since 0.000s");
+    let Some(Item::Event(Event::Message(message))) = queue.pop() else { panic!() };
+    let Body::Orders(orders) = message.frame.body() else { panic!() };
+    assert_eq!((message.merged, orders.rows().count()), (3, 2));
+    let mut book = OrderBook::new();
+    book.apply(&orders);
+    assert_eq!(book.rows().next().unwrap().1.json().members().count(), 5);
+}
