@@ -10,6 +10,7 @@ use ibws_proto::{
 
 use super::evidence::{Evidence, Stage, could_mean, names};
 use super::grammar::{self, Text};
+use super::model::Model;
 use super::table::Table;
 
 type Verdict = Result<(), String>;
@@ -35,6 +36,7 @@ pub struct Checker {
     last_conn: u64,
     pending: BTreeMap<RequestId, (Instant, Option<SubKey>, bool)>,
     table: Table,
+    model: Model,
     /// The frame of this step, until its event comes.
     frame: Option<(ConnId, Bytes)>,
     /// Texts that the user asked for.
@@ -53,6 +55,7 @@ pub struct Checker {
 impl Checker {
     pub(super) fn new(config: Config) -> Self {
         Self {
+            model: Model::new(config.clone()),
             config,
             now: Instant::ORIGIN,
             phase: Phase::Idle,
@@ -234,6 +237,9 @@ impl Checker {
             }
             _ => {}
         }
+        if let Ask::Prime(key) = ask {
+            self.model.asked(key, self.now);
+        }
         self.asks.insert(id, ask.clone());
         Ok(())
     }
@@ -301,6 +307,7 @@ impl Checker {
                     return Err(format!("{text:?}: {key} is not wanted"));
                 }
                 live.sent.insert(key.clone(), false);
+                self.model.sent(&key, self.now);
                 // The command of this step comes after what was due before it.
                 let current = self.current;
                 let older = self.pending.iter_mut().filter(|(id, _)| Some(**id) != current);
@@ -318,6 +325,7 @@ impl Checker {
                 Ok(())
             }
             Text::Unsubscribe(key, target) => {
+                self.model.left(key, self.now);
                 let held = live.sent.keys().any(|sent| {
                     sent.key() == key
                         && match key {
@@ -332,10 +340,17 @@ impl Checker {
     }
 
     fn event(&mut self, event: &Event) -> Verdict {
+        if let Event::Subscription(event) = event {
+            self.model.told(event, self.now);
+        }
         match event {
-            Event::State(change) => return self.state(change),
+            Event::State(change) => {
+                self.model.phase(change.state, self.now);
+                return self.state(change);
+            }
             Event::Message(message) => {
                 self.accepted(message.frame.raw())?;
+                self.model.message(message);
                 if let (Some(live), Some(key)) = (&mut self.live, &message.subscription) {
                     if !could_mean(key, &message.frame) {
                         return Err(format!("{:?} was given to {key}", message.frame));
@@ -474,6 +489,7 @@ impl Checker {
         }
         self.was_shutting = self.table.is_shutting();
         self.table.settled(machine)?;
+        self.model.settled(self.now, self.was_shutting)?;
         self.fits_the_connection(machine)?;
         match machine.poll_timeout() {
             Some(at) if at <= self.now => Err(format!("drained, yet due at {at:?}: it would spin")),

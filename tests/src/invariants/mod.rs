@@ -6,6 +6,7 @@
 mod checker;
 mod evidence;
 mod grammar;
+mod model;
 mod table;
 
 use ibws_proto::{Command, Config, Input, Instant, Machine, Output, RequestId};
