@@ -7,6 +7,7 @@ mod checker;
 mod evidence;
 mod grammar;
 mod model;
+mod patience;
 mod table;
 
 use ibws_proto::{Command, Config, Input, Instant, Machine, Output, RequestId};
