@@ -129,9 +129,9 @@ impl Model {
     /// How long a state may last on a ready connection; `None`: as long as it likes.
     fn limit(&self, status: SubStatus) -> Option<Duration> {
         let config = &self.config;
-        // Its turn comes after that of all others, and the host has its time.
+        // Its turn comes after that of all others, and the host has its time; both may begin anew, and then again.
         let others = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        let turn = config.burst_pause * (others + 1) + config.prime_timeout;
+        let turn = (config.burst_pause * (others + 1) + config.prime_timeout) * 3 + Duration::from_millis(10);
         let tries = config.subscription_retries.max(1) + 1;
         match status {
             SubStatus::Subscribing | SubStatus::Expiring => Some(config.subscription_timeout + turn),
