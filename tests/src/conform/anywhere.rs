@@ -2,13 +2,12 @@
 
 use core::time::Duration;
 use std::io::{Read as _, Write as _};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ibws_proto::driver::{Client, Limits, Runtime, Subscription};
 use ibws_proto::{Phase, ReadyGate, SubStatus, Subscribe};
 use socket2::SockRef;
 
+use super::signal::Signal;
 use super::stage::{Stage, Trace};
 use crate::{Caller, Peer};
 
@@ -90,8 +89,8 @@ impl Manners {
 /// # Panics
 /// If the shutdown takes longer than [`LIMIT`], or does not end the client.
 pub async fn close<R: Runtime + Clone>(stage: Stage<R>, place: Place, manners: Manners) -> Trace {
-    let step = Arc::new(AtomicUsize::new(0));
-    let steps = Arc::clone(&step);
+    let step = Signal::default();
+    let steps = step.clone();
     let script = stage.script(move |_, caller| {
         SockRef::from(caller.tcp()).set_recv_buffer_size(8 * 1024)?;
         receive(caller, place, manners, &steps)
@@ -104,7 +103,7 @@ pub async fn close<R: Runtime + Clone>(stage: Stage<R>, place: Place, manners: M
         (config.backoff_first, config.backoff_cap) = (far, far);
     });
     let client = builder.build().expect("a client");
-    let share = bring(&stage, &client, place, manners, &step).await;
+    let share = bring(&client, place, manners, &step).await;
     let began = stage.runtime.now();
     let stopped = stage.within(2 * LIMIT, client.shutdown()).await;
     let took = stage.runtime.now().since(began);
@@ -118,11 +117,10 @@ pub async fn close<R: Runtime + Clone>(stage: Stage<R>, place: Place, manners: M
 
 /// Drives the client until it is where it is to be; gives back what must not be dropped before the end.
 async fn bring<R: Runtime + Clone>(
-    stage: &Stage<R>,
     client: &Client<R>,
     place: Place,
     manners: Manners,
-    step: &AtomicUsize,
+    step: &Signal,
 ) -> Option<Subscription<R>> {
     let phase = match place {
         Place::Idle => return None,
@@ -132,11 +130,12 @@ async fn bring<R: Runtime + Clone>(
         Place::Backoff => Phase::Backoff,
         Place::Ready | Place::Subscribing | Place::Active | Place::Draining | Place::Blocked => Phase::Ready,
     };
+    let mut events = client.events();
     // The request is made; nobody needs to wait for its answer.
     drop(client.start());
     let subscribes = matches!(place, Place::Subscribing | Place::Active | Place::Draining);
     let share = subscribes.then(|| client.subscribe_later(Subscribe::parse("sd+DU1234567").expect("a channel")));
-    stage.until(|| step.load(Ordering::SeqCst) >= 1).await;
+    step.reached(1).await;
     if manners == Manners::Flooding && phase == Phase::Connecting {
         // What floods in is no answer: the dial fails, now or in a moment.
         return share;
@@ -147,25 +146,27 @@ async fn bring<R: Runtime + Clone>(
         _ => None,
     };
     let stands = || client.subscriptions().first().map(|subscription| subscription.status);
-    stage.until(|| client.status().phase == phase && (status.is_none() || stands() == status)).await;
+    while client.status().phase != phase || status.is_some() && stands() != status {
+        events.next().await.expect("the client has not ended");
+    }
     match place {
         Place::Draining => drop(client.drain()),
         Place::Blocked => {
             let text = "x".repeat(65_000);
             // More than the buffers of both systems hold.
-            for _ in 0..200 {
+            for _ in 0..150 {
                 client.send_text(&text).await.expect("a connection that takes messages");
             }
         }
         _ => {}
     }
-    step.store(2, Ordering::SeqCst);
+    step.reach(2);
     share
 }
 
 /// Brings the client to its place, and then has its manners.
-fn receive(mut caller: Caller, place: Place, manners: Manners, step: &AtomicUsize) -> std::io::Result<()> {
-    let arrived = || step.store(1, Ordering::SeqCst);
+fn receive(mut caller: Caller, place: Place, manners: Manners, step: &Signal) -> std::io::Result<()> {
+    let arrived = || step.reach(1);
     if matches!(place, Place::Idle | Place::Dialling | Place::Upgrading) {
         if place == Place::Upgrading {
             caller.head()?;
@@ -209,9 +210,9 @@ fn receive(mut caller: Caller, place: Place, manners: Manners, step: &AtomicUsiz
         _ => {}
     }
     arrived();
-    while place == Place::Blocked && step.load(Ordering::SeqCst) < 2 {
+    if place == Place::Blocked {
         // Not a byte is read before all has been said.
-        std::thread::yield_now();
+        step.wait(2);
     }
     behave(peer, manners)
 }

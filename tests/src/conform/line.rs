@@ -1,13 +1,12 @@
 //! Faults of the line between client and gateway.
 
 use core::time::Duration;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ibws_proto::Phase;
 use ibws_proto::driver::{Limits, Runtime};
 use socket2::SockRef;
 
+use super::signal::Signal;
 use super::stage::{Stage, Trace};
 use crate::{Line, Peer, Prng, Relay};
 
@@ -40,8 +39,8 @@ pub async fn a_dead_line_is_noticed_and_left<R: Runtime + Clone>(stage: Stage<R>
 /// 31: frozen for less than the limit; what was held back comes in one burst, in order, and there is no gap.
 pub async fn a_freeze_within_the_limit_costs_nothing<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     const BURST: u64 = 500;
-    let said = Arc::new(AtomicUsize::new(0));
-    let says = Arc::clone(&said);
+    let said = Signal::default();
+    let says = said.clone();
     let script = stage.script(move |_, caller| {
         let mut peer = caller.greet()?;
         peer.expect("smd")?;
@@ -50,7 +49,7 @@ pub async fn a_freeze_within_the_limit_costs_nothing<R: Runtime + Clone>(stage: 
         for number in 1..=BURST {
             peer.quote(number)?;
         }
-        says.store(1, Ordering::SeqCst);
+        says.reach(1);
         peer.until_end()
     });
     let relay = Relay::start(script.address(), SEED, Line::default(), Line::default());
@@ -59,7 +58,7 @@ pub async fn a_freeze_within_the_limit_costs_nothing<R: Runtime + Clone>(stage: 
     let _share = player.share().await;
     relay.freeze_down();
     player.client.send_text("tic").await.expect("a connection that takes messages");
-    stage.until(|| said.load(Ordering::SeqCst) == 1).await;
+    said.reached(1).await;
     relay.thaw_down();
     player.until(&format!(r#""31":"{BURST}""#)).await;
     let trace = player.finish().await;
@@ -160,6 +159,7 @@ pub async fn a_peer_that_does_not_read_is_left_in_the_end<R: Runtime + Clone>(st
     // The flood is not part of the trace: how much of it comes in differs from run to run.
     let client = player.client.clone();
     let trace = player.abridged();
+    let mut events = client.events();
     let text = "x".repeat(60_000);
     let (mut sent, mut refused) = (0_u64, false);
     while !refused && sent < 10_000 {
@@ -167,7 +167,9 @@ pub async fn a_peer_that_does_not_read_is_left_in_the_end<R: Runtime + Clone>(st
         sent += u64::from(!refused);
     }
     assert!(refused, "{sent} texts of 60,000 bytes are held");
-    stage.until(|| client.status().phase == Phase::Ready).await;
+    while client.status().phase != Phase::Ready {
+        events.next().await.expect("the client has not ended");
+    }
     drop(share);
     client.shutdown().await.expect("a stop");
     trace

@@ -60,9 +60,11 @@ pub mod dial;
 pub mod floods;
 pub mod frames;
 pub mod line;
+mod signal;
 mod stage;
 pub mod wire;
 
+pub use signal::Signal;
 pub use stage::{Player, Stage, Trace, play};
 
 #[cfg(doc)]

@@ -126,7 +126,8 @@ impl<R: Runtime + Clone> Stage<R> {
         Player { events: client.events(), client, trace: Trace::new(), latest: Arc::clone(&self.latest) }
     }
 
-    /// Waits until something holds. Looks whenever other tasks had their turn; there is nothing to be woken by.
+    /// Waits until something holds that nothing wakes for: what the simulated gateway sees. Looks whenever other tasks had
+    /// their turn.
     pub async fn until(&self, mut holds: impl FnMut() -> bool) {
         poll_fn(|cx| {
             if holds() {

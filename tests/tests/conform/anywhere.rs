@@ -6,22 +6,29 @@ use ibws_async_std::AsyncStdRuntime;
 use ibws_testkit::conform::anywhere::{Manners, Place, close};
 use ibws_testkit::conform::play;
 
-use crate::runtimes::tokio;
+use crate::runtimes::{joined, tokio};
 
-/// From all places at the same time, on both runtimes, plain and with TLS.
+/// On both runtimes, plain and with TLS, from all places; from several at the same time where the peer leaves the machine
+/// to others meanwhile.
 fn close_from_everywhere(manners: Manners) {
-    thread::scope(|scope| {
-        for place in Place::ALL {
-            for tls in [false, true] {
-                scope.spawn(move || {
-                    play(tokio(), tls, |stage| close(stage, place, manners));
-                });
-                scope.spawn(move || {
-                    play(AsyncStdRuntime::new(), tls, |stage| close(stage, place, manners));
-                });
+    let several = if manners == Manners::Flooding { 2 } else { 11 };
+    let (heavy, light): (Vec<_>, Vec<_>) = Place::ALL.into_iter().partition(|place| *place == Place::Blocked);
+    for places in light.chunks(several).chain([&heavy[..]]) {
+        thread::scope(|scope| {
+            let mut plays = Vec::new();
+            for (&place, tls) in places.iter().flat_map(|place| [(place, false), (place, true)]) {
+                let on_tokio = scope.spawn(move || play(tokio(), tls, |stage| close(stage, place, manners)));
+                let on_async_std =
+                    scope.spawn(move || play(AsyncStdRuntime::new(), tls, |stage| close(stage, place, manners)));
+                plays.push((place, tls, [("tokio", on_tokio), ("async-std", on_async_std)]));
             }
-        }
-    });
+            for (place, tls, both) in plays {
+                for (runtime, play) in both {
+                    joined(play.join(), runtime, &format!("from {place:?}, TLS: {tls}"));
+                }
+            }
+        });
+    }
 }
 
 #[test]

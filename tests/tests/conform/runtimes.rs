@@ -43,7 +43,8 @@ pub(crate) fn compare<T, A>(
     }
 }
 
-fn joined(trace: thread::Result<Trace>, runtime: &str, name: &str) -> Trace {
+/// The trace, or the words that a story panicked with: its own thread printed them where nobody looks.
+pub(crate) fn joined(trace: thread::Result<Trace>, runtime: &str, name: &str) -> Trace {
     match trace {
         Ok(trace) => trace,
         Err(panic) => {
