@@ -1,6 +1,13 @@
 //! Opened and closed again, many times: nothing stays behind.
 
-use ibws_proto::driver::Runtime;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ibws_proto::driver::{DialRequest, Runtime};
+use ibws_proto::{ConnectError, Instant};
 
 use super::stage::{Stage, Trace};
 
@@ -27,11 +34,72 @@ pub async fn open_and_close<R: Runtime + Clone>(stage: Stage<R>, count: usize) -
     vec![format!("{count} clients")]
 }
 
-/// Open file descriptors of this process.
-///
-/// # Panics
-/// Without `/proc`.
-#[must_use]
-pub fn open_files() -> usize {
-    std::fs::read_dir("/proc/self/fd").expect("/proc, which Linux has").count()
+/// A runtime that counts what it was asked for and has not ended: tasks, timers, dials.
+#[derive(Clone)]
+pub struct Counted<R> {
+    runtime: R,
+    alive: Arc<[AtomicUsize; 3]>,
+}
+
+impl<R: Runtime> Counted<R> {
+    /// Counts what `runtime` is asked for from now on.
+    #[must_use]
+    pub fn new(runtime: R) -> Self {
+        Self { runtime, alive: Arc::default() }
+    }
+
+    /// Tasks that run, timers that are pending, dials under way.
+    #[must_use]
+    pub fn alive(&self) -> [usize; 3] {
+        [0, 1, 2].map(|kind| self.alive.get(kind).map_or(0, |alive| alive.load(Ordering::SeqCst)))
+    }
+
+    fn count<F>(&self, kind: usize, future: F) -> Alive<F> {
+        self.alive.get(kind).map(|alive| alive.fetch_add(1, Ordering::SeqCst));
+        Alive { future: Box::pin(future), guard: Guard(kind, Arc::clone(&self.alive)) }
+    }
+}
+
+/// A future that is counted until it is dropped.
+pub struct Alive<F> {
+    future: Pin<Box<F>>,
+    #[expect(dead_code, reason = "dropped with the future, and after it")]
+    guard: Guard,
+}
+
+struct Guard(usize, Arc<[AtomicUsize; 3]>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.1.get(self.0).map(|alive| alive.fetch_sub(1, Ordering::SeqCst));
+    }
+}
+
+impl<F: Future> Future for Alive<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.get_mut().future.as_mut().poll(cx)
+    }
+}
+
+impl<R: Runtime> Runtime for Counted<R> {
+    type Link = R::Link;
+    type Sleep = Alive<R::Sleep>;
+
+    fn now(&self) -> Instant {
+        self.runtime.now()
+    }
+
+    fn sleep_until(&self, at: Instant) -> Self::Sleep {
+        self.count(1, self.runtime.sleep_until(at))
+    }
+
+    fn dial(&self, request: DialRequest) -> impl Future<Output = Result<R::Link, ConnectError>> + Send + 'static {
+        self.count(2, self.runtime.dial(request))
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(self.count(0, task));
+    }
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ibws_proto::driver::Runtime;
+use ibws_proto::driver::{Limits, Runtime};
 use ibws_proto::{Event, Item};
 
 use super::stage::{SHARE, Stage, Trace};
@@ -79,6 +79,30 @@ pub async fn empty_frames<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     assert_eq!(told + lost, FRAMES as u64);
     client.shutdown().await.expect("a stop");
     trace
+}
+
+/// 17: a message that never ends. It is given up at the limit, and that is told.
+pub async fn endless_message<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let script = stage.script(|conn, caller| {
+        let mut peer = caller.greet()?;
+        peer.expect("smd")?;
+        peer.quote(conn as u64)?;
+        if conn > 1 {
+            return peer.until_end();
+        }
+        let fragment = [&b"\x00\x7e\xff\xff"[..], &[b'x'; 0xffff]].concat();
+        peer.raw(b"\x01\x00")?;
+        for _ in 0..10_000 {
+            peer.raw(&fragment)?;
+        }
+        panic!("the client takes 650 MB");
+    });
+    let limits = Limits { max_message_size: 1 << 20, ..Limits::default() };
+    let mut player = stage.player(stage.builder(&script).limits(limits));
+    player.start().await;
+    let _share = player.share().await;
+    player.all(&["gap", "backoff: the connection ended", "resumed", " active"]).await;
+    player.finish().await
 }
 
 /// 22: a message of empty fragments that never ends. Whoever reads on until it has a message never comes back: the client

@@ -2,8 +2,10 @@
 //! to be the same on all of them, over plain TCP and over TLS.
 //!
 //! The peer is a [`Script`], which does what no honest gateway would, where a story wants it behind a [`Relay`], a bad
-//! line. [`conformance!`](crate::conformance) lists the stories; `tests/conform.rs` plays each of them on tokio and on
-//! async-std and compares, and `ibws-async-std/tests/smol.rs` plays them on smol.
+//! line. [`conformance!`](crate::conformance) lists the stories; `tests/conform` plays each of them on tokio and on
+//! async-std and compares, and `ibws-async-std/tests/smol.rs` plays them on smol. Beside the list: a close from every state
+//! ([`anywhere`], `tests/conform`), a thousand clients opened and closed ([`cycles`], `tests/leftovers.rs`), and what the
+//! floods cost in memory (`tests/bounded.rs`).
 //!
 //! # Which fault is where
 //!
@@ -27,7 +29,7 @@
 //! |---|---|
 //! | 13, 14 floods of pings and pongs, unread | [`floods::pings_without_reading`], [`floods::pongs`] |
 //! | 15 one-byte fragments | [`frames::a_message_in_one_byte_fragments_is_one_message`] |
-//! | 16 length claims · 17 oversize | [`frames::what_is_too_long_is_a_told_loss`] |
+//! | 16 length claims · 17 oversize | [`frames::what_is_too_long_is_a_told_loss`], [`floods::endless_message`] |
 //! | 18 bad control frames · 19 mask, RSV, opcode | [`frames::a_broken_frame_is_a_told_loss`] |
 //! | 20 bad UTF-8, whole, split, in a reason | [`frames::a_bad_byte_costs_neither_its_message_nor_the_next`] |
 //! | 21 binary JSON | [`frames::text_and_binary_are_one`] |
@@ -110,6 +112,7 @@ macro_rules! conformance {
                 pongs,
                 empty_frames,
                 empty_fragments,
+                endless_message,
             }
             closes {
                 whatever_the_code_of_a_close_the_client_comes_back,
