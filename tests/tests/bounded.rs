@@ -1,4 +1,8 @@
-//! What a hostile peer costs in memory: bounded, whatever it sends and however long.
+//! What a hostile peer, or a lazy consumer, costs in memory: bounded, whatever is sent and however long.
+//!
+//! The lazy consumer takes one message a second of a flood of 20,000 a second, for 3 s in the ordinary run, on both
+//! adapters over TLS. For 30 s, in real time:
+//! `IBWS_FLOOD_SECONDS=30 cargo test --release -p ibws-testkit --test bounded -- --nocapture`
 #![cfg(feature = "net")]
 
 use std::alloc::System;
@@ -7,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use ibws_async_std::AsyncStdRuntime;
-use ibws_testkit::conform::{Trace, floods, line, play};
+use ibws_testkit::conform::{Trace, floods, line, play, slow};
 use ibws_tokio::TokioRuntime;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
@@ -45,6 +49,7 @@ fn most(act: impl FnOnce() -> Trace) -> usize {
 
 /// One test in this file: others would run beside it and be counted.
 #[test]
+#[expect(clippy::print_stdout, reason = "the figures, for those who run it with --nocapture")]
 fn floods_cost_bounded_memory() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
@@ -67,6 +72,11 @@ fn floods_cost_bounded_memory() {
         floods::endless_message,
         line::a_peer_that_does_not_read_is_left_in_the_end,
     );
+    let seconds = std::env::var("IBWS_FLOOD_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(3);
+    let on_tokio = most(|| play(tokio.clone(), true, move |stage| slow::consumer(stage, seconds)));
+    let on_async_std = most(|| play(AsyncStdRuntime::new(), true, move |stage| slow::consumer(stage, seconds)));
+    report.push(("consumer", true, on_tokio, on_async_std));
+    println!("{seconds} s of a slow consumer; the most that was held: {report:?}");
     let worst = report.iter().map(|(_, _, one, other)| one.max(other)).max();
     assert!(worst.is_some_and(|worst| *worst < MEMORY), "bytes on tokio and on async-std: {report:#?}");
 }

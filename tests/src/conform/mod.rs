@@ -5,7 +5,7 @@
 //! line. [`conformance!`](crate::conformance) lists the stories; `tests/conform` plays each of them on tokio and on
 //! async-std and compares, and `ibws-async-std/tests/smol.rs` plays them on smol. Beside the list: a close from every state
 //! ([`anywhere`], `tests/conform`), a thousand clients opened and closed ([`cycles`], `tests/leftovers.rs`), and what the
-//! floods cost in memory (`tests/bounded.rs`).
+//! floods cost in memory (`tests/bounded.rs`), those that meet a slow consumer ([`slow`]) included.
 //!
 //! # Which fault is where
 //!
@@ -63,6 +63,7 @@ pub mod floods;
 pub mod frames;
 pub mod line;
 mod signal;
+pub mod slow;
 mod stage;
 pub mod wire;
 

@@ -73,6 +73,14 @@ impl Peer {
         self.socket.send(message).map_err(io_error)
     }
 
+    /// The same, without pushing it out yet: [`Peer::hear`] does, or a full buffer.
+    ///
+    /// # Errors
+    /// If the client is gone.
+    pub fn write(&mut self, message: Message) -> io::Result<()> {
+        self.socket.write(message).map_err(io_error)
+    }
+
     /// A frame of market data of conid 265598, told from others by its number.
     ///
     /// # Errors
@@ -104,6 +112,8 @@ impl Peer {
     /// # Errors
     /// If it says nothing for too long.
     pub fn hear(&mut self) -> io::Result<Heard> {
+        // What was only written so far.
+        let _ = self.socket.flush();
         let heard = match self.socket.read() {
             Ok(Message::Text(text)) => Heard::Text(text.as_str().to_owned()),
             Ok(Message::Binary(bytes)) => Heard::Text(String::from_utf8_lossy(&bytes).into_owned()),

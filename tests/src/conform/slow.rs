@@ -1,0 +1,147 @@
+//! A consumer of one item a second under a flood, in real time and over a real socket.
+
+use core::time::Duration;
+use std::io;
+use std::sync::mpsc;
+use std::time::Instant as Clock;
+
+use ibws_proto::driver::Runtime;
+use ibws_proto::fold::OrderBook;
+use ibws_proto::{Body, Event, Frame, Item, Key, Phase, Subscribe};
+use tungstenite::Message;
+
+use super::stage::{SHARE, Stage, Trace};
+use crate::{Heard, Peer};
+
+/// Messages a second. A debug build is ten times slower.
+pub const RATE: u64 = if cfg!(debug_assertions) { 2_000 } else { 20_000 };
+/// A read of the gateway's side waits so long; that is its pace.
+const PACE: Duration = Duration::from_millis(2);
+
+/// What a gateway saw of its client while it flooded it.
+struct Seen {
+    sent: u64,
+    pings: u64,
+    pongs: u64,
+    tics: u64,
+}
+
+/// Floods a client whose consumers take one item a second each, for `seconds`; then they take the rest.
+///
+/// # Panics
+/// If a heartbeat of either side is missed, a queue holds more than its limit, or what the order queue tells does not add
+/// up to what was sent.
+pub async fn consumer<R: Runtime + Clone>(stage: Stage<R>, seconds: u64) -> Trace {
+    let (told, tells) = mpsc::sync_channel(1);
+    let script = stage.script(move |_, caller| {
+        let mut peer = caller.greet()?;
+        peer.quiet();
+        peer.expect("smd")?;
+        peer.quote(0)?;
+        let seen = flood(&mut peer, seconds)?;
+        let _ = told.send(seen);
+        peer.text(r#"{"topic":"system","hb":1}"#)?;
+        peer.until_end()
+    });
+    let builder = stage.builder(&script).configure(|config| config.tic_interval = Some(Duration::from_secs(1)));
+    let mut player = stage.player(builder);
+    let orders_wanted = player.client.subscribe_later(Subscribe::parse("or").expect("a channel"));
+    player.start().await;
+    let client = player.client.clone();
+    let mut share = client.subscribe_later(Subscribe::parse(SHARE).expect("a channel"));
+    drop(player);
+    let (mut orders, mut events) = (client.queue(Key::Orders), client.events());
+    let mut heartbeats = client.queue(Key::System);
+    let (mut book, mut messages, mut lost) = (OrderBook::new(), 0, 0);
+    let mut take = |item: Item| match item {
+        Item::Event(Event::Message(message)) => {
+            messages += 1 + message.merged;
+            if let Body::Orders(rows) = message.frame.body() {
+                book.apply(&rows);
+            }
+        }
+        Item::Lost(count) => lost += count.messages,
+        Item::Event(_) => {}
+    };
+    let began = stage.runtime.now();
+    loop {
+        // The consumer is busy for a second with each item; the end of the flood is said by a heartbeat.
+        let over = stage.within(Duration::from_secs(1), heartbeats.recv()).await;
+        orders.try_recv().into_iter().for_each(&mut take);
+        let _ = (share.try_next(), events.try_next());
+        assert!(orders.len() <= 1_024 && share.len() <= 1_024 + 64 && events.len() <= 1_024 + 64);
+        if let Some(Some(Item::Event(Event::Message(message)))) = over
+            && message.frame.text().contains("\"hb\"")
+        {
+            break;
+        }
+    }
+    let took = stage.runtime.now().since(began);
+    assert!(took < Duration::from_secs(2 * seconds + 5), "the flood of {seconds} s took {took:?}");
+    assert_eq!((client.status().phase, client.stats().dials, client.health().healthy), (Phase::Ready, 1, true));
+    while let Some(item) = orders.try_recv() {
+        take(item);
+    }
+    let seen = tells.recv().expect("the flood is over");
+    assert_eq!(seen.pings, seen.pongs, "each ping is answered");
+    assert!(seen.tics + 2 >= seconds, "{} heartbeats of ours in {seconds} s", seen.tics);
+    assert!(seen.sent >= seconds * RATE, "{} messages", seen.sent);
+    let (mut all, mut count) = (OrderBook::new(), 0);
+    for text in (0..seen.sent).map(message).filter(|text| text.contains("\"sor\"")) {
+        count += 1;
+        if let Ok(frame) = Frame::decode(text.into_bytes().into())
+            && let Body::Orders(rows) = frame.body()
+        {
+            all.apply(&rows);
+        }
+    }
+    assert_eq!((messages, lost), (count, 0), "order messages, told and lost");
+    let rows = |book: &OrderBook| book.rows().map(|(_, row)| row.json().text().to_owned()).collect::<Vec<_>>();
+    assert_eq!(rows(&book), rows(&all));
+    assert_eq!(book.len(), 50);
+    client.shutdown().await.expect("a stop");
+    drop(orders_wanted);
+    vec![format!("{} orders, nothing lost", book.len())]
+}
+
+/// Says as many messages as are due, and a ping each second, and listens in between.
+fn flood(peer: &mut Peer, seconds: u64) -> io::Result<Seen> {
+    let mut seen = Seen { sent: 0, pings: 0, pongs: 0, tics: 0 };
+    peer.tcp().set_read_timeout(Some(PACE))?;
+    let began = Clock::now();
+    while seen.sent < seconds * RATE || seen.pongs < seen.pings {
+        let due = began.elapsed().as_nanos() * u128::from(RATE) / 1_000_000_000;
+        let due = u64::try_from(due).unwrap_or(u64::MAX).min(seconds * RATE);
+        for number in seen.sent..due {
+            peer.write(Message::text(message(number)))?;
+        }
+        seen.sent = seen.sent.max(due);
+        if seen.sent / RATE > seen.pings {
+            seen.pings += 1;
+            peer.write(Message::Ping(Vec::new().into()))?;
+        }
+        match peer.hear() {
+            Ok(Heard::Pong) => seen.pongs += 1,
+            Ok(Heard::Text(text)) => seen.tics += u64::from(text == "tic"),
+            Ok(Heard::Ping) => {}
+            Ok(Heard::Close(_) | Heard::End) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    peer.tcp().set_read_timeout(Some(Duration::from_secs(30)))?;
+    Ok(seen)
+}
+
+/// Changes of fifty orders, quotes of one share that is subscribed to and of many that are not, and what nobody knows.
+fn message(number: u64) -> String {
+    match number % 4 {
+        0 => {
+            let (order, filled) = (number / 4 % 50, number / 200);
+            format!(r#"{{"topic":"sor","args":[{{"acct":"DU1234567","orderId":{order},"filledQuantity":{filled}}}]}}"#)
+        }
+        1 => Peer::quote_text(number),
+        2 => format!(r#"{{"topic":"smd+{}","31":"{number}","_updated":{number}}}"#, 1 + number / 4 % 100),
+        _ => format!(r#"{{"topic":"weather","number":{number}}}"#),
+    }
+}
