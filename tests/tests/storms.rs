@@ -59,7 +59,10 @@ fn no_storm_breaks_a_rule() {
     println!("{report}, in {:.1} s", began.elapsed().as_secs_f64());
     let told: String = broken.iter().map(|broken| format!("{broken}\n")).collect();
     assert!(broken.is_empty(), "{told}\n{report}");
-    // A storm that reaches nothing proves nothing.
+    // Storms that reach nothing prove nothing; a few, asked for by their seeds, need not.
+    if report.walks < 60 {
+        return;
+    }
     assert!(report.steps >= report.walks * STEPS as u64, "{report}");
     assert!(report.ready * 4 > report.walks * 3, "{report}");
     assert!(report.confirmed * 2 > report.walks, "{report}");

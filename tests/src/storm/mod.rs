@@ -253,6 +253,8 @@ fn settings(seed: u64, chance: &mut Prng) -> Config {
     }
     // A dial takes its time even when all is well.
     config.connect_timeout = config.connect_timeout.max(Duration::from_millis(500));
+    // So does a pong over a link with its latency.
+    config.ping_reply_limit = config.ping_reply_limit.max(Duration::from_millis(500));
     config.max_lines += 2;
     config.max_histories += 1;
     config
