@@ -49,7 +49,7 @@ pub type Subscription = ibws_proto::driver::Subscription<AsyncStdRuntime>;
 /// A stream of events.
 pub type EventStream = ibws_proto::driver::EventStream<AsyncStdRuntime>;
 /// The queue of one key.
-pub type QueueAccessor = ibws_proto::driver::QueueAccessor<AsyncStdRuntime>;
+pub type QueueAccessor<K = ibws_proto::Key> = ibws_proto::driver::QueueAccessor<AsyncStdRuntime, K>;
 
 /// Begins a client on async-std.
 pub fn builder() -> ibws_proto::driver::Builder<AsyncStdRuntime> {

@@ -49,7 +49,7 @@ pub type Subscription = ibws_proto::driver::Subscription<TokioRuntime>;
 /// A stream of events.
 pub type EventStream = ibws_proto::driver::EventStream<TokioRuntime>;
 /// The queue of one key.
-pub type QueueAccessor = ibws_proto::driver::QueueAccessor<TokioRuntime>;
+pub type QueueAccessor<K = ibws_proto::Key> = ibws_proto::driver::QueueAccessor<TokioRuntime, K>;
 
 /// Begins a client on the tokio runtime that this is called on.
 ///

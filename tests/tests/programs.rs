@@ -323,6 +323,8 @@ fn gateway_recording_and_watch_json_carry_every_frame_of_our_own_recording_uncha
     for n in 0..50 {
         line(20 + 10 * n, "in", &format!(r#"{{"31":"{}.{n:02}", "é":"\u00e9","topic":"smd+76792991"}}"#, 100 + n));
     }
+    // With a heartbeat in the recording the gateway adds none of its own.
+    line(600, "in", r#"{"topic":"system","hb":1767225600000}"#);
     std::fs::write(&path, text).unwrap();
     plays_unchanged(&path);
     std::fs::remove_file(&path).unwrap();

@@ -384,3 +384,22 @@ fn the_same_question_again_takes_the_place_of_the_first_and_each_is_awaited_unti
     alone.submit(70, Command::Recreate);
     assert_eq!(alone.0.status().asks, 2);
 }
+
+#[test]
+fn histories_that_are_recreated_are_left_first_so_that_they_never_count_twice() {
+    let mut world = settled(&["mh+265598+{}", "mh+8314+{}"]);
+    let first = world.machine().server_ids(Key::MarketHistory).unwrap();
+    let before = world.texts().count();
+    world.submit(Command::Recreate);
+    world.run(secs(2));
+    let written: Vec<_> = world.texts().skip(before).map(|(.., text)| text.to_owned()).collect();
+    let expected = [265_598, 8_314].map(|conid| {
+        let id = first.iter().find(|(_, of)| **of == conid).unwrap().0;
+        [format!("umh+{id}"), format!("smh+{conid}+{{}}")]
+    });
+    assert_eq!(written, expected.concat());
+    let again = world.machine().server_ids(Key::MarketHistory).unwrap();
+    assert_eq!((again.len(), world.status("mh+265598")), (2, SubStatus::Active));
+    assert!(first.keys().all(|id| !again.contains_key(id)), "new ones: {first:?}, {again:?}");
+    assert_eq!(world.gaps().len(), 0);
+}

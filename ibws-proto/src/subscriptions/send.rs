@@ -33,7 +33,18 @@ impl Table {
 
     /// Its turn has come.
     pub(super) fn act_in_turn(&mut self, key: &SubKey, cause: SubCause, cx: &mut Context<'_>) {
-        if cause == SubCause::Renewed { self.renew(key, cx) } else { self.send(key, cause, cx) }
+        match cause {
+            SubCause::Renewed => self.renew(key, cx),
+            SubCause::Requested if self.rows.get(key).is_some_and(|row| row.server_id.is_some()) => {
+                // The gateway counts histories until they are left by their id (protocol §3.2).
+                self.send_leave(key, cx);
+                if let Some(row) = self.rows.get_mut(key) {
+                    row.attempt = 0;
+                }
+                self.send(key, cause, cx);
+            }
+            _ => self.send(key, cause, cx),
+        }
     }
 
     /// Subscribes: asks the host first where the gateway wants that (protocol §1.3.3).
