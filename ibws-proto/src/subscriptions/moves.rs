@@ -81,9 +81,9 @@ const MOVES: &[SubMoves] = &[
     rare(&[Active, Refused, Failed, Subscribing], Primed, Quiet),
     // The greeting came after the wait for it was over.
     rare(&[Subscribing, Quiet, Refused, Failed], Ready, Subscribing),
-    rare(&[Subscribing, Refused, Failed], Ready, Quiet),
+    rare(&[Subscribing, Expiring, Refused, Failed], Ready, Quiet),
     // Its need of confirmation was changed meanwhile.
-    rare(&[Subscribing], Unconfirmed, Quiet),
+    rare(&[Subscribing, Expiring], Unconfirmed, Quiet),
     rare(&[Active], Renewed, Quiet),
     rare(&[Quiet], Renewed, Expiring),
     // Said to flow, or not to; and data of what was not believed in.
