@@ -19,8 +19,8 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Client, gateway and all. Unbounded, each flood would cost more: 200,000 answers to pings 13 MB, as many events 30 MB, a
-/// message without end 650 MB.
-const MEMORY: usize = 4 << 20;
+/// message without end 650 MB; and three seconds of the slow consumer 10 MB a second, were its queues not bounded.
+const MEMORY: usize = 8 << 20;
 /// How often is looked. A flood takes far longer, and what it fills stays full.
 const LOOK: Duration = Duration::from_micros(500);
 
