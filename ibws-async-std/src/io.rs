@@ -1,4 +1,4 @@
-//! Where the rest of this crate meets async-std: what is read and written, and by whose names.
+//! Where the rest of this crate meets its runtime: what is read and written, and by whose names.
 
 use std::net::SocketAddr;
 pub(crate) use std::time::Instant as Clock;
@@ -19,7 +19,8 @@ pub(crate) async fn look_up(host: String, port: u16) -> std::io::Result<impl Ite
     (host.as_str(), port).to_socket_addrs().await
 }
 
-/// Whether a read that says there is nothing can be believed. Here a task has no budget.
+/// Whether a read that says there is nothing can be believed. Where tasks have a budget, one that has used it up is told so
+/// as well, and will be polled again.
 pub(crate) fn can_tell() -> bool {
     true
 }

@@ -42,7 +42,7 @@ pub use dial::open;
 pub use link::WebSocket;
 pub use runtime::AsyncStdRuntime;
 
-/// A client on async-std. See [`ibws_proto::driver::Client`].
+/// A client on this runtime. See [`ibws_proto::driver::Client`].
 pub type Client = ibws_proto::driver::Client<AsyncStdRuntime>;
 /// The stream of one subscription.
 pub type Subscription = ibws_proto::driver::Subscription<AsyncStdRuntime>;
@@ -51,7 +51,7 @@ pub type EventStream = ibws_proto::driver::EventStream<AsyncStdRuntime>;
 /// The queue of one key.
 pub type QueueAccessor<K = ibws_proto::Key> = ibws_proto::driver::QueueAccessor<AsyncStdRuntime, K>;
 
-/// Begins a client on async-std.
+/// Begins a client on the runtime that this is called on.
 pub fn builder() -> ibws_proto::driver::Builder<AsyncStdRuntime> {
     ibws_proto::driver::Builder::new(AsyncStdRuntime::new())
 }

@@ -31,7 +31,7 @@ impl AsyncStdRuntime {
     }
 }
 
-/// As [`AsyncStdRuntime::new`].
+/// As `new`.
 impl Default for AsyncStdRuntime {
     fn default() -> Self {
         Self::new()

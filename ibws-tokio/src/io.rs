@@ -1,4 +1,4 @@
-//! Where the rest of this crate meets tokio: what is read and written, and by whose names.
+//! Where the rest of this crate meets its runtime: what is read and written, and by whose names.
 
 use std::net::SocketAddr;
 
@@ -17,8 +17,8 @@ pub(crate) async fn look_up(host: String, port: u16) -> std::io::Result<impl Ite
     tokio::net::lookup_host((host, port)).await
 }
 
-/// Whether a read that says there is nothing can be believed. A task that has used its budget up is told so as well, and
-/// will be polled again.
+/// Whether a read that says there is nothing can be believed. Where tasks have a budget, one that has used it up is told so
+/// as well, and will be polled again.
 pub(crate) fn can_tell() -> bool {
     tokio::task::coop::has_budget_remaining()
 }

@@ -42,7 +42,7 @@ pub use dial::open;
 pub use link::WebSocket;
 pub use runtime::TokioRuntime;
 
-/// A client on tokio. See [`ibws_proto::driver::Client`].
+/// A client on this runtime. See [`ibws_proto::driver::Client`].
 pub type Client = ibws_proto::driver::Client<TokioRuntime>;
 /// The stream of one subscription.
 pub type Subscription = ibws_proto::driver::Subscription<TokioRuntime>;
@@ -51,7 +51,7 @@ pub type EventStream = ibws_proto::driver::EventStream<TokioRuntime>;
 /// The queue of one key.
 pub type QueueAccessor<K = ibws_proto::Key> = ibws_proto::driver::QueueAccessor<TokioRuntime, K>;
 
-/// Begins a client on the tokio runtime that this is called on.
+/// Begins a client on the runtime that this is called on.
 ///
 /// # Panics
 /// Off a tokio runtime; there, use [`Builder::new`](ibws_proto::driver::Builder::new) with

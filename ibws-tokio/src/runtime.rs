@@ -43,7 +43,7 @@ impl TokioRuntime {
     }
 }
 
-/// As [`TokioRuntime::new`].
+/// As `new`.
 impl Default for TokioRuntime {
     fn default() -> Self {
         Self::new()

@@ -56,6 +56,7 @@
 
 pub mod anywhere;
 pub mod client;
+pub mod clock;
 pub mod closes;
 pub mod cycles;
 pub mod dial;
@@ -80,6 +81,9 @@ use ibws_proto::driver::Runtime;
 macro_rules! conformance {
     ($stories:ident) => {
         $stories! {
+            clock {
+                a_sleep_ends_when_the_clock_says_so,
+            }
             dial {
                 a_dead_port_is_named_and_start_gives_up,
                 each_stage_of_a_dial_has_its_own_limit,

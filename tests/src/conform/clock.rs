@@ -1,0 +1,31 @@
+//! The clock and the sleep of a runtime.
+
+use core::time::Duration;
+
+use ibws_proto::Instant;
+use ibws_proto::driver::{Client, EventStream, QueueAccessor, Runtime, Subscription};
+
+use super::stage::{Stage, Trace};
+
+/// A sleep does not end before its time, nor does one that never comes; clones of a runtime share their clock.
+pub async fn a_sleep_ends_when_the_clock_says_so<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let runtime = &stage.runtime;
+    let wake = runtime.now() + Duration::from_millis(5);
+    runtime.sleep_until(wake).await;
+    assert!(runtime.now() >= wake);
+    let never = runtime.sleep_until(Instant::from_nanos(u64::MAX));
+    assert!(stage.within(Duration::from_millis(5), never).await.is_none());
+    let (before, between, after) = (runtime.now(), runtime.clone().now(), runtime.now());
+    assert!(before <= between && between <= after);
+    vec!["in time".into()]
+}
+
+/// Whatever a runtime is, the handles of its clients can be sent and shared: this compiles.
+#[allow(dead_code, reason = "checked by the compiler")]
+fn handles_can_be_sent_and_shared<R: Runtime>() {
+    fn check<T: Send + Sync + 'static>() {}
+    check::<Client<R>>();
+    check::<Subscription<R>>();
+    check::<EventStream<R>>();
+    check::<QueueAccessor<R>>();
+}
