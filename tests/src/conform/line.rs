@@ -36,6 +36,28 @@ pub async fn a_dead_line_is_noticed_and_left<R: Runtime + Clone>(stage: Stage<R>
     player.finish().await
 }
 
+/// 25 and 26, by the line: it resets both ends, and it says to the client that nothing will come, while the gateway, which
+/// knows nothing, talks on.
+pub async fn a_line_that_breaks_is_a_gap<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let script = stage.script(|conn, caller| {
+        let mut peer = caller.greet()?;
+        peer.quiet();
+        peer.expect("smd")?;
+        peer.quote(conn as u64)?;
+        peer.until_end()
+    });
+    let relay = Relay::start(script.address(), SEED, Line::default(), Line::default());
+    let mut player = stage.player(stage.builder_through(&relay, &script));
+    player.start().await;
+    let _share = player.share().await;
+    player.until(" active").await;
+    relay.reset();
+    player.all(&["gap", "backoff: the connection ended", "resumed", " active"]).await;
+    relay.half_close();
+    player.all(&["gap", "backoff: the connection ended", "resumed", " active"]).await;
+    player.finish().await
+}
+
 /// 31: frozen for less than the limit; what was held back comes in one burst, in order, and there is no gap.
 pub async fn a_freeze_within_the_limit_costs_nothing<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     const BURST: u64 = 500;

@@ -39,7 +39,7 @@
 //! |---|---|
 //! | 23 each code | [`closes::whatever_the_code_of_a_close_the_client_comes_back`] |
 //! | 24 Close without FIN · 29 data after Close | [`closes::a_close_counts_though_the_connection_stays`] |
-//! | 25 FIN without Close · 26 reset in mid-frame · 27 TLS cut | [`closes::an_end_without_a_close_is_a_gap`] |
+//! | 25 FIN without Close · 26 reset in mid-frame · 27 TLS cut | [`closes::an_end_without_a_close_is_a_gap`], [`line::a_line_that_breaks_is_a_gap`] |
 //! | 28 our Close unanswered | [`closes::our_close_need_not_be_answered`] |
 //!
 //! | faults of the line | story |
@@ -127,6 +127,7 @@ macro_rules! conformance {
             }
             line {
                 a_dead_line_is_noticed_and_left,
+                a_line_that_breaks_is_a_gap,
                 a_freeze_within_the_limit_costs_nothing,
                 a_bad_line_changes_when_and_not_what,
                 clogged_connections_do_not_hold_one_another,

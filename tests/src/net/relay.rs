@@ -121,12 +121,6 @@ impl Relay {
             }
         });
     }
-
-    /// Open connections.
-    #[must_use]
-    pub fn connections(&self) -> usize {
-        self.shared.lock().ends.len()
-    }
 }
 
 impl Drop for Relay {

@@ -97,13 +97,7 @@ impl Script {
         self.shared.identities.as_ref().map_or_else(String::new, |[own, _]| own.pem())
     }
 
-    /// What clients said so far, pongs left out, with the number of the connection.
-    #[must_use]
-    pub fn heard(&self) -> Vec<(usize, Heard)> {
-        lock(&self.shared.heard).clone()
-    }
-
-    /// Ends everything, and says what was heard to the last.
+    /// Ends everything, and says what clients said to the last: pongs left out, each with the number of its connection.
     ///
     /// # Panics
     /// If a thread of it did.
