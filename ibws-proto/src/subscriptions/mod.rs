@@ -1,13 +1,14 @@
 //! The subscription table: what the user wants beside what the wire holds, and the rules that bring the two together.
 //!
 //! `entry` is one row, `moves` the ways from state to state, `route` says which row a frame belongs to, `rules` and `wire` say what happens to a row, asked for
-//! here or said by the gateway, `send` puts it on the wire, `pace` says when, `silence` tells of streams that say nothing.
-//! This file holds the rows and their indexes: nothing on the way of a frame or of a tick looks at more rows than it concerns.
+//! here or said by the gateway, `send` puts it on the wire, `pace` says when, `silence` tells of streams that say nothing,
+//! `rows` finds a row by its name. This file holds the table and its other indexes: nothing on the way of a frame or of a tick looks at more rows than it concerns.
 
 mod entry;
 mod moves;
 mod pace;
 mod route;
+mod rows;
 mod rules;
 mod send;
 mod silence;
@@ -31,6 +32,7 @@ use crate::time::Instant;
 use entry::Entry;
 pub use moves::{SubMoves, subscription_diagram, subscription_moves};
 use pace::Pace;
+use rows::Rows;
 
 /// What the rules may see and touch of the machine around them.
 pub(crate) struct Context<'a> {
@@ -101,7 +103,7 @@ pub struct SubscriptionInfo {
 /// The table.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    rows: BTreeMap<SubKey, Entry>,
+    rows: Rows,
     index: Index,
     pace: Pace,
     holders: BTreeMap<RequestId, SubKey>,
@@ -130,7 +132,7 @@ impl Table {
         let indexed = timers.len() + unconfirmed.len() + conids.len() + count.len();
         let leaving: usize = self.leaving.values().map(VecDeque::len).sum();
         let held = |row: &Entry| row.holders.len() + row.waiting.len() + row.leaving.len();
-        let held: usize = self.rows.values().map(held).sum();
+        let held: usize = self.rows.iter().map(held).sum();
         self.rows.len() + indexed + self.holders.len() + leaving + held + self.pace.len()
     }
 
@@ -139,8 +141,8 @@ impl Table {
     }
 
     pub(crate) fn infos(&self) -> impl Iterator<Item = SubscriptionInfo> + '_ {
-        self.rows.iter().map(|(key, row)| SubscriptionInfo {
-            key: key.clone(),
+        self.rows.iter().map(|row| SubscriptionInfo {
+            key: row.subscribe.key.clone(),
             status: row.status,
             attempt: row.attempt,
             holders: row.holders.len(),
@@ -156,13 +158,13 @@ impl Table {
     }
 
     pub(crate) fn status(&self, key: &SubKey) -> Option<SubStatus> {
-        self.rows.get(key).map(|row| row.status)
+        self.rows.get(key.as_str()).map(|row| row.status)
     }
 
     /// Server id and conid of each history whose id is known; `None` for a key without such ids.
     pub(crate) fn server_ids(&self, key: Key) -> Option<BTreeMap<alloc::boxed::Box<str>, i64>> {
         (key == Key::MarketHistory).then(|| {
-            self.rows.values().filter_map(|row| Some((row.server_id.clone()?, row.subscribe.key.conid()?))).collect()
+            self.rows.iter().filter_map(|row| Some((row.server_id.clone()?, row.subscribe.key.conid()?))).collect()
         })
     }
 
@@ -172,12 +174,12 @@ impl Table {
             self.index.conids.insert((key.key(), conid, key.clone()));
         }
         *self.index.count.entry(key.key()).or_default() += 1;
-        self.rows.insert(key, row);
+        self.rows.insert(row);
     }
 
     /// Forgets a row, and tells so.
     fn remove(&mut self, key: &SubKey, cause: SubCause, cx: &mut Context<'_>) {
-        let Some(mut row) = self.rows.remove(key) else { return };
+        let Some(mut row) = self.rows.remove(key.as_str()) else { return };
         self.index.arm(&mut row, None);
         self.index.unconfirmed.remove(&(key.key(), key.clone()));
         if let Some(conid) = key.conid() {
@@ -193,7 +195,7 @@ impl Table {
     }
 
     fn keys(&self) -> Vec<SubKey> {
-        self.rows.keys().cloned().collect()
+        self.rows.names().cloned().collect()
     }
 
     /// Moves a row to another state: the one place where states change.
@@ -205,7 +207,7 @@ impl Table {
         cause: SubCause,
         cx: &mut Context<'_>,
     ) {
-        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         row.paced = None;
         let again = status == row.status && status != SubStatus::Subscribing && status != SubStatus::Refused;
         row.status = status;
@@ -231,7 +233,7 @@ impl Table {
 
     /// Opens the gap of a row whose data flowed until now. One outage is one gap.
     fn open_gap(&mut self, key: &SubKey, cause: Loss, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         if core::mem::take(&mut row.streaming) && row.gap.is_none() {
             // What was sent and not confirmed is not known to have flowed since it was sent.
             let unconfirmed = matches!(cause, Loss::Refused(_) | Loss::Unconfirmed)

@@ -3,7 +3,6 @@
 //! Where more than one could be meant, none is.
 
 use alloc::format;
-use core::ops::Bound;
 
 use super::{Entry, Table};
 use crate::frame::{Frame, Json};
@@ -11,8 +10,8 @@ use crate::key::{Key, SubKey};
 
 impl Table {
     /// The subscription that a frame with this topic belongs to.
-    pub(super) fn route(&self, key: Key, topic: &str, frame: &Frame) -> Option<(&SubKey, &Entry)> {
-        if let Some(found) = topic.strip_prefix('s').and_then(|name| self.rows.get_key_value(name)) {
+    pub(super) fn route(&self, key: Key, topic: &str, frame: &Frame) -> Option<&Entry> {
+        if let Some(found) = topic.strip_prefix('s').and_then(|name| self.rows.get(name)) {
             return Some(found);
         }
         let target = topic.split_once('+').map_or("", |(_, target)| target);
@@ -21,15 +20,15 @@ impl Table {
             Key::PriceLadder => self.by_account(target),
             _ => None,
         };
-        self.rows.get_key_value(&found?)
+        self.rows.get(found?.as_str())
     }
 
     fn by_contract(&self, key: Key, target: &str, frame: &Frame) -> Option<SubKey> {
         let channel = key.channel()?;
         if let Some(extended) = frame.get("conidEx").and_then(Json::scalar)
-            && let Some((found, _)) = self.rows.get_key_value(format!("{channel}+{extended}").as_str())
+            && let Some(found) = self.rows.get(&format!("{channel}+{extended}"))
         {
-            return Some(found.clone());
+            return Some(found.subscribe.key.clone());
         }
         let conid = target.split('@').next().and_then(|conid| conid.parse().ok());
         let conid: i64 = conid.or_else(|| frame.get("conid").and_then(Json::as_i64))?;
@@ -49,8 +48,7 @@ impl Table {
 
     /// All subscriptions whose text begins with `prefix`.
     pub(super) fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a SubKey> {
-        let from = (Bound::Included(prefix), Bound::Unbounded);
-        self.rows.range::<str, _>(from).map(|(key, _)| key).take_while(move |key| key.as_str().starts_with(prefix))
+        self.rows.below(prefix)
     }
 }
 

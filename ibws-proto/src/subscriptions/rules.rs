@@ -20,12 +20,12 @@ impl Table {
         if self.status(&key) == Some(SubStatus::Unsubscribing) {
             // Wanted again before the withdrawal was confirmed: what is on the wire comes first, then this. One that was
             // never written, for want of a server id, never will be.
-            let written = self.rows.get(&key).is_some_and(|row| row.attempt > 0);
+            let written = self.rows.get(key.as_str()).is_some_and(|row| row.attempt > 0);
             let answer = if written { Ok(Unsubscribed::Sent) } else { Err(Failure::Superseded) };
             self.settle_leaving(&key, answer, SubCause::Requested, cx);
         }
         let deadline = cx.now + cx.config.subscription_timeout.saturating_mul(cx.config.subscription_retries);
-        if let Some(row) = self.rows.get_mut(&key) {
+        if let Some(row) = self.rows.get_mut(key.as_str()) {
             if row.subscribe.args != subscribe.args {
                 return Err(Failure::Conflict(key));
             }
@@ -61,7 +61,7 @@ impl Table {
         cx.requests.wait(id, Wait::Subscribe(key.clone()), Some(deadline));
         if cx.wire != Wire::Ready || key.key() == Key::Orders {
             // Gated, or waiting for the host to prime it.
-            if let Some(row) = self.rows.get(&key) {
+            if let Some(row) = self.rows.get(key.as_str()) {
                 super::tell(row, SubStatus::Pending, SubCause::Requested, cx);
             }
         }
@@ -76,7 +76,7 @@ impl Table {
         confirm: bool,
         cx: &mut Context<'_>,
     ) -> Result<Option<Success>, Failure> {
-        let Some(row) = self.rows.get_mut(key) else { return Err(Failure::UnknownSubscription(key.clone())) };
+        let Some(row) = self.rows.get_mut(key.as_str()) else { return Err(Failure::UnknownSubscription(key.clone())) };
         if row.status == SubStatus::Unsubscribing && cx.wire != Wire::Shut {
             // Already under way: this request shares its end.
             if !confirm && row.attempt > 0 {
@@ -132,7 +132,7 @@ impl Table {
     /// One holder less; the last one unsubscribes.
     pub(crate) fn release(&mut self, holder: RequestId, cx: &mut Context<'_>) {
         let Some(key) = self.holders.remove(&holder) else { return };
-        let Some(row) = self.rows.get_mut(&key) else { return };
+        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         row.holders.retain(|id| *id != holder);
         if let Some(at) = row.waiting.iter().position(|id| *id == holder) {
             row.waiting.remove(at);
@@ -145,7 +145,7 @@ impl Table {
     }
 
     pub(crate) fn modify(&mut self, modify: Modify, cx: &mut Context<'_>) -> Result<Success, Failure> {
-        let Some(row) = self.rows.get_mut(&modify.key) else {
+        let Some(row) = self.rows.get_mut(modify.key.as_str()) else {
             return Err(Failure::UnknownSubscription(modify.key));
         };
         if modify.active == Some(true) && (cx.wire != Wire::Ready || row.status == SubStatus::Unsubscribing) {
@@ -165,7 +165,7 @@ impl Table {
             Some(false) => drop(self.invalidate(Some(&modify.key), cx)),
             None => {}
         }
-        let Some(row) = self.rows.get_mut(&modify.key) else { return Ok(Success::Modified) };
+        let Some(row) = self.rows.get_mut(modify.key.as_str()) else { return Ok(Success::Modified) };
         if modify.apply_now && cx.wire == Wire::Ready && row.status != SubStatus::Unsubscribing {
             row.attempt = 0;
             if let Some(text) = leave {
@@ -178,7 +178,7 @@ impl Table {
 
     /// The caller knows that it flows.
     fn assume(&mut self, key: &SubKey, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         if row.status == SubStatus::Active {
             return;
         }
@@ -194,13 +194,13 @@ impl Table {
     /// Believes no longer that the wire holds this one, or any.
     pub(crate) fn invalidate(&mut self, which: Option<&SubKey>, cx: &mut Context<'_>) -> Result<usize, Failure> {
         let keys = match which {
-            Some(key) if self.rows.contains_key(key) => [key.clone()].into(),
+            Some(key) if self.rows.contains(key.as_str()) => [key.clone()].into(),
             Some(key) => return Err(Failure::UnknownSubscription(key.clone())),
             None => self.keys(),
         };
         let mut count = 0;
         for key in keys {
-            let Some(row) = self.rows.get_mut(&key) else { continue };
+            let Some(row) = self.rows.get_mut(key.as_str()) else { continue };
             if matches!(row.status, SubStatus::Unsubscribing | SubStatus::Degraded | SubStatus::Pending) {
                 continue;
             }
@@ -216,7 +216,7 @@ impl Table {
     pub(crate) fn recreate(&mut self, cx: &mut Context<'_>) -> usize {
         let mut sent = 0;
         for key in self.keys() {
-            let Some(row) = self.rows.get_mut(&key) else { continue };
+            let Some(row) = self.rows.get_mut(key.as_str()) else { continue };
             if row.status != SubStatus::Unsubscribing {
                 row.attempt = 0;
                 self.send_paced(&key, SubCause::Requested, cx);
@@ -228,7 +228,7 @@ impl Table {
 
     /// A request to subscribe has waited as long as its tries would take.
     pub(crate) fn overdue(&mut self, id: RequestId, key: &SubKey, cx: &mut Context<'_>) {
-        let answer = match self.rows.get(key) {
+        let answer = match self.rows.get(key.as_str()) {
             Some(row) if row.status == SubStatus::Refused => {
                 Err(Failure::Refused { key: key.clone(), reason: row.reason.clone().unwrap_or_default() })
             }
@@ -239,7 +239,7 @@ impl Table {
             Some(_) => return cx.requests.extend(id, cx.now + cx.config.subscription_timeout),
             None => Err(Failure::Superseded),
         };
-        if let Some(row) = self.rows.get_mut(key) {
+        if let Some(row) = self.rows.get_mut(key.as_str()) {
             row.waiting.retain(|waiting| *waiting != id);
         }
         cx.requests.answer(id, answer, cx.out);
@@ -251,7 +251,7 @@ impl Table {
     /// The connection takes subscriptions: those it does not hold go out.
     pub(crate) fn ready(&mut self, cx: &mut Context<'_>) {
         for key in self.keys() {
-            let Some(row) = self.rows.get(&key) else { continue };
+            let Some(row) = self.rows.get(key.as_str()) else { continue };
             let wanted = !matches!(row.status, SubStatus::Unsubscribing | SubStatus::Gone);
             if wanted && (cx.config.recreate_on_reconnect || !row.ever_sent) {
                 self.send_paced(&key, SubCause::Ready, cx);
@@ -263,7 +263,7 @@ impl Table {
     /// §1.3), so all that no data has confirmed goes out again.
     pub(crate) fn greeted_late(&mut self, cx: &mut Context<'_>) {
         for key in self.keys() {
-            let Some(row) = self.rows.get_mut(&key) else { continue };
+            let Some(row) = self.rows.get_mut(key.as_str()) else { continue };
             if row.held && !matches!(row.status, SubStatus::Active | SubStatus::Unsubscribing) {
                 row.attempt = 0;
                 self.send_paced(&key, SubCause::Ready, cx);
@@ -275,7 +275,7 @@ impl Table {
     pub(crate) fn degraded(&mut self, cx: &mut Context<'_>) {
         self.pace.reset();
         for key in self.keys() {
-            let Some(row) = self.rows.get_mut(&key) else { continue };
+            let Some(row) = self.rows.get_mut(key.as_str()) else { continue };
             if row.status == SubStatus::Unsubscribing {
                 continue;
             }
@@ -292,7 +292,7 @@ impl Table {
         self.pace.reset();
         let lost = Failure::ConnectionLost(cause.clone());
         for key in self.keys() {
-            let Some(row) = self.rows.get_mut(&key) else { continue };
+            let Some(row) = self.rows.get_mut(key.as_str()) else { continue };
             if row.status == SubStatus::Unsubscribing {
                 for request in core::mem::take(&mut row.leaving) {
                     cx.requests.answer(request, Err(lost.clone()), cx.out);
@@ -314,7 +314,7 @@ impl Table {
     /// Withdraws everything at once; says whether a confirmation is worth waiting for.
     pub(crate) fn drain(&mut self, cx: &mut Context<'_>) -> bool {
         for key in self.keys() {
-            let Some(row) = self.rows.get(&key) else { continue };
+            let Some(row) = self.rows.get(key.as_str()) else { continue };
             if row.status == SubStatus::Unsubscribing {
                 continue;
             }
@@ -332,7 +332,7 @@ impl Table {
     pub(crate) fn clear(&mut self, cx: &mut Context<'_>) {
         for key in self.keys() {
             self.settle_leaving(&key, Ok(Unsubscribed::Sent), SubCause::Requested, cx);
-            if let Some(row) = self.rows.get_mut(&key) {
+            if let Some(row) = self.rows.get_mut(key.as_str()) {
                 for request in core::mem::take(&mut row.waiting) {
                     cx.requests.answer(request, Err(Failure::ShutDown), cx.out);
                 }

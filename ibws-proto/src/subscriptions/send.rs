@@ -18,11 +18,11 @@ impl Table {
     /// Subscribes when its turn comes: [`Config::burst`](crate::Config::burst) at once, then a pause.
     pub(super) fn send_paced(&mut self, key: &SubKey, cause: SubCause, cx: &mut Context<'_>) {
         // Whose turn is coming keeps it.
-        if self.rows.get(key).is_none_or(|row| row.paced.is_some()) {
+        if self.rows.get(key.as_str()).is_none_or(|row| row.paced.is_some()) {
             return;
         }
         let at = self.pace.turn(cx.now, cx.config);
-        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         if at > cx.now {
             row.paced = Some(cause);
             self.index.arm(row, Some(at));
@@ -35,10 +35,10 @@ impl Table {
     pub(super) fn act_in_turn(&mut self, key: &SubKey, cause: SubCause, cx: &mut Context<'_>) {
         match cause {
             SubCause::Renewed => self.renew(key, cx),
-            SubCause::Requested if self.rows.get(key).is_some_and(|row| row.server_id.is_some()) => {
+            SubCause::Requested if self.rows.get(key.as_str()).is_some_and(|row| row.server_id.is_some()) => {
                 // The gateway counts histories until they are left by their id (protocol §3.2).
                 self.send_leave(key, cx);
-                if let Some(row) = self.rows.get_mut(key) {
+                if let Some(row) = self.rows.get_mut(key.as_str()) {
                     row.attempt = 0;
                 }
                 self.send(key, cause, cx);
@@ -49,7 +49,7 @@ impl Table {
 
     /// Subscribes: asks the host first where the gateway wants that (protocol §1.3.3).
     pub(super) fn send(&mut self, key: &SubKey, cause: SubCause, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         if cx.wire != Wire::Ready {
             return;
         }
@@ -64,7 +64,7 @@ impl Table {
     }
 
     pub(super) fn transmit(&mut self, key: &SubKey, cause: SubCause, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         row.priming = false;
         // The wait for the host may end after the connection stopped taking anything.
         if cx.wire != Wire::Ready {
@@ -87,7 +87,7 @@ impl Table {
                 self.reconcile(key, since, cx);
             }
         }
-        let Some(row) = self.rows.get(key) else { return };
+        let Some(row) = self.rows.get(key.as_str()) else { return };
         if row.confirms() {
             let status = if row.status == SubStatus::Expiring { SubStatus::Expiring } else { SubStatus::Subscribing };
             self.enter(key, status, Some(cx.now + cx.config.subscription_timeout), cause, cx);
@@ -102,7 +102,7 @@ impl Table {
         if status == SubStatus::Active {
             self.end_silence(key, cx);
         }
-        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         row.renew_at = renew_at;
         if !row.stale {
             row.heard = cx.now;
@@ -114,7 +114,7 @@ impl Table {
     /// Changes of orders may be missing, and the stream does not repeat them (protocol §3.4): the host is asked for the
     /// orders as they are now. What it could not make up for is asked for again after the next gap.
     pub(super) fn reconcile(&mut self, key: &SubKey, since: Instant, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         let since = row.unreconciled.map_or(since, |before| before.min(since));
         row.unreconciled = Some(since);
         if cx.wire == Wire::Shut {
@@ -126,7 +126,7 @@ impl Table {
 
     /// All tries went unanswered: told, and tried again at the longest delay until it is withdrawn.
     pub(super) fn fail(&mut self, key: &SubKey, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         let attempts = row.attempt;
         let (failure, cause) = match row.reason.clone() {
             Some(reason) => (Failure::Refused { key: key.clone(), reason: reason.clone() }, Loss::Refused(reason)),
@@ -155,7 +155,7 @@ impl Table {
         if cx.config.renewal == Renewal::LeaveFirst {
             self.send_leave(key, cx);
         }
-        if let Some(row) = self.rows.get_mut(key) {
+        if let Some(row) = self.rows.get_mut(key.as_str()) {
             row.attempt = 0;
             if row.confirms() {
                 self.enter(key, SubStatus::Expiring, None, SubCause::Renewed, cx);
@@ -166,7 +166,7 @@ impl Table {
 
     /// Writes the text that unsubscribes.
     pub(super) fn send_leave(&mut self, key: &SubKey, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         let Some(text) = row.unsubscribe_text(cx.config) else { return };
         if cx.wire == Wire::Shut {
             return;
@@ -181,7 +181,7 @@ impl Table {
     /// Writes `text`, which ends the subscription on the wire, and keeps the books that this calls for.
     pub(super) fn write_leave(&mut self, key: &SubKey, text: String, cx: &mut Context<'_>) {
         cx.action(|conn| Action::SendText { conn, text });
-        if let Some(row) = self.rows.get_mut(key).filter(|row| row.status != SubStatus::Unsubscribing) {
+        if let Some(row) = self.rows.get_mut(key.as_str()).filter(|row| row.status != SubStatus::Unsubscribing) {
             row.server_id = None;
         }
         if matches!(key.key(), Key::AccountSummary | Key::AccountLedger) {
@@ -200,7 +200,7 @@ impl Table {
         let prefix = alloc::format!("bd+{}+", left.account().unwrap_or_default());
         let others: alloc::vec::Vec<_> = self.below(&prefix).filter(|key| *key != left).cloned().collect();
         for key in others {
-            if self.rows.get(&key).is_some_and(|row| row.held && row.status != SubStatus::Unsubscribing) {
+            if self.rows.get(key.as_str()).is_some_and(|row| row.held && row.status != SubStatus::Unsubscribing) {
                 self.transmit(&key, SubCause::Requested, cx);
             }
         }
@@ -214,7 +214,9 @@ impl Table {
         cause: SubCause,
         cx: &mut Context<'_>,
     ) {
-        let Some(row) = self.rows.get_mut(key).filter(|row| row.status == SubStatus::Unsubscribing) else { return };
+        let Some(row) = self.rows.get_mut(key.as_str()).filter(|row| row.status == SubStatus::Unsubscribing) else {
+            return;
+        };
         for request in core::mem::take(&mut row.leaving) {
             cx.requests.answer(request, answer.clone().map(Success::Unsubscribed), cx.out);
         }

@@ -10,7 +10,7 @@ use crate::status::SubStatus;
 impl Table {
     /// The limit may have been reached since the timer was set; if not, it is set anew.
     pub(super) fn judge_silence(&mut self, key: &SubKey, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         let since = row.heard;
         // On a connection that is being left, silence is no news.
         let flows = matches!(row.status, SubStatus::Active | SubStatus::Quiet) && cx.wire == Wire::Ready;
@@ -29,7 +29,7 @@ impl Table {
 
     /// Sets the timer of a stream that flows.
     pub(super) fn keep_up(&mut self, key: &SubKey) {
-        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         if row.paced.is_none() && matches!(row.status, SubStatus::Active | SubStatus::Quiet) {
             let upkeep = row.upkeep();
             self.index.arm(row, upkeep);
@@ -38,7 +38,7 @@ impl Table {
 
     /// It spoke.
     pub(super) fn end_silence(&mut self, key: &SubKey, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         let (since, at) = (core::mem::replace(&mut row.heard, cx.now), cx.now);
         if core::mem::take(&mut row.stale) {
             cx.event(Event::Fresh(Fresh { key: key.clone(), since, at }));
@@ -47,7 +47,7 @@ impl Table {
 
     /// Its limit is another one from now on.
     pub(super) fn limit_silence(&mut self, key: &SubKey, staleness: Staleness, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         if row.silence_limit().is_none() && !row.stale {
             // Its last message was not noted as long as nobody asked.
             row.heard = cx.now;

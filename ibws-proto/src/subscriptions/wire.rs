@@ -17,15 +17,15 @@ use crate::time::Instant;
 impl Table {
     /// A frame with a topic of a channel arrived: which subscription it belongs to, and whether it changes that one.
     pub(crate) fn frame(&mut self, key: Key, topic: &str, frame: &Frame, now: Instant) -> Option<(SubKey, bool)> {
-        let (found, row) = self.route(key, topic, frame)?;
+        let row = self.route(key, topic, frame)?;
         let settled = row.status == SubStatus::Active
             && !row.stale
             && !row.assumed
             && (key != Key::MarketHistory || row.server_id.is_some());
-        let (found, watched) = (found.clone(), row.silence_limit().is_some());
+        let (found, watched) = (row.subscribe.key.clone(), row.silence_limit().is_some());
         if watched && settled {
             // The timer stays where it is; it looks at this when it fires.
-            if let Some(row) = self.rows.get_mut(&found) {
+            if let Some(row) = self.rows.get_mut(found.as_str()) {
                 row.heard = now;
             }
         }
@@ -34,7 +34,7 @@ impl Table {
 
     /// What a frame of a subscription changes, if it is not simply active.
     pub(crate) fn evidence(&mut self, key: &SubKey, frame: &Frame, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         if !row.held {
             return;
         }
@@ -79,7 +79,7 @@ impl Table {
     /// target).
     pub(crate) fn refused(&mut self, topic: &str, reason: &str, cx: &mut Context<'_>) {
         let Some(key) = Key::of_topic(topic).filter(|key| !key.is_unsolicited()) else { return };
-        let exact = topic.strip_prefix('s').and_then(|name| self.rows.get_key_value(name)).map(|(key, _)| key.clone());
+        let exact = topic.strip_prefix('s').and_then(|name| self.rows.get(name)).map(|row| row.subscribe.key.clone());
         let marks = self.index.unconfirmed.range((key, SubKey::floor(key))..).take_while(|(k, _)| *k == key);
         let meant: alloc::vec::Vec<_> = match exact {
             Some(exact) => marks.filter(|(_, sub)| *sub == exact).map(|(_, sub)| sub.clone()).collect(),
@@ -87,7 +87,7 @@ impl Table {
         };
         let mut primed = false;
         for sub in meant {
-            let Some(row) = self.rows.get_mut(&sub) else { continue };
+            let Some(row) = self.rows.get_mut(sub.as_str()) else { continue };
             row.reason = Some(short(reason));
             row.refusals = row.refusals.saturating_add(1);
             // It may be another one of the channel that was meant: should data come after all, it counts.
@@ -117,7 +117,7 @@ impl Table {
     /// `Unsubscribed ID`: the history with that server id.
     pub(crate) fn left_history(&mut self, server_id: &str, cx: &mut Context<'_>) {
         let found = self.below("mh").find(|key| {
-            self.rows.get(*key).is_some_and(|row| {
+            self.rows.get(key.as_str()).is_some_and(|row| {
                 row.status == SubStatus::Unsubscribing && row.server_id.as_deref() == Some(server_id)
             })
         });
@@ -128,14 +128,14 @@ impl Table {
 
     /// The host has made its calls, or could not: sending goes on either way.
     pub(crate) fn primed(&mut self, key: &SubKey, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key).filter(|row| row.priming) else { return };
+        let Some(row) = self.rows.get_mut(key.as_str()).filter(|row| row.priming) else { return };
         row.priming = false;
         self.transmit(key, SubCause::Primed, cx);
     }
 
     /// The host has fetched the orders, or could not.
     pub(crate) fn reconciled(&mut self, key: &SubKey, since: Instant, outcome: Outcome) {
-        let Some(row) = self.rows.get_mut(key) else { return };
+        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         if outcome == Outcome::Done && row.unreconciled == Some(since) {
             row.unreconciled = None;
         }
@@ -147,7 +147,7 @@ impl Table {
         if at > cx.now {
             return false;
         }
-        let Some(row) = self.rows.get_mut(&key) else { return false };
+        let Some(row) = self.rows.get_mut(key.as_str()) else { return false };
         self.index.arm(row, None);
         let spent = row.attempt >= cx.config.subscription_retries;
         if let Some(cause) = row.paced.take() {
