@@ -188,10 +188,9 @@ impl World {
             if steps > STEPS_AT_ONCE {
                 self.broken("livelock: time stands still");
             }
-            self.now = self.now.max(next);
-            if !self.link.clock_late.is_zero() {
-                self.now = self.now + Duration::from_nanos(self.chance.below(self.link.clock_late.as_nanos() as u64));
-            }
+            // Late by itself, not because what came before it was late as well.
+            let late = Duration::from_nanos(self.chance.below(self.link.clock_late.as_nanos() as u64));
+            self.now = self.now.max(next + late);
             self.step();
         }
         self.now = self.now.max(end);

@@ -2,6 +2,7 @@
 
 use core::fmt::Write as _;
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use ibws_proto::{
     Action, Args, Ask, Command, ConnId, Event, Frame, Gap, HostReport, Input, Instant, Message, Output, Phase,
@@ -98,9 +99,27 @@ impl World {
     pub fn rescue_dial(&mut self) {
         let status = self.machine().status();
         let (Phase::Connecting, Some(conn)) = (status.phase, status.conn) else { return };
-        self.parcels.retain(|_, parcel| !matches!(parcel, Parcel::Fail(of, _) if *of == conn));
-        if !self.parcels.values().any(|parcel| matches!(parcel, Parcel::Open(of) if *of == conn)) {
-            self.post(self.link.dial, Parcel::Open(conn));
+        let of_dial = |parcel: &Parcel| matches!(parcel, Parcel::Open(of) | Parcel::Fail(of, _) if *of == conn);
+        self.parcels.retain(|_, parcel| !of_dial(parcel));
+        self.post(self.link.dial, Parcel::Open(conn));
+    }
+
+    /// What a slow line still held comes at once, in its order.
+    pub fn clear_line(&mut self) {
+        self.free_in = self.now;
+        self.last_in.clear();
+        self.last_out.clear();
+        let is_held = |parcel: &Parcel| match parcel {
+            Parcel::Input(input) => {
+                matches!(input, Input::Opened(_) | Input::Frame(..) | Input::Pong(_) | Input::Closed(..))
+            }
+            Parcel::Text(..) | Parcel::Ping(_) | Parcel::Close(..) => true,
+            _ => false,
+        };
+        let (held, others) = core::mem::take(&mut self.parcels).into_iter().partition(|(_, parcel)| is_held(parcel));
+        self.parcels = others;
+        for parcel in BTreeMap::into_values(held) {
+            self.post(self.link.latency, parcel);
         }
     }
 
