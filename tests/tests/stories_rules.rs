@@ -403,3 +403,29 @@ fn histories_that_are_recreated_are_left_first_so_that_they_never_count_twice() 
     assert!(first.keys().all(|id| !again.contains_key(id)), "new ones: {first:?}, {again:?}");
     assert_eq!(world.gaps().len(), 0);
 }
+
+#[test]
+fn what_it_holds_is_counted_to_the_entry() {
+    let mut alone = Alone::new(Config { ping_interval: None, ..Config::default() });
+    alone.ready();
+    assert_eq!((alone.0.entries(), alone.0.status().subscriptions, alone.0.status().requests), (0, 0, 0));
+    let request = alone.0.submit(Instant::ORIGIN, Command::Subscribe(ibws_proto::Subscribe::new(sub("md+265598"))));
+    let tic = alone.0.submit(Instant::ORIGIN, Command::Tic);
+    assert!(alone.0.holds(request) && !alone.0.holds(tic));
+    // Two texts and a change of state are taken out. What stays: the row, its timer, its mark, its conid, its channel's
+    // count, its holder both ways, its waiting request; two requests with their deadlines.
+    let queued = std::iter::from_fn(|| alone.0.poll()).count();
+    assert_eq!((queued, alone.0.entries()), (3, 8 + 4));
+    alone.say(1, r#"{"31":"271.50","conid":265598,"topic":"smd+265598"}"#);
+    // Active: no mark, nobody waits.
+    assert_eq!((alone.0.status().subscriptions, alone.0.status().requests, alone.0.entries()), (1, 1, 6 + 2));
+    alone.submit(2, Command::Subscribe(ibws_proto::Subscribe::new(sub("or"))));
+    // A row, its channel's count, its holder both ways, its waiting request with its deadline, a question with its own.
+    assert_eq!((alone.0.status().asks, alone.0.entries()), (1, 8 + 5 + 2 + 2));
+    alone.submit(3, Command::Release(request));
+    assert!(!alone.0.holds(request));
+    alone.submit(4, Command::Shutdown { drain: false });
+    alone.input(5, Input::Closed(ConnId(1), Some(1000)));
+    // The counts of the channels stay, one each.
+    assert_eq!((alone.0.status().phase, alone.0.entries()), (Phase::Idle, 2));
+}
