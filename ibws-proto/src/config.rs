@@ -91,9 +91,8 @@ pub struct Config {
     /// Before heartbeats were seen: after `silence_limit` without a byte a WebSocket ping goes out, and the connection is
     /// dead that much later. Default: 20 s.
     pub ping_reply_limit: Duration,
-    /// `tic` keeps the brokerage session alive; IBKR asks for one a minute at least (protocol §3.8), the first
-    /// one at most 1 s after the connection became ready, for the session id that its answer shows. Default: 30 s;
-    /// `None`: off.
+    /// `tic` keeps the brokerage session alive; IBKR asks for one a minute at least (protocol §3.8). Default: 30 s; `None`:
+    /// off.
     pub tic_interval: Option<Duration>,
     /// How soon after ready the first `tic` goes out. Its answer holds the session's id, and only with it can a change be
     /// seen: the sooner, the shorter the time in which a gateway that logs in anew goes unnoticed. Default: `None`, one
