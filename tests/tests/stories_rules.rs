@@ -429,3 +429,73 @@ fn what_it_holds_is_counted_to_the_entry() {
     // The counts of the channels stay, one each.
     assert_eq!((alone.0.status().phase, alone.0.entries()), (Phase::Idle, 2));
 }
+
+#[test]
+fn a_shutdown_waits_a_second_for_the_answer_to_its_close_a_disconnect_five() {
+    for (command, wait) in [(Command::Shutdown { drain: false }, 1), (Command::Disconnect, 5)] {
+        let mut world = settled(&[QUOTES]);
+        world.link.answers_close = false;
+        let asked = world.now();
+        let id = world.submit(command);
+        assert_eq!(world.answer(id).0, asked + secs(wait));
+    }
+}
+
+#[test]
+fn a_topic_that_nobody_knows_answers_no_tic_and_shows_no_session() {
+    let mut alone = Alone::new(Config::default());
+    alone.ready();
+    alone.say(1, r#"{"topic":"tic","alive":true,"id":"one","lastAccessed":1}"#);
+    alone.submit(2, Command::Tic);
+    alone.say(3, r#"{"topic":"xyz","alive":true,"id":"another"}"#);
+    assert_eq!((alone.0.status().phase, alone.0.status().requests), (Phase::Ready, 1));
+    alone.say(4, r#"{"topic":"tic","alive":true,"id":"one","lastAccessed":2}"#);
+    assert_eq!((alone.0.status().phase, alone.0.status().requests), (Phase::Ready, 0));
+    alone.say(5, r#"{"topic":"tic","alive":true,"id":"another","lastAccessed":3}"#);
+    assert_eq!(alone.0.status().phase, Phase::Backoff);
+}
+
+#[test]
+fn what_is_written_is_counted() {
+    let mut world = settled(&[QUOTES, "or", "sd+DU1234567"]);
+    world.run(secs(100));
+    world.submit(Command::SendText("ech+hb".into()));
+    world.unsubscribe("sd+DU1234567", true);
+    world.run(secs(600));
+    assert!(world.texts().count() > 20);
+    assert_eq!(world.machine().stats().sent, world.texts().count() as u64);
+}
+
+#[test]
+fn a_connection_that_is_being_closed_is_not_checked() {
+    let mut alone = Alone::new(Config { close_timeout: secs(60), ..Config::default() });
+    alone.ready();
+    alone.submit(10, Command::Disconnect);
+    alone.submit(40_000, Command::CheckHealth);
+    assert!(alone.1.iter().any(|output| matches!(output, Output::Done(_, Ok(Success::Healthy(true))))));
+    assert_eq!(alone.0.health(Instant::ORIGIN + ms(40_000)).reason, HealthReason::Silent);
+    assert_eq!(alone.0.status().phase, Phase::Closing);
+}
+
+#[test]
+fn a_ladder_frame_without_its_exchange_or_target_belongs_to_the_only_ladder_it_can_mean() {
+    let mut world = settled(&[]);
+    world.gateway.set_confirmations(false);
+    world.subscribe("bd+DU1234567+265598+ARCA");
+    world.run(ms(50));
+    let row = |topic: &str| format!(r#"{{"topic":"{topic}","data":[{{"row":0,"focus":0,"price":"181.20"}}]}}"#);
+    let data = |world: &World| world.data("bd+DU1234567+265598+ARCA").len();
+    for (n, topic) in ["sbd+DU1234567+265598", "sbd+DU1234567", "sbd"].into_iter().enumerate() {
+        world.say(row(topic));
+        world.run(ms(50));
+        assert_eq!(data(&world), n + 1, "{topic}");
+    }
+    world.subscribe("bd+DU1234567+8314");
+    world.run(ms(50));
+    for (more, topic) in [(0, "sbd"), (0, "sbd+DU1234567"), (0, "sbd+U12345678"), (1, "sbd+DU1234567+265598")] {
+        let before = data(&world);
+        world.say(row(topic));
+        world.run(ms(50));
+        assert_eq!(data(&world) - before, more, "{topic}");
+    }
+}

@@ -140,6 +140,8 @@ fn turns_that_were_given_are_over_with_the_connection() {
     let down = world.now();
     world.run(secs(20));
     let sent: Vec<_> = world.written("smd").into_iter().filter(|at| *at > down).collect();
+    let (ready, _) = world.phases().into_iter().rfind(|(_, phase)| *phase == ibws_proto::Phase::Ready).unwrap();
+    assert_eq!(sent[0], ready);
     assert_eq!(sent.iter().map(|at| at.since(sent[0]).as_secs()).collect::<Vec<_>>(), [0, 2, 4, 6]);
 }
 
