@@ -3,6 +3,8 @@
 //! One function for every runtime. An adapter's example makes a builder and a way to run a future; the rest is here.
 
 mod describe;
+#[cfg(test)]
+mod golden;
 mod json;
 mod options;
 mod plain;

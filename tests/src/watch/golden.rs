@@ -1,0 +1,316 @@
+//! Every kind of line that `watch --json` prints, held against a file: other programs read these lines, so no string and
+//! no key of them changes when a type behind it is renamed. Lines may be added; `IBWS_BLESS=1` writes the file anew.
+
+use core::fmt::Write as _;
+use core::time::Duration;
+
+use ibws_proto::{
+    Account, Command, Config, ConnId, ConnectError, ConnectErrorKind, Input, Instant, Item, Loss, Machine, Modify,
+    Output, Phase, Queue, QueueLimits, SessionNews, Staleness, SubCause, SubKey, SubStatus, Subscribe,
+};
+
+use super::json;
+
+const GREETING: &str = r#"{"topic":"system","success":"user"}"#;
+const AUTHENTICATED: &str = r#"{"topic":"sts","args":{"authenticated":true}}"#;
+
+/// A machine whose events are printed as they come.
+struct Script {
+    machine: Machine,
+    now: Instant,
+    conn: u64,
+    lines: String,
+}
+
+impl Script {
+    fn new(config: Config) -> Self {
+        let mut script = Self {
+            machine: Machine::new(config, Instant::ORIGIN),
+            now: Instant::ORIGIN,
+            conn: 0,
+            lines: String::new(),
+        };
+        script.submit(Command::Start);
+        script
+    }
+
+    fn print(&mut self) {
+        while let Some(output) = self.machine.poll() {
+            match output {
+                Output::Event(event) => self.line(&Item::Event(event)),
+                Output::Action(ibws_proto::Action::Connect { conn }) => self.conn = conn.0,
+                _ => {}
+            }
+        }
+    }
+
+    fn line(&mut self, item: &Item) {
+        let mut out = Vec::new();
+        json::write(item, &mut out);
+        self.lines.push_str(core::str::from_utf8(&out).unwrap());
+    }
+
+    fn submit(&mut self, command: Command) {
+        self.machine.submit(self.now, command);
+        self.print();
+    }
+
+    fn subscribe(&mut self, text: &str) {
+        self.submit(Command::Subscribe(Subscribe::parse(text).unwrap()));
+    }
+
+    fn input(&mut self, input: impl FnOnce(ConnId) -> Input) {
+        self.machine.handle(self.now, input(ConnId(self.conn)));
+        self.print();
+    }
+
+    fn frames(&mut self, frames: &[&str]) {
+        for frame in frames {
+            self.input(|conn| Input::Frame(conn, frame.as_bytes().to_vec().into()));
+        }
+    }
+
+    fn open(&mut self) {
+        self.input(Input::Opened);
+        self.frames(&[GREETING, AUTHENTICATED]);
+    }
+
+    /// Lets time pass, timer by timer.
+    fn wait(&mut self, span: Duration) {
+        let end = self.now + span;
+        while let Some(at) = self.machine.poll_timeout().filter(|at| *at <= end) {
+            self.now = at;
+            self.input(|_| Input::Tick);
+        }
+        self.now = end;
+    }
+
+    fn title(&mut self, title: &str) {
+        let _ = writeln!(self.lines, "# {title}");
+    }
+}
+
+fn key(text: &str) -> SubKey {
+    text.parse().unwrap()
+}
+
+/// A session in which everything goes well, and then everything that a line can tell goes wrong.
+fn session() -> String {
+    let config = Config {
+        account: Some(Account::new("DU1234567")),
+        subscription_retries: 2,
+        ping_interval: None,
+        renew_market_data: Some(Duration::from_secs(40)),
+        connect_timeout: Duration::from_secs(600),
+        ..Config::default()
+    };
+    let mut s = Script::new(config);
+    s.title("a session and its subscriptions");
+    s.subscribe(r#"md+265598+{"fields":["31"]}"#);
+    s.subscribe("or");
+    s.subscribe("mh+265598");
+    s.open();
+    s.frames(&[
+        r#"{"topic":"act","args":{"accounts":["DU1234567"]}}"#,
+        r#"{"topic":"act","args":{"accounts":["U12345678"]}}"#,
+        r#"{"topic":"smd+265598","conid":265598,"31":"231.70"}"#,
+        r#"{"topic":"smh+265598","serverId":"1","data":[]}"#,
+        r#"{"topic":"zzz","n":1}"#,
+        r#"{"topic":"system","hb":1764366452000}"#,
+        "ech+hb",
+        r#"{"message":"hello"}"#,
+        r#"{"error":"No accounts","code":500,"topic":"smd"}"#,
+    ]);
+    s.input(|conn| Input::Frame(conn, b"{\"topic\":\"str\",\"n\":\"a\x99\"}".to_vec().into()));
+    s.title("frames that cannot be read");
+    let deep = "[".repeat(200);
+    for bad in [
+        "{",
+        "{} {}",
+        "",
+        "[1]",
+        "\"x\"",
+        r#"{"topic":"a","topic":"b"}"#,
+        r#"{"conid":1,"conid":2,"topic":"smd"}"#,
+        &deep,
+        r#"{"a":01}"#,
+        r#"{"a":"\x"}"#,
+    ] {
+        s.frames(&[bad]);
+    }
+    s.title("refused, failed, retried");
+    s.subscribe("pl");
+    s.frames(&[r#"{"error":"unable to subscribe","code":500,"topic":"spl"}"#]);
+    s.wait(Duration::from_secs(12));
+    s.title("silence of a stream, and its end");
+    s.submit(Command::Modify({
+        let mut modify = Modify::new(key("md+265598"));
+        modify.staleness = Some(Staleness::After(Duration::from_secs(1)));
+        modify
+    }));
+    s.wait(Duration::from_secs(2));
+    s.frames(&[r#"{"topic":"smd+265598","conid":265598,"31":"231.71"}"#]);
+    s.title("invalidated, recreated");
+    s.submit(Command::Invalidate(Some(key("md+265598"))));
+    s.submit(Command::Recreate);
+    s.frames(&[r#"{"topic":"smd+265598","conid":265598,"31":"231.72"}"#]);
+    s.title("authentication lost and back; competing");
+    s.frames(&[
+        r#"{"topic":"sts","args":{"authenticated":false,"competing":true}}"#,
+        r#"{"topic":"sts","args":{"authenticated":true,"competing":false}}"#,
+        r#"{"topic":"smd+265598","conid":265598,"31":"231.73"}"#,
+    ]);
+    s.title("market data is renewed");
+    s.frames(&[r#"{"topic":"smh+265598","serverId":"1","data":[]}"#]);
+    s.wait(Duration::from_secs(20));
+    s.frames(&[r#"{"topic":"system","hb":1764366452000}"#]);
+    s.wait(Duration::from_secs(20));
+    s.frames(&[r#"{"topic":"smd+265598","conid":265598,"31":"231.74"}"#]);
+    s.title("unsubscribed with confirmation");
+    s.submit(Command::Unsubscribe { key: key("mh+265598"), needs_confirmation: true });
+    s.frames(&[r#"{"message":"Unsubscribed 1"}"#]);
+    s.title("losses of the connection, each with its cause");
+    let errors = [
+        ConnectErrorKind::Unreachable,
+        ConnectErrorKind::TimedOut,
+        ConnectErrorKind::Protocol,
+        ConnectErrorKind::AuthenticationRequired,
+        ConnectErrorKind::Status(503),
+        ConnectErrorKind::Credentials,
+        ConnectErrorKind::Trust,
+    ];
+    s.input(|conn| Input::Closed(conn, Some(1000)));
+    for kind in errors {
+        s.wait(Duration::from_secs(70));
+        s.input(|conn| Input::ConnectFailed(conn, ConnectError::new(kind, "why it failed")));
+    }
+    let ends: [fn(ConnId) -> Input; 2] =
+        [|conn| Input::Closed(conn, None), |conn| Input::Session(conn, SessionNews::Changed)];
+    for end in ends {
+        s.wait(Duration::from_secs(10));
+        s.open();
+        s.input(end);
+    }
+    s.wait(Duration::from_secs(10));
+    s.open();
+    s.frames(&[r#"{"topic":"system","hb":1764366452000}"#]);
+    s.wait(Duration::from_secs(40));
+    s.title("a session is wanted");
+    s.input(Input::Opened);
+    s.frames(&[r#"{"message":"waiting for session"}"#]);
+    s.input(|conn| Input::Session(conn, SessionNews::Unavailable));
+    s.wait(Duration::from_secs(31));
+    s.title("shut down");
+    s.open();
+    s.submit(Command::Shutdown { drain: true });
+    s.wait(Duration::from_secs(5));
+    s.lines
+}
+
+/// What a consumer that was too slow is told.
+fn lost() -> String {
+    let mut queue = Queue::new(QueueLimits { events: 2, ..QueueLimits::default() });
+    let mut machine = Machine::new(Config::default(), Instant::ORIGIN);
+    machine.submit(Instant::ORIGIN, Command::Start);
+    machine.handle(Instant::ORIGIN, Input::Opened(ConnId(1)));
+    for frame in [
+        GREETING,
+        r#"{"topic":"smd+1","conid":1,"31":"1"}"#,
+        r#"{"topic":"smd+1","conid":1,"84":"2"}"#,
+        r#"{"topic":"sor","args":[{"acct":"DU1234567","orderId":1,"status":"Filled"}]}"#,
+        r#"{"topic":"sor","args":[{"acct":"DU1234567","orderId":2,"status":"Filled"}]}"#,
+        r#"{"topic":"spl","args":{}}"#,
+    ] {
+        machine.handle(Instant::ORIGIN, Input::Frame(ConnId(1), frame.as_bytes().to_vec().into()));
+    }
+    while let Some(output) = machine.poll() {
+        if let Output::Event(event) = output {
+            queue.push(event);
+        }
+    }
+    let mut script = Script::new(Config::default());
+    script.lines.clear();
+    script.title("a consumer that is too slow");
+    while let Some(item) = queue.pop() {
+        script.line(&item);
+    }
+    script.lines
+}
+
+/// The words of states and causes.
+fn words() -> String {
+    let mut text = String::from("# words\n");
+    let phases =
+        [Phase::Idle, Phase::Connecting, Phase::Open, Phase::Ready, Phase::Degraded, Phase::Closing, Phase::Backoff];
+    for phase in phases {
+        writeln!(text, "state {}", phase.name()).unwrap();
+    }
+    for status in SubStatus::ALL {
+        writeln!(text, "status {}", status.name()).unwrap();
+    }
+    let causes = [
+        SubCause::Requested,
+        SubCause::Ready,
+        SubCause::Primed,
+        SubCause::Confirmed,
+        SubCause::Unconfirmed,
+        SubCause::Refused,
+        SubCause::Retried,
+        SubCause::Renewed,
+        SubCause::Unauthenticated,
+        SubCause::Lost,
+        SubCause::Left,
+        SubCause::Overdue,
+        SubCause::Assumed,
+    ];
+    for cause in causes {
+        writeln!(text, "reason {}", cause.name()).unwrap();
+    }
+    let losses = [
+        Loss::Closed(1000),
+        Loss::Cut,
+        Loss::Silent,
+        Loss::PongMissing,
+        Loss::SessionChanged,
+        Loss::AuthenticationLost,
+        Loss::Refused("why".into()),
+        Loss::Unconfirmed,
+        Loss::Invalidated,
+        Loss::Asked,
+    ];
+    for loss in losses {
+        writeln!(text, "cause {loss}").unwrap();
+    }
+    text
+}
+
+#[test]
+fn every_line_is_as_it_was() {
+    let lines = format!("{}{}{}", session(), lost(), words());
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/corpora/watch-json.golden");
+    if std::env::var_os("IBWS_BLESS").is_some() {
+        std::fs::write(path, &lines).unwrap();
+    }
+    let golden = std::fs::read_to_string(path).unwrap();
+    for (n, (line, wanted)) in lines.lines().zip(golden.lines()).enumerate() {
+        assert_eq!(line, wanted, "line {}", n + 1);
+    }
+    assert_eq!(lines.lines().count(), golden.lines().count());
+    for kind in [
+        "state",
+        "subscription",
+        "data",
+        "gap",
+        "resumed",
+        "error",
+        "malformed",
+        "session",
+        "stale",
+        "fresh",
+        "competing",
+        "account",
+        "lost",
+    ] {
+        assert!(golden.contains(&format!("{{\"type\":\"{kind}\"")), "no line of type {kind}");
+    }
+}
