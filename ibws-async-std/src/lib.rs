@@ -4,7 +4,7 @@
 //! on every runtime. This crate adds the rest: the dial, TLS over it, and the clock.
 //!
 //! ```
-//! use ibws_proto::{Event, Item, Standing, Subscribe};
+//! use ibws_proto::{Event, Item, SubscribeOutcome, Subscribe};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # async_std::task::block_on(async {
@@ -14,7 +14,7 @@
 //! client.start().await?;
 //!
 //! let mut quotes = client.subscribe(Subscribe::parse(r#"md+265598+{"fields":["31","84","86"]}"#)?).await?;
-//! assert_eq!(quotes.standing(), Standing::Active);
+//! assert_eq!(quotes.known_outcome(), SubscribeOutcome::Active);
 //! while let Some(item) = quotes.next().await {
 //!     if let Item::Event(Event::Message(quote)) = item {
 //!         assert_eq!(quote.frame.topic().as_deref(), Some("smd+265598"));

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_sink::Sink;
-use ibws_proto::driver::{Link, Outgoing, Received, WriteFailed};
+use ibws_proto::driver::{Link, Outgoing, Received, WriteError};
 
 use crate::filtered::Filtered;
 use crate::io::tungstenite::protocol::CloseFrame;
@@ -40,11 +40,11 @@ impl WebSocket {
         Poll::Ready(Received::Closed(code))
     }
 
-    fn fail(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteFailed>> {
+    fn fail(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
         self.broken = true;
         // The read half has news now, which no socket will wake it for.
         cx.waker().wake_by_ref();
-        Poll::Ready(Err(WriteFailed))
+        Poll::Ready(Err(WriteError))
     }
 }
 
@@ -93,9 +93,9 @@ impl Link for WebSocket {
         }
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, message: &mut Option<Outgoing>) -> Poll<Result<(), WriteFailed>> {
+    fn poll_send(&mut self, cx: &mut Context<'_>, message: &mut Option<Outgoing>) -> Poll<Result<(), WriteError>> {
         if self.ended || self.broken || self.closing {
-            return Poll::Ready(Err(WriteFailed));
+            return Poll::Ready(Err(WriteError));
         }
         // tungstenite forgets a Close that does not fit, hence room for it first.
         let is_close = matches!(message, Some(Outgoing::Close(_)));
@@ -125,9 +125,9 @@ impl Link for WebSocket {
         self.fail(cx)
     }
 
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteFailed>> {
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
         if self.ended || self.broken {
-            return Poll::Ready(Err(WriteFailed));
+            return Poll::Ready(Err(WriteError));
         }
         match ready!(Pin::new(&mut self.socket).poll_flush(cx)) {
             Ok(()) => Poll::Ready(Ok(())),

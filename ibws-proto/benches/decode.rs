@@ -9,7 +9,7 @@ use std::hint::black_box;
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ibws_proto::message::{Execution, LedgerRow, Order};
-use ibws_proto::{Body, Field, Frame, Lookup, Number};
+use ibws_proto::{Body, Field, FieldResult, Frame, Number};
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -45,7 +45,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Borrowed<'a> {
 }
 
 /// A number read: as this crate's own type, or on to an `f64` besides.
-fn number<const FLOAT: bool>(number: Lookup<Number<'_>>) {
+fn number<const FLOAT: bool>(number: FieldResult<Number<'_>>) {
     if FLOAT {
         black_box(number.ok().flatten().and_then(|number| number.to_f64()));
     } else {

@@ -98,7 +98,7 @@ impl Modify {
 /// A good answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Success {
+pub enum Reply {
     /// The connection is there.
     Started,
     /// Everything is released.
@@ -110,9 +110,9 @@ pub enum Success {
     /// The verdict of a check.
     Healthy(bool),
     /// How the subscription stands.
-    Subscribed(Standing),
+    Subscribed(SubscribeOutcome),
     /// How the unsubscription went.
-    Unsubscribed(Unsubscribed),
+    Unsubscribed(UnsubscribeOutcome),
     /// One holder less.
     Released,
     /// Stored.
@@ -132,7 +132,7 @@ pub enum Success {
 /// How a subscription stood when its request was answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Standing {
+pub enum SubscribeOutcome {
     /// Data confirmed it.
     Active,
     /// Sent; its channel never confirms (`or`, `bd`), or no confirmation was wanted.
@@ -144,7 +144,7 @@ pub enum Standing {
 /// How an unsubscription went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Unsubscribed {
+pub enum UnsubscribeOutcome {
     /// The gateway confirmed it.
     Confirmed,
     /// Sent; no confirmation was asked for.
@@ -156,7 +156,7 @@ pub enum Unsubscribed {
 /// A bad answer, told apart by what the caller can do.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Failure {
+pub enum CommandError {
     /// The dials of `Start` came to an end without an open socket. The machine has stopped, unless it had been started
     /// before: then it goes on trying.
     #[error("gave up after {attempts} attempts: {last}")]
@@ -171,7 +171,7 @@ pub enum Failure {
     AuthenticationRequired(ConnectError),
     /// The connection was lost while the request was bound to it. What was wanted stays wanted.
     #[error("the connection was lost: {0}")]
-    ConnectionLost(Loss),
+    ConnectionLost(ConnectionLoss),
     /// Nothing can be written now: not connected, or the gateway is not ready.
     #[error("not ready: there is no connection that takes messages now")]
     NotReady,
@@ -228,55 +228,64 @@ pub enum Failure {
     ShutDown,
 }
 
-/// Why a connection ended, or never came.
+/// Why a connection ended, or was never established.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Loss {
+pub enum ConnectionLoss {
     /// The dial failed.
     #[error("{0}")]
     Connect(ConnectError),
-    /// The peer closed; with its code.
+    /// The peer sent a Close with this code.
     #[error("the gateway closed the connection (code {0})")]
     Closed(u16),
     /// The connection ended without a Close.
     #[error("the connection ended without a close")]
     Cut,
-    /// Silence beyond the limit.
+    /// Nothing was received within the limit.
     #[error("nothing was received for too long")]
     Silent,
-    /// Pings went unanswered beyond the limit.
+    /// No pong was received within the limit.
     #[error("pings were not answered for too long")]
     PongMissing,
-    /// The gateway serves another session than the one this connection was opened with (protocol §6).
+    /// The gateway serves another session than the one that this connection was opened with (docs/protocol.md §6).
     #[error("the gateway's session changed")]
     SessionChanged,
-    /// The session is no longer authenticated; the connection stands.
-    #[error("the session is not authenticated")]
-    AuthenticationLost,
-    /// The gateway refused this subscription; the connection stands.
-    #[error("the gateway refused: {0}")]
-    Refused(Box<str>),
-    /// The subscription was sent again and again without an answer; the connection stands.
-    #[error("not confirmed in time")]
-    Unconfirmed,
-    /// A request said that the stream does not flow; the connection stands.
-    #[error("invalidated")]
-    Invalidated,
-    /// Asked for here: a hard reset, a disconnect, a shutdown.
+    /// The application requested it: a hard reset, a disconnect, a shutdown.
     #[error("closed here")]
     Asked,
 }
 
-impl Loss {
-    /// Is it a Close of the peer, as opposed to a failure of transport, TLS, protocol or liveness?
+impl ConnectionLoss {
+    /// Returns `true` for a Close by the peer, as opposed to a failure of transport, TLS, protocol or liveness.
     #[must_use]
     pub const fn is_close(&self) -> bool {
         matches!(self, Self::Closed(_))
     }
 
-    /// Is it of a kind that dialling again cannot help: the certificate is not trusted?
+    /// Returns `true` if dialling again cannot help, because the certificate is not trusted.
     #[must_use]
     pub const fn is_trust(&self) -> bool {
         matches!(self, Self::Connect(ConnectError { kind: ConnectErrorKind::Trust, .. }))
     }
+}
+
+/// Why a stream has a gap, or the connection changed its state.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GapCause {
+    /// The connection ended.
+    #[error("{0}")]
+    Connection(#[from] ConnectionLoss),
+    /// The session is no longer authenticated; the connection is still open.
+    #[error("the session is not authenticated")]
+    Unauthenticated,
+    /// The gateway refused this subscription, with its reason; the connection is still open.
+    #[error("the gateway refused: {0}")]
+    Refused(Box<str>),
+    /// The subscription was sent repeatedly without a confirmation; the connection is still open.
+    #[error("not confirmed in time")]
+    Unconfirmed,
+    /// A request marked the stream as lost; the connection is still open.
+    #[error("invalidated")]
+    Invalidated,
 }

@@ -3,9 +3,9 @@
 use alloc::string::String;
 use core::time::Duration;
 
-use crate::command::{Failure, Loss, RequestId, Success};
+use crate::command::{CommandError, GapCause, Reply, RequestId};
 use crate::connect::{ConnId, ConnectError};
-use crate::frame::{Frame, Malformed};
+use crate::frame::{Frame, FrameError};
 use crate::host::{Ask, AskId, HostReport};
 use crate::key::{Key, SubKey};
 use crate::lifecycle::Phase;
@@ -20,7 +20,7 @@ pub enum Output {
     /// Tell this.
     Event(Event),
     /// The answer to a request, the only one.
-    Done(RequestId, Result<Success, Failure>),
+    Done(RequestId, Result<Reply, CommandError>),
 }
 
 /// What the holder of the socket must do, and nothing else. It decides nothing.
@@ -81,7 +81,7 @@ pub enum Event {
     /// A frame arrived: one event for each frame that was accepted.
     Message(Message),
     /// A frame arrived that could not be read.
-    Malformed(Malformed),
+    Malformed(FrameError),
     /// From `since` on, messages of this stream may be missing.
     Gap(Gap),
     /// The stream was subscribed to again; the gap before it has ended.
@@ -132,7 +132,7 @@ pub struct StateChange {
     /// The connection it is about, if there is one.
     pub conn: Option<ConnId>,
     /// Why the state before it ended, where something was lost.
-    pub cause: Option<Loss>,
+    pub cause: Option<GapCause>,
     /// In `Backoff`: how long.
     pub delay: Option<Duration>,
     /// Dials since the last ready connection.
@@ -148,7 +148,7 @@ pub struct Gap {
     /// The last moment at which the connection is known to have been good.
     pub since: Instant,
     /// What ended it.
-    pub cause: Loss,
+    pub cause: GapCause,
 }
 
 /// A gap ended: the stream was subscribed to again on a ready connection.

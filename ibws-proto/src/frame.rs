@@ -8,7 +8,7 @@ use core::fmt;
 use bytes::Bytes;
 use serde::Deserialize;
 
-use crate::scan::{self, Fault, Member, Scan};
+use crate::scan::{self, JsonError, Member, Scan};
 
 /// One frame of the gateway, scanned but not built into anything.
 ///
@@ -61,9 +61,9 @@ impl Frame {
     /// [`lossy`](Self::is_lossy) (protocol §1.6).
     ///
     /// # Errors
-    /// [`Malformed`], with the bytes, if they are no JSON, or if `topic`, `conid` or `orderId` stand twice at the top
+    /// [`FrameError`], with the bytes, if they are no JSON, or if `topic`, `conid` or `orderId` stand twice at the top
     /// level: which of the two is meant is never guessed.
-    pub fn decode(raw: Bytes) -> Result<Self, Malformed> {
+    pub fn decode(raw: Bytes) -> Result<Self, FrameError> {
         let mended = match core::str::from_utf8(&raw) {
             Ok(_) => None,
             Err(_) => Some(Bytes::from(String::from_utf8_lossy(&raw).into_owned())),
@@ -73,12 +73,12 @@ impl Frame {
             Ok(Scan::Object { members, escaped }) => Self { members, escaped, ..frame }.classified(),
             Ok(Scan::Other) => Ok(frame),
             Err(_) if frame.bytes().trim_ascii() == b"ech+hb" => Ok(Self { shape: Shape::Echo, ..frame }),
-            Err(fault) => Err(Malformed { raw: frame.raw, reason: MalformedReason::Json(fault) }),
+            Err(fault) => Err(FrameError { raw: frame.raw, kind: FrameErrorKind::Json(fault) }),
         }
     }
 
     /// One walk over the keys: the shape, the topic, and the keys that must not stand twice.
-    fn classified(mut self) -> Result<Self, Malformed> {
+    fn classified(mut self) -> Result<Self, FrameError> {
         let (mut topic, mut error, mut message, mut result) = (None, false, false, false);
         let (mut conid, mut order_id) = (false, false);
         let mut twice = None;
@@ -105,7 +105,7 @@ impl Frame {
             }
         }
         if let Some(key) = twice {
-            return Err(Malformed { raw: self.raw, reason: MalformedReason::Duplicate(key) });
+            return Err(FrameError { raw: self.raw, kind: FrameErrorKind::Duplicate(key) });
         }
         let string_topic = topic.filter(|member| self.bytes().get(member.value().start) == Some(&b'"'));
         self.shape = match (error, string_topic.is_some(), topic.is_some()) {
@@ -354,21 +354,21 @@ impl<'a> Json<'a> {
 
 /// A frame that could not be read: its bytes and the reason. It costs neither the connection nor the next frame.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{reason}")]
-pub struct Malformed {
+#[error("{kind}")]
+pub struct FrameError {
     /// The bytes as they came.
     pub raw: Bytes,
     /// Why.
-    pub reason: MalformedReason,
+    pub kind: FrameErrorKind,
 }
 
 /// Why a frame could not be read.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum MalformedReason {
+pub enum FrameErrorKind {
     /// Not JSON.
     #[error("{0}")]
-    Json(Fault),
+    Json(JsonError),
     /// A key that decides where the message belongs stands twice.
     #[error("the key {0:?} stands twice")]
     Duplicate(&'static str),
@@ -410,7 +410,7 @@ mod tests {
         ] {
             assert!(matches!(
                 Frame::decode(Bytes::from_static(text.as_bytes())),
-                Err(Malformed { reason: MalformedReason::Duplicate(_), .. })
+                Err(FrameError { kind: FrameErrorKind::Duplicate(_), .. })
             ));
         }
     }

@@ -68,12 +68,12 @@ impl Key {
     /// The key of a two-letter channel.
     ///
     /// # Errors
-    /// [`UnknownChannel`] for anything but the eight channels.
-    pub fn from_channel(channel: &str) -> Result<Self, UnknownChannel> {
+    /// [`UnknownChannelError`] for anything but the eight channels.
+    pub fn from_channel(channel: &str) -> Result<Self, UnknownChannelError> {
         Self::ALL
             .into_iter()
             .find(|key| key.channel() == Some(channel))
-            .ok_or_else(|| UnknownChannel { channel: channel.into() })
+            .ok_or_else(|| UnknownChannelError { channel: channel.into() })
     }
 
     /// The two-letter channel; `None` for the unsolicited keys.
@@ -150,14 +150,14 @@ impl fmt::Display for Key {
 }
 
 impl FromStr for Key {
-    type Err = UnknownKey;
+    type Err = UnknownKeyError;
 
     /// Reads the name; `AUTHENTICATION` is read as well, as the reference's documentation spells it.
-    fn from_str(name: &str) -> Result<Self, UnknownKey> {
+    fn from_str(name: &str) -> Result<Self, UnknownKeyError> {
         if name == "AUTHENTICATION" {
             return Ok(Self::AuthenticationStatus);
         }
-        Self::ALL.into_iter().find(|key| key.name() == name).ok_or_else(|| UnknownKey { name: name.into() })
+        Self::ALL.into_iter().find(|key| key.name() == name).ok_or_else(|| UnknownKeyError { name: name.into() })
     }
 }
 
@@ -177,7 +177,7 @@ impl<'de> Deserialize<'de> for Key {
 /// A channel that is none of the eight.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("unknown channel {channel:?}: the channels are md, mh, bd, or, pl, tr, sd, ld")]
-pub struct UnknownChannel {
+pub struct UnknownChannelError {
     /// What was given.
     pub channel: String,
 }
@@ -185,7 +185,7 @@ pub struct UnknownChannel {
 /// A name that is no key's.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("unknown key {name:?}: the keys are named as in Key::name, MARKET_DATA for example")]
-pub struct UnknownKey {
+pub struct UnknownKeyError {
     /// What was given.
     pub name: String,
 }
@@ -351,7 +351,7 @@ impl Serialize for SubKey {
 pub enum SubKeyError {
     /// The channel is none of the eight.
     #[error(transparent)]
-    Channel(#[from] UnknownChannel),
+    Channel(#[from] UnknownChannelError),
     /// The key comes unasked: there is nothing to subscribe to.
     #[error("{0} comes unasked and cannot be subscribed to")]
     Unsolicited(Key),

@@ -68,9 +68,9 @@
 //! # Errors, by how far they reach
 //!
 //! * A frame: [`Event::Malformed`]. The next frame is fine.
-//! * A request: its answer is a [`Failure`].
-//! * A connection: a [`Loss`], told by state changes, gaps and the answers of what waited on it.
-//! * The machine: [`Failure::GaveUp`]; it has stopped and can be started again.
+//! * A request: its answer is a [`CommandError`].
+//! * A connection: a [`ConnectionLoss`], told by state changes, gaps and the answers of what waited on it.
+//! * The machine: [`CommandError::GaveUp`]; it has stopped and can be started again.
 //!
 //! # Features
 //!
@@ -139,16 +139,18 @@ mod subscriptions;
 mod time;
 mod timer;
 
-pub use command::{Command, Failure, Loss, Modify, RequestId, Standing, Success, Unsubscribed};
+pub use command::{
+    Command, CommandError, ConnectionLoss, GapCause, Modify, Reply, RequestId, SubscribeOutcome, UnsubscribeOutcome,
+};
 pub use config::{Account, Config, ReadyGate, Renewal};
 pub use connect::{ConnId, ConnectError, ConnectErrorKind};
 pub use event::{Action, Event, Fresh, Gap, Input, Message, Output, Resumed, SessionNews, Stale, StateChange};
-pub use field::{Field, UnknownField, Value};
+pub use field::{Field, UnknownFieldError, Value};
 pub use filter::TextFilter;
-pub use frame::{Frame, Json, Malformed, MalformedReason, Shape};
+pub use frame::{Frame, FrameError, FrameErrorKind, Json, Shape};
 pub use host::{Ask, AskId, HostReport, Outcome, Prompt, SessionNeed};
 pub use json::{Elements, Kind, Members};
-pub use key::{Key, SubKey, SubKeyError, UnknownChannel, UnknownKey};
+pub use key::{Key, SubKey, SubKeyError, UnknownChannelError, UnknownKeyError};
 pub use lifecycle::{Phase, lifecycle_diagram};
 pub use liveness::{Ages, Health, HealthReason};
 pub use machine::{Machine, Stats, Status, WakeReason};
@@ -159,8 +161,8 @@ pub use payload::{
     WireProcessor, confirms,
 };
 pub use queue::{Item, Lost, Queue, QueueId, QueueLimits, Queues, Wanted};
-pub use read::{Expected, FieldError, FromJson, Lookup, RowError, RowReason};
-pub use scan::Fault;
+pub use read::{Expected, FieldError, FieldResult, FromJson, RowError, RowReason};
+pub use scan::JsonError;
 pub use status::{SubCause, SubStatus, SubscriptionEvent};
 pub use subscriptions::{SubMoves, SubscriptionInfo, subscription_diagram, subscription_moves};
 pub use time::Instant;

@@ -9,7 +9,7 @@ use crate::json::Kind;
 use crate::number::Number;
 
 /// What an accessor gives: the value, `None` where the wire left it out or says it has none, or the error of that field.
-pub type Lookup<T> = Result<Option<T>, FieldError>;
+pub type FieldResult<T> = Result<Option<T>, FieldError>;
 
 /// A field whose value is not what it should be. It costs neither the row nor the message.
 ///
@@ -111,7 +111,7 @@ pub trait FromJson<'a>: Sized {
 
 /// Reads a member that may be absent.
 #[inline(always)]
-pub(crate) fn lookup<'a, T: FromJson<'a>>(key: &'static str, json: Option<Json<'a>>) -> Lookup<T> {
+pub(crate) fn lookup<'a, T: FromJson<'a>>(key: &'static str, json: Option<Json<'a>>) -> FieldResult<T> {
     let Some(json) = json else { return Ok(None) };
     match T::from_json(json) {
         Ok(value) => Ok(value),

@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use crate::command::{Failure, RequestId, Success};
+use crate::command::{CommandError, Reply, RequestId};
 use crate::event::Output;
 use crate::key::SubKey;
 use crate::time::Instant;
@@ -42,7 +42,7 @@ impl Requests {
     pub(crate) fn answer(
         &mut self,
         id: RequestId,
-        result: Result<Success, Failure>,
+        result: Result<Reply, CommandError>,
         out: &mut VecDeque<Output>,
     ) -> bool {
         let Some((_, deadline)) = self.pending.remove(&id) else { return false };
@@ -57,7 +57,7 @@ impl Requests {
     pub(crate) fn answer_all(
         &mut self,
         which: impl Fn(&Wait) -> bool,
-        result: &Result<Success, Failure>,
+        result: &Result<Reply, CommandError>,
         out: &mut VecDeque<Output>,
     ) {
         let ids: Vec<_> = self.pending.iter().filter(|(_, (wait, _))| which(wait)).map(|(id, _)| *id).collect();

@@ -81,7 +81,7 @@ pub(crate) enum Scan {
 /// Why a text is not JSON.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum JsonError {
     /// No byte but white space.
     #[error("the frame is empty")]
     Empty,
@@ -103,13 +103,13 @@ pub enum Fault {
 }
 
 /// Scans one text.
-pub(crate) fn scan(text: &[u8]) -> Result<Scan, Fault> {
+pub(crate) fn scan(text: &[u8]) -> Result<Scan, JsonError> {
     if u32::try_from(text.len()).is_err() {
-        return Err(Fault::TooLarge);
+        return Err(JsonError::TooLarge);
     }
     let mut cursor = Cursor::new(text);
     let scan = match cursor.next_token() {
-        None => return Err(Fault::Empty),
+        None => return Err(JsonError::Empty),
         Some(b'{') => {
             cursor.at += 1;
             cursor.levels -= 1;
@@ -122,7 +122,7 @@ pub(crate) fn scan(text: &[u8]) -> Result<Scan, Fault> {
     };
     match cursor.next_token() {
         None => Ok(scan),
-        Some(_) => Err(Fault::Trailing(cursor.offset())),
+        Some(_) => Err(JsonError::Trailing(cursor.offset())),
     }
 }
 
@@ -163,8 +163,12 @@ impl<'a> Cursor<'a> {
 
     /// The fault of the byte here, or of its absence.
     #[cold]
-    fn fault(&self) -> Fault {
-        if self.at < self.text.len() { Fault::Unexpected(self.offset()) } else { Fault::Truncated(self.offset()) }
+    fn fault(&self) -> JsonError {
+        if self.at < self.text.len() {
+            JsonError::Unexpected(self.offset())
+        } else {
+            JsonError::Truncated(self.offset())
+        }
     }
 
     /// Skips white space; the byte after it is looked at, not taken.
@@ -180,7 +184,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline(always)]
-    fn expect(&mut self, byte: u8) -> Result<(), Fault> {
+    fn expect(&mut self, byte: u8) -> Result<(), JsonError> {
         if self.next_token() == Some(byte) {
             self.at += 1;
             return Ok(());
@@ -189,7 +193,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The members of the top-level object, its brace already taken.
-    fn members(&mut self) -> Result<Scan, Fault> {
+    fn members(&mut self) -> Result<Scan, JsonError> {
         // A market data frame has a member in every 16 bytes or so: one allocation nearly always suffices.
         let mut members = Vec::with_capacity((self.text.len() / 12).clamp(4, 48));
         let mut escaped = false;
@@ -221,7 +225,7 @@ impl<'a> Cursor<'a> {
     /// One value of any kind. Nested ones are walked with a stack of bits, not with recursion: a frame of a million
     /// brackets costs a bounded amount.
     #[inline(always)]
-    pub(crate) fn value(&mut self) -> Result<(), Fault> {
+    pub(crate) fn value(&mut self) -> Result<(), JsonError> {
         match self.next_token() {
             Some(b'"') => {
                 self.at += 1;
@@ -252,7 +256,7 @@ impl<'a> Cursor<'a> {
         Some(())
     }
 
-    fn nested(&mut self) -> Result<(), Fault> {
+    fn nested(&mut self) -> Result<(), JsonError> {
         // Bit 0 is the innermost level: set in an object, clear in an array.
         let mut objects: u128 = 0;
         let mut depth: u32 = 0;
@@ -261,7 +265,7 @@ impl<'a> Cursor<'a> {
             match self.next_token() {
                 Some(open @ (b'{' | b'[')) => {
                     if depth == self.levels {
-                        return Err(Fault::TooDeep(self.offset()));
+                        return Err(JsonError::TooDeep(self.offset()));
                     }
                     depth += 1;
                     self.at += 1;
@@ -308,7 +312,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline(always)]
-    fn key(&mut self) -> Result<(), Fault> {
+    fn key(&mut self) -> Result<(), JsonError> {
         self.expect(b'"')?;
         self.string_tail()?;
         self.expect(b':')
@@ -316,7 +320,7 @@ impl<'a> Cursor<'a> {
 
     /// The rest of a string whose opening quote was taken; tells whether it holds an escape.
     #[inline(always)]
-    pub(crate) fn string_tail(&mut self) -> Result<bool, Fault> {
+    pub(crate) fn string_tail(&mut self) -> Result<bool, JsonError> {
         // Nearly every string ends where its plain bytes do.
         self.at = plain_end(self.text, self.at);
         if self.peek() == Some(b'"') {
@@ -327,7 +331,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[cold]
-    fn string_rest(&mut self) -> Result<bool, Fault> {
+    fn string_rest(&mut self) -> Result<bool, JsonError> {
         let mut escaped = false;
         loop {
             match self.peek() {
@@ -347,7 +351,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// What follows a backslash. Surrogates are not paired here: that is a matter of reading the string.
-    fn escape(&mut self) -> Result<(), Fault> {
+    fn escape(&mut self) -> Result<(), JsonError> {
         match self.peek() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
             Some(b'u') => {
@@ -365,7 +369,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A number or one of the three words.
-    fn scalar(&mut self) -> Result<(), Fault> {
+    fn scalar(&mut self) -> Result<(), JsonError> {
         match self.peek() {
             Some(b'-' | b'0'..=b'9') => self.number(),
             Some(b't') => self.word(b"true"),
@@ -375,7 +379,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn word(&mut self, word: &[u8]) -> Result<(), Fault> {
+    fn word(&mut self, word: &[u8]) -> Result<(), JsonError> {
         for &byte in word {
             if self.peek() != Some(byte) {
                 return Err(self.fault());
@@ -385,7 +389,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<(), Fault> {
+    fn number(&mut self) -> Result<(), JsonError> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -409,7 +413,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    fn some_digits(&mut self) -> Result<(), Fault> {
+    fn some_digits(&mut self) -> Result<(), JsonError> {
         if !self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             return Err(self.fault());
         }

@@ -212,7 +212,7 @@ proptest! {
         match Frame::decode(Bytes::from(text.clone())) {
             Ok(frame) => prop_assert!(theirs || frame.shape() == ibws_proto::Shape::Echo),
             Err(malformed) => prop_assert!(
-                !theirs || matches!(malformed.reason, ibws_proto::MalformedReason::Duplicate(_)),
+                !theirs || matches!(malformed.kind, ibws_proto::FrameErrorKind::Duplicate(_)),
                 "{:?}", String::from_utf8_lossy(&text)
             ),
         }

@@ -10,9 +10,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use ibws_proto::driver::{
-    Builder, Client, DialRequest, EventStream, Link, Outgoing, QueueAccessor, Received, Runtime, WriteFailed,
+    Builder, Client, DialRequest, EventStream, Link, Outgoing, QueueAccessor, Received, Runtime, WriteError,
 };
-use ibws_proto::{ConnectError, Event, Failure, Instant, Item, Key, Phase, Subscribe};
+use ibws_proto::{CommandError, ConnectError, Event, Instant, Item, Key, Phase, Subscribe};
 use ibws_tokio::TokioRuntime;
 
 /// No test waits longer than this for anything.
@@ -60,7 +60,7 @@ impl Link for Wire {
         Poll::Pending
     }
 
-    fn poll_send(&mut self, _: &mut Context<'_>, message: &mut Option<Outgoing>) -> Poll<Result<(), WriteFailed>> {
+    fn poll_send(&mut self, _: &mut Context<'_>, message: &mut Option<Outgoing>) -> Poll<Result<(), WriteError>> {
         let mut ends = self.0.lock().unwrap();
         if ends.stuck {
             return Poll::Pending;
@@ -71,7 +71,7 @@ impl Link for Wire {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), WriteFailed>> {
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
         Poll::Ready(Ok(()))
     }
 }
@@ -248,8 +248,8 @@ fn a_client_that_outlives_its_runtime_is_stopped_and_says_so() {
         assert_eq!(pin!(events.next()).poll(&mut cx).map(|item| item.is_none()), Poll::Ready(true));
         for _ in 0..3 {
             let (start, tic) = (client.start(), client.tic());
-            assert_eq!(pin!(start).poll(&mut cx), Poll::Ready(Err(Failure::ShutDown)));
-            assert_eq!(pin!(tic).poll(&mut cx), Poll::Ready(Err(Failure::ShutDown)));
+            assert_eq!(pin!(start).poll(&mut cx), Poll::Ready(Err(CommandError::ShutDown)));
+            assert_eq!(pin!(tic).poll(&mut cx), Poll::Ready(Err(CommandError::ShutDown)));
         }
         let status = client.status();
         assert_eq!((status.phase, status.requests, status.subscriptions), (Phase::Idle, 0, 0));

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use ibws_proto::{Action, Command, Config, ConnId, Event, Input, Instant, Loss, Machine, Output, Phase, SubStatus};
+use ibws_proto::{
+    Action, Command, Config, ConnId, ConnectionLoss, Event, GapCause, Input, Instant, Machine, Output, Phase, SubStatus,
+};
 use ibws_testkit::walk::frames::{AUTHENTICATED, SUCCESS};
 use ibws_testkit::world::{Dial, QUOTES, World, ms, secs};
 use ibws_testkit::{GatewayConfig, Prng};
@@ -26,9 +28,11 @@ fn flows(world: &World) -> bool {
 }
 
 /// Why connections were lost, dials that failed apart.
-fn losses(world: &World) -> Vec<Loss> {
+fn losses(world: &World) -> Vec<GapCause> {
     let loss = |event: &Event| match event {
-        Event::State(change) => change.cause.clone().filter(|cause| !matches!(cause, Loss::Connect(_))),
+        Event::State(change) => {
+            change.cause.clone().filter(|cause| !matches!(cause, GapCause::Connection(ConnectionLoss::Connect(_))))
+        }
         _ => None,
     };
     world.events().filter_map(|(_, event)| loss(event)).collect()
@@ -170,7 +174,7 @@ fn heartbeats_that_tell_no_time_are_heartbeats() {
         world.forget();
         world.freeze();
         world.run(secs(27));
-        assert_eq!(losses(&world), [Loss::Silent], "{time}");
+        assert_eq!(losses(&world), [ConnectionLoss::Silent.into()], "{time}");
         assert!(world.outputs_at().filter(|(_, output)| pings(output)).count() <= 1);
     }
 }

@@ -48,7 +48,7 @@ fn orders_are_subscribed_when_the_host_has_made_its_calls() {
     let before = runtime.now();
     let orders = runtime.block_on(client.subscribe(Subscribe::parse("or").unwrap())).unwrap();
     let waited = runtime.now().since(before);
-    assert_eq!((orders.standing(), waited.as_millis()), (ibws_proto::Standing::Quiet, 700));
+    assert_eq!((orders.known_outcome(), waited.as_millis()), (ibws_proto::SubscribeOutcome::Quiet, 700));
     assert_eq!(asks(&asked), [Ask::Prime(orders.key().clone())]);
 }
 

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use ibws_proto::{
-    Action, Command, Config, ConnId, ConnectErrorKind, Event, Failure, Input, Instant, Key, Loss, Machine, Output,
-    Phase, ReadyGate, SubStatus, Subscribe, Success,
+    Action, Command, CommandError, Config, ConnId, ConnectErrorKind, ConnectionLoss, Event, GapCause, Input, Instant,
+    Key, Machine, Output, Phase, ReadyGate, Reply, SubStatus, Subscribe,
 };
 use ibws_testkit::world::{Dial, QUOTES, World, ms, secs, world};
-use ibws_testkit::{GatewayConfig, OpeningOrder, Success as Greeting};
+use ibws_testkit::{GatewayConfig, OpeningOrder, Reply as Greeting};
 
 fn greeting_after(after: Duration) -> World {
     let mut gateway = GatewayConfig::default();
@@ -26,9 +26,9 @@ fn a_stream_from_start_to_shutdown_with_a_drop_between() {
     let started = world.start();
     let subscribed = world.subscribe(QUOTES);
     world.run(secs(20));
-    assert!(matches!(world.answered(started), Some((_, Ok(Success::Started)))));
+    assert!(matches!(world.answered(started), Some((_, Ok(Reply::Started)))));
     let (at, answer) = world.answer(subscribed);
-    assert!(matches!(answer, Ok(Success::Subscribed(ibws_proto::Standing::Active))), "{answer:?}");
+    assert!(matches!(answer, Ok(Reply::Subscribed(ibws_proto::SubscribeOutcome::Active))), "{answer:?}");
     assert!(at < Instant::from_millis(1_000), "{at:?}");
     assert_eq!(world.written("smd+265598").len(), 1);
     let before = world.data("md+265598").len();
@@ -44,7 +44,7 @@ fn a_stream_from_start_to_shutdown_with_a_drop_between() {
     let stopped = world.submit(Command::Shutdown { drain: true });
     let asked = world.now();
     let (at, answer) = world.answer(stopped);
-    assert_eq!(answer, Ok(Success::Stopped));
+    assert_eq!(answer, Ok(Reply::Stopped));
     assert_eq!(at, asked + ms(20), "a drain with nothing to wait for lasts one round trip of Close");
     assert_eq!(world.written("umd+265598").len(), 1);
     assert_eq!(world.phase(), Phase::Idle);
@@ -82,7 +82,7 @@ fn the_wait_for_the_greeting_ends_after_5_s() {
     let mut world = World::new(Config::default(), gateway);
     let started = world.start();
     world.subscribe(QUOTES);
-    assert_eq!(world.answer(started), (Instant::from_millis(5_100), Ok(Success::Started)));
+    assert_eq!(world.answer(started), (Instant::from_millis(5_100), Ok(Reply::Started)));
     world.run(secs(5));
     assert_eq!(world.written("smd"), [Instant::from_millis(5_100)]);
     assert_eq!(world.status("md+265598"), SubStatus::Active);
@@ -143,9 +143,9 @@ fn authentication_that_comes_late_still_subscribes_everything() {
         let started = world.start();
         let pending = world.subscribe(QUOTES);
         world.subscribe("pl");
-        assert!(matches!(world.answer(started).1, Ok(Success::Started)), "unauthenticated is a status, not an error");
+        assert!(matches!(world.answer(started).1, Ok(Reply::Started)), "unauthenticated is a status, not an error");
         let (at, answer) = world.answer(pending);
-        assert_eq!(answer, Ok(Success::Subscribed(ibws_proto::Standing::Pending)));
+        assert_eq!(answer, Ok(Reply::Subscribed(ibws_proto::SubscribeOutcome::Pending)));
         assert_eq!(at, Instant::from_millis(10_000), "after its attempts times its timeout");
         world.run_until(Instant::from_millis(late * 1_000 + 1_000));
         assert_eq!(world.phase(), Phase::Open);
@@ -173,7 +173,7 @@ fn authentication_lost_in_mid_stream_degrades_writes_nothing_and_resumes_by_itse
     assert!(last(&world) <= Some(lost + ms(10)), "{}", world.timeline());
     assert_eq!(world.dials().len(), 1, "the gateway is not hammered");
     let gaps: Vec<_> = world.gaps().iter().map(|gap| (gap.since, gap.cause.clone())).collect();
-    assert_eq!(gaps, vec![(lost + ms(10), Loss::AuthenticationLost); 2]);
+    assert_eq!(gaps, vec![(lost + ms(10), GapCause::Unauthenticated); 2]);
 
     let back = world.now();
     world.gateway.set_authenticated(true);
@@ -253,7 +253,7 @@ fn a_changed_session_id_in_tic_reconnects_although_heartbeats_go_on() {
         Event::State(change) if change.state == Phase::Backoff => change.cause.clone(),
         _ => None,
     });
-    assert_eq!(cause, Some(Loss::SessionChanged));
+    assert_eq!(cause, Some(ConnectionLoss::SessionChanged.into()));
     world.run(secs(15));
     assert_eq!((world.phase(), world.status("md+265598")), (Phase::Ready, SubStatus::Active));
     assert_eq!(world.dials().len(), 2);
@@ -289,7 +289,7 @@ fn every_close_code_and_none_means_reconnect() {
         }
         world.run(secs(5));
         assert_eq!((world.phase(), world.status("md+265598")), (Phase::Ready, SubStatus::Active), "{code:?}");
-        assert_eq!(world.gaps()[0].cause, code.map_or(Loss::Cut, Loss::Closed));
+        assert_eq!(world.gaps()[0].cause, code.map_or(ConnectionLoss::Cut, ConnectionLoss::Closed).into());
     }
 }
 
@@ -354,14 +354,14 @@ fn start_gives_up_after_10_attempts() {
     world.link.dials_to = Dial::refused();
     let started = world.start();
     let (_, answer) = world.answer(started);
-    assert!(matches!(answer, Err(Failure::GaveUp { attempts: 10, .. })), "{answer:?}");
+    assert!(matches!(answer, Err(CommandError::GaveUp { attempts: 10, .. })), "{answer:?}");
     assert_eq!((world.dials().len(), world.phase()), (10, Phase::Idle));
     world.run(secs(3_600));
     assert_eq!(world.dials().len(), 10);
     // And may be told to try again.
     world.link.dials_to = Dial::Opens;
     let again = world.start();
-    assert_eq!(world.answer(again).1, Ok(Success::Started));
+    assert_eq!(world.answer(again).1, Ok(Reply::Started));
 }
 
 #[test]
@@ -370,7 +370,7 @@ fn a_refused_certificate_is_told_at_once() {
     world.link.dials_to = Dial::Fails(ConnectErrorKind::Trust, None);
     let started = world.start();
     let (at, answer) = world.answer(started);
-    assert!(matches!(answer, Err(Failure::GaveUp { attempts: 1, .. })), "{answer:?}");
+    assert!(matches!(answer, Err(CommandError::GaveUp { attempts: 1, .. })), "{answer:?}");
     assert_eq!(at, Instant::from_millis(100));
 }
 
@@ -379,7 +379,7 @@ fn http_401_is_told_at_once_and_tried_again_once_a_minute() {
     let mut world = world();
     world.link.dials_to = Dial::Fails(ConnectErrorKind::AuthenticationRequired, None);
     let started = world.start();
-    assert!(matches!(world.answer(started).1, Err(Failure::AuthenticationRequired(_))));
+    assert!(matches!(world.answer(started).1, Err(CommandError::AuthenticationRequired(_))));
     world.run(secs(3_600));
     let dials = world.dials();
     assert!(dials.windows(2).all(|pair| pair[1].since(pair[0]) == secs(60) + ms(100)));
@@ -417,7 +417,7 @@ fn a_start_during_an_outage_is_answered_after_its_attempts() {
     world.run(secs(1));
     let started = world.start();
     let (_, answer) = world.answer(started);
-    assert!(matches!(answer, Err(Failure::GaveUp { attempts: 10, .. })), "{answer:?}");
+    assert!(matches!(answer, Err(CommandError::GaveUp { attempts: 10, .. })), "{answer:?}");
     let dials = world.dials().len();
     assert_eq!(dials, 1 + 10, "not before its attempts are used up");
     world.run(secs(60));
@@ -434,7 +434,7 @@ fn a_start_whose_reconnecting_ends_for_good_is_answered() {
     world.run(ms(20));
     world.link.dials_to = Dial::refused();
     let started = world.start();
-    assert!(matches!(world.answer(started).1, Err(Failure::ConnectionLost(Loss::Connect(_)))));
+    assert!(matches!(world.answer(started).1, Err(CommandError::ConnectionLost(ConnectionLoss::Connect(_)))));
     assert_eq!(world.phase(), Phase::Idle);
 }
 

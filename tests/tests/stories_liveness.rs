@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use ibws_proto::{
-    Action, Command, Config, Event, Failure, HealthReason, Instant, Loss, Output, Phase, RequestId, SubStatus, Success,
+    Action, Command, CommandError, Config, ConnectionLoss, Event, GapCause, HealthReason, Instant, Output, Phase,
+    Reply, RequestId, SubStatus,
 };
 use ibws_testkit::world::{Dial, QUOTES, World, ms, secs, world};
 use ibws_testkit::{GatewayConfig, Success as Greeting};
 
-fn losses(world: &World) -> Vec<(Instant, Loss)> {
+fn losses(world: &World) -> Vec<(Instant, GapCause)> {
     let loss = |event: &Event| match event {
         Event::State(change) if change.state == Phase::Backoff => change.cause.clone(),
         _ => None,
@@ -30,7 +31,7 @@ fn a_half_open_link_is_noticed_25_s_after_the_last_byte_once_heartbeats_were_see
     world.run(ms(20));
     let last = world.last_heard().unwrap();
     world.run(secs(60));
-    assert_eq!(losses(&world), [(last + secs(25), Loss::Silent)]);
+    assert_eq!(losses(&world), [(last + secs(25), ConnectionLoss::Silent.into())]);
     assert_eq!(world.gaps()[0].since, last, "messages may be missing since the last byte");
     assert_eq!(world.status("md+265598"), SubStatus::Active);
     assert_eq!(world.dials().len(), 2);
@@ -48,7 +49,7 @@ fn before_heartbeats_a_ping_asks_after_25_s_and_20_s_later_the_link_is_dead() {
     let last = world.last_heard().unwrap();
     world.run(secs(50));
     assert_eq!(pings(&world), [last + secs(25)]);
-    assert_eq!(losses(&world), [(last + secs(45), Loss::Silent)]);
+    assert_eq!(losses(&world), [(last + secs(45), ConnectionLoss::Silent.into())]);
 }
 
 #[test]
@@ -91,7 +92,7 @@ fn what_we_send_is_no_sign_of_life() {
         world.submit(Command::SendText("ech+hb".into()));
         world.run(secs(1));
     }
-    assert_eq!(losses(&world)[0], (last + secs(25), Loss::Silent));
+    assert_eq!(losses(&world)[0], (last + secs(25), ConnectionLoss::Silent.into()));
 }
 
 #[test]
@@ -113,7 +114,7 @@ fn missing_pongs_end_a_connection_on_which_data_flows() {
     world.settle(&[QUOTES]);
     let opened = world.phases().iter().find(|(_, to)| *to == Phase::Open).map(|(at, _)| *at).unwrap();
     world.run(secs(310));
-    assert_eq!(losses(&world), [(opened + secs(300), Loss::PongMissing)]);
+    assert_eq!(losses(&world), [(opened + secs(300), ConnectionLoss::PongMissing.into())]);
 }
 
 // A35 [ibind]
@@ -150,8 +151,8 @@ fn the_age_of_the_last_connection_says_nothing_about_the_fresh_one() {
     }
     let check = world.submit(Command::CheckHealth);
     let ping = world.submit(Command::CheckPing);
-    assert_eq!(world.answered(check).unwrap().1, Ok(Success::Healthy(true)));
-    assert_eq!(world.answered(ping).unwrap().1, Ok(Success::Healthy(true)));
+    assert_eq!(world.answered(check).unwrap().1, Ok(Reply::Healthy(true)));
+    assert_eq!(world.answered(ping).unwrap().1, Ok(Reply::Healthy(true)));
     world.run(secs(40));
     assert_eq!(world.phase(), Phase::Ready);
 }
@@ -213,7 +214,7 @@ fn phases() -> Vec<(&'static str, World)> {
     worlds
 }
 
-fn within(world: &mut World, asked: Instant, id: RequestId, limit: Duration) -> Result<Success, Failure> {
+fn within(world: &mut World, asked: Instant, id: RequestId, limit: Duration) -> Result<Reply, CommandError> {
     let (at, answer) = world.answer(id);
     assert!(at <= asked + limit, "answered after {:?}:\n{}", at.since(asked), world.timeline());
     answer
@@ -228,8 +229,8 @@ fn a_shutdown_with_drain_ends_within_3_s_from_every_phase() {
             let asked = world.now();
             let first = world.submit(Command::Shutdown { drain: true });
             let second = world.submit(Command::Shutdown { drain: false });
-            assert_eq!(within(&mut world, asked, first, secs(3)), Ok(Success::Stopped), "{phase}");
-            assert_eq!(within(&mut world, asked, second, secs(3)), Ok(Success::Stopped), "{phase}");
+            assert_eq!(within(&mut world, asked, first, secs(3)), Ok(Reply::Stopped), "{phase}");
+            assert_eq!(within(&mut world, asked, second, secs(3)), Ok(Reply::Stopped), "{phase}");
             assert_eq!((world.phase(), world.machine().subscriptions().len()), (Phase::Idle, 0), "{phase}");
             assert_eq!(world.machine().status().requests, 0, "{phase}: {}", world.timeline());
             assert_eq!(world.machine().next_wake(), None, "{phase}");
@@ -267,7 +268,7 @@ fn a_hard_reset_is_legal_from_every_phase() {
                 world.gateway.set_authenticated(true);
                 let asked = world.now();
                 let reset = world.submit(Command::HardReset { restart });
-                assert_eq!(within(&mut world, asked, reset, secs(5)), Ok(Success::Reset), "{phase}");
+                assert_eq!(within(&mut world, asked, reset, secs(5)), Ok(Reply::Reset), "{phase}");
                 world.run(secs(30));
                 let stays = phase == "idle" && !restart;
                 let expected = if stays { Phase::Idle } else { Phase::Ready };
@@ -286,12 +287,12 @@ fn a_disconnect_stays_disconnected_until_start_and_keeps_the_intents() {
         world.gateway.set_authenticated(true);
         let asked = world.now();
         let disconnect = world.submit(Command::Disconnect);
-        assert_eq!(within(&mut world, asked, disconnect, secs(5)), Ok(Success::Disconnected), "{phase}");
+        assert_eq!(within(&mut world, asked, disconnect, secs(5)), Ok(Reply::Disconnected), "{phase}");
         let dials = world.dials().len();
         world.run(secs(600));
         assert_eq!((world.phase(), world.dials().len()), (Phase::Idle, dials), "{phase}");
         let start = world.start();
-        assert_eq!(world.answer(start).1, Ok(Success::Started), "{phase}");
+        assert_eq!(world.answer(start).1, Ok(Reply::Started), "{phase}");
         world.run(secs(5));
         assert_eq!(world.status("pl"), SubStatus::Active, "{phase}");
     }
@@ -308,7 +309,7 @@ fn requests_bound_to_a_lost_connection_are_answered_with_the_reason_before_the_n
     let lost = world.now();
     world.input(ibws_proto::Input::Closed(world.conn().unwrap(), Some(1000)));
     for request in requests {
-        let expected = (lost, Err(Failure::ConnectionLost(Loss::Closed(1000))));
+        let expected = (lost, Err(CommandError::ConnectionLost(ConnectionLoss::Closed(1000))));
         assert_eq!(world.answered(request), Some(&expected));
     }
     world.gateway.set_confirmations(true);
@@ -326,8 +327,8 @@ fn a_second_shutdown_supersedes_the_start_between_the_two() {
     let second = world.submit(Command::Shutdown { drain: false });
     world.run(secs(5));
     assert_eq!((world.phase(), world.dials().len()), (Phase::Idle, 1));
-    assert_eq!(world.answer(start).1, Err(Failure::ShutDown));
-    assert_eq!([world.answer(first).1, world.answer(second).1], [Ok(Success::Stopped), Ok(Success::Stopped)]);
+    assert_eq!(world.answer(start).1, Err(CommandError::ShutDown));
+    assert_eq!([world.answer(first).1, world.answer(second).1], [Ok(Reply::Stopped), Ok(Reply::Stopped)]);
 }
 
 #[test]
@@ -338,8 +339,8 @@ fn a_shutdown_answers_what_it_supersedes() {
     let disconnect = world.submit(Command::Disconnect);
     let start = world.start();
     world.submit(Command::Shutdown { drain: true });
-    assert_eq!(world.answer(disconnect).1, Err(Failure::ShutDown));
-    assert_eq!(world.answer(start).1, Err(Failure::ShutDown));
+    assert_eq!(world.answer(disconnect).1, Err(CommandError::ShutDown));
+    assert_eq!(world.answer(start).1, Err(CommandError::ShutDown));
 }
 
 // Nothing goes out after our Close, though the host's answer comes, or fails to come, after it.

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use ibws_proto::{
-    Ask, Command, Config, ConnId, Event, Failure, HealthReason, Input, Instant, Machine, Output, Phase, ReadyGate,
-    SessionNews, SubStatus, Success, Timer, WakeReason,
+    Ask, Command, CommandError, Config, ConnId, Event, HealthReason, Input, Instant, Machine, Output, Phase, ReadyGate,
+    Reply, SessionNews, SubStatus, Timer, WakeReason,
 };
 use ibws_testkit::Lift;
 use ibws_testkit::world::{Dial, QUOTES, World, ms, secs, sub, world};
@@ -51,10 +51,10 @@ fn what_can_be_written_on_a_ready_connection_only_is_refused_elsewhere() {
     let mut world = world();
     for command in [Command::Recreate, Command::Tic, Command::SendText("ech+hb".into())] {
         let id = world.submit(command);
-        assert_eq!(world.answer(id).1, Err(Failure::NotReady));
+        assert_eq!(world.answer(id).1, Err(CommandError::NotReady));
     }
     let invalidated = world.submit(Command::Invalidate(None));
-    assert_eq!(world.answer(invalidated).1, Ok(Success::Invalidated(0)));
+    assert_eq!(world.answer(invalidated).1, Ok(Reply::Invalidated(0)));
 }
 
 #[test]
@@ -130,12 +130,12 @@ fn checks_reset_a_connection_that_is_bad_and_leave_a_good_one_alone() {
     world.run(secs(30));
     for check in [Command::CheckPing, Command::CheckHealth] {
         let id = world.submit(check);
-        assert_eq!(world.answer(id).1, Ok(Success::Healthy(true)));
+        assert_eq!(world.answer(id).1, Ok(Reply::Healthy(true)));
     }
     assert_eq!(world.dials().len(), 1);
     let mut idle = ibws_testkit::world::world();
     let id = idle.submit(Command::CheckHealth);
-    assert_eq!(idle.answer(id).1, Ok(Success::Healthy(true)), "nothing to check");
+    assert_eq!(idle.answer(id).1, Ok(Reply::Healthy(true)), "nothing to check");
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn what_the_host_finds_out_of_the_session_reconnects_once() {
     world.input(Input::Session(conn, SessionNews::Changed));
     world.run(secs(10));
     assert_eq!((world.dials().len(), world.status("md+265598")), (2, SubStatus::Active));
-    assert_eq!(world.gaps()[0].cause, ibws_proto::Loss::SessionChanged);
+    assert_eq!(world.gaps()[0].cause, ibws_proto::ConnectionLoss::SessionChanged.into());
     // While it is closed anyway, that is no news.
     let mut alone = Alone::new(Config::default());
     alone.ready();
@@ -238,12 +238,12 @@ fn a_disconnect_supersedes_a_reset_and_a_shutdown_both() {
     world.link.answers_close = false;
     let reset = world.submit(Command::HardReset { restart: true });
     let disconnect = world.submit(Command::Disconnect);
-    assert_eq!(world.answered(reset).unwrap().1, Err(Failure::Superseded));
+    assert_eq!(world.answered(reset).unwrap().1, Err(CommandError::Superseded));
     let shutdown = world.submit(Command::Shutdown { drain: false });
-    assert_eq!(world.answered(disconnect).unwrap().1, Err(Failure::ShutDown));
+    assert_eq!(world.answered(disconnect).unwrap().1, Err(CommandError::ShutDown));
     let late = world.submit(Command::HardReset { restart: true });
-    assert_eq!(world.answered(late).unwrap().1, Err(Failure::ShutDown), "a shutdown is final");
-    assert_eq!(world.answer(shutdown).1, Ok(Success::Stopped));
+    assert_eq!(world.answered(late).unwrap().1, Err(CommandError::ShutDown), "a shutdown is final");
+    assert_eq!(world.answer(shutdown).1, Ok(Reply::Stopped));
     assert_eq!(world.dials().len(), 1);
 }
 
@@ -251,11 +251,11 @@ fn a_disconnect_supersedes_a_reset_and_a_shutdown_both() {
 fn a_reset_of_what_is_not_there_changes_no_plan() {
     let mut world = world();
     let id = world.submit(Command::HardReset { restart: false });
-    assert_eq!(world.answer(id).1, Ok(Success::Reset));
+    assert_eq!(world.answer(id).1, Ok(Reply::Reset));
     world.run(secs(60));
     assert_eq!(world.dials().len(), 0, "stopped stays stopped");
     let id = world.submit(Command::HardReset { restart: true });
-    assert_eq!(world.answer(id).1, Ok(Success::Reset));
+    assert_eq!(world.answer(id).1, Ok(Reply::Reset));
     world.run(secs(5));
     assert_eq!((world.dials().len(), world.phase()), (1, Phase::Ready));
     world.link.dials_to = Dial::refused();
@@ -275,7 +275,7 @@ fn the_need_of_a_confirmation_can_be_set_on_any_channel() {
     world.gateway.set_confirmations(false);
     let quiet = ibws_proto::Subscribe::parse(QUOTES).unwrap().needs_confirmation(false);
     let id = world.submit(Command::Subscribe(quiet));
-    assert_eq!(world.answer(id).1, Ok(Success::Subscribed(ibws_proto::Standing::Quiet)));
+    assert_eq!(world.answer(id).1, Ok(Reply::Subscribed(ibws_proto::SubscribeOutcome::Quiet)));
     assert_eq!(world.status("md+265598"), SubStatus::Quiet);
 }
 
@@ -407,7 +407,7 @@ fn a_connection_that_is_being_closed_is_not_checked() {
     alone.ready();
     alone.submit(10, Command::Disconnect);
     alone.submit(40_000, Command::CheckHealth);
-    assert!(alone.1.iter().any(|output| matches!(output, Output::Done(_, Ok(Success::Healthy(true))))));
+    assert!(alone.1.iter().any(|output| matches!(output, Output::Done(_, Ok(Reply::Healthy(true))))));
     assert_eq!(alone.0.health(Instant::ORIGIN + ms(40_000)).reason, HealthReason::Silent);
     assert_eq!(alone.0.status().phase, Phase::Closing);
 }

@@ -2,7 +2,7 @@
 //! users were bitten.
 
 use ibws_proto::{
-    Account, Action, Command, Config, Event, Failure, Loss, Output, Staleness, SubStatus, Subscribe, driver,
+    Account, Action, Command, CommandError, Config, Event, GapCause, Output, Staleness, SubStatus, Subscribe, driver,
 };
 use ibws_testkit::world::{World, secs, sub};
 use ibws_testkit::{GatewayConfig, Lift};
@@ -11,7 +11,7 @@ const ACCOUNT: &str = "DU1234567";
 const SESSION: &str = "00112233445566778899aabbccddeeff";
 
 /// All that a person or a log may be shown of a failure.
-fn shown(failure: &Failure) -> String {
+fn shown(failure: &CommandError) -> String {
     format!("{failure} {failure:?}")
 }
 
@@ -21,12 +21,12 @@ fn no_failure_shows_an_account() {
     let key = || sub("sd+DU1234567");
     let reason: Box<str> = "x".into();
     for failure in [
-        Failure::Unconfirmed { key: key(), attempts: 5 },
-        Failure::Refused { key: key(), reason },
-        Failure::Conflict(key()),
-        Failure::UnknownSubscription(key()),
-        Failure::Budget { key: sub("bd+DU1234567+265598"), limit: 1 },
-        Failure::ServerIdUnknown(key()),
+        CommandError::Unconfirmed { key: key(), attempts: 5 },
+        CommandError::Refused { key: key(), reason },
+        CommandError::Conflict(key()),
+        CommandError::UnknownSubscription(key()),
+        CommandError::Budget { key: sub("bd+DU1234567+265598"), limit: 1 },
+        CommandError::ServerIdUnknown(key()),
     ] {
         let shown = shown(&failure);
         assert!(!shown.contains(ACCOUNT) && shown.contains("DU…567"), "{shown}");
@@ -78,7 +78,7 @@ fn long_words_of_the_gateway_are_cut_between_characters() {
     world.gateway.refuse("spl", &"™".repeat(1_000), Some(1), Lift::Never);
     world.settle(&["pl"]);
     let reason = world.gaps().iter().find_map(|gap| match &gap.cause {
-        Loss::Refused(reason) => Some(reason.clone()),
+        GapCause::Refused(reason) => Some(reason.clone()),
         _ => None,
     });
     let told = world.events().find_map(|(_, event)| match event {

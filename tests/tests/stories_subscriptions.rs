@@ -2,8 +2,8 @@
 //! users were bitten.
 
 use ibws_proto::{
-    Ask, Command, Config, Event, Failure, Instant, Key, Loss, Modify, Phase, Standing, SubStatus, Subscribe, Success,
-    Unsubscribed,
+    Ask, Command, CommandError, Config, Event, GapCause, Instant, Key, Modify, Phase, Reply, SubStatus, Subscribe,
+    SubscribeOutcome, UnsubscribeOutcome,
 };
 use ibws_testkit::world::{QUOTES, World, args, ms, secs, sub, world};
 use ibws_testkit::{GatewayConfig, Lift};
@@ -26,7 +26,7 @@ fn an_unconfirmed_subscription_is_sent_5_times_2_s_apart_then_fails_and_is_tried
     let asked = world.now();
     let request = world.subscribe(QUOTES);
     let (at, answer) = world.answer(request);
-    assert_eq!(answer, Err(Failure::Unconfirmed { key: sub("md+265598"), attempts: 5 }));
+    assert_eq!(answer, Err(CommandError::Unconfirmed { key: sub("md+265598"), attempts: 5 }));
     assert_eq!(at, asked + secs(10));
     assert_eq!(world.written("smd"), [0, 2, 4, 6, 8].map(|after| asked + secs(after)));
     assert_eq!(first_unconfirmed(&world, "md+265598"), [asked + secs(10)]);
@@ -122,7 +122,7 @@ fn a_host_that_never_primes_delays_orders_by_5_s_and_no_more() {
 fn orders_are_quiet_and_not_endlessly_retried() {
     let mut world = settled(&[]);
     let request = world.subscribe("or");
-    assert_eq!(world.answer(request).1, Ok(Success::Subscribed(Standing::Quiet)));
+    assert_eq!(world.answer(request).1, Ok(Reply::Subscribed(SubscribeOutcome::Quiet)));
     world.run(ms(200));
     assert_eq!(world.status("or"), SubStatus::Quiet);
     world.run(secs(3_600));
@@ -154,7 +154,7 @@ fn the_gap_of_a_failed_renewal_begins_with_the_renewal() {
     world.gateway.set_confirmations(false);
     world.run(secs(600));
     let sent = world.written("smd+265598");
-    assert_eq!((world.gaps()[0].since, &world.gaps()[0].cause), (sent[1], &Loss::Unconfirmed));
+    assert_eq!((world.gaps()[0].since, &world.gaps()[0].cause), (sent[1], &GapCause::Unconfirmed));
     // It is sent again at 30 s, which ends that gap, and fails again, which begins the next: nothing lies between them.
     assert_eq!(world.resumptions()[0].at, world.gaps()[1].since);
     assert_eq!(world.gaps()[1].since, sent[6]);
@@ -166,7 +166,7 @@ fn a_ladder_is_unsubscribed_by_account_and_the_others_of_it_restored() {
     let mut world = settled(&["bd+DU1234567+265598", "bd+DU1234567+8314"]);
     let asked = world.now();
     let request = world.unsubscribe("bd+DU1234567+265598", false);
-    assert_eq!(world.answer(request).1, Ok(Success::Unsubscribed(Unsubscribed::Sent)));
+    assert_eq!(world.answer(request).1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
     world.run(secs(5));
     assert_eq!(world.written("ubd+DU1234567"), [asked]);
     assert_eq!(world.written("sbd+DU1234567+8314").last(), Some(&asked));
@@ -195,17 +195,17 @@ fn a_history_is_unsubscribed_by_its_server_id_and_waits_for_it() {
     world.run(ms(1));
     assert_eq!(world.status("mh+265598"), SubStatus::Unsubscribing);
     let (at, answer) = world.answer(request);
-    assert_eq!(answer, Ok(Success::Unsubscribed(Unsubscribed::Sent)));
+    assert_eq!(answer, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
     let written = world.written("umh+");
     assert_eq!(written, [at]);
     assert!(at > asked + ms(60) && at < asked + ms(300));
     assert_eq!(world.status("mh+265598"), SubStatus::Gone);
 
     let confirmed = world.subscribe("mh+8314+{}");
-    assert_eq!(world.answer(confirmed).1, Ok(Success::Subscribed(Standing::Active)));
+    assert_eq!(world.answer(confirmed).1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
     assert_eq!(world.machine().server_ids(Key::MarketHistory).unwrap().values().collect::<Vec<_>>(), [&8314]);
     let request = world.unsubscribe("mh+8314", true);
-    assert_eq!(world.answer(request).1, Ok(Success::Unsubscribed(Unsubscribed::Confirmed)));
+    assert_eq!(world.answer(request).1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_history_whose_server_id_never_comes_ends_with_that_reason() {
     let request = world.unsubscribe("mh+265598", true);
     let second = world.unsubscribe("mh+265598", false);
     let (at, answer) = world.answer(request);
-    assert_eq!(answer, Err(Failure::ServerIdUnknown(sub("mh+265598"))));
+    assert_eq!(answer, Err(CommandError::ServerIdUnknown(sub("mh+265598"))));
     assert_eq!(at, asked + secs(10));
     assert_eq!(world.answer(second).1, answer, "two withdrawals share their end");
     assert_eq!(world.written("umh").len(), 0);
@@ -230,7 +230,7 @@ fn a_history_wanted_again_before_its_server_id_came_supersedes_its_withdrawal() 
     world.subscribe("mh+265598+{}");
     let request = world.unsubscribe("mh+265598", true);
     world.subscribe("mh+265598+{}");
-    assert_eq!(world.answer(request).1, Err(Failure::Superseded));
+    assert_eq!(world.answer(request).1, Err(CommandError::Superseded));
     world.run(secs(3));
     assert_eq!(world.status("mh+265598"), SubStatus::Active);
 }
@@ -254,12 +254,12 @@ fn server_ids_are_forgotten_on_reconnect() {
 fn a_sixth_history_is_a_typed_error_and_nothing_is_sent() {
     let mut world = settled(&["mh+1+{}", "mh+2+{}", "mh+3+{}", "mh+4+{}", "mh+5+{}"]);
     let sixth = world.subscribe("mh+6+{}");
-    assert_eq!(world.answered(sixth).unwrap().1, Err(Failure::Budget { key: sub("mh+6"), limit: 5 }));
+    assert_eq!(world.answered(sixth).unwrap().1, Err(CommandError::Budget { key: sub("mh+6"), limit: 5 }));
     assert_eq!(world.written("smh").len(), 5);
     world.unsubscribe("mh+1", true);
     world.run(secs(1));
     let again = world.subscribe("mh+6+{}");
-    assert_eq!(world.answer(again).1, Ok(Success::Subscribed(Standing::Active)));
+    assert_eq!(world.answer(again).1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
 }
 
 // A24
@@ -272,10 +272,10 @@ fn confirmations_without_a_topic_settle_the_first_one_written() {
     let ledger = world.unsubscribe("ld+DU1234567", true);
     world.say(r#"{"result":"unsubscribed from summary"}"#);
     world.run(secs(1));
-    assert_eq!(world.answered(first).unwrap().1, Ok(Success::Unsubscribed(Unsubscribed::Confirmed)));
+    assert_eq!(world.answered(first).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
     assert_eq!((world.answered(second), world.answered(ledger)), (None, None), "per kind, one each");
     world.run(secs(20));
-    let unconfirmed = |key| Err(Failure::Unconfirmed { key: sub(key), attempts: 5 });
+    let unconfirmed = |key| Err(CommandError::Unconfirmed { key: sub(key), attempts: 5 });
     assert_eq!(world.answered(second).unwrap().1, unconfirmed("sd+U12345678"), "a timeout settles the rest");
     assert_eq!(world.answered(ledger).unwrap().1, unconfirmed("ld+DU1234567"));
 }
@@ -286,14 +286,14 @@ fn a_summary_wanted_again_still_owns_the_confirmation_that_is_under_way() {
     world.gateway.set_confirmations(false);
     let first = world.unsubscribe("sd+DU1234567", true);
     world.subscribe("sd+DU1234567+{}");
-    assert_eq!(world.answered(first).unwrap().1, Ok(Success::Unsubscribed(Unsubscribed::Sent)));
+    assert_eq!(world.answered(first).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
     let second = world.unsubscribe("sd+U12345678", true);
     world.say(r#"{"result":"unsubscribed from summary"}"#);
     world.run(ms(100));
     assert_eq!(world.answered(second), None, "that was the first one's");
     world.say(r#"{"result":"unsubscribed from summary"}"#);
     world.run(ms(100));
-    assert_eq!(world.answered(second).unwrap().1, Ok(Success::Unsubscribed(Unsubscribed::Confirmed)));
+    assert_eq!(world.answered(second).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
 }
 
 // A26 [openalgo #1784]
@@ -301,7 +301,7 @@ fn a_summary_wanted_again_still_owns_the_confirmation_that_is_under_way() {
 fn a_failed_unsubscribe_is_never_resurrected() {
     let mut world = settled(&[QUOTES]);
     let request = world.unsubscribe("md+265598", true);
-    assert!(matches!(world.answer(request).1, Err(Failure::Unconfirmed { attempts: 5, .. })));
+    assert!(matches!(world.answer(request).1, Err(CommandError::Unconfirmed { attempts: 5, .. })));
     assert_eq!(world.written("umd").len(), 5);
     world.cut();
     world.run(secs(30));
@@ -327,7 +327,7 @@ fn holders_share_one_subscription_and_the_last_one_ends_it() {
     let mut world = settled(&[QUOTES]);
     let second = world.subscribe(QUOTES);
     let third = world.subscribe(QUOTES);
-    assert_eq!(world.answered(third).unwrap().1, Ok(Success::Subscribed(Standing::Active)));
+    assert_eq!(world.answered(third).unwrap().1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
     world.cut();
     world.run(secs(5));
     assert_eq!(world.written("smd").len(), 2, "subscribing more than once does not multiply");
@@ -350,7 +350,7 @@ fn holders_share_one_subscription_and_the_last_one_ends_it() {
 fn other_arguments_on_a_live_key_are_a_conflict_and_modify_changes_them() {
     let mut world = settled(&[QUOTES]);
     let conflict = world.subscribe(r#"md+265598+{"fields":["31"]}"#);
-    assert_eq!(world.answered(conflict).unwrap().1, Err(Failure::Conflict(sub("md+265598"))));
+    assert_eq!(world.answered(conflict).unwrap().1, Err(CommandError::Conflict(sub("md+265598"))));
     let modify = |apply_now| Modify {
         args: Some(Some(args(r#"{"fields":["31"]}"#))),
         apply_now,
@@ -366,7 +366,7 @@ fn other_arguments_on_a_live_key_are_a_conflict_and_modify_changes_them() {
     assert_eq!(world.written(r#"smd+265598+{"fields":["31"]}"#), [asked]);
     assert_eq!((world.gaps().len(), world.status("md+265598")), (0, SubStatus::Active));
     let unknown = world.submit(Command::Modify(Modify { key: sub("pl"), ..modify(false) }));
-    assert_eq!(world.answered(unknown).unwrap().1, Err(Failure::UnknownSubscription(sub("pl"))));
+    assert_eq!(world.answered(unknown).unwrap().1, Err(CommandError::UnknownSubscription(sub("pl"))));
 }
 
 // A23 [IBKR samples]
@@ -410,7 +410,7 @@ fn a_tic_is_answered_once_and_an_unknown_topic_after_it_is_tolerated() {
     let mut world = settled(&[QUOTES]);
     let tic = world.submit(Command::Tic);
     let (at, answer) = world.answer(tic);
-    assert_eq!((at, answer), (Instant::from_millis(5_020), Ok(Success::Tic)));
+    assert_eq!((at, answer), (Instant::from_millis(5_020), Ok(Reply::Tic)));
     world.say(r#"{"error":"Topic unknown 'tic'","code":1}"#);
     world.run(secs(1));
     assert_eq!((world.dials().len(), world.status("md+265598")), (1, SubStatus::Active));
@@ -430,7 +430,7 @@ fn nothing_is_recreated_where_that_is_switched_off_until_asked_for() {
     world.run(secs(1));
     assert_eq!(world.status("pl"), SubStatus::Active, "asking for it is enough");
     let recreate = world.submit(Command::Recreate);
-    assert_eq!(world.answered(recreate).unwrap().1, Ok(Success::Recreated(2)));
+    assert_eq!(world.answered(recreate).unwrap().1, Ok(Reply::Recreated(2)));
     world.run(secs(1));
     assert_eq!(world.status("md+265598"), SubStatus::Active);
 }
@@ -440,7 +440,7 @@ fn a_custom_need_of_confirmation_is_kept() {
     let mut world = settled(&[]);
     world.gateway.set_confirmations(false);
     let sent = world.submit(Command::Subscribe(Subscribe::new(sub("pl")).args(args("{}")).needs_confirmation(false)));
-    assert_eq!(world.answered(sent).unwrap().1, Ok(Success::Subscribed(Standing::Quiet)));
+    assert_eq!(world.answered(sent).unwrap().1, Ok(Reply::Subscribed(SubscribeOutcome::Quiet)));
     world.run(secs(60));
     assert_eq!(world.written("spl").len(), 1);
     assert!(world.events().all(|(_, event)| !matches!(event, Event::Gap(_))));

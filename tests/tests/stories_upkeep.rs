@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use ibws_proto::{
-    Body, Command, Config, Event, Failure, Instant, Json, Loss, Modify, Renewal, Staleness, SubCause, SubStatus,
-    Subscribe, Success, fold::Executions,
+    Body, Command, CommandError, Config, Event, GapCause, Instant, Json, Modify, Renewal, Reply, Staleness, SubCause,
+    SubStatus, Subscribe, fold::Executions,
 };
 use ibws_testkit::world::{QUOTES, World, ms, secs, sub, world};
 use ibws_testkit::{GatewayConfig, Lift};
@@ -234,8 +234,8 @@ fn what_is_invalidated_is_a_gap_until_it_is_recreated_or_speaks() {
     let mut world = settled(&[QUOTES, "pl"]);
     let asked = world.now();
     let id = world.submit(Command::Invalidate(Some(sub("md+265598"))));
-    assert_eq!(world.answer(id).1, Ok(Success::Invalidated(1)));
-    assert_eq!((world.gaps()[0].cause.clone(), world.gaps().len()), (Loss::Invalidated, 1));
+    assert_eq!(world.answer(id).1, Ok(Reply::Invalidated(1)));
+    assert_eq!((world.gaps()[0].cause.clone(), world.gaps().len()), (GapCause::Invalidated, 1));
     assert!(world.gaps()[0].since <= asked);
     assert_eq!(world.status("md+265598"), SubStatus::Pending);
     world.run(secs(30));
@@ -243,13 +243,13 @@ fn what_is_invalidated_is_a_gap_until_it_is_recreated_or_speaks() {
     assert_eq!(world.status("md+265598"), SubStatus::Active, "data of this connection is evidence");
     assert_eq!(world.resumptions().len(), 1);
     let id = world.submit(Command::Invalidate(None));
-    assert_eq!(world.answer(id).1, Ok(Success::Invalidated(2)));
+    assert_eq!(world.answer(id).1, Ok(Reply::Invalidated(2)));
     let id = world.submit(Command::Recreate);
-    assert_eq!(world.answer(id).1, Ok(Success::Recreated(2)));
+    assert_eq!(world.answer(id).1, Ok(Reply::Recreated(2)));
     world.run(secs(2));
     assert_eq!((world.written("smd").len(), world.written("spl").len(), world.resumptions().len()), (2, 2, 3));
     let id = world.submit(Command::Invalidate(Some(sub("md+1"))));
-    assert_eq!(world.answer(id).1, Err(Failure::UnknownSubscription(sub("md+1"))));
+    assert_eq!(world.answer(id).1, Err(CommandError::UnknownSubscription(sub("md+1"))));
 }
 
 #[test]
@@ -274,7 +274,7 @@ fn a_state_that_the_caller_sets_is_marked_as_assumed_until_something_shows() {
     world.run(ms(100));
     assert_eq!((info(&world).status, info(&world).assumed), (SubStatus::Pending, false), "a loss ends it");
     let id = world.submit(assume(true));
-    assert_eq!(world.answer(id).1, Err(Failure::NotReady), "without a connection nothing flows");
+    assert_eq!(world.answer(id).1, Err(CommandError::NotReady), "without a connection nothing flows");
 }
 
 // A32 [protocol §3.6]

@@ -1,7 +1,7 @@
 //! Stories of subscriptions that are left: what confirms it, what does not, and what is never sent twice. All times are
 //! virtual and exact.
 
-use ibws_proto::{Command, Key, SubStatus, Success, Unsubscribed};
+use ibws_proto::{Command, Key, Reply, SubStatus, UnsubscribeOutcome};
 use ibws_testkit::world::{World, ms, secs, world};
 
 fn settled(channels: &[&str]) -> World {
@@ -35,7 +35,7 @@ fn a_history_is_not_left_by_a_frame_that_names_no_server_id() {
     world.say(r#"{"topic":"smh+265598","serverId":"990017","data":[]}"#);
     world.run(ms(50));
     assert_eq!(world.texts().last().unwrap().2, "umh+990017");
-    assert_eq!(world.answered(left).unwrap().1, Ok(Success::Unsubscribed(Unsubscribed::Sent)));
+    assert_eq!(world.answered(left).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn a_history_that_is_left_with_confirmation_is_over_when_its_own_id_is_confirmed
     assert_eq!(world.answered(left), None, "another one, or none, was meant");
     world.say(format!(r#"{{"message":"Unsubscribed {}"}}"#, id_of(265_598)));
     world.run(ms(50));
-    assert_eq!(world.answered(left).unwrap().1, Ok(Success::Unsubscribed(Unsubscribed::Confirmed)));
+    assert_eq!(world.answered(left).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
     assert_eq!(world.status("mh+8314"), SubStatus::Active, "nobody left it");
     assert_eq!(world.machine().server_ids(Key::MarketData), None);
 }

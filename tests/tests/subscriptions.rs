@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test")]
 
 use ibws_proto::message::OrderStatus;
-use ibws_proto::subscribe::{self, Column, RequestError};
+use ibws_proto::subscribe::{self, Column, InvalidSubscribe};
 use ibws_proto::{Args, Field, Key, SubKey, Subscribe, SubscriptionProcessor, WireProcessor};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -44,7 +44,7 @@ fn typed(frame: &str) -> Option<String> {
     build(&key, args.as_ref()).ok().flatten().map(|subscribe| text(&subscribe))
 }
 
-fn build(key: &SubKey, args: Option<&Value>) -> Result<Option<Subscribe>, RequestError> {
+fn build(key: &SubKey, args: Option<&Value>) -> Result<Option<Subscribe>, InvalidSubscribe> {
     let empty = Value::Object(serde_json::Map::new());
     let args = args.unwrap_or(&empty);
     let texts = |name: &str| -> Option<Vec<String>> {

@@ -12,8 +12,8 @@ use super::shared::{Shared, State};
 use super::sink::{EventSink, Feeding};
 use super::stream::{EventStream, QueueAccessor, Reader, Subscription};
 use crate::{
-    Command, Failure, Health, Key, Modify, QueueLimits, Stats, Status, SubKey, Subscribe, SubscriptionInfo, Success,
-    Unsubscribed, Wanted,
+    Command, CommandError, Health, Key, Modify, QueueLimits, Reply, Stats, Status, SubKey, Subscribe, SubscriptionInfo,
+    UnsubscribeOutcome, Wanted,
 };
 
 /// A client of the gateway's stream. Clones are handles of the same client; when the last handle of any kind is dropped
@@ -54,9 +54,9 @@ impl<R: Runtime> Client<R> {
     /// on an open socket; a session that is not authenticated yet is a state ([`Client::status`]), not an error.
     ///
     /// # Errors
-    /// [`Failure::GaveUp`] after the last attempt, [`Failure::AuthenticationRequired`] at 401 or 403 (the client goes on
-    /// trying), [`Failure::ShutDown`].
-    pub fn start(&self) -> impl Future<Output = Result<(), Failure>> + Send + use<R> {
+    /// [`CommandError::GaveUp`] after the last attempt, [`CommandError::AuthenticationRequired`] at 401 or 403 (the client goes on
+    /// trying), [`CommandError::ShutDown`].
+    pub fn start(&self) -> impl Future<Output = Result<(), CommandError>> + Send + use<R> {
         let request = self.request(Command::Start);
         async move { request.await.map(drop) }
     }
@@ -64,8 +64,8 @@ impl<R: Runtime> Client<R> {
     /// Closes the connection and releases everything, subscriptions included. Bounded; does no harm when repeated.
     ///
     /// # Errors
-    /// None that matter: [`Failure::ShutDown`] if the task is gone already.
-    pub fn shutdown(&self) -> impl Future<Output = Result<(), Failure>> + Send + use<R> {
+    /// None that matter: [`CommandError::ShutDown`] if the task is gone already.
+    pub fn shutdown(&self) -> impl Future<Output = Result<(), CommandError>> + Send + use<R> {
         let request = self.request(Command::Shutdown { drain: false });
         async move { request.await.map(drop) }
     }
@@ -75,7 +75,7 @@ impl<R: Runtime> Client<R> {
     ///
     /// # Errors
     /// As [`Client::shutdown`].
-    pub fn drain(&self) -> impl Future<Output = Result<(), Failure>> + Send + use<R> {
+    pub fn drain(&self) -> impl Future<Output = Result<(), CommandError>> + Send + use<R> {
         let request = self.request(Command::Shutdown { drain: true });
         async move { request.await.map(drop) }
     }
@@ -83,8 +83,8 @@ impl<R: Runtime> Client<R> {
     /// Closes the connection and stays stopped until [`Client::start`]. Subscriptions stay wanted.
     ///
     /// # Errors
-    /// [`Failure::Superseded`] by a later command, [`Failure::ShutDown`].
-    pub fn disconnect(&self) -> impl Future<Output = Result<(), Failure>> + Send + use<R> {
+    /// [`CommandError::Superseded`] by a later command, [`CommandError::ShutDown`].
+    pub fn disconnect(&self) -> impl Future<Output = Result<(), CommandError>> + Send + use<R> {
         let request = self.request(Command::Disconnect);
         async move { request.await.map(drop) }
     }
@@ -93,8 +93,8 @@ impl<R: Runtime> Client<R> {
     /// opened, is abandoned and dialled again even without `restart`.
     ///
     /// # Errors
-    /// [`Failure::Superseded`] by a later command, [`Failure::ShutDown`].
-    pub fn hard_reset(&self, restart: bool) -> impl Future<Output = Result<(), Failure>> + Send + use<R> {
+    /// [`CommandError::Superseded`] by a later command, [`CommandError::ShutDown`].
+    pub fn hard_reset(&self, restart: bool) -> impl Future<Output = Result<(), CommandError>> + Send + use<R> {
         let request = self.request(Command::HardReset { restart });
         async move { request.await.map(drop) }
     }
@@ -102,39 +102,39 @@ impl<R: Runtime> Client<R> {
     /// Is the last pong young enough? True as well if not connected; otherwise hard reset with restart, and false.
     ///
     /// # Errors
-    /// [`Failure::ShutDown`].
-    pub fn check_ping(&self) -> impl Future<Output = Result<bool, Failure>> + Send + use<R> {
+    /// [`CommandError::ShutDown`].
+    pub fn check_ping(&self) -> impl Future<Output = Result<bool, CommandError>> + Send + use<R> {
         let request = self.request(Command::CheckPing);
-        async move { request.await.map(|success| success == Success::Healthy(true)) }
+        async move { request.await.map(|success| success == Reply::Healthy(true)) }
     }
 
     /// Is the connection alive by its pongs and by what it receives? If not, hard reset with restart, and false.
     ///
     /// # Errors
-    /// [`Failure::ShutDown`].
-    pub fn check_health(&self) -> impl Future<Output = Result<bool, Failure>> + Send + use<R> {
+    /// [`CommandError::ShutDown`].
+    pub fn check_health(&self) -> impl Future<Output = Result<bool, CommandError>> + Send + use<R> {
         let request = self.request(Command::CheckHealth);
-        async move { request.await.map(|success| success == Success::Healthy(true)) }
+        async move { request.await.map(|success| success == Reply::Healthy(true)) }
     }
 
     /// Subscribes and waits for the outcome: confirmed by data, sent where nothing confirms, or pending where the
-    /// gateway is not ready yet. See [`Subscription::standing`] for which it was. The subscription survives reconnects.
+    /// gateway is not ready yet. See [`Subscription::known_outcome`] for which it was. The subscription survives reconnects.
     ///
     /// Not cancel-safe: dropping the future withdraws the subscription.
     ///
     /// # Errors
-    /// [`Failure::Conflict`], [`Failure::Budget`] (nothing was sent); [`Failure::Refused`], [`Failure::Unconfirmed`],
+    /// [`CommandError::Conflict`], [`CommandError::Budget`] (nothing was sent); [`CommandError::Refused`], [`CommandError::Unconfirmed`],
     /// after which the subscription is withdrawn. Keep trying with [`Client::subscribe_later`].
     pub fn subscribe<S: Into<Subscribe>>(
         &self,
         subscribe: S,
-    ) -> impl Future<Output = Result<Subscription<R>, Failure>> + Send + use<R, S> {
+    ) -> impl Future<Output = Result<Subscription<R>, CommandError>> + Send + use<R, S> {
         let mut subscription = self.subscribe_later(subscribe);
         async move {
             match subscription.outcome().await {
                 Ok(_) => Ok(subscription),
                 // It stays wanted, and goes out on the next connection.
-                Err(Failure::ConnectionLost(_)) => Ok(subscription),
+                Err(CommandError::ConnectionLost(_)) => Ok(subscription),
                 Err(failure) => Err(failure),
             }
         }
@@ -161,18 +161,18 @@ impl<R: Runtime> Client<R> {
     /// without, sent is success.
     ///
     /// # Errors
-    /// [`Failure::UnknownSubscription`], [`Failure::Unconfirmed`], [`Failure::ServerIdUnknown`],
-    /// [`Failure::ConnectionLost`].
+    /// [`CommandError::UnknownSubscription`], [`CommandError::Unconfirmed`], [`CommandError::ServerIdUnknown`],
+    /// [`CommandError::ConnectionLost`].
     pub fn unsubscribe(
         &self,
         key: &SubKey,
         needs_confirmation: bool,
-    ) -> impl Future<Output = Result<Unsubscribed, Failure>> + Send + use<R> {
+    ) -> impl Future<Output = Result<UnsubscribeOutcome, CommandError>> + Send + use<R> {
         let request = self.request(Command::Unsubscribe { key: key.clone(), needs_confirmation });
         async move {
             match request.await? {
-                Success::Unsubscribed(how) => Ok(how),
-                _ => Ok(Unsubscribed::Sent),
+                Reply::Unsubscribed(how) => Ok(how),
+                _ => Ok(UnsubscribeOutcome::Sent),
             }
         }
     }
@@ -180,8 +180,11 @@ impl<R: Runtime> Client<R> {
     /// Changes what is stored for a subscription.
     ///
     /// # Errors
-    /// [`Failure::UnknownSubscription`].
-    pub fn modify_subscription(&self, modify: Modify) -> impl Future<Output = Result<(), Failure>> + Send + use<R> {
+    /// [`CommandError::UnknownSubscription`].
+    pub fn modify_subscription(
+        &self,
+        modify: Modify,
+    ) -> impl Future<Output = Result<(), CommandError>> + Send + use<R> {
         let request = self.request(Command::Modify(modify));
         async move { request.await.map(drop) }
     }
@@ -189,12 +192,12 @@ impl<R: Runtime> Client<R> {
     /// Sends every wanted subscription anew; says how many.
     ///
     /// # Errors
-    /// [`Failure::NotReady`].
-    pub fn recreate_subscriptions(&self) -> impl Future<Output = Result<usize, Failure>> + Send + use<R> {
+    /// [`CommandError::NotReady`].
+    pub fn recreate_subscriptions(&self) -> impl Future<Output = Result<usize, CommandError>> + Send + use<R> {
         let request = self.request(Command::Recreate);
         async move {
             match request.await? {
-                Success::Recreated(count) => Ok(count),
+                Reply::Recreated(count) => Ok(count),
                 _ => Ok(0),
             }
         }
@@ -203,8 +206,8 @@ impl<R: Runtime> Client<R> {
     /// Writes a text of your own, for what has no method here: `shs+exercise+{"CEX":"…"}`. Nothing is kept for later.
     ///
     /// # Errors
-    /// [`Failure::NotReady`], [`Failure::BadText`].
-    pub fn send_text(&self, text: &str) -> impl Future<Output = Result<(), Failure>> + Send + use<R> {
+    /// [`CommandError::NotReady`], [`CommandError::BadText`].
+    pub fn send_text(&self, text: &str) -> impl Future<Output = Result<(), CommandError>> + Send + use<R> {
         let request = self.request(Command::SendText(text.into()));
         async move { request.await.map(drop) }
     }
@@ -212,8 +215,8 @@ impl<R: Runtime> Client<R> {
     /// Writes `tic` and waits for its answer.
     ///
     /// # Errors
-    /// [`Failure::NotReady`], [`Failure::TimedOut`], [`Failure::ConnectionLost`].
-    pub fn tic(&self) -> impl Future<Output = Result<(), Failure>> + Send + use<R> {
+    /// [`CommandError::NotReady`], [`CommandError::TimedOut`], [`CommandError::ConnectionLost`].
+    pub fn tic(&self) -> impl Future<Output = Result<(), CommandError>> + Send + use<R> {
         let request = self.request(Command::Tic);
         async move { request.await.map(drop) }
     }

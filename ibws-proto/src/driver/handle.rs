@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::runtime::Runtime;
 use super::shared::Shared;
-use crate::{Command, Failure, RequestId, Standing, Success};
+use crate::{Command, CommandError, Reply, RequestId, SubscribeOutcome};
 
 /// Keeps the client alive: counted, so that the last one dropped ends it.
 pub(super) struct Handle<R: Runtime> {
@@ -55,16 +55,16 @@ impl<R: Runtime> Request<R> {
     }
 
     /// The standing that the answer to a `Subscribe` tells.
-    pub(super) async fn standing(&mut self) -> Result<Standing, Failure> {
+    pub(super) async fn outcome(&mut self) -> Result<SubscribeOutcome, CommandError> {
         match self.await? {
-            Success::Subscribed(standing) => Ok(standing),
-            _ => Ok(Standing::Pending),
+            Reply::Subscribed(standing) => Ok(standing),
+            _ => Ok(SubscribeOutcome::Pending),
         }
     }
 }
 
 impl<R: Runtime> Future for Request<R> {
-    type Output = Result<Success, Failure>;
+    type Output = Result<Reply, CommandError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let id = self.id;

@@ -35,13 +35,13 @@ pub trait Link: Send + Unpin + 'static {
     /// Takes the message out of `message` once there is room for it; pending, the message stays.
     ///
     /// # Errors
-    /// [`WriteFailed`] when the socket takes no more; the read half tells the reason by `Closed`.
-    fn poll_send(&mut self, cx: &mut Context<'_>, message: &mut Option<Outgoing>) -> Poll<Result<(), WriteFailed>>;
+    /// [`WriteError`] when the socket takes no more; the read half tells the reason by `Closed`.
+    fn poll_send(&mut self, cx: &mut Context<'_>, message: &mut Option<Outgoing>) -> Poll<Result<(), WriteError>>;
     /// Pushes what was taken (and replies to the peer's pings) towards the peer.
     ///
     /// # Errors
-    /// [`WriteFailed`] when the socket takes no more.
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteFailed>>;
+    /// [`WriteError`] when the socket takes no more.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>>;
 }
 
 /// What came from the peer.
@@ -71,7 +71,7 @@ pub enum Outgoing {
 /// The socket takes no more bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the socket takes no more bytes")]
-pub struct WriteFailed;
+pub struct WriteError;
 
 /// Everything a dial needs to know.
 #[derive(Clone, Debug)]

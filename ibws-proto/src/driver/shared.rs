@@ -9,8 +9,8 @@ use std::vec::Vec;
 use super::runtime::Runtime;
 use crate::queue::Taken;
 use crate::{
-    Action, Command, Event, Failure, Input, Instant, Machine, Output, Queue, QueueId, QueueLimits, Queues, RequestId,
-    Success, Wanted,
+    Action, Command, CommandError, Event, Input, Instant, Machine, Output, Queue, QueueId, QueueLimits, Queues, Reply,
+    RequestId, Wanted,
 };
 
 /// Events moved over to a consumer at once, and bytes from which on no more are.
@@ -43,7 +43,7 @@ pub(super) struct State {
 
 enum Answer {
     Awaited(Option<Waker>),
-    There(Result<Success, Failure>),
+    There(Result<Reply, CommandError>),
 }
 
 /// The consumers of one queue. Those of a key share its queue.
@@ -142,7 +142,7 @@ impl State {
             // Only a number is wanted of the machine: nobody would act upon what it says, nor take it out.
             let id = self.machine.submit(now, Command::Cancel(RequestId(0)));
             while self.machine.poll().is_some() {}
-            self.answers.insert(id, Answer::There(Err(Failure::ShutDown)));
+            self.answers.insert(id, Answer::There(Err(CommandError::ShutDown)));
             return id;
         }
         let id = self.machine.submit(now, command);
@@ -239,7 +239,7 @@ impl State {
     }
 
     /// Takes an answer that is there; else remembers whom to wake.
-    pub(super) fn answer(&mut self, id: RequestId, waker: &Waker) -> Option<Result<Success, Failure>> {
+    pub(super) fn answer(&mut self, id: RequestId, waker: &Waker) -> Option<Result<Reply, CommandError>> {
         match self.answers.get_mut(&id)? {
             Answer::Awaited(slot) => {
                 if !slot.as_ref().is_some_and(|known| known.will_wake(waker)) {
@@ -279,7 +279,7 @@ impl State {
         for answer in self.answers.values_mut() {
             if let Answer::Awaited(waker) = answer {
                 self.wakers.extend(waker.take());
-                *answer = Answer::There(Err(Failure::ShutDown));
+                *answer = Answer::There(Err(CommandError::ShutDown));
             }
         }
         for consumers in self.consumers.values_mut() {

@@ -14,7 +14,7 @@ use super::handle::{Handle, Request};
 use super::runtime::Runtime;
 use super::shared::{Looked, Seat, Shared, State};
 use crate::queue::{Queue, Taken};
-use crate::{Command, Event, Failure, Item, Key, QueueLimits, Standing, SubKey, SubStatus, Wanted};
+use crate::{Command, CommandError, Event, Item, Key, QueueLimits, SubKey, SubStatus, SubscribeOutcome, Wanted};
 
 /// A seat at a queue, and what was taken from there and not yet used. It does not keep the client alive.
 pub(super) struct Reader<R: Runtime> {
@@ -154,7 +154,7 @@ pub struct Subscription<R: Runtime> {
     stream: EventStream<R>,
     key: SubKey,
     request: Request<R>,
-    outcome: Option<Result<Standing, Failure>>,
+    outcome: Option<Result<SubscribeOutcome, CommandError>>,
     /// Notices were lost: its end may have been among them.
     unsure: bool,
     /// It is gone, by an unsubscription or a shutdown: nothing will come.
@@ -175,20 +175,20 @@ impl<R: Runtime> Subscription<R> {
     /// How the subscribing went; waits until that is known. Cancel-safe.
     ///
     /// # Errors
-    /// Those of [`Client::subscribe`](super::Client::subscribe), and [`Failure::ConnectionLost`]: it stays wanted.
-    pub async fn outcome(&mut self) -> Result<Standing, Failure> {
+    /// Those of [`Client::subscribe`](super::Client::subscribe), and [`CommandError::ConnectionLost`]: it stays wanted.
+    pub async fn outcome(&mut self) -> Result<SubscribeOutcome, CommandError> {
         if self.outcome.is_none() {
-            self.outcome = Some(self.request.standing().await);
+            self.outcome = Some(self.request.outcome().await);
         }
-        self.outcome.clone().unwrap_or(Ok(Standing::Pending))
+        self.outcome.clone().unwrap_or(Ok(SubscribeOutcome::Pending))
     }
 
     /// How it stood when its request was answered; pending before that, and if the connection was lost meanwhile.
     #[must_use]
-    pub fn standing(&self) -> Standing {
+    pub fn known_outcome(&self) -> SubscribeOutcome {
         match self.outcome {
             Some(Ok(standing)) => standing,
-            _ => Standing::Pending,
+            _ => SubscribeOutcome::Pending,
         }
     }
 

@@ -149,16 +149,16 @@ impl fmt::Debug for Field {
 /// A text that is no listed field's key.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("no market data field {0:?}: a field is written as its number, 31 for the last price")]
-pub struct UnknownField(pub alloc::string::String);
+pub struct UnknownFieldError(pub alloc::string::String);
 
 impl FromStr for Field {
-    type Err = UnknownField;
+    type Err = UnknownFieldError;
 
     /// Reads the key of a listed field.
-    fn from_str(key: &str) -> Result<Self, UnknownField> {
+    fn from_str(key: &str) -> Result<Self, UnknownFieldError> {
         Self::from_key(key)
             .filter(|field| field.is_listed())
-            .ok_or_else(|| UnknownField(key.chars().take(40).collect()))
+            .ok_or_else(|| UnknownFieldError(key.chars().take(40).collect()))
     }
 }
 
@@ -173,7 +173,7 @@ impl Serialize for Field {
 impl<'de> Deserialize<'de> for Field {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let key = alloc::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::from_key(&key).ok_or_else(|| serde::de::Error::custom(UnknownField(key.chars().take(40).collect())))
+        Self::from_key(&key).ok_or_else(|| serde::de::Error::custom(UnknownFieldError(key.chars().take(40).collect())))
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use super::{Availability, Field};
 use crate::frame::Json;
 use crate::number::Number;
-use crate::read::{self, Expected, FieldError, FromJson, Lookup, is_none};
+use crate::read::{self, Expected, FieldError, FieldResult, FromJson, is_none};
 
 /// The value of a field, as text. Whether the wire has it as a string or as a number makes no difference (field 83 is a
 /// number there, nearly everything else a string).
@@ -68,7 +68,7 @@ impl<'a> Value<'a> {
     /// # Errors
     /// [`FieldError`] if it is neither a string nor a number.
     #[inline]
-    pub fn string(self) -> Lookup<Cow<'a, str>> {
+    pub fn string(self) -> FieldResult<Cow<'a, str>> {
         Ok(self.read(Expected::Text, Cow::from_json)?.filter(|text| !is_none(text)))
     }
 
@@ -77,7 +77,7 @@ impl<'a> Value<'a> {
     /// # Errors
     /// [`FieldError`] if it is no price.
     #[inline]
-    pub fn price(self) -> Lookup<Price<'a>> {
+    pub fn price(self) -> FieldResult<Price<'a>> {
         self.read(Expected::Price, Price::from_json)
     }
 
@@ -86,7 +86,7 @@ impl<'a> Value<'a> {
     /// # Errors
     /// [`FieldError`] if it is no number.
     #[inline]
-    pub fn number(self) -> Lookup<Number<'a>> {
+    pub fn number(self) -> FieldResult<Number<'a>> {
         self.read(Expected::Number, Number::from_json)
     }
 
@@ -95,7 +95,7 @@ impl<'a> Value<'a> {
     /// # Errors
     /// [`FieldError`] if it is no number.
     #[inline]
-    pub fn size(self) -> Lookup<Number<'a>> {
+    pub fn size(self) -> FieldResult<Number<'a>> {
         self.number()
     }
 
@@ -104,7 +104,7 @@ impl<'a> Value<'a> {
     /// # Errors
     /// [`FieldError`] if it is none.
     #[inline]
-    pub fn percent(self) -> Lookup<Number<'a>> {
+    pub fn percent(self) -> FieldResult<Number<'a>> {
         self.read(Expected::Percent, |json| {
             match json.quoted().map(str::trim_ascii_end).and_then(|text| text.strip_suffix('%')) {
                 Some(bare) => Number::parse(bare).map(Some).ok_or(Expected::Percent),
@@ -117,7 +117,7 @@ impl<'a> Value<'a> {
     ///
     /// # Errors
     /// [`FieldError`] if it is none.
-    pub fn flag(self) -> Lookup<bool> {
+    pub fn flag(self) -> FieldResult<bool> {
         self.read(Expected::Flag, bool::from_json)
     }
 
@@ -125,12 +125,12 @@ impl<'a> Value<'a> {
     ///
     /// # Errors
     /// [`FieldError`] if it is no text.
-    pub fn availability(self) -> Lookup<Availability<'a>> {
+    pub fn availability(self) -> FieldResult<Availability<'a>> {
         self.read(Expected::Text, Availability::from_json)
     }
 
     #[inline(always)]
-    fn read<T>(self, expected: Expected, read: impl FnOnce(Json<'a>) -> Result<Option<T>, Expected>) -> Lookup<T> {
+    fn read<T>(self, expected: Expected, read: impl FnOnce(Json<'a>) -> Result<Option<T>, Expected>) -> FieldResult<T> {
         match read(self.json) {
             Ok(value) => Ok(value),
             Err(_) => Err(self.error(expected)),

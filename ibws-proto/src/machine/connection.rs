@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::{End, Ending, Machine};
-use crate::command::{Failure, Loss, Success};
+use crate::command::{CommandError, ConnectionLoss, GapCause, Reply};
 use crate::config::ReadyGate;
 use crate::connect::{ConnId, ConnectError, ConnectErrorKind};
 use crate::event::{Action, Event, Output, StateChange};
@@ -25,7 +25,7 @@ const NORMAL: u16 = 1000;
 
 impl Machine {
     /// Moves along the table of the lifecycle, and tells.
-    fn enter(&mut self, trigger: Trigger, cause: Option<Loss>, delay: Option<Duration>) {
+    fn enter(&mut self, trigger: Trigger, cause: Option<GapCause>, delay: Option<Duration>) {
         let Some(state) = lifecycle::next(self.phase, trigger) else { return };
         self.phase = state;
         let (at, conn, attempt) = (self.now, self.conn, self.attempt);
@@ -68,7 +68,7 @@ impl Machine {
 
     fn start_succeeded(&mut self) {
         self.started = true;
-        self.answer_start(&Ok(Success::Started));
+        self.answer_start(&Ok(Reply::Started));
     }
 
     /// Ready needs the greeting and an authenticated session.
@@ -96,7 +96,7 @@ impl Machine {
         }
         self.timers.set(Timer::Tic, None);
         self.timers.set(Timer::Stable, None);
-        self.enter(Trigger::Unauthenticated, Some(Loss::AuthenticationLost), None);
+        self.enter(Trigger::Unauthenticated, Some(GapCause::Unauthenticated), None);
         self.with_table(super::Table::degraded);
     }
 
@@ -104,7 +104,7 @@ impl Machine {
         match timer {
             Timer::Connect => {
                 let detail = alloc::format!("no connection within {:?}", self.config.connect_timeout);
-                self.lose(Loss::Connect(ConnectError::new(ConnectErrorKind::TimedOut, detail)), true);
+                self.lose(ConnectionLoss::Connect(ConnectError::new(ConnectErrorKind::TimedOut, detail)), true);
             }
             Timer::Gate => {
                 // Whoever has not greeted by now has had its time for a word on authentication as well.
@@ -126,7 +126,7 @@ impl Machine {
                 self.timers.set(Timer::Ping, self.config.ping_interval.map(|span| self.now + span));
                 self.ping();
             }
-            Timer::Pong => self.lose(Loss::PongMissing, true),
+            Timer::Pong => self.lose(ConnectionLoss::PongMissing, true),
             Timer::Close => {
                 self.abandon();
                 self.ended(false);
@@ -168,12 +168,12 @@ impl Machine {
     pub(super) fn closed(&mut self, code: Option<u16>) {
         match self.phase {
             Phase::Closing => self.ended(true),
-            _ => self.lose(code.map_or(Loss::Cut, Loss::Closed), false),
+            _ => self.lose(code.map_or(ConnectionLoss::Cut, ConnectionLoss::Closed), false),
         }
     }
 
     /// The connection is lost without having been given up here.
-    pub(super) fn lose(&mut self, cause: Loss, abandon: bool) {
+    pub(super) fn lose(&mut self, cause: ConnectionLoss, abandon: bool) {
         if abandon {
             self.abandon();
         }
@@ -183,18 +183,18 @@ impl Machine {
         self.release(&cause);
         let restart = if cause.is_close() { self.config.restart_on_close } else { self.config.restart_on_critical };
         if !restart && self.started {
-            self.answer_start(&Err(Failure::ConnectionLost(cause.clone())));
-            return self.stop(Some(cause));
+            self.answer_start(&Err(CommandError::ConnectionLost(cause.clone())));
+            return self.stop(Some(cause.into()));
         }
         self.back_off(cause);
     }
 
     /// Lets go of everything that was bound to the connection, and answers what waited on it.
-    fn release(&mut self, cause: &Loss) {
+    fn release(&mut self, cause: &ConnectionLoss) {
         self.timers.clear();
         self.requests.answer_all(
             |wait| *wait == Wait::Tic,
-            &Err(Failure::ConnectionLost(cause.clone())),
+            &Err(CommandError::ConnectionLost(cause.clone())),
             &mut self.out,
         );
         // The lost connection's own number stays in the context, so that nothing can be written to a later one.
@@ -207,7 +207,7 @@ impl Machine {
         self.session = Session::default();
     }
 
-    fn stop(&mut self, cause: Option<Loss>) {
+    fn stop(&mut self, cause: Option<GapCause>) {
         self.timers.clear();
         self.started = false;
         self.attempt = 0;
@@ -215,30 +215,31 @@ impl Machine {
     }
 
     /// Waits for the next dial, or gives up.
-    fn back_off(&mut self, cause: Loss) {
-        let refused = matches!(&cause, Loss::Connect(error) if error.kind == ConnectErrorKind::AuthenticationRequired);
+    fn back_off(&mut self, cause: ConnectionLoss) {
+        let refused =
+            matches!(&cause, ConnectionLoss::Connect(error) if error.kind == ConnectErrorKind::AuthenticationRequired);
         let limit = if self.started { self.config.max_reconnect_attempts } else { self.config.max_connection_attempts };
         let hopeless = cause.is_trust() && !self.started;
         let error = match &cause {
-            Loss::Connect(error) => error.clone(),
+            ConnectionLoss::Connect(error) => error.clone(),
             other => ConnectError::new(ConnectErrorKind::Protocol, alloc::format!("{other}")),
         };
         if hopeless || (!refused && limit.is_some_and(|limit| self.attempt >= limit)) {
-            self.answer_start(&Err(Failure::GaveUp { attempts: self.attempt, last: error }));
-            return self.stop(Some(cause));
+            self.answer_start(&Err(CommandError::GaveUp { attempts: self.attempt, last: error }));
+            return self.stop(Some(cause.into()));
         }
         if self.started && self.config.max_connection_attempts.is_some_and(|limit| self.attempt >= limit) {
             // A later `Start` has the same limit as the first; the machine itself goes on.
-            self.answer_start(&Err(Failure::GaveUp { attempts: self.attempt, last: error.clone() }));
+            self.answer_start(&Err(CommandError::GaveUp { attempts: self.attempt, last: error.clone() }));
         }
         let mut delay = self.backoff.next(&mut self.random).max(Duration::from_millis(1));
         if refused {
             delay = AUTHENTICATION_PAUSE;
-            self.answer_start(&Err(Failure::AuthenticationRequired(error.clone())));
+            self.answer_start(&Err(CommandError::AuthenticationRequired(error.clone())));
         }
         delay = delay.max(error.retry_after.unwrap_or_default().min(LONGEST_PAUSE));
         self.timers.set(Timer::Backoff, self.now + delay);
-        self.enter(Trigger::Lost, Some(cause), Some(delay));
+        self.enter(Trigger::Lost, Some(cause.into()), Some(delay));
     }
 
     /// Ends the connection, whatever state it is in, for `what`.
@@ -278,28 +279,28 @@ impl Machine {
         self.timers.clear();
         self.timers.set(Timer::Close, self.now + limit);
         self.out.push_back(Output::Action(Action::Close { conn, code: NORMAL }));
-        self.enter(Trigger::Close, Some(Loss::Asked), None);
+        self.enter(Trigger::Close, Some(ConnectionLoss::Asked.into()), None);
     }
 
     /// What was to end has ended: `cleanly`, or abandoned.
     fn ended(&mut self, cleanly: bool) {
         let Some(ending) = self.ending.take() else { return };
         let was = self.phase;
-        self.release(&Loss::Asked);
+        self.release(&ConnectionLoss::Asked);
         match ending.what {
             End::Shutdown => {
                 self.with_table(super::Table::clear);
                 self.stop(None);
-                self.requests.answer_all(|wait| *wait == Wait::Shutdown, &Ok(Success::Stopped), &mut self.out);
-                self.answer_start_unless(ending.then_start, Failure::ShutDown);
+                self.requests.answer_all(|wait| *wait == Wait::Shutdown, &Ok(Reply::Stopped), &mut self.out);
+                self.answer_start_unless(ending.then_start, CommandError::ShutDown);
             }
             End::Disconnect => {
                 self.stop(None);
-                self.requests.answer_all(|wait| *wait == Wait::Disconnect, &Ok(Success::Disconnected), &mut self.out);
-                self.answer_start_unless(ending.then_start, Failure::Superseded);
+                self.requests.answer_all(|wait| *wait == Wait::Disconnect, &Ok(Reply::Disconnected), &mut self.out);
+                self.answer_start_unless(ending.then_start, CommandError::Superseded);
             }
             End::Reset { restart } => {
-                self.requests.answer_all(|wait| *wait == Wait::Reset, &Ok(Success::Reset), &mut self.out);
+                self.requests.answer_all(|wait| *wait == Wait::Reset, &Ok(Reply::Reset), &mut self.out);
                 if restart && was != Phase::Connecting {
                     return self.dial();
                 }
@@ -311,10 +312,10 @@ impl Machine {
                     return;
                 }
                 if restart || !cleanly || self.config.restart_on_close {
-                    return self.back_off(Loss::Asked);
+                    return self.back_off(ConnectionLoss::Asked);
                 }
-                self.stop(Some(Loss::Asked));
-                self.answer_start_unless(ending.then_start, Failure::Superseded);
+                self.stop(Some(ConnectionLoss::Asked.into()));
+                self.answer_start_unless(ending.then_start, CommandError::Superseded);
             }
         }
         if ending.then_start {
@@ -322,7 +323,7 @@ impl Machine {
         }
     }
 
-    fn answer_start_unless(&mut self, kept: bool, failure: Failure) {
+    fn answer_start_unless(&mut self, kept: bool, failure: CommandError) {
         if !kept {
             self.answer_start(&Err(failure));
         }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::Machine;
-use crate::command::{Loss, Success};
+use crate::command::{ConnectionLoss, Reply};
 use crate::connect::ConnId;
 use crate::event::{Action, Event, Message, Output};
 use crate::frame::{Frame, Json, Shape};
@@ -129,9 +129,9 @@ impl Machine {
     }
 
     fn tic(&mut self, frame: &Frame) {
-        self.requests.answer_all(|wait| *wait == Wait::Tic, &Ok(Success::Tic), &mut self.out);
+        self.requests.answer_all(|wait| *wait == Wait::Tic, &Ok(Reply::Tic), &mut self.out);
         if self.session.tic_changed(frame) && self.phase != Phase::Closing {
-            self.lose(Loss::SessionChanged, true);
+            self.lose(ConnectionLoss::SessionChanged, true);
         }
     }
 

@@ -9,7 +9,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use crate::command::{Command, Loss, RequestId, Success};
+use crate::command::{Command, ConnectionLoss, Reply, RequestId};
 use crate::config::{Config, ReadyGate};
 use crate::connect::ConnId;
 use crate::event::{Input, Output, SessionNews};
@@ -195,7 +195,7 @@ impl Machine {
             Input::Tick => {}
             Input::Opened(conn) if self.is_now(conn, Phase::Connecting) => self.opened(),
             Input::ConnectFailed(conn, error) if self.is_now(conn, Phase::Connecting) => {
-                self.lose(Loss::Connect(error), false)
+                self.lose(ConnectionLoss::Connect(error), false)
             }
             Input::Closed(conn, code) if self.conn == Some(conn) => self.closed(code),
             Input::Pong(conn) if self.has_socket(conn) => {
@@ -208,7 +208,7 @@ impl Machine {
             Input::Session(conn, news) if self.has_socket(conn) => match news {
                 SessionNews::Sent => self.timers.set(Timer::Session, None),
                 SessionNews::Unavailable => self.session_missing(),
-                SessionNews::Changed if self.phase != Phase::Closing => self.lose(Loss::SessionChanged, true),
+                SessionNews::Changed if self.phase != Phase::Closing => self.lose(ConnectionLoss::SessionChanged, true),
                 SessionNews::Changed => {}
             },
             _ => self.stats.stale += 1,
@@ -373,7 +373,7 @@ impl Machine {
     fn overdue(&mut self, id: RequestId, wait: &Wait) {
         match wait {
             Wait::Subscribe(key) => self.with_table(|table, cx| table.overdue(id, key, cx)),
-            _ => drop(self.requests.answer(id, Err(crate::command::Failure::TimedOut), &mut self.out)),
+            _ => drop(self.requests.answer(id, Err(crate::command::CommandError::TimedOut), &mut self.out)),
         }
     }
 
@@ -412,7 +412,7 @@ impl Machine {
                 self.ping();
                 self.liveness.probed(self.now);
             }
-            Verdict::Dead => self.lose(Loss::Silent, true),
+            Verdict::Dead => self.lose(ConnectionLoss::Silent, true),
         }
     }
 
@@ -448,7 +448,7 @@ impl Machine {
         result
     }
 
-    fn answer_start(&mut self, answer: &Result<Success, crate::command::Failure>) {
+    fn answer_start(&mut self, answer: &Result<Reply, crate::command::CommandError>) {
         self.requests.answer_all(|wait| *wait == Wait::Start, answer, &mut self.out);
     }
 

@@ -1,7 +1,7 @@
 //! Requests: what each command does, and what it is answered if the answer is known at once.
 
 use super::{End, Machine};
-use crate::command::{Command, Failure, RequestId, Success};
+use crate::command::{Command, CommandError, Reply, RequestId};
 use crate::lifecycle::Phase;
 use crate::liveness::HealthReason;
 use crate::requests::Wait;
@@ -9,7 +9,7 @@ use crate::subscriptions::Wire;
 
 impl Machine {
     /// Does what is asked. `Ok(None)`: the answer comes later.
-    pub(super) fn command(&mut self, id: RequestId, command: Command) -> Result<Option<Success>, Failure> {
+    pub(super) fn command(&mut self, id: RequestId, command: Command) -> Result<Option<Reply>, CommandError> {
         match command {
             Command::Start => Ok(self.start(id)),
             Command::Shutdown { drain } => {
@@ -20,7 +20,7 @@ impl Machine {
                 } else {
                     // It supersedes what was under way.
                     let waits = |wait: &Wait| matches!(wait, Wait::Disconnect | Wait::Reset);
-                    self.requests.answer_all(waits, &Err(Failure::ShutDown), &mut self.out);
+                    self.requests.answer_all(waits, &Err(CommandError::ShutDown), &mut self.out);
                     self.end(End::Shutdown, drain);
                 }
                 Ok(None)
@@ -43,38 +43,38 @@ impl Machine {
             }
             Command::Release(holder) => {
                 self.with_table(|table, cx| table.release(holder, cx));
-                Ok(Some(Success::Released))
+                Ok(Some(Reply::Released))
             }
             Command::Modify(modify) => self.with_table(|table, cx| table.modify(modify, cx)).map(Some),
-            Command::Recreate if self.wire() != Wire::Ready => Err(Failure::NotReady),
-            Command::Recreate => Ok(Some(Success::Recreated(self.with_table(super::Table::recreate)))),
+            Command::Recreate if self.wire() != Wire::Ready => Err(CommandError::NotReady),
+            Command::Recreate => Ok(Some(Reply::Recreated(self.with_table(super::Table::recreate)))),
             Command::Invalidate(key) => {
-                self.with_table(|table, cx| table.invalidate(key.as_ref(), cx)).map(|n| Some(Success::Invalidated(n)))
+                self.with_table(|table, cx| table.invalidate(key.as_ref(), cx)).map(|n| Some(Reply::Invalidated(n)))
             }
             Command::SendText(text) => {
                 if text.is_empty() || text.len() > 65_536 || text.chars().any(char::is_control) {
-                    return Err(Failure::BadText);
+                    return Err(CommandError::BadText);
                 }
-                if self.write(text) { Ok(Some(Success::Sent)) } else { Err(Failure::NotReady) }
+                if self.write(text) { Ok(Some(Reply::Sent)) } else { Err(CommandError::NotReady) }
             }
             Command::Tic => {
                 if !self.write("tic".into()) {
-                    return Err(Failure::NotReady);
+                    return Err(CommandError::NotReady);
                 }
                 self.requests.wait(id, Wait::Tic, Some(self.now + self.config.subscription_timeout));
                 Ok(None)
             }
             Command::Cancel(other) => {
-                if self.requests.answer(other, Err(Failure::Cancelled), &mut self.out) {
-                    Ok(Some(Success::Cancelled))
+                if self.requests.answer(other, Err(CommandError::Cancelled), &mut self.out) {
+                    Ok(Some(Reply::Cancelled))
                 } else {
-                    Err(Failure::UnknownRequest)
+                    Err(CommandError::UnknownRequest)
                 }
             }
         }
     }
 
-    fn start(&mut self, id: RequestId) -> Option<Success> {
+    fn start(&mut self, id: RequestId) -> Option<Reply> {
         if let Some(ending) = &mut self.ending {
             ending.then_start = true;
         } else if self.phase == Phase::Idle {
@@ -83,7 +83,7 @@ impl Machine {
             self.backoff.reset();
             self.dial();
         } else if self.started && self.phase.has_socket() {
-            return Some(Success::Started);
+            return Some(Reply::Started);
         }
         self.requests.wait(id, Wait::Start, None);
         None
@@ -93,12 +93,12 @@ impl Machine {
     fn end_unless_shutting(&mut self, what: End) {
         match self.ending {
             Some(ending) if ending.what == End::Shutdown => {
-                let answer = Err(Failure::ShutDown);
+                let answer = Err(CommandError::ShutDown);
                 let waits = |wait: &Wait| matches!(wait, Wait::Disconnect | Wait::Reset);
                 self.requests.answer_all(waits, &answer, &mut self.out);
             }
             Some(_) => {
-                let answer = Err(Failure::Superseded);
+                let answer = Err(CommandError::Superseded);
                 let last = match what {
                     End::Disconnect => Wait::Disconnect,
                     _ => Wait::Reset,
@@ -112,12 +112,12 @@ impl Machine {
     }
 
     /// True if not connected or nothing of `bad` is the case; otherwise hard reset with restart, and false.
-    fn check(&mut self, bad: &[HealthReason]) -> Success {
+    fn check(&mut self, bad: &[HealthReason]) -> Reply {
         let health = self.health(self.now);
         let good = !bad.contains(&health.reason) || self.phase == Phase::Closing;
         if !good {
             self.end_unless_shutting(End::Reset { restart: true });
         }
-        Success::Healthy(good)
+        Reply::Healthy(good)
     }
 }

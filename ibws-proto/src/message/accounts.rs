@@ -7,7 +7,7 @@ use super::macros::{body, row};
 use super::rows::{Row, Rows, one};
 use crate::frame::Json;
 use crate::number::Number;
-use crate::read::{Expected, FieldError, Lookup, RowError, lookup};
+use crate::read::{Expected, FieldError, FieldResult, RowError, lookup};
 
 body! {
     /// Profit and loss, one row per account and model (protocol §3.5).
@@ -206,7 +206,7 @@ impl<'a> AccountState<'a> {
     }
 
     /// The names that the user gave to accounts.
-    pub fn alias_names(&self) -> impl Iterator<Item = (Cow<'a, str>, Lookup<Cow<'a, str>>)> + use<'a> {
+    pub fn alias_names(&self) -> impl Iterator<Item = (Cow<'a, str>, FieldResult<Cow<'a, str>>)> + use<'a> {
         let all = self.aliases().ok().flatten().unwrap_or(Json("null"));
         all.members().map(|(account, alias)| (account, lookup("aliases", Some(alias))))
     }
@@ -220,7 +220,7 @@ impl<'a> AccountState<'a> {
     }
 
     /// Periods of charts, by asset class.
-    pub fn periods(&self) -> impl Iterator<Item = (Cow<'a, str>, Lookup<Vec<Cow<'a, str>>>)> + use<'a> {
+    pub fn periods(&self) -> impl Iterator<Item = (Cow<'a, str>, FieldResult<Vec<Cow<'a, str>>>)> + use<'a> {
         let all = self.chart_periods().ok().flatten().unwrap_or(Json("null"));
         all.members().map(|(class, periods)| (class, lookup("chartPeriods", Some(periods))))
     }

@@ -52,7 +52,7 @@ macro_rules! body {
                 /// # Errors
                 /// [`FieldError`](crate::FieldError) if the value is of another kind.
                 #[inline]
-                pub fn $method(&self) -> $crate::Lookup<$ty> {
+                pub fn $method(&self) -> $crate::FieldResult<$ty> {
                     $crate::read::lookup($key, self.frame.get_in(self.text, $key))
                 }
             )*
@@ -112,7 +112,7 @@ macro_rules! row {
                     /// # Errors
                     /// [`FieldError`](crate::FieldError) if the value is of another kind.
                     #[inline]
-                    pub fn $method(&self) -> $crate::Lookup<$ty> {
+                    pub fn $method(&self) -> $crate::FieldResult<$ty> {
                         $crate::read::lookup($key, self.slot(Slot::$method))
                     }
                 )*

@@ -6,7 +6,7 @@ use super::macros::body;
 use crate::field::{Field, Value};
 use crate::frame::Json;
 use crate::number::Number;
-use crate::read::Lookup;
+use crate::read::FieldResult;
 
 body! {
     /// Market data of one contract: all fields in the first frame, which comes twice, then those that changed. A field that
@@ -42,7 +42,7 @@ impl<'a> MarketData<'a> {
     ///
     /// # Errors
     /// [`FieldError`](crate::FieldError) if it is no number.
-    pub fn volume_raw(&self) -> Lookup<Number<'a>> {
+    pub fn volume_raw(&self) -> FieldResult<Number<'a>> {
         self.get(Field::VOLUME_RAW).map_or(Ok(None), Value::number)
     }
 

@@ -5,7 +5,7 @@ use alloc::borrow::Cow;
 use super::macros::body;
 use super::session::text;
 use crate::frame::{Frame, Json};
-use crate::read::{FromJson, Lookup, lookup};
+use crate::read::{FieldResult, FromJson, lookup};
 
 body! {
     /// An error frame. Its topic is the bare topic of the channel that it is about, so that it cannot be matched to one
@@ -116,7 +116,7 @@ impl<'a> Exercise<'a> {
     ///
     /// # Errors
     /// [`FieldError`](crate::FieldError) if it is neither.
-    pub fn id(&self) -> Lookup<Cow<'a, str>> {
+    pub fn id(&self) -> FieldResult<Cow<'a, str>> {
         lookup("id", self.member("data").and_then(|data| data.get("id")))
     }
 

@@ -8,7 +8,7 @@ use super::rows::Rows;
 use crate::field::Availability;
 use crate::frame::Json;
 use crate::number::{Number, split};
-use crate::read::{Expected, FromJson, Lookup, is_none, number};
+use crate::read::{Expected, FieldResult, FromJson, is_none, number};
 
 body! {
     /// Bars of a contract's history (protocol §3.2). There is no `conid`: the topic names the contract.
@@ -173,7 +173,7 @@ impl<'a> LadderRow<'a> {
     ///
     /// # Errors
     /// As [`price`](Self::price).
-    pub fn price_number(&self) -> Lookup<Number<'a>> {
+    pub fn price_number(&self) -> FieldResult<Number<'a>> {
         Ok(self.price()?.map(|price| price.price))
     }
 }

@@ -5,7 +5,7 @@ use core::mem::size_of;
 
 use super::merge;
 use super::rows::Folded;
-use crate::command::Loss;
+use crate::command::{ConnectionLoss, GapCause};
 use crate::event::{Event, Message};
 use crate::frame::Frame;
 use crate::host::Ask;
@@ -184,10 +184,10 @@ fn cost(event: &Event) -> usize {
 }
 
 /// What others said of a loss may be long.
-fn words(loss: &Loss) -> usize {
+fn words(loss: &GapCause) -> usize {
     match loss {
-        Loss::Refused(reason) => reason.len(),
-        Loss::Connect(error) => error.detail.len(),
+        GapCause::Refused(reason) => reason.len(),
+        GapCause::Connection(ConnectionLoss::Connect(error)) => error.detail.len(),
         _ => 0,
     }
 }

@@ -1,9 +1,9 @@
 use super::*;
-use crate::command::Loss;
+use crate::command::ConnectionLoss;
 use crate::connect::ConnId;
 use crate::event::{Gap, Resumed, StateChange};
 use crate::fold::{LadderBook, OrderBook};
-use crate::frame::{Frame, Malformed, MalformedReason};
+use crate::frame::{Frame, FrameError, FrameErrorKind};
 use crate::key::SubKey;
 use crate::lifecycle::Phase;
 use crate::message::Body;
@@ -17,7 +17,7 @@ fn limits(events: usize, bytes: usize) -> Queue {
 }
 
 fn malformed(n: u8) -> Event {
-    Event::Malformed(Malformed { raw: Bytes::copy_from_slice(&[n; 100]), reason: MalformedReason::Duplicate("topic") })
+    Event::Malformed(FrameError { raw: Bytes::copy_from_slice(&[n; 100]), kind: FrameErrorKind::Duplicate("topic") })
 }
 
 fn at(ms: u64) -> Instant {
@@ -41,7 +41,7 @@ fn orders(ms: u64, rows: &str) -> Event {
 }
 
 fn gap(ms: u64, sub: &str) -> Event {
-    Event::Gap(Gap { key: SubKey::parse(sub).unwrap(), since: at(ms), cause: Loss::Cut })
+    Event::Gap(Gap { key: SubKey::parse(sub).unwrap(), since: at(ms), cause: ConnectionLoss::Cut.into() })
 }
 
 fn resumed(since: u64, ms: u64, sub: &str) -> Event {

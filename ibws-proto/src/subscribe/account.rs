@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use super::{NoArgs, RequestError, check_account, check_conid, check_exchange, check_names, request};
+use super::{InvalidSubscribe, NoArgs, check_account, check_conid, check_exchange, check_names, request};
 use crate::key::Key;
 use crate::payload::Subscribe;
 
@@ -50,9 +50,9 @@ macro_rules! by_account {
         }
 
         impl TryFrom<$name> for Subscribe {
-            type Error = RequestError;
+            type Error = InvalidSubscribe;
 
-            fn try_from(wanted: $name) -> Result<Self, RequestError> {
+            fn try_from(wanted: $name) -> Result<Self, InvalidSubscribe> {
                 check_account(&wanted.account)?;
                 check_names(wanted.keys.as_deref().unwrap_or_default())?;
                 check_names(wanted.fields.as_deref().unwrap_or_default())?;
@@ -94,9 +94,9 @@ impl Pnl {
 }
 
 impl TryFrom<Pnl> for Subscribe {
-    type Error = RequestError;
+    type Error = InvalidSubscribe;
 
-    fn try_from(_: Pnl) -> Result<Self, RequestError> {
+    fn try_from(_: Pnl) -> Result<Self, InvalidSubscribe> {
         request(Key::Pnl, "", Some(&NoArgs {}))
     }
 }
@@ -125,9 +125,9 @@ impl Ladder {
 }
 
 impl TryFrom<Ladder> for Subscribe {
-    type Error = RequestError;
+    type Error = InvalidSubscribe;
 
-    fn try_from(wanted: Ladder) -> Result<Self, RequestError> {
+    fn try_from(wanted: Ladder) -> Result<Self, InvalidSubscribe> {
         check_account(&wanted.account)?;
         check_conid(wanted.conid)?;
         check_exchange(wanted.exchange.as_deref())?;

@@ -9,13 +9,13 @@ use alloc::string::String;
 use serde::Serialize;
 use serde::ser::SerializeStruct;
 
-use super::{RequestError, check_conid, shortened};
+use super::{InvalidSubscribe, check_conid, shortened};
 
 /// `shs+exercise+{"CEX":"700000001"}`: opens the exercise of an option.
 ///
 /// # Errors
-/// [`RequestError::Conid`] if the number is not positive.
-pub fn open(conid: i64) -> Result<String, RequestError> {
+/// [`InvalidSubscribe::Conid`] if the number is not positive.
+pub fn open(conid: i64) -> Result<String, InvalidSubscribe> {
     check_conid(conid)?;
     Ok(format!(r#"shs+exercise+{{"CEX":"{conid}"}}"#))
 }
@@ -25,16 +25,16 @@ pub fn open(conid: i64) -> Result<String, RequestError> {
 /// `id` is that of the message answered, [`Exercise::id`](crate::message::Exercise::id): a number there, a string here.
 ///
 /// # Errors
-/// [`RequestError::Name`] if the id is empty or too long.
-pub fn submit(id: &str, quantity: u32, make_final: bool) -> Result<String, RequestError> {
+/// [`InvalidSubscribe::Name`] if the id is empty or too long.
+pub fn submit(id: &str, quantity: u32, make_final: bool) -> Result<String, InvalidSubscribe> {
     answer(id, "submit", Some(Choice { quantity, make_final }))
 }
 
 /// Answer to a prompt, or to what the gateway shows, with one of the actions that it offers: `continue`, `cancel`.
 ///
 /// # Errors
-/// [`RequestError::Name`] if the id or the action is empty or too long.
-pub fn act(id: &str, action: &str) -> Result<String, RequestError> {
+/// [`InvalidSubscribe::Name`] if the id or the action is empty or too long.
+pub fn act(id: &str, action: &str) -> Result<String, InvalidSubscribe> {
     answer(id, action, None)
 }
 
@@ -67,14 +67,14 @@ struct Data<'a> {
     exercise: Option<Choice>,
 }
 
-fn answer(id: &str, action: &str, exercise: Option<Choice>) -> Result<String, RequestError> {
+fn answer(id: &str, action: &str, exercise: Option<Choice>) -> Result<String, InvalidSubscribe> {
     for name in [id, action] {
         if name.is_empty() || name.len() > 64 {
-            return Err(RequestError::Name(shortened(name)));
+            return Err(InvalidSubscribe::Name(shortened(name)));
         }
     }
     let input = Input { action: "user_input", data: Data { id, user_action: action, exercise } };
-    let json = serde_json::to_string(&input).map_err(|error| RequestError::Wire(format!("{error}")))?;
+    let json = serde_json::to_string(&input).map_err(|error| InvalidSubscribe::Wire(format!("{error}")))?;
     Ok(format!("inp+exercise+{json}"))
 }
 
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn the_texts_are_those_of_the_documentation() {
         assert_eq!(open(7).unwrap(), r#"shs+exercise+{"CEX":"7"}"#);
-        assert_eq!(open(0), Err(RequestError::Conid(0)));
+        assert_eq!(open(0), Err(InvalidSubscribe::Conid(0)));
         assert_eq!(
             submit("3", 2, true).unwrap(),
             r#"inp+exercise+{"action":"user_input","data":{"id":"3","user_action":"submit","exercise":{"allowed":"not_shown","make_final":true,"value":2}}}"#

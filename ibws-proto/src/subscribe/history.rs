@@ -8,7 +8,7 @@ use core::str::FromStr;
 
 use serde::Serialize;
 
-use super::{RequestError, check_conid, check_exchange, request, shortened};
+use super::{InvalidSubscribe, check_conid, check_exchange, request, shortened};
 use crate::key::Key;
 use crate::payload::Subscribe;
 
@@ -107,9 +107,9 @@ impl History {
 }
 
 impl TryFrom<History> for Subscribe {
-    type Error = RequestError;
+    type Error = InvalidSubscribe;
 
-    fn try_from(wanted: History) -> Result<Self, RequestError> {
+    fn try_from(wanted: History) -> Result<Self, InvalidSubscribe> {
         check_conid(wanted.conid)?;
         check_exchange(wanted.exchange.as_deref())?;
         check_exchange(wanted.primary.as_deref())?;
@@ -132,10 +132,10 @@ impl TryFrom<History> for Subscribe {
     }
 }
 
-fn columns(columns: &[Column]) -> Result<String, RequestError> {
+fn columns(columns: &[Column]) -> Result<String, InvalidSubscribe> {
     let text = columns.iter().map(|column| column.as_str()).collect::<Vec<_>>().join("/");
     let twice = columns.iter().enumerate().any(|(at, column)| columns.iter().take(at).any(|earlier| earlier == column));
-    if columns.is_empty() || twice { Err(RequestError::Format(text)) } else { Ok(text) }
+    if columns.is_empty() || twice { Err(InvalidSubscribe::Format(text)) } else { Ok(text) }
 }
 
 /// How far back a history reaches: a number of units, `2h`.
@@ -184,9 +184,9 @@ impl Period {
         Self { count, unit }
     }
 
-    fn check(self) -> Result<(), RequestError> {
+    fn check(self) -> Result<(), InvalidSubscribe> {
         let (_, most) = self.unit.text_and_most();
-        if (1..=most).contains(&self.count) { Ok(()) } else { Err(RequestError::Period(self.to_string())) }
+        if (1..=most).contains(&self.count) { Ok(()) } else { Err(InvalidSubscribe::Period(self.to_string())) }
     }
 }
 
@@ -197,11 +197,11 @@ impl fmt::Display for Period {
 }
 
 impl FromStr for Period {
-    type Err = RequestError;
+    type Err = InvalidSubscribe;
 
     /// Reads `2h`.
-    fn from_str(text: &str) -> Result<Self, RequestError> {
-        let bad = || RequestError::Period(shortened(text));
+    fn from_str(text: &str) -> Result<Self, InvalidSubscribe> {
+        let bad = || InvalidSubscribe::Period(shortened(text));
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (count, unit) = text.split_at_checked(digits).ok_or_else(bad)?;
         let unit = Unit::ALL.into_iter().find(|known| known.text_and_most().0 == unit).ok_or_else(bad)?;
@@ -234,13 +234,13 @@ macro_rules! words {
         }
 
         impl FromStr for $name {
-            type Err = RequestError;
+            type Err = InvalidSubscribe;
 
             /// Reads the wire's word.
-            fn from_str(text: &str) -> Result<Self, RequestError> {
+            fn from_str(text: &str) -> Result<Self, InvalidSubscribe> {
                 match text {
                     $( $text => Ok(Self::$variant), )*
-                    _ => Err(RequestError::$error(shortened(text))),
+                    _ => Err(InvalidSubscribe::$error(shortened(text))),
                 }
             }
         }

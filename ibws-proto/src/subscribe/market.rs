@@ -7,7 +7,7 @@ use core::fmt::Write;
 
 use serde::Serialize;
 
-use super::{RequestError, check_conid, check_exchange, request, shortened};
+use super::{InvalidSubscribe, check_conid, check_exchange, request, shortened};
 use crate::field::Field;
 use crate::key::Key;
 use crate::payload::Subscribe;
@@ -67,12 +67,12 @@ impl MarketData {
 }
 
 impl TryFrom<MarketData> for Subscribe {
-    type Error = RequestError;
+    type Error = InvalidSubscribe;
 
-    fn try_from(wanted: MarketData) -> Result<Self, RequestError> {
+    fn try_from(wanted: MarketData) -> Result<Self, InvalidSubscribe> {
         check_exchange(wanted.exchange.as_deref())?;
         let target = match (&wanted.legs, &wanted.exchange) {
-            (Some(_), Some(exchange)) => return Err(RequestError::Exchange(shortened(exchange))),
+            (Some(_), Some(exchange)) => return Err(InvalidSubscribe::Exchange(shortened(exchange))),
             (Some(legs), None) => combo(wanted.conid, legs)?,
             (None, Some(exchange)) => format!("{}@{exchange}", wanted.conid),
             (None, None) => wanted.conid.to_string(),
@@ -83,28 +83,28 @@ impl TryFrom<MarketData> for Subscribe {
         let fields = wanted.fields.as_deref().unwrap_or_default();
         for (at, field) in fields.iter().enumerate() {
             if !field.is_listed() || *field == Field::VOLUME_RAW {
-                return Err(RequestError::UnknownField(field.to_string()));
+                return Err(InvalidSubscribe::UnknownFieldError(field.to_string()));
             }
             if fields.iter().take(at).any(|earlier| earlier == field) {
-                return Err(RequestError::Twice(field.to_string()));
+                return Err(InvalidSubscribe::Twice(field.to_string()));
             }
         }
         request(Key::MarketData, &target, Some(&Arguments { fields: wanted.fields }))
     }
 }
 
-fn combo(spread: i64, legs: &[(i64, i64)]) -> Result<String, RequestError> {
+fn combo(spread: i64, legs: &[(i64, i64)]) -> Result<String, InvalidSubscribe> {
     if spread < 0 {
-        return Err(RequestError::Conid(spread));
+        return Err(InvalidSubscribe::Conid(spread));
     }
     if legs.len() < 2 {
-        return Err(RequestError::Legs);
+        return Err(InvalidSubscribe::Legs);
     }
     let mut target = format!("{spread};;;");
     for (at, (conid, ratio)) in legs.iter().enumerate() {
         check_conid(*conid)?;
         if *ratio == 0 || legs.iter().take(at).any(|(earlier, _)| earlier == conid) {
-            return Err(RequestError::Legs);
+            return Err(InvalidSubscribe::Legs);
         }
         let comma = if at == 0 { "" } else { "," };
         // Writing to a String does not fail.

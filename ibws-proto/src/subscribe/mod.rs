@@ -37,7 +37,7 @@ use crate::payload::{Args, Subscribe};
 /// An argument that the gateway would ignore, or answer with nothing, without a word.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum RequestError {
+pub enum InvalidSubscribe {
     /// A contract's number must be positive.
     #[error("bad conid {0}: IBKR's contract numbers are positive")]
     Conid(i64),
@@ -52,7 +52,7 @@ pub enum RequestError {
     Account(String),
     /// The field is in no table; the generic form takes any.
     #[error("no market data field {0}: the gateway ignores fields that it does not know")]
-    UnknownField(String),
+    UnknownFieldError(String),
     /// Something is asked for twice.
     #[error("{0:?} is asked for twice")]
     Twice(String),
@@ -85,9 +85,9 @@ pub enum RequestError {
 }
 
 /// The generic subscription of `target` with `args`.
-fn request<T: Serialize>(channel: Key, target: &str, args: Option<&T>) -> Result<Subscribe, RequestError> {
-    let key = SubKey::new(channel, target).map_err(|error| RequestError::Wire(error.to_string()))?;
-    let args = args.map(Args::of).transpose().map_err(|error| RequestError::Wire(error.to_string()))?;
+fn request<T: Serialize>(channel: Key, target: &str, args: Option<&T>) -> Result<Subscribe, InvalidSubscribe> {
+    let key = SubKey::new(channel, target).map_err(|error| InvalidSubscribe::Wire(error.to_string()))?;
+    let args = args.map(Args::of).transpose().map_err(|error| InvalidSubscribe::Wire(error.to_string()))?;
     Ok(Subscribe::new(key).args(args))
 }
 
@@ -95,8 +95,8 @@ fn request<T: Serialize>(channel: Key, target: &str, args: Option<&T>) -> Result
 #[derive(Serialize)]
 struct NoArgs {}
 
-fn check_conid(conid: i64) -> Result<(), RequestError> {
-    if conid > 0 { Ok(()) } else { Err(RequestError::Conid(conid)) }
+fn check_conid(conid: i64) -> Result<(), InvalidSubscribe> {
+    if conid > 0 { Ok(()) } else { Err(InvalidSubscribe::Conid(conid)) }
 }
 
 /// Letters, digits and what joins them: neither a `+`, which parts a target, nor white space.
@@ -106,25 +106,25 @@ fn is_name(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'/'))
 }
 
-fn check_account(account: &str) -> Result<(), RequestError> {
-    if is_name(account) { Ok(()) } else { Err(RequestError::Account(shortened(account))) }
+fn check_account(account: &str) -> Result<(), InvalidSubscribe> {
+    if is_name(account) { Ok(()) } else { Err(InvalidSubscribe::Account(shortened(account))) }
 }
 
-fn check_exchange(exchange: Option<&str>) -> Result<(), RequestError> {
+fn check_exchange(exchange: Option<&str>) -> Result<(), InvalidSubscribe> {
     match exchange {
-        Some(exchange) if !is_name(exchange) => Err(RequestError::Exchange(shortened(exchange))),
+        Some(exchange) if !is_name(exchange) => Err(InvalidSubscribe::Exchange(shortened(exchange))),
         _ => Ok(()),
     }
 }
 
 /// Names of keys and fields: neither empty nor twice.
-fn check_names(names: &[String]) -> Result<(), RequestError> {
+fn check_names(names: &[String]) -> Result<(), InvalidSubscribe> {
     for (at, name) in names.iter().enumerate() {
         if name.is_empty() || name.len() > 128 || name.chars().any(char::is_control) {
-            return Err(RequestError::Name(shortened(name)));
+            return Err(InvalidSubscribe::Name(shortened(name)));
         }
         if names.iter().take(at).any(|earlier| earlier == name) {
-            return Err(RequestError::Twice(name.clone()));
+            return Err(InvalidSubscribe::Twice(name.clone()));
         }
     }
     Ok(())
@@ -141,7 +141,7 @@ mod tests {
     use crate::payload::{SubscriptionProcessor, WireProcessor};
     use crate::{Field, message::OrderStatus};
 
-    fn text(request: impl TryInto<Subscribe, Error = RequestError>) -> Result<String, RequestError> {
+    fn text(request: impl TryInto<Subscribe, Error = InvalidSubscribe>) -> Result<String, InvalidSubscribe> {
         let subscribe = request.try_into()?;
         Ok(WireProcessor.subscribe_payload(subscribe.key.as_str(), subscribe.args.as_ref()))
     }
@@ -184,12 +184,15 @@ mod tests {
 
     #[test]
     fn what_the_gateway_would_ignore_is_an_error() {
-        use RequestError as E;
+        use InvalidSubscribe as E;
         let name = |text: &str| String::from(text);
         assert_eq!(text(MarketData::new(0)), Err(E::Conid(0)));
         assert_eq!(text(MarketData::new(7).exchange("A+B")), Err(E::Exchange(name("A+B"))));
-        assert_eq!(text(MarketData::new(7).fields([Field::from_key("89").unwrap()])), Err(E::UnknownField(name("89"))));
-        assert_eq!(text(MarketData::new(7).fields([Field::VOLUME_RAW])), Err(E::UnknownField(name("87_raw"))));
+        assert_eq!(
+            text(MarketData::new(7).fields([Field::from_key("89").unwrap()])),
+            Err(E::UnknownFieldError(name("89")))
+        );
+        assert_eq!(text(MarketData::new(7).fields([Field::VOLUME_RAW])), Err(E::UnknownFieldError(name("87_raw"))));
         assert_eq!(text(MarketData::new(7).fields([Field::LAST, Field::LAST])), Err(E::Twice(name("31"))));
         assert_eq!(text(MarketData::combo([(1, 1)])), Err(E::Legs));
         assert_eq!(text(MarketData::combo([(1, 1), (1, 2)])), Err(E::Legs));

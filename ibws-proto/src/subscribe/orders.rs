@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{RequestError, request, shortened};
+use super::{InvalidSubscribe, request, shortened};
 use crate::key::Key;
 use crate::message::OrderStatus;
 use crate::payload::Subscribe;
@@ -38,11 +38,11 @@ impl Orders {
 }
 
 impl TryFrom<Orders> for Subscribe {
-    type Error = RequestError;
+    type Error = InvalidSubscribe;
 
-    fn try_from(wanted: Orders) -> Result<Self, RequestError> {
+    fn try_from(wanted: Orders) -> Result<Self, InvalidSubscribe> {
         if let Some(OrderStatus::Other(status)) = &wanted.filter {
-            return Err(RequestError::Status(shortened(status)));
+            return Err(InvalidSubscribe::Status(shortened(status)));
         }
         let args = OrdersArguments { filters: wanted.filter.as_ref().map(|status| [status.as_str()]) };
         request(Key::Orders, "", Some(&args))
@@ -87,11 +87,11 @@ impl Trades {
 }
 
 impl TryFrom<Trades> for Subscribe {
-    type Error = RequestError;
+    type Error = InvalidSubscribe;
 
-    fn try_from(wanted: Trades) -> Result<Self, RequestError> {
+    fn try_from(wanted: Trades) -> Result<Self, InvalidSubscribe> {
         if let Some(days) = wanted.days.filter(|days| !(1..=7).contains(days)) {
-            return Err(RequestError::Days(days));
+            return Err(InvalidSubscribe::Days(days));
         }
         request(Key::Trades, "", Some(&TradesArguments { realtime_updates_only: wanted.realtime, days: wanted.days }))
     }

@@ -18,7 +18,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::command::{Loss, RequestId, Standing, Success};
+use crate::command::{GapCause, Reply, RequestId, SubscribeOutcome};
 use crate::config::Config;
 use crate::connect::ConnId;
 use crate::event::{Action, Event, Gap, Output};
@@ -221,22 +221,22 @@ impl Table {
             tell(row, status, cause, cx);
         }
         let standing = match status {
-            SubStatus::Active => Standing::Active,
-            SubStatus::Quiet => Standing::Quiet,
+            SubStatus::Active => SubscribeOutcome::Active,
+            SubStatus::Quiet => SubscribeOutcome::Quiet,
             _ => return,
         };
         row.streaming = true;
         for request in core::mem::take(&mut row.waiting) {
-            cx.requests.answer(request, Ok(Success::Subscribed(standing)), cx.out);
+            cx.requests.answer(request, Ok(Reply::Subscribed(standing)), cx.out);
         }
     }
 
     /// Opens the gap of a row whose data flowed until now. One outage is one gap.
-    fn open_gap(&mut self, key: &SubKey, cause: Loss, cx: &mut Context<'_>) {
+    fn open_gap(&mut self, key: &SubKey, cause: GapCause, cx: &mut Context<'_>) {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         if core::mem::take(&mut row.streaming) && row.gap.is_none() {
             // What was sent and not confirmed is not known to have flowed since it was sent.
-            let unconfirmed = matches!(cause, Loss::Refused(_) | Loss::Unconfirmed)
+            let unconfirmed = matches!(cause, GapCause::Refused(_) | GapCause::Unconfirmed)
                 || matches!(row.status, SubStatus::Subscribing | SubStatus::Expiring | SubStatus::Refused);
             let since = row.round.filter(|_| unconfirmed).map_or(cx.since, |round| round.min(cx.since));
             let since = if row.stale { since.min(row.heard) } else { since }.max(row.begun);

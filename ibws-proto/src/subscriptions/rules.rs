@@ -1,7 +1,9 @@
 //! What is asked of a subscription, and what a change of the connection does to it.
 
 use super::{Context, Entry, Table, Wire};
-use crate::command::{Failure, Loss, Modify, RequestId, Standing, Success, Unsubscribed};
+use crate::command::{
+    CommandError, ConnectionLoss, GapCause, Modify, Reply, RequestId, SubscribeOutcome, UnsubscribeOutcome,
+};
 use crate::event::{Event, Resumed};
 use crate::key::{Key, SubKey};
 use crate::payload::Subscribe;
@@ -15,25 +17,25 @@ impl Table {
         id: RequestId,
         subscribe: Subscribe,
         cx: &mut Context<'_>,
-    ) -> Result<Option<Success>, Failure> {
+    ) -> Result<Option<Reply>, CommandError> {
         let key = subscribe.key.clone();
         if self.status(&key) == Some(SubStatus::Unsubscribing) {
             // Wanted again before the withdrawal was confirmed: what is on the wire comes first, then this. One that was
             // never written, for want of a server id, never will be.
             let written = self.rows.get(key.as_str()).is_some_and(|row| row.attempt > 0);
-            let answer = if written { Ok(Unsubscribed::Sent) } else { Err(Failure::Superseded) };
+            let answer = if written { Ok(UnsubscribeOutcome::Sent) } else { Err(CommandError::Superseded) };
             self.settle_leaving(&key, answer, SubCause::Requested, cx);
         }
         let deadline = cx.now + cx.config.subscription_timeout.saturating_mul(cx.config.subscription_retries);
         if let Some(row) = self.rows.get_mut(key.as_str()) {
             if row.subscribe.args != subscribe.args {
-                return Err(Failure::Conflict(key));
+                return Err(CommandError::Conflict(key));
             }
             row.holders.push(id);
             self.holders.insert(id, key.clone());
             let standing = match row.status {
-                SubStatus::Active | SubStatus::Expiring => Standing::Active,
-                SubStatus::Quiet => Standing::Quiet,
+                SubStatus::Active | SubStatus::Expiring => SubscribeOutcome::Active,
+                SubStatus::Quiet => SubscribeOutcome::Quiet,
                 status => {
                     row.waiting.push(id);
                     cx.requests.wait(id, Wait::Subscribe(key.clone()), Some(deadline));
@@ -44,7 +46,7 @@ impl Table {
                     return Ok(None);
                 }
             };
-            return Ok(Some(Success::Subscribed(standing)));
+            return Ok(Some(Reply::Subscribed(standing)));
         }
         let limit = match key.key() {
             Key::MarketHistory => cx.config.max_histories,
@@ -52,7 +54,7 @@ impl Table {
             _ => usize::MAX,
         };
         if self.index.count.get(&key.key()).is_some_and(|count| *count >= limit) || limit == 0 {
-            return Err(Failure::Budget { key, limit });
+            return Err(CommandError::Budget { key, limit });
         }
         let mut row = Entry::new(subscribe, id);
         row.waiting.push(id);
@@ -75,12 +77,14 @@ impl Table {
         key: &SubKey,
         confirm: bool,
         cx: &mut Context<'_>,
-    ) -> Result<Option<Success>, Failure> {
-        let Some(row) = self.rows.get_mut(key.as_str()) else { return Err(Failure::UnknownSubscription(key.clone())) };
+    ) -> Result<Option<Reply>, CommandError> {
+        let Some(row) = self.rows.get_mut(key.as_str()) else {
+            return Err(CommandError::UnknownSubscription(key.clone()));
+        };
         if row.status == SubStatus::Unsubscribing && cx.wire != Wire::Shut {
             // Already under way: this request shares its end.
             if !confirm && row.attempt > 0 {
-                return Ok(Some(Success::Unsubscribed(Unsubscribed::Sent)));
+                return Ok(Some(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
             }
             row.confirm_leave |= confirm;
             row.leaving.extend(id);
@@ -90,14 +94,14 @@ impl Table {
             return Ok(None);
         }
         for request in core::mem::take(&mut row.waiting) {
-            cx.requests.answer(request, Err(Failure::Superseded), cx.out);
+            cx.requests.answer(request, Err(CommandError::Superseded), cx.out);
         }
         for request in core::mem::take(&mut row.leaving) {
-            cx.requests.answer(request, Err(Failure::Superseded), cx.out);
+            cx.requests.answer(request, Err(CommandError::Superseded), cx.out);
         }
         if !row.held || cx.wire == Wire::Shut {
             self.remove(key, SubCause::Requested, cx);
-            return Ok(Some(Success::Unsubscribed(Unsubscribed::NotHeld)));
+            return Ok(Some(Reply::Unsubscribed(UnsubscribeOutcome::NotHeld)));
         }
         // A history cannot be named before its id is known: it waits for it (protocol §3.2).
         let text = row.unsubscribe_text(cx.config);
@@ -126,7 +130,7 @@ impl Table {
         }
         self.send_leave(key, cx);
         self.remove(key, SubCause::Requested, cx);
-        Ok(Some(Success::Unsubscribed(Unsubscribed::Sent)))
+        Ok(Some(Reply::Unsubscribed(UnsubscribeOutcome::Sent)))
     }
 
     /// One holder less; the last one unsubscribes.
@@ -136,7 +140,7 @@ impl Table {
         row.holders.retain(|id| *id != holder);
         if let Some(at) = row.waiting.iter().position(|id| *id == holder) {
             row.waiting.remove(at);
-            cx.requests.answer(holder, Err(Failure::Cancelled), cx.out);
+            cx.requests.answer(holder, Err(CommandError::Cancelled), cx.out);
         }
         if row.holders.is_empty() && row.status != SubStatus::Unsubscribing {
             // Nobody waits for the answer.
@@ -144,12 +148,12 @@ impl Table {
         }
     }
 
-    pub(crate) fn modify(&mut self, modify: Modify, cx: &mut Context<'_>) -> Result<Success, Failure> {
+    pub(crate) fn modify(&mut self, modify: Modify, cx: &mut Context<'_>) -> Result<Reply, CommandError> {
         let Some(row) = self.rows.get_mut(modify.key.as_str()) else {
-            return Err(Failure::UnknownSubscription(modify.key));
+            return Err(CommandError::UnknownSubscription(modify.key));
         };
         if modify.active == Some(true) && (cx.wire != Wire::Ready || row.status == SubStatus::Unsubscribing) {
-            return Err(Failure::NotReady);
+            return Err(CommandError::NotReady);
         }
         let leave =
             (modify.apply_now && row.held && cx.wire == Wire::Ready).then(|| row.unsubscribe_text(cx.config)).flatten();
@@ -165,7 +169,7 @@ impl Table {
             Some(false) => drop(self.invalidate(Some(&modify.key), cx)),
             None => {}
         }
-        let Some(row) = self.rows.get_mut(modify.key.as_str()) else { return Ok(Success::Modified) };
+        let Some(row) = self.rows.get_mut(modify.key.as_str()) else { return Ok(Reply::Modified) };
         if modify.apply_now && cx.wire == Wire::Ready && row.status != SubStatus::Unsubscribing {
             row.attempt = 0;
             if let Some(text) = leave {
@@ -173,7 +177,7 @@ impl Table {
             }
             self.send(&modify.key, SubCause::Requested, cx);
         }
-        Ok(Success::Modified)
+        Ok(Reply::Modified)
     }
 
     /// The caller knows that it flows.
@@ -192,10 +196,10 @@ impl Table {
     }
 
     /// Believes no longer that the wire holds this one, or any.
-    pub(crate) fn invalidate(&mut self, which: Option<&SubKey>, cx: &mut Context<'_>) -> Result<usize, Failure> {
+    pub(crate) fn invalidate(&mut self, which: Option<&SubKey>, cx: &mut Context<'_>) -> Result<usize, CommandError> {
         let keys = match which {
             Some(key) if self.rows.contains(key.as_str()) => [key.clone()].into(),
-            Some(key) => return Err(Failure::UnknownSubscription(key.clone())),
+            Some(key) => return Err(CommandError::UnknownSubscription(key.clone())),
             None => self.keys(),
         };
         let mut count = 0;
@@ -206,7 +210,7 @@ impl Table {
             }
             count += 1;
             (row.attempt, row.refusals, row.priming, row.assumed) = (0, 0, false, false);
-            self.open_gap(&key, Loss::Invalidated, cx);
+            self.open_gap(&key, GapCause::Invalidated, cx);
             self.enter(&key, SubStatus::Pending, None, SubCause::Assumed, cx);
         }
         Ok(count)
@@ -230,14 +234,14 @@ impl Table {
     pub(crate) fn overdue(&mut self, id: RequestId, key: &SubKey, cx: &mut Context<'_>) {
         let answer = match self.rows.get(key.as_str()) {
             Some(row) if row.status == SubStatus::Refused => {
-                Err(Failure::Refused { key: key.clone(), reason: row.reason.clone().unwrap_or_default() })
+                Err(CommandError::Refused { key: key.clone(), reason: row.reason.clone().unwrap_or_default() })
             }
             Some(row) if matches!(row.status, SubStatus::Pending | SubStatus::Degraded) => {
-                Ok(Success::Subscribed(Standing::Pending))
+                Ok(Reply::Subscribed(SubscribeOutcome::Pending))
             }
             // Under way: its own tries, or the loss of the connection, end it.
             Some(_) => return cx.requests.extend(id, cx.now + cx.config.subscription_timeout),
-            None => Err(Failure::Superseded),
+            None => Err(CommandError::Superseded),
         };
         if let Some(row) = self.rows.get_mut(key.as_str()) {
             row.waiting.retain(|waiting| *waiting != id);
@@ -281,16 +285,16 @@ impl Table {
             }
             (row.attempt, row.refusals, row.priming) = (0, 0, false);
             row.assumed = false;
-            self.open_gap(&key, Loss::AuthenticationLost, cx);
+            self.open_gap(&key, GapCause::Unauthenticated, cx);
             self.enter(&key, SubStatus::Degraded, None, SubCause::Unauthenticated, cx);
         }
     }
 
     /// The connection is gone, and with it everything it held.
-    pub(crate) fn lost(&mut self, cause: &Loss, cx: &mut Context<'_>) {
+    pub(crate) fn lost(&mut self, cause: &ConnectionLoss, cx: &mut Context<'_>) {
         self.leaving.clear();
         self.pace.reset();
-        let lost = Failure::ConnectionLost(cause.clone());
+        let lost = CommandError::ConnectionLost(cause.clone());
         for key in self.keys() {
             let Some(row) = self.rows.get_mut(key.as_str()) else { continue };
             if row.status == SubStatus::Unsubscribing {
@@ -306,7 +310,7 @@ impl Table {
                 }
             }
             row.unheld();
-            self.open_gap(&key, cause.clone(), cx);
+            self.open_gap(&key, cause.clone().into(), cx);
             self.enter(&key, SubStatus::Pending, None, SubCause::Lost, cx);
         }
     }
@@ -331,10 +335,10 @@ impl Table {
     /// Forgets everything.
     pub(crate) fn clear(&mut self, cx: &mut Context<'_>) {
         for key in self.keys() {
-            self.settle_leaving(&key, Ok(Unsubscribed::Sent), SubCause::Requested, cx);
+            self.settle_leaving(&key, Ok(UnsubscribeOutcome::Sent), SubCause::Requested, cx);
             if let Some(row) = self.rows.get_mut(key.as_str()) {
                 for request in core::mem::take(&mut row.waiting) {
-                    cx.requests.answer(request, Err(Failure::ShutDown), cx.out);
+                    cx.requests.answer(request, Err(CommandError::ShutDown), cx.out);
                 }
             }
             self.remove(&key, SubCause::Requested, cx);

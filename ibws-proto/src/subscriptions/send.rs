@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use super::{Context, Table, Wire};
-use crate::command::{Failure, Loss, Success, Unsubscribed};
+use crate::command::{CommandError, GapCause, Reply, UnsubscribeOutcome};
 use crate::config::Renewal;
 use crate::event::{Action, Event, Resumed};
 use crate::host::Ask;
@@ -129,14 +129,17 @@ impl Table {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         let attempts = row.attempt;
         let (failure, cause) = match row.reason.clone() {
-            Some(reason) => (Failure::Refused { key: key.clone(), reason: reason.clone() }, Loss::Refused(reason)),
-            None => (Failure::Unconfirmed { key: key.clone(), attempts }, Loss::Unconfirmed),
+            Some(reason) => {
+                (CommandError::Refused { key: key.clone(), reason: reason.clone() }, GapCause::Refused(reason))
+            }
+            None => (CommandError::Unconfirmed { key: key.clone(), attempts }, GapCause::Unconfirmed),
         };
         for request in core::mem::take(&mut row.waiting) {
             cx.requests.answer(request, Err(failure.clone()), cx.out);
         }
         self.open_gap(key, cause, cx);
-        let why = if matches!(failure, Failure::Refused { .. }) { SubCause::Refused } else { SubCause::Unconfirmed };
+        let why =
+            if matches!(failure, CommandError::Refused { .. }) { SubCause::Refused } else { SubCause::Unconfirmed };
         self.enter(key, SubStatus::Failed, Some(cx.now + cx.config.refusal_cap), why, cx);
     }
 
@@ -210,7 +213,7 @@ impl Table {
     pub(super) fn settle_leaving(
         &mut self,
         key: &SubKey,
-        answer: Result<Unsubscribed, Failure>,
+        answer: Result<UnsubscribeOutcome, CommandError>,
         cause: SubCause,
         cx: &mut Context<'_>,
     ) {
@@ -218,7 +221,7 @@ impl Table {
             return;
         };
         for request in core::mem::take(&mut row.leaving) {
-            cx.requests.answer(request, answer.clone().map(Success::Unsubscribed), cx.out);
+            cx.requests.answer(request, answer.clone().map(Reply::Unsubscribed), cx.out);
         }
         self.remove(key, cause, cx);
     }

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString as _};
 
 use super::{Context, Table, Wire};
-use crate::command::{Failure, Loss, Unsubscribed};
+use crate::command::{CommandError, GapCause, UnsubscribeOutcome};
 use crate::event::{Event, Resumed};
 use crate::frame::{Frame, Json};
 use crate::host::{Ask, Outcome};
@@ -68,7 +68,7 @@ impl Table {
                 let confirm = row.confirm_leave;
                 self.send_leave(key, cx);
                 if !confirm && cx.wire != Wire::Shut {
-                    self.settle_leaving(key, Ok(Unsubscribed::Sent), SubCause::Requested, cx);
+                    self.settle_leaving(key, Ok(UnsubscribeOutcome::Sent), SubCause::Requested, cx);
                 }
             }
             _ => {}
@@ -98,7 +98,7 @@ impl Table {
             }
             let delay = doubled(cx.config.refusal_first, row.refusals - 1, cx.config.refusal_cap);
             let delay = cx.random.around(delay, 20).min(cx.config.refusal_cap);
-            self.open_gap(&sub, Loss::Refused(short(reason)), cx);
+            self.open_gap(&sub, GapCause::Refused(short(reason)), cx);
             self.enter(&sub, SubStatus::Refused, Some(cx.now + delay), SubCause::Refused, cx);
             // Orders are primed before each sending anyway.
             if sub.key() != Key::Orders && cx.wire == Wire::Ready && !core::mem::replace(&mut primed, true) {
@@ -110,7 +110,7 @@ impl Table {
     /// `unsubscribed from summary` or `… ledger`: the first one written is meant (protocol §3.7).
     pub(crate) fn left(&mut self, key: Key, cx: &mut Context<'_>) {
         if let Some(sub) = self.leaving.get_mut(&key).and_then(alloc::collections::VecDeque::pop_front) {
-            self.settle_leaving(&sub, Ok(Unsubscribed::Confirmed), SubCause::Left, cx);
+            self.settle_leaving(&sub, Ok(UnsubscribeOutcome::Confirmed), SubCause::Left, cx);
         }
     }
 
@@ -122,7 +122,7 @@ impl Table {
             })
         });
         if let Some(key) = found.cloned() {
-            self.settle_leaving(&key, Ok(Unsubscribed::Confirmed), SubCause::Left, cx);
+            self.settle_leaving(&key, Ok(UnsubscribeOutcome::Confirmed), SubCause::Left, cx);
         }
     }
 
@@ -164,14 +164,14 @@ impl Table {
             }
             SubStatus::Active | SubStatus::Quiet => self.judge_silence(&key, cx),
             SubStatus::Unsubscribing if row.unsubscribe_text(cx.config).is_none() => {
-                self.settle_leaving(&key, Err(Failure::ServerIdUnknown(key.clone())), SubCause::Overdue, cx);
+                self.settle_leaving(&key, Err(CommandError::ServerIdUnknown(key.clone())), SubCause::Overdue, cx);
             }
             SubStatus::Unsubscribing if spent => {
                 let attempts = row.attempt;
                 if let Some(queue) = self.leaving.get_mut(&key.key()) {
                     queue.retain(|waiting| *waiting != key);
                 }
-                let answer = Err(Failure::Unconfirmed { key: key.clone(), attempts });
+                let answer = Err(CommandError::Unconfirmed { key: key.clone(), attempts });
                 self.settle_leaving(&key, answer, SubCause::Overdue, cx);
             }
             SubStatus::Unsubscribing => self.send_leave(&key, cx),

@@ -6,7 +6,10 @@ use core::time::Duration;
 use std::future::poll_fn;
 
 use ibws_proto::driver::{Builder, Client, Limits, Runtime, Subscription, Trust};
-use ibws_proto::{Event, Failure, Item, Key, Phase, ReadyGate, Standing, SubKey, SubStatus, Subscribe, Unsubscribed};
+use ibws_proto::{
+    CommandError, Event, Item, Key, Phase, ReadyGate, SubKey, SubStatus, Subscribe, SubscribeOutcome,
+    UnsubscribeOutcome,
+};
 
 use super::stage::{Stage, Trace};
 use crate::{GatewayConfig, Server, ServerConfig};
@@ -55,7 +58,7 @@ pub async fn a_subscription_survives_the_loss_of_its_connection<R: Runtime + Clo
     let client = client(&stage, &server);
     client.start().await.expect("a start");
     let mut quotes = client.subscribe(shares()).await.expect("a subscription");
-    assert_eq!(quotes.standing(), Standing::Active);
+    assert_eq!(quotes.known_outcome(), SubscribeOutcome::Active);
     assert!(event(&mut quotes, frame).await.contains("smd+265598"));
     let conn = server.control().connections().last().expect("a connection");
     server.control().drop_connection(conn);
@@ -102,19 +105,19 @@ pub async fn dropping_one_handle_of_a_key_leaves_the_other_alive<R: Runtime + Cl
 pub async fn requests_are_answered_with_what_can_be_done<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let server = server(&stage, 4);
     let client = client(&stage, &server);
-    assert_eq!(client.tic().await, Err(Failure::NotReady));
+    assert_eq!(client.tic().await, Err(CommandError::NotReady));
     client.start().await.expect("a start");
     let _quotes = client.subscribe(shares()).await.expect("a subscription");
     let other = Subscribe::parse(r#"md+265598+{"fields":["55"]}"#).expect("a channel");
     let conflict = client.subscribe(other).await.err();
-    assert!(matches!(conflict, Some(Failure::Conflict(_))), "{conflict:?}");
+    assert!(matches!(conflict, Some(CommandError::Conflict(_))), "{conflict:?}");
     let key = SubKey::parse("md+1").expect("a key");
-    assert!(matches!(client.unsubscribe(&key, false).await, Err(Failure::UnknownSubscription(_))));
+    assert!(matches!(client.unsubscribe(&key, false).await, Err(CommandError::UnknownSubscription(_))));
     assert_eq!((client.tic().await, client.send_text("ech+hb").await), (Ok(()), Ok(())));
-    assert_eq!(client.send_text("a\nb").await, Err(Failure::BadText));
+    assert_eq!(client.send_text("a\nb").await, Err(CommandError::BadText));
     let summary = Subscribe::parse("sd+DU1234567").expect("a channel");
     let summary = client.subscribe(summary).await.expect("a subscription");
-    assert_eq!(client.unsubscribe(summary.key(), true).await, Ok(Unsubscribed::Confirmed));
+    assert_eq!(client.unsubscribe(summary.key(), true).await, Ok(UnsubscribeOutcome::Confirmed));
     assert_eq!(client.check_health().await, Ok(true));
     assert!(client.health().healthy);
     vec![format!("{conflict:?}")]
@@ -187,7 +190,7 @@ pub async fn a_future_dropped_after_any_number_of_polls_leaves_the_client_whole<
         stage.until(|| client.subscriptions().is_empty()).await;
     }
     let again = client.subscribe(shares()).await.expect("a subscription");
-    assert_eq!(again.standing(), Standing::Active);
+    assert_eq!(again.known_outcome(), SubscribeOutcome::Active);
     vec!["whole".into()]
 }
 
@@ -218,7 +221,7 @@ pub async fn an_untrusted_certificate_ends_start_at_once<R: Runtime + Clone>(sta
     for trust in [Trust::WebPki, another.trust()] {
         let client = builder(&stage, &server).trust(trust).build().expect("a client");
         match client.start().await {
-            Err(Failure::GaveUp { attempts: 1, last }) => trace.push(format!("{:?}", last.kind)),
+            Err(CommandError::GaveUp { attempts: 1, last }) => trace.push(format!("{:?}", last.kind)),
             other => panic!("{other:?}"),
         }
     }

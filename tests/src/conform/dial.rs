@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use ibws_proto::driver::{
     Builder, CookieForm, Credentials, DialRequest, Endpoint, Limits, Plaintext, Received, Runtime, Secret, Trust,
 };
-use ibws_proto::{ConnectError, ConnectErrorKind, Failure, ReadyGate};
+use ibws_proto::{CommandError, ConnectError, ConnectErrorKind, ReadyGate};
 
 use super::stage::{Stage, Trace};
 use super::wire::recv;
@@ -42,7 +42,7 @@ pub async fn a_dead_port_is_named_and_start_gives_up<R: Runtime + Clone>(stage: 
     let mut player = stage.player(builder);
     player.note(line);
     match player.client.start().await {
-        Err(Failure::GaveUp { attempts, last }) => player.note(format!("gave up: {attempts}, {:?}", last.kind)),
+        Err(CommandError::GaveUp { attempts, last }) => player.note(format!("gave up: {attempts}, {:?}", last.kind)),
         other => panic!("{other:?}"),
     }
     player.until("stopped").await;
@@ -213,7 +213,7 @@ pub async fn every_http_refusal_says_what_can_be_done<R: Runtime + Clone>(stage:
     player.note(format!(
         "{:?}",
         player.client.start().await.map_err(|failure| match failure {
-            Failure::AuthenticationRequired(error) => error.kind,
+            CommandError::AuthenticationRequired(error) => error.kind,
             other => panic!("{other:?}"),
         })
     ));

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use ibws_proto::driver::{Builder, Client, DialRequest, Endpoint, EventStream, Plaintext, Runtime, Subscription};
-use ibws_proto::{Config, Event, Item, Loss, Subscribe};
+use ibws_proto::{Config, ConnectionLoss, Event, GapCause, Item, Subscribe};
 
 use crate::{Caller, Heard, Relay, Script};
 
@@ -254,7 +254,7 @@ fn line(item: &Item) -> String {
             format!("message {} {key}{lossy} {}", message.conn, message.frame.text())
         }
         Item::Event(Event::Malformed(malformed)) => {
-            format!("malformed, {} bytes: {}", malformed.raw.len(), malformed.reason)
+            format!("malformed, {} bytes: {}", malformed.raw.len(), malformed.kind)
         }
         Item::Event(Event::Gap(gap)) => format!("gap {}: {}", gap.key, loss(&gap.cause)),
         Item::Event(Event::Resumed(end)) => format!("resumed {}, attempts {}", end.key, end.attempts),
@@ -263,9 +263,11 @@ fn line(item: &Item) -> String {
 }
 
 /// A dial's detail names ports, and has the system's words.
-pub(super) fn loss(loss: &Loss) -> String {
+pub(super) fn loss(loss: &GapCause) -> String {
     match loss {
-        Loss::Connect(error) => format!("{:?}, pause {:?}", error.kind, error.retry_after),
+        GapCause::Connection(ConnectionLoss::Connect(error)) => {
+            format!("{:?}, pause {:?}", error.kind, error.retry_after)
+        }
         other => other.to_string(),
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use ibws_proto::{Frame, Json, Kind, MalformedReason, Shape};
+use ibws_proto::{Frame, FrameErrorKind, Json, Kind, Shape};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
@@ -56,8 +56,8 @@ pub fn decode(data: &[u8]) {
         }
         Err(malformed) => {
             assert_eq!(malformed.raw, data);
-            match malformed.reason {
-                MalformedReason::Duplicate(key) => {
+            match malformed.kind {
+                FrameErrorKind::Duplicate(key) => {
                     // A value that serde_json cannot build, a lone surrogate for one, leaves nothing to compare with.
                     if let Ok(Members(members)) = serde_json::from_str(&text) {
                         assert!(members.iter().filter(|(name, _)| name == key).count() >= 2, "{key}");

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use ibws_proto::message::*;
-use ibws_proto::{Body, Frame, Lookup, Number};
+use ibws_proto::{Body, FieldResult, Frame, Number};
 
 trait ReadAll {
     fn read_all(&self);
@@ -15,7 +15,7 @@ trait Touch {
     fn touch(&self) {}
 }
 
-impl<T: Touch> Touch for Lookup<T> {
+impl<T: Touch> Touch for FieldResult<T> {
     fn touch(&self) {
         match self {
             Ok(Some(value)) => value.touch(),

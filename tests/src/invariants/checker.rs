@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use ibws_proto::{
-    Action, Ask, AskId, Command, Config, ConnId, ConnectErrorKind, Event, Frame, HostReport, Input, Instant, Key, Loss,
-    Outcome, Output, Phase, RequestId, StateChange, SubCause, SubKey, SubStatus, Success,
+    Action, Ask, AskId, Command, Config, ConnId, ConnectErrorKind, ConnectionLoss, Event, Frame, GapCause, HostReport,
+    Input, Instant, Key, Outcome, Output, Phase, Reply, RequestId, StateChange, SubCause, SubKey, SubStatus,
 };
 
 use super::evidence::{Evidence, Stage, could_mean, names};
@@ -187,7 +187,7 @@ impl Checker {
                 if self.pending.remove(id).is_none() {
                     return Err(format!("{id} was answered {answer:?}, but is not pending"));
                 }
-                if matches!(answer, Ok(Success::Started)) {
+                if matches!(answer, Ok(Reply::Started)) {
                     self.started = true;
                 }
                 self.table.done(*id, answer);
@@ -446,11 +446,13 @@ impl Checker {
     }
 
     /// A connection is given up for silence only after silence, for missing pongs only without pongs.
-    fn judged(&self, cause: &Loss, live: &Evidence) -> Verdict {
+    fn judged(&self, cause: &GapCause, live: &Evidence) -> Verdict {
         let silence = self.now.since(live.received);
         match cause {
-            Loss::Silent if silence < self.config.silence_limit => Err(format!("silent after {silence:?}")),
-            Loss::PongMissing => {
+            GapCause::Connection(ConnectionLoss::Silent) if silence < self.config.silence_limit => {
+                Err(format!("silent after {silence:?}"))
+            }
+            GapCause::Connection(ConnectionLoss::PongMissing) => {
                 let age = self.now.since(live.pong.unwrap_or(live.opened));
                 let limit = self.config.max_ping_interval;
                 if limit.is_none_or(|limit| age < limit) { Err(format!("pong missed after {age:?}")) } else { Ok(()) }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ibws_proto::{Command, Event, Failure, Instant, Machine, RequestId, SubCause, SubKey, SubStatus, Success};
+use ibws_proto::{Command, CommandError, Event, Instant, Machine, Reply, RequestId, SubCause, SubKey, SubStatus};
 
 /// What was told of one subscription.
 #[derive(Clone, Debug)]
@@ -67,21 +67,21 @@ impl Table {
         !self.shutting.is_empty() || self.unheard
     }
 
-    pub(crate) fn done(&mut self, id: RequestId, answer: &Result<Success, Failure>) {
-        if matches!(answer, Err(Failure::Conflict(_) | Failure::Budget { .. })) {
+    pub(crate) fn done(&mut self, id: RequestId, answer: &Result<Reply, CommandError>) {
+        if matches!(answer, Err(CommandError::Conflict(_) | CommandError::Budget { .. })) {
             for holders in self.wanted.values_mut() {
                 holders.remove(&id);
             }
             self.wanted.retain(|_, holders| !holders.is_empty());
         }
         if self.pending.as_ref().is_some_and(|(pending, _)| *pending == id) {
-            self.refused = matches!(answer, Err(Failure::UnknownSubscription(_)));
+            self.refused = matches!(answer, Err(CommandError::UnknownSubscription(_)));
         }
-        if self.shutting.remove(&id) && matches!(answer, Err(Failure::Cancelled)) {
+        if self.shutting.remove(&id) && matches!(answer, Err(CommandError::Cancelled)) {
             // Its caller no longer waits for it; it goes on.
             self.unheard = true;
         }
-        if matches!(answer, Ok(Success::Stopped)) {
+        if matches!(answer, Ok(Reply::Stopped)) {
             self.clear();
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
 
-use ibws_proto::driver::{Link, Outgoing, Received, WriteFailed};
+use ibws_proto::driver::{Link, Outgoing, Received, WriteError};
 
 use super::Simulated;
 use crate::gateway::GatewayOutput;
@@ -74,7 +74,7 @@ impl Link for SimulatedLink {
         Poll::Pending
     }
 
-    fn poll_send(&mut self, _: &mut Context<'_>, message: &mut Option<Outgoing>) -> Poll<Result<(), WriteFailed>> {
+    fn poll_send(&mut self, _: &mut Context<'_>, message: &mut Option<Outgoing>) -> Poll<Result<(), WriteError>> {
         let wakers = {
             let mut world = self.runtime.world();
             let now = world.now;
@@ -94,7 +94,7 @@ impl Link for SimulatedLink {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), WriteFailed>> {
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
         Poll::Ready(Ok(()))
     }
 }

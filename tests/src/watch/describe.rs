@@ -3,7 +3,7 @@
 use core::fmt::Display;
 
 use ibws_proto::message::{Bulletin, Execution, LadderRow, LedgerRow, Notification, Order, SummaryRow, System};
-use ibws_proto::{Body, Frame, Lookup, Number, RowError};
+use ibws_proto::{Body, FieldResult, Frame, Number, RowError};
 
 /// The lines of a frame; none for one that is for the machine only (heartbeats, keep-alives).
 pub(super) fn lines(frame: &Frame) -> Vec<String> {
@@ -151,12 +151,13 @@ fn ledger_row(row: &LedgerRow<'_>) -> String {
 
 fn ladder_row(row: &LadderRow<'_>) -> String {
     let last = if row.focus().is_ok_and(|focus| focus == Some(true)) { "  <- last" } else { "" };
-    let side = |value: Lookup<_>| value.ok().flatten().map_or_else(String::new, |size: Number<'_>| size.to_string());
+    let side =
+        |value: FieldResult<_>| value.ok().flatten().map_or_else(String::new, |size: Number<'_>| size.to_string());
     format!("{:>8} {:>12} {:>8}{last}", side(row.bid()), text(row.price_number()), side(row.ask()))
 }
 
 /// An amount of money to two decimals, which the wire writes in E notation once it is large.
-fn amount(value: Lookup<Number<'_>>) -> String {
+fn amount(value: FieldResult<Number<'_>>) -> String {
     match value {
         Ok(Some(value)) => value.to_f64().map_or_else(|| value.to_string(), |amount| format!("{amount:.2}")),
         _ => "-".into(),
@@ -164,7 +165,7 @@ fn amount(value: Lookup<Number<'_>>) -> String {
 }
 
 /// A value, or a dash where it is left out or cannot be read.
-fn text<T: Display>(value: Lookup<T>) -> String {
+fn text<T: Display>(value: FieldResult<T>) -> String {
     value.ok().flatten().map_or_else(|| "-".into(), |value| value.to_string())
 }
 

@@ -5,8 +5,8 @@ use core::fmt::Write as _;
 use core::time::Duration;
 
 use ibws_proto::{
-    Account, Command, Config, ConnId, ConnectError, ConnectErrorKind, Input, Instant, Item, Loss, Machine, Modify,
-    Output, Phase, Queue, QueueLimits, SessionNews, Staleness, SubCause, SubKey, SubStatus, Subscribe,
+    Account, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionLoss, GapCause, Input, Instant, Item,
+    Machine, Modify, Output, Phase, Queue, QueueLimits, SessionNews, Staleness, SubCause, SubKey, SubStatus, Subscribe,
 };
 
 use super::json;
@@ -267,16 +267,16 @@ fn words() -> String {
         writeln!(text, "reason {}", cause.name()).unwrap();
     }
     let losses = [
-        Loss::Closed(1000),
-        Loss::Cut,
-        Loss::Silent,
-        Loss::PongMissing,
-        Loss::SessionChanged,
-        Loss::AuthenticationLost,
-        Loss::Refused("why".into()),
-        Loss::Unconfirmed,
-        Loss::Invalidated,
-        Loss::Asked,
+        ConnectionLoss::Closed(1000).into(),
+        ConnectionLoss::Cut.into(),
+        ConnectionLoss::Silent.into(),
+        ConnectionLoss::PongMissing.into(),
+        ConnectionLoss::SessionChanged.into(),
+        GapCause::Unauthenticated,
+        GapCause::Refused("why".into()),
+        GapCause::Unconfirmed,
+        GapCause::Invalidated,
+        ConnectionLoss::Asked.into(),
     ];
     for loss in losses {
         writeln!(text, "cause {loss}").unwrap();

@@ -36,7 +36,7 @@ enum Line<'a> {
         outage_ms: u64,
         attempts: u32,
     },
-    Malformed {
+    FrameError {
         reason: String,
         frame: Cow<'a, str>,
     },
@@ -92,7 +92,7 @@ pub(super) fn write(item: &Item, out: &mut Vec<u8>) {
             attempts: resumed.attempts,
         },
         Item::Event(Event::Malformed(malformed)) => {
-            Line::Malformed { reason: malformed.reason.to_string(), frame: String::from_utf8_lossy(&malformed.raw) }
+            Line::FrameError { reason: malformed.kind.to_string(), frame: String::from_utf8_lossy(&malformed.raw) }
         }
         Item::Event(Event::Host(report)) if report.outcome != Outcome::Done => match report.ask {
             Ask::Session(_) => Line::Session { status: "wanted" },

@@ -19,7 +19,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use ibws_proto::driver::{Builder, Client, CookieForm, Credentials, Endpoint, EventStream, Plaintext, Runtime, Trust};
-use ibws_proto::{Account, Failure, Item, QueueLimits, Subscribe};
+use ibws_proto::{Account, CommandError, Item, QueueLimits, Subscribe};
 
 use crate::{GatewayConfig, Server, ServerConfig};
 use options::{Options, TrustOption};
@@ -148,9 +148,9 @@ impl Output {
 
 enum Next {
     Item(Option<Item>),
-    Started(Result<(), Failure>),
+    Started(Result<(), CommandError>),
     /// A subscription that cannot be: another of the same key has other arguments, or there are too many.
-    Impossible(Failure),
+    Impossible(CommandError),
     Stop,
 }
 
@@ -187,7 +187,7 @@ async fn run<R: Runtime>(
                 return Poll::Ready(Next::Started(result));
             }
             for subscription in &mut subscriptions {
-                if let Poll::Ready(Err(failure @ (Failure::Conflict(_) | Failure::Budget { .. }))) =
+                if let Poll::Ready(Err(failure @ (CommandError::Conflict(_) | CommandError::Budget { .. }))) =
                     pin!(subscription.outcome()).poll(cx)
                 {
                     return Poll::Ready(Next::Impossible(failure));
@@ -227,15 +227,15 @@ async fn finish<R: Runtime>(client: &Client<R>, mut events: EventStream<R>, outp
 }
 
 /// A failed start, as one line that says what to do.
-fn explain(failure: &Failure) -> String {
+fn explain(failure: &CommandError) -> String {
     match failure {
-        Failure::AuthenticationRequired(error) => {
+        CommandError::AuthenticationRequired(error) => {
             format!(
                 "the gateway wants a login: {error}; log in at its web page, or pass --session with the one of /tickle"
             )
         }
-        Failure::GaveUp { attempts: 1, last } => last.to_string(),
-        Failure::GaveUp { attempts, last } => format!("{last} (gave up after {attempts} attempts)"),
+        CommandError::GaveUp { attempts: 1, last } => last.to_string(),
+        CommandError::GaveUp { attempts, last } => format!("{last} (gave up after {attempts} attempts)"),
         other => other.to_string(),
     }
 }

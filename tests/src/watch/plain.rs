@@ -72,7 +72,7 @@ impl Screen {
                 writeln!(
                     out,
                     "    !  unreadable frame: {}: {}",
-                    malformed.reason,
+                    malformed.kind,
                     cut(&String::from_utf8_lossy(&malformed.raw))
                 )
             }

@@ -14,7 +14,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ibws_proto::{
-    Ask, AskId, Command, Config, ConnId, ConnectError, Failure, Input, Instant, Machine, RequestId, Success,
+    Ask, AskId, Command, CommandError, Config, ConnId, ConnectError, Input, Instant, Machine, Reply, RequestId,
 };
 
 use crate::gateway::{Gateway, GatewayConfig};
@@ -78,7 +78,7 @@ pub struct World {
     /// What came last on connections, for the day when it comes again.
     heard: VecDeque<Input>,
     trace: Vec<Entry>,
-    answers: BTreeMap<RequestId, (Instant, Result<Success, Failure>)>,
+    answers: BTreeMap<RequestId, (Instant, Result<Reply, CommandError>)>,
 }
 
 impl World {
@@ -202,7 +202,7 @@ impl World {
     ///
     /// # Panics
     /// As [`run`](Self::run), and if there is no answer by then.
-    pub fn answer(&mut self, id: RequestId) -> (Instant, Result<Success, Failure>) {
+    pub fn answer(&mut self, id: RequestId) -> (Instant, Result<Reply, CommandError>) {
         let end = self.now + Duration::from_secs(3_600);
         loop {
             if let Some(answer) = self.answers.get(&id) {
@@ -217,7 +217,7 @@ impl World {
 
     /// The answer to a request, if it is there.
     #[must_use]
-    pub fn answered(&self, id: RequestId) -> Option<&(Instant, Result<Success, Failure>)> {
+    pub fn answered(&self, id: RequestId) -> Option<&(Instant, Result<Reply, CommandError>)> {
         self.answers.get(&id)
     }
 

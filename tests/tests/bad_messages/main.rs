@@ -5,7 +5,7 @@ mod cases;
 
 use bytes::Bytes;
 use ibws_proto::message::Row;
-use ibws_proto::{Body, Field, Frame, Json, MalformedReason, RowReason};
+use ibws_proto::{Body, Field, Frame, FrameErrorKind, Json, RowReason};
 
 use cases::{CASES, Cost, Less, Message, bad_rows, data, order};
 
@@ -82,6 +82,6 @@ fn the_errors_name_the_key_the_text_and_the_reason() {
     assert_eq!(error.reason, RowReason::Duplicate("conid"));
     assert_eq!(&*error.text, r#"{"conid":1,"conid":2}"#);
     let malformed = Frame::decode(Bytes::from_static(br#"{"topic":"a","topic":"b"}"#)).unwrap_err();
-    assert_eq!(malformed.reason, MalformedReason::Duplicate("topic"));
+    assert_eq!(malformed.kind, FrameErrorKind::Duplicate("topic"));
     let _: Option<Json<'_>> = frame.get("args");
 }

@@ -148,7 +148,7 @@ fn an_outcome_can_be_asked_for_again() {
         let mut quotes = client.subscribe_later(shares());
         let done = poll(&runtime, Box::pin(async { drop(quotes.outcome().await) }), polls);
         let again = runtime.block_on(quotes.outcome());
-        assert_eq!(again, Ok(ibws_proto::Standing::Active), "after {polls} polls");
+        assert_eq!(again, Ok(ibws_proto::SubscribeOutcome::Active), "after {polls} polls");
         assert_eq!(runtime.block_on(quotes.outcome()), again);
         drop(quotes);
         is_whole(&runtime, client, "outcome");
