@@ -5,7 +5,7 @@ use alloc::string::String;
 use core::fmt;
 
 use crate::connect::{ConnectError, ConnectErrorKind};
-use crate::key::SubKey;
+use crate::key::SubscriptionKey;
 use crate::payload::{Args, Processor, Staleness, Subscribe};
 
 /// Number of a request, given by [`Machine::submit`](crate::Machine::submit) and repeated in its answer.
@@ -45,7 +45,7 @@ pub enum Command {
     /// Want it no more, whoever else holds it.
     Unsubscribe {
         /// Which.
-        key: SubKey,
+        key: SubscriptionKey,
         /// Repeat until the gateway confirms; default: sent is success.
         needs_confirmation: bool,
     },
@@ -57,7 +57,7 @@ pub enum Command {
     Recreate,
     /// Believe no longer that the wire holds this subscription; `None`: any of them. Its gap begins; it goes out again
     /// with `Recreate`, on the next connection, or when it is asked for again, and data of it ends the gap sooner.
-    Invalidate(Option<SubKey>),
+    Invalidate(Option<SubscriptionKey>),
     /// Write a text of one's own, `shs+exercise+{…}` for example. Answered when it was handed to the connection.
     SendText(String),
     /// Write `tic` now; answered by the first of its four replies.
@@ -70,7 +70,7 @@ pub enum Command {
 #[derive(Clone, Debug)]
 pub struct Modify {
     /// Which.
-    pub key: SubKey,
+    pub key: SubscriptionKey,
     /// New arguments; `Some(None)` takes them away.
     pub args: Option<Option<Args>>,
     /// New need of confirmation; `Some(None)` puts back that of its channel.
@@ -89,7 +89,7 @@ pub struct Modify {
 impl Modify {
     /// A change of `key` that leaves everything as it is; set what should change.
     #[must_use]
-    pub fn new(key: SubKey) -> Self {
+    pub fn new(key: SubscriptionKey) -> Self {
         let (args, needs_confirmation, processor, staleness, active) = (None, None, None, None, None);
         Self { key, args, needs_confirmation, processor, staleness, active, apply_now: false }
     }
@@ -179,7 +179,7 @@ pub enum CommandError {
     #[error("{key:?} was not confirmed after {attempts} attempts; it is tried again until it is withdrawn")]
     Unconfirmed {
         /// Which subscription.
-        key: SubKey,
+        key: SubscriptionKey,
         /// How often it was sent.
         attempts: u32,
     },
@@ -187,27 +187,27 @@ pub enum CommandError {
     #[error("the gateway refused {key:?}: {reason}")]
     Refused {
         /// Which subscription.
-        key: SubKey,
+        key: SubscriptionKey,
         /// The gateway's words.
         reason: Box<str>,
     },
     /// The key is subscribed to with other arguments; `Modify` changes them.
     #[error("{0:?} is subscribed to with other arguments: modify it, or unsubscribe first")]
-    Conflict(SubKey),
+    Conflict(SubscriptionKey),
     /// The key is not subscribed to.
     #[error("{0:?} is not subscribed to")]
-    UnknownSubscription(SubKey),
+    UnknownSubscription(SubscriptionKey),
     /// The gateway would not take one more of these. Nothing was sent.
     #[error("{key:?}: the limit of {limit} concurrent subscriptions of its channel is reached; unsubscribe one first")]
     Budget {
         /// Which subscription.
-        key: SubKey,
+        key: SubscriptionKey,
         /// How many there may be.
         limit: usize,
     },
     /// The server id that unsubscribing needs never came.
     #[error("{0:?} cannot be unsubscribed: the gateway never told its server id")]
-    ServerIdUnknown(SubKey),
+    ServerIdUnknown(SubscriptionKey),
     /// No answer in time.
     #[error("the gateway did not answer in time")]
     TimedOut,

@@ -7,8 +7,8 @@ use crate::command::{CommandError, GapCause, Reply, RequestId};
 use crate::connect::{ConnId, ConnectError};
 use crate::frame::{Frame, FrameError};
 use crate::host::{Ask, AskId, HostReport};
-use crate::key::{Key, SubKey};
-use crate::lifecycle::Phase;
+use crate::key::{Key, SubscriptionKey};
+use crate::lifecycle::ConnectionState;
 use crate::status::SubscriptionEvent;
 use crate::time::Instant;
 
@@ -116,7 +116,7 @@ pub struct Message {
     /// What it is about; `None` for a topic, or a shape, that nobody has heard of.
     pub key: Option<Key>,
     /// The subscription it belongs to, where exactly one is meant (`design` §4).
-    pub subscription: Option<SubKey>,
+    pub subscription: Option<SubscriptionKey>,
     /// The frame itself.
     pub frame: Frame,
 }
@@ -128,7 +128,7 @@ pub struct StateChange {
     /// When.
     pub at: Instant,
     /// The state that begins.
-    pub state: Phase,
+    pub state: ConnectionState,
     /// The connection it is about, if there is one.
     pub conn: Option<ConnId>,
     /// Why the state before it ended, where something was lost.
@@ -144,7 +144,7 @@ pub struct StateChange {
 #[non_exhaustive]
 pub struct Gap {
     /// The stream.
-    pub key: SubKey,
+    pub key: SubscriptionKey,
     /// The last moment at which the connection is known to have been good.
     pub since: Instant,
     /// What ended it.
@@ -156,7 +156,7 @@ pub struct Gap {
 #[non_exhaustive]
 pub struct Resumed {
     /// The stream.
-    pub key: SubKey,
+    pub key: SubscriptionKey,
     /// Where the gap began.
     pub since: Instant,
     /// When it was subscribed to again.
@@ -170,7 +170,7 @@ pub struct Resumed {
 #[non_exhaustive]
 pub struct Stale {
     /// The stream.
-    pub key: SubKey,
+    pub key: SubscriptionKey,
     /// Its last message, or when it began.
     pub since: Instant,
 }
@@ -180,7 +180,7 @@ pub struct Stale {
 #[non_exhaustive]
 pub struct Fresh {
     /// The stream.
-    pub key: SubKey,
+    pub key: SubscriptionKey,
     /// When its silence began.
     pub since: Instant,
     /// When it ended.

@@ -5,7 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::fmt;
 
 use crate::event::{Action, Event, Output};
-use crate::key::SubKey;
+use crate::key::SubscriptionKey;
 use crate::message::OrderPrompt;
 use crate::time::Instant;
 
@@ -28,13 +28,13 @@ impl fmt::Display for AskId {
 pub enum Ask {
     /// What the gateway wants before this is subscribed to: `GET /iserver/accounts`, and before `or` also
     /// `GET /iserver/account/orders`, forced and unfiltered, since a filter there silences the stream (protocol §1.3, §3.4).
-    Prime(SubKey),
+    Prime(SubscriptionKey),
     /// A session: the gateway waits for one, or the present one is not authenticated.
     Session(SessionNeed),
     /// The live orders, forced and unfiltered: changes since then may be missing from the stream.
     Reconcile {
         /// The stream.
-        key: SubKey,
+        key: SubscriptionKey,
         /// The end of what is known to be complete.
         since: Instant,
     },

@@ -194,19 +194,19 @@ pub struct UnknownKeyError {
 ///
 /// The target is opaque text. Cloning costs a reference count.
 #[derive(Clone)]
-pub struct SubKey {
+pub struct SubscriptionKey {
     key: Key,
     text: Arc<str>,
 }
 
-impl SubKey {
+impl SubscriptionKey {
     /// The subscription of `channel` for `target`; an empty target is none.
     ///
     /// # Errors
-    /// [`SubKeyError`] if `channel` is no channel, or if the target could not go over the wire as one: it is longer than
+    /// [`SubscriptionKeyError`] if `channel` is no channel, or if the target could not go over the wire as one: it is longer than
     /// 256 bytes, holds a control character or a brace, or has an empty part.
-    pub fn new(channel: Key, target: &str) -> Result<Self, SubKeyError> {
-        let name = channel.channel().ok_or(SubKeyError::Unsolicited(channel))?;
+    pub fn new(channel: Key, target: &str) -> Result<Self, SubscriptionKeyError> {
+        let name = channel.channel().ok_or(SubscriptionKeyError::Unsolicited(channel))?;
         if target.is_empty() {
             return Ok(Self { key: channel, text: name.into() });
         }
@@ -215,7 +215,7 @@ impl SubKey {
             || target.contains(broken)
             || target.split('+').any(|part| part.trim() != part || part.is_empty())
         {
-            return Err(SubKeyError::Target(target.chars().take(40).collect()));
+            return Err(SubscriptionKeyError::Target(target.chars().take(40).collect()));
         }
         Ok(Self { key: channel, text: format!("{name}+{target}").into() })
     }
@@ -223,12 +223,12 @@ impl SubKey {
     /// Reads `md+265598`.
     ///
     /// # Errors
-    /// As [`SubKey::new`], and for an unknown channel.
-    pub fn parse(text: &str) -> Result<Self, SubKeyError> {
+    /// As [`SubscriptionKey::new`], and for an unknown channel.
+    pub fn parse(text: &str) -> Result<Self, SubscriptionKeyError> {
         let (channel, target) = text.split_once('+').map_or((text, None), |(channel, target)| (channel, Some(target)));
         let key = Key::from_channel(channel)?;
         match target {
-            Some("") => Err(SubKeyError::Target(String::new())),
+            Some("") => Err(SubscriptionKeyError::Target(String::new())),
             target => Self::new(key, target.unwrap_or_default()),
         }
     }
@@ -286,60 +286,60 @@ impl SubKey {
     }
 }
 
-impl PartialEq for SubKey {
+impl PartialEq for SubscriptionKey {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
     }
 }
 
-impl Eq for SubKey {}
+impl Eq for SubscriptionKey {}
 
-impl PartialOrd for SubKey {
+impl PartialOrd for SubscriptionKey {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for SubKey {
+impl Ord for SubscriptionKey {
     fn cmp(&self, other: &Self) -> Ordering {
         self.text.cmp(&other.text)
     }
 }
 
-impl core::hash::Hash for SubKey {
+impl core::hash::Hash for SubscriptionKey {
     fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
         self.text.hash(state);
     }
 }
 
-impl Borrow<str> for SubKey {
+impl Borrow<str> for SubscriptionKey {
     fn borrow(&self) -> &str {
         &self.text
     }
 }
 
-impl fmt::Display for SubKey {
+impl fmt::Display for SubscriptionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.text)
     }
 }
 
 /// The text with accounts masked, `sd+DU…567`: `Debug` ends up in logs. [`Display`](fmt::Display) shows all of it.
-impl fmt::Debug for SubKey {
+impl fmt::Debug for SubscriptionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&Masked(&self.text), f)
     }
 }
 
-impl FromStr for SubKey {
-    type Err = SubKeyError;
+impl FromStr for SubscriptionKey {
+    type Err = SubscriptionKeyError;
 
-    fn from_str(text: &str) -> Result<Self, SubKeyError> {
+    fn from_str(text: &str) -> Result<Self, SubscriptionKeyError> {
         Self::parse(text)
     }
 }
 
-impl Serialize for SubKey {
+impl Serialize for SubscriptionKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.text)
     }
@@ -348,7 +348,7 @@ impl Serialize for SubKey {
 /// A text that names no subscription.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum SubKeyError {
+pub enum SubscriptionKeyError {
     /// The channel is none of the eight.
     #[error(transparent)]
     Channel(#[from] UnknownChannelError),
@@ -384,14 +384,14 @@ mod tests {
     fn targets_are_opaque_text() {
         for text in ["md+265598", "md+265598@ARCA", "md+0;;;1/1,2/-1", "bd+DU1234567+265598+ARCA", "or", "sd+DU1234567"]
         {
-            assert_eq!(SubKey::parse(text).unwrap().as_str(), text);
+            assert_eq!(SubscriptionKey::parse(text).unwrap().as_str(), text);
         }
         for text in ["xx+1", "md+", "md+1+{}", "md+1\n", "md++1", "", "md 1", "md+ 1"] {
-            assert!(SubKey::parse(text).is_err(), "{text:?}");
+            assert!(SubscriptionKey::parse(text).is_err(), "{text:?}");
         }
-        assert_eq!(SubKey::parse("md+265598@ARCA").unwrap().conid(), Some(265_598));
-        assert_eq!(SubKey::parse("bd+DU1234567+265598").unwrap().conid(), Some(265_598));
-        assert_eq!(SubKey::parse("bd+DU1234567+265598").unwrap().account(), Some("DU1234567"));
-        assert_eq!(SubKey::parse("md+0;;;1/1,2/-1").unwrap().conid(), None);
+        assert_eq!(SubscriptionKey::parse("md+265598@ARCA").unwrap().conid(), Some(265_598));
+        assert_eq!(SubscriptionKey::parse("bd+DU1234567+265598").unwrap().conid(), Some(265_598));
+        assert_eq!(SubscriptionKey::parse("bd+DU1234567+265598").unwrap().account(), Some("DU1234567"));
+        assert_eq!(SubscriptionKey::parse("md+0;;;1/1,2/-1").unwrap().conid(), None);
     }
 }

@@ -89,7 +89,7 @@
 //!
 //! * The age of a heartbeat is measured on our clock, never against the server's timestamp: clocks differ.
 //! * Subscriptions run in parallel, and only a frame that belongs to one confirms it.
-//! * `or` and `bd` are not waited for: the gateway never confirms them. They are [`SubStatus::Quiet`] until data comes.
+//! * `or` and `bd` are not waited for: the gateway never confirms them. They are [`SubscriptionState::Quiet`] until data comes.
 //! * Nothing dials from inside a request; a text that cannot be written is an error.
 //! * A topic is a channel only if it begins with the subscribe letter: `actABC` is not `act`.
 //! * Bad bytes cost neither the connection nor the message.
@@ -150,10 +150,10 @@ pub use filter::TextFilter;
 pub use frame::{Frame, FrameError, FrameErrorKind, Json, Shape};
 pub use host::{Ask, AskId, HostReport, Outcome, Prompt, SessionNeed};
 pub use json::{Elements, Kind, Members};
-pub use key::{Key, SubKey, SubKeyError, UnknownChannelError, UnknownKeyError};
-pub use lifecycle::{Phase, lifecycle_diagram};
+pub use key::{Key, SubscriptionKey, SubscriptionKeyError, UnknownChannelError, UnknownKeyError};
+pub use lifecycle::{ConnectionState, lifecycle_diagram};
 pub use liveness::{Ages, Health, HealthReason};
-pub use machine::{Machine, Stats, Status, WakeReason};
+pub use machine::{Machine, MachineStatus, Stats, WakeReason};
 pub use message::Body;
 pub use number::Number;
 pub use payload::{
@@ -163,7 +163,7 @@ pub use payload::{
 pub use queue::{Item, Lost, Queue, QueueId, QueueLimits, Queues, Wanted};
 pub use read::{Expected, FieldError, FieldResult, FromJson, RowError, RowReason};
 pub use scan::JsonError;
-pub use status::{SubCause, SubStatus, SubscriptionEvent};
-pub use subscriptions::{SubMoves, SubscriptionInfo, subscription_diagram, subscription_moves};
+pub use status::{StateCause, SubscriptionEvent, SubscriptionState};
+pub use subscriptions::{SubscriptionInfo, Transition, subscription_diagram, subscription_transitions};
 pub use time::Instant;
 pub use timer::Timer;

@@ -7,9 +7,9 @@ use core::fmt::Write as _;
 /// State of the connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
-pub enum Phase {
+pub enum ConnectionState {
     /// Stopped: never started, shut down, disconnected, or given up.
-    Idle,
+    Stopped,
     /// Dialling.
     Connecting,
     /// The socket is open; nothing may be written yet.
@@ -24,12 +24,12 @@ pub enum Phase {
     Backoff,
 }
 
-impl Phase {
-    /// The name in lower case; `stopped` for [`Phase::Idle`].
+impl ConnectionState {
+    /// The name in lower case; `stopped` for [`ConnectionState::Stopped`].
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Idle => "stopped",
+            Self::Stopped => "stopped",
             Self::Connecting => "connecting",
             Self::Open => "open",
             Self::Ready => "ready",
@@ -73,33 +73,33 @@ impl Trigger {
 }
 
 /// Every legal move. What is not here cannot happen.
-const MOVES: &[(Phase, Trigger, Phase)] = &[
-    (Phase::Idle, Trigger::Dial, Phase::Connecting),
-    (Phase::Connecting, Trigger::Opened, Phase::Open),
-    (Phase::Open, Trigger::Admitted, Phase::Ready),
-    (Phase::Ready, Trigger::Unauthenticated, Phase::Degraded),
-    (Phase::Degraded, Trigger::Admitted, Phase::Ready),
-    (Phase::Connecting, Trigger::Lost, Phase::Backoff),
-    (Phase::Open, Trigger::Lost, Phase::Backoff),
-    (Phase::Ready, Trigger::Lost, Phase::Backoff),
-    (Phase::Degraded, Trigger::Lost, Phase::Backoff),
-    (Phase::Backoff, Trigger::Dial, Phase::Connecting),
-    (Phase::Open, Trigger::Close, Phase::Closing),
-    (Phase::Ready, Trigger::Close, Phase::Closing),
-    (Phase::Degraded, Trigger::Close, Phase::Closing),
-    (Phase::Closing, Trigger::Lost, Phase::Backoff),
-    (Phase::Closing, Trigger::Dial, Phase::Connecting),
-    (Phase::Closing, Trigger::Stop, Phase::Idle),
-    (Phase::Connecting, Trigger::Stop, Phase::Idle),
-    (Phase::Open, Trigger::Stop, Phase::Idle),
-    (Phase::Ready, Trigger::Stop, Phase::Idle),
-    (Phase::Degraded, Trigger::Stop, Phase::Idle),
-    (Phase::Backoff, Trigger::Stop, Phase::Idle),
+const MOVES: &[(ConnectionState, Trigger, ConnectionState)] = &[
+    (ConnectionState::Stopped, Trigger::Dial, ConnectionState::Connecting),
+    (ConnectionState::Connecting, Trigger::Opened, ConnectionState::Open),
+    (ConnectionState::Open, Trigger::Admitted, ConnectionState::Ready),
+    (ConnectionState::Ready, Trigger::Unauthenticated, ConnectionState::Degraded),
+    (ConnectionState::Degraded, Trigger::Admitted, ConnectionState::Ready),
+    (ConnectionState::Connecting, Trigger::Lost, ConnectionState::Backoff),
+    (ConnectionState::Open, Trigger::Lost, ConnectionState::Backoff),
+    (ConnectionState::Ready, Trigger::Lost, ConnectionState::Backoff),
+    (ConnectionState::Degraded, Trigger::Lost, ConnectionState::Backoff),
+    (ConnectionState::Backoff, Trigger::Dial, ConnectionState::Connecting),
+    (ConnectionState::Open, Trigger::Close, ConnectionState::Closing),
+    (ConnectionState::Ready, Trigger::Close, ConnectionState::Closing),
+    (ConnectionState::Degraded, Trigger::Close, ConnectionState::Closing),
+    (ConnectionState::Closing, Trigger::Lost, ConnectionState::Backoff),
+    (ConnectionState::Closing, Trigger::Dial, ConnectionState::Connecting),
+    (ConnectionState::Closing, Trigger::Stop, ConnectionState::Stopped),
+    (ConnectionState::Connecting, Trigger::Stop, ConnectionState::Stopped),
+    (ConnectionState::Open, Trigger::Stop, ConnectionState::Stopped),
+    (ConnectionState::Ready, Trigger::Stop, ConnectionState::Stopped),
+    (ConnectionState::Degraded, Trigger::Stop, ConnectionState::Stopped),
+    (ConnectionState::Backoff, Trigger::Stop, ConnectionState::Stopped),
 ];
 
-/// Where `trigger` leads from `phase`; `None` if it leads nowhere.
-pub(crate) fn next(phase: Phase, trigger: Trigger) -> Option<Phase> {
-    MOVES.iter().find(|(from, by, _)| (*from, *by) == (phase, trigger)).map(|(.., to)| *to)
+/// Where `trigger` leads from `state`; `None` if it leads nowhere.
+pub(crate) fn next(state: ConnectionState, trigger: Trigger) -> Option<ConnectionState> {
+    MOVES.iter().find(|(from, by, _)| (*from, *by) == (state, trigger)).map(|(.., to)| *to)
 }
 
 /// The table as a Mermaid state diagram; the README holds it, and a test holds the README to it.

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use serde::Serialize;
 
-use crate::key::{Key, SubKey, SubKeyError};
+use crate::key::{Key, SubscriptionKey, SubscriptionKeyError};
 use crate::scan;
 
 /// The JSON arguments of a payload, kept as the text that goes over the wire: key order and spelling are the user's.
@@ -197,7 +197,7 @@ impl fmt::Debug for Processor {
 #[derive(Clone, Debug)]
 pub struct Subscribe {
     /// Channel and target.
-    pub key: SubKey,
+    pub key: SubscriptionKey,
     /// The JSON arguments; `None` sends none. [`Subscribe::new`] puts `{}` where protocol §3 takes JSON.
     pub args: Option<Args>,
     /// Must the gateway confirm it before it counts as active? `None`: as its channel does, see [`confirms`].
@@ -236,7 +236,7 @@ impl Staleness {
 impl Subscribe {
     /// A subscription with empty arguments: `+{}` on every channel but `bd`, which takes none.
     #[must_use]
-    pub fn new(key: SubKey) -> Self {
+    pub fn new(key: SubscriptionKey) -> Self {
         let args = (key.key() != Key::PriceLadder).then(Args::empty);
         Self { key, args, needs_confirmation: None, processor: None, staleness: Staleness::Channel }
     }
@@ -248,7 +248,7 @@ impl Subscribe {
     /// that are no JSON object.
     pub fn parse(text: &str) -> Result<Self, ParseSubscribeError> {
         let (name, args) = text.split_once("+{").map_or((text, None), |(name, _)| (name, text.get(name.len() + 1..)));
-        let key = SubKey::parse(name.trim())?;
+        let key = SubscriptionKey::parse(name.trim())?;
         let wants_target = !matches!(key.key(), Key::Orders | Key::Pnl | Key::Trades);
         if wants_target && key.target().is_empty() {
             return Err(ParseSubscribeError::TargetMissing(key));
@@ -289,8 +289,8 @@ impl Subscribe {
     }
 }
 
-impl From<SubKey> for Subscribe {
-    fn from(key: SubKey) -> Self {
+impl From<SubscriptionKey> for Subscribe {
+    fn from(key: SubscriptionKey) -> Self {
         Self::new(key)
     }
 }
@@ -307,13 +307,13 @@ pub const fn confirms(key: Key) -> bool {
 pub enum ParseSubscribeError {
     /// The channel or its target.
     #[error(transparent)]
-    Key(#[from] SubKeyError),
+    Key(#[from] SubscriptionKeyError),
     /// The JSON.
     #[error(transparent)]
     Args(#[from] ArgsError),
     /// The channel needs to know of what.
     #[error("{0} needs a target: write md+265598 or mh+265598, sd+DU1234567 or ld+DU1234567, bd+DU1234567+265598")]
-    TargetMissing(SubKey),
+    TargetMissing(SubscriptionKey),
 }
 
 #[cfg(test)]

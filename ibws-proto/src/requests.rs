@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::command::{CommandError, Reply, RequestId};
 use crate::event::Output;
-use crate::key::SubKey;
+use crate::key::SubscriptionKey;
 use crate::time::Instant;
 
 /// What a pending request waits for.
@@ -15,8 +15,8 @@ pub(crate) enum Wait {
     Shutdown,
     Disconnect,
     Reset,
-    Subscribe(SubKey),
-    Unsubscribe(SubKey),
+    Subscribe(SubscriptionKey),
+    Unsubscribe(SubscriptionKey),
     Tic,
 }
 

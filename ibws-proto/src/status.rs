@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use crate::key::SubKey;
+use crate::key::SubscriptionKey;
 use crate::time::Instant;
 
 /// A change of a subscription's state.
@@ -12,11 +12,11 @@ pub struct SubscriptionEvent {
     /// When.
     pub at: Instant,
     /// Which.
-    pub key: SubKey,
+    pub key: SubscriptionKey,
     /// The state that begins.
-    pub status: SubStatus,
+    pub state: SubscriptionState,
     /// Why.
-    pub cause: SubCause,
+    pub cause: StateCause,
     /// How often it was sent in this round.
     pub attempt: u32,
     /// The gateway's words, in `Refused` and in a `Failed` that follows it.
@@ -27,7 +27,7 @@ pub struct SubscriptionEvent {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum SubStatus {
+pub enum SubscriptionState {
     /// Wanted, but the gateway is not ready for it.
     Pending,
     /// Sent, its confirmation awaited.
@@ -47,10 +47,10 @@ pub enum SubStatus {
     /// Withdrawn, the confirmation of that awaited.
     Unsubscribing,
     /// Forgotten.
-    Gone,
+    Removed,
 }
 
-impl SubStatus {
+impl SubscriptionState {
     /// All of them, in the order of a subscription's life.
     pub const ALL: [Self; 10] = [
         Self::Pending,
@@ -62,7 +62,7 @@ impl SubStatus {
         Self::Degraded,
         Self::Failed,
         Self::Unsubscribing,
-        Self::Gone,
+        Self::Removed,
     ];
 
     /// The name in lower case, `active`.
@@ -78,7 +78,7 @@ impl SubStatus {
             Self::Degraded => "degraded",
             Self::Failed => "failed",
             Self::Unsubscribing => "unsubscribing",
-            Self::Gone => "gone",
+            Self::Removed => "gone",
         }
     }
 }
@@ -86,7 +86,7 @@ impl SubStatus {
 /// Why a subscription's state changed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
-pub enum SubCause {
+pub enum StateCause {
     /// A request here: to subscribe, unsubscribe, modify, recreate, shut down.
     Requested,
     /// The connection became ready for it.
@@ -108,14 +108,14 @@ pub enum SubCause {
     /// The connection was lost.
     Lost,
     /// The gateway confirmed its withdrawal.
-    Left,
+    UnsubscribeConfirmed,
     /// The wait for the confirmation of its withdrawal is over.
-    Overdue,
+    UnsubscribeTimedOut,
     /// A request said that it flows, or that it does not.
     Assumed,
 }
 
-impl SubCause {
+impl StateCause {
     /// The name in lower case, `confirmed`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -130,8 +130,8 @@ impl SubCause {
             Self::Renewed => "renewed",
             Self::Unauthenticated => "unauthenticated",
             Self::Lost => "lost",
-            Self::Left => "left",
-            Self::Overdue => "overdue",
+            Self::UnsubscribeConfirmed => "left",
+            Self::UnsubscribeTimedOut => "overdue",
             Self::Assumed => "assumed",
         }
     }

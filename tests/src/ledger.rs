@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ibws_proto::{
-    Command, Config, Event, Item, Json, Key, Message, Output, Queue, QueueId, QueueLimits, Queues, SubKey, Wanted,
+    Command, Config, Event, Item, Json, Key, Message, Output, Queue, QueueId, QueueLimits, Queues, SubscriptionKey,
+    Wanted,
 };
 
 use crate::gateway::{GatewayConfig, Source};
@@ -120,7 +121,7 @@ struct Book {
     /// How much of the world's trace has been seen.
     seen: usize,
     queues: Queues,
-    streams: BTreeMap<SubKey, Stream>,
+    streams: BTreeMap<SubscriptionKey, Stream>,
     consumers: Vec<Consumer>,
     chance: Prng,
 }
@@ -210,7 +211,7 @@ impl Book {
 }
 
 /// The stream and the number of a message.
-fn numbered(event: &Event) -> Option<(&SubKey, u64)> {
+fn numbered(event: &Event) -> Option<(&SubscriptionKey, u64)> {
     let Event::Message(message) = event else { return None };
     let n = message.frame.get("n").and_then(Json::as_i64)?;
     Some((message.subscription.as_ref()?, u64::try_from(n).ok()?))
@@ -225,7 +226,7 @@ struct Consumer {
     appetite: u64,
     /// Messages put in minus accounted for, by key.
     owed: BTreeMap<Option<Key>, i64>,
-    accounts: BTreeMap<SubKey, Account>,
+    accounts: BTreeMap<SubscriptionKey, Account>,
     report: Report,
 }
 
@@ -260,7 +261,7 @@ impl Consumer {
         }
     }
 
-    fn take(&mut self, queues: &mut Queues, streams: &BTreeMap<SubKey, Stream>) -> Result<bool, String> {
+    fn take(&mut self, queues: &mut Queues, streams: &BTreeMap<SubscriptionKey, Stream>) -> Result<bool, String> {
         let Some(queue) = queues.get_mut(self.id) else { return Err("the queue is gone".into()) };
         if queue.len() > self.limits.events || queue.bytes() > self.limits.bytes {
             return Err(format!("{} events and {} bytes within {:?}", queue.len(), queue.bytes(), self.limits));
@@ -286,7 +287,7 @@ impl Consumer {
         Ok(true)
     }
 
-    fn message(&mut self, message: &Message, streams: &BTreeMap<SubKey, Stream>) -> Result<(), String> {
+    fn message(&mut self, message: &Message, streams: &BTreeMap<SubscriptionKey, Stream>) -> Result<(), String> {
         let event = Event::Message(message.clone());
         let Some((key, n)) = numbered(&event) else { return Ok(()) };
         let Some(stream) = streams.get(key) else { return Err(format!("{key} is no stream")) };
@@ -315,7 +316,7 @@ impl Consumer {
         Ok(())
     }
 
-    fn close(&mut self, streams: &BTreeMap<SubKey, Stream>) -> Result<Report, String> {
+    fn close(&mut self, streams: &BTreeMap<SubscriptionKey, Stream>) -> Result<Report, String> {
         if let Some((key, owed)) = self.owed.iter().find(|(_, owed)| **owed != 0) {
             return Err(format!("{:?}: {owed} messages of {key:?} are unaccounted for", self.wanted));
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use ibws_proto::driver::{
     Builder, Client, DialRequest, EventStream, Link, Outgoing, QueueAccessor, Received, Runtime, WriteError,
 };
-use ibws_proto::{CommandError, ConnectError, Event, Instant, Item, Key, Phase, Subscribe};
+use ibws_proto::{CommandError, ConnectError, ConnectionState, Event, Instant, Item, Key, Subscribe};
 use ibws_tokio::TokioRuntime;
 
 /// No test waits longer than this for anything.
@@ -111,7 +111,7 @@ async fn ready() -> (Client<Scripted>, Wire) {
     wire.push(r#"{"topic":"sts","args":{"authenticated":true}}"#);
     within(client.start()).await.unwrap();
     within(async {
-        while client.status().phase != Phase::Ready {
+        while client.status().state != ConnectionState::Ready {
             tokio::task::yield_now().await;
         }
     })
@@ -219,7 +219,7 @@ async fn a_peer_that_does_not_read_is_left_before_it_costs_much_memory() {
         }
     })
     .await;
-    assert_eq!((client.status().phase, wire.0.lock().unwrap().dials), (Phase::Ready, 1));
+    assert_eq!((client.status().state, wire.0.lock().unwrap().dials), (ConnectionState::Ready, 1));
     wire.0.lock().unwrap().stuck = true;
     for _ in 0..64 {
         if within(client.send_text(&text)).await.is_err() {
@@ -244,7 +244,7 @@ fn a_client_that_outlives_its_runtime_is_stopped_and_says_so() {
                 last = Some(change.state);
             }
         }
-        assert_eq!(last, Some(Phase::Idle));
+        assert_eq!(last, Some(ConnectionState::Stopped));
         assert_eq!(pin!(events.next()).poll(&mut cx).map(|item| item.is_none()), Poll::Ready(true));
         for _ in 0..3 {
             let (start, tic) = (client.start(), client.tic());
@@ -252,7 +252,7 @@ fn a_client_that_outlives_its_runtime_is_stopped_and_says_so() {
             assert_eq!(pin!(tic).poll(&mut cx), Poll::Ready(Err(CommandError::ShutDown)));
         }
         let status = client.status();
-        assert_eq!((status.phase, status.requests, status.subscriptions), (Phase::Idle, 0, 0));
+        assert_eq!((status.state, status.requests, status.subscriptions), (ConnectionState::Stopped, 0, 0));
         drop(quotes);
     });
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use ibws_proto::{
-    Action, Command, Config, ConnId, ConnectionLoss, Event, GapCause, Input, Instant, Machine, Output, Phase, SubStatus,
+    Action, Command, Config, ConnId, ConnectionLoss, ConnectionState, Event, GapCause, Input, Instant, Machine, Output,
+    SubscriptionState,
 };
 use ibws_testkit::walk::frames::{AUTHENTICATED, SUCCESS};
 use ibws_testkit::world::{Dial, QUOTES, World, ms, secs};
@@ -22,9 +23,10 @@ const CHANNELS: [&str; 9] = [
 ];
 
 fn flows(world: &World) -> bool {
-    let fine = |status| matches!(status, SubStatus::Active | SubStatus::Quiet | SubStatus::Expiring);
+    let fine =
+        |status| matches!(status, SubscriptionState::Active | SubscriptionState::Quiet | SubscriptionState::Expiring);
     let infos = world.machine().subscriptions();
-    infos.len() == CHANNELS.len() && infos.iter().all(|info| fine(info.status) && info.gap_since.is_none())
+    infos.len() == CHANNELS.len() && infos.iter().all(|info| fine(info.state) && info.gap_since.is_none())
 }
 
 /// Why connections were lost, dials that failed apart.
@@ -111,7 +113,10 @@ fn heartbeats_up_to_19_9_s_apart_alarm_nobody_in_a_day() {
             let pause = if chance.chance(1, 3) { ms(19_900) } else { chance.millis(100, 19_900) };
             world.run(pause);
         }
-        assert_eq!((losses(&world), world.phase(), world.dials().len()), (vec![], Phase::Ready, 1));
+        assert_eq!(
+            (losses(&world), world.connection_state(), world.dials().len()),
+            (vec![], ConnectionState::Ready, 1)
+        );
     }
 }
 
@@ -129,7 +134,11 @@ fn a_dead_link_is_noticed_25_s_after_its_last_byte_whenever_it_dies() {
         world.run(secs(3));
         let last = world.last_heard().unwrap();
         world.run(secs(30));
-        let noticed = world.phases().iter().find(|(at, to)| *at > last && *to == Phase::Backoff).map(|(at, _)| *at);
+        let noticed = world
+            .connection_states()
+            .iter()
+            .find(|(at, to)| *at > last && *to == ConnectionState::Backoff)
+            .map(|(at, _)| *at);
         assert_eq!(noticed, Some(last + secs(25)), "seed {seed}\n{}", world.timeline());
     }
 }
@@ -187,7 +196,7 @@ fn first_dial(seed: u64, cut: Instant) -> Duration {
     for frame in [SUCCESS, AUTHENTICATED] {
         machine.handle(Instant::ORIGIN, Input::Frame(ConnId(1), frame.into()));
     }
-    assert_eq!(machine.status().phase, Phase::Ready);
+    assert_eq!(machine.status().state, ConnectionState::Ready);
     machine.handle(cut, Input::Closed(ConnId(1), None));
     while machine.poll().is_some() {}
     let (at, _) = machine.next_wake().unwrap();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use ibws_proto::driver::Runtime;
 use ibws_proto::fold::OrderBook;
-use ibws_proto::{Body, Event, Instant, Item, Key, Message, Phase, Subscribe};
+use ibws_proto::{Body, ConnectionState, Event, Instant, Item, Key, Message, Subscribe};
 use ibws_testkit::runtime::Simulated;
 use ibws_testkit::{GatewayConfig, GatewayOutput};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -87,7 +87,7 @@ fn a38_a_slow_consumer_costs_bounded_memory_and_delays_nobody_else() {
     assert!(orders.len() <= 1_024 && everything.len() <= 1_024 + 64 && md.len() <= 1_024);
     assert_eq!(taken, SECONDS);
     let (status, health) = (client.status(), client.health());
-    assert_eq!((status.phase, client.stats().dials, health.healthy), (Phase::Ready, 1, true));
+    assert_eq!((status.state, client.stats().dials, health.healthy), (ConnectionState::Ready, 1, true));
     assert_eq!(seen.load(Ordering::Relaxed), client.stats().frames - frames);
     assert!(client.stats().frames - frames >= SECONDS * 1_000 * EACH_MS);
     let tics = runtime.gateway(|gateway| gateway.log().filter(|received| received.text == "tic").count() as u64);

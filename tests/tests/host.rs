@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ibws_proto::driver::{Answer, CookieForm, Credentials, CredentialsFuture, Runtime as _, Secret};
-use ibws_proto::{Ask, ConnectError, ConnectErrorKind, Event, Item, Outcome, Phase, SessionNeed, Subscribe};
+use ibws_proto::{Ask, ConnectError, ConnectErrorKind, ConnectionState, Event, Item, Outcome, SessionNeed, Subscribe};
 use ibws_testkit::GatewayConfig;
 use ibws_testkit::runtime::Simulated;
 
@@ -114,6 +114,6 @@ fn a_session_that_the_host_brought_about_is_taken_from_the_provider_and_sent() {
         .unwrap();
     runtime.block_on(client.start()).unwrap();
     runtime.run(Duration::from_secs(2));
-    assert_eq!(client.status().phase, Phase::Ready);
+    assert_eq!(client.status().state, ConnectionState::Ready);
     assert_eq!(asks(&asked), [Ask::Session(SessionNeed::Missing)]);
 }

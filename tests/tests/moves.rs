@@ -3,13 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use ibws_proto::{Command, Config, Modify, ReadyGate, SubCause, SubStatus, Subscribe, subscription_moves};
+use ibws_proto::{
+    Command, Config, Modify, ReadyGate, StateCause, Subscribe, SubscriptionState, subscription_transitions,
+};
 use ibws_testkit::storm::storm;
 use ibws_testkit::walk::walk;
 use ibws_testkit::world::{World, ms, secs, sub, world};
 use ibws_testkit::{GatewayConfig, Prng, Success};
 
-type Move = (SubStatus, SubStatus, SubCause);
+type Move = (SubscriptionState, SubscriptionState, StateCause);
 
 fn moves(world: &World) -> BTreeSet<Move> {
     world.told().checked().checker().moves().clone()
@@ -65,13 +67,13 @@ fn every_move_in_the_table_happens() {
         return;
     }
     let mut missing = Vec::new();
-    for moves in subscription_moves() {
-        let told = |from: &&SubStatus| seen.contains(&(**from, moves.to, moves.cause));
+    for moves in subscription_transitions() {
+        let told = |from: &&SubscriptionState| seen.contains(&(**from, moves.to, moves.cause));
         if moves.from.iter().find(told).is_none() {
             missing.push(format!("{moves:?}"));
         }
         // Each state leads there, be it for another reason.
-        let leads = |from: &&SubStatus| seen.iter().any(|(a, b, _)| (a, b) == (*from, &moves.to));
+        let leads = |from: &&SubscriptionState| seen.iter().any(|(a, b, _)| (a, b) == (*from, &moves.to));
         missing.extend(moves.from.iter().filter(|from| !leads(from)).map(|from| format!("{from:?} to {:?}", moves.to)));
     }
     assert!(missing.is_empty(), "never told: {missing:#?}");

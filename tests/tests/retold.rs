@@ -1,14 +1,14 @@
 //! What a walk that breaks a rule prints: a timeline, the fewest steps, a test to paste. The rule here is one that
 //! nobody keeps, so that there is something to print.
 
-use ibws_proto::{Event, Output, SubStatus};
+use ibws_proto::{Event, Output, SubscriptionState};
 use ibws_testkit::retold::words::*;
 use ibws_testkit::storm::storm_with;
 use ibws_testkit::walk::frames::{AUTHENTICATED, HEARTBEAT, SUCCESS, data};
 
 fn nothing_is_ever_active(output: &Output) -> Result<(), String> {
     match output {
-        Output::Event(Event::Subscription(event)) if event.status == SubStatus::Active => {
+        Output::Event(Event::Subscription(event)) if event.state == SubscriptionState::Active => {
             Err(format!("{:?} is active", event.key))
         }
         _ => Ok(()),

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use ibws_proto::{
-    Action, Command, CommandError, Config, ConnId, ConnectErrorKind, ConnectionLoss, Event, GapCause, Input, Instant,
-    Key, Machine, Output, Phase, ReadyGate, Reply, SubStatus, Subscribe,
+    Action, Command, CommandError, Config, ConnId, ConnectErrorKind, ConnectionLoss, ConnectionState, Event, GapCause,
+    Input, Instant, Key, Machine, Output, ReadyGate, Reply, Subscribe, SubscriptionState,
 };
 use ibws_testkit::world::{Dial, QUOTES, World, ms, secs, world};
-use ibws_testkit::{GatewayConfig, OpeningOrder, Reply as Greeting};
+use ibws_testkit::{GatewayConfig, OpeningOrder, Success as Greeting};
 
 fn greeting_after(after: Duration) -> World {
     let mut gateway = GatewayConfig::default();
@@ -47,7 +47,7 @@ fn a_stream_from_start_to_shutdown_with_a_drop_between() {
     assert_eq!(answer, Ok(Reply::Stopped));
     assert_eq!(at, asked + ms(20), "a drain with nothing to wait for lasts one round trip of Close");
     assert_eq!(world.written("umd+265598").len(), 1);
-    assert_eq!(world.phase(), Phase::Idle);
+    assert_eq!(world.connection_state(), ConnectionState::Stopped);
     world.run(secs(3_600));
     assert_eq!(world.dials().len(), 2, "nothing is dialled after a shutdown");
 }
@@ -65,7 +65,12 @@ fn nothing_is_written_before_the_greeting_on_every_connection() {
         world.run(secs(120));
         world.cut();
     }
-    let opened: Vec<_> = world.phases().into_iter().filter(|(_, to)| *to == Phase::Open).map(|(at, _)| at).collect();
+    let opened: Vec<_> = world
+        .connection_states()
+        .into_iter()
+        .filter(|(_, to)| *to == ConnectionState::Open)
+        .map(|(at, _)| at)
+        .collect();
     assert_eq!(opened.len(), connections);
     for (at, _, text) in world.texts() {
         let open = opened.iter().rev().find(|open| **open <= at).copied().unwrap();
@@ -85,7 +90,7 @@ fn the_wait_for_the_greeting_ends_after_5_s() {
     assert_eq!(world.answer(started), (Instant::from_millis(5_100), Ok(Reply::Started)));
     world.run(secs(5));
     assert_eq!(world.written("smd"), [Instant::from_millis(5_100)]);
-    assert_eq!(world.status("md+265598"), SubStatus::Active);
+    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
 }
 
 #[test]
@@ -116,7 +121,7 @@ fn with_the_gate_off_subscriptions_go_out_as_soon_as_the_session_is_authenticate
     world.subscribe(QUOTES);
     world.run(secs(1));
     assert_eq!(world.written("smd").len(), 1, "{}", world.timeline());
-    assert_eq!(world.phase(), Phase::Ready);
+    assert_eq!(world.connection_state(), ConnectionState::Ready);
 }
 
 // A1: what was written before a late greeting was dropped without a word, `or` too, which nothing ever confirms.
@@ -148,14 +153,14 @@ fn authentication_that_comes_late_still_subscribes_everything() {
         assert_eq!(answer, Ok(Reply::Subscribed(ibws_proto::SubscribeOutcome::Pending)));
         assert_eq!(at, Instant::from_millis(10_000), "after its attempts times its timeout");
         world.run_until(Instant::from_millis(late * 1_000 + 1_000));
-        assert_eq!(world.phase(), Phase::Open);
+        assert_eq!(world.connection_state(), ConnectionState::Open);
         assert_eq!(world.texts().count(), 0);
         world.gateway.set_authenticated(true);
         let back = world.now();
         world.run(secs(3));
         assert_eq!(world.written("smd"), [back + ms(10)], "{}", world.timeline());
-        assert_eq!(world.status("md+265598"), SubStatus::Active);
-        assert_eq!(world.status("pl"), SubStatus::Active);
+        assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+        assert_eq!(world.status("pl"), SubscriptionState::Active);
         assert_eq!(world.dials().len(), 1);
     }
 }
@@ -168,8 +173,8 @@ fn authentication_lost_in_mid_stream_degrades_writes_nothing_and_resumes_by_itse
     let lost = world.now();
     world.gateway.set_authenticated(false);
     world.run(secs(3_600));
-    assert_eq!(world.phase(), Phase::Degraded);
-    assert_eq!(world.status("md+265598"), SubStatus::Degraded);
+    assert_eq!(world.connection_state(), ConnectionState::Degraded);
+    assert_eq!(world.status("md+265598"), SubscriptionState::Degraded);
     assert!(last(&world) <= Some(lost + ms(10)), "{}", world.timeline());
     assert_eq!(world.dials().len(), 1, "the gateway is not hammered");
     let gaps: Vec<_> = world.gaps().iter().map(|gap| (gap.since, gap.cause.clone())).collect();
@@ -178,10 +183,10 @@ fn authentication_lost_in_mid_stream_degrades_writes_nothing_and_resumes_by_itse
     let back = world.now();
     world.gateway.set_authenticated(true);
     world.run(secs(5));
-    assert_eq!(world.phase(), Phase::Ready);
+    assert_eq!(world.connection_state(), ConnectionState::Ready);
     assert_eq!(world.written("smd").last(), Some(&(back + ms(10))));
     assert_eq!(world.written("sor").last(), Some(&(back + ms(60))), "primed first");
-    assert_eq!(world.status("md+265598"), SubStatus::Active);
+    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
     assert_eq!(world.resumptions().len(), 2);
 }
 
@@ -193,14 +198,17 @@ fn partial_statuses_merge_and_competing_is_told() {
     world.gateway.set_competing(true);
     world.run(secs(1));
     let status = world.machine().status();
-    assert_eq!((status.authenticated, status.competing, status.phase), (Some(true), Some(true), Phase::Ready));
+    assert_eq!(
+        (status.authenticated, status.competing, status.state),
+        (Some(true), Some(true), ConnectionState::Ready)
+    );
     world.say(r#"{"topic":"sts","args":{"message":""}}"#);
     world.run(secs(1));
     assert_eq!(world.machine().status(), status);
     world.say(r#"{"topic":"sts","args":{"authenticated":false}}"#);
     world.run(secs(1));
     assert_eq!(world.machine().status().competing, Some(true));
-    assert_eq!(world.phase(), Phase::Degraded);
+    assert_eq!(world.connection_state(), ConnectionState::Degraded);
 }
 
 // A7 [ibind #25]
@@ -218,7 +226,7 @@ fn the_session_is_sent_only_when_it_is_asked_for() {
     world.link.session = Some(session);
     world.link.authorised = false;
     world.settle(&[QUOTES]);
-    assert_eq!((asked(&world), world.phase()), (1, Phase::Ready));
+    assert_eq!((asked(&world), world.connection_state()), (1, ConnectionState::Ready));
     // The gateway's own frames show it (`tic`); nothing that the machine makes does.
     let own = |output: &Output| !matches!(output, Output::Event(Event::Message(_)));
     let mut said = world.outputs_at().filter(|(_, output)| own(output));
@@ -230,7 +238,7 @@ fn the_session_is_sent_only_when_it_is_asked_for() {
     authorised.say(r#"{"message":"welcome"}"#);
     authorised.say(r#"{"message":"waiting for session"}"#);
     authorised.run(secs(1));
-    assert_eq!((asked(&authorised), authorised.phase()), (0, Phase::Ready));
+    assert_eq!((asked(&authorised), authorised.connection_state()), (0, ConnectionState::Ready));
 
     // A gateway that waits is not merely silent: the gate stays shut, and the user is told once for each question.
     let mut without = World::new(Config::default(), gateway);
@@ -250,12 +258,15 @@ fn a_changed_session_id_in_tic_reconnects_although_heartbeats_go_on() {
     world.gateway.relogin("ffeeddccbbaa99887766554433221100");
     world.run(secs(30));
     let cause = world.events().find_map(|(_, event)| match event {
-        Event::State(change) if change.state == Phase::Backoff => change.cause.clone(),
+        Event::State(change) if change.state == ConnectionState::Backoff => change.cause.clone(),
         _ => None,
     });
     assert_eq!(cause, Some(ConnectionLoss::SessionChanged.into()));
     world.run(secs(15));
-    assert_eq!((world.phase(), world.status("md+265598")), (Phase::Ready, SubStatus::Active));
+    assert_eq!(
+        (world.connection_state(), world.status("md+265598")),
+        (ConnectionState::Ready, SubscriptionState::Active)
+    );
     assert_eq!(world.dials().len(), 2);
 }
 
@@ -273,7 +284,7 @@ fn with_an_early_first_tic_a_login_anew_is_noticed_however_early_it_comes() {
         world.gateway.relogin("ffeeddccbbaa99887766554433221100");
         world.gateway.set_authenticated(true);
         world.run(secs(45));
-        assert_eq!((world.dials().len(), world.status("md+265598")), (2, SubStatus::Active), "{degraded}");
+        assert_eq!((world.dials().len(), world.status("md+265598")), (2, SubscriptionState::Active), "{degraded}");
     }
 }
 
@@ -288,7 +299,11 @@ fn every_close_code_and_none_means_reconnect() {
             None => world.cut(),
         }
         world.run(secs(5));
-        assert_eq!((world.phase(), world.status("md+265598")), (Phase::Ready, SubStatus::Active), "{code:?}");
+        assert_eq!(
+            (world.connection_state(), world.status("md+265598")),
+            (ConnectionState::Ready, SubscriptionState::Active),
+            "{code:?}"
+        );
         assert_eq!(world.gaps()[0].cause, code.map_or(ConnectionLoss::Cut, ConnectionLoss::Closed).into());
     }
 }
@@ -302,7 +317,10 @@ fn a_close_before_the_greeting_does_not_block_the_next_connect() {
     world.run(secs(1));
     world.close(1000);
     world.run(secs(8));
-    assert_eq!((world.phase(), world.status("md+265598")), (Phase::Ready, SubStatus::Active));
+    assert_eq!(
+        (world.connection_state(), world.status("md+265598")),
+        (ConnectionState::Ready, SubscriptionState::Active)
+    );
 }
 
 // A10 [ibkr-conduit #167]
@@ -319,7 +337,7 @@ fn a_long_outage_is_retried_for_ever_with_capped_delays() {
     assert!(longest <= secs(8) + ms(100) && longest > secs(7), "{longest:?}");
     world.link.dials_to = Dial::Opens;
     world.run(secs(10));
-    assert_eq!(world.status("md+265598"), SubStatus::Active);
+    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
     assert_eq!((world.gaps().len(), world.resumptions().len()), (1, 1), "one outage is one gap");
     assert!(world.resumptions()[0].attempts > 2_000);
 }
@@ -331,7 +349,7 @@ fn delays_start_over_only_after_30_s_in_ready() {
         let mut world = world();
         world.start();
         for _ in 0..60 {
-            while world.phase() != Phase::Ready {
+            while world.connection_state() != ConnectionState::Ready {
                 world.run(ms(50));
             }
             world.run(up);
@@ -355,7 +373,7 @@ fn start_gives_up_after_10_attempts() {
     let started = world.start();
     let (_, answer) = world.answer(started);
     assert!(matches!(answer, Err(CommandError::GaveUp { attempts: 10, .. })), "{answer:?}");
-    assert_eq!((world.dials().len(), world.phase()), (10, Phase::Idle));
+    assert_eq!((world.dials().len(), world.connection_state()), (10, ConnectionState::Stopped));
     world.run(secs(3_600));
     assert_eq!(world.dials().len(), 10);
     // And may be told to try again.
@@ -404,7 +422,7 @@ fn a_dial_of_which_nothing_is_heard_ends_after_30_s() {
     world.run(secs(35));
     let abandoned = world.outputs_at().find(|(_, output)| matches!(output, Output::Action(Action::Abandon { .. })));
     assert_eq!(abandoned.map(|(at, _)| at), Some(Instant::from_millis(30_000)));
-    assert_eq!(world.phase(), Phase::Ready);
+    assert_eq!(world.connection_state(), ConnectionState::Ready);
 }
 
 // A `Start` during an outage has an end as well: in bounded time, though the machine goes on.
@@ -435,7 +453,7 @@ fn a_start_whose_reconnecting_ends_for_good_is_answered() {
     world.link.dials_to = Dial::refused();
     let started = world.start();
     assert!(matches!(world.answer(started).1, Err(CommandError::ConnectionLost(ConnectionLoss::Connect(_)))));
-    assert_eq!(world.phase(), Phase::Idle);
+    assert_eq!(world.connection_state(), ConnectionState::Stopped);
 }
 
 // A2 [ibkrdotnet #69, ibeam #281]

@@ -2,8 +2,8 @@
 //! virtual and exact. In brackets: where users were bitten.
 
 use ibws_proto::{
-    Account, Ask, Command, Config, Event, Input, Machine, Outcome, Output, Phase, SessionNeed, Staleness, SubStatus,
-    Subscribe,
+    Account, Ask, Command, Config, ConnectionState, Event, Input, Machine, Outcome, Output, SessionNeed, Staleness,
+    Subscribe, SubscriptionState,
 };
 use ibws_testkit::GatewayConfig;
 use ibws_testkit::world::{QUOTES, World, ms, secs, sub, world};
@@ -31,7 +31,7 @@ fn orders_silenced_by_a_filtered_rest_call_speak_again_after_an_unfiltered_one()
     let orders = Subscribe::new(sub("or")).staleness(Staleness::After(secs(60)));
     world.submit(Command::Subscribe(orders));
     world.run(secs(30));
-    assert_eq!(world.status("or"), SubStatus::Active, "orders change");
+    assert_eq!(world.status("or"), SubscriptionState::Active, "orders change");
     let _ = world.gateway.rest(world.now(), "GET", "/v1/api/iserver/account/orders", "filters=nothing_at_all");
     world.run(secs(90));
     let silences: Vec<_> = world
@@ -113,7 +113,7 @@ fn a_host_that_does_not_answer_is_waited_for_30_s_and_told() {
     let before = world.machine().stats().stale;
     world.input(Input::Answered(report.id.unwrap(), true));
     assert_eq!(world.machine().stats().stale, before + 1);
-    assert_eq!(world.status("or"), SubStatus::Active, "orders flow all the same");
+    assert_eq!(world.status("or"), SubscriptionState::Active, "orders flow all the same");
 }
 
 // A29 [ibkrdotnet #68, #74]
@@ -168,7 +168,10 @@ fn a_session_that_is_waited_for_is_asked_of_the_host_and_sent_when_it_is_there()
     assert_eq!(sessions(&world), [SessionNeed::Missing]);
     world.link.session = Some(session);
     world.run(secs(15));
-    assert_eq!((world.phase(), world.status("md+265598")), (Phase::Ready, SubStatus::Active));
+    assert_eq!(
+        (world.connection_state(), world.status("md+265598")),
+        (ConnectionState::Ready, SubscriptionState::Active)
+    );
     assert_eq!(sessions(&world).len(), 1);
 }
 
@@ -220,7 +223,7 @@ fn lost_authentication_asks_the_host_once_and_hammers_nobody() {
     assert_eq!(sessions(&world), [SessionNeed::Unauthenticated]);
     world.gateway.set_authenticated(true);
     world.run(secs(5));
-    assert_eq!(world.status("md+265598"), SubStatus::Active);
+    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
     world.gateway.set_authenticated(false);
     world.run(secs(5));
     assert_eq!(sessions(&world).len(), 2, "each loss is one question");

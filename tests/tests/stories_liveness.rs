@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use ibws_proto::{
-    Action, Command, CommandError, Config, ConnectionLoss, Event, GapCause, HealthReason, Instant, Output, Phase,
-    Reply, RequestId, SubStatus,
+    Action, Command, CommandError, Config, ConnectionLoss, ConnectionState, Event, GapCause, HealthReason, Instant,
+    Output, Reply, RequestId, SubscriptionState,
 };
 use ibws_testkit::world::{Dial, QUOTES, World, ms, secs, world};
 use ibws_testkit::{GatewayConfig, Success as Greeting};
 
 fn losses(world: &World) -> Vec<(Instant, GapCause)> {
     let loss = |event: &Event| match event {
-        Event::State(change) if change.state == Phase::Backoff => change.cause.clone(),
+        Event::State(change) if change.state == ConnectionState::Backoff => change.cause.clone(),
         _ => None,
     };
     world.events().filter_map(|(at, event)| Some((at, loss(event)?))).collect()
@@ -33,7 +33,7 @@ fn a_half_open_link_is_noticed_25_s_after_the_last_byte_once_heartbeats_were_see
     world.run(secs(60));
     assert_eq!(losses(&world), [(last + secs(25), ConnectionLoss::Silent.into())]);
     assert_eq!(world.gaps()[0].since, last, "messages may be missing since the last byte");
-    assert_eq!(world.status("md+265598"), SubStatus::Active);
+    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
     assert_eq!(world.dials().len(), 2);
 }
 
@@ -59,7 +59,7 @@ fn a_gateway_that_has_nothing_to_say_but_answers_pings_lives() {
     world.gateway.set_heartbeats(false);
     world.settle(&[]);
     world.run(secs(3_600));
-    assert_eq!((losses(&world).len(), world.phase()), (0, Phase::Ready));
+    assert_eq!((losses(&world).len(), world.connection_state()), (0, ConnectionState::Ready));
 }
 
 // What silence calls for changes with the byte that ends it, however the two limits stand to each other.
@@ -112,7 +112,8 @@ fn missing_pongs_end_a_connection_on_which_data_flows() {
     let mut world = world();
     world.link.answers_pings = false;
     world.settle(&[QUOTES]);
-    let opened = world.phases().iter().find(|(_, to)| *to == Phase::Open).map(|(at, _)| *at).unwrap();
+    let opened =
+        world.connection_states().iter().find(|(_, to)| *to == ConnectionState::Open).map(|(at, _)| *at).unwrap();
     world.run(secs(310));
     assert_eq!(losses(&world), [(opened + secs(300), ConnectionLoss::PongMissing.into())]);
 }
@@ -146,7 +147,7 @@ fn the_age_of_the_last_connection_says_nothing_about_the_fresh_one() {
     world.cut();
     world.run(secs(600));
     world.link.dials_to = Dial::Opens;
-    while world.phase() != Phase::Open {
+    while world.connection_state() != ConnectionState::Open {
         world.run(ms(10));
     }
     let check = world.submit(Command::CheckHealth);
@@ -154,7 +155,7 @@ fn the_age_of_the_last_connection_says_nothing_about_the_fresh_one() {
     assert_eq!(world.answered(check).unwrap().1, Ok(Reply::Healthy(true)));
     assert_eq!(world.answered(ping).unwrap().1, Ok(Reply::Healthy(true)));
     world.run(secs(40));
-    assert_eq!(world.phase(), Phase::Ready);
+    assert_eq!(world.connection_state(), ConnectionState::Ready);
 }
 
 #[test]
@@ -166,11 +167,14 @@ fn a_clock_that_jumps_eight_hours_is_a_silent_link_and_nothing_worse() {
     world.run(secs(8 * 3_600));
     world.thaw();
     world.run(secs(10));
-    assert_eq!((world.phase(), world.status("md+265598")), (Phase::Ready, SubStatus::Active));
+    assert_eq!(
+        (world.connection_state(), world.status("md+265598")),
+        (ConnectionState::Ready, SubscriptionState::Active)
+    );
 }
 
 /// Every phase in which a command can come, and a world in it.
-fn phases() -> Vec<(&'static str, World)> {
+fn connection_states() -> Vec<(&'static str, World)> {
     let idle = world();
     let mut connecting = world();
     connecting.link.dials_to = Dial::Hangs;
@@ -190,7 +194,7 @@ fn phases() -> Vec<(&'static str, World)> {
     let mut backoff = world();
     backoff.link.dials_to = Dial::refused();
     backoff.start();
-    while backoff.phase() != Phase::Backoff {
+    while backoff.connection_state() != ConnectionState::Backoff {
         backoff.run(ms(10));
     }
     let mut closing = world();
@@ -207,7 +211,7 @@ fn phases() -> Vec<(&'static str, World)> {
         ("closing", closing),
     ];
     for (name, world) in &mut worlds {
-        let phase = format!("{:?}", world.phase()).to_lowercase();
+        let phase = format!("{:?}", world.connection_state()).to_lowercase();
         assert_eq!(*name, phase);
         world.subscribe("pl");
     }
@@ -223,7 +227,7 @@ fn within(world: &mut World, asked: Instant, id: RequestId, limit: Duration) -> 
 #[test]
 fn a_shutdown_with_drain_ends_within_3_s_from_every_phase() {
     for answers in [true, false] {
-        for (phase, mut world) in phases() {
+        for (phase, mut world) in connection_states() {
             world.link.answers_close = answers && phase != "closing";
             world.gateway.set_confirmations(answers);
             let asked = world.now();
@@ -231,7 +235,11 @@ fn a_shutdown_with_drain_ends_within_3_s_from_every_phase() {
             let second = world.submit(Command::Shutdown { drain: false });
             assert_eq!(within(&mut world, asked, first, secs(3)), Ok(Reply::Stopped), "{phase}");
             assert_eq!(within(&mut world, asked, second, secs(3)), Ok(Reply::Stopped), "{phase}");
-            assert_eq!((world.phase(), world.machine().subscriptions().len()), (Phase::Idle, 0), "{phase}");
+            assert_eq!(
+                (world.connection_state(), world.machine().subscriptions().len()),
+                (ConnectionState::Stopped, 0),
+                "{phase}"
+            );
             assert_eq!(world.machine().status().requests, 0, "{phase}: {}", world.timeline());
             assert_eq!(world.machine().next_wake(), None, "{phase}");
         }
@@ -262,7 +270,7 @@ fn a_drain_waits_for_confirmations_only() {
 fn a_hard_reset_is_legal_from_every_phase() {
     for restart in [true, false] {
         for answers in [true, false] {
-            for (phase, mut world) in phases() {
+            for (phase, mut world) in connection_states() {
                 world.link.answers_close = answers && phase != "closing";
                 world.link.dials_to = Dial::Opens;
                 world.gateway.set_authenticated(true);
@@ -271,9 +279,9 @@ fn a_hard_reset_is_legal_from_every_phase() {
                 assert_eq!(within(&mut world, asked, reset, secs(5)), Ok(Reply::Reset), "{phase}");
                 world.run(secs(30));
                 let stays = phase == "idle" && !restart;
-                let expected = if stays { Phase::Idle } else { Phase::Ready };
-                assert_eq!(world.phase(), expected, "{phase}, restart {restart}: {}", world.timeline());
-                let pl = if stays { SubStatus::Pending } else { SubStatus::Active };
+                let expected = if stays { ConnectionState::Stopped } else { ConnectionState::Ready };
+                assert_eq!(world.connection_state(), expected, "{phase}, restart {restart}: {}", world.timeline());
+                let pl = if stays { SubscriptionState::Pending } else { SubscriptionState::Active };
                 assert_eq!(world.status("pl"), pl, "{phase}");
             }
         }
@@ -282,7 +290,7 @@ fn a_hard_reset_is_legal_from_every_phase() {
 
 #[test]
 fn a_disconnect_stays_disconnected_until_start_and_keeps_the_intents() {
-    for (phase, mut world) in phases() {
+    for (phase, mut world) in connection_states() {
         world.link.dials_to = Dial::Opens;
         world.gateway.set_authenticated(true);
         let asked = world.now();
@@ -290,11 +298,11 @@ fn a_disconnect_stays_disconnected_until_start_and_keeps_the_intents() {
         assert_eq!(within(&mut world, asked, disconnect, secs(5)), Ok(Reply::Disconnected), "{phase}");
         let dials = world.dials().len();
         world.run(secs(600));
-        assert_eq!((world.phase(), world.dials().len()), (Phase::Idle, dials), "{phase}");
+        assert_eq!((world.connection_state(), world.dials().len()), (ConnectionState::Stopped, dials), "{phase}");
         let start = world.start();
         assert_eq!(world.answer(start).1, Ok(Reply::Started), "{phase}");
         world.run(secs(5));
-        assert_eq!(world.status("pl"), SubStatus::Active, "{phase}");
+        assert_eq!(world.status("pl"), SubscriptionState::Active, "{phase}");
     }
 }
 
@@ -314,8 +322,8 @@ fn requests_bound_to_a_lost_connection_are_answered_with_the_reason_before_the_n
     }
     world.gateway.set_confirmations(true);
     world.run(secs(5));
-    assert_eq!(world.status("md+265598"), SubStatus::Active, "what was wanted stays wanted");
-    assert_eq!(world.status("sd+DU1234567"), SubStatus::Gone);
+    assert_eq!(world.status("md+265598"), SubscriptionState::Active, "what was wanted stays wanted");
+    assert_eq!(world.status("sd+DU1234567"), SubscriptionState::Removed);
 }
 
 #[test]
@@ -326,7 +334,7 @@ fn a_second_shutdown_supersedes_the_start_between_the_two() {
     let start = world.start();
     let second = world.submit(Command::Shutdown { drain: false });
     world.run(secs(5));
-    assert_eq!((world.phase(), world.dials().len()), (Phase::Idle, 1));
+    assert_eq!((world.connection_state(), world.dials().len()), (ConnectionState::Stopped, 1));
     assert_eq!(world.answer(start).1, Err(CommandError::ShutDown));
     assert_eq!([world.answer(first).1, world.answer(second).1], [Ok(Reply::Stopped), Ok(Reply::Stopped)]);
 }
@@ -364,7 +372,8 @@ fn tic_goes_out_every_30_s_of_readiness_and_can_be_switched_off() {
     let mut world = world();
     world.settle(&[]);
     world.run(secs(125));
-    let ready = world.phases().iter().find(|(_, to)| *to == Phase::Ready).map(|(at, _)| *at).unwrap();
+    let ready =
+        world.connection_states().iter().find(|(_, to)| *to == ConnectionState::Ready).map(|(at, _)| *at).unwrap();
     assert_eq!(world.written("tic"), [30, 60, 90, 120].map(|after| ready + secs(after)));
     let mut off = World::new(Config { tic_interval: None, ..Config::default() }, GatewayConfig::default());
     off.settle(&[]);

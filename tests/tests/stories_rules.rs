@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use ibws_proto::{
-    Ask, Command, CommandError, Config, ConnId, Event, HealthReason, Input, Instant, Machine, Output, Phase, ReadyGate,
-    Reply, SessionNews, SubStatus, Timer, WakeReason,
+    Ask, Command, CommandError, Config, ConnId, ConnectionState, Event, HealthReason, Input, Instant, Machine, Output,
+    ReadyGate, Reply, SessionNews, SubscriptionState, Timer, WakeReason,
 };
 use ibws_testkit::Lift;
 use ibws_testkit::world::{Dial, QUOTES, World, ms, secs, sub, world};
@@ -66,15 +66,15 @@ fn a_refusal_that_names_its_target_means_that_one_alone() {
     world.run(ms(50));
     world.say(r#"{"error":"No market data","code":500,"topic":"smd+8314"}"#);
     world.run(ms(50));
-    assert_eq!(world.status("md+8314"), SubStatus::Refused);
-    assert_eq!(world.status("md+265598"), SubStatus::Subscribing);
+    assert_eq!(world.status("md+8314"), SubscriptionState::Refused);
+    assert_eq!(world.status("md+265598"), SubscriptionState::Subscribing);
     assert_eq!(world.gaps().len(), 0, "what never flowed has no gap");
     // A channel without a target is named whole.
     world.subscribe("pl");
     world.run(ms(50));
     world.say(r#"{"error":"No accounts","code":500,"topic":"spl"}"#);
     world.run(ms(50));
-    assert_eq!(world.status("pl"), SubStatus::Refused);
+    assert_eq!(world.status("pl"), SubscriptionState::Refused);
     // One of no channel, or of what nobody subscribed to, refuses nothing.
     let before = world.events().filter(|(_, event)| matches!(event, Event::Subscription(_))).count();
     for topic in ["sts", "xyz", "sor", "smh+1"] {
@@ -121,7 +121,7 @@ fn a_missing_pong_is_a_reason_of_its_own_300_s_after_the_last_one() {
     assert_eq!((reason(&alone, 349_999), reason(&alone, 350_000)), (HealthReason::Fine, HealthReason::PongMissing));
     assert_eq!(alone.0.status().conn, Some(ConnId(1)));
     alone.input(350_000, Input::Tick);
-    assert_eq!((alone.0.status().phase, alone.0.status().conn), (Phase::Backoff, None));
+    assert_eq!((alone.0.status().state, alone.0.status().conn), (ConnectionState::Backoff, None));
 }
 
 #[test]
@@ -201,15 +201,15 @@ fn a_strict_gate_waits_however_long_and_a_gateway_that_waits_for_a_session_keeps
     for after in 1..300 {
         alone.say(after * 1_000, r#"{"topic":"system","hb":1}"#);
     }
-    assert_eq!(alone.0.status().phase, Phase::Open);
+    assert_eq!(alone.0.status().state, ConnectionState::Open);
     alone.ready();
-    assert_eq!(alone.0.status().phase, Phase::Ready);
+    assert_eq!(alone.0.status().state, ConnectionState::Ready);
 
     let mut waiting = Alone::new(Config::default());
     waiting.say(0, r#"{"topic":"sts","args":{"authenticated":true}}"#);
     waiting.say(0, r#"{"message":"waiting for session"}"#);
     waiting.input(6_000, Input::Tick);
-    assert_eq!(waiting.0.status().phase, Phase::Open, "it is not merely silent");
+    assert_eq!(waiting.0.status().state, ConnectionState::Open, "it is not merely silent");
 }
 
 #[test]
@@ -218,14 +218,14 @@ fn what_the_host_finds_out_of_the_session_reconnects_once() {
     let conn = world.conn().unwrap();
     world.input(Input::Session(conn, SessionNews::Changed));
     world.run(secs(10));
-    assert_eq!((world.dials().len(), world.status("md+265598")), (2, SubStatus::Active));
+    assert_eq!((world.dials().len(), world.status("md+265598")), (2, SubscriptionState::Active));
     assert_eq!(world.gaps()[0].cause, ibws_proto::ConnectionLoss::SessionChanged.into());
     // While it is closed anyway, that is no news.
     let mut alone = Alone::new(Config::default());
     alone.ready();
     alone.submit(10, Command::Disconnect);
     alone.input(11, Input::Session(ConnId(1), SessionNews::Changed));
-    assert_eq!(alone.0.status().phase, Phase::Closing);
+    assert_eq!(alone.0.status().state, ConnectionState::Closing);
     let asked =
         |output: &Output| matches!(output, Output::Action(ibws_proto::Action::Ask { ask: Ask::Session(_), .. }));
     alone.input(12, Input::Session(ConnId(1), SessionNews::Unavailable));
@@ -257,11 +257,11 @@ fn a_reset_of_what_is_not_there_changes_no_plan() {
     let id = world.submit(Command::HardReset { restart: true });
     assert_eq!(world.answer(id).1, Ok(Reply::Reset));
     world.run(secs(5));
-    assert_eq!((world.dials().len(), world.phase()), (1, Phase::Ready));
+    assert_eq!((world.dials().len(), world.connection_state()), (1, ConnectionState::Ready));
     world.link.dials_to = Dial::refused();
     world.cut();
     world.run(ms(100));
-    assert_eq!(world.phase(), Phase::Backoff);
+    assert_eq!(world.connection_state(), ConnectionState::Backoff);
     let at = world.now();
     let before = world.dials().len();
     world.submit(Command::HardReset { restart: false });
@@ -276,7 +276,7 @@ fn the_need_of_a_confirmation_can_be_set_on_any_channel() {
     let quiet = ibws_proto::Subscribe::parse(QUOTES).unwrap().needs_confirmation(false);
     let id = world.submit(Command::Subscribe(quiet));
     assert_eq!(world.answer(id).1, Ok(Reply::Subscribed(ibws_proto::SubscribeOutcome::Quiet)));
-    assert_eq!(world.status("md+265598"), SubStatus::Quiet);
+    assert_eq!(world.status("md+265598"), SubscriptionState::Quiet);
 }
 
 #[test]
@@ -291,7 +291,7 @@ fn a_refused_channel_asks_the_host_once_for_all_of_it() {
     world.say(r#"{"error":"No accounts","code":500,"topic":"smd"}"#);
     world.run(ms(20));
     assert_eq!(world.asks().count(), 1);
-    assert!((1..=5).all(|conid| world.status(&format!("md+{conid}")) == SubStatus::Refused));
+    assert!((1..=5).all(|conid| world.status(&format!("md+{conid}")) == SubscriptionState::Refused));
 }
 
 #[test]
@@ -362,7 +362,7 @@ fn what_it_holds_is_counted_to_the_entry() {
     alone.submit(4, Command::Shutdown { drain: false });
     alone.input(5, Input::Closed(ConnId(1), Some(1000)));
     // The counts of the channels stay, one each.
-    assert_eq!((alone.0.status().phase, alone.0.entries()), (Phase::Idle, 2));
+    assert_eq!((alone.0.status().state, alone.0.entries()), (ConnectionState::Stopped, 2));
 }
 
 #[test]
@@ -383,11 +383,11 @@ fn a_topic_that_nobody_knows_answers_no_tic_and_shows_no_session() {
     alone.say(1, r#"{"topic":"tic","alive":true,"id":"one","lastAccessed":1}"#);
     alone.submit(2, Command::Tic);
     alone.say(3, r#"{"topic":"xyz","alive":true,"id":"another"}"#);
-    assert_eq!((alone.0.status().phase, alone.0.status().requests), (Phase::Ready, 1));
+    assert_eq!((alone.0.status().state, alone.0.status().requests), (ConnectionState::Ready, 1));
     alone.say(4, r#"{"topic":"tic","alive":true,"id":"one","lastAccessed":2}"#);
-    assert_eq!((alone.0.status().phase, alone.0.status().requests), (Phase::Ready, 0));
+    assert_eq!((alone.0.status().state, alone.0.status().requests), (ConnectionState::Ready, 0));
     alone.say(5, r#"{"topic":"tic","alive":true,"id":"another","lastAccessed":3}"#);
-    assert_eq!(alone.0.status().phase, Phase::Backoff);
+    assert_eq!(alone.0.status().state, ConnectionState::Backoff);
 }
 
 #[test]
@@ -409,7 +409,7 @@ fn a_connection_that_is_being_closed_is_not_checked() {
     alone.submit(40_000, Command::CheckHealth);
     assert!(alone.1.iter().any(|output| matches!(output, Output::Done(_, Ok(Reply::Healthy(true))))));
     assert_eq!(alone.0.health(Instant::ORIGIN + ms(40_000)).reason, HealthReason::Silent);
-    assert_eq!(alone.0.status().phase, Phase::Closing);
+    assert_eq!(alone.0.status().state, ConnectionState::Closing);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //! users were bitten.
 
 use ibws_proto::{
-    Account, Action, Command, CommandError, Config, Event, GapCause, Output, Staleness, SubStatus, Subscribe, driver,
+    Account, Action, Command, CommandError, Config, Event, GapCause, Output, Staleness, Subscribe, SubscriptionState,
+    driver,
 };
 use ibws_testkit::world::{World, secs, sub};
 use ibws_testkit::{GatewayConfig, Lift};
@@ -68,7 +69,7 @@ fn what_a_whole_life_tells_shows_neither_session_nor_account_beside_the_frames_a
     assert!(shown(&failure).contains("DU…567"), "{failure}");
     let state = format!("{:?}", world.machine());
     assert!(!state.contains(SESSION), "nothing of the machine shows the session: it never has it");
-    assert_eq!(world.status("sd+DU1234567"), SubStatus::Active, "after nine refusals");
+    assert_eq!(world.status("sd+DU1234567"), SubscriptionState::Active, "after nine refusals");
 }
 
 // A41 [ibind, bezant]

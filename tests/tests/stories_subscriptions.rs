@@ -2,8 +2,8 @@
 //! users were bitten.
 
 use ibws_proto::{
-    Ask, Command, CommandError, Config, Event, GapCause, Instant, Key, Modify, Phase, Reply, SubStatus, Subscribe,
-    SubscribeOutcome, UnsubscribeOutcome,
+    Ask, Command, CommandError, Config, ConnectionState, Event, GapCause, Instant, Key, Modify, Reply, Subscribe,
+    SubscribeOutcome, SubscriptionState, UnsubscribeOutcome,
 };
 use ibws_testkit::world::{QUOTES, World, args, ms, secs, sub, world};
 use ibws_testkit::{GatewayConfig, Lift};
@@ -16,7 +16,7 @@ fn settled(channels: &[&str]) -> World {
 }
 
 fn first_unconfirmed(world: &World, key: &str) -> Vec<Instant> {
-    world.statuses(key).into_iter().filter(|(_, to)| *to == SubStatus::Failed).map(|(at, _)| at).collect()
+    world.statuses(key).into_iter().filter(|(_, to)| *to == SubscriptionState::Failed).map(|(at, _)| at).collect()
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn an_unconfirmed_subscription_is_sent_5_times_2_s_apart_then_fails_and_is_tried
     assert_eq!(world.written("smd")[5..], [asked + secs(40)], "then once each time");
     world.gateway.set_confirmations(true);
     world.run(secs(10));
-    assert_eq!(world.status("md+265598"), SubStatus::Active, "the intent stayed");
+    assert_eq!(world.status("md+265598"), SubscriptionState::Active, "the intent stayed");
 }
 
 // A14 [ibeam #281]
@@ -45,7 +45,7 @@ fn a_refusal_reaches_the_unconfirmed_subscriptions_of_its_channel_with_backoff()
     let asked = world.now();
     world.subscribe(QUOTES);
     world.run(secs(40));
-    let refused = world.statuses("md+265598").into_iter().filter(|(_, to)| *to == SubStatus::Refused).count();
+    let refused = world.statuses("md+265598").into_iter().filter(|(_, to)| *to == SubscriptionState::Refused).count();
     assert_eq!(refused, 3);
     let written = world.written("smd+265598");
     assert_eq!((written.len(), written[0]), (4, asked));
@@ -53,9 +53,12 @@ fn a_refusal_reaches_the_unconfirmed_subscriptions_of_its_channel_with_backoff()
         let waited = pair[1].since(pair[0]);
         assert!(waited >= ms(wait * 8 / 10) && waited <= ms(wait * 12 / 10 + 20), "{waited:?} of {wait} ms");
     }
-    assert_eq!(world.status("md+265598"), SubStatus::Active);
+    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
     for other in ["md+8314", "pl"] {
-        assert!(world.statuses(other).iter().all(|(_, to)| *to != SubStatus::Refused), "{other} was confirmed before");
+        assert!(
+            world.statuses(other).iter().all(|(_, to)| *to != SubscriptionState::Refused),
+            "{other} was confirmed before"
+        );
     }
     let error = world.messages().find(|message| message.key == Some(Key::Error)).unwrap();
     assert_eq!(error.subscription, None, "never data");
@@ -72,8 +75,8 @@ fn data_after_a_refusal_that_meant_another_one_confirms() {
     world.say(r#"{"error":"No accounts","code":500,"topic":"smd"}"#);
     world.say(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
     world.run(ms(50));
-    assert_eq!(world.status("md+265598"), SubStatus::Active);
-    assert_eq!(world.status("md+8314"), SubStatus::Refused);
+    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.status("md+8314"), SubscriptionState::Refused);
 }
 
 #[test]
@@ -82,10 +85,10 @@ fn data_that_comes_after_all_ends_the_gap_of_a_failed_stream() {
     world.gateway.set_confirmations(false);
     world.cut();
     world.run(secs(15));
-    assert_eq!((world.status("md+265598"), world.gaps().len()), (SubStatus::Failed, 2));
+    assert_eq!((world.status("md+265598"), world.gaps().len()), (SubscriptionState::Failed, 2));
     world.say(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
     world.run(ms(20));
-    assert_eq!((world.status("md+265598"), world.resumptions().len()), (SubStatus::Active, 2));
+    assert_eq!((world.status("md+265598"), world.resumptions().len()), (SubscriptionState::Active, 2));
 }
 
 // A15 [bezant]
@@ -99,7 +102,7 @@ fn refused_orders_are_primed_and_retried_never_delivered_as_data() {
     assert_eq!(world.written("sor").len(), 3, "{}", world.timeline());
     let primes = world.asks().filter(|(_, ask)| matches!(ask, Ask::Prime(_))).count();
     assert_eq!(primes, 3, "before each sending");
-    assert!(matches!(world.status("or"), SubStatus::Quiet | SubStatus::Active));
+    assert!(matches!(world.status("or"), SubscriptionState::Quiet | SubscriptionState::Active));
     assert!(world.messages().all(|message| message.frame.get("error").is_none() || message.subscription.is_none()));
     // Sent and never confirmed: each refusal is told, from the moment of the sending on.
     let sent = world.written("sor");
@@ -124,7 +127,7 @@ fn orders_are_quiet_and_not_endlessly_retried() {
     let request = world.subscribe("or");
     assert_eq!(world.answer(request).1, Ok(Reply::Subscribed(SubscribeOutcome::Quiet)));
     world.run(ms(200));
-    assert_eq!(world.status("or"), SubStatus::Quiet);
+    assert_eq!(world.status("or"), SubscriptionState::Quiet);
     world.run(secs(3_600));
     assert_eq!(world.written("sor").len(), 1);
 }
@@ -193,13 +196,13 @@ fn a_history_is_unsubscribed_by_its_server_id_and_waits_for_it() {
     let request = world.unsubscribe("mh+265598", false);
     assert_eq!(world.answered(request), None, "its id is not known yet");
     world.run(ms(1));
-    assert_eq!(world.status("mh+265598"), SubStatus::Unsubscribing);
+    assert_eq!(world.status("mh+265598"), SubscriptionState::Unsubscribing);
     let (at, answer) = world.answer(request);
     assert_eq!(answer, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
     let written = world.written("umh+");
     assert_eq!(written, [at]);
     assert!(at > asked + ms(60) && at < asked + ms(300));
-    assert_eq!(world.status("mh+265598"), SubStatus::Gone);
+    assert_eq!(world.status("mh+265598"), SubscriptionState::Removed);
 
     let confirmed = world.subscribe("mh+8314+{}");
     assert_eq!(world.answer(confirmed).1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
@@ -232,7 +235,7 @@ fn a_history_wanted_again_before_its_server_id_came_supersedes_its_withdrawal() 
     world.subscribe("mh+265598+{}");
     assert_eq!(world.answer(request).1, Err(CommandError::Superseded));
     world.run(secs(3));
-    assert_eq!(world.status("mh+265598"), SubStatus::Active);
+    assert_eq!(world.status("mh+265598"), SubscriptionState::Active);
 }
 
 // A20 [ibind]
@@ -318,7 +321,7 @@ fn orders_withdrawn_while_they_are_primed_are_not_subscribed_by_the_answer() {
     world.unsubscribe("or", true);
     world.run(secs(30));
     assert_eq!(world.written("sor").len(), 1);
-    assert_eq!(world.status("or"), SubStatus::Gone);
+    assert_eq!(world.status("or"), SubscriptionState::Removed);
 }
 
 // A27 [ThetaDataDx #803], A28 [rust-ibapi #836, #415]
@@ -334,7 +337,7 @@ fn holders_share_one_subscription_and_the_last_one_ends_it() {
     world.submit(Command::Release(second));
     world.submit(Command::Release(second));
     world.run(secs(1));
-    assert_eq!(world.status("md+265598"), SubStatus::Active);
+    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
     world.submit(Command::Release(third));
     assert_eq!(world.written("umd").len(), 0);
     let first = world.trace().iter().find_map(|entry| match &entry.what {
@@ -342,7 +345,7 @@ fn holders_share_one_subscription_and_the_last_one_ends_it() {
         _ => None,
     });
     world.submit(Command::Release(first.unwrap()));
-    assert_eq!((world.written("umd").len(), world.status("md+265598")), (1, SubStatus::Gone));
+    assert_eq!((world.written("umd").len(), world.status("md+265598")), (1, SubscriptionState::Removed));
 }
 
 // A19 [ibind]
@@ -364,7 +367,7 @@ fn other_arguments_on_a_live_key_are_a_conflict_and_modify_changes_them() {
     world.run(secs(5));
     assert_eq!(world.written("umd"), [asked]);
     assert_eq!(world.written(r#"smd+265598+{"fields":["31"]}"#), [asked]);
-    assert_eq!((world.gaps().len(), world.status("md+265598")), (0, SubStatus::Active));
+    assert_eq!((world.gaps().len(), world.status("md+265598")), (0, SubscriptionState::Active));
     let unknown = world.submit(Command::Modify(Modify { key: sub("pl"), ..modify(false) }));
     assert_eq!(world.answered(unknown).unwrap().1, Err(CommandError::UnknownSubscription(sub("pl"))));
 }
@@ -376,7 +379,7 @@ fn exchanges_and_combos_are_subscriptions_of_their_own() {
     let mut world = settled(&[QUOTES, "md+265598@ARCA", combo]);
     world.run(secs(10));
     for key in ["md+265598", "md+265598@ARCA", combo] {
-        assert_eq!(world.status(key), SubStatus::Active, "{key}");
+        assert_eq!(world.status(key), SubscriptionState::Active, "{key}");
         let topic = format!("s{key}");
         assert!(world.data(key).iter().all(|frame| frame.topic().as_deref() == Some(&topic)), "{key}");
     }
@@ -413,7 +416,7 @@ fn a_tic_is_answered_once_and_an_unknown_topic_after_it_is_tolerated() {
     assert_eq!((at, answer), (Instant::from_millis(5_020), Ok(Reply::Tic)));
     world.say(r#"{"error":"Topic unknown 'tic'","code":1}"#);
     world.run(secs(1));
-    assert_eq!((world.dials().len(), world.status("md+265598")), (1, SubStatus::Active));
+    assert_eq!((world.dials().len(), world.status("md+265598")), (1, SubscriptionState::Active));
     let tics = world.messages().filter(|message| message.frame.topic().as_deref() == Some("tic"));
     assert_eq!(tics.count(), 4, "each of the four frames is told");
 }
@@ -425,14 +428,14 @@ fn nothing_is_recreated_where_that_is_switched_off_until_asked_for() {
     world.settle(&[QUOTES, "pl"]);
     world.cut();
     world.run(secs(30));
-    assert_eq!((world.written("smd").len(), world.status("md+265598")), (1, SubStatus::Pending));
+    assert_eq!((world.written("smd").len(), world.status("md+265598")), (1, SubscriptionState::Pending));
     world.subscribe("pl");
     world.run(secs(1));
-    assert_eq!(world.status("pl"), SubStatus::Active, "asking for it is enough");
+    assert_eq!(world.status("pl"), SubscriptionState::Active, "asking for it is enough");
     let recreate = world.submit(Command::Recreate);
     assert_eq!(world.answered(recreate).unwrap().1, Ok(Reply::Recreated(2)));
     world.run(secs(1));
-    assert_eq!(world.status("md+265598"), SubStatus::Active);
+    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
 }
 
 #[test]
@@ -474,7 +477,10 @@ fn nothing_is_asked_of_the_host_for_a_connection_that_is_being_closed() {
     let asked = world.asks().count();
     world.say(r#"{"topic":"sor","args":[]}"#);
     world.run(ms(100));
-    assert_eq!((world.phase(), world.resumptions().len(), world.asks().count()), (Phase::Closing, 1, asked));
+    assert_eq!(
+        (world.connection_state(), world.resumptions().len(), world.asks().count()),
+        (ConnectionState::Closing, 1, asked)
+    );
     world.run(secs(30));
     let reconciled = |ask: &Ask| matches!(ask, Ask::Reconcile { .. });
     assert_eq!(world.asks().filter(|(_, ask)| reconciled(ask)).count(), 1, "once it flows again");

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use ibws_proto::{
-    Body, Command, CommandError, Config, Event, GapCause, Instant, Json, Modify, Renewal, Reply, Staleness, SubCause,
-    SubStatus, Subscribe, fold::Executions,
+    Body, Command, CommandError, Config, Event, GapCause, Instant, Json, Modify, Renewal, Reply, Staleness, StateCause,
+    Subscribe, SubscriptionState, fold::Executions,
 };
 use ibws_testkit::world::{QUOTES, World, ms, secs, sub, world};
 use ibws_testkit::{GatewayConfig, Lift};
@@ -33,12 +33,12 @@ fn silences(world: &World) -> (Told, Told) {
 }
 
 /// Every state of a subscription, and why.
-fn life(world: &World, key: &str) -> Vec<(SubStatus, SubCause)> {
+fn life(world: &World, key: &str) -> Vec<(SubscriptionState, StateCause)> {
     let key = sub(key);
     world
         .events()
         .filter_map(|(_, event)| match event {
-            Event::Subscription(event) if event.key == key => Some((event.status, event.cause)),
+            Event::Subscription(event) if event.key == key => Some((event.state, event.cause)),
             _ => None,
         })
         .collect()
@@ -65,7 +65,7 @@ fn a_ledger_that_stops_on_a_healthy_link_is_told_after_30_s_and_again_when_it_sp
     world.run(secs(3_600));
     let last = last_data(&world, "ld+DU1234567");
     assert_eq!(silences(&world), (vec![(last + secs(30), last)], vec![]), "told once; quotes have no period");
-    assert_eq!(world.status("ld+DU1234567"), SubStatus::Active);
+    assert_eq!(world.status("ld+DU1234567"), SubscriptionState::Active);
     let info = world.machine().subscriptions().into_iter().find(|info| info.key == sub("ld+DU1234567")).unwrap();
     assert_eq!(info.stale_since, Some(last));
     world.say(r#"{"topic":"sld+DU1234567","result":[]}"#);
@@ -104,7 +104,7 @@ fn a_gap_takes_the_place_of_a_silence_and_begins_where_it_did() {
     world.run(secs(10));
     assert_eq!(world.gaps()[0].since, last, "nothing is known of it since its last message");
     assert_eq!(silences(&world).1, [], "the end of the gap is what ends it");
-    assert_eq!(world.status("ld+DU1234567"), SubStatus::Active);
+    assert_eq!(world.status("ld+DU1234567"), SubscriptionState::Active);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_hundred_lines_are_replayed_25_at_once_4_times_a_second() {
     let (told, sent): (BTreeSet<_>, BTreeSet<_>) =
         (ends.iter().map(|end| end.at).collect(), sent.into_iter().collect());
     assert_eq!((ends.len(), told), (100, sent), "each gap ends with its own sending");
-    assert!(lines.iter().all(|line| world.status(line) == SubStatus::Active));
+    assert!(lines.iter().all(|line| world.status(line) == SubscriptionState::Active));
 }
 
 #[test]
@@ -140,7 +140,8 @@ fn turns_that_were_given_are_over_with_the_connection() {
     let down = world.now();
     world.run(secs(20));
     let sent: Vec<_> = world.written("smd").into_iter().filter(|at| *at > down).collect();
-    let (ready, _) = world.phases().into_iter().rfind(|(_, phase)| *phase == ibws_proto::Phase::Ready).unwrap();
+    let (ready, _) =
+        world.connection_states().into_iter().rfind(|(_, phase)| *phase == ibws_proto::ConnectionState::Ready).unwrap();
     assert_eq!(sent[0], ready);
     assert_eq!(sent.iter().map(|at| at.since(sent[0]).as_secs()).collect::<Vec<_>>(), [0, 2, 4, 6]);
 }
@@ -159,7 +160,7 @@ fn renewals_that_fall_together_are_paced_and_tell_no_gap() {
         assert!(three[2].since(three[0]) >= secs(3), "{three:?}");
     }
     assert_eq!(world.gaps().len(), 0);
-    assert!(lines.iter().all(|line| world.status(line) == SubStatus::Active));
+    assert!(lines.iter().all(|line| world.status(line) == SubscriptionState::Active));
 }
 
 #[test]
@@ -174,8 +175,8 @@ fn market_data_can_be_renewed_without_leaving_first() {
 
 #[test]
 fn each_change_of_state_says_why() {
-    use SubCause as By;
-    use SubStatus::{Active, Degraded, Expiring, Failed, Gone, Pending, Refused, Subscribing};
+    use StateCause as By;
+    use SubscriptionState::{Active, Degraded, Expiring, Failed, Pending, Refused, Removed, Subscribing};
     let mut world = world();
     world.subscribe("md+8314");
     world.settle(&[]);
@@ -216,7 +217,7 @@ fn each_change_of_state_says_why() {
             (Failed, By::Unconfirmed),
             (Subscribing, By::Retried),
             (Failed, By::Unconfirmed),
-            (Gone, By::Requested),
+            (Removed, By::Requested),
         ]
     );
     world.subscribe("sd+DU1234567");
@@ -224,9 +225,9 @@ fn each_change_of_state_says_why() {
     world.run(secs(1));
     world.unsubscribe("sd+DU1234567", true);
     world.run(secs(3));
-    let ends = [(SubStatus::Unsubscribing, By::Requested), (Gone, By::Left)];
+    let ends = [(SubscriptionState::Unsubscribing, By::Requested), (Removed, By::UnsubscribeConfirmed)];
     assert_eq!(life(&world, "sd+DU1234567")[2..], ends);
-    assert_eq!(life(&world, "or")[..2], [(Pending, By::Requested), (SubStatus::Quiet, By::Primed)]);
+    assert_eq!(life(&world, "or")[..2], [(Pending, By::Requested), (SubscriptionState::Quiet, By::Primed)]);
 }
 
 #[test]
@@ -237,10 +238,10 @@ fn what_is_invalidated_is_a_gap_until_it_is_recreated_or_speaks() {
     assert_eq!(world.answer(id).1, Ok(Reply::Invalidated(1)));
     assert_eq!((world.gaps()[0].cause.clone(), world.gaps().len()), (GapCause::Invalidated, 1));
     assert!(world.gaps()[0].since <= asked);
-    assert_eq!(world.status("md+265598"), SubStatus::Pending);
+    assert_eq!(world.status("md+265598"), SubscriptionState::Pending);
     world.run(secs(30));
     assert_eq!(world.written("smd").len(), 1, "nothing is sent for it");
-    assert_eq!(world.status("md+265598"), SubStatus::Active, "data of this connection is evidence");
+    assert_eq!(world.status("md+265598"), SubscriptionState::Active, "data of this connection is evidence");
     assert_eq!(world.resumptions().len(), 1);
     let id = world.submit(Command::Invalidate(None));
     assert_eq!(world.answer(id).1, Ok(Reply::Invalidated(2)));
@@ -258,21 +259,21 @@ fn a_state_that_the_caller_sets_is_marked_as_assumed_until_something_shows() {
     world.gateway.set_confirmations(false);
     world.subscribe(QUOTES);
     world.run(secs(20));
-    assert_eq!(world.status("md+265598"), SubStatus::Failed);
+    assert_eq!(world.status("md+265598"), SubscriptionState::Failed);
     let assume = |active| Command::Modify(Modify { active: Some(active), ..Modify::new(sub("md+265598")) });
     let info = |world: &World| world.machine().subscriptions().remove(0);
     world.submit(assume(true));
-    assert_eq!((info(&world).status, info(&world).assumed), (SubStatus::Active, true));
-    assert_eq!(life(&world, "md+265598").last(), Some(&(SubStatus::Active, SubCause::Assumed)));
+    assert_eq!((info(&world).state, info(&world).assumed), (SubscriptionState::Active, true));
+    assert_eq!(life(&world, "md+265598").last(), Some(&(SubscriptionState::Active, StateCause::Assumed)));
     world.say(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
     world.run(secs(1));
-    assert_eq!((info(&world).status, info(&world).assumed), (SubStatus::Active, false), "now it is known");
+    assert_eq!((info(&world).state, info(&world).assumed), (SubscriptionState::Active, false), "now it is known");
     world.submit(assume(false));
-    assert_eq!((info(&world).status, info(&world).assumed), (SubStatus::Pending, false));
+    assert_eq!((info(&world).state, info(&world).assumed), (SubscriptionState::Pending, false));
     world.submit(assume(true));
     world.cut();
     world.run(ms(100));
-    assert_eq!((info(&world).status, info(&world).assumed), (SubStatus::Pending, false), "a loss ends it");
+    assert_eq!((info(&world).state, info(&world).assumed), (SubscriptionState::Pending, false), "a loss ends it");
     let id = world.submit(assume(true));
     assert_eq!(world.answer(id).1, Err(CommandError::NotReady), "without a connection nothing flows");
 }

@@ -1,7 +1,7 @@
 //! Stories of subscriptions that are left: what confirms it, what does not, and what is never sent twice. All times are
 //! virtual and exact.
 
-use ibws_proto::{Command, Key, Reply, SubStatus, UnsubscribeOutcome};
+use ibws_proto::{Command, Key, Reply, SubscriptionState, UnsubscribeOutcome};
 use ibws_testkit::world::{World, ms, secs, world};
 
 fn settled(channels: &[&str]) -> World {
@@ -19,7 +19,7 @@ fn data_that_comes_while_a_withdrawal_is_confirmed_repeats_nothing() {
     world.say(r#"{"topic":"sld+DU1234567","result":[]}"#);
     world.run(ms(50));
     assert_eq!(world.written("uld").len(), 1);
-    assert_eq!(world.status("ld+DU1234567"), SubStatus::Unsubscribing);
+    assert_eq!(world.status("ld+DU1234567"), SubscriptionState::Unsubscribing);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_history_that_is_left_with_confirmation_is_over_when_its_own_id_is_confirmed
     world.say(format!(r#"{{"message":"Unsubscribed {}"}}"#, id_of(265_598)));
     world.run(ms(50));
     assert_eq!(world.answered(left).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
-    assert_eq!(world.status("mh+8314"), SubStatus::Active, "nobody left it");
+    assert_eq!(world.status("mh+8314"), SubscriptionState::Active, "nobody left it");
     assert_eq!(world.machine().server_ids(Key::MarketData), None);
 }
 
@@ -70,7 +70,7 @@ fn histories_that_are_recreated_are_left_first_so_that_they_never_count_twice() 
     });
     assert_eq!(written, expected.concat());
     let again = world.machine().server_ids(Key::MarketHistory).unwrap();
-    assert_eq!((again.len(), world.status("mh+265598")), (2, SubStatus::Active));
+    assert_eq!((again.len(), world.status("mh+265598")), (2, SubscriptionState::Active));
     assert!(first.keys().all(|id| !again.contains_key(id)), "new ones: {first:?}, {again:?}");
     assert_eq!(world.gaps().len(), 0);
 }

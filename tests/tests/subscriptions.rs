@@ -3,7 +3,7 @@
 
 use ibws_proto::message::OrderStatus;
 use ibws_proto::subscribe::{self, Column, InvalidSubscribe};
-use ibws_proto::{Args, Field, Key, SubKey, Subscribe, SubscriptionProcessor, WireProcessor};
+use ibws_proto::{Args, Field, Key, Subscribe, SubscriptionKey, SubscriptionProcessor, WireProcessor};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -39,12 +39,12 @@ fn typed(frame: &str) -> Option<String> {
         }
         _ => {}
     }
-    let key = SubKey::parse(head).ok()?;
+    let key = SubscriptionKey::parse(head).ok()?;
     let args: Option<Value> = json.map(|json| serde_json::from_str(&json).ok()).unwrap_or(None);
     build(&key, args.as_ref()).ok().flatten().map(|subscribe| text(&subscribe))
 }
 
-fn build(key: &SubKey, args: Option<&Value>) -> Result<Option<Subscribe>, InvalidSubscribe> {
+fn build(key: &SubscriptionKey, args: Option<&Value>) -> Result<Option<Subscribe>, InvalidSubscribe> {
     let empty = Value::Object(serde_json::Map::new());
     let args = args.unwrap_or(&empty);
     let texts = |name: &str| -> Option<Vec<String>> {
@@ -139,7 +139,7 @@ fn generic(frame: &str) -> Option<String> {
     let (verb, rest) = frame.split_at_checked(1)?;
     let (head, args) = rest.split_once("+{").map_or((rest, None), |(head, _)| (head, rest.get(head.len() + 1..)));
     let args = args.map(Args::from_text).transpose().ok()?;
-    let key = SubKey::parse(head).ok()?;
+    let key = SubscriptionKey::parse(head).ok()?;
     match verb {
         "s" => Some(text(&Subscribe::new(key).args(args))),
         "u" => Some(WireProcessor.unsubscribe_payload(key.as_str(), args.as_ref())),
@@ -262,7 +262,7 @@ proptest! {
         members in proptest::collection::btree_map("\\PC{0,8}", prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), any::<i64>().prop_map(Value::from), "\\PC{0,8}".prop_map(Value::from)], 0..6),
     ) {
         let args = Args::of(&members).unwrap();
-        let subscribe = Subscribe::new(SubKey::parse("md+7").unwrap()).args(args.clone());
+        let subscribe = Subscribe::new(SubscriptionKey::parse("md+7").unwrap()).args(args.clone());
         let read = Subscribe::parse(text(&subscribe).strip_prefix('s').unwrap()).unwrap();
         prop_assert_eq!(read.args, Some(args));
     }

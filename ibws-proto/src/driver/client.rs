@@ -12,8 +12,8 @@ use super::shared::{Shared, State};
 use super::sink::{EventSink, Feeding};
 use super::stream::{EventStream, QueueAccessor, Reader, Subscription};
 use crate::{
-    Command, CommandError, Health, Key, Modify, QueueLimits, Reply, Stats, Status, SubKey, Subscribe, SubscriptionInfo,
-    UnsubscribeOutcome, Wanted,
+    Command, CommandError, Health, Key, MachineStatus, Modify, QueueLimits, Reply, Stats, Subscribe, SubscriptionInfo,
+    SubscriptionKey, UnsubscribeOutcome, Wanted,
 };
 
 /// A client of the gateway's stream. Clones are handles of the same client; when the last handle of any kind is dropped
@@ -165,7 +165,7 @@ impl<R: Runtime> Client<R> {
     /// [`CommandError::ConnectionLost`].
     pub fn unsubscribe(
         &self,
-        key: &SubKey,
+        key: &SubscriptionKey,
         needs_confirmation: bool,
     ) -> impl Future<Output = Result<UnsubscribeOutcome, CommandError>> + Send + use<R> {
         let request = self.request(Command::Unsubscribe { key: key.clone(), needs_confirmation });
@@ -253,7 +253,7 @@ impl<R: Runtime> Client<R> {
 
     /// Where the client stands.
     #[must_use]
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> MachineStatus {
         self.look(|state| state.machine.status())
     }
 

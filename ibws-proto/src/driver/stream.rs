@@ -14,7 +14,9 @@ use super::handle::{Handle, Request};
 use super::runtime::Runtime;
 use super::shared::{Looked, Seat, Shared, State};
 use crate::queue::{Queue, Taken};
-use crate::{Command, CommandError, Event, Item, Key, QueueLimits, SubKey, SubStatus, SubscribeOutcome, Wanted};
+use crate::{
+    Command, CommandError, Event, Item, Key, QueueLimits, SubscribeOutcome, SubscriptionKey, SubscriptionState, Wanted,
+};
 
 /// A seat at a queue, and what was taken from there and not yet used. It does not keep the client alive.
 pub(super) struct Reader<R: Runtime> {
@@ -152,7 +154,7 @@ impl<R: Runtime> Stream for EventStream<R> {
 /// the last holder of a key unsubscribes it. Its queue is bounded as that of every [`EventStream`].
 pub struct Subscription<R: Runtime> {
     stream: EventStream<R>,
-    key: SubKey,
+    key: SubscriptionKey,
     request: Request<R>,
     outcome: Option<Result<SubscribeOutcome, CommandError>>,
     /// Notices were lost: its end may have been among them.
@@ -162,13 +164,13 @@ pub struct Subscription<R: Runtime> {
 }
 
 impl<R: Runtime> Subscription<R> {
-    pub(super) fn new(stream: EventStream<R>, key: SubKey, request: Request<R>) -> Self {
+    pub(super) fn new(stream: EventStream<R>, key: SubscriptionKey, request: Request<R>) -> Self {
         Self { stream, key, request, outcome: None, unsure: false, ended: false }
     }
 
     /// Channel and target.
     #[must_use]
-    pub fn key(&self) -> &SubKey {
+    pub fn key(&self) -> &SubscriptionKey {
         &self.key
     }
 
@@ -236,7 +238,7 @@ impl<R: Runtime> Subscription<R> {
     /// Notices the end, which the last item tells. Another handle's subscription of the same key may have ended earlier.
     fn seen(&mut self, item: Option<Item>) -> Option<Item> {
         match &item {
-            Some(Item::Event(Event::Subscription(change))) if change.status == SubStatus::Gone => {
+            Some(Item::Event(Event::Subscription(change))) if change.state == SubscriptionState::Removed => {
                 self.ended = !self.is_held();
             }
             Some(Item::Lost(lost)) => self.unsure |= lost.notices > 0,

@@ -13,7 +13,7 @@ use super::host::{Answer, Host};
 use super::runtime::{DialRequest, Link, Outgoing, Received, Runtime};
 use super::secret::Secret;
 use super::shared::Shared;
-use crate::{Action, AskId, ConnId, ConnectError, Input, Instant, Phase, SessionNews};
+use crate::{Action, AskId, ConnId, ConnectError, ConnectionState, Input, Instant, SessionNews};
 
 /// Rounds in one poll before other tasks get their turn.
 const ROUNDS: usize = 16;
@@ -96,7 +96,7 @@ impl<R: Runtime> Driver<R> {
                 state.drain(actions);
             }
             asked.retain(|(id, _)| state.machine.awaits(*id));
-            state.handles == 0 && state.machine.status().phase == Phase::Idle
+            state.handles == 0 && state.machine.status().state == ConnectionState::Stopped
         })
     }
 

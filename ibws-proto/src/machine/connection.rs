@@ -8,7 +8,7 @@ use crate::config::ReadyGate;
 use crate::connect::{ConnId, ConnectError, ConnectErrorKind};
 use crate::event::{Action, Event, Output, StateChange};
 use crate::host::SessionNeed;
-use crate::lifecycle::{self, Phase, Trigger};
+use crate::lifecycle::{self, ConnectionState, Trigger};
 use crate::liveness::Liveness;
 use crate::requests::Wait;
 use crate::session::Session;
@@ -26,8 +26,8 @@ const NORMAL: u16 = 1000;
 impl Machine {
     /// Moves along the table of the lifecycle, and tells.
     fn enter(&mut self, trigger: Trigger, cause: Option<GapCause>, delay: Option<Duration>) {
-        let Some(state) = lifecycle::next(self.phase, trigger) else { return };
-        self.phase = state;
+        let Some(state) = lifecycle::next(self.state, trigger) else { return };
+        self.state = state;
         let (at, conn, attempt) = (self.now, self.conn, self.attempt);
         self.out.push_back(Output::Event(Event::State(StateChange { at, state, conn, cause, delay, attempt })));
     }
@@ -74,7 +74,10 @@ impl Machine {
     /// Ready needs the greeting and an authenticated session.
     pub(super) fn admit(&mut self) {
         let authenticated = self.session.authenticated.unwrap_or(self.auth_expired);
-        if !matches!(self.phase, Phase::Open | Phase::Degraded) || !self.gate_is_open() || !authenticated {
+        if !matches!(self.state, ConnectionState::Open | ConnectionState::Degraded)
+            || !self.gate_is_open()
+            || !authenticated
+        {
             return;
         }
         self.timers.set(Timer::Gate, None);
@@ -91,7 +94,7 @@ impl Machine {
     /// The session lost its authentication: nothing is sent until it is back, however long that takes.
     pub(super) fn unauthenticated(&mut self) {
         self.want_session(SessionNeed::Unauthenticated);
-        if self.phase != Phase::Ready {
+        if self.state != ConnectionState::Ready {
             return;
         }
         self.timers.set(Timer::Tic, None);
@@ -144,13 +147,13 @@ impl Machine {
 
     /// Keeps the timer of the last pong's age where it belongs.
     pub(super) fn watch_pong(&mut self) {
-        let socket = matches!(self.phase, Phase::Open | Phase::Ready | Phase::Degraded);
+        let socket = matches!(self.state, ConnectionState::Open | ConnectionState::Ready | ConnectionState::Degraded);
         self.timers.set(Timer::Pong, self.liveness.pong_deadline(&self.config).filter(|_| socket));
     }
 
     /// Writes a text if the connection takes any.
     pub(super) fn write(&mut self, text: alloc::string::String) -> bool {
-        let Some(conn) = self.conn.filter(|_| self.phase == Phase::Ready && self.ending.is_none()) else {
+        let Some(conn) = self.conn.filter(|_| self.state == ConnectionState::Ready && self.ending.is_none()) else {
             return false;
         };
         self.stats.sent += 1;
@@ -166,8 +169,8 @@ impl Machine {
 
     /// The connection ended, by its peer or by itself.
     pub(super) fn closed(&mut self, code: Option<u16>) {
-        match self.phase {
-            Phase::Closing => self.ended(true),
+        match self.state {
+            ConnectionState::Closing => self.ended(true),
             _ => self.lose(code.map_or(ConnectionLoss::Cut, ConnectionLoss::Closed), false),
         }
     }
@@ -245,30 +248,31 @@ impl Machine {
     /// Ends the connection, whatever state it is in, for `what`.
     pub(super) fn end(&mut self, what: End, drain: bool) {
         self.ending = Some(Ending { what, then_start: false });
-        match self.phase {
-            Phase::Open | Phase::Ready | Phase::Degraded if drain => {
+        match self.state {
+            ConnectionState::Open | ConnectionState::Ready | ConnectionState::Degraded if drain => {
                 self.timers.set(Timer::Drain, self.now + self.config.drain_timeout);
                 self.with_table(super::Table::drain);
             }
-            Phase::Open | Phase::Ready | Phase::Degraded => {
+            ConnectionState::Open | ConnectionState::Ready | ConnectionState::Degraded => {
                 self.close(if what == End::Shutdown { SHUTDOWN_CLOSE } else { self.config.close_timeout });
             }
-            Phase::Closing => {
+            ConnectionState::Closing => {
                 if what == End::Shutdown {
                     self.timers.hasten(Timer::Close, self.now + SHUTDOWN_CLOSE);
                 }
             }
-            Phase::Connecting => {
+            ConnectionState::Connecting => {
                 self.abandon();
                 self.ended(false);
             }
-            Phase::Idle | Phase::Backoff => self.ended(true),
+            ConnectionState::Stopped | ConnectionState::Backoff => self.ended(true),
         }
     }
 
     /// A drain that has nothing left to wait for closes at once.
     pub(super) fn drained(&mut self) {
-        let drains = self.ending.is_some() && matches!(self.phase, Phase::Open | Phase::Ready | Phase::Degraded);
+        let drains = self.ending.is_some()
+            && matches!(self.state, ConnectionState::Open | ConnectionState::Ready | ConnectionState::Degraded);
         if drains && !self.table.is_draining() {
             self.close(SHUTDOWN_CLOSE);
         }
@@ -285,7 +289,7 @@ impl Machine {
     /// What was to end has ended: `cleanly`, or abandoned.
     fn ended(&mut self, cleanly: bool) {
         let Some(ending) = self.ending.take() else { return };
-        let was = self.phase;
+        let was = self.state;
         self.release(&ConnectionLoss::Asked);
         match ending.what {
             End::Shutdown => {
@@ -301,12 +305,12 @@ impl Machine {
             }
             End::Reset { restart } => {
                 self.requests.answer_all(|wait| *wait == Wait::Reset, &Ok(Reply::Reset), &mut self.out);
-                if restart && was != Phase::Connecting {
+                if restart && was != ConnectionState::Connecting {
                     return self.dial();
                 }
-                if was == Phase::Idle || was == Phase::Backoff {
+                if was == ConnectionState::Stopped || was == ConnectionState::Backoff {
                     // Nothing was there to reset: what was planned stays planned.
-                    if was == Phase::Backoff {
+                    if was == ConnectionState::Backoff {
                         self.timers.set(Timer::Backoff, self.now + self.config.backoff_first);
                     }
                     return;

@@ -8,8 +8,8 @@ use crate::connect::ConnId;
 use crate::event::{Action, Event, Message, Output};
 use crate::frame::{Frame, Json, Shape};
 use crate::host::{Ask, HostReport, Outcome, Prompt, SessionNeed};
-use crate::key::{Key, SubKey};
-use crate::lifecycle::Phase;
+use crate::key::{Key, SubscriptionKey};
+use crate::lifecycle::ConnectionState;
 use crate::message::{Body, Notification};
 use crate::requests::Wait;
 use crate::timer::Timer;
@@ -70,7 +70,7 @@ impl Machine {
         acts || probed
     }
 
-    fn act_on(&mut self, frame: &Frame, key: Option<Key>, subscription: Option<SubKey>) {
+    fn act_on(&mut self, frame: &Frame, key: Option<Key>, subscription: Option<SubscriptionKey>) {
         let topic = frame.topic().unwrap_or_default();
         match (frame.shape(), key) {
             (Shape::Error, _) => {
@@ -104,10 +104,10 @@ impl Machine {
         if frame.get("hb").is_some() {
             self.liveness.heartbeat(self.now);
         }
-        if frame.get("success").is_some() && !self.session.greeted && self.phase != Phase::Closing {
+        if frame.get("success").is_some() && !self.session.greeted && self.state != ConnectionState::Closing {
             self.session.greeted = true;
             self.session.awaited = false;
-            if self.phase == Phase::Ready {
+            if self.state == ConnectionState::Ready {
                 self.with_table(super::Table::greeted_late);
             }
             self.greeted();
@@ -130,7 +130,7 @@ impl Machine {
 
     fn tic(&mut self, frame: &Frame) {
         self.requests.answer_all(|wait| *wait == Wait::Tic, &Ok(Reply::Tic), &mut self.out);
-        if self.session.tic_changed(frame) && self.phase != Phase::Closing {
+        if self.session.tic_changed(frame) && self.state != ConnectionState::Closing {
             self.lose(ConnectionLoss::SessionChanged, true);
         }
     }
@@ -153,7 +153,7 @@ impl Machine {
                 Ok(Notification::Prompt(row)) => Prompt::of(row),
                 _ => None,
             };
-            if let Some(prompt) = prompt.filter(|_| self.phase != Phase::Closing) {
+            if let Some(prompt) = prompt.filter(|_| self.state != ConnectionState::Closing) {
                 self.asks.ask(Ask::Prompt(prompt), self.now + self.config.host_timeout, &mut self.out);
             }
         }
@@ -165,7 +165,7 @@ impl Machine {
         if let Some(id) = text.strip_prefix("Unsubscribed ") {
             return self.with_table(|table, cx| table.left_history(id, cx));
         }
-        if text != "waiting for session" || self.phase == Phase::Closing || self.session.greeted {
+        if text != "waiting for session" || self.state == ConnectionState::Closing || self.session.greeted {
             return;
         }
         self.session.awaited = true;
@@ -174,7 +174,7 @@ impl Machine {
 
     /// Sends the session, only when asked for: an authorised socket answers it with an error (protocol §1.2).
     pub(super) fn reply_with_session(&mut self) {
-        if !self.session.awaited || self.phase == Phase::Closing {
+        if !self.session.awaited || self.state == ConnectionState::Closing {
             return;
         }
         if self.session.replies >= SESSION_REPLIES {

@@ -14,13 +14,13 @@ use crate::config::{Config, ReadyGate};
 use crate::connect::ConnId;
 use crate::event::{Input, Output, SessionNews};
 use crate::host::{Ask, AskId, Asks, Outcome, SessionNeed};
-use crate::key::{Key, SubKey};
-use crate::lifecycle::Phase;
+use crate::key::{Key, SubscriptionKey};
+use crate::lifecycle::ConnectionState;
 use crate::liveness::{Health, HealthReason, Liveness, Verdict};
 use crate::random::{Backoff, Random};
 use crate::requests::{Requests, Wait};
 use crate::session::Session;
-use crate::status::SubStatus;
+use crate::status::SubscriptionState;
 use crate::subscriptions::{Context, SubscriptionInfo, Table, Wire};
 use crate::time::Instant;
 use crate::timer::{Timer, Timers};
@@ -47,7 +47,7 @@ pub struct Machine {
     due: Instant,
     random: Random,
     backoff: Backoff,
-    phase: Phase,
+    state: ConnectionState,
     /// The connection that is dialled, open, or closing.
     conn: Option<ConnId>,
     last_conn: u64,
@@ -109,9 +109,9 @@ pub struct Stats {
 /// Where the machine stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub struct Status {
+pub struct MachineStatus {
     /// State of the connection.
-    pub phase: Phase,
+    pub state: ConnectionState,
     /// The present connection.
     pub conn: Option<ConnId>,
     /// Did it greet?
@@ -160,7 +160,7 @@ impl Machine {
             backoff: Backoff::new(config.backoff_first, config.backoff_cap),
             now,
             due: now,
-            phase: Phase::Idle,
+            state: ConnectionState::Stopped,
             conn: None,
             last_conn: 0,
             attempt: 0,
@@ -193,8 +193,8 @@ impl Machine {
                 return;
             }
             Input::Tick => {}
-            Input::Opened(conn) if self.is_now(conn, Phase::Connecting) => self.opened(),
-            Input::ConnectFailed(conn, error) if self.is_now(conn, Phase::Connecting) => {
+            Input::Opened(conn) if self.is_now(conn, ConnectionState::Connecting) => self.opened(),
+            Input::ConnectFailed(conn, error) if self.is_now(conn, ConnectionState::Connecting) => {
                 self.lose(ConnectionLoss::Connect(error), false)
             }
             Input::Closed(conn, code) if self.conn == Some(conn) => self.closed(code),
@@ -208,7 +208,9 @@ impl Machine {
             Input::Session(conn, news) if self.has_socket(conn) => match news {
                 SessionNews::Sent => self.timers.set(Timer::Session, None),
                 SessionNews::Unavailable => self.session_missing(),
-                SessionNews::Changed if self.phase != Phase::Closing => self.lose(ConnectionLoss::SessionChanged, true),
+                SessionNews::Changed if self.state != ConnectionState::Closing => {
+                    self.lose(ConnectionLoss::SessionChanged, true)
+                }
                 SessionNews::Changed => {}
             },
             _ => self.stats.stale += 1,
@@ -252,9 +254,9 @@ impl Machine {
 
     /// Where the machine stands.
     #[must_use]
-    pub fn status(&self) -> Status {
-        Status {
-            phase: self.phase,
+    pub fn status(&self) -> MachineStatus {
+        MachineStatus {
+            state: self.state,
             conn: self.conn,
             greeted: self.session.greeted,
             authenticated: self.session.authenticated,
@@ -270,14 +272,14 @@ impl Machine {
     #[must_use]
     pub fn health(&self, now: Instant) -> Health {
         let now = now.max(self.now);
-        if !self.phase.has_socket() {
+        if !self.state.has_socket() {
             return Health { healthy: false, reason: HealthReason::NotConnected, ages: None };
         }
         let reason = if now >= self.liveness.deadline(&self.config) {
             HealthReason::Silent
         } else if self.liveness.pong_deadline(&self.config).is_some_and(|at| now >= at) {
             HealthReason::PongMissing
-        } else if self.phase != Phase::Ready {
+        } else if self.state != ConnectionState::Ready {
             HealthReason::NotReady
         } else {
             HealthReason::Fine
@@ -293,7 +295,7 @@ impl Machine {
 
     /// State of one subscription; `None` if it is not wanted.
     #[must_use]
-    pub fn subscription(&self, key: &SubKey) -> Option<SubStatus> {
+    pub fn subscription(&self, key: &SubscriptionKey) -> Option<SubscriptionState> {
         self.table.status(key)
     }
 
@@ -334,12 +336,12 @@ impl Machine {
         &self.config
     }
 
-    fn is_now(&self, conn: ConnId, phase: Phase) -> bool {
-        self.conn == Some(conn) && self.phase == phase
+    fn is_now(&self, conn: ConnId, state: ConnectionState) -> bool {
+        self.conn == Some(conn) && self.state == state
     }
 
     fn has_socket(&self, conn: ConnId) -> bool {
-        self.conn == Some(conn) && self.phase.has_socket()
+        self.conn == Some(conn) && self.state.has_socket()
     }
 
     /// Moves the clock and lets everything act that is due.
@@ -396,13 +398,14 @@ impl Machine {
 
     /// Asks the host for a session that the gateway takes.
     fn want_session(&mut self, need: SessionNeed) {
-        if self.phase != Phase::Closing && self.ending.is_none() {
+        if self.state != ConnectionState::Closing && self.ending.is_none() {
             self.asks.ask(Ask::Session(need), self.now + self.config.host_timeout, &mut self.out);
         }
     }
 
     fn silence_deadline(&self) -> Option<Instant> {
-        matches!(self.phase, Phase::Open | Phase::Ready | Phase::Degraded).then(|| self.liveness.deadline(&self.config))
+        matches!(self.state, ConnectionState::Open | ConnectionState::Ready | ConnectionState::Degraded)
+            .then(|| self.liveness.deadline(&self.config))
     }
 
     fn judge_silence(&mut self) {
@@ -418,9 +421,9 @@ impl Machine {
 
     /// What may be written now.
     fn wire(&self) -> Wire {
-        match self.phase {
-            Phase::Ready if self.ending.is_none() => Wire::Ready,
-            Phase::Ready | Phase::Degraded => Wire::Leaving,
+        match self.state {
+            ConnectionState::Ready if self.ending.is_none() => Wire::Ready,
+            ConnectionState::Ready | ConnectionState::Degraded => Wire::Leaving,
             _ => Wire::Shut,
         }
     }

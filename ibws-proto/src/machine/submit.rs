@@ -2,7 +2,7 @@
 
 use super::{End, Machine};
 use crate::command::{Command, CommandError, Reply, RequestId};
-use crate::lifecycle::Phase;
+use crate::lifecycle::ConnectionState;
 use crate::liveness::HealthReason;
 use crate::requests::Wait;
 use crate::subscriptions::Wire;
@@ -77,12 +77,12 @@ impl Machine {
     fn start(&mut self, id: RequestId) -> Option<Reply> {
         if let Some(ending) = &mut self.ending {
             ending.then_start = true;
-        } else if self.phase == Phase::Idle {
+        } else if self.state == ConnectionState::Stopped {
             self.started = false;
             self.attempt = 0;
             self.backoff.reset();
             self.dial();
-        } else if self.started && self.phase.has_socket() {
+        } else if self.started && self.state.has_socket() {
             return Some(Reply::Started);
         }
         self.requests.wait(id, Wait::Start, None);
@@ -114,7 +114,7 @@ impl Machine {
     /// True if not connected or nothing of `bad` is the case; otherwise hard reset with restart, and false.
     fn check(&mut self, bad: &[HealthReason]) -> Reply {
         let health = self.health(self.now);
-        let good = !bad.contains(&health.reason) || self.phase == Phase::Closing;
+        let good = !bad.contains(&health.reason) || self.state == ConnectionState::Closing;
         if !good {
             self.end_unless_shutting(End::Reset { restart: true });
         }

@@ -9,15 +9,15 @@ use alloc::collections::{BTreeMap, VecDeque};
 use super::slot::{Class, Slot, What};
 use crate::connect::ConnId;
 use crate::event::{Event, Message};
-use crate::key::{Key, SubKey};
-use crate::status::SubStatus;
+use crate::key::{Key, SubscriptionKey};
+use crate::status::SubscriptionState;
 
 #[derive(Debug, Default)]
 pub(super) struct Index {
     /// The latest message of each stream.
     streams: BTreeMap<Stream, u64>,
     /// The latest gap, or end of one, of each subscription: nothing is merged across it.
-    fences: BTreeMap<SubKey, u64>,
+    fences: BTreeMap<SubscriptionKey, u64>,
     /// The latest notice about each subject.
     subjects: BTreeMap<Subject, u64>,
     /// Messages that can be merged with the one before them, at no loss that matters.
@@ -35,7 +35,7 @@ pub(super) struct Index {
 /// Messages that add up: same topic, same connection. A fold begins anew with each connection.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Stream {
-    subscription: Option<SubKey>,
+    subscription: Option<SubscriptionKey>,
     key: Option<Key>,
     conn: ConnId,
     topic: Box<str>,
@@ -47,11 +47,11 @@ enum Subject {
     Connection,
     Competition,
     Account,
-    Status(SubKey),
+    Status(SubscriptionKey),
     /// Apart from the other states, since it ends streams.
-    Gone(SubKey),
-    Outage(SubKey),
-    Silence(SubKey),
+    Gone(SubscriptionKey),
+    Outage(SubscriptionKey),
+    Silence(SubscriptionKey),
 }
 
 impl Stream {
@@ -104,7 +104,9 @@ impl Index {
         let What::Event(event) = &slot.what else { return };
         let subject = match event {
             Event::State(_) => Subject::Connection,
-            Event::Subscription(change) if change.status == SubStatus::Gone => Subject::Gone(change.key.clone()),
+            Event::Subscription(change) if change.state == SubscriptionState::Removed => {
+                Subject::Gone(change.key.clone())
+            }
             Event::Subscription(change) => Subject::Status(change.key.clone()),
             Event::Gap(gap) => {
                 self.fences.insert(gap.key.clone(), place);

@@ -5,14 +5,14 @@ use alloc::vec::Vec;
 
 use super::{Queue, QueueLimits, slot};
 use crate::event::Event;
-use crate::key::{Key, SubKey};
+use crate::key::{Key, SubscriptionKey};
 
 /// Which events a queue is for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Wanted {
     /// Those of one subscription: its messages, its states, its gaps.
-    Subscription(SubKey),
+    Subscription(SubscriptionKey),
     /// Those of one key: its messages, and the gaps of its subscriptions.
     Key(Key),
     /// All.
@@ -39,7 +39,7 @@ pub struct QueueId(u64);
 pub struct Queues {
     queues: BTreeMap<QueueId, (Queue, Wanted)>,
     last: u64,
-    by_subscription: BTreeMap<SubKey, Vec<QueueId>>,
+    by_subscription: BTreeMap<SubscriptionKey, Vec<QueueId>>,
     by_key: BTreeMap<Key, Vec<QueueId>>,
     everything: Vec<QueueId>,
 }

@@ -9,7 +9,7 @@ use crate::command::{ConnectionLoss, GapCause};
 use crate::event::{Event, Message};
 use crate::frame::Frame;
 use crate::host::Ask;
-use crate::key::{Key, SubKey};
+use crate::key::{Key, SubscriptionKey};
 use crate::time::Instant;
 
 /// What stands in one place.
@@ -133,12 +133,12 @@ fn class(key: Option<Key>) -> Class {
 pub(super) fn key(event: &Event) -> Option<Key> {
     match event {
         Event::Message(message) => message.key,
-        _ => subscription(event).map(SubKey::key),
+        _ => subscription(event).map(SubscriptionKey::key),
     }
 }
 
 /// The subscription that an event is about.
-pub(super) fn subscription(event: &Event) -> Option<&SubKey> {
+pub(super) fn subscription(event: &Event) -> Option<&SubscriptionKey> {
     match event {
         Event::Message(message) => message.subscription.as_ref(),
         Event::Subscription(change) => Some(&change.key),

@@ -4,10 +4,10 @@ use crate::connect::ConnId;
 use crate::event::{Gap, Resumed, StateChange};
 use crate::fold::{LadderBook, OrderBook};
 use crate::frame::{Frame, FrameError, FrameErrorKind};
-use crate::key::SubKey;
-use crate::lifecycle::Phase;
+use crate::key::SubscriptionKey;
+use crate::lifecycle::ConnectionState;
 use crate::message::Body;
-use crate::status::{SubCause, SubStatus, SubscriptionEvent};
+use crate::status::{StateCause, SubscriptionEvent, SubscriptionState};
 use bytes::Bytes;
 
 const ANY: usize = usize::MAX;
@@ -27,7 +27,7 @@ fn at(ms: u64) -> Instant {
 /// A message as the machine would tell it; `sub` names its subscription.
 fn message(ms: u64, sub: &str, text: &str) -> Event {
     let frame = Frame::decode(Bytes::copy_from_slice(text.as_bytes())).unwrap();
-    let subscription = SubKey::parse(sub).ok();
+    let subscription = SubscriptionKey::parse(sub).ok();
     let key = frame.topic().and_then(|topic| Key::of_topic(&topic));
     Event::Message(Message { conn: ConnId(1), at: at(ms), merged: 0, since: at(ms), key, subscription, frame })
 }
@@ -41,21 +41,21 @@ fn orders(ms: u64, rows: &str) -> Event {
 }
 
 fn gap(ms: u64, sub: &str) -> Event {
-    Event::Gap(Gap { key: SubKey::parse(sub).unwrap(), since: at(ms), cause: ConnectionLoss::Cut.into() })
+    Event::Gap(Gap { key: SubscriptionKey::parse(sub).unwrap(), since: at(ms), cause: ConnectionLoss::Cut.into() })
 }
 
 fn resumed(since: u64, ms: u64, sub: &str) -> Event {
-    let key = SubKey::parse(sub).unwrap();
+    let key = SubscriptionKey::parse(sub).unwrap();
     Event::Resumed(Resumed { key, since: at(since), at: at(ms), attempts: 1 })
 }
 
-fn status(ms: u64, sub: &str, status: SubStatus) -> Event {
-    let key = SubKey::parse(sub).unwrap();
+fn status(ms: u64, sub: &str, status: SubscriptionState) -> Event {
+    let key = SubscriptionKey::parse(sub).unwrap();
     Event::Subscription(SubscriptionEvent {
         at: at(ms),
         key,
-        status,
-        cause: SubCause::Requested,
+        state: status,
+        cause: StateCause::Requested,
         attempt: 1,
         reason: None,
     })
@@ -72,7 +72,7 @@ fn shown(item: &Item) -> String {
         Item::Event(Event::Message(message)) => format!("{}x {}", message.merged + 1, message.frame.text()),
         Item::Event(Event::Malformed(malformed)) => format!("malformed {}", malformed.raw[0]),
         Item::Event(Event::State(change)) => format!("state {}", change.state.name()),
-        Item::Event(Event::Subscription(change)) => format!("{} {}", change.key, change.status.name()),
+        Item::Event(Event::Subscription(change)) => format!("{} {}", change.key, change.state.name()),
         Item::Event(Event::Gap(gap)) => format!("gap {} {}", gap.key, gap.since),
         Item::Event(Event::Resumed(end)) => format!("resumed {} {} {} {}", end.key, end.since, end.at, end.attempts),
         Item::Event(other) => format!("{other:?}"),
@@ -324,11 +324,11 @@ fn the_latest_state_of_each_thing_is_kept() {
     };
     let mut queue = limits(4, ANY);
     for round in 0..50 {
-        queue.push(state(round, Phase::Connecting));
-        queue.push(status(round, "pl", SubStatus::Subscribing));
-        queue.push(status(round, "or", SubStatus::Quiet));
+        queue.push(state(round, ConnectionState::Connecting));
+        queue.push(status(round, "pl", SubscriptionState::Subscribing));
+        queue.push(status(round, "or", SubscriptionState::Quiet));
         queue.push(Event::Competing(true));
-        queue.push(state(round, Phase::Ready));
+        queue.push(state(round, ConnectionState::Ready));
         queue.push(malformed(0));
     }
     let items = all(&mut queue);
@@ -339,10 +339,10 @@ fn the_latest_state_of_each_thing_is_kept() {
 #[test]
 fn the_end_of_a_subscription_outlives_later_states_of_its_key() {
     let mut queue = limits(2, ANY);
-    queue.push(status(1, "pl", SubStatus::Active));
-    queue.push(status(2, "pl", SubStatus::Gone));
-    queue.push(status(3, "pl", SubStatus::Subscribing));
-    queue.push(status(4, "pl", SubStatus::Active));
+    queue.push(status(1, "pl", SubscriptionState::Active));
+    queue.push(status(2, "pl", SubscriptionState::Removed));
+    queue.push(status(3, "pl", SubscriptionState::Subscribing));
+    queue.push(status(4, "pl", SubscriptionState::Active));
     assert_eq!(all(&mut queue), ["lost PNL 0+0+2 since 0.001s", "pl gone", "pl active"]);
 }
 
@@ -360,7 +360,7 @@ fn a_queue_without_room_tells_all_as_lost() {
 fn a_set_of_queues_hands_each_event_to_those_it_is_for() {
     let mut queues = Queues::default();
     let wanted = [
-        Wanted::Subscription(SubKey::parse("md+1").unwrap()),
+        Wanted::Subscription(SubscriptionKey::parse("md+1").unwrap()),
         Wanted::Key(Key::MarketData),
         Wanted::Everything,
         Wanted::Key(Key::System),
@@ -371,7 +371,7 @@ fn a_set_of_queues_hands_each_event_to_those_it_is_for() {
         quote(1, 1, r#""31":"1.00""#),
         quote(2, 2, r#""31":"1.00""#),
         gap(3, "md+1"),
-        status(4, "md+1", SubStatus::Active),
+        status(4, "md+1", SubscriptionState::Active),
         message(5, "", r#"{"topic":"system","hb":1}"#),
         message(6, "", r#"{"topic":"news"}"#),
     ] {

@@ -31,7 +31,7 @@ pub use orders::{Orders, Trades};
 
 use serde::Serialize;
 
-use crate::key::{Key, SubKey};
+use crate::key::{Key, SubscriptionKey};
 use crate::payload::{Args, Subscribe};
 
 /// An argument that the gateway would ignore, or answer with nothing, without a word.
@@ -86,7 +86,7 @@ pub enum InvalidSubscribe {
 
 /// The generic subscription of `target` with `args`.
 fn request<T: Serialize>(channel: Key, target: &str, args: Option<&T>) -> Result<Subscribe, InvalidSubscribe> {
-    let key = SubKey::new(channel, target).map_err(|error| InvalidSubscribe::Wire(error.to_string()))?;
+    let key = SubscriptionKey::new(channel, target).map_err(|error| InvalidSubscribe::Wire(error.to_string()))?;
     let args = args.map(Args::of).transpose().map_err(|error| InvalidSubscribe::Wire(error.to_string()))?;
     Ok(Subscribe::new(key).args(args))
 }

@@ -9,14 +9,14 @@ use crate::command::RequestId;
 use crate::config::Config;
 use crate::key::Key;
 use crate::payload::{Processor, Subscribe, confirms};
-use crate::status::{SubCause, SubStatus};
+use crate::status::{StateCause, SubscriptionState};
 use crate::time::Instant;
 
 #[derive(Debug)]
 pub(super) struct Entry {
     /// What is wanted.
     pub(super) subscribe: Subscribe,
-    pub(super) status: SubStatus,
+    pub(super) status: SubscriptionState,
     /// `Subscribe` requests that hold it; the last one released unsubscribes.
     pub(super) holders: Vec<RequestId>,
     /// Those of them that are not answered yet.
@@ -38,7 +38,7 @@ pub(super) struct Entry {
     /// The one timer; what it means follows from `paced`, and else from the status.
     pub(super) timer: Option<Instant>,
     /// The timer is its turn in a burst; for what, is said here.
-    pub(super) paced: Option<SubCause>,
+    pub(super) paced: Option<StateCause>,
     /// When it comes of age.
     pub(super) renew_at: Option<Instant>,
     /// Its last message, or when it began to wait for one. Kept for streams with a limit of silence only.
@@ -67,7 +67,7 @@ impl Entry {
     pub(super) fn new(subscribe: Subscribe, id: RequestId) -> Self {
         Self {
             subscribe,
-            status: SubStatus::Pending,
+            status: SubscriptionState::Pending,
             holders: [id].into(),
             waiting: Vec::new(),
             leaving: Vec::new(),

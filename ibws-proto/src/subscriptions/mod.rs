@@ -23,14 +23,14 @@ use crate::config::Config;
 use crate::connect::ConnId;
 use crate::event::{Action, Event, Gap, Output};
 use crate::host::{Ask, Asks};
-use crate::key::{Key, SubKey};
+use crate::key::{Key, SubscriptionKey};
 use crate::random::Random;
 use crate::requests::Requests;
-use crate::status::{SubCause, SubStatus, SubscriptionEvent};
+use crate::status::{StateCause, SubscriptionEvent, SubscriptionState};
 use crate::time::Instant;
 
 use entry::Entry;
-pub use moves::{SubMoves, subscription_diagram, subscription_moves};
+pub use moves::{Transition, subscription_diagram, subscription_transitions};
 use pace::Pace;
 use rows::Rows;
 
@@ -83,9 +83,9 @@ impl Context<'_> {
 #[non_exhaustive]
 pub struct SubscriptionInfo {
     /// Which.
-    pub key: SubKey,
+    pub key: SubscriptionKey,
     /// Its state.
-    pub status: SubStatus,
+    pub state: SubscriptionState,
     /// How often it was sent in this round.
     pub attempt: u32,
     /// How many `Subscribe` requests hold it.
@@ -106,18 +106,18 @@ pub(crate) struct Table {
     rows: Rows,
     index: Index,
     pace: Pace,
-    holders: BTreeMap<RequestId, SubKey>,
+    holders: BTreeMap<RequestId, SubscriptionKey>,
     /// Unsubscriptions of summaries and ledgers in the order they were written: their confirmations name neither
     /// (protocol §3.7).
-    leaving: BTreeMap<Key, VecDeque<SubKey>>,
+    leaving: BTreeMap<Key, VecDeque<SubscriptionKey>>,
 }
 
 /// Where to find rows without looking for them.
 #[derive(Debug, Default)]
 struct Index {
-    timers: BTreeSet<(Instant, SubKey)>,
-    unconfirmed: BTreeSet<(Key, SubKey)>,
-    conids: BTreeSet<(Key, i64, SubKey)>,
+    timers: BTreeSet<(Instant, SubscriptionKey)>,
+    unconfirmed: BTreeSet<(Key, SubscriptionKey)>,
+    conids: BTreeSet<(Key, i64, SubscriptionKey)>,
     count: BTreeMap<Key, usize>,
 }
 
@@ -143,7 +143,7 @@ impl Table {
     pub(crate) fn infos(&self) -> impl Iterator<Item = SubscriptionInfo> + '_ {
         self.rows.iter().map(|row| SubscriptionInfo {
             key: row.subscribe.key.clone(),
-            status: row.status,
+            state: row.status,
             attempt: row.attempt,
             holders: row.holders.len(),
             gap_since: row.gap,
@@ -157,7 +157,7 @@ impl Table {
         self.holders.contains_key(&request)
     }
 
-    pub(crate) fn status(&self, key: &SubKey) -> Option<SubStatus> {
+    pub(crate) fn status(&self, key: &SubscriptionKey) -> Option<SubscriptionState> {
         self.rows.get(key.as_str()).map(|row| row.status)
     }
 
@@ -178,7 +178,7 @@ impl Table {
     }
 
     /// Forgets a row, and tells so.
-    fn remove(&mut self, key: &SubKey, cause: SubCause, cx: &mut Context<'_>) {
+    fn remove(&mut self, key: &SubscriptionKey, cause: StateCause, cx: &mut Context<'_>) {
         let Some(mut row) = self.rows.remove(key.as_str()) else { return };
         self.index.arm(&mut row, None);
         self.index.unconfirmed.remove(&(key.key(), key.clone()));
@@ -191,38 +191,41 @@ impl Table {
         for holder in &row.holders {
             self.holders.remove(holder);
         }
-        tell(&row, SubStatus::Gone, cause, cx);
+        tell(&row, SubscriptionState::Removed, cause, cx);
     }
 
-    fn keys(&self) -> Vec<SubKey> {
+    fn keys(&self) -> Vec<SubscriptionKey> {
         self.rows.names().cloned().collect()
     }
 
     /// Moves a row to another state: the one place where states change.
     fn enter(
         &mut self,
-        key: &SubKey,
-        status: SubStatus,
+        key: &SubscriptionKey,
+        status: SubscriptionState,
         timer: Option<Instant>,
-        cause: SubCause,
+        cause: StateCause,
         cx: &mut Context<'_>,
     ) {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         row.paced = None;
-        let again = status == row.status && status != SubStatus::Subscribing && status != SubStatus::Refused;
+        let again =
+            status == row.status && status != SubscriptionState::Subscribing && status != SubscriptionState::Refused;
         row.status = status;
         self.index.arm(row, timer);
         let mark = (key.key(), key.clone());
         match status {
-            SubStatus::Subscribing | SubStatus::Quiet | SubStatus::Expiring => self.index.unconfirmed.insert(mark),
+            SubscriptionState::Subscribing | SubscriptionState::Quiet | SubscriptionState::Expiring => {
+                self.index.unconfirmed.insert(mark)
+            }
             _ => self.index.unconfirmed.remove(&mark),
         };
         if !again {
             tell(row, status, cause, cx);
         }
         let standing = match status {
-            SubStatus::Active => SubscribeOutcome::Active,
-            SubStatus::Quiet => SubscribeOutcome::Quiet,
+            SubscriptionState::Active => SubscribeOutcome::Active,
+            SubscriptionState::Quiet => SubscribeOutcome::Quiet,
             _ => return,
         };
         row.streaming = true;
@@ -232,12 +235,15 @@ impl Table {
     }
 
     /// Opens the gap of a row whose data flowed until now. One outage is one gap.
-    fn open_gap(&mut self, key: &SubKey, cause: GapCause, cx: &mut Context<'_>) {
+    fn open_gap(&mut self, key: &SubscriptionKey, cause: GapCause, cx: &mut Context<'_>) {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         if core::mem::take(&mut row.streaming) && row.gap.is_none() {
             // What was sent and not confirmed is not known to have flowed since it was sent.
             let unconfirmed = matches!(cause, GapCause::Refused(_) | GapCause::Unconfirmed)
-                || matches!(row.status, SubStatus::Subscribing | SubStatus::Expiring | SubStatus::Refused);
+                || matches!(
+                    row.status,
+                    SubscriptionState::Subscribing | SubscriptionState::Expiring | SubscriptionState::Refused
+                );
             let since = row.round.filter(|_| unconfirmed).map_or(cx.since, |round| round.min(cx.since));
             let since = if row.stale { since.min(row.heard) } else { since }.max(row.begun);
             row.gap = Some(since);
@@ -262,8 +268,9 @@ impl Index {
     }
 }
 
-fn tell(row: &Entry, status: SubStatus, cause: SubCause, cx: &mut Context<'_>) {
-    let reason = matches!(status, SubStatus::Refused | SubStatus::Failed).then(|| row.reason.clone()).flatten();
+fn tell(row: &Entry, status: SubscriptionState, cause: StateCause, cx: &mut Context<'_>) {
+    let reason =
+        matches!(status, SubscriptionState::Refused | SubscriptionState::Failed).then(|| row.reason.clone()).flatten();
     let (at, key) = (cx.now, row.subscribe.key.clone());
-    cx.event(Event::Subscription(SubscriptionEvent { at, key, status, cause, attempt: row.attempt, reason }));
+    cx.event(Event::Subscription(SubscriptionEvent { at, key, state: status, cause, attempt: row.attempt, reason }));
 }

@@ -6,61 +6,61 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
-use crate::status::SubCause::{
-    self, Assumed, Confirmed, Left, Lost, Overdue, Primed, Ready, Renewed, Requested, Retried, Unauthenticated,
-    Unconfirmed,
+use crate::status::StateCause::{
+    self, Assumed, Confirmed, Lost, Primed, Ready, Renewed, Requested, Retried, Unauthenticated, Unconfirmed,
+    UnsubscribeConfirmed, UnsubscribeTimedOut,
 };
-use crate::status::SubStatus::{
-    self, Active, Degraded, Expiring, Failed, Gone, Pending, Quiet, Refused, Subscribing, Unsubscribing,
+use crate::status::SubscriptionState::{
+    self, Active, Degraded, Expiring, Failed, Pending, Quiet, Refused, Removed, Subscribing, Unsubscribing,
 };
 
 /// Moves that have their cause and their end in common.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub struct SubMoves {
-    /// From any of these; [`SubStatus::Gone`] is also the state before the first.
-    pub from: &'static [SubStatus],
+pub struct Transition {
+    /// From any of these; [`SubscriptionState::Removed`] is also the state before the first.
+    pub from: &'static [SubscriptionState],
     /// For this reason.
-    pub cause: SubCause,
+    pub cause: StateCause,
     /// To this one.
-    pub to: SubStatus,
+    pub to: SubscriptionState,
     /// Part of every subscription's life, and of the picture; the others need a request that changes or corrects
     /// something, or a host or a gateway that is late.
     pub usual: bool,
 }
 
 /// The states in which it was sent on the present connection.
-const SENT: &[SubStatus] = &[Subscribing, Active, Quiet, Refused, Expiring, Failed];
+const SENT: &[SubscriptionState] = &[Subscribing, Active, Quiet, Refused, Expiring, Failed];
 /// The states that a loss of the connection ends.
-const LOST: &[SubStatus] = &[Subscribing, Active, Quiet, Refused, Expiring, Failed, Degraded];
+const LOST: &[SubscriptionState] = &[Subscribing, Active, Quiet, Refused, Expiring, Failed, Degraded];
 /// The states that a loss of authentication ends.
-const DENIED: &[SubStatus] = &[Subscribing, Active, Quiet, Refused, Expiring, Failed, Pending];
+const DENIED: &[SubscriptionState] = &[Subscribing, Active, Quiet, Refused, Expiring, Failed, Pending];
 /// The states in which it is wanted.
-const WANTED: &[SubStatus] = &[Subscribing, Active, Quiet, Refused, Expiring, Failed, Pending, Degraded];
+const WANTED: &[SubscriptionState] = &[Subscribing, Active, Quiet, Refused, Expiring, Failed, Pending, Degraded];
 /// The states that a frame has not confirmed yet.
-const UNCONFIRMED: &[SubStatus] = &[Subscribing, Quiet, Expiring];
+const UNCONFIRMED: &[SubscriptionState] = &[Subscribing, Quiet, Expiring];
 /// What is renewed stays so until its confirmation, however often it is sent.
-const SENT_AGAIN: &[SubStatus] = &[Pending, Degraded, Subscribing, Active, Quiet, Refused, Failed];
+const SENT_AGAIN: &[SubscriptionState] = &[Pending, Degraded, Subscribing, Active, Quiet, Refused, Failed];
 
-const fn usual(from: &'static [SubStatus], cause: SubCause, to: SubStatus) -> SubMoves {
-    SubMoves { from, cause, to, usual: true }
+const fn usual(from: &'static [SubscriptionState], cause: StateCause, to: SubscriptionState) -> Transition {
+    Transition { from, cause, to, usual: true }
 }
 
-const fn rare(from: &'static [SubStatus], cause: SubCause, to: SubStatus) -> SubMoves {
-    SubMoves { from, cause, to, usual: false }
+const fn rare(from: &'static [SubscriptionState], cause: StateCause, to: SubscriptionState) -> Transition {
+    Transition { from, cause, to, usual: false }
 }
 
-const MOVES: &[SubMoves] = &[
-    usual(&[Gone], Requested, Pending),
-    usual(&[Gone], Requested, Subscribing),
-    usual(&[Gone], Requested, Quiet),
+const MOVES: &[Transition] = &[
+    usual(&[Removed], Requested, Pending),
+    usual(&[Removed], Requested, Subscribing),
+    usual(&[Removed], Requested, Quiet),
     usual(&[Pending, Degraded], Ready, Subscribing),
     usual(&[Pending, Degraded], Ready, Quiet),
     usual(&[Pending, Degraded], Primed, Quiet),
     usual(&[Subscribing], Unconfirmed, Subscribing),
     usual(&[Subscribing, Quiet, Refused, Expiring, Failed], Confirmed, Active),
-    usual(UNCONFIRMED, SubCause::Refused, Refused),
-    usual(UNCONFIRMED, SubCause::Refused, Failed),
+    usual(UNCONFIRMED, StateCause::Refused, Refused),
+    usual(UNCONFIRMED, StateCause::Refused, Failed),
     usual(&[Subscribing, Expiring], Unconfirmed, Failed),
     usual(&[Refused, Failed], Retried, Subscribing),
     usual(&[Refused, Failed], Retried, Quiet),
@@ -68,11 +68,11 @@ const MOVES: &[SubMoves] = &[
     usual(LOST, Lost, Pending),
     usual(DENIED, Unauthenticated, Degraded),
     usual(WANTED, Requested, Unsubscribing),
-    usual(WANTED, Requested, Gone),
-    usual(&[Unsubscribing], Left, Gone),
-    usual(&[Unsubscribing], Lost, Gone),
-    usual(&[Unsubscribing], Overdue, Gone),
-    usual(&[Unsubscribing], Requested, Gone),
+    usual(WANTED, Requested, Removed),
+    usual(&[Unsubscribing], UnsubscribeConfirmed, Removed),
+    usual(&[Unsubscribing], Lost, Removed),
+    usual(&[Unsubscribing], UnsubscribeTimedOut, Removed),
+    usual(&[Unsubscribing], Requested, Removed),
     // Recreated, modified, or asked for again.
     rare(SENT_AGAIN, Requested, Subscribing),
     rare(&[Pending, Degraded, Subscribing, Active, Refused, Expiring, Failed], Requested, Quiet),
@@ -94,14 +94,14 @@ const MOVES: &[SubMoves] = &[
 
 /// Every move of a subscription's state that there is. What is not here cannot happen.
 #[must_use]
-pub fn subscription_moves() -> &'static [SubMoves] {
+pub fn subscription_transitions() -> &'static [Transition] {
     MOVES
 }
 
 /// The usual life of a subscription as a Mermaid state diagram; the README holds it, and a test holds the README to it.
 #[must_use]
 pub fn subscription_diagram() -> String {
-    let name = |status: SubStatus| if status == Gone { "[*]" } else { status.name() };
+    let name = |status: SubscriptionState| if status == Removed { "[*]" } else { status.name() };
     let mut text = String::from("stateDiagram-v2\n    direction LR\n");
     // What is the same for all that were sent is drawn once, from the box around them.
     let mut labels: BTreeMap<(bool, &str, &str), Vec<&str>> = BTreeMap::new();

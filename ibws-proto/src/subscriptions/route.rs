@@ -6,7 +6,7 @@ use alloc::format;
 
 use super::{Entry, Table};
 use crate::frame::{Frame, Json};
-use crate::key::{Key, SubKey};
+use crate::key::{Key, SubscriptionKey};
 
 impl Table {
     /// The subscription that a frame with this topic belongs to.
@@ -23,7 +23,7 @@ impl Table {
         self.rows.get(found?.as_str())
     }
 
-    fn by_contract(&self, key: Key, target: &str, frame: &Frame) -> Option<SubKey> {
+    fn by_contract(&self, key: Key, target: &str, frame: &Frame) -> Option<SubscriptionKey> {
         let channel = key.channel()?;
         if let Some(extended) = frame.get("conidEx").and_then(Json::scalar)
             && let Some(found) = self.rows.get(&format!("{channel}+{extended}"))
@@ -32,12 +32,12 @@ impl Table {
         }
         let conid = target.split('@').next().and_then(|conid| conid.parse().ok());
         let conid: i64 = conid.or_else(|| frame.get("conid").and_then(Json::as_i64))?;
-        let first = (key, conid, SubKey::floor(key));
+        let first = (key, conid, SubscriptionKey::floor(key));
         only(self.index.conids.range(first..).take_while(|(k, c, _)| (*k, *c) == (key, conid)).map(|(.., sub)| sub))
     }
 
     /// `ACCOUNT+CONID` without the exchange, or no target at all (protocol §3.3).
-    fn by_account(&self, target: &str) -> Option<SubKey> {
+    fn by_account(&self, target: &str) -> Option<SubscriptionKey> {
         let narrow = only(self.below(&format!("bd+{target}+")));
         let account = target.split('+').next().unwrap_or_default();
         narrow.or_else(|| match account {
@@ -47,12 +47,12 @@ impl Table {
     }
 
     /// All subscriptions whose text begins with `prefix`.
-    pub(super) fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a SubKey> {
+    pub(super) fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a SubscriptionKey> {
         self.rows.below(prefix)
     }
 }
 
-fn only<'a>(mut found: impl Iterator<Item = &'a SubKey>) -> Option<SubKey> {
+fn only<'a>(mut found: impl Iterator<Item = &'a SubscriptionKey>) -> Option<SubscriptionKey> {
     let first = found.next()?;
     found.next().is_none().then(|| first.clone())
 }

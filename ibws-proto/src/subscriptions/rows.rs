@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::ops::Bound;
 
 use super::Entry;
-use crate::key::SubKey;
+use crate::key::SubscriptionKey;
 
 type Place = u32;
 
@@ -17,7 +17,7 @@ type Place = u32;
 pub(super) struct Rows {
     places: Vec<Option<Box<Entry>>>,
     free: Vec<Place>,
-    names: BTreeMap<SubKey, Place>,
+    names: BTreeMap<SubscriptionKey, Place>,
     /// Hash of the name. Of two names with one hash the first has it, and the other is found by its name alone.
     hashes: BTreeMap<u64, Place>,
 }
@@ -75,12 +75,12 @@ impl Rows {
     }
 
     /// In their order.
-    pub(super) fn names(&self) -> impl Iterator<Item = &SubKey> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &SubscriptionKey> {
         self.names.keys()
     }
 
     /// Those that begin with `prefix`.
-    pub(super) fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a SubKey> {
+    pub(super) fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a SubscriptionKey> {
         let from = (Bound::Included(prefix), Bound::Unbounded);
         self.names.range::<str, _>(from).map(|(name, _)| name).take_while(move |name| name.as_str().starts_with(prefix))
     }
@@ -133,9 +133,9 @@ mod tests {
         }
         let mut sorted: Vec<_> = names.iter().map(String::as_str).collect();
         sorted.sort_unstable();
-        assert_eq!(rows.names().map(SubKey::as_str).collect::<Vec<_>>(), sorted);
+        assert_eq!(rows.names().map(SubscriptionKey::as_str).collect::<Vec<_>>(), sorted);
         assert_eq!(rows.iter().map(|row| row.subscribe.key.as_str()).collect::<Vec<_>>(), sorted);
-        let below: Vec<_> = rows.below("md+99").map(SubKey::as_str).collect();
+        let below: Vec<_> = rows.below("md+99").map(SubscriptionKey::as_str).collect();
         assert_eq!(below, sorted.iter().copied().filter(|name| name.starts_with("md+99")).collect::<Vec<_>>());
         for (n, name) in names.iter().enumerate() {
             assert_eq!(rows.get(name).unwrap().subscribe.key.as_str(), *name);

@@ -5,10 +5,10 @@ use crate::command::{
     CommandError, ConnectionLoss, GapCause, Modify, Reply, RequestId, SubscribeOutcome, UnsubscribeOutcome,
 };
 use crate::event::{Event, Resumed};
-use crate::key::{Key, SubKey};
+use crate::key::{Key, SubscriptionKey};
 use crate::payload::Subscribe;
 use crate::requests::Wait;
-use crate::status::{SubCause, SubStatus};
+use crate::status::{StateCause, SubscriptionState};
 
 // Requests.
 impl Table {
@@ -19,12 +19,12 @@ impl Table {
         cx: &mut Context<'_>,
     ) -> Result<Option<Reply>, CommandError> {
         let key = subscribe.key.clone();
-        if self.status(&key) == Some(SubStatus::Unsubscribing) {
+        if self.status(&key) == Some(SubscriptionState::Unsubscribing) {
             // Wanted again before the withdrawal was confirmed: what is on the wire comes first, then this. One that was
             // never written, for want of a server id, never will be.
             let written = self.rows.get(key.as_str()).is_some_and(|row| row.attempt > 0);
             let answer = if written { Ok(UnsubscribeOutcome::Sent) } else { Err(CommandError::Superseded) };
-            self.settle_leaving(&key, answer, SubCause::Requested, cx);
+            self.settle_leaving(&key, answer, StateCause::Requested, cx);
         }
         let deadline = cx.now + cx.config.subscription_timeout.saturating_mul(cx.config.subscription_retries);
         if let Some(row) = self.rows.get_mut(key.as_str()) {
@@ -34,14 +34,14 @@ impl Table {
             row.holders.push(id);
             self.holders.insert(id, key.clone());
             let standing = match row.status {
-                SubStatus::Active | SubStatus::Expiring => SubscribeOutcome::Active,
-                SubStatus::Quiet => SubscribeOutcome::Quiet,
+                SubscriptionState::Active | SubscriptionState::Expiring => SubscribeOutcome::Active,
+                SubscriptionState::Quiet => SubscribeOutcome::Quiet,
                 status => {
                     row.waiting.push(id);
                     cx.requests.wait(id, Wait::Subscribe(key.clone()), Some(deadline));
                     // Left alone since the last connection because nobody recreated it: asking for it is enough.
-                    if status == SubStatus::Pending && !row.priming {
-                        self.send(&key, SubCause::Requested, cx);
+                    if status == SubscriptionState::Pending && !row.priming {
+                        self.send(&key, StateCause::Requested, cx);
                     }
                     return Ok(None);
                 }
@@ -64,24 +64,24 @@ impl Table {
         if cx.wire != Wire::Ready || key.key() == Key::Orders {
             // Gated, or waiting for the host to prime it.
             if let Some(row) = self.rows.get(key.as_str()) {
-                super::tell(row, SubStatus::Pending, SubCause::Requested, cx);
+                super::tell(row, SubscriptionState::Pending, StateCause::Requested, cx);
             }
         }
-        self.send(&key, SubCause::Requested, cx);
+        self.send(&key, StateCause::Requested, cx);
         Ok(None)
     }
 
     pub(crate) fn unsubscribe(
         &mut self,
         id: Option<RequestId>,
-        key: &SubKey,
+        key: &SubscriptionKey,
         confirm: bool,
         cx: &mut Context<'_>,
     ) -> Result<Option<Reply>, CommandError> {
         let Some(row) = self.rows.get_mut(key.as_str()) else {
             return Err(CommandError::UnknownSubscription(key.clone()));
         };
-        if row.status == SubStatus::Unsubscribing && cx.wire != Wire::Shut {
+        if row.status == SubscriptionState::Unsubscribing && cx.wire != Wire::Shut {
             // Already under way: this request shares its end.
             if !confirm && row.attempt > 0 {
                 return Ok(Some(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
@@ -100,7 +100,7 @@ impl Table {
             cx.requests.answer(request, Err(CommandError::Superseded), cx.out);
         }
         if !row.held || cx.wire == Wire::Shut {
-            self.remove(key, SubCause::Requested, cx);
+            self.remove(key, StateCause::Requested, cx);
             return Ok(Some(Reply::Unsubscribed(UnsubscribeOutcome::NotHeld)));
         }
         // A history cannot be named before its id is known: it waits for it (protocol §3.2).
@@ -118,9 +118,9 @@ impl Table {
             let patience = if waits_for_id { cx.config.subscription_retries } else { 1 };
             self.enter(
                 key,
-                SubStatus::Unsubscribing,
+                SubscriptionState::Unsubscribing,
                 Some(cx.now + cx.config.subscription_timeout.saturating_mul(patience)),
-                SubCause::Requested,
+                StateCause::Requested,
                 cx,
             );
             if !waits_for_id {
@@ -129,7 +129,7 @@ impl Table {
             return Ok(None);
         }
         self.send_leave(key, cx);
-        self.remove(key, SubCause::Requested, cx);
+        self.remove(key, StateCause::Requested, cx);
         Ok(Some(Reply::Unsubscribed(UnsubscribeOutcome::Sent)))
     }
 
@@ -142,7 +142,7 @@ impl Table {
             row.waiting.remove(at);
             cx.requests.answer(holder, Err(CommandError::Cancelled), cx.out);
         }
-        if row.holders.is_empty() && row.status != SubStatus::Unsubscribing {
+        if row.holders.is_empty() && row.status != SubscriptionState::Unsubscribing {
             // Nobody waits for the answer.
             let _ = self.unsubscribe(None, &key, false, cx);
         }
@@ -152,7 +152,7 @@ impl Table {
         let Some(row) = self.rows.get_mut(modify.key.as_str()) else {
             return Err(CommandError::UnknownSubscription(modify.key));
         };
-        if modify.active == Some(true) && (cx.wire != Wire::Ready || row.status == SubStatus::Unsubscribing) {
+        if modify.active == Some(true) && (cx.wire != Wire::Ready || row.status == SubscriptionState::Unsubscribing) {
             return Err(CommandError::NotReady);
         }
         let leave =
@@ -170,20 +170,20 @@ impl Table {
             None => {}
         }
         let Some(row) = self.rows.get_mut(modify.key.as_str()) else { return Ok(Reply::Modified) };
-        if modify.apply_now && cx.wire == Wire::Ready && row.status != SubStatus::Unsubscribing {
+        if modify.apply_now && cx.wire == Wire::Ready && row.status != SubscriptionState::Unsubscribing {
             row.attempt = 0;
             if let Some(text) = leave {
                 self.write_leave(&modify.key, text, cx);
             }
-            self.send(&modify.key, SubCause::Requested, cx);
+            self.send(&modify.key, StateCause::Requested, cx);
         }
         Ok(Reply::Modified)
     }
 
     /// The caller knows that it flows.
-    fn assume(&mut self, key: &SubKey, cx: &mut Context<'_>) {
+    fn assume(&mut self, key: &SubscriptionKey, cx: &mut Context<'_>) {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
-        if row.status == SubStatus::Active {
+        if row.status == SubscriptionState::Active {
             return;
         }
         (row.held, row.ever_sent, row.assumed) = (true, true, true);
@@ -192,11 +192,15 @@ impl Table {
             row.begun = cx.now;
             cx.event(Event::Resumed(Resumed { key: key.clone(), since, at: cx.now, attempts: cx.attempts }));
         }
-        self.flow(key, SubStatus::Active, SubCause::Assumed, cx);
+        self.flow(key, SubscriptionState::Active, StateCause::Assumed, cx);
     }
 
     /// Believes no longer that the wire holds this one, or any.
-    pub(crate) fn invalidate(&mut self, which: Option<&SubKey>, cx: &mut Context<'_>) -> Result<usize, CommandError> {
+    pub(crate) fn invalidate(
+        &mut self,
+        which: Option<&SubscriptionKey>,
+        cx: &mut Context<'_>,
+    ) -> Result<usize, CommandError> {
         let keys = match which {
             Some(key) if self.rows.contains(key.as_str()) => [key.clone()].into(),
             Some(key) => return Err(CommandError::UnknownSubscription(key.clone())),
@@ -205,13 +209,16 @@ impl Table {
         let mut count = 0;
         for key in keys {
             let Some(row) = self.rows.get_mut(key.as_str()) else { continue };
-            if matches!(row.status, SubStatus::Unsubscribing | SubStatus::Degraded | SubStatus::Pending) {
+            if matches!(
+                row.status,
+                SubscriptionState::Unsubscribing | SubscriptionState::Degraded | SubscriptionState::Pending
+            ) {
                 continue;
             }
             count += 1;
             (row.attempt, row.refusals, row.priming, row.assumed) = (0, 0, false, false);
             self.open_gap(&key, GapCause::Invalidated, cx);
-            self.enter(&key, SubStatus::Pending, None, SubCause::Assumed, cx);
+            self.enter(&key, SubscriptionState::Pending, None, StateCause::Assumed, cx);
         }
         Ok(count)
     }
@@ -221,9 +228,9 @@ impl Table {
         let mut sent = 0;
         for key in self.keys() {
             let Some(row) = self.rows.get_mut(key.as_str()) else { continue };
-            if row.status != SubStatus::Unsubscribing {
+            if row.status != SubscriptionState::Unsubscribing {
                 row.attempt = 0;
-                self.send_paced(&key, SubCause::Requested, cx);
+                self.send_paced(&key, StateCause::Requested, cx);
                 sent += 1;
             }
         }
@@ -231,12 +238,12 @@ impl Table {
     }
 
     /// A request to subscribe has waited as long as its tries would take.
-    pub(crate) fn overdue(&mut self, id: RequestId, key: &SubKey, cx: &mut Context<'_>) {
+    pub(crate) fn overdue(&mut self, id: RequestId, key: &SubscriptionKey, cx: &mut Context<'_>) {
         let answer = match self.rows.get(key.as_str()) {
-            Some(row) if row.status == SubStatus::Refused => {
+            Some(row) if row.status == SubscriptionState::Refused => {
                 Err(CommandError::Refused { key: key.clone(), reason: row.reason.clone().unwrap_or_default() })
             }
-            Some(row) if matches!(row.status, SubStatus::Pending | SubStatus::Degraded) => {
+            Some(row) if matches!(row.status, SubscriptionState::Pending | SubscriptionState::Degraded) => {
                 Ok(Reply::Subscribed(SubscribeOutcome::Pending))
             }
             // Under way: its own tries, or the loss of the connection, end it.
@@ -256,9 +263,9 @@ impl Table {
     pub(crate) fn ready(&mut self, cx: &mut Context<'_>) {
         for key in self.keys() {
             let Some(row) = self.rows.get(key.as_str()) else { continue };
-            let wanted = !matches!(row.status, SubStatus::Unsubscribing | SubStatus::Gone);
+            let wanted = !matches!(row.status, SubscriptionState::Unsubscribing | SubscriptionState::Removed);
             if wanted && (cx.config.recreate_on_reconnect || !row.ever_sent) {
-                self.send_paced(&key, SubCause::Ready, cx);
+                self.send_paced(&key, StateCause::Ready, cx);
             }
         }
     }
@@ -268,9 +275,9 @@ impl Table {
     pub(crate) fn greeted_late(&mut self, cx: &mut Context<'_>) {
         for key in self.keys() {
             let Some(row) = self.rows.get_mut(key.as_str()) else { continue };
-            if row.held && !matches!(row.status, SubStatus::Active | SubStatus::Unsubscribing) {
+            if row.held && !matches!(row.status, SubscriptionState::Active | SubscriptionState::Unsubscribing) {
                 row.attempt = 0;
-                self.send_paced(&key, SubCause::Ready, cx);
+                self.send_paced(&key, StateCause::Ready, cx);
             }
         }
     }
@@ -280,13 +287,13 @@ impl Table {
         self.pace.reset();
         for key in self.keys() {
             let Some(row) = self.rows.get_mut(key.as_str()) else { continue };
-            if row.status == SubStatus::Unsubscribing {
+            if row.status == SubscriptionState::Unsubscribing {
                 continue;
             }
             (row.attempt, row.refusals, row.priming) = (0, 0, false);
             row.assumed = false;
             self.open_gap(&key, GapCause::Unauthenticated, cx);
-            self.enter(&key, SubStatus::Degraded, None, SubCause::Unauthenticated, cx);
+            self.enter(&key, SubscriptionState::Degraded, None, StateCause::Unauthenticated, cx);
         }
     }
 
@@ -297,11 +304,11 @@ impl Table {
         let lost = CommandError::ConnectionLost(cause.clone());
         for key in self.keys() {
             let Some(row) = self.rows.get_mut(key.as_str()) else { continue };
-            if row.status == SubStatus::Unsubscribing {
+            if row.status == SubscriptionState::Unsubscribing {
                 for request in core::mem::take(&mut row.leaving) {
                     cx.requests.answer(request, Err(lost.clone()), cx.out);
                 }
-                self.remove(&key, SubCause::Lost, cx);
+                self.remove(&key, StateCause::Lost, cx);
                 continue;
             }
             if row.held {
@@ -311,7 +318,7 @@ impl Table {
             }
             row.unheld();
             self.open_gap(&key, cause.clone().into(), cx);
-            self.enter(&key, SubStatus::Pending, None, SubCause::Lost, cx);
+            self.enter(&key, SubscriptionState::Pending, None, StateCause::Lost, cx);
         }
     }
 
@@ -319,7 +326,7 @@ impl Table {
     pub(crate) fn drain(&mut self, cx: &mut Context<'_>) -> bool {
         for key in self.keys() {
             let Some(row) = self.rows.get(key.as_str()) else { continue };
-            if row.status == SubStatus::Unsubscribing {
+            if row.status == SubscriptionState::Unsubscribing {
                 continue;
             }
             let confirmed = matches!(key.key(), Key::AccountSummary | Key::AccountLedger | Key::MarketHistory);
@@ -335,13 +342,13 @@ impl Table {
     /// Forgets everything.
     pub(crate) fn clear(&mut self, cx: &mut Context<'_>) {
         for key in self.keys() {
-            self.settle_leaving(&key, Ok(UnsubscribeOutcome::Sent), SubCause::Requested, cx);
+            self.settle_leaving(&key, Ok(UnsubscribeOutcome::Sent), StateCause::Requested, cx);
             if let Some(row) = self.rows.get_mut(key.as_str()) {
                 for request in core::mem::take(&mut row.waiting) {
                     cx.requests.answer(request, Err(CommandError::ShutDown), cx.out);
                 }
             }
-            self.remove(&key, SubCause::Requested, cx);
+            self.remove(&key, StateCause::Requested, cx);
         }
         self.leaving.clear();
     }

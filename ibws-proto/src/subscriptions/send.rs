@@ -7,8 +7,8 @@ use crate::command::{CommandError, GapCause, Reply, UnsubscribeOutcome};
 use crate::config::Renewal;
 use crate::event::{Action, Event, Resumed};
 use crate::host::Ask;
-use crate::key::{Key, SubKey};
-use crate::status::{SubCause, SubStatus};
+use crate::key::{Key, SubscriptionKey};
+use crate::status::{StateCause, SubscriptionState};
 use crate::time::Instant;
 
 /// Unsubscriptions of one kind whose topic-less confirmations are kept apart.
@@ -16,7 +16,7 @@ const LEAVING_LIMIT: usize = 256;
 
 impl Table {
     /// Subscribes when its turn comes: [`Config::burst`](crate::Config::burst) at once, then a pause.
-    pub(super) fn send_paced(&mut self, key: &SubKey, cause: SubCause, cx: &mut Context<'_>) {
+    pub(super) fn send_paced(&mut self, key: &SubscriptionKey, cause: StateCause, cx: &mut Context<'_>) {
         // Whose turn is coming keeps it.
         if self.rows.get(key.as_str()).is_none_or(|row| row.paced.is_some()) {
             return;
@@ -32,10 +32,10 @@ impl Table {
     }
 
     /// Its turn has come.
-    pub(super) fn act_in_turn(&mut self, key: &SubKey, cause: SubCause, cx: &mut Context<'_>) {
+    pub(super) fn act_in_turn(&mut self, key: &SubscriptionKey, cause: StateCause, cx: &mut Context<'_>) {
         match cause {
-            SubCause::Renewed => self.renew(key, cx),
-            SubCause::Requested if self.rows.get(key.as_str()).is_some_and(|row| row.server_id.is_some()) => {
+            StateCause::Renewed => self.renew(key, cx),
+            StateCause::Requested if self.rows.get(key.as_str()).is_some_and(|row| row.server_id.is_some()) => {
                 // The gateway counts histories until they are left by their id (protocol §3.2).
                 self.send_leave(key, cx);
                 if let Some(row) = self.rows.get_mut(key.as_str()) {
@@ -48,7 +48,7 @@ impl Table {
     }
 
     /// Subscribes: asks the host first where the gateway wants that (protocol §1.3.3).
-    pub(super) fn send(&mut self, key: &SubKey, cause: SubCause, cx: &mut Context<'_>) {
+    pub(super) fn send(&mut self, key: &SubscriptionKey, cause: StateCause, cx: &mut Context<'_>) {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         if cx.wire != Wire::Ready {
             return;
@@ -63,7 +63,7 @@ impl Table {
         cx.ask(Ask::Prime(key.clone()), cx.config.prime_timeout);
     }
 
-    pub(super) fn transmit(&mut self, key: &SubKey, cause: SubCause, cx: &mut Context<'_>) {
+    pub(super) fn transmit(&mut self, key: &SubscriptionKey, cause: StateCause, cx: &mut Context<'_>) {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         row.priming = false;
         // The wait for the host may end after the connection stopped taking anything.
@@ -89,17 +89,27 @@ impl Table {
         }
         let Some(row) = self.rows.get(key.as_str()) else { return };
         if row.confirms() {
-            let status = if row.status == SubStatus::Expiring { SubStatus::Expiring } else { SubStatus::Subscribing };
+            let status = if row.status == SubscriptionState::Expiring {
+                SubscriptionState::Expiring
+            } else {
+                SubscriptionState::Subscribing
+            };
             self.enter(key, status, Some(cx.now + cx.config.subscription_timeout), cause, cx);
         } else {
-            self.flow(key, SubStatus::Quiet, cause, cx);
+            self.flow(key, SubscriptionState::Quiet, cause, cx);
         }
     }
 
     /// It flows from now on, or is taken to.
-    pub(super) fn flow(&mut self, key: &SubKey, status: SubStatus, cause: SubCause, cx: &mut Context<'_>) {
+    pub(super) fn flow(
+        &mut self,
+        key: &SubscriptionKey,
+        status: SubscriptionState,
+        cause: StateCause,
+        cx: &mut Context<'_>,
+    ) {
         let renew_at = self.renewal(key, cx);
-        if status == SubStatus::Active {
+        if status == SubscriptionState::Active {
             self.end_silence(key, cx);
         }
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
@@ -113,7 +123,7 @@ impl Table {
 
     /// Changes of orders may be missing, and the stream does not repeat them (protocol §3.4): the host is asked for the
     /// orders as they are now. What it could not make up for is asked for again after the next gap.
-    pub(super) fn reconcile(&mut self, key: &SubKey, since: Instant, cx: &mut Context<'_>) {
+    pub(super) fn reconcile(&mut self, key: &SubscriptionKey, since: Instant, cx: &mut Context<'_>) {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         let since = row.unreconciled.map_or(since, |before| before.min(since));
         row.unreconciled = Some(since);
@@ -125,7 +135,7 @@ impl Table {
     }
 
     /// All tries went unanswered: told, and tried again at the longest delay until it is withdrawn.
-    pub(super) fn fail(&mut self, key: &SubKey, cx: &mut Context<'_>) {
+    pub(super) fn fail(&mut self, key: &SubscriptionKey, cx: &mut Context<'_>) {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         let attempts = row.attempt;
         let (failure, cause) = match row.reason.clone() {
@@ -139,19 +149,19 @@ impl Table {
         }
         self.open_gap(key, cause, cx);
         let why =
-            if matches!(failure, CommandError::Refused { .. }) { SubCause::Refused } else { SubCause::Unconfirmed };
-        self.enter(key, SubStatus::Failed, Some(cx.now + cx.config.refusal_cap), why, cx);
+            if matches!(failure, CommandError::Refused { .. }) { StateCause::Refused } else { StateCause::Unconfirmed };
+        self.enter(key, SubscriptionState::Failed, Some(cx.now + cx.config.refusal_cap), why, cx);
     }
 
     /// When market data must be renewed: a little before its age is reached, each at its own moment.
-    pub(super) fn renewal(&self, key: &SubKey, cx: &mut Context<'_>) -> Option<Instant> {
+    pub(super) fn renewal(&self, key: &SubscriptionKey, cx: &mut Context<'_>) -> Option<Instant> {
         let age = cx.config.renew_market_data.filter(|_| key.key() == Key::MarketData)?;
         Some(cx.now + age.saturating_sub(cx.random.up_to(age / 20)))
     }
 
     /// Subscribes again, by default after unsubscribing, as is known to work (protocol §3.1); the stream goes on, so no
     /// gap is told.
-    pub(super) fn renew(&mut self, key: &SubKey, cx: &mut Context<'_>) {
+    pub(super) fn renew(&mut self, key: &SubscriptionKey, cx: &mut Context<'_>) {
         if cx.wire != Wire::Ready || key.key() != Key::MarketData {
             return;
         }
@@ -161,30 +171,31 @@ impl Table {
         if let Some(row) = self.rows.get_mut(key.as_str()) {
             row.attempt = 0;
             if row.confirms() {
-                self.enter(key, SubStatus::Expiring, None, SubCause::Renewed, cx);
+                self.enter(key, SubscriptionState::Expiring, None, StateCause::Renewed, cx);
             }
         }
-        self.transmit(key, SubCause::Renewed, cx);
+        self.transmit(key, StateCause::Renewed, cx);
     }
 
     /// Writes the text that unsubscribes.
-    pub(super) fn send_leave(&mut self, key: &SubKey, cx: &mut Context<'_>) {
+    pub(super) fn send_leave(&mut self, key: &SubscriptionKey, cx: &mut Context<'_>) {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         let Some(text) = row.unsubscribe_text(cx.config) else { return };
         if cx.wire == Wire::Shut {
             return;
         }
         row.attempt = row.attempt.saturating_add(1);
-        if row.status == SubStatus::Unsubscribing {
+        if row.status == SubscriptionState::Unsubscribing {
             self.index.arm(row, Some(cx.now + cx.config.subscription_timeout));
         }
         self.write_leave(key, text, cx);
     }
 
     /// Writes `text`, which ends the subscription on the wire, and keeps the books that this calls for.
-    pub(super) fn write_leave(&mut self, key: &SubKey, text: String, cx: &mut Context<'_>) {
+    pub(super) fn write_leave(&mut self, key: &SubscriptionKey, text: String, cx: &mut Context<'_>) {
         cx.action(|conn| Action::SendText { conn, text });
-        if let Some(row) = self.rows.get_mut(key.as_str()).filter(|row| row.status != SubStatus::Unsubscribing) {
+        if let Some(row) = self.rows.get_mut(key.as_str()).filter(|row| row.status != SubscriptionState::Unsubscribing)
+        {
             row.server_id = None;
         }
         if matches!(key.key(), Key::AccountSummary | Key::AccountLedger) {
@@ -199,12 +210,13 @@ impl Table {
     }
 
     /// `ubd` ends all ladders of the account: those that are still wanted are sent again at once.
-    fn restore_ladders(&mut self, left: &SubKey, cx: &mut Context<'_>) {
+    fn restore_ladders(&mut self, left: &SubscriptionKey, cx: &mut Context<'_>) {
         let prefix = alloc::format!("bd+{}+", left.account().unwrap_or_default());
         let others: alloc::vec::Vec<_> = self.below(&prefix).filter(|key| *key != left).cloned().collect();
         for key in others {
-            if self.rows.get(key.as_str()).is_some_and(|row| row.held && row.status != SubStatus::Unsubscribing) {
-                self.transmit(&key, SubCause::Requested, cx);
+            if self.rows.get(key.as_str()).is_some_and(|row| row.held && row.status != SubscriptionState::Unsubscribing)
+            {
+                self.transmit(&key, StateCause::Requested, cx);
             }
         }
     }
@@ -212,12 +224,13 @@ impl Table {
     /// A withdrawal is over, one way or the other: answered, and forgotten.
     pub(super) fn settle_leaving(
         &mut self,
-        key: &SubKey,
+        key: &SubscriptionKey,
         answer: Result<UnsubscribeOutcome, CommandError>,
-        cause: SubCause,
+        cause: StateCause,
         cx: &mut Context<'_>,
     ) {
-        let Some(row) = self.rows.get_mut(key.as_str()).filter(|row| row.status == SubStatus::Unsubscribing) else {
+        let Some(row) = self.rows.get_mut(key.as_str()).filter(|row| row.status == SubscriptionState::Unsubscribing)
+        else {
             return;
         };
         for request in core::mem::take(&mut row.leaving) {

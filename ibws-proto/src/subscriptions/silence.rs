@@ -3,17 +3,18 @@
 
 use super::{Context, Table, Wire};
 use crate::event::{Event, Fresh, Stale};
-use crate::key::{Key, SubKey};
+use crate::key::{Key, SubscriptionKey};
 use crate::payload::Staleness;
-use crate::status::SubStatus;
+use crate::status::SubscriptionState;
 
 impl Table {
     /// The limit may have been reached since the timer was set; if not, it is set anew.
-    pub(super) fn judge_silence(&mut self, key: &SubKey, cx: &mut Context<'_>) {
+    pub(super) fn judge_silence(&mut self, key: &SubscriptionKey, cx: &mut Context<'_>) {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         let since = row.heard;
         // On a connection that is being left, silence is no news.
-        let flows = matches!(row.status, SubStatus::Active | SubStatus::Quiet) && cx.wire == Wire::Ready;
+        let flows =
+            matches!(row.status, SubscriptionState::Active | SubscriptionState::Quiet) && cx.wire == Wire::Ready;
         if flows && !row.stale && row.silence_limit().is_some_and(|limit| since + limit <= cx.now) {
             row.stale = true;
             cx.event(Event::Stale(Stale { key: key.clone(), since }));
@@ -28,16 +29,16 @@ impl Table {
     }
 
     /// Sets the timer of a stream that flows.
-    pub(super) fn keep_up(&mut self, key: &SubKey) {
+    pub(super) fn keep_up(&mut self, key: &SubscriptionKey) {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
-        if row.paced.is_none() && matches!(row.status, SubStatus::Active | SubStatus::Quiet) {
+        if row.paced.is_none() && matches!(row.status, SubscriptionState::Active | SubscriptionState::Quiet) {
             let upkeep = row.upkeep();
             self.index.arm(row, upkeep);
         }
     }
 
     /// It spoke.
-    pub(super) fn end_silence(&mut self, key: &SubKey, cx: &mut Context<'_>) {
+    pub(super) fn end_silence(&mut self, key: &SubscriptionKey, cx: &mut Context<'_>) {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         let (since, at) = (core::mem::replace(&mut row.heard, cx.now), cx.now);
         if core::mem::take(&mut row.stale) {
@@ -46,7 +47,7 @@ impl Table {
     }
 
     /// Its limit is another one from now on.
-    pub(super) fn limit_silence(&mut self, key: &SubKey, staleness: Staleness, cx: &mut Context<'_>) {
+    pub(super) fn limit_silence(&mut self, key: &SubscriptionKey, staleness: Staleness, cx: &mut Context<'_>) {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         if row.silence_limit().is_none() && !row.stale {
             // Its last message was not noted as long as nobody asked.

@@ -8,17 +8,23 @@ use crate::command::{CommandError, GapCause, UnsubscribeOutcome};
 use crate::event::{Event, Resumed};
 use crate::frame::{Frame, Json};
 use crate::host::{Ask, Outcome};
-use crate::key::{Key, SubKey};
+use crate::key::{Key, SubscriptionKey};
 use crate::mask::Masked;
 use crate::random::doubled;
-use crate::status::{SubCause, SubStatus};
+use crate::status::{StateCause, SubscriptionState};
 use crate::time::Instant;
 
 impl Table {
     /// A frame with a topic of a channel arrived: which subscription it belongs to, and whether it changes that one.
-    pub(crate) fn frame(&mut self, key: Key, topic: &str, frame: &Frame, now: Instant) -> Option<(SubKey, bool)> {
+    pub(crate) fn frame(
+        &mut self,
+        key: Key,
+        topic: &str,
+        frame: &Frame,
+        now: Instant,
+    ) -> Option<(SubscriptionKey, bool)> {
         let row = self.route(key, topic, frame)?;
-        let settled = row.status == SubStatus::Active
+        let settled = row.status == SubscriptionState::Active
             && !row.stale
             && !row.assumed
             && (key != Key::MarketHistory || row.server_id.is_some());
@@ -33,7 +39,7 @@ impl Table {
     }
 
     /// What a frame of a subscription changes, if it is not simply active.
-    pub(crate) fn evidence(&mut self, key: &SubKey, frame: &Frame, cx: &mut Context<'_>) {
+    pub(crate) fn evidence(&mut self, key: &SubscriptionKey, frame: &Frame, cx: &mut Context<'_>) {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         if !row.held {
             return;
@@ -43,16 +49,16 @@ impl Table {
         }
         row.assumed = false;
         match row.status {
-            SubStatus::Active => {
+            SubscriptionState::Active => {
                 self.end_silence(key, cx);
                 self.keep_up(key);
             }
-            SubStatus::Pending
-            | SubStatus::Subscribing
-            | SubStatus::Quiet
-            | SubStatus::Expiring
-            | SubStatus::Refused
-            | SubStatus::Failed => {
+            SubscriptionState::Pending
+            | SubscriptionState::Subscribing
+            | SubscriptionState::Quiet
+            | SubscriptionState::Expiring
+            | SubscriptionState::Refused
+            | SubscriptionState::Failed => {
                 (row.refusals, row.attempt, row.reason, row.priming) = (0, 0, None, false);
                 // It flows without having been sent again: late, or refused and failed for the sake of another.
                 if let Some(since) = row.gap.take() {
@@ -62,13 +68,13 @@ impl Table {
                         self.reconcile(key, since, cx);
                     }
                 }
-                self.flow(key, SubStatus::Active, SubCause::Confirmed, cx);
+                self.flow(key, SubscriptionState::Active, StateCause::Confirmed, cx);
             }
-            SubStatus::Unsubscribing if row.server_id.is_some() && row.attempt == 0 => {
+            SubscriptionState::Unsubscribing if row.server_id.is_some() && row.attempt == 0 => {
                 let confirm = row.confirm_leave;
                 self.send_leave(key, cx);
                 if !confirm && cx.wire != Wire::Shut {
-                    self.settle_leaving(key, Ok(UnsubscribeOutcome::Sent), SubCause::Requested, cx);
+                    self.settle_leaving(key, Ok(UnsubscribeOutcome::Sent), StateCause::Requested, cx);
                 }
             }
             _ => {}
@@ -80,7 +86,7 @@ impl Table {
     pub(crate) fn refused(&mut self, topic: &str, reason: &str, cx: &mut Context<'_>) {
         let Some(key) = Key::of_topic(topic).filter(|key| !key.is_unsolicited()) else { return };
         let exact = topic.strip_prefix('s').and_then(|name| self.rows.get(name)).map(|row| row.subscribe.key.clone());
-        let marks = self.index.unconfirmed.range((key, SubKey::floor(key))..).take_while(|(k, _)| *k == key);
+        let marks = self.index.unconfirmed.range((key, SubscriptionKey::floor(key))..).take_while(|(k, _)| *k == key);
         let meant: alloc::vec::Vec<_> = match exact {
             Some(exact) => marks.filter(|(_, sub)| *sub == exact).map(|(_, sub)| sub.clone()).collect(),
             None => marks.map(|(_, sub)| sub.clone()).collect(),
@@ -99,7 +105,7 @@ impl Table {
             let delay = doubled(cx.config.refusal_first, row.refusals - 1, cx.config.refusal_cap);
             let delay = cx.random.around(delay, 20).min(cx.config.refusal_cap);
             self.open_gap(&sub, GapCause::Refused(short(reason)), cx);
-            self.enter(&sub, SubStatus::Refused, Some(cx.now + delay), SubCause::Refused, cx);
+            self.enter(&sub, SubscriptionState::Refused, Some(cx.now + delay), StateCause::Refused, cx);
             // Orders are primed before each sending anyway.
             if sub.key() != Key::Orders && cx.wire == Wire::Ready && !core::mem::replace(&mut primed, true) {
                 cx.ask(Ask::Prime(sub), cx.config.prime_timeout);
@@ -110,7 +116,7 @@ impl Table {
     /// `unsubscribed from summary` or `… ledger`: the first one written is meant (protocol §3.7).
     pub(crate) fn left(&mut self, key: Key, cx: &mut Context<'_>) {
         if let Some(sub) = self.leaving.get_mut(&key).and_then(alloc::collections::VecDeque::pop_front) {
-            self.settle_leaving(&sub, Ok(UnsubscribeOutcome::Confirmed), SubCause::Left, cx);
+            self.settle_leaving(&sub, Ok(UnsubscribeOutcome::Confirmed), StateCause::UnsubscribeConfirmed, cx);
         }
     }
 
@@ -118,23 +124,23 @@ impl Table {
     pub(crate) fn left_history(&mut self, server_id: &str, cx: &mut Context<'_>) {
         let found = self.below("mh").find(|key| {
             self.rows.get(key.as_str()).is_some_and(|row| {
-                row.status == SubStatus::Unsubscribing && row.server_id.as_deref() == Some(server_id)
+                row.status == SubscriptionState::Unsubscribing && row.server_id.as_deref() == Some(server_id)
             })
         });
         if let Some(key) = found.cloned() {
-            self.settle_leaving(&key, Ok(UnsubscribeOutcome::Confirmed), SubCause::Left, cx);
+            self.settle_leaving(&key, Ok(UnsubscribeOutcome::Confirmed), StateCause::UnsubscribeConfirmed, cx);
         }
     }
 
     /// The host has made its calls, or could not: sending goes on either way.
-    pub(crate) fn primed(&mut self, key: &SubKey, cx: &mut Context<'_>) {
+    pub(crate) fn primed(&mut self, key: &SubscriptionKey, cx: &mut Context<'_>) {
         let Some(row) = self.rows.get_mut(key.as_str()).filter(|row| row.priming) else { return };
         row.priming = false;
-        self.transmit(key, SubCause::Primed, cx);
+        self.transmit(key, StateCause::Primed, cx);
     }
 
     /// The host has fetched the orders, or could not.
-    pub(crate) fn reconciled(&mut self, key: &SubKey, since: Instant, outcome: Outcome) {
+    pub(crate) fn reconciled(&mut self, key: &SubscriptionKey, since: Instant, outcome: Outcome) {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         if outcome == Outcome::Done && row.unreconciled == Some(since) {
             row.unreconciled = None;
@@ -155,27 +161,34 @@ impl Table {
             return true;
         }
         match row.status {
-            SubStatus::Subscribing | SubStatus::Expiring if spent => self.fail(&key, cx),
-            SubStatus::Subscribing | SubStatus::Expiring => self.send(&key, SubCause::Unconfirmed, cx),
-            SubStatus::Refused | SubStatus::Failed => self.send(&key, SubCause::Retried, cx),
-            SubStatus::Active | SubStatus::Quiet if row.renew_at.is_some_and(|at| at <= cx.now) => {
+            SubscriptionState::Subscribing | SubscriptionState::Expiring if spent => self.fail(&key, cx),
+            SubscriptionState::Subscribing | SubscriptionState::Expiring => {
+                self.send(&key, StateCause::Unconfirmed, cx)
+            }
+            SubscriptionState::Refused | SubscriptionState::Failed => self.send(&key, StateCause::Retried, cx),
+            SubscriptionState::Active | SubscriptionState::Quiet if row.renew_at.is_some_and(|at| at <= cx.now) => {
                 row.renew_at = None;
-                self.send_paced(&key, SubCause::Renewed, cx);
+                self.send_paced(&key, StateCause::Renewed, cx);
             }
-            SubStatus::Active | SubStatus::Quiet => self.judge_silence(&key, cx),
-            SubStatus::Unsubscribing if row.unsubscribe_text(cx.config).is_none() => {
-                self.settle_leaving(&key, Err(CommandError::ServerIdUnknown(key.clone())), SubCause::Overdue, cx);
+            SubscriptionState::Active | SubscriptionState::Quiet => self.judge_silence(&key, cx),
+            SubscriptionState::Unsubscribing if row.unsubscribe_text(cx.config).is_none() => {
+                self.settle_leaving(
+                    &key,
+                    Err(CommandError::ServerIdUnknown(key.clone())),
+                    StateCause::UnsubscribeTimedOut,
+                    cx,
+                );
             }
-            SubStatus::Unsubscribing if spent => {
+            SubscriptionState::Unsubscribing if spent => {
                 let attempts = row.attempt;
                 if let Some(queue) = self.leaving.get_mut(&key.key()) {
                     queue.retain(|waiting| *waiting != key);
                 }
                 let answer = Err(CommandError::Unconfirmed { key: key.clone(), attempts });
-                self.settle_leaving(&key, answer, SubCause::Overdue, cx);
+                self.settle_leaving(&key, answer, StateCause::UnsubscribeTimedOut, cx);
             }
-            SubStatus::Unsubscribing => self.send_leave(&key, cx),
-            SubStatus::Pending | SubStatus::Degraded | SubStatus::Gone => {}
+            SubscriptionState::Unsubscribing => self.send_leave(&key, cx),
+            SubscriptionState::Pending | SubscriptionState::Degraded | SubscriptionState::Removed => {}
         }
         true
     }

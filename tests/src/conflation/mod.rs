@@ -11,7 +11,7 @@ mod source;
 use std::collections::BTreeMap;
 
 use ibws_proto::{
-    Event, Frame, Instant, Item, Json, Key, Lost, Message, Queue, QueueId, QueueLimits, Queues, SubKey, Wanted,
+    Event, Frame, Instant, Item, Json, Key, Lost, Message, Queue, QueueId, QueueLimits, Queues, SubscriptionKey, Wanted,
 };
 
 use crate::prng::Prng;
@@ -79,9 +79,9 @@ impl Stream {
 struct Model {
     streams: BTreeMap<usize, Stream>,
     /// Gaps and their ends, with their places, by when they were.
-    fences: BTreeMap<(SubKey, bool, Instant), usize>,
+    fences: BTreeMap<(SubscriptionKey, bool, Instant), usize>,
     /// The place of what was last taken out of each subscription, and of its last fence.
-    passed: BTreeMap<SubKey, (usize, usize)>,
+    passed: BTreeMap<SubscriptionKey, (usize, usize)>,
     events: usize,
     /// Messages and notices, put in minus accounted for, by key.
     open: BTreeMap<Option<Key>, (i64, i64)>,
@@ -103,7 +103,7 @@ pub fn case(seed: u64) -> Result<Reach, String> {
         bytes: if dice.chance(1, 2) { usize::MAX } else { 400 + dice.below(9_000) as usize },
     };
     let favourite = dice.below(CHANNELS.len() as u64) as usize;
-    let key = SubKey::parse(CHANNELS[favourite].0).map_err(|error| error.to_string())?;
+    let key = SubscriptionKey::parse(CHANNELS[favourite].0).map_err(|error| error.to_string())?;
     let wanted = match dice.below(4) {
         0 => Wanted::Subscription(key),
         1 => Wanted::Key(key.key()),
@@ -234,7 +234,7 @@ impl Model {
         }
     }
 
-    fn fence(&mut self, key: SubKey, is_end: bool, at: Instant) -> Result<(), String> {
+    fn fence(&mut self, key: SubscriptionKey, is_end: bool, at: Instant) -> Result<(), String> {
         let place = self.fences.get(&(key.clone(), is_end, at)).copied();
         let Some(place) = place else { return Err(format!("a fence of {key} at {at} that was never put in")) };
         let passed = self.passed.entry(key.clone()).or_default();

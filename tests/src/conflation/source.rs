@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use ibws_proto::{
-    Action, Command, Config, ConnId, Event, Input, Instant, Key, Machine, Output, Phase, SubKey, Subscribe,
+    Action, Command, Config, ConnId, ConnectionState, Event, Input, Instant, Key, Machine, Output, Subscribe,
+    SubscriptionKey,
 };
 
 use crate::prng::Prng;
@@ -89,7 +90,7 @@ impl Source {
         if let Some(conn) = self.conn {
             self.input(Input::Closed(conn, None));
         }
-        while self.machine.status().phase != Phase::Connecting {
+        while self.machine.status().state != ConnectionState::Connecting {
             let Some(at) = self.machine.poll_timeout() else { return };
             self.now = self.now.max(at);
             self.input(Input::Tick);
@@ -143,7 +144,7 @@ impl Source {
 }
 
 /// The channel that a message is of, by its place in [`CHANNELS`].
-pub(super) fn channel(subscription: Option<&SubKey>, key: Option<Key>) -> Option<usize> {
+pub(super) fn channel(subscription: Option<&SubscriptionKey>, key: Option<Key>) -> Option<usize> {
     let name = subscription?.as_str();
     CHANNELS.iter().position(|(channel, _)| *channel == name).filter(|_| key.is_some())
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::io::{Read as _, Write as _};
 
 use ibws_proto::driver::{Client, Limits, Runtime, Subscription};
-use ibws_proto::{Phase, ReadyGate, SubStatus, Subscribe};
+use ibws_proto::{ConnectionState, ReadyGate, Subscribe, SubscriptionState};
 use socket2::SockRef;
 
 use super::signal::Signal;
@@ -109,7 +109,7 @@ pub async fn close<R: Runtime + Clone>(stage: Stage<R>, place: Place, manners: M
     let took = stage.runtime.now().since(began);
     assert_eq!(stopped, Some(Ok(())), "{place:?} against {manners:?}");
     assert!(took < LIMIT, "{place:?} against {manners:?} took {took:?}");
-    assert_eq!(client.status().phase, Phase::Idle, "{place:?} against {manners:?}");
+    assert_eq!(client.status().state, ConnectionState::Stopped, "{place:?} against {manners:?}");
     assert!(client.subscriptions().is_empty() && client.status().requests == 0, "{place:?} against {manners:?}");
     drop(share);
     vec![format!("{place:?} against {manners:?}: stopped")]
@@ -122,13 +122,13 @@ async fn bring<R: Runtime + Clone>(
     manners: Manners,
     step: &Signal,
 ) -> Option<Subscription<R>> {
-    let phase = match place {
+    let state = match place {
         Place::Idle => return None,
-        Place::Dialling | Place::Upgrading => Phase::Connecting,
-        Place::Ungreeted | Place::WaitingForSession => Phase::Open,
-        Place::Degraded => Phase::Degraded,
-        Place::Backoff => Phase::Backoff,
-        Place::Ready | Place::Subscribing | Place::Active | Place::Draining | Place::Blocked => Phase::Ready,
+        Place::Dialling | Place::Upgrading => ConnectionState::Connecting,
+        Place::Ungreeted | Place::WaitingForSession => ConnectionState::Open,
+        Place::Degraded => ConnectionState::Degraded,
+        Place::Backoff => ConnectionState::Backoff,
+        Place::Ready | Place::Subscribing | Place::Active | Place::Draining | Place::Blocked => ConnectionState::Ready,
     };
     let mut events = client.events();
     // The request is made; nobody needs to wait for its answer.
@@ -136,17 +136,17 @@ async fn bring<R: Runtime + Clone>(
     let subscribes = matches!(place, Place::Subscribing | Place::Active | Place::Draining);
     let share = subscribes.then(|| client.subscribe_later(Subscribe::parse("sd+DU1234567").expect("a channel")));
     step.reached(1).await;
-    if manners == Manners::Flooding && phase == Phase::Connecting {
+    if manners == Manners::Flooding && state == ConnectionState::Connecting {
         // What floods in is no answer: the dial fails, now or in a moment.
         return share;
     }
     let status = match place {
-        Place::Subscribing => Some(SubStatus::Subscribing),
-        Place::Active | Place::Draining => Some(SubStatus::Active),
+        Place::Subscribing => Some(SubscriptionState::Subscribing),
+        Place::Active | Place::Draining => Some(SubscriptionState::Active),
         _ => None,
     };
-    let stands = || client.subscriptions().first().map(|subscription| subscription.status);
-    while client.status().phase != phase || status.is_some() && stands() != status {
+    let stands = || client.subscriptions().first().map(|subscription| subscription.state);
+    while client.status().state != state || status.is_some() && stands() != status {
         events.next().await.expect("the client has not ended");
     }
     match place {

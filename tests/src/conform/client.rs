@@ -7,8 +7,8 @@ use std::future::poll_fn;
 
 use ibws_proto::driver::{Builder, Client, Limits, Runtime, Subscription, Trust};
 use ibws_proto::{
-    CommandError, Event, Item, Key, Phase, ReadyGate, SubKey, SubStatus, Subscribe, SubscribeOutcome,
-    UnsubscribeOutcome,
+    CommandError, ConnectionState, Event, Item, Key, ReadyGate, Subscribe, SubscribeOutcome, SubscriptionKey,
+    SubscriptionState, UnsubscribeOutcome,
 };
 
 use super::stage::{Stage, Trace};
@@ -66,7 +66,7 @@ pub async fn a_subscription_survives_the_loss_of_its_connection<R: Runtime + Clo
     event(&mut quotes, |event| matches!(event, Event::Resumed(_)).then_some(())).await;
     assert!(event(&mut quotes, frame).await.contains("smd+265598"));
     client.drain().await.expect("a drain");
-    assert_eq!(client.status().phase, Phase::Idle);
+    assert_eq!(client.status().state, ConnectionState::Stopped);
     stage.until(|| server.control().connections().count() == 0).await;
     let texts = server.control().take_log();
     texts.iter().map(|received| format!("heard {}", received.text)).collect()
@@ -111,7 +111,7 @@ pub async fn requests_are_answered_with_what_can_be_done<R: Runtime + Clone>(sta
     let other = Subscribe::parse(r#"md+265598+{"fields":["55"]}"#).expect("a channel");
     let conflict = client.subscribe(other).await.err();
     assert!(matches!(conflict, Some(CommandError::Conflict(_))), "{conflict:?}");
-    let key = SubKey::parse("md+1").expect("a key");
+    let key = SubscriptionKey::parse("md+1").expect("a key");
     assert!(matches!(client.unsubscribe(&key, false).await, Err(CommandError::UnknownSubscription(_))));
     assert_eq!((client.tic().await, client.send_text("ech+hb").await), (Ok(()), Ok(())));
     assert_eq!(client.send_text("a\nb").await, Err(CommandError::BadText));
@@ -146,7 +146,7 @@ pub async fn reset_and_shutdown_from_inside_a_stream_do_not_deadlock<R: Runtime 
     event(&mut quotes, frame).await;
     client.hard_reset(true).await.expect("a reset");
     event(&mut quotes, |event| match event {
-        Event::Subscription(change) if change.status == SubStatus::Active => Some(()),
+        Event::Subscription(change) if change.state == SubscriptionState::Active => Some(()),
         _ => None,
     })
     .await;
@@ -204,7 +204,7 @@ pub async fn a_message_above_the_limit_is_a_told_loss<R: Runtime + Clone>(stage:
     client.start().await.expect("a start");
     loop {
         if let Some(Item::Event(Event::State(change))) = events.next().await
-            && change.state == Phase::Backoff
+            && change.state == ConnectionState::Backoff
         {
             return vec![format!("{:?}", change.cause.expect("a cause"))];
         }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use ibws_proto::Phase;
+use ibws_proto::ConnectionState;
 use ibws_proto::driver::{Limits, Runtime};
 use socket2::SockRef;
 
@@ -189,7 +189,7 @@ pub async fn a_peer_that_does_not_read_is_left_in_the_end<R: Runtime + Clone>(st
         sent += u64::from(!refused);
     }
     assert!(refused, "{sent} texts of 60,000 bytes are held");
-    while client.status().phase != Phase::Ready {
+    while client.status().state != ConnectionState::Ready {
         events.next().await.expect("the client has not ended");
     }
     drop(share);

@@ -7,7 +7,7 @@ use std::time::Instant as Clock;
 
 use ibws_proto::driver::Runtime;
 use ibws_proto::fold::OrderBook;
-use ibws_proto::{Body, Event, Frame, Item, Key, Phase, Subscribe};
+use ibws_proto::{Body, ConnectionState, Event, Frame, Item, Key, Subscribe};
 use tungstenite::Message;
 
 use super::stage::{SHARE, Stage, Trace};
@@ -78,7 +78,10 @@ pub async fn consumer<R: Runtime + Clone>(stage: Stage<R>, seconds: u64) -> Trac
     }
     let took = stage.runtime.now().since(began);
     assert!(took < Duration::from_secs(2 * seconds + 5), "the flood of {seconds} s took {took:?}");
-    assert_eq!((client.status().phase, client.stats().dials, client.health().healthy), (Phase::Ready, 1, true));
+    assert_eq!(
+        (client.status().state, client.stats().dials, client.health().healthy),
+        (ConnectionState::Ready, 1, true)
+    );
     while let Some(item) = orders.try_recv() {
         take(item);
     }

@@ -246,7 +246,7 @@ fn line(item: &Item) -> String {
         }
         Item::Event(Event::Subscription(change)) => {
             let reason = change.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            format!("{} {}, attempt {}{reason}", change.key, change.status.name(), change.attempt)
+            format!("{} {}, attempt {}{reason}", change.key, change.state.name(), change.attempt)
         }
         Item::Event(Event::Message(message)) => {
             let lossy = if message.frame.is_lossy() { " (lossy)" } else { "" };

@@ -9,12 +9,14 @@ pub use decode::decode;
 pub use payload::payload;
 
 use bytes::Bytes;
-use ibws_proto::{Action, AskId, Command, Config, ConnId, Input, Instant, Output, Phase, ReadyGate, Subscribe};
+use ibws_proto::{
+    Action, AskId, Command, Config, ConnId, ConnectionState, Input, Instant, Output, ReadyGate, Subscribe,
+};
 
 use crate::invariants::Checked;
 use crate::walk::frames::{AUTHENTICATED, KEYS, SUCCESS, UNAUTHENTICATED, data};
 
-/// The phases in which frames arrive, or arrive too late.
+/// The connection states in which frames arrive, or arrive too late.
 const SCENES: [Scene; 8] = [
     Scene::Connecting,
     Scene::Open,
@@ -38,7 +40,7 @@ enum Scene {
     Closing,
 }
 
-/// Arbitrary bytes as frames, a line each, in every phase, with all invariants.
+/// Arbitrary bytes as frames, a line each, in every connection state, with all invariants.
 ///
 /// # Panics
 /// If an invariant breaks.
@@ -97,7 +99,7 @@ fn play(scene: Scene, lines: &[Bytes]) -> Result<(), String> {
             _ => None,
         });
         if let Some(conn) = dial
-            && checked.machine().status().phase == Phase::Connecting
+            && checked.machine().status().state == ConnectionState::Connecting
         {
             checked.handle(now, Input::Opened(conn))?;
         }

@@ -2,7 +2,9 @@
 
 use ibws_proto::message::OrderStatus;
 use ibws_proto::subscribe::{self, exercise};
-use ibws_proto::{Args, Field, Key, ReferenceProcessor, SubKey, Subscribe, SubscriptionProcessor, WireProcessor};
+use ibws_proto::{
+    Args, Field, Key, ReferenceProcessor, Subscribe, SubscriptionKey, SubscriptionProcessor, WireProcessor,
+};
 use serde_json::{Map, Value};
 
 /// Arbitrary text as a key, as a subscription, and by its lines as the arguments of every typed one: what is written is a
@@ -12,9 +14,9 @@ use serde_json::{Map, Value};
 /// If it does not.
 pub fn payload(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    if let Ok(key) = SubKey::parse(&text) {
+    if let Ok(key) = SubscriptionKey::parse(&text) {
         assert_eq!(key.as_str(), text);
-        assert_eq!(SubKey::new(key.key(), key.target()), Ok(key.clone()));
+        assert_eq!(SubscriptionKey::new(key.key(), key.target()), Ok(key.clone()));
         assert!(key.conid().is_none_or(|conid| key.target().contains(&conid.unsigned_abs().to_string())));
         assert!(key.account().is_none_or(|account| key.target().starts_with(account)));
         round(&Subscribe::new(key));
@@ -23,7 +25,7 @@ pub fn payload(data: &[u8]) {
         round(&subscribe);
     }
     if let Ok(args) = Args::from_text(&text) {
-        for key in Key::ALL.into_iter().filter_map(|key| SubKey::new(key, "265598").ok()) {
+        for key in Key::ALL.into_iter().filter_map(|key| SubscriptionKey::new(key, "265598").ok()) {
             round(&Subscribe::new(key).args(args.clone()));
         }
     }
@@ -118,7 +120,7 @@ fn round(asked: &Subscribe) {
 }
 
 /// Verb, channel and target, JSON: told apart without the crate's own reading of them.
-fn parts(text: &str) -> (char, SubKey, Option<&str>) {
+fn parts(text: &str) -> (char, SubscriptionKey, Option<&str>) {
     let (head, json) = match text.find("+{") {
         Some(at) => (text.get(..at), text.get(at + 1..)),
         None => (Some(text), None),
@@ -130,7 +132,7 @@ fn parts(text: &str) -> (char, SubKey, Option<&str>) {
         rest => rest.and_then(|rest| rest.strip_prefix('+')).unwrap_or_else(|| panic!("{text}")),
     };
     let key = Key::from_channel(channel).unwrap_or_else(|error| panic!("{text}: {error}"));
-    (verb, SubKey::new(key, target).unwrap_or_else(|error| panic!("{text}: {error}")), json)
+    (verb, SubscriptionKey::new(key, target).unwrap_or_else(|error| panic!("{text}: {error}")), json)
 }
 
 /// The object that a text says; `None` where `serde_json` cannot build it (a lone surrogate, a number out of range), though

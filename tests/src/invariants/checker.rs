@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use ibws_proto::{
-    Action, Ask, AskId, Command, Config, ConnId, ConnectErrorKind, ConnectionLoss, Event, Frame, GapCause, HostReport,
-    Input, Instant, Key, Outcome, Output, Phase, Reply, RequestId, StateChange, SubCause, SubKey, SubStatus,
+    Action, Ask, AskId, Command, Config, ConnId, ConnectErrorKind, ConnectionLoss, ConnectionState, Event, Frame,
+    GapCause, HostReport, Input, Instant, Key, Outcome, Output, Reply, RequestId, StateCause, StateChange,
+    SubscriptionKey, SubscriptionState,
 };
 
 use super::evidence::{Evidence, Stage, could_mean, names};
@@ -23,7 +24,7 @@ type Verdict = Result<(), String>;
 pub struct Checker {
     config: Config,
     now: Instant,
-    phase: Phase,
+    connection_state: ConnectionState,
     /// The one live connection.
     live: Option<Evidence>,
     /// The same before this step: due timers act upon that.
@@ -37,7 +38,7 @@ pub struct Checker {
     is_tic: bool,
     was_shutting: bool,
     last_conn: u64,
-    pending: BTreeMap<RequestId, (Instant, Option<SubKey>, bool)>,
+    pending: BTreeMap<RequestId, (Instant, Option<SubscriptionKey>, bool)>,
     table: Table,
     model: Model,
     patience: Patience,
@@ -46,12 +47,12 @@ pub struct Checker {
     /// Texts that the user asked for.
     free: BTreeSet<String>,
     /// Subscribes of one round, by key.
-    tries: BTreeMap<SubKey, u32>,
+    tries: BTreeMap<SubscriptionKey, u32>,
     /// Questions to the host that were not reported yet.
     asks: BTreeMap<AskId, Ask>,
     last_ask: u64,
     /// Keys whose need of confirmation was set, so that rounds cannot be told apart.
-    odd: BTreeSet<SubKey>,
+    odd: BTreeSet<SubscriptionKey>,
     dials: u32,
     started: bool,
 }
@@ -63,7 +64,7 @@ impl Checker {
             patience: Patience::new(&config),
             config,
             now: Instant::ORIGIN,
-            phase: Phase::Idle,
+            connection_state: ConnectionState::Stopped,
             live: None,
             before: None,
             step: None,
@@ -91,7 +92,7 @@ impl Checker {
     }
 
     /// The moves of subscriptions that were told: from, to, why.
-    pub fn moves(&self) -> &BTreeSet<(SubStatus, SubStatus, SubCause)> {
+    pub fn moves(&self) -> &BTreeSet<(SubscriptionState, SubscriptionState, StateCause)> {
         self.table.moves()
     }
 
@@ -290,13 +291,13 @@ impl Checker {
     fn text(&mut self, text: &str) -> Verdict {
         let Some(live) = &mut self.live else { return Err("a text without a connection".into()) };
         let leaves = text.starts_with('u');
-        let may = match self.phase {
-            Phase::Ready => leaves || !self.was_shutting,
-            Phase::Degraded => leaves,
+        let may = match self.connection_state {
+            ConnectionState::Ready => leaves || !self.was_shutting,
+            ConnectionState::Degraded => leaves,
             _ => false,
         };
         if !may {
-            return Err(format!("{text:?} is written in {:?}", self.phase));
+            return Err(format!("{text:?} is written in {:?}", self.connection_state));
         }
         if !live.gate_is_open(self.config.ready_gate, self.now) {
             return Err(format!("{text:?} is written before the greeting"));
@@ -353,7 +354,7 @@ impl Checker {
         }
         match event {
             Event::State(change) => {
-                self.model.phase(change.state, self.now);
+                self.model.connection_state(change.state, self.now);
                 return self.state(change);
             }
             Event::Message(message) => {
@@ -377,21 +378,23 @@ impl Checker {
             }
             Event::Malformed(malformed) => return self.accepted(&malformed.raw),
             Event::Host(report) => return self.report(report),
-            Event::Subscription(event) if event.cause == SubCause::Assumed => {
+            Event::Subscription(event) if event.cause == StateCause::Assumed => {
                 self.tries.remove(&event.key);
                 // Somebody knew better; from now on the connection holds it.
-                if let Some(live) = self.live.as_mut().filter(|_| event.status == SubStatus::Active) {
+                if let Some(live) = self.live.as_mut().filter(|_| event.state == SubscriptionState::Active) {
                     live.sent.insert(event.key.clone(), true);
                 }
             }
-            Event::Subscription(event) if event.status == SubStatus::Active => {
+            Event::Subscription(event) if event.state == SubscriptionState::Active => {
                 self.tries.remove(&event.key);
                 let sent = self.live.as_ref().and_then(|live| live.sent.get(&event.key));
                 if sent != Some(&true) {
                     return Err(format!("{} is active without evidence", event.key));
                 }
             }
-            Event::Subscription(event) if event.status == SubStatus::Failed => drop(self.tries.remove(&event.key)),
+            Event::Subscription(event) if event.state == SubscriptionState::Failed => {
+                self.tries.remove(&event.key);
+            }
             Event::Gap(gap) if gap.since > self.now => return Err(format!("{} has a gap from the future", gap.key)),
             _ => {}
         }
@@ -407,26 +410,31 @@ impl Checker {
     }
 
     fn state(&mut self, change: &StateChange) -> Verdict {
-        let legal = match (self.phase, change.state) {
-            (Phase::Idle | Phase::Backoff | Phase::Closing, Phase::Connecting) => true,
-            (Phase::Connecting, Phase::Open) => true,
-            (Phase::Open | Phase::Degraded, Phase::Ready) => true,
-            (Phase::Ready, Phase::Degraded) => true,
-            (Phase::Open | Phase::Ready | Phase::Degraded, Phase::Closing) => true,
-            (from, Phase::Backoff) => !matches!(from, Phase::Idle | Phase::Backoff),
-            (from, Phase::Idle) => from != Phase::Idle,
+        let legal = match (self.connection_state, change.state) {
+            (
+                ConnectionState::Stopped | ConnectionState::Backoff | ConnectionState::Closing,
+                ConnectionState::Connecting,
+            ) => true,
+            (ConnectionState::Connecting, ConnectionState::Open) => true,
+            (ConnectionState::Open | ConnectionState::Degraded, ConnectionState::Ready) => true,
+            (ConnectionState::Ready, ConnectionState::Degraded) => true,
+            (ConnectionState::Open | ConnectionState::Ready | ConnectionState::Degraded, ConnectionState::Closing) => {
+                true
+            }
+            (from, ConnectionState::Backoff) => !matches!(from, ConnectionState::Stopped | ConnectionState::Backoff),
+            (from, ConnectionState::Stopped) => from != ConnectionState::Stopped,
             _ => false,
         };
         if !legal {
-            return Err(format!("from {:?} to {:?}", self.phase, change.state));
+            return Err(format!("from {:?} to {:?}", self.connection_state, change.state));
         }
-        self.phase = change.state;
+        self.connection_state = change.state;
         if let (Some(cause), Some(before)) = (&change.cause, &self.before) {
             self.judged(cause, before)?;
         }
         match change.state {
-            Phase::Ready => self.tries.clear(),
-            Phase::Backoff | Phase::Idle => {
+            ConnectionState::Ready => self.tries.clear(),
+            ConnectionState::Backoff | ConnectionState::Stopped => {
                 if let Some((id, ask)) = self.asks.first_key_value() {
                     return Err(format!("{id} outlives its connection: {ask:?}"));
                 }
@@ -437,7 +445,7 @@ impl Checker {
             }
             _ => {}
         }
-        if change.state == Phase::Idle {
+        if change.state == ConnectionState::Stopped {
             self.table.stopped();
             self.started = false;
             self.dials = 0;

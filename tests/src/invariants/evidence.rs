@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ibws_proto::{ConnId, Frame, Instant, Json, Key, ReadyGate, Shape, SubKey};
+use ibws_proto::{ConnId, Frame, Instant, Json, Key, ReadyGate, Shape, SubscriptionKey};
 use serde_json::Value;
 
 /// How far the connection is.
@@ -30,7 +30,7 @@ pub(crate) struct Evidence {
     /// The gateway said `waiting for session`, and has not greeted since.
     pub(crate) wants_session: bool,
     /// When the subscription was last written, and whether a frame of it came since.
-    pub(crate) sent: BTreeMap<SubKey, bool>,
+    pub(crate) sent: BTreeMap<SubscriptionKey, bool>,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -102,7 +102,7 @@ impl Evidence {
 }
 
 /// Does the frame say in so many words that it is about `key`?
-pub(crate) fn names(key: &SubKey, frame: &Frame) -> bool {
+pub(crate) fn names(key: &SubscriptionKey, frame: &Frame) -> bool {
     let extended = frame.get("conidEx").and_then(Json::scalar);
     let own = key.as_str().split_once('+').map(|(_, own)| own);
     frame.topic().is_some_and(|topic| topic.strip_prefix('s') == Some(key.as_str()))
@@ -110,7 +110,7 @@ pub(crate) fn names(key: &SubKey, frame: &Frame) -> bool {
 }
 
 /// Could a frame with this topic be about `key`? Never one of another channel, never one of another contract.
-pub(crate) fn could_mean(key: &SubKey, frame: &Frame) -> bool {
+pub(crate) fn could_mean(key: &SubscriptionKey, frame: &Frame) -> bool {
     let Some(topic) = frame.topic() else { return false };
     if topic.strip_prefix('s') == Some(key.as_str()) {
         return true;

@@ -1,12 +1,12 @@
 //! Texts as the gateway reads them (protocol §2, §3): taken apart by rules of their own, not by those that made them.
 
-use ibws_proto::{Key, SubKey};
+use ibws_proto::{Key, SubscriptionKey};
 
 /// A text taken apart.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Text {
     Tic,
-    Subscribe(SubKey),
+    Subscribe(SubscriptionKey),
     /// The channel and what is named: the whole target, an account, a server id, nothing.
     Unsubscribe(Key, String),
 }
@@ -41,7 +41,7 @@ pub(crate) fn parse(text: &str) -> Result<Text, String> {
         },
     };
     if verb == 's' {
-        return match SubKey::new(key, target) {
+        return match SubscriptionKey::new(key, target) {
             Ok(key) => Ok(Text::Subscribe(key)),
             Err(error) => wrong(&error.to_string()),
         };

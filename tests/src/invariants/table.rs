@@ -3,12 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ibws_proto::{Command, CommandError, Event, Instant, Machine, Reply, RequestId, SubCause, SubKey, SubStatus};
+use ibws_proto::{
+    Command, CommandError, Event, Instant, Machine, Reply, RequestId, StateCause, SubscriptionKey, SubscriptionState,
+};
 
 /// What was told of one subscription.
 #[derive(Clone, Debug)]
 struct Told {
-    status: SubStatus,
+    status: SubscriptionState,
     gap: Option<Instant>,
     stale: Option<Instant>,
     /// It was active or quiet, or resumed, since its last gap.
@@ -17,8 +19,8 @@ struct Told {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
-    wanted: BTreeMap<SubKey, BTreeSet<RequestId>>,
-    told: BTreeMap<SubKey, Told>,
+    wanted: BTreeMap<SubscriptionKey, BTreeSet<RequestId>>,
+    told: BTreeMap<SubscriptionKey, Told>,
     /// What the command of this step will have done when it is over.
     pending: Option<(RequestId, Command)>,
     refused: bool,
@@ -30,7 +32,7 @@ pub(crate) struct Table {
 }
 
 /// From, to, why. Both ends of a subscription's life are `Gone`.
-pub(crate) type Move = (SubStatus, SubStatus, SubCause);
+pub(crate) type Move = (SubscriptionState, SubscriptionState, StateCause);
 
 impl Table {
     pub(crate) fn command(&mut self, id: RequestId, command: &Command) {
@@ -47,11 +49,11 @@ impl Table {
         self.pending = Some((id, command.clone()));
     }
 
-    pub(crate) fn wants(&self, key: &SubKey) -> bool {
+    pub(crate) fn wants(&self, key: &SubscriptionKey) -> bool {
         self.wanted.contains_key(key)
     }
 
-    pub(crate) fn told(&self) -> impl Iterator<Item = &SubKey> {
+    pub(crate) fn told(&self) -> impl Iterator<Item = &SubscriptionKey> {
         self.told.keys()
     }
 
@@ -103,22 +105,22 @@ impl Table {
     pub(crate) fn event(&mut self, event: &Event) -> Result<(), String> {
         match event {
             Event::Subscription(event) => {
-                let (key, status) = (&event.key, event.status);
-                let from = self.told.get(key).map_or(SubStatus::Gone, |told| told.status);
-                let known = ibws_proto::subscription_moves()
+                let (key, status) = (&event.key, event.state);
+                let from = self.told.get(key).map_or(SubscriptionState::Removed, |told| told.status);
+                let known = ibws_proto::subscription_transitions()
                     .iter()
                     .any(|moves| (moves.cause, moves.to) == (event.cause, status) && moves.from.contains(&from));
                 if !known {
                     return Err(format!("{key} went from {from:?} to {status:?}: {:?}", event.cause));
                 }
                 self.moves.insert((from, status, event.cause));
-                if status == SubStatus::Gone {
+                if status == SubscriptionState::Removed {
                     return self.told.remove(key).map(drop).ok_or_else(|| format!("{key} gone, but never there"));
                 }
                 let told =
                     self.told.entry(key.clone()).or_insert(Told { status, gap: None, stale: None, flowed: false });
                 told.status = status;
-                told.flowed |= matches!(status, SubStatus::Active | SubStatus::Quiet);
+                told.flowed |= matches!(status, SubscriptionState::Active | SubscriptionState::Quiet);
             }
             Event::Gap(gap) => {
                 let Some(told) = self.told.get_mut(&gap.key) else {
@@ -175,13 +177,13 @@ impl Table {
         let infos = machine.subscriptions();
         for info in &infos {
             let Some(told) = self.told.get(&info.key) else {
-                return Err(format!("{} is {:?}, which was never told", info.key, info.status));
+                return Err(format!("{} is {:?}, which was never told", info.key, info.state));
             };
-            if told.status != info.status {
-                return Err(format!("{} is {:?}, but {:?} was told", info.key, info.status, told.status));
+            if told.status != info.state {
+                return Err(format!("{} is {:?}, but {:?} was told", info.key, info.state, told.status));
             }
-            if info.gap_since.is_some() && matches!(info.status, SubStatus::Active | SubStatus::Quiet) {
-                return Err(format!("{} is {:?}, and its gap has not ended", info.key, info.status));
+            if info.gap_since.is_some() && matches!(info.state, SubscriptionState::Active | SubscriptionState::Quiet) {
+                return Err(format!("{} is {:?}, and its gap has not ended", info.key, info.state));
             }
             if told.stale != info.stale_since {
                 return Err(format!("{}: silent since {:?}, told {:?}", info.key, info.stale_since, told.stale));
@@ -196,7 +198,7 @@ impl Table {
         if self.is_shutting() {
             return Ok(());
         }
-        let there = infos.iter().filter(|info| info.status != SubStatus::Unsubscribing);
+        let there = infos.iter().filter(|info| info.state != SubscriptionState::Unsubscribing);
         let there: BTreeMap<_, _> = there.map(|info| (&info.key, info.holders)).collect();
         let wanted: BTreeMap<_, _> = self.wanted.iter().map(|(key, holders)| (key, holders.len())).collect();
         if there == wanted { Ok(()) } else { Err(format!("wanted: {wanted:?}; in the table: {there:?}")) }

@@ -2,7 +2,7 @@
 
 use core::fmt::Write as _;
 
-use ibws_proto::{Args, Command, Config, ConnectError, Input, Modify, SubKey, Subscribe};
+use ibws_proto::{Args, Command, Config, ConnectError, Input, Modify, Subscribe, SubscriptionKey};
 
 use super::{Retold, Step, Taken};
 
@@ -132,7 +132,7 @@ fn bytes(raw: &[u8]) -> String {
     }
 }
 
-fn sub(key: &SubKey) -> String {
+fn sub(key: &SubscriptionKey) -> String {
     format!("sub({:?})", key.as_str())
 }
 

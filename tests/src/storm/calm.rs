@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use ibws_proto::{Command, Event, Input, Phase, SessionNews, SubKey, SubStatus};
+use ibws_proto::{Command, ConnectionState, Event, Input, SessionNews, SubscriptionKey, SubscriptionState};
 
 use super::fault::faults;
 use crate::world::{Dial, World, sub};
@@ -31,7 +31,7 @@ fn heal(world: &mut World) {
 /// What the user and the host do who want it all to go on.
 fn help(world: &mut World) {
     let status = world.machine().status();
-    if status.phase == Phase::Idle {
+    if status.state == ConnectionState::Stopped {
         world.start();
     }
     // The host asks for the session every minute; here, at once.
@@ -39,47 +39,48 @@ fn help(world: &mut World) {
     if let Some(conn) = world.conn().filter(dead) {
         world.input(Input::Session(conn, SessionNews::Changed));
     }
-    if status.phase == Phase::Open && status.greeted && status.authenticated == Some(false) {
+    if status.state == ConnectionState::Open && status.greeted && status.authenticated == Some(false) {
         // What changed between a status that came first and a late greeting was told to nobody; now it is.
         world.gateway.set_authenticated(true);
     }
-    let pending = |world: &World| world.machine().subscriptions().iter().any(|info| info.status == SubStatus::Pending);
-    if !world.machine().config().recreate_on_reconnect && status.phase == Phase::Ready && pending(world) {
+    let pending =
+        |world: &World| world.machine().subscriptions().iter().any(|info| info.state == SubscriptionState::Pending);
+    if !world.machine().config().recreate_on_reconnect && status.state == ConnectionState::Ready && pending(world) {
         world.submit(Command::Recreate);
     }
 }
 
-fn flows(status: SubStatus) -> bool {
+fn flows(status: SubscriptionState) -> bool {
     // A stream that is being renewed flows meanwhile.
-    matches!(status, SubStatus::Active | SubStatus::Quiet | SubStatus::Expiring)
+    matches!(status, SubscriptionState::Active | SubscriptionState::Quiet | SubscriptionState::Expiring)
 }
 
 /// What is not well yet.
 fn trouble(world: &World) -> Option<String> {
     let machine = world.machine();
     let status = machine.status();
-    if status.phase != Phase::Ready {
-        return Some(format!("the connection is {:?}", status.phase));
+    if status.state != ConnectionState::Ready {
+        return Some(format!("the connection is {:?}", status.state));
     }
     if status.requests > 0 {
         return Some(format!("{} requests wait", status.requests));
     }
     let infos = machine.subscriptions();
-    let idle = infos.iter().find(|info| !flows(info.status) || info.gap_since.is_some());
-    idle.map(|info| format!("{} is {:?}, gap {:?}", info.key, info.status, info.gap_since))
+    let idle = infos.iter().find(|info| !flows(info.state) || info.gap_since.is_some());
+    idle.map(|info| format!("{} is {:?}, gap {:?}", info.key, info.state, info.gap_since))
 }
 
 /// How long the next dial is still waited for.
 fn pause(world: &World) -> Option<Duration> {
     let last =
         world.events().filter_map(|(_, event)| if let Event::State(change) = event { Some(change) } else { None });
-    let last = last.last().filter(|change| change.state == Phase::Backoff)?;
+    let last = last.last().filter(|change| change.state == ConnectionState::Backoff)?;
     Some((last.at + last.delay?).since(world.now()))
 }
 
 pub(super) fn run(world: &mut World) -> Result<(), String> {
     heal(world);
-    let foreign: SubKey = sub(FOREIGN);
+    let foreign: SubscriptionKey = sub(FOREIGN);
     // A pause that the peer asked for is a fault that lasts until it is over.
     let patience = world.machine().config().backoff_cap + PATIENCE;
     let pause = pause(world).filter(|pause| *pause > world.machine().config().backoff_cap).unwrap_or_default();
@@ -108,7 +109,9 @@ pub(super) fn stop(world: &mut World, drain: bool) -> Result<(), String> {
     world.run(limit);
     let status = world.machine().status();
     match world.answered(id) {
-        Some(_) if status.requests == 0 && status.phase == Phase::Idle && status.subscriptions == 0 => Ok(()),
+        Some(_) if status.requests == 0 && status.state == ConnectionState::Stopped && status.subscriptions == 0 => {
+            Ok(())
+        }
         other => Err(format!("{other:?} and {status:?} {limit:?} after a shutdown at {began:?}")),
     }
 }

@@ -19,7 +19,7 @@ use core::fmt;
 use core::time::Duration;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use ibws_proto::{Config, Instant, Phase, RequestId, SubKey};
+use ibws_proto::{Config, ConnectionState, Instant, RequestId, SubscriptionKey};
 
 pub use fault::{Bites, Fault, SOCKETS_ONLY, faults};
 pub use report::Report;
@@ -193,11 +193,11 @@ impl Storm {
 
     fn fault(&mut self) {
         let machine = self.world.machine();
-        let phase = machine.status().phase;
+        let state = machine.status().state;
         let bites = |fault: &Fault| match fault.bites {
-            Bites::Dialling => !phase.has_socket(),
-            Bites::Connected => phase.has_socket(),
-            Bites::Ready => phase == Phase::Ready,
+            Bites::Dialling => !state.has_socket(),
+            Bites::Connected => state.has_socket(),
+            Bites::Ready => state == ConnectionState::Ready,
             Bites::Always => true,
         };
         let fit: Vec<_> = (0..self.faults.len()).filter(|n| self.is_blind || bites(self.faults[*n].0)).collect();
@@ -218,7 +218,7 @@ impl Storm {
 
     fn command(&mut self) {
         let status = self.world.machine().status();
-        if !self.is_blind && status.phase == Phase::Idle && self.chance.chance(3, 4) {
+        if !self.is_blind && status.state == ConnectionState::Stopped && self.chance.chance(3, 4) {
             self.world.start();
             return;
         }
@@ -277,7 +277,7 @@ fn gateway(seed: u64, chance: &mut Prng) -> GatewayConfig {
 }
 
 /// A key that is wanted, or else any, and of such a kind.
-fn some_key(world: &World, chance: &mut Prng, fits: impl Fn(&SubKey) -> bool) -> SubKey {
+fn some_key(world: &World, chance: &mut Prng, fits: impl Fn(&SubscriptionKey) -> bool) -> SubscriptionKey {
     let held = world.machine().subscriptions();
     let held: Vec<_> = held.iter().map(|info| &info.key).filter(|key| fits(key)).collect();
     if !held.is_empty() && chance.chance(3, 4) {

@@ -1,6 +1,6 @@
 //! Faults of the protocol: 41 to 54.
 
-use ibws_proto::{ConnId, Input, Key, SubStatus};
+use ibws_proto::{ConnId, Input, Key, SubscriptionState};
 
 use super::fault::Bites::{Always, Connected, Ready};
 use super::fault::Fault;
@@ -61,7 +61,7 @@ fn confirmations(world: &mut World, chance: &mut Prng) {
         }
         _ => {
             let held = world.machine().subscriptions();
-            let leaving = held.iter().find(|info| info.status == SubStatus::Unsubscribing);
+            let leaving = held.iter().find(|info| info.state == SubscriptionState::Unsubscribing);
             let key = leaving.map_or_else(|| some_key(world, chance, |_| true), |info| info.key.clone());
             world.say(data(&key).to_vec());
             world.say(r#"{"result":"unsubscribed from summary"}"#);

@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use ibws_proto::{Event, Output, Phase, SubCause, SubStatus};
+use ibws_proto::{ConnectionState, Event, Output, StateCause, SubscriptionState};
 
 use super::fault::faults;
 
@@ -30,7 +30,7 @@ pub struct Report {
     /// How often each fault was injected, by its number.
     pub faults: BTreeMap<u8, u64>,
     /// The moves of subscriptions that were told: from, to, why.
-    pub moves: BTreeSet<(SubStatus, SubStatus, SubCause)>,
+    pub moves: BTreeSet<(SubscriptionState, SubscriptionState, StateCause)>,
     /// Seeds that failed.
     pub failures: Vec<u64>,
 }
@@ -56,8 +56,8 @@ impl Report {
     pub(super) fn see(&mut self, output: &Output) {
         self.outputs += 1;
         match output {
-            Output::Event(Event::State(change)) if change.state == Phase::Ready => self.ready = 1,
-            Output::Event(Event::Subscription(event)) if event.status == SubStatus::Active => self.confirmed = 1,
+            Output::Event(Event::State(change)) if change.state == ConnectionState::Ready => self.ready = 1,
+            Output::Event(Event::Subscription(event)) if event.state == SubscriptionState::Active => self.confirmed = 1,
             Output::Event(Event::Resumed(_)) => self.resumed = 1,
             _ => {}
         }

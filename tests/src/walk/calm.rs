@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use ibws_proto::{Action, Command, Config, ConnId, Input, Output, Phase, SubKey, SubStatus};
+use ibws_proto::{Action, Command, Config, ConnId, ConnectionState, Input, Output, SubscriptionKey, SubscriptionState};
 
 use super::frames;
 use crate::invariants::Checked;
@@ -42,11 +42,12 @@ pub(super) fn run(checked: &mut Checked, seen: &mut impl FnMut(&Output)) -> Resu
             continue;
         }
         let status = checked.machine().status();
-        let fine =
-            |status: SubStatus| matches!(status, SubStatus::Active | SubStatus::Quiet | SubStatus::Unsubscribing);
-        let flows = checked.machine().subscriptions().iter().all(|info| fine(info.status));
+        let fine = |status: SubscriptionState| {
+            matches!(status, SubscriptionState::Active | SubscriptionState::Quiet | SubscriptionState::Unsubscribing)
+        };
+        let flows = checked.machine().subscriptions().iter().all(|info| fine(info.state));
         if checked.checker().all_answered().is_ok()
-            && (status.phase == Phase::Idle || status.phase == Phase::Ready)
+            && (status.state == ConnectionState::Stopped || status.state == ConnectionState::Ready)
             && (flows || !config.recreate_on_reconnect)
         {
             return Ok(());
@@ -62,7 +63,7 @@ pub(super) fn run(checked: &mut Checked, seen: &mut impl FnMut(&Output)) -> Resu
         let wake = checked.machine().next_wake().map_or(end + pulse, |(at, _)| at);
         now = wake.min(now + pulse).max(now);
         let beat = match status.conn {
-            Some(conn) if status.phase.has_socket() => Input::Frame(conn, frames::HEARTBEAT.into()),
+            Some(conn) if status.state.has_socket() => Input::Frame(conn, frames::HEARTBEAT.into()),
             _ => Input::Tick,
         };
         queue.extend(checked.handle(now, beat)?);
@@ -88,7 +89,7 @@ fn answer(output: &Output) -> Vec<Input> {
             let name = text.split("+{").next().unwrap_or_default();
             match (name.get(..1), name.get(1..)) {
                 (Some("s"), Some(key)) => {
-                    SubKey::parse(key).map_or(Vec::new(), |key| vec![Input::Frame(*conn, frames::data(&key))])
+                    SubscriptionKey::parse(key).map_or(Vec::new(), |key| vec![Input::Frame(*conn, frames::data(&key))])
                 }
                 (Some("u"), Some(key)) if key.starts_with("sd") => {
                     vec![say(*conn, r#"{"result":"unsubscribed from summary"}"#.into())]

@@ -1,7 +1,7 @@
 //! Frames as the gateway would send them, for the keys that walks use.
 
 use bytes::Bytes;
-use ibws_proto::{Key, SubKey};
+use ibws_proto::{Key, SubscriptionKey};
 
 /// The keys of the walks: every channel, twins on one contract and on one account.
 pub const KEYS: [&str; 14] = [
@@ -66,7 +66,7 @@ pub const SAYINGS: [&str; 27] = [
 
 /// A frame of data for this subscription, in the form that the gateway gives it.
 #[must_use]
-pub fn data(key: &SubKey) -> Bytes {
+pub fn data(key: &SubscriptionKey) -> Bytes {
     let target = key.as_str().split_once('+').map_or("", |(_, target)| target);
     let text = match key.key() {
         Key::MarketData => format!(
@@ -83,7 +83,7 @@ pub fn data(key: &SubKey) -> Bytes {
 
 /// The id under which the walks' gateway keeps a history.
 #[must_use]
-pub fn server_id(key: &SubKey) -> String {
+pub fn server_id(key: &SubscriptionKey) -> String {
     let place = KEYS.iter().position(|known| *known == key.as_str()).unwrap_or_default() + 1;
     format!("{}", place * 1_001)
 }

@@ -7,7 +7,7 @@ pub(crate) mod step;
 
 use std::collections::BTreeSet;
 
-use ibws_proto::{Event, Instant, Output, Phase, SubCause, SubStatus};
+use ibws_proto::{ConnectionState, Event, Instant, Output, StateCause, SubscriptionState};
 
 use crate::retold::Retold;
 pub use crate::retold::Step;
@@ -17,7 +17,7 @@ pub use dice::Dice;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Reach {
     /// The moves of subscriptions that were told: from, to, why.
-    pub moves: BTreeSet<(SubStatus, SubStatus, SubCause)>,
+    pub moves: BTreeSet<(SubscriptionState, SubscriptionState, StateCause)>,
     /// Walks.
     pub walks: u64,
     /// Steps.
@@ -46,8 +46,8 @@ impl Reach {
 
     fn see(&mut self, output: &Output) {
         match output {
-            Output::Event(Event::State(change)) if change.state == Phase::Ready => self.ready = 1,
-            Output::Event(Event::Subscription(event)) if event.status == SubStatus::Active => self.confirmed = 1,
+            Output::Event(Event::State(change)) if change.state == ConnectionState::Ready => self.ready = 1,
+            Output::Event(Event::Subscription(event)) if event.state == SubscriptionState::Active => self.confirmed = 1,
             Output::Event(Event::Resumed(_)) => self.resumed = 1,
             _ => {}
         }

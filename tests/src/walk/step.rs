@@ -4,8 +4,9 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use ibws_proto::{
-    Account, Args, AskId, Command, Config, ConnId, ConnectError, ConnectErrorKind, Input, Instant, Key, Machine,
-    Modify, Phase, ReadyGate, Renewal, RequestId, SessionNews, Staleness, SubKey, SubStatus, Subscribe,
+    Account, Args, AskId, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionState, Input, Instant,
+    Key, Machine, Modify, ReadyGate, Renewal, RequestId, SessionNews, Staleness, Subscribe, SubscriptionKey,
+    SubscriptionState,
 };
 
 use super::Step;
@@ -80,9 +81,9 @@ pub(crate) fn time(dice: &mut Dice<'_>, now: Instant, machine: &Machine) -> Inst
     }
 }
 
-fn key(dice: &mut Dice<'_>) -> SubKey {
+fn key(dice: &mut Dice<'_>) -> SubscriptionKey {
     let text = dice.pick(&KEYS);
-    SubKey::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    SubscriptionKey::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 fn arguments(dice: &mut Dice<'_>) -> Option<Args> {
@@ -205,26 +206,26 @@ pub(crate) fn guided(dice: &mut Dice<'_>, machine: &Machine, requests: &[Request
     }
     let status = machine.status();
     let Some(conn) = status.conn else {
-        return match (status.phase, dice.below(3)) {
+        return match (status.state, dice.below(3)) {
             (_, 0) => command(dice, machine, requests),
-            (Phase::Idle, _) => Step::Command(Command::Start),
+            (ConnectionState::Stopped, _) => Step::Command(Command::Start),
             _ => input(Input::Tick),
         };
     };
     let say = |text: &'static str| input(Input::Frame(conn, Bytes::from_static(text.as_bytes())));
     let held = machine.subscriptions();
-    let some = |dice: &mut Dice<'_>, status: SubStatus| {
-        let of: Vec<_> = held.iter().filter(|info| info.status == status).map(|info| info.key.clone()).collect();
+    let some = |dice: &mut Dice<'_>, status: SubscriptionState| {
+        let of: Vec<_> = held.iter().filter(|info| info.state == status).map(|info| info.key.clone()).collect();
         (!of.is_empty()).then(|| dice.pick(&of).clone())
     };
-    match status.phase {
-        Phase::Connecting => match dice.below(8) {
+    match status.state {
+        ConnectionState::Connecting => match dice.below(8) {
             0 => input(Input::ConnectFailed(conn, failure(dice))),
             1 => command(dice, machine, requests),
             2 => input(Input::Tick),
             _ => input(Input::Opened(conn)),
         },
-        Phase::Open => match dice.below(8) {
+        ConnectionState::Open => match dice.below(8) {
             0 => say(frames::WAITING),
             1 => say(frames::UNAUTHENTICATED),
             2 => command(dice, machine, requests),
@@ -232,17 +233,19 @@ pub(crate) fn guided(dice: &mut Dice<'_>, machine: &Machine, requests: &[Request
             4 | 5 => say(frames::AUTHENTICATED),
             _ => say(frames::SUCCESS),
         },
-        Phase::Ready | Phase::Degraded => match dice.below(24) {
+        ConnectionState::Ready | ConnectionState::Degraded => match dice.below(24) {
             0..=4 => command(dice, machine, requests),
-            5..=10 => match some(dice, SubStatus::Subscribing).or_else(|| some(dice, SubStatus::Expiring)) {
-                Some(key) => input(Input::Frame(conn, frames::data(&key))),
-                None => command(dice, machine, requests),
-            },
-            11 | 12 => match some(dice, SubStatus::Active).or_else(|| some(dice, SubStatus::Quiet)) {
+            5..=10 => {
+                match some(dice, SubscriptionState::Subscribing).or_else(|| some(dice, SubscriptionState::Expiring)) {
+                    Some(key) => input(Input::Frame(conn, frames::data(&key))),
+                    None => command(dice, machine, requests),
+                }
+            }
+            11 | 12 => match some(dice, SubscriptionState::Active).or_else(|| some(dice, SubscriptionState::Quiet)) {
                 Some(key) => input(Input::Frame(conn, frames::data(&key))),
                 None => say(frames::HEARTBEAT),
             },
-            13 | 14 => match some(dice, SubStatus::Unsubscribing) {
+            13 | 14 => match some(dice, SubscriptionState::Unsubscribing) {
                 Some(key) if key.key() == Key::MarketHistory && dice.chance(128) => {
                     input(Input::Frame(conn, frames::data(&key)))
                 }

@@ -5,8 +5,9 @@ use core::fmt::Write as _;
 use core::time::Duration;
 
 use ibws_proto::{
-    Account, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionLoss, GapCause, Input, Instant, Item,
-    Machine, Modify, Output, Phase, Queue, QueueLimits, SessionNews, Staleness, SubCause, SubKey, SubStatus, Subscribe,
+    Account, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionLoss, ConnectionState, GapCause, Input,
+    Instant, Item, Machine, Modify, Output, Queue, QueueLimits, SessionNews, Staleness, StateCause, Subscribe,
+    SubscriptionKey, SubscriptionState,
 };
 
 use super::json;
@@ -90,7 +91,7 @@ impl Script {
     }
 }
 
-fn key(text: &str) -> SubKey {
+fn key(text: &str) -> SubscriptionKey {
     text.parse().unwrap()
 }
 
@@ -240,28 +241,35 @@ fn lost() -> String {
 /// The words of states and causes.
 fn words() -> String {
     let mut text = String::from("# words\n");
-    let phases =
-        [Phase::Idle, Phase::Connecting, Phase::Open, Phase::Ready, Phase::Degraded, Phase::Closing, Phase::Backoff];
-    for phase in phases {
-        writeln!(text, "state {}", phase.name()).unwrap();
+    let states = [
+        ConnectionState::Stopped,
+        ConnectionState::Connecting,
+        ConnectionState::Open,
+        ConnectionState::Ready,
+        ConnectionState::Degraded,
+        ConnectionState::Closing,
+        ConnectionState::Backoff,
+    ];
+    for state in states {
+        writeln!(text, "state {}", state.name()).unwrap();
     }
-    for status in SubStatus::ALL {
+    for status in SubscriptionState::ALL {
         writeln!(text, "status {}", status.name()).unwrap();
     }
     let causes = [
-        SubCause::Requested,
-        SubCause::Ready,
-        SubCause::Primed,
-        SubCause::Confirmed,
-        SubCause::Unconfirmed,
-        SubCause::Refused,
-        SubCause::Retried,
-        SubCause::Renewed,
-        SubCause::Unauthenticated,
-        SubCause::Lost,
-        SubCause::Left,
-        SubCause::Overdue,
-        SubCause::Assumed,
+        StateCause::Requested,
+        StateCause::Ready,
+        StateCause::Primed,
+        StateCause::Confirmed,
+        StateCause::Unconfirmed,
+        StateCause::Refused,
+        StateCause::Retried,
+        StateCause::Renewed,
+        StateCause::Unauthenticated,
+        StateCause::Lost,
+        StateCause::UnsubscribeConfirmed,
+        StateCause::UnsubscribeTimedOut,
+        StateCause::Assumed,
     ];
     for cause in causes {
         writeln!(text, "reason {}", cause.name()).unwrap();

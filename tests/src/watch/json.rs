@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::borrow::Cow;
 use std::io::Write as _;
 
-use ibws_proto::{Ask, Event, Frame, Item, Json, Key, Message, Outcome, Phase, Shape};
+use ibws_proto::{Ask, ConnectionState, Event, Frame, Item, Json, Key, Message, Outcome, Shape};
 use serde::Serialize;
 use serde_json::json;
 
@@ -36,7 +36,7 @@ enum Line<'a> {
         outage_ms: u64,
         attempts: u32,
     },
-    FrameError {
+    Malformed {
         reason: String,
         frame: Cow<'a, str>,
     },
@@ -72,7 +72,7 @@ pub(super) fn write(item: &Item, out: &mut Vec<u8>) {
         }
         Item::Event(Event::Message(message)) => return self::message(message, out),
         // Closing is on the way to one of the states that are told.
-        Item::Event(Event::State(change)) if change.state == Phase::Closing => return,
+        Item::Event(Event::State(change)) if change.state == ConnectionState::Closing => return,
         Item::Event(Event::State(change)) => Line::State {
             state: change.state.name(),
             attempt: change.attempt,
@@ -81,7 +81,7 @@ pub(super) fn write(item: &Item, out: &mut Vec<u8>) {
         },
         Item::Event(Event::Subscription(change)) => Line::Subscription {
             channel: change.key.as_str(),
-            status: change.status.name(),
+            status: change.state.name(),
             attempt: change.attempt,
             reason: change.reason.as_deref(),
         },
@@ -92,7 +92,7 @@ pub(super) fn write(item: &Item, out: &mut Vec<u8>) {
             attempts: resumed.attempts,
         },
         Item::Event(Event::Malformed(malformed)) => {
-            Line::FrameError { reason: malformed.kind.to_string(), frame: String::from_utf8_lossy(&malformed.raw) }
+            Line::Malformed { reason: malformed.kind.to_string(), frame: String::from_utf8_lossy(&malformed.raw) }
         }
         Item::Event(Event::Host(report)) if report.outcome != Outcome::Done => match report.ask {
             Ask::Session(_) => Line::Session { status: "wanted" },

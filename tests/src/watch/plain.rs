@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
-use ibws_proto::{Ask, Event, Instant, Item, Json, Key, Message, Outcome, Phase, SessionNeed, SubKey};
+use ibws_proto::{
+    Ask, ConnectionState, Event, Instant, Item, Json, Key, Message, Outcome, SessionNeed, SubscriptionKey,
+};
 
 use super::describe::{self, cut};
 
@@ -11,7 +13,7 @@ use super::describe::{self, cut};
 #[derive(Default)]
 pub(super) struct Screen {
     began: Option<Instant>,
-    quotes: BTreeMap<SubKey, Quote>,
+    quotes: BTreeMap<SubscriptionKey, Quote>,
     headed: bool,
 }
 
@@ -45,7 +47,7 @@ impl Screen {
         // Writing to a vector cannot fail.
         let _ = match event {
             Event::Message(message) => return self.message(message, out),
-            Event::State(change) if change.state == Phase::Closing => Ok(()),
+            Event::State(change) if change.state == ConnectionState::Closing => Ok(()),
             Event::State(change) => {
                 let time = self.time(change.at);
                 let cause = change.cause.as_ref().map_or(String::new(), |cause| format!(": {cause}"));
@@ -57,7 +59,7 @@ impl Screen {
             Event::Subscription(change) => {
                 let time = self.time(change.at);
                 let reason = change.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
-                writeln!(out, "{time}  {:<14} {}{reason}", self.name(&change.key), change.status.name())
+                writeln!(out, "{time}  {:<14} {}{reason}", self.name(&change.key), change.state.name())
             }
             Event::Gap(gap) => {
                 let time = self.time(gap.since);
@@ -155,7 +157,7 @@ impl Screen {
     }
 
     /// The symbol once it is known, the channel before that.
-    fn name(&self, key: &SubKey) -> String {
+    fn name(&self, key: &SubscriptionKey) -> String {
         match self.quotes.get(key) {
             Some(quote) if !quote.symbol.is_empty() => quote.symbol.clone(),
             _ => key.to_string(),

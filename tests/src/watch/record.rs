@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
-use ibws_proto::{Event, Instant, Item, SubStatus, Subscribe, SubscriptionProcessor as _, WireProcessor};
+use ibws_proto::{Event, Instant, Item, Subscribe, SubscriptionProcessor as _, SubscriptionState, WireProcessor};
 use serde_json::json;
 
 /// The file, and the moment at which it began.
@@ -26,7 +26,9 @@ impl Recorder {
         let Item::Event(event) = item else { return Ok(()) };
         let line = match event {
             Event::Message(message) => Some((message.at, "in", message.frame.text().to_owned())),
-            Event::Subscription(change) if matches!(change.status, SubStatus::Subscribing | SubStatus::Quiet) => {
+            Event::Subscription(change)
+                if matches!(change.state, SubscriptionState::Subscribing | SubscriptionState::Quiet) =>
+            {
                 let sent = subscribes.iter().find(|subscribe| subscribe.key == change.key);
                 sent.map(|sent| {
                     (change.at, "out", WireProcessor.subscribe_payload(sent.key.as_str(), sent.args.as_ref()))

@@ -5,8 +5,8 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use ibws_proto::{
-    Action, Args, Ask, Command, ConnId, Event, Frame, Gap, HostReport, Input, Instant, Message, Output, Phase,
-    RequestId, Resumed, SubKey, SubStatus, Subscribe,
+    Action, Args, Ask, Command, ConnId, ConnectionState, Event, Frame, Gap, HostReport, Input, Instant, Message,
+    Output, RequestId, Resumed, Subscribe, SubscriptionKey, SubscriptionState,
 };
 
 use super::{Entry, Parcel, What, World};
@@ -98,7 +98,7 @@ impl World {
     /// The dial that is under way goes through after all, whether it hangs or was to fail.
     pub fn rescue_dial(&mut self) {
         let status = self.machine().status();
-        let (Phase::Connecting, Some(conn)) = (status.phase, status.conn) else { return };
+        let (ConnectionState::Connecting, Some(conn)) = (status.state, status.conn) else { return };
         let of_dial = |parcel: &Parcel| matches!(parcel, Parcel::Open(of) | Parcel::Fail(of, _) if *of == conn);
         self.parcels.retain(|_, parcel| !of_dial(parcel));
         self.post(self.link.dial, Parcel::Open(conn));
@@ -182,14 +182,14 @@ impl World {
 impl World {
     /// The connection's state.
     #[must_use]
-    pub fn phase(&self) -> Phase {
-        self.machine().status().phase
+    pub fn connection_state(&self) -> ConnectionState {
+        self.machine().status().state
     }
 
     /// A subscription's state; `Gone` if it is not wanted.
     #[must_use]
-    pub fn status(&self, key: &str) -> SubStatus {
-        self.machine().subscription(&sub(key)).unwrap_or(SubStatus::Gone)
+    pub fn status(&self, key: &str) -> SubscriptionState {
+        self.machine().subscription(&sub(key)).unwrap_or(SubscriptionState::Removed)
     }
 
     /// What the machine said, with its time.
@@ -236,7 +236,7 @@ impl World {
 
     /// Every change of the connection's state.
     #[must_use]
-    pub fn phases(&self) -> Vec<(Instant, Phase)> {
+    pub fn connection_states(&self) -> Vec<(Instant, ConnectionState)> {
         self.events()
             .filter_map(|(at, event)| if let Event::State(to) = event { Some((at, to.state)) } else { None })
             .collect()
@@ -244,10 +244,10 @@ impl World {
 
     /// Every change of a subscription's state.
     #[must_use]
-    pub fn statuses(&self, key: &str) -> Vec<(Instant, SubStatus)> {
+    pub fn statuses(&self, key: &str) -> Vec<(Instant, SubscriptionState)> {
         let key = sub(key);
         let of = |event: &Event| match event {
-            Event::Subscription(event) if event.key == key => Some(event.status),
+            Event::Subscription(event) if event.key == key => Some(event.state),
             _ => None,
         };
         self.events().filter_map(|(at, event)| Some((at, of(event)?))).collect()
@@ -312,8 +312,8 @@ impl World {
 /// # Panics
 /// If it is none.
 #[must_use]
-pub fn sub(key: &str) -> SubKey {
-    SubKey::parse(key).unwrap_or_else(|error| panic!("{key}: {error}"))
+pub fn sub(key: &str) -> SubscriptionKey {
+    SubscriptionKey::parse(key).unwrap_or_else(|error| panic!("{key}: {error}"))
 }
 
 /// JSON arguments.

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use ibws_proto::driver::{Runtime, Subscription};
-use ibws_proto::{Key, Modify, SubKey, SubStatus, Subscribe};
+use ibws_proto::{Key, Modify, Subscribe, SubscriptionKey, SubscriptionState};
 
 use super::*;
 
@@ -41,7 +41,7 @@ fn is_whole(runtime: &Simulated, client: Here, what: &str) {
     assert_eq!(client.status().requests, 0, "{what}: a request is left over");
     runtime.block_on(client.start()).unwrap();
     runtime.run(ms(1_000));
-    assert_eq!(client.status().phase, Phase::Ready, "{what}");
+    assert_eq!(client.status().state, ConnectionState::Ready, "{what}");
     runtime.block_on(client.tic()).unwrap();
     let mut quotes = runtime.block_on(client.subscribe(Subscribe::parse("md+8314").unwrap())).unwrap();
     assert!(runtime.block_on(quotes.next()).is_some(), "{what}");
@@ -62,8 +62,8 @@ fn ignoring<T>(future: impl Future<Output = T> + 'static) -> Pending<'static> {
     Box::pin(async move { drop(future.await) })
 }
 
-fn key() -> SubKey {
-    SubKey::parse("md+265598").unwrap()
+fn key() -> SubscriptionKey {
+    SubscriptionKey::parse("md+265598").unwrap()
 }
 
 fn is_wanted(client: &Here) -> bool {
@@ -71,13 +71,17 @@ fn is_wanted(client: &Here) -> bool {
 }
 
 const REQUESTS: [Asked; 14] = [
-    ("start", |client| ignoring(client.start()), |client| client.status().phase == Phase::Ready),
-    ("shutdown", |client| ignoring(client.shutdown()), |client| client.status().phase == Phase::Idle),
-    ("drain", |client| ignoring(client.drain()), |client| client.status().phase == Phase::Idle && !is_wanted(client)),
+    ("start", |client| ignoring(client.start()), |client| client.status().state == ConnectionState::Ready),
+    ("shutdown", |client| ignoring(client.shutdown()), |client| client.status().state == ConnectionState::Stopped),
+    (
+        "drain",
+        |client| ignoring(client.drain()),
+        |client| client.status().state == ConnectionState::Stopped && !is_wanted(client),
+    ),
     (
         "disconnect",
         |client| ignoring(client.disconnect()),
-        |client| client.status().phase == Phase::Idle && is_wanted(client),
+        |client| client.status().state == ConnectionState::Stopped && is_wanted(client),
     ),
     ("hard_reset(true)", |client| ignoring(client.hard_reset(true)), |client| client.stats().dials == 2),
     ("hard_reset(false)", |client| ignoring(client.hard_reset(false)), |client| client.stats().dials == 2),
@@ -265,9 +269,9 @@ fn a_drain_unsubscribes_everything_before_it_closes() {
     }
     for subscription in &mut held {
         let items: Vec<_> = std::iter::from_fn(|| runtime.block_on(subscription.next())).collect();
-        assert_eq!(items.iter().rev().find_map(status), Some(SubStatus::Gone), "{}", subscription.key());
+        assert_eq!(items.iter().rev().find_map(status), Some(SubscriptionState::Removed), "{}", subscription.key());
     }
-    assert_eq!(client.status().phase, Phase::Idle);
+    assert_eq!(client.status().state, ConnectionState::Stopped);
     drop((client, held));
     ends(&runtime, "drain");
 }

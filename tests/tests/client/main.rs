@@ -7,7 +7,7 @@ mod sinks;
 use std::time::Duration;
 
 use ibws_proto::driver::Client;
-use ibws_proto::{Event, Item, Phase, SubStatus, Subscribe};
+use ibws_proto::{ConnectionState, Event, Item, Subscribe, SubscriptionState};
 use ibws_testkit::runtime::Simulated;
 use ibws_testkit::{GatewayConfig, GatewayOutput};
 
@@ -19,7 +19,7 @@ fn ready() -> (Simulated, Here) {
     let client = runtime.client();
     runtime.block_on(client.start()).unwrap();
     runtime.run(ms(500));
-    assert_eq!(client.status().phase, Phase::Ready);
+    assert_eq!(client.status().state, ConnectionState::Ready);
     (runtime, client)
 }
 
@@ -47,9 +47,9 @@ fn text(item: Option<Item>) -> Option<String> {
     }
 }
 
-fn status(item: &Item) -> Option<SubStatus> {
+fn status(item: &Item) -> Option<SubscriptionState> {
     match item {
-        Item::Event(Event::Subscription(change)) => Some(change.status),
+        Item::Event(Event::Subscription(change)) => Some(change.state),
         _ => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Queues: what reaches whom.
 
 use ibws_proto::driver::QueueAccessor;
-use ibws_proto::{Item, Key, QueueLimits, SubStatus};
+use ibws_proto::{Item, Key, QueueLimits, SubscriptionState};
 
 use super::*;
 
@@ -138,7 +138,7 @@ fn a12_reset_and_shutdown_from_inside_a_stream_never_deadlock() {
     let whole = async {
         let mut resets = 0;
         while let Some(item) = quotes.next().await {
-            if status(&item) == Some(SubStatus::Active) {
+            if status(&item) == Some(SubscriptionState::Active) {
                 resets += 1;
                 match resets {
                     1 => client.hard_reset(true).await.unwrap(),
@@ -150,5 +150,5 @@ fn a12_reset_and_shutdown_from_inside_a_stream_never_deadlock() {
         resets
     };
     assert_eq!(runtime.block_on(whole), 3);
-    assert_eq!(client.status().phase, Phase::Idle);
+    assert_eq!(client.status().state, ConnectionState::Stopped);
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll};
 
 use ibws_proto::driver::EventSink;
-use ibws_proto::{Item, QueueLimits, SubStatus};
+use ibws_proto::{Item, QueueLimits, SubscriptionState};
 
 use super::*;
 
@@ -110,7 +110,7 @@ fn a_sink_that_panics_or_has_enough_harms_nobody() {
     say(&runtime, r#"{"topic":"blt","args":[]}"#);
     runtime.run(ms(1));
     assert_eq!(runtime.tasks(), tasks, "so is the one whose channel nobody reads");
-    assert!(events.try_next().is_some() && client.status().phase == Phase::Ready);
+    assert!(events.try_next().is_some() && client.status().state == ConnectionState::Ready);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a12_reset_and_shutdown_from_inside_a_callback_never_deadlock() {
     client.attach(move |item: Item| {
         // Whatever a callback may do: ask, order, open streams and drop them.
         let _ = (inside.status(), inside.health(), inside.events().len());
-        if status(&item) == Some(SubStatus::Active) {
+        if status(&item) == Some(SubscriptionState::Active) {
             match counted.fetch_add(1, Ordering::Relaxed) {
                 0 | 1 => drop(inside.hard_reset(true)),
                 _ => drop(inside.shutdown()),
@@ -131,6 +131,6 @@ fn a12_reset_and_shutdown_from_inside_a_callback_never_deadlock() {
     });
     runtime.run(ms(60_000));
     assert_eq!(actives.load(Ordering::Relaxed), 3);
-    assert_eq!(client.status().phase, Phase::Idle);
+    assert_eq!(client.status().state, ConnectionState::Stopped);
     drop(quotes);
 }

@@ -1,6 +1,6 @@
 //! What must hold when a step is over: nothing lost, nobody forgotten, the table as the connection allows.
 
-use ibws_proto::{Machine, Phase, SubKey, SubStatus};
+use ibws_proto::{ConnectionState, Machine, SubscriptionKey, SubscriptionState};
 
 use super::{Checker, Evidence, Stage, Verdict};
 
@@ -12,8 +12,8 @@ impl Checker {
             return Err(format!("the frame {raw:?} on {conn} was lost"));
         }
         let status = machine.status();
-        if status.phase != self.phase {
-            return Err(format!("the phase is {:?}, told was {:?}", status.phase, self.phase));
+        if status.state != self.connection_state {
+            return Err(format!("the connection_state is {:?}, told was {:?}", status.state, self.connection_state));
         }
         if self.live.as_ref().is_some_and(|live| live.over) {
             self.live = None;
@@ -32,7 +32,8 @@ impl Checker {
         self.step = None;
         // One that is not answered at once was written, and is bound to the connection from now on.
         if let Some((_, wanted, bound)) = self.current.take().and_then(|id| self.pending.get_mut(&id)) {
-            let under_way = |key: &SubKey| matches!(machine.subscription(key), Some(SubStatus::Subscribing));
+            let under_way =
+                |key: &SubscriptionKey| matches!(machine.subscription(key), Some(SubscriptionState::Subscribing));
             *bound |= self.is_tic || wanted.as_ref().is_some_and(under_way);
         }
         if core::mem::take(&mut self.greets) {
@@ -48,7 +49,7 @@ impl Checker {
         self.fits_the_connection(machine)?;
         match machine.poll_timeout() {
             Some(at) if at <= self.now => Err(format!("drained, yet due at {at:?}: it would spin")),
-            None if status.phase != Phase::Idle => Err(format!("asleep for ever in {:?}", status.phase)),
+            None if status.state != ConnectionState::Stopped => Err(format!("asleep for ever in {:?}", status.state)),
             None if !self.pending.is_empty() => Err(format!("asleep for ever with {:?} pending", self.pending)),
             _ => Ok(()),
         }
@@ -58,21 +59,27 @@ impl Checker {
     fn fits_the_connection(&self, machine: &Machine) -> Verdict {
         for info in machine.subscriptions() {
             let sent = self.live.as_ref().and_then(|live| live.sent.get(&info.key)).copied();
-            if info.status == SubStatus::Active && sent != Some(true) && !info.assumed {
+            if info.state == SubscriptionState::Active && sent != Some(true) && !info.assumed {
                 return Err(format!("{} is active without evidence of this connection", info.key));
             }
             if info.server_id.is_some() && sent.is_none() {
                 return Err(format!("{} has a server id of another connection", info.key));
             }
-            let fits = match self.phase {
-                Phase::Idle | Phase::Connecting | Phase::Open | Phase::Backoff => info.status == SubStatus::Pending,
-                Phase::Degraded => {
-                    matches!(info.status, SubStatus::Pending | SubStatus::Degraded | SubStatus::Unsubscribing)
+            let fits = match self.connection_state {
+                ConnectionState::Stopped
+                | ConnectionState::Connecting
+                | ConnectionState::Open
+                | ConnectionState::Backoff => info.state == SubscriptionState::Pending,
+                ConnectionState::Degraded => {
+                    matches!(
+                        info.state,
+                        SubscriptionState::Pending | SubscriptionState::Degraded | SubscriptionState::Unsubscribing
+                    )
                 }
                 _ => true,
             };
             if !fits {
-                return Err(format!("{} is {:?} in {:?}", info.key, info.status, self.phase));
+                return Err(format!("{} is {:?} in {:?}", info.key, info.state, self.connection_state));
             }
         }
         let dead = |live: &Evidence| {
