@@ -113,7 +113,7 @@ pub struct Config {
     /// How long the host may take to prime a subscription over REST; then it is sent all the same. Default: 5 s.
     pub prime_timeout: Duration,
     /// How long the host may take for anything else it is asked. Default: 30 s.
-    pub host_timeout: Duration,
+    pub rest_timeout: Duration,
     /// Age at which market data is subscribed anew: streams end silently after 10 minutes (protocol §3.1). Default:
     /// 9 min, up to 5 % sooner; `None`: off.
     pub renew_market_data: Option<Duration>,
@@ -165,7 +165,7 @@ impl Default for Config {
             refusal_first: secs(2),
             refusal_cap: secs(30),
             prime_timeout: secs(5),
-            host_timeout: secs(30),
+            rest_timeout: secs(30),
             renew_market_data: Some(secs(9 * 60)),
             renewal: Renewal::default(),
             burst: 25,
@@ -198,7 +198,7 @@ impl Config {
             &mut self.refusal_first,
             &mut self.refusal_cap,
             &mut self.prime_timeout,
-            &mut self.host_timeout,
+            &mut self.rest_timeout,
             &mut self.burst_pause,
         ]
         .into_iter()

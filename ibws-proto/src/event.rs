@@ -6,9 +6,9 @@ use core::time::Duration;
 use crate::command::{CommandError, GapCause, Reply, RequestId};
 use crate::connect::{ConnId, ConnectError};
 use crate::frame::{Frame, FrameError};
-use crate::host::{Ask, AskId, HostReport};
 use crate::key::{Key, SubscriptionKey};
 use crate::lifecycle::ConnectionState;
+use crate::rest::{RestReport, RestRequest, RestRequestId};
 use crate::status::SubscriptionEvent;
 use crate::time::Instant;
 
@@ -61,12 +61,12 @@ pub enum Action {
         /// This connection.
         conn: ConnId,
     },
-    /// Make the host's REST calls for this; answer with `Answered`. Without a host: at once, and with `false`.
-    Ask {
-        /// Number of the question.
-        id: AskId,
-        /// The question.
-        ask: Ask,
+    /// Make the REST calls for this request; answer with `RestDone`. Without a REST handler: at once, with `false`.
+    Rest {
+        /// Number of the request, repeated in `RestDone`.
+        id: RestRequestId,
+        /// The request.
+        request: RestRequest,
     },
 }
 
@@ -90,8 +90,8 @@ pub enum Event {
     Stale(Stale),
     /// The silence of a stale stream has ended.
     Fresh(Fresh),
-    /// A question to the host is over.
-    Host(HostReport),
+    /// A REST request has ended.
+    Rest(RestReport),
     /// Another login competes with this session, or no longer does (`sts`, protocol §4.3).
     Competing(bool),
     /// The `act` frame told before this lists accounts, and the one of [`Config::account`](crate::Config::account) is not
@@ -205,8 +205,8 @@ pub enum Input {
     Pinged(ConnId),
     /// The connection has ended; with the peer's code if it sent a Close.
     Closed(ConnId, Option<u16>),
-    /// The host has done what it was asked for, or could not.
-    Answered(AskId, bool),
+    /// A REST request was carried out (`true`), or could not be.
+    RestDone(RestRequestId, bool),
     /// What became of `SendSession`, or what the host found out about the session.
     Session(ConnId, SessionNews),
 }

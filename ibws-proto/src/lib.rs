@@ -60,10 +60,10 @@
 //!
 //! # The host
 //!
-//! REST stays outside. Where the stream needs a call, the machine asks ([`Action::Ask`]): before orders are subscribed, when
+//! REST stays outside. Where the stream needs a call, the machine asks ([`Action::Rest`]): before orders are subscribed, when
 //! the gateway waits for a session or lost its own, after a gap in orders, which the gateway does not repeat, and when it
-//! asks something about an order itself. Each question is answered with [`Input::Answered`] or its time runs out, and its
-//! end is told once ([`Event::Host`]); without a host the stream goes on all the same.
+//! asks something about an order itself. Each question is answered with [`Input::RestDone`] or its time runs out, and its
+//! end is told once ([`Event::Rest`]); without a host the stream goes on all the same.
 //!
 //! # Errors, by how far they reach
 //!
@@ -117,7 +117,6 @@ pub mod field;
 mod filter;
 pub mod fold;
 mod frame;
-mod host;
 mod json;
 mod key;
 mod lifecycle;
@@ -127,10 +126,11 @@ mod mask;
 pub mod message;
 mod number;
 mod payload;
+mod pending;
 mod queue;
 mod random;
 mod read;
-mod requests;
+mod rest;
 mod scan;
 mod session;
 mod status;
@@ -148,7 +148,6 @@ pub use event::{Action, Event, Fresh, Gap, Input, Message, Output, Resumed, Sess
 pub use field::{Field, UnknownFieldError, Value};
 pub use filter::TextFilter;
 pub use frame::{Frame, FrameError, FrameErrorKind, Json, Shape};
-pub use host::{Ask, AskId, HostReport, Outcome, Prompt, SessionNeed};
 pub use json::{Elements, Kind, Members};
 pub use key::{Key, SubscriptionKey, SubscriptionKeyError, UnknownChannelError, UnknownKeyError};
 pub use lifecycle::{ConnectionState, lifecycle_diagram};
@@ -162,6 +161,7 @@ pub use payload::{
 };
 pub use queue::{Item, Lost, Queue, QueueId, QueueLimits, Queues, Wanted};
 pub use read::{Expected, FieldError, FieldResult, FromJson, RowError, RowReason};
+pub use rest::{Prompt, RestOutcome, RestReport, RestRequest, RestRequestId, SessionNeed};
 pub use scan::JsonError;
 pub use status::{StateCause, SubscriptionEvent, SubscriptionState};
 pub use subscriptions::{SubscriptionInfo, Transition, subscription_diagram, subscription_transitions};

@@ -23,7 +23,7 @@ pub(crate) struct Liveness {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Verdict {
     Alive,
-    /// Ask the peer, then wait a little longer.
+    /// RestRequest the peer, then wait a little longer.
     Probe,
     Dead,
 }

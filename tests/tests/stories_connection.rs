@@ -246,7 +246,7 @@ fn the_session_is_sent_only_when_it_is_asked_for() {
     without.settle(&[QUOTES]);
     without.run(secs(60));
     assert_eq!(without.texts().count(), 0);
-    assert!(without.events().any(|(_, event)| matches!(event, Event::Host(_))));
+    assert!(without.events().any(|(_, event)| matches!(event, Event::Rest(_))));
 }
 
 // A8 [bezant]

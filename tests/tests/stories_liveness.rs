@@ -357,7 +357,7 @@ fn orders_that_are_primed_when_the_connection_is_closed_are_not_written_any_more
     for primes in [None, Some((secs(3), true))] {
         let mut world = world();
         world.settle(&[]);
-        world.link.host = primes;
+        world.link.rest = primes;
         world.link.answers_close = false;
         world.subscribe("or");
         world.run(ms(500));

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use ibws_proto::{
-    Ask, Command, CommandError, Config, ConnId, ConnectionState, Event, HealthReason, Input, Instant, Machine, Output,
-    ReadyGate, Reply, SessionNews, SubscriptionState, Timer, WakeReason,
+    Command, CommandError, Config, ConnId, ConnectionState, Event, HealthReason, Input, Instant, Machine, Output,
+    ReadyGate, Reply, RestRequest, SessionNews, SubscriptionState, Timer, WakeReason,
 };
 use ibws_testkit::Lift;
 use ibws_testkit::world::{Dial, QUOTES, World, ms, secs, sub, world};
@@ -151,7 +151,7 @@ fn what_it_will_wake_for_is_told() {
     assert_eq!(alone.0.next_wake(), Some((at(2_000), WakeReason::Subscription)));
     alone.say(0, r#"{"topic":"spl","args":{}}"#);
     alone.submit(0, Command::Subscribe(ibws_proto::Subscribe::new(sub("or"))));
-    assert_eq!(alone.0.next_wake(), Some((at(5_000), WakeReason::Host)));
+    assert_eq!(alone.0.next_wake(), Some((at(5_000), WakeReason::Rest)));
     alone.submit(0, Command::Tic);
     assert_eq!(alone.0.next_wake(), Some((at(2_000), WakeReason::Request)));
     assert_eq!(alone.0.poll_timeout(), alone.0.next_wake().map(|(at, _)| at));
@@ -172,7 +172,7 @@ fn inputs_that_make_no_sense_where_it_stands_are_counted_and_change_nothing() {
         Input::Pong(ConnId(7)),
         Input::Pinged(ConnId(7)),
         Input::Session(ConnId(7), SessionNews::Changed),
-        Input::Answered(ibws_proto::AskId(9), true),
+        Input::RestDone(ibws_proto::RestRequestId(9), true),
         Input::Frame(ConnId(9), "{}".into()),
     ];
     for (n, input) in nonsense.into_iter().enumerate() {
@@ -226,8 +226,9 @@ fn what_the_host_finds_out_of_the_session_reconnects_once() {
     alone.submit(10, Command::Disconnect);
     alone.input(11, Input::Session(ConnId(1), SessionNews::Changed));
     assert_eq!(alone.0.status().state, ConnectionState::Closing);
-    let asked =
-        |output: &Output| matches!(output, Output::Action(ibws_proto::Action::Ask { ask: Ask::Session(_), .. }));
+    let asked = |output: &Output| {
+        matches!(output, Output::Action(ibws_proto::Action::Rest { request: RestRequest::Session(_), .. }))
+    };
     alone.input(12, Input::Session(ConnId(1), SessionNews::Unavailable));
     assert!(!alone.1.iter().any(asked));
 }
@@ -290,7 +291,7 @@ fn a_refused_channel_asks_the_host_once_for_all_of_it() {
     world.gateway.refuse("smd", "No accounts", Some(1), Lift::Never);
     world.say(r#"{"error":"No accounts","code":500,"topic":"smd"}"#);
     world.run(ms(20));
-    assert_eq!(world.asks().count(), 1);
+    assert_eq!(world.rest_requests().count(), 1);
     assert!((1..=5).all(|conid| world.status(&format!("md+{conid}")) == SubscriptionState::Refused));
 }
 
@@ -320,23 +321,27 @@ fn the_same_question_again_takes_the_place_of_the_first_and_each_is_awaited_unti
     alone.ready();
     alone.submit(0, Command::Subscribe(ibws_proto::Subscribe::new(sub("or"))));
     alone.submit(10, Command::Recreate);
-    let [first, second] = [1, 2].map(ibws_proto::AskId);
-    assert_eq!((first.to_string(), alone.0.status().asks), ("a1".into(), 1));
-    assert!(!alone.0.awaits(first) && alone.0.awaits(second) && !alone.0.awaits(ibws_proto::AskId(3)));
+    let [first, second] = [1, 2].map(ibws_proto::RestRequestId);
+    assert_eq!((first.to_string(), alone.0.status().rest_requests), ("a1".into(), 1));
+    assert!(
+        !alone.0.is_rest_pending(first)
+            && alone.0.is_rest_pending(second)
+            && !alone.0.is_rest_pending(ibws_proto::RestRequestId(3))
+    );
     let written = |alone: &Alone| {
         let orders = |output: &Output| format!("{output:?}").contains("sor+{}");
         alone.1.iter().filter(|output| orders(output)).count()
     };
-    alone.input(20, Input::Answered(first, true));
+    alone.input(20, Input::RestDone(first, true));
     assert_eq!(written(&alone), 0, "nobody waits for that answer any more");
-    alone.input(30, Input::Answered(second, false));
-    assert_eq!((written(&alone), alone.0.awaits(second)), (1, false));
+    alone.input(30, Input::RestDone(second, false));
+    assert_eq!((written(&alone), alone.0.is_rest_pending(second)), (1, false));
     // Two keys are two questions.
     alone.say(40, r#"{"error":"No accounts","code":500,"topic":"sor"}"#);
     alone.submit(50, Command::Subscribe(ibws_proto::Subscribe::new(sub("pl"))));
     alone.say(60, r#"{"error":"No accounts","code":500,"topic":"spl"}"#);
     alone.submit(70, Command::Recreate);
-    assert_eq!(alone.0.status().asks, 2);
+    assert_eq!(alone.0.status().rest_requests, 2);
 }
 
 #[test]
@@ -356,7 +361,7 @@ fn what_it_holds_is_counted_to_the_entry() {
     assert_eq!((alone.0.status().subscriptions, alone.0.status().requests, alone.0.entries()), (1, 1, 6 + 2));
     alone.submit(2, Command::Subscribe(ibws_proto::Subscribe::new(sub("or"))));
     // A row, its channel's count, its holder both ways, its waiting request with its deadline, a question with its own.
-    assert_eq!((alone.0.status().asks, alone.0.entries()), (1, 8 + 5 + 2 + 2));
+    assert_eq!((alone.0.status().rest_requests, alone.0.entries()), (1, 8 + 5 + 2 + 2));
     alone.submit(3, Command::Release(request));
     assert!(!alone.0.holds(request));
     alone.submit(4, Command::Shutdown { drain: false });

@@ -2,8 +2,8 @@
 //! users were bitten.
 
 use ibws_proto::{
-    Ask, Command, CommandError, Config, ConnectionState, Event, GapCause, Instant, Key, Modify, Reply, Subscribe,
-    SubscribeOutcome, SubscriptionState, UnsubscribeOutcome,
+    Command, CommandError, Config, ConnectionState, Event, GapCause, Instant, Key, Modify, Reply, RestRequest,
+    Subscribe, SubscribeOutcome, SubscriptionState, UnsubscribeOutcome,
 };
 use ibws_testkit::world::{QUOTES, World, args, ms, secs, sub, world};
 use ibws_testkit::{GatewayConfig, Lift};
@@ -95,12 +95,12 @@ fn data_that_comes_after_all_ends_the_gap_of_a_failed_stream() {
 #[test]
 fn refused_orders_are_primed_and_retried_never_delivered_as_data() {
     let mut world = settled(&[]);
-    world.link.host = Some((ms(50), false));
+    world.link.rest = Some((ms(50), false));
     world.gateway.refuse("sor", "unable to subscribe", Some(2), Lift::Never);
     world.subscribe("or");
     world.run(secs(30));
     assert_eq!(world.written("sor").len(), 3, "{}", world.timeline());
-    let primes = world.asks().filter(|(_, ask)| matches!(ask, Ask::Prime(_))).count();
+    let primes = world.rest_requests().filter(|(_, ask)| matches!(ask, RestRequest::Prime(_))).count();
     assert_eq!(primes, 3, "before each sending");
     assert!(matches!(world.status("or"), SubscriptionState::Quiet | SubscriptionState::Active));
     assert!(world.messages().all(|message| message.frame.get("error").is_none() || message.subscription.is_none()));
@@ -113,7 +113,7 @@ fn refused_orders_are_primed_and_retried_never_delivered_as_data() {
 #[test]
 fn a_host_that_never_primes_delays_orders_by_5_s_and_no_more() {
     let mut world = settled(&[]);
-    world.link.host = None;
+    world.link.rest = None;
     let asked = world.now();
     world.subscribe("or");
     world.run(secs(10));
@@ -316,7 +316,7 @@ fn a_failed_unsubscribe_is_never_resurrected() {
 #[test]
 fn orders_withdrawn_while_they_are_primed_are_not_subscribed_by_the_answer() {
     let mut world = settled(&["or"]);
-    world.link.host = Some((secs(1), true));
+    world.link.rest = Some((secs(1), true));
     world.submit(Command::Recreate);
     world.unsubscribe("or", true);
     world.run(secs(30));
@@ -474,14 +474,14 @@ fn nothing_is_asked_of_the_host_for_a_connection_that_is_being_closed() {
     world.link.answers_close = false;
     world.submit(Command::HardReset { restart: false });
     world.submit(Command::Invalidate(Some(sub("or"))));
-    let asked = world.asks().count();
+    let asked = world.rest_requests().count();
     world.say(r#"{"topic":"sor","args":[]}"#);
     world.run(ms(100));
     assert_eq!(
-        (world.connection_state(), world.resumptions().len(), world.asks().count()),
+        (world.connection_state(), world.resumptions().len(), world.rest_requests().count()),
         (ConnectionState::Closing, 1, asked)
     );
     world.run(secs(30));
-    let reconciled = |ask: &Ask| matches!(ask, Ask::Reconcile { .. });
-    assert_eq!(world.asks().filter(|(_, ask)| reconciled(ask)).count(), 1, "once it flows again");
+    let reconciled = |ask: &RestRequest| matches!(ask, RestRequest::Reconcile { .. });
+    assert_eq!(world.rest_requests().filter(|(_, ask)| reconciled(ask)).count(), 1, "once it flows again");
 }

@@ -9,7 +9,7 @@ use std::vec::Vec;
 
 use super::client::{Client, QueueFactory};
 use super::credentials::CredentialsProvider;
-use super::host::Host;
+use super::rest_handler::RestHandler;
 use super::runtime::{DialRequest, Runtime};
 use super::shared::Shared;
 use super::sink::EventSink;
@@ -28,7 +28,7 @@ pub struct Builder<R> {
     port: u16,
     trust: Trust,
     credentials: Arc<dyn CredentialsProvider>,
-    host_calls: Option<Arc<dyn Host>>,
+    rest_handler: Option<Arc<dyn RestHandler>>,
     limits: Limits,
     queues: QueueFactory,
     sinks: Vec<Box<dyn EventSink>>,
@@ -47,7 +47,7 @@ impl<R: Runtime> Builder<R> {
             port: 5000,
             trust: Trust::default(),
             credentials: Arc::new(Credentials::default()),
-            host_calls: None,
+            rest_handler: None,
             limits: Limits::default(),
             queues: QueueFactory::default(),
             sinks: Vec::new(),
@@ -61,7 +61,7 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
-    /// Host of the gateway, if no address is given. Default: `localhost`.
+    /// RestHandler of the gateway, if no address is given. Default: `localhost`.
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.host = host.into();
         self
@@ -94,9 +94,9 @@ impl<R: Runtime> Builder<R> {
     }
 
     /// Who makes the REST calls that the stream needs. Default: nobody; what would have been asked is then told as
-    /// [`Event::Host`](crate::Event::Host) with the outcome `Failed`.
-    pub fn rest(mut self, host: impl Host) -> Self {
-        self.host_calls = Some(Arc::new(host));
+    /// [`Event::Rest`](crate::Event::Rest) with the outcome `Failed`.
+    pub fn rest_handler(mut self, handler: impl RestHandler) -> Self {
+        self.rest_handler = Some(Arc::new(handler));
         self
     }
 
@@ -150,7 +150,7 @@ impl<R: Runtime> Builder<R> {
         let shared = Arc::new(Shared::new(self.runtime, machine));
         let client = Client::new(shared.clone(), self.queues);
         self.sinks.into_iter().for_each(|sink| client.attach_boxed(sink));
-        shared.runtime.spawn(Driver::new(shared.clone(), target, self.credentials, self.host_calls));
+        shared.runtime.spawn(Driver::new(shared.clone(), target, self.credentials, self.rest_handler));
         Ok(client)
     }
 }

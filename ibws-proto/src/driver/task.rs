@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use super::credentials::{CredentialsFuture, CredentialsProvider};
-use super::host::{Answer, Host};
+use super::rest_handler::{RestFuture, RestHandler};
 use super::runtime::{DialRequest, Link, Outgoing, Received, Runtime};
 use super::secret::Secret;
 use super::shared::Shared;
-use crate::{Action, AskId, ConnId, ConnectError, ConnectionState, Input, Instant, SessionNews};
+use crate::{Action, ConnId, ConnectError, ConnectionState, Input, Instant, RestRequestId, SessionNews};
 
 /// Rounds in one poll before other tasks get their turn.
 const ROUNDS: usize = 16;
@@ -33,9 +33,9 @@ pub(super) struct Driver<R: Runtime> {
     dial: Option<(ConnId, Dial<R::Link>)>,
     link: Option<Open<R::Link>>,
     sleep: Option<(Instant, Pin<Box<R::Sleep>>)>,
-    host: Option<Arc<dyn Host>>,
+    rest_handler: Option<Arc<dyn RestHandler>>,
     /// Questions that the host is at work on. One whose time is over is answered to nobody.
-    asked: Vec<(AskId, Answer)>,
+    asked: Vec<(RestRequestId, RestFuture)>,
     /// The session to be sent, on its way from the provider.
     session: Option<(ConnId, CredentialsFuture)>,
 }
@@ -60,7 +60,7 @@ impl<R: Runtime> Driver<R> {
         shared: Arc<Shared<R>>,
         target: DialRequest,
         credentials: Arc<dyn CredentialsProvider>,
-        host: Option<Arc<dyn Host>>,
+        rest_handler: Option<Arc<dyn RestHandler>>,
     ) -> Self {
         Self {
             shared,
@@ -71,7 +71,7 @@ impl<R: Runtime> Driver<R> {
             dial: None,
             link: None,
             sleep: None,
-            host,
+            rest_handler,
             asked: Vec::new(),
             session: None,
         }
@@ -95,7 +95,7 @@ impl<R: Runtime> Driver<R> {
                 state.machine.handle(now, Input::Tick);
                 state.drain(actions);
             }
-            asked.retain(|(id, _)| state.machine.awaits(*id));
+            asked.retain(|(id, _)| state.machine.is_rest_pending(*id));
             state.handles == 0 && state.machine.status().state == ConnectionState::Stopped
         })
     }
@@ -122,9 +122,9 @@ impl<R: Runtime> Driver<R> {
                         None => self.session = Some((conn, self.credentials.credentials())),
                     }
                 }
-                Action::Ask { id, ask } => match &self.host {
-                    Some(host) => self.asked.push((id, host.ask(ask))),
-                    None => self.inputs.push(Input::Answered(id, false)),
+                Action::Rest { id, request } => match &self.rest_handler {
+                    Some(handler) => self.asked.push((id, handler.handle(request))),
+                    None => self.inputs.push(Input::RestDone(id, false)),
                 },
             }
         }
@@ -144,11 +144,11 @@ impl<R: Runtime> Driver<R> {
     }
 
     /// What the host and the provider of credentials have to say.
-    fn poll_host(&mut self, cx: &mut Context<'_>) {
+    fn poll_providers(&mut self, cx: &mut Context<'_>) {
         let inputs = &mut self.inputs;
         self.asked.retain_mut(|(id, answer)| match answer.as_mut().poll(cx) {
             Poll::Ready(done) => {
-                inputs.push(Input::Answered(*id, done));
+                inputs.push(Input::RestDone(*id, done));
                 false
             }
             Poll::Pending => true,
@@ -276,7 +276,7 @@ impl<R: Runtime> Future for Driver<R> {
         let this = self.get_mut();
         for _ in 0..ROUNDS {
             this.poll_dial(cx);
-            this.poll_host(cx);
+            this.poll_providers(cx);
             this.poll_link(cx);
             let came = !this.inputs.is_empty();
             if this.turn(cx) {

@@ -7,16 +7,16 @@ use crate::command::{CommandError, ConnectionLoss, GapCause, Reply};
 use crate::config::ReadyGate;
 use crate::connect::{ConnId, ConnectError, ConnectErrorKind};
 use crate::event::{Action, Event, Output, StateChange};
-use crate::host::SessionNeed;
 use crate::lifecycle::{self, ConnectionState, Trigger};
 use crate::liveness::Liveness;
-use crate::requests::Wait;
+use crate::pending::Wait;
+use crate::rest::SessionNeed;
 use crate::session::Session;
 use crate::timer::Timer;
 
 /// A gateway that refuses the session is asked at most this often.
 const AUTHENTICATION_PAUSE: Duration = Duration::from_secs(60);
-/// A pause that the peer asks for is not believed beyond this.
+/// A pause that the peer rest for is not believed beyond this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 /// The wait for the answer to our Close when shutting down.
 const SHUTDOWN_CLOSE: Duration = Duration::from_secs(1);
@@ -205,7 +205,7 @@ impl Machine {
             cx.wire = super::Wire::Shut;
             table.lost(cause, cx);
         });
-        self.asks.overtake_all(&mut self.out);
+        self.rest.supersede_all(&mut self.out);
         self.conn = None;
         self.session = Session::default();
     }

@@ -7,14 +7,14 @@ use crate::command::{ConnectionLoss, Reply};
 use crate::connect::ConnId;
 use crate::event::{Action, Event, Message, Output};
 use crate::frame::{Frame, Json, Shape};
-use crate::host::{Ask, HostReport, Outcome, Prompt, SessionNeed};
 use crate::key::{Key, SubscriptionKey};
 use crate::lifecycle::ConnectionState;
 use crate::message::{Body, Notification};
-use crate::requests::Wait;
+use crate::pending::Wait;
+use crate::rest::{Prompt, RestOutcome, RestReport, RestRequest, SessionNeed};
 use crate::timer::Timer;
 
-/// Answers to `waiting for session` on one connection; a gateway that asks more often will not be satisfied.
+/// Answers to `waiting for session` on one connection; a gateway that rest more often will not be satisfied.
 const SESSION_REPLIES: u32 = 5;
 /// Rows of one `ntf` that are looked at for prompts.
 const PROMPTS_AT_ONCE: usize = 32;
@@ -154,7 +154,7 @@ impl Machine {
                 _ => None,
             };
             if let Some(prompt) = prompt.filter(|_| self.state != ConnectionState::Closing) {
-                self.asks.ask(Ask::Prompt(prompt), self.now + self.config.host_timeout, &mut self.out);
+                self.rest.send(RestRequest::Prompt(prompt), self.now + self.config.rest_timeout, &mut self.out);
             }
         }
     }
@@ -178,13 +178,13 @@ impl Machine {
             return;
         }
         if self.session.replies >= SESSION_REPLIES {
-            let ask = Ask::Session(SessionNeed::Missing);
-            let report = HostReport { id: None, ask, outcome: Outcome::TooMany };
-            return self.out.push_back(Output::Event(Event::Host(report)));
+            let request = RestRequest::Session(SessionNeed::Missing);
+            let report = RestReport { id: None, request, outcome: RestOutcome::TooMany };
+            return self.out.push_back(Output::Event(Event::Rest(report)));
         }
         if let Some(conn) = self.conn {
             self.session.replies += 1;
-            self.timers.set(Timer::Session, self.now + self.config.host_timeout);
+            self.timers.set(Timer::Session, self.now + self.config.rest_timeout);
             self.out.push_back(Output::Action(Action::SendSession { conn }));
         }
     }

@@ -13,12 +13,12 @@ use crate::command::{Command, ConnectionLoss, Reply, RequestId};
 use crate::config::{Config, ReadyGate};
 use crate::connect::ConnId;
 use crate::event::{Input, Output, SessionNews};
-use crate::host::{Ask, AskId, Asks, Outcome, SessionNeed};
 use crate::key::{Key, SubscriptionKey};
 use crate::lifecycle::ConnectionState;
 use crate::liveness::{Health, HealthReason, Liveness, Verdict};
+use crate::pending::{Requests, RestRequests, Wait};
 use crate::random::{Backoff, Random};
-use crate::requests::{Requests, Wait};
+use crate::rest::{RestOutcome, RestRequest, RestRequestId, SessionNeed};
 use crate::session::Session;
 use crate::status::SubscriptionState;
 use crate::subscriptions::{Context, SubscriptionInfo, Table, Wire};
@@ -68,7 +68,7 @@ pub struct Machine {
     liveness: Liveness,
     table: Table,
     requests: Requests,
-    asks: Asks,
+    rest: RestRequests,
     out: VecDeque<Output>,
     stats: Stats,
 }
@@ -127,7 +127,7 @@ pub struct MachineStatus {
     /// Requests that wait for their answer.
     pub requests: usize,
     /// Questions to the host that wait for theirs.
-    pub asks: usize,
+    pub rest_requests: usize,
 }
 
 /// What the machine will wake up for.
@@ -142,8 +142,8 @@ pub enum WakeReason {
     Subscription,
     /// A request has waited long enough.
     Request,
-    /// A question to the host has.
-    Host,
+    /// A REST request has.
+    Rest,
 }
 
 impl Machine {
@@ -174,7 +174,7 @@ impl Machine {
             liveness: Liveness::new(now),
             table: Table::default(),
             requests: Requests::default(),
-            asks: Asks::default(),
+            rest: RestRequests::default(),
             out: VecDeque::new(),
             stats: Stats::default(),
             config,
@@ -204,7 +204,7 @@ impl Machine {
                 self.watch_pong();
             }
             Input::Pinged(conn) if self.has_socket(conn) => drop(self.liveness.received(self.now)),
-            Input::Answered(id, done) => self.answered(id, if done { Outcome::Done } else { Outcome::Failed }),
+            Input::RestDone(id, done) => self.answered(id, if done { RestOutcome::Done } else { RestOutcome::Failed }),
             Input::Session(conn, news) if self.has_socket(conn) => match news {
                 SessionNews::Sent => self.timers.set(Timer::Session, None),
                 SessionNews::Unavailable => self.session_missing(),
@@ -248,7 +248,7 @@ impl Machine {
         let silence = self.silence_deadline().map(|at| (at, WakeReason::Silence));
         let subscription = self.table.next_deadline().map(|at| (at, WakeReason::Subscription));
         let request = self.requests.next_deadline().map(|at| (at, WakeReason::Request));
-        let host = self.asks.next_deadline().map(|at| (at, WakeReason::Host));
+        let host = self.rest.next_deadline().map(|at| (at, WakeReason::Rest));
         [timer, silence, subscription, request, host].into_iter().flatten().min()
     }
 
@@ -264,7 +264,7 @@ impl Machine {
             attempt: self.attempt,
             subscriptions: self.table.len(),
             requests: self.requests.len(),
-            asks: self.asks.len(),
+            rest_requests: self.rest.len(),
         }
     }
 
@@ -307,8 +307,8 @@ impl Machine {
 
     /// Does this question to the host still wait for its answer?
     #[must_use]
-    pub fn awaits(&self, ask: AskId) -> bool {
-        self.asks.awaits(ask)
+    pub fn is_rest_pending(&self, request: RestRequestId) -> bool {
+        self.rest.is_pending(request)
     }
 
     /// Server id → conid of the histories of this connection; `None` for keys that have none.
@@ -327,7 +327,7 @@ impl Machine {
     /// more of.
     #[must_use]
     pub fn entries(&self) -> usize {
-        self.table.entries() + self.requests.entries() + self.asks.entries() + self.out.len()
+        self.table.entries() + self.requests.entries() + self.rest.entries() + self.out.len()
     }
 
     /// The settings in force.
@@ -357,8 +357,8 @@ impl Machine {
                 self.judge_silence();
             } else if let Some((id, wait)) = self.requests.take_overdue(self.now) {
                 self.overdue(id, &wait);
-            } else if let Some(id) = self.asks.overdue(self.now) {
-                self.answered(id, Outcome::TimedOut);
+            } else if let Some(id) = self.rest.overdue(self.now) {
+                self.answered(id, RestOutcome::TimedOut);
             } else if !self.with_table(|table, cx| table.due(cx)) {
                 break;
             }
@@ -380,12 +380,16 @@ impl Machine {
     }
 
     /// A question to the host is over; what was to follow does.
-    fn answered(&mut self, id: AskId, outcome: Outcome) {
-        match self.asks.settle(id, outcome, &mut self.out) {
-            Some(Ask::Prime(key)) => self.with_table(|table, cx| table.primed(&key, cx)),
-            Some(Ask::Reconcile { key, since }) => self.with_table(|table, _| table.reconciled(&key, since, outcome)),
-            Some(Ask::Session(SessionNeed::Missing)) if outcome == Outcome::Done => self.reply_with_session(),
-            Some(Ask::Session(_) | Ask::Prompt(_)) => {}
+    fn answered(&mut self, id: RestRequestId, outcome: RestOutcome) {
+        match self.rest.settle(id, outcome, &mut self.out) {
+            Some(RestRequest::Prime(key)) => self.with_table(|table, cx| table.primed(&key, cx)),
+            Some(RestRequest::Reconcile { key, since }) => {
+                self.with_table(|table, _| table.reconciled(&key, since, outcome))
+            }
+            Some(RestRequest::Session(SessionNeed::Missing)) if outcome == RestOutcome::Done => {
+                self.reply_with_session()
+            }
+            Some(RestRequest::Session(_) | RestRequest::Prompt(_)) => {}
             None => self.stats.stale += 1,
         }
     }
@@ -396,10 +400,10 @@ impl Machine {
         self.want_session(SessionNeed::Missing);
     }
 
-    /// Asks the host for a session that the gateway takes.
+    /// RestRequests the host for a session that the gateway takes.
     fn want_session(&mut self, need: SessionNeed) {
         if self.state != ConnectionState::Closing && self.ending.is_none() {
-            self.asks.ask(Ask::Session(need), self.now + self.config.host_timeout, &mut self.out);
+            self.rest.send(RestRequest::Session(need), self.now + self.config.rest_timeout, &mut self.out);
         }
     }
 
@@ -441,7 +445,7 @@ impl Machine {
             config: &self.config,
             random: &mut self.random,
             requests: &mut self.requests,
-            asks: &mut self.asks,
+            rest: &mut self.rest,
             out: &mut self.out,
         };
         let result = act(&mut self.table, &mut cx);

@@ -4,7 +4,7 @@ use super::{End, Machine};
 use crate::command::{Command, CommandError, Reply, RequestId};
 use crate::lifecycle::ConnectionState;
 use crate::liveness::HealthReason;
-use crate::requests::Wait;
+use crate::pending::Wait;
 use crate::subscriptions::Wire;
 
 impl Machine {

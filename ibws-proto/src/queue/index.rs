@@ -120,7 +120,7 @@ impl Index {
             Event::Fresh(fresh) => Subject::Silence(fresh.key.clone()),
             Event::Competing(_) => Subject::Competition,
             Event::AccountMismatch => Subject::Account,
-            Event::Message(_) | Event::Malformed(_) | Event::Host(_) => return,
+            Event::Message(_) | Event::Malformed(_) | Event::Rest(_) => return,
         };
         slot.before = self.subjects.insert(subject, place);
         // Of an outage only its end supersedes: what came before the gap that it ends.

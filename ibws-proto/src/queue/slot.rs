@@ -8,8 +8,8 @@ use super::rows::Folded;
 use crate::command::{ConnectionLoss, GapCause};
 use crate::event::{Event, Message};
 use crate::frame::Frame;
-use crate::host::Ask;
 use crate::key::{Key, SubscriptionKey};
+use crate::rest::RestRequest;
 use crate::time::Instant;
 
 /// What stands in one place.
@@ -58,7 +58,7 @@ impl Slot {
     pub(super) fn class(&self) -> Class {
         match &self.what {
             // What the host was asked is history, not state.
-            What::Event(Event::Malformed(_) | Event::Host(_)) => Class::Plain,
+            What::Event(Event::Malformed(_) | Event::Rest(_)) => Class::Plain,
             What::Event(Event::Message(Message { key, .. })) => class(*key),
             What::Event(_) => Class::Notice,
             What::Folded(folded) => class(folded.message.key),
@@ -146,7 +146,7 @@ pub(super) fn subscription(event: &Event) -> Option<&SubscriptionKey> {
         Event::Resumed(resumed) => Some(&resumed.key),
         Event::Stale(stale) => Some(&stale.key),
         Event::Fresh(fresh) => Some(&fresh.key),
-        Event::State(_) | Event::Malformed(_) | Event::Host(_) | Event::Competing(_) | Event::AccountMismatch => None,
+        Event::State(_) | Event::Malformed(_) | Event::Rest(_) | Event::Competing(_) | Event::AccountMismatch => None,
     }
 }
 
@@ -160,7 +160,7 @@ pub(super) fn since(event: &Event) -> Option<Instant> {
         Event::Resumed(resumed) => Some(resumed.at),
         Event::Stale(stale) => Some(stale.since),
         Event::Fresh(fresh) => Some(fresh.at),
-        Event::Malformed(_) | Event::Host(_) | Event::Competing(_) | Event::AccountMismatch => None,
+        Event::Malformed(_) | Event::Rest(_) | Event::Competing(_) | Event::AccountMismatch => None,
     }
 }
 
@@ -172,8 +172,8 @@ fn cost(event: &Event) -> usize {
             Event::Subscription(change) => change.reason.as_ref().map_or(0, |reason| reason.len()),
             Event::State(change) => change.cause.as_ref().map_or(0, words),
             Event::Gap(gap) => words(&gap.cause),
-            Event::Host(report) => match &report.ask {
-                Ask::Prompt(prompt) => {
+            Event::Rest(report) => match &report.request {
+                RestRequest::Prompt(prompt) => {
                     let options = prompt.options.iter().map(|option| size_of::<Box<str>>() + option.len());
                     prompt.req_id.len() + prompt.text.len() + options.sum::<usize>()
                 }

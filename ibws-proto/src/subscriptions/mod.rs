@@ -22,10 +22,10 @@ use crate::command::{GapCause, Reply, RequestId, SubscribeOutcome};
 use crate::config::Config;
 use crate::connect::ConnId;
 use crate::event::{Action, Event, Gap, Output};
-use crate::host::{Ask, Asks};
 use crate::key::{Key, SubscriptionKey};
+use crate::pending::{Requests, RestRequests};
 use crate::random::Random;
-use crate::requests::Requests;
+use crate::rest::RestRequest;
 use crate::status::{StateCause, SubscriptionEvent, SubscriptionState};
 use crate::time::Instant;
 
@@ -46,7 +46,7 @@ pub(crate) struct Context<'a> {
     pub(crate) config: &'a Config,
     pub(crate) random: &'a mut Random,
     pub(crate) requests: &'a mut Requests,
-    pub(crate) asks: &'a mut Asks,
+    pub(crate) rest: &'a mut RestRequests,
     pub(crate) out: &'a mut VecDeque<Output>,
 }
 
@@ -66,9 +66,9 @@ impl Context<'_> {
         self.out.push_back(Output::Event(event));
     }
 
-    /// Asks the host, who has `patience` to answer.
-    fn ask(&mut self, ask: Ask, patience: Duration) {
-        self.asks.ask(ask, self.now + patience, self.out);
+    /// RestRequests the host, who has `patience` to answer.
+    fn rest(&mut self, request: RestRequest, patience: Duration) {
+        self.rest.send(request, self.now + patience, self.out);
     }
 
     fn action(&mut self, action: impl FnOnce(ConnId) -> Action) {

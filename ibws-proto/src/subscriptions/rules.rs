@@ -7,7 +7,7 @@ use crate::command::{
 use crate::event::{Event, Resumed};
 use crate::key::{Key, SubscriptionKey};
 use crate::payload::Subscribe;
-use crate::requests::Wait;
+use crate::pending::Wait;
 use crate::status::{StateCause, SubscriptionState};
 
 // Requests.

@@ -6,8 +6,8 @@ use super::{Context, Table, Wire};
 use crate::command::{CommandError, GapCause, Reply, UnsubscribeOutcome};
 use crate::config::Renewal;
 use crate::event::{Action, Event, Resumed};
-use crate::host::Ask;
 use crate::key::{Key, SubscriptionKey};
+use crate::rest::RestRequest;
 use crate::status::{StateCause, SubscriptionState};
 use crate::time::Instant;
 
@@ -47,7 +47,7 @@ impl Table {
         }
     }
 
-    /// Subscribes: asks the host first where the gateway wants that (protocol §1.3.3).
+    /// Subscribes: rest the host first where the gateway wants that (protocol §1.3.3).
     pub(super) fn send(&mut self, key: &SubscriptionKey, cause: StateCause, cx: &mut Context<'_>) {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         if cx.wire != Wire::Ready {
@@ -60,7 +60,7 @@ impl Table {
         row.priming = true;
         row.paced = None;
         self.index.arm(row, None);
-        cx.ask(Ask::Prime(key.clone()), cx.config.prime_timeout);
+        cx.rest(RestRequest::Prime(key.clone()), cx.config.prime_timeout);
     }
 
     pub(super) fn transmit(&mut self, key: &SubscriptionKey, cause: StateCause, cx: &mut Context<'_>) {
@@ -128,10 +128,10 @@ impl Table {
         let since = row.unreconciled.map_or(since, |before| before.min(since));
         row.unreconciled = Some(since);
         if cx.wire == Wire::Shut {
-            // The connection is being closed: the next one asks.
+            // The connection is being closed: the next one rest.
             return;
         }
-        cx.ask(Ask::Reconcile { key: key.clone(), since }, cx.config.host_timeout);
+        cx.rest(RestRequest::Reconcile { key: key.clone(), since }, cx.config.rest_timeout);
     }
 
     /// All tries went unanswered: told, and tried again at the longest delay until it is withdrawn.

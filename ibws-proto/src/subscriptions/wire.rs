@@ -7,10 +7,10 @@ use super::{Context, Table, Wire};
 use crate::command::{CommandError, GapCause, UnsubscribeOutcome};
 use crate::event::{Event, Resumed};
 use crate::frame::{Frame, Json};
-use crate::host::{Ask, Outcome};
 use crate::key::{Key, SubscriptionKey};
 use crate::mask::Masked;
 use crate::random::doubled;
+use crate::rest::{RestOutcome, RestRequest};
 use crate::status::{StateCause, SubscriptionState};
 use crate::time::Instant;
 
@@ -108,7 +108,7 @@ impl Table {
             self.enter(&sub, SubscriptionState::Refused, Some(cx.now + delay), StateCause::Refused, cx);
             // Orders are primed before each sending anyway.
             if sub.key() != Key::Orders && cx.wire == Wire::Ready && !core::mem::replace(&mut primed, true) {
-                cx.ask(Ask::Prime(sub), cx.config.prime_timeout);
+                cx.rest(RestRequest::Prime(sub), cx.config.prime_timeout);
             }
         }
     }
@@ -140,9 +140,9 @@ impl Table {
     }
 
     /// The host has fetched the orders, or could not.
-    pub(crate) fn reconciled(&mut self, key: &SubscriptionKey, since: Instant, outcome: Outcome) {
+    pub(crate) fn reconciled(&mut self, key: &SubscriptionKey, since: Instant, outcome: RestOutcome) {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
-        if outcome == Outcome::Done && row.unreconciled == Some(since) {
+        if outcome == RestOutcome::Done && row.unreconciled == Some(since) {
             row.unreconciled = None;
         }
     }

@@ -124,7 +124,7 @@ impl Source {
             match output {
                 Output::Event(event) => self.events.push(event),
                 Output::Action(Action::Connect { conn }) => self.conn = Some(conn),
-                Output::Action(Action::Ask { id, .. }) => self.machine.handle(self.now, Input::Answered(id, true)),
+                Output::Action(Action::Rest { id, .. }) => self.machine.handle(self.now, Input::RestDone(id, true)),
                 Output::Action(_) | Output::Done(..) => {}
             }
         }

@@ -277,7 +277,7 @@ pub async fn waiting_for_session_ends_with_the_session_or_not_at_all<R: Runtime 
     let mut player = stage.player(builder);
     let answer = player.client.start().await;
     player.note(format!("started: {answer:?}"));
-    player.until("ask: Session(").await;
+    player.until("request: Session(").await;
     trace.extend(player.finish().await);
     trace
 }

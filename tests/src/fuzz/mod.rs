@@ -10,7 +10,7 @@ pub use payload::payload;
 
 use bytes::Bytes;
 use ibws_proto::{
-    Action, AskId, Command, Config, ConnId, ConnectionState, Input, Instant, Output, ReadyGate, Subscribe,
+    Action, Command, Config, ConnId, ConnectionState, Input, Instant, Output, ReadyGate, RestRequestId, Subscribe,
 };
 
 use crate::invariants::Checked;
@@ -75,7 +75,7 @@ fn play(scene: Scene, lines: &[Bytes]) -> Result<(), String> {
     if matches!(scene, Scene::Active | Scene::Draining) {
         for info in checked.machine().subscriptions() {
             // The one question of this scene: orders are primed.
-            checked.handle(now, Input::Answered(AskId(1), true))?;
+            checked.handle(now, Input::RestDone(RestRequestId(1), true))?;
             checked.handle(now, Input::Frame(conn, data(&info.key)))?;
         }
     }

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use ibws_proto::{
-    Action, Ask, AskId, Command, Config, ConnId, ConnectErrorKind, ConnectionLoss, ConnectionState, Event, Frame,
-    GapCause, HostReport, Input, Instant, Key, Outcome, Output, Reply, RequestId, StateCause, StateChange,
-    SubscriptionKey, SubscriptionState,
+    Action, Command, Config, ConnId, ConnectErrorKind, ConnectionLoss, ConnectionState, Event, Frame, GapCause, Input,
+    Instant, Key, Output, Reply, RequestId, RestOutcome, RestReport, RestRequest, RestRequestId, StateCause,
+    StateChange, SubscriptionKey, SubscriptionState,
 };
 
 use super::evidence::{Evidence, Stage, could_mean, names};
@@ -49,7 +49,7 @@ pub struct Checker {
     /// Subscribes of one round, by key.
     tries: BTreeMap<SubscriptionKey, u32>,
     /// Questions to the host that were not reported yet.
-    asks: BTreeMap<AskId, Ask>,
+    rest_requests: BTreeMap<RestRequestId, RestRequest>,
     last_ask: u64,
     /// Keys whose need of confirmation was set, so that rounds cannot be told apart.
     odd: BTreeSet<SubscriptionKey>,
@@ -78,7 +78,7 @@ impl Checker {
             frame: None,
             free: BTreeSet::new(),
             tries: BTreeMap::new(),
-            asks: BTreeMap::new(),
+            rest_requests: BTreeMap::new(),
             last_ask: 0,
             odd: BTreeSet::new(),
             dials: 0,
@@ -208,7 +208,7 @@ impl Checker {
             | Action::Ping { conn }
             | Action::Close { conn, .. }
             | Action::Abandon { conn } => *conn,
-            Action::Ask { id, ask } => return self.ask(*id, ask),
+            Action::Rest { id, request } => return self.rest_request(*id, request),
         };
         let Some(live) = self.live.as_mut().filter(|live| live.conn == conn) else {
             return Err(format!("{action:?} is not about the live connection"));
@@ -232,34 +232,34 @@ impl Checker {
     }
 
     /// A question has a number of its own, and is about something that is wanted.
-    fn ask(&mut self, id: AskId, ask: &Ask) -> Verdict {
+    fn rest_request(&mut self, id: RestRequestId, request: &RestRequest) -> Verdict {
         if id.0 <= self.last_ask {
             return Err(format!("{id} is no new number"));
         }
         self.last_ask = id.0;
         if !self.live.as_ref().is_some_and(|live| live.stage == Stage::Open) {
-            return Err(format!("{ask:?} without an open connection"));
+            return Err(format!("{request:?} without an open connection"));
         }
-        match ask {
-            Ask::Prime(key) | Ask::Reconcile { key, .. } if !self.table.wants(key) => {
-                return Err(format!("{ask:?}, but {key} is not wanted"));
+        match request {
+            RestRequest::Prime(key) | RestRequest::Reconcile { key, .. } if !self.table.wants(key) => {
+                return Err(format!("{request:?}, but {key} is not wanted"));
             }
             _ => {}
         }
-        if let Ask::Prime(key) = ask {
+        if let RestRequest::Prime(key) = request {
             self.model.asked(key, self.now);
         }
-        self.asks.insert(id, ask.clone());
+        self.rest_requests.insert(id, request.clone());
         Ok(())
     }
 
     /// Each question is reported once; none outlives its connection.
-    fn report(&mut self, report: &HostReport) -> Verdict {
+    fn report(&mut self, report: &RestReport) -> Verdict {
         match report.id {
-            None if report.outcome == Outcome::TooMany => Ok(()),
+            None if report.outcome == RestOutcome::TooMany => Ok(()),
             None => Err(format!("{report:?} has no number")),
-            Some(id) => match self.asks.remove(&id) {
-                Some(ask) if ask == report.ask => Ok(()),
+            Some(id) => match self.rest_requests.remove(&id) {
+                Some(request) if request == report.request => Ok(()),
                 asked => Err(format!("{report:?}, asked was {asked:?}")),
             },
         }
@@ -377,7 +377,7 @@ impl Checker {
                 }
             }
             Event::Malformed(malformed) => return self.accepted(&malformed.raw),
-            Event::Host(report) => return self.report(report),
+            Event::Rest(report) => return self.report(report),
             Event::Subscription(event) if event.cause == StateCause::Assumed => {
                 self.tries.remove(&event.key);
                 // Somebody knew better; from now on the connection holds it.
@@ -435,8 +435,8 @@ impl Checker {
         match change.state {
             ConnectionState::Ready => self.tries.clear(),
             ConnectionState::Backoff | ConnectionState::Stopped => {
-                if let Some((id, ask)) = self.asks.first_key_value() {
-                    return Err(format!("{id} outlives its connection: {ask:?}"));
+                if let Some((id, request)) = self.rest_requests.first_key_value() {
+                    return Err(format!("{id} outlives its connection: {request:?}"));
                 }
                 if self.live.as_ref().is_some_and(|live| !live.over) {
                     return Err(format!("{:?}, but the connection was never ended", change.state));

@@ -152,7 +152,7 @@ fn of_input(input: &Input) -> String {
         Input::Tick => "Input::Tick".into(),
         Input::Frame(id, raw) => format!("Input::Frame({}, {}.into())", conn(id), bytes(raw)),
         Input::ConnectFailed(id, failed) => format!("Input::ConnectFailed({}, {})", conn(id), error(failed)),
-        Input::Answered(id, done) => format!("Input::Answered(AskId({}), {done})", id.0),
+        Input::RestDone(id, done) => format!("Input::RestDone(RestRequestId({}), {done})", id.0),
         Input::Session(id, news) => format!("Input::Session({}, SessionNews::{news:?})", conn(id)),
         // Their `Debug` is code already.
         other => format!("Input::{other:?}"),

@@ -3,8 +3,8 @@
 pub use core::time::Duration;
 
 pub use ibws_proto::{
-    Account, AskId, Command, Config, ConnId, ConnectError, ConnectErrorKind, Input, Instant, Modify, ReadyGate,
-    Renewal, SessionNews, Staleness, Subscribe,
+    Account, Command, Config, ConnId, ConnectError, ConnectErrorKind, Input, Instant, Modify, ReadyGate, Renewal,
+    RestRequestId, SessionNews, Staleness, Subscribe,
 };
 
 pub use super::Retold;

@@ -23,7 +23,7 @@ fn heal(world: &mut World) {
     world.link.dials_to = Dial::Opens;
     world.link.latency = Duration::from_millis(10);
     world.link.answers_pings = true;
-    world.link.host = Some((Duration::from_millis(50), true));
+    world.link.rest = Some((Duration::from_millis(50), true));
     world.clear_line();
     world.rescue_dial();
 }

@@ -37,8 +37,8 @@ fn close(world: &mut World, chance: &mut Prng) {
 fn provider(world: &mut World, chance: &mut Prng) {
     match chance.below(6) {
         0 => world.link.session = None,
-        4 => world.link.host = None,
-        5 => world.link.host = Some((chance.millis(0, 20_000), chance.chance(1, 2))),
+        4 => world.link.rest = None,
+        5 => world.link.rest = Some((chance.millis(0, 20_000), chance.chance(1, 2))),
         1 => world.link.session = Some("an-old-session".into()),
         2 => world.link.session_after = chance.millis(1_000, 20_000),
         _ => world.link.dials.push_back(Dial::Fails(ConnectErrorKind::Credentials, None)),
@@ -79,7 +79,7 @@ pub(super) const FAULTS: &[Fault] = &[
         heal: Some(|world| {
             world.link.session = Some(world.gateway.session().to_owned());
             world.link.session_after = Duration::ZERO;
-            world.link.host = Some((Duration::from_millis(50), true));
+            world.link.rest = Some((Duration::from_millis(50), true));
         }),
     },
     Fault {

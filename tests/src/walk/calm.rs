@@ -81,7 +81,7 @@ fn answer(output: &Output) -> Vec<Input> {
         }
         Action::Close { conn, code } => vec![Input::Closed(*conn, Some(*code))],
         Action::Ping { conn } => vec![Input::Pong(*conn)],
-        Action::Ask { id, .. } => vec![Input::Answered(*id, true)],
+        Action::Rest { id, .. } => vec![Input::RestDone(*id, true)],
         Action::SendText { conn, text } if text == "tic" => {
             vec![say(*conn, r#"{"topic":"tic","alive":true,"id":"calm","lastAccessed":1}"#.into())]
         }

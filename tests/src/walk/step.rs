@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use ibws_proto::{
-    Account, Args, AskId, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionState, Input, Instant,
-    Key, Machine, Modify, ReadyGate, Renewal, RequestId, SessionNews, Staleness, Subscribe, SubscriptionKey,
+    Account, Args, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionState, Input, Instant, Key,
+    Machine, Modify, ReadyGate, Renewal, RequestId, RestRequestId, SessionNews, Staleness, Subscribe, SubscriptionKey,
     SubscriptionState,
 };
 
@@ -57,7 +57,7 @@ pub(crate) fn config(dice: &mut Dice<'_>) -> Config {
     config.subscription_retries = dice.below(4) as u32;
     config.max_histories = dice.below(3);
     config.max_lines = 1 + dice.below(4);
-    config.host_timeout = dice.span(ms(3_000));
+    config.rest_timeout = dice.span(ms(3_000));
     config.burst = dice.below(4);
     config.burst_pause = dice.span(ms(700));
     config.renewal = if dice.chance(128) { Renewal::Again } else { Renewal::LeaveFirst };
@@ -115,7 +115,7 @@ pub(crate) fn blind(dice: &mut Dice<'_>, machine: &Machine, requests: &[RequestI
 
 /// An answer of the host, to one of the first questions.
 fn answer(dice: &mut Dice<'_>) -> Input {
-    Input::Answered(AskId(1 + dice.below(12) as u64), dice.chance(128))
+    Input::RestDone(RestRequestId(1 + dice.below(12) as u64), dice.chance(128))
 }
 
 fn failure(dice: &mut Dice<'_>) -> ConnectError {

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::borrow::Cow;
 use std::io::Write as _;
 
-use ibws_proto::{Ask, ConnectionState, Event, Frame, Item, Json, Key, Message, Outcome, Shape};
+use ibws_proto::{ConnectionState, Event, Frame, Item, Json, Key, Message, RestOutcome, RestRequest, Shape};
 use serde::Serialize;
 use serde_json::json;
 
@@ -94,8 +94,8 @@ pub(super) fn write(item: &Item, out: &mut Vec<u8>) {
         Item::Event(Event::Malformed(malformed)) => {
             Line::Malformed { reason: malformed.kind.to_string(), frame: String::from_utf8_lossy(&malformed.raw) }
         }
-        Item::Event(Event::Host(report)) if report.outcome != Outcome::Done => match report.ask {
-            Ask::Session(_) => Line::Session { status: "wanted" },
+        Item::Event(Event::Rest(report)) if report.outcome != RestOutcome::Done => match report.request {
+            RestRequest::Session(_) => Line::Session { status: "wanted" },
             _ => return,
         },
         Item::Event(Event::Stale(stale)) => Line::Stale { channel: stale.key.as_str() },

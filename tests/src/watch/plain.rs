@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use ibws_proto::{
-    Ask, ConnectionState, Event, Instant, Item, Json, Key, Message, Outcome, SessionNeed, SubscriptionKey,
+    ConnectionState, Event, Instant, Item, Json, Key, Message, RestOutcome, RestRequest, SessionNeed, SubscriptionKey,
 };
 
 use super::describe::{self, cut};
@@ -95,21 +95,23 @@ impl Screen {
             }
             Event::Competing(true) => writeln!(out, "    !  another login competes with this session"),
             Event::Competing(false) => writeln!(out, "    !  no other login competes with this session any more"),
-            Event::Host(report) if report.outcome != Outcome::Done => match &report.ask {
-                Ask::Session(SessionNeed::Missing) => {
+            Event::Rest(report) if report.outcome != RestOutcome::Done => match &report.request {
+                RestRequest::Session(SessionNeed::Missing) => {
                     writeln!(out, "    !  the gateway waits for a session: log in, or pass --session")
                 }
-                Ask::Session(SessionNeed::Unauthenticated) => {
+                RestRequest::Session(SessionNeed::Unauthenticated) => {
                     writeln!(out, "    !  the session is not authenticated: log in at the gateway")
                 }
-                Ask::Reconcile { since, .. } => {
+                RestRequest::Reconcile { since, .. } => {
                     writeln!(
                         out,
                         "    !  orders may have changed unseen since {}: compare them",
                         self.time(*since).trim()
                     )
                 }
-                Ask::Prompt(prompt) => writeln!(out, "    !  an order waits for an answer: {}", cut(&prompt.text)),
+                RestRequest::Prompt(prompt) => {
+                    writeln!(out, "    !  an order waits for an answer: {}", cut(&prompt.text))
+                }
                 _ => Ok(()),
             },
             _ => Ok(()),

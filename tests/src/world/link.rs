@@ -62,7 +62,7 @@ pub struct Link {
     /// Does the peer answer pings?
     pub answers_pings: bool,
     /// What the host does when asked: how long it takes, and whether it succeeds; `None`: it never answers.
-    pub host: Option<(Duration, bool)>,
+    pub rest: Option<(Duration, bool)>,
     /// Whether the upgrade carries the session already.
     pub authorised: bool,
     /// The session that the host has, to be sent when asked for; `None`: it has none.
@@ -85,7 +85,7 @@ impl Default for Link {
             dials_to: Dial::Opens,
             answers_close: true,
             answers_pings: true,
-            host: Some((Duration::from_millis(50), true)),
+            rest: Some((Duration::from_millis(50), true)),
             authorised: true,
             session: None,
         }

@@ -14,7 +14,8 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ibws_proto::{
-    Ask, AskId, Command, CommandError, Config, ConnId, ConnectError, Input, Instant, Machine, Reply, RequestId,
+    Command, CommandError, Config, ConnId, ConnectError, Input, Instant, Machine, Reply, RequestId, RestRequest,
+    RestRequestId,
 };
 
 use crate::gateway::{Gateway, GatewayConfig};
@@ -47,7 +48,7 @@ enum Parcel {
     /// Our Close.
     Close(ConnId, u16),
     /// The host has done what it was asked for, or failed to.
-    Answered(AskId, Ask, bool),
+    RestDone(RestRequestId, RestRequest, bool),
     /// The host has found the session, or that there is none.
     Provided(ConnId),
 }
@@ -271,17 +272,17 @@ impl World {
             }
             Parcel::Ping(_) | Parcel::Close(..) => {}
             Parcel::Provided(conn) => self.provided(conn),
-            Parcel::Answered(id, ask, done) => {
+            Parcel::RestDone(id, request, done) => {
                 // What the host's calls do to the gateway (protocol §1.3, §3.4).
-                let paths: &[_] = match ask {
-                    Ask::Prime(_) => &["/v1/api/iserver/accounts", "/v1/api/iserver/account/orders"],
-                    Ask::Reconcile { .. } => &["/v1/api/iserver/account/orders"],
+                let paths: &[_] = match request {
+                    RestRequest::Prime(_) => &["/v1/api/iserver/accounts", "/v1/api/iserver/account/orders"],
+                    RestRequest::Reconcile { .. } => &["/v1/api/iserver/account/orders"],
                     _ => &[],
                 };
                 for path in paths {
                     let _ = self.gateway.rest(self.now, "GET", path, "force=true");
                 }
-                self.input(Input::Answered(id, done));
+                self.input(Input::RestDone(id, done));
             }
         }
     }

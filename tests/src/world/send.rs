@@ -51,9 +51,9 @@ impl World {
                 self.frozen.remove(&conn);
                 self.gateway.closed(self.now, conn.0);
             }
-            Action::Ask { id, ask } => {
-                if let Some((after, done)) = self.link.host {
-                    self.post(after, Parcel::Answered(id, ask, done));
+            Action::Rest { id, request } => {
+                if let Some((after, done)) = self.link.rest {
+                    self.post(after, Parcel::RestDone(id, request, done));
                 }
             }
             Action::SendText { .. } | Action::Ping { .. } | Action::Close { .. } => {}

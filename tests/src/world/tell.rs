@@ -1,12 +1,12 @@
-//! What a story does to the world, and what it asks of it.
+//! What a story does to the world, and what it rest_requests of it.
 
 use core::fmt::Write as _;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
 use ibws_proto::{
-    Action, Args, Ask, Command, ConnId, ConnectionState, Event, Frame, Gap, HostReport, Input, Instant, Message,
-    Output, RequestId, Resumed, Subscribe, SubscriptionKey, SubscriptionState,
+    Action, Args, Command, ConnId, ConnectionState, Event, Frame, Gap, Input, Instant, Message, Output, RequestId,
+    RestReport, RestRequest, Resumed, Subscribe, SubscriptionKey, SubscriptionState,
 };
 
 use super::{Entry, Parcel, What, World};
@@ -215,16 +215,16 @@ impl World {
     }
 
     /// Questions to the host.
-    pub fn asks(&self) -> impl Iterator<Item = (Instant, &Ask)> {
+    pub fn rest_requests(&self) -> impl Iterator<Item = (Instant, &RestRequest)> {
         self.outputs_at().filter_map(|(at, output)| match output {
-            Output::Action(Action::Ask { ask, .. }) => Some((at, ask)),
+            Output::Action(Action::Rest { request, .. }) => Some((at, request)),
             _ => None,
         })
     }
 
     /// What became of them.
-    pub fn reports(&self) -> impl Iterator<Item = (Instant, &HostReport)> {
-        self.events().filter_map(|(at, event)| if let Event::Host(report) = event { Some((at, report)) } else { None })
+    pub fn reports(&self) -> impl Iterator<Item = (Instant, &RestReport)> {
+        self.events().filter_map(|(at, event)| if let Event::Rest(report) = event { Some((at, report)) } else { None })
     }
 
     /// Times of the dials.

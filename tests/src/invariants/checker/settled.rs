@@ -40,8 +40,11 @@ impl Checker {
             // Whose turn comes later begins its round then.
             self.tries.clear();
         }
-        if status.asks != self.asks.len() {
-            return Err(format!("{} questions to the host wait, told were {:?}", status.asks, self.asks));
+        if status.rest_requests != self.rest_requests.len() {
+            return Err(format!(
+                "{} questions to the host wait, told were {:?}",
+                status.rest_requests, self.rest_requests
+            ));
         }
         self.was_shutting = self.table.is_shutting();
         self.table.settled(machine)?;

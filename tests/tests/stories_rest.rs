@@ -2,8 +2,8 @@
 //! virtual and exact. In brackets: where users were bitten.
 
 use ibws_proto::{
-    Account, Ask, Command, Config, ConnectionState, Event, Input, Machine, Outcome, Output, SessionNeed, Staleness,
-    Subscribe, SubscriptionState,
+    Account, Command, Config, ConnectionState, Event, Input, Machine, Output, RestOutcome, RestRequest, SessionNeed,
+    Staleness, Subscribe, SubscriptionState,
 };
 use ibws_testkit::GatewayConfig;
 use ibws_testkit::world::{QUOTES, World, ms, secs, sub, world};
@@ -15,13 +15,17 @@ fn settled(channels: &[&str]) -> World {
 }
 
 fn sessions(world: &World) -> Vec<SessionNeed> {
-    world.asks().filter_map(|(_, ask)| if let Ask::Session(need) = ask { Some(*need) } else { None }).collect()
+    world
+        .rest_requests()
+        .filter_map(|(_, request)| if let RestRequest::Session(need) = request { Some(*need) } else { None })
+        .collect()
 }
 
 /// Since when, and how it ended.
-fn reconciled(world: &World) -> Vec<(ibws_proto::Instant, Outcome)> {
-    let of = |ask: &Ask| if let Ask::Reconcile { since, .. } = ask { Some(*since) } else { None };
-    world.reports().filter_map(|(_, report)| Some((of(&report.ask)?, report.outcome))).collect()
+fn reconciled(world: &World) -> Vec<(ibws_proto::Instant, RestOutcome)> {
+    let of =
+        |request: &RestRequest| if let RestRequest::Reconcile { since, .. } = request { Some(*since) } else { None };
+    world.reports().filter_map(|(_, report)| Some((of(&report.request)?, report.outcome))).collect()
 }
 
 // A17 [ibind #129, #90]
@@ -32,7 +36,7 @@ fn orders_silenced_by_a_filtered_rest_call_speak_again_after_an_unfiltered_one()
     world.submit(Command::Subscribe(orders));
     world.run(secs(30));
     assert_eq!(world.status("or"), SubscriptionState::Active, "orders change");
-    let _ = world.gateway.rest(world.now(), "GET", "/v1/api/iserver/account/orders", "filters=nothing_at_all");
+    let _ = world.gateway.rest_handler(world.now(), "GET", "/v1/api/iserver/account/orders", "filters=nothing_at_all");
     world.run(secs(90));
     let silences: Vec<_> = world
         .events()
@@ -40,8 +44,9 @@ fn orders_silenced_by_a_filtered_rest_call_speak_again_after_an_unfiltered_one()
         .collect();
     let [(told, since)] = silences[..] else { panic!("{silences:?}\n{}", world.timeline()) };
     assert_eq!(told, since + secs(60), "the moment of the last order, plus the limit");
-    let asked: Vec<_> = world.asks().filter(|(at, _)| *at == told).map(|(_, ask)| ask.clone()).collect();
-    assert_eq!(asked, [Ask::Reconcile { key: sub("or"), since }]);
+    let asked: Vec<_> =
+        world.rest_requests().filter(|(at, _)| *at == told).map(|(_, request)| request.clone()).collect();
+    assert_eq!(asked, [RestRequest::Reconcile { key: sub("or"), since }]);
     let fresh = world.events().find_map(|(_, event)| if let Event::Fresh(fresh) = event { Some(fresh) } else { None });
     let fresh = fresh.expect("it speaks again");
     assert!(fresh.since == since && fresh.at > told);
@@ -64,13 +69,15 @@ fn one_outage_is_one_gap_in_orders_too_and_the_host_is_asked_to_reconcile_them()
         assert_eq!((gaps, ends), (1, 1), "{key}: one outage, one gap, however many dials it took");
     }
     let since = world.gaps().iter().find(|gap| gap.key == sub("or")).unwrap().since;
-    assert_eq!(reconciled(&world), [(since, Outcome::Done)], "orders are not repeated by the gateway; trades are");
+    assert_eq!(reconciled(&world), [(since, RestOutcome::Done)], "orders are not repeated by the gateway; trades are");
     let order: Vec<_> = world
         .outputs_at()
         .filter_map(|(_, output)| match output {
             Output::Event(Event::Gap(gap)) if gap.key == sub("or") => Some("gap"),
             Output::Event(Event::Resumed(end)) if end.key == sub("or") => Some("resumed"),
-            Output::Action(ibws_proto::Action::Ask { ask: Ask::Reconcile { .. }, .. }) => Some("reconcile"),
+            Output::Action(ibws_proto::Action::Rest { request: RestRequest::Reconcile { .. }, .. }) => {
+                Some("reconcile")
+            }
             _ => None,
         })
         .collect();
@@ -81,37 +88,39 @@ fn one_outage_is_one_gap_in_orders_too_and_the_host_is_asked_to_reconcile_them()
 fn what_no_host_made_up_for_is_asked_for_again_after_the_next_gap() {
     let mut world = settled(&["or"]);
     world.run(secs(20));
-    world.link.host = Some((ms(50), false));
+    world.link.rest = Some((ms(50), false));
     world.cut();
     world.run(secs(120));
     let first = world.gaps()[0].since;
-    assert_eq!(reconciled(&world), [(first, Outcome::Failed)]);
-    world.link.host = None;
+    assert_eq!(reconciled(&world), [(first, RestOutcome::Failed)]);
+    world.link.rest = None;
     world.cut();
     world.run(secs(120));
-    assert_eq!(reconciled(&world)[1..], [(first, Outcome::TimedOut)], "the first gap is still open");
-    world.link.host = Some((ms(50), true));
+    assert_eq!(reconciled(&world)[1..], [(first, RestOutcome::TimedOut)], "the first gap is still open");
+    world.link.rest = Some((ms(50), true));
     world.cut();
     world.run(secs(120));
     world.cut();
     world.run(secs(120));
     let last = world.gaps().last().unwrap().since;
-    assert_eq!(reconciled(&world)[2..], [(first, Outcome::Done), (last, Outcome::Done)]);
+    assert_eq!(reconciled(&world)[2..], [(first, RestOutcome::Done), (last, RestOutcome::Done)]);
 }
 
 #[test]
 fn a_host_that_does_not_answer_is_waited_for_30_s_and_told() {
     let mut world = settled(&["or"]);
     world.run(secs(20));
-    world.link.host = None;
+    world.link.rest = None;
     world.cut();
     world.run(secs(120));
-    let (asked, _) = world.asks().find(|(_, ask)| matches!(ask, Ask::Reconcile { .. })).unwrap();
-    let (told, report) = world.reports().find(|(_, report)| matches!(report.ask, Ask::Reconcile { .. })).unwrap();
-    assert_eq!((told, report.outcome), (asked + secs(30), Outcome::TimedOut));
+    let (asked, _) =
+        world.rest_requests().find(|(_, request)| matches!(request, RestRequest::Reconcile { .. })).unwrap();
+    let (told, report) =
+        world.reports().find(|(_, report)| matches!(report.request, RestRequest::Reconcile { .. })).unwrap();
+    assert_eq!((told, report.outcome), (asked + secs(30), RestOutcome::TimedOut));
     // What it says after that is about nothing any more.
     let before = world.machine().stats().stale;
-    world.input(Input::Answered(report.id.unwrap(), true));
+    world.input(Input::RestDone(report.id.unwrap(), true));
     assert_eq!(world.machine().stats().stale, before + 1);
     assert_eq!(world.status("or"), SubscriptionState::Active, "orders flow all the same");
 }
@@ -120,12 +129,12 @@ fn a_host_that_does_not_answer_is_waited_for_30_s_and_told() {
 #[test]
 fn notices_in_both_shapes_are_told_and_a_prompt_asks_the_host_for_its_answer() {
     let mut world = settled(&[]);
-    world.link.host = None;
+    world.link.rest = None;
     world.say(r#"{"topic":"ntf","args":{"id":"n1","text":"Market closes early","title":"Notice","url":null}}"#);
     world.say(r#"{"topic":"blt","args":{"id":"b1","message":"Maintenance"}}"#);
     world.say(r#"{"topic":"blt","args":[{"id":12,"exchanges":null,"message":"Maintenance"}]}"#);
     world.run(secs(1));
-    assert_eq!(world.asks().count(), 0, "something to read is no question");
+    assert_eq!(world.rest_requests().count(), 0, "something to read is no question");
     let prompt = |req: &str| {
         format!(
             r#"{{"topic":"ntf","args":[{{"id":"n2","text":"Read"}},{{"orderId":71,"reqId":"{req}","dismissable":[],"text":"Really?","options":["Yes","No"],"type":"M","messageId":"p12","prompt":true}}]}}"#
@@ -133,24 +142,24 @@ fn notices_in_both_shapes_are_told_and_a_prompt_asks_the_host_for_its_answer() {
     };
     world.say(prompt("r1"));
     world.run(secs(1));
-    let asked: Vec<_> = world.asks().map(|(_, ask)| ask.clone()).collect();
-    let [Ask::Prompt(prompted)] = &asked[..] else { panic!("{asked:?}") };
+    let asked: Vec<_> = world.rest_requests().map(|(_, request)| request.clone()).collect();
+    let [RestRequest::Prompt(prompted)] = &asked[..] else { panic!("{asked:?}") };
     assert_eq!((prompted.order_id, &*prompted.req_id, &*prompted.text), (Some(71), "r1", "Really?"));
     assert_eq!(prompted.options.iter().map(|option| &**option).collect::<Vec<_>>(), ["Yes", "No"]);
     let unasked = world.messages().filter(|message| message.key == Some(ibws_proto::Key::Notifications)).count();
     assert_eq!(unasked, 2, "each frame is told, whoever answers it");
-    // The same question again replaces itself; a gateway that asks for ever is not believed.
+    // The same question again replaces itself; a gateway that rest_requests for ever is not believed.
     for n in 0..40 {
         world.say(prompt(&format!("q{}", n / 2)));
         world.say(prompt(&format!("s{n}")));
     }
     world.run(secs(1));
-    let of = |wanted: Outcome| world.reports().filter(|(_, report)| report.outcome == wanted).count();
-    assert_eq!(world.machine().status().asks, 32);
-    assert!(of(Outcome::Overtaken) > 0 && of(Outcome::TooMany) > 0, "told, each of them");
-    let waiting = world.machine().status().asks;
+    let of = |wanted: RestOutcome| world.reports().filter(|(_, report)| report.outcome == wanted).count();
+    assert_eq!(world.machine().status().rest_requests, 32);
+    assert!(of(RestOutcome::Superseded) > 0 && of(RestOutcome::TooMany) > 0, "told, each of them");
+    let waiting = world.machine().status().rest_requests;
     world.run(secs(30));
-    assert_eq!(world.reports().filter(|(_, report)| report.outcome == Outcome::TimedOut).count(), waiting);
+    assert_eq!(world.reports().filter(|(_, report)| report.outcome == RestOutcome::TimedOut).count(), waiting);
 }
 
 #[test]
@@ -161,7 +170,7 @@ fn a_session_that_is_waited_for_is_asked_of_the_host_and_sent_when_it_is_there()
     gateway.session = Some(session.clone());
     let mut world = World::new(Config::default(), gateway);
     world.link.authorised = false;
-    world.link.host = Some((secs(12), true));
+    world.link.rest = Some((secs(12), true));
     world.start();
     world.subscribe(QUOTES);
     world.run(secs(5));
@@ -184,9 +193,10 @@ fn a_session_that_does_not_come_for_30_s_is_asked_of_the_host() {
     machine.handle(at(0), Input::Opened(ibws_proto::ConnId(1)));
     machine.handle(at(1), Input::Frame(ibws_proto::ConnId(1), r#"{"message":"waiting for session"}"#.into()));
     let asked = |machine: &mut Machine| {
-        let asks =
-            |output: &Output| matches!(output, Output::Action(ibws_proto::Action::Ask { ask: Ask::Session(_), .. }));
-        std::iter::from_fn(|| machine.poll()).filter(asks).count()
+        let rest_requests = |output: &Output| {
+            matches!(output, Output::Action(ibws_proto::Action::Rest { request: RestRequest::Session(_), .. }))
+        };
+        std::iter::from_fn(|| machine.poll()).filter(rest_requests).count()
     };
     // Heartbeats, so that the connection is not silent.
     for after in [10, 20, 30] {
@@ -209,13 +219,13 @@ fn a_session_that_is_not_taken_is_sent_five_times_and_then_told() {
     world.run(secs(60));
     let sent = |output: &Output| matches!(output, Output::Action(ibws_proto::Action::SendSession { .. }));
     assert_eq!(world.outputs_at().filter(|(_, output)| sent(output)).count(), 5);
-    assert!(world.reports().any(|(_, report)| report.outcome == Outcome::TooMany));
+    assert!(world.reports().any(|(_, report)| report.outcome == RestOutcome::TooMany));
 }
 
 #[test]
 fn lost_authentication_asks_the_host_once_and_hammers_nobody() {
     let mut world = settled(&[QUOTES, "or"]);
-    world.link.host = Some((ms(50), false));
+    world.link.rest = Some((ms(50), false));
     for _ in 0..20 {
         world.gateway.set_authenticated(false);
         world.run(secs(60));
@@ -232,14 +242,14 @@ fn lost_authentication_asks_the_host_once_and_hammers_nobody() {
 #[test]
 fn questions_end_with_the_connection_they_were_for() {
     let mut world = settled(&[]);
-    world.link.host = None;
+    world.link.rest = None;
     world.subscribe("or");
     world.run(secs(1));
     world.cut();
     world.run(ms(100));
     let reports: Vec<_> = world.reports().map(|(_, report)| report.outcome).collect();
-    assert_eq!(reports, [Outcome::Overtaken]);
-    assert_eq!(world.machine().status().asks, 0);
+    assert_eq!(reports, [RestOutcome::Superseded]);
+    assert_eq!(world.machine().status().rest_requests, 0);
 }
 
 #[test]

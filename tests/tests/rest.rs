@@ -4,14 +4,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ibws_proto::driver::{Answer, CookieForm, Credentials, CredentialsFuture, Runtime as _, Secret};
-use ibws_proto::{Ask, ConnectError, ConnectErrorKind, ConnectionState, Event, Item, Outcome, SessionNeed, Subscribe};
+use ibws_proto::{
+    ConnectError, ConnectErrorKind, ConnectionState, Event, Item, RestOutcome, RestRequest, SessionNeed, Subscribe,
+};
 use ibws_testkit::GatewayConfig;
 use ibws_testkit::runtime::Simulated;
 
 const SESSION: &str = "00112233445566778899aabbccddeeff";
 
 /// What a host was asked.
-type Asked = Arc<Mutex<Vec<Ask>>>;
+type Asked = Arc<Mutex<Vec<RestRequest>>>;
 
 /// Set when a future is dropped.
 struct Dropped(Arc<Mutex<u32>>);
@@ -22,7 +24,7 @@ impl Drop for Dropped {
     }
 }
 
-fn asks(asked: &Asked) -> Vec<Ask> {
+fn rest_requests(asked: &Asked) -> Vec<RestRequest> {
     asked.lock().unwrap().clone()
 }
 
@@ -33,8 +35,8 @@ fn orders_are_subscribed_when_the_host_has_made_its_calls() {
     let (seen, clock) = (asked.clone(), runtime.clone());
     let client = runtime
         .builder()
-        .rest(move |ask: Ask| -> Answer {
-            seen.lock().unwrap().push(ask);
+        .rest_handler(move |request: RestRequest| -> Answer {
+            seen.lock().unwrap().push(request);
             let clock = clock.clone();
             Box::pin(async move {
                 clock.sleep_until(clock.now() + Duration::from_millis(700)).await;
@@ -49,7 +51,7 @@ fn orders_are_subscribed_when_the_host_has_made_its_calls() {
     let orders = runtime.block_on(client.subscribe(Subscribe::parse("or").unwrap())).unwrap();
     let waited = runtime.now().since(before);
     assert_eq!((orders.known_outcome(), waited.as_millis()), (ibws_proto::SubscribeOutcome::Quiet, 700));
-    assert_eq!(asks(&asked), [Ask::Prime(orders.key().clone())]);
+    assert_eq!(rest_requests(&asked), [RestRequest::Prime(orders.key().clone())]);
 }
 
 #[test]
@@ -59,7 +61,7 @@ fn a_host_that_never_answers_is_dropped_after_5_s_and_told() {
     let counter = dropped.clone();
     let client = runtime
         .builder()
-        .rest(move |_: Ask| -> Answer {
+        .rest_handler(move |_: RestRequest| -> Answer {
             let held = Dropped(counter.clone());
             Box::pin(async move {
                 let _held = held;
@@ -77,11 +79,11 @@ fn a_host_that_never_answers_is_dropped_after_5_s_and_told() {
     assert_eq!(*dropped.lock().unwrap(), 1, "nobody waits for it any more");
     let mut reports = Vec::new();
     while let Some(item) = events.try_next() {
-        if let Item::Event(Event::Host(report)) = item {
+        if let Item::Event(Event::Rest(report)) = item {
             reports.push(report.outcome);
         }
     }
-    assert_eq!(reports, [Outcome::TimedOut]);
+    assert_eq!(reports, [RestOutcome::TimedOut]);
 }
 
 // B65: the provider fails first; what the host brings about is found at the next attempt.
@@ -105,8 +107,8 @@ fn a_session_that_the_host_brought_about_is_taken_from_the_provider_and_sent() {
                 Ok(if ready { credentials.with_session(session, CookieForm::Gateway) } else { credentials })
             })
         })
-        .rest(move |ask: Ask| -> Answer {
-            seen.lock().unwrap().push(ask);
+        .rest_handler(move |request: RestRequest| -> Answer {
+            seen.lock().unwrap().push(request);
             *made.lock().unwrap() = true;
             Box::pin(std::future::ready(true))
         })
@@ -115,5 +117,5 @@ fn a_session_that_the_host_brought_about_is_taken_from_the_provider_and_sent() {
     runtime.block_on(client.start()).unwrap();
     runtime.run(Duration::from_secs(2));
     assert_eq!(client.status().state, ConnectionState::Ready);
-    assert_eq!(asks(&asked), [Ask::Session(SessionNeed::Missing)]);
+    assert_eq!(rest_requests(&asked), [RestRequest::Session(SessionNeed::Missing)]);
 }
