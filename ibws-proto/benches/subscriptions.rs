@@ -26,7 +26,8 @@ fn delta(n: usize) -> Bytes {
 /// A ready machine with `count` subscriptions, all of them active, at this time.
 fn ready(count: usize) -> (Machine, Instant) {
     let now = Instant::ORIGIN;
-    let config = Config { max_lines: usize::MAX, tic_interval: None, burst: usize::MAX, ..Config::default() };
+    let config =
+        Config { max_lines: usize::MAX, tic_interval: None, resubscribe_burst: usize::MAX, ..Config::default() };
     let mut machine = Machine::new(config, now);
     machine.submit(now, Command::Start);
     machine.handle(now, Input::Opened(CONN));

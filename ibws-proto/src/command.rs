@@ -53,7 +53,7 @@ pub enum Command {
     Release(RequestId),
     /// Change what is stored for a subscription; what is `None` stays.
     Modify(Modify),
-    /// Send every wanted subscription anew, in bursts of [`Config::burst`](crate::Config::burst).
+    /// Send every wanted subscription anew, in bursts of [`Config::resubscribe_burst`](crate::Config::resubscribe_burst).
     Recreate,
     /// Believe no longer that the wire holds this subscription; `None`: any of them. Its gap begins; it goes out again
     /// with `Recreate`, on the next connection, or when it is asked for again, and data of it ends the gap sooner.

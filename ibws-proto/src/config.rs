@@ -24,9 +24,9 @@ pub enum ReadyGate {
 pub enum Renewal {
     /// `umd`, then `smd`: known to work (protocol §3.1).
     #[default]
-    LeaveFirst,
+    UnsubscribeFirst,
     /// `smd` again: one text less. Whether it extends the stream was never measured.
-    Again,
+    Resubscribe,
 }
 
 /// An account id. Its `Debug` does not show it.
@@ -72,9 +72,9 @@ pub struct Config {
     /// The wait for confirmations when a shutdown unsubscribes first. Default: 2 s.
     pub drain_timeout: Duration,
     /// Upper bound of the first delay between dials; it doubles. Default: 1 s.
-    pub backoff_first: Duration,
+    pub backoff_min: Duration,
     /// Upper bound of every delay between dials. Default: 8 s.
-    pub backoff_cap: Duration,
+    pub backoff_max: Duration,
     /// How long a connection must have been ready before the delays start over. Default: 30 s.
     pub stable_after: Duration,
     /// How often `Start` dials before it gives up; `None`: for ever. Default: 10.
@@ -101,15 +101,15 @@ pub struct Config {
     /// WebSocket pings. Default: 45 s, the reference's; `None`: off.
     pub ping_interval: Option<Duration>,
     /// A last pong older than this, with pings on, means the connection is dead. Default: 300 s; `None`: off.
-    pub max_ping_interval: Option<Duration>,
+    pub max_pong_age: Option<Duration>,
     /// How often a subscription is sent before it counts as failed. Default: 5.
     pub subscription_retries: u32,
     /// How long each sending waits for its confirmation. Default: 2 s.
     pub subscription_timeout: Duration,
     /// The first delay after a refusal; it doubles, give or take 20 %. Default: 2 s.
-    pub refusal_first: Duration,
+    pub refusal_min: Duration,
     /// The longest delay after a refusal, and between tries of a failed subscription. Default: 30 s.
-    pub refusal_cap: Duration,
+    pub refusal_max: Duration,
     /// How long the host may take to prime a subscription over REST; then it is sent all the same. Default: 5 s.
     pub prime_timeout: Duration,
     /// How long the host may take for anything else it is asked. Default: 30 s.
@@ -117,13 +117,13 @@ pub struct Config {
     /// Age at which market data is subscribed anew: streams end silently after 10 minutes (protocol §3.1). Default:
     /// 9 min, up to 5 % sooner; `None`: off.
     pub renew_market_data: Option<Duration>,
-    /// How it is subscribed anew. Default: [`Renewal::LeaveFirst`].
+    /// How it is subscribed anew. Default: [`Renewal::UnsubscribeFirst`].
     pub renewal: Renewal,
     /// How many subscriptions are sent at once after a reconnect, by a `Recreate`, and by renewals that fall together.
     /// Default: 25, which a gateway was seen to take (protocol §3.1).
-    pub burst: usize,
+    pub resubscribe_burst: usize,
     /// The pause between two such bursts. Default: 250 ms.
-    pub burst_pause: Duration,
+    pub resubscribe_pause: Duration,
     /// The account that the session should serve: an `act` that lists others only is told as
     /// [`Event::AccountMismatch`](crate::Event::AccountMismatch). Default: none, nothing is compared.
     pub account: Option<Account>,
@@ -147,8 +147,8 @@ impl Default for Config {
             connect_timeout: secs(30),
             close_timeout: secs(5),
             drain_timeout: secs(2),
-            backoff_first: secs(1),
-            backoff_cap: secs(8),
+            backoff_min: secs(1),
+            backoff_max: secs(8),
             stable_after: secs(30),
             max_connection_attempts: Some(10),
             max_reconnect_attempts: None,
@@ -159,17 +159,17 @@ impl Default for Config {
             tic_interval: Some(secs(30)),
             first_tic: None,
             ping_interval: Some(secs(45)),
-            max_ping_interval: Some(secs(300)),
+            max_pong_age: Some(secs(300)),
             subscription_retries: 5,
             subscription_timeout: secs(2),
-            refusal_first: secs(2),
-            refusal_cap: secs(30),
+            refusal_min: secs(2),
+            refusal_max: secs(30),
             prime_timeout: secs(5),
             rest_timeout: secs(30),
             renew_market_data: Some(secs(9 * 60)),
             renewal: Renewal::default(),
-            burst: 25,
-            burst_pause: Duration::from_millis(250),
+            resubscribe_burst: 25,
+            resubscribe_pause: Duration::from_millis(250),
             account: None,
             max_histories: 5,
             max_lines: 100,
@@ -189,28 +189,28 @@ impl Config {
             &mut self.connect_timeout,
             &mut self.close_timeout,
             &mut self.drain_timeout,
-            &mut self.backoff_first,
-            &mut self.backoff_cap,
+            &mut self.backoff_min,
+            &mut self.backoff_max,
             &mut self.stable_after,
             &mut self.silence_limit,
             &mut self.ping_reply_limit,
             &mut self.subscription_timeout,
-            &mut self.refusal_first,
-            &mut self.refusal_cap,
+            &mut self.refusal_min,
+            &mut self.refusal_max,
             &mut self.prime_timeout,
             &mut self.rest_timeout,
-            &mut self.burst_pause,
+            &mut self.resubscribe_pause,
         ]
         .into_iter()
         .chain(self.tic_interval.as_mut())
         .chain(self.first_tic.as_mut())
         .chain(self.ping_interval.as_mut())
-        .chain(self.max_ping_interval.as_mut())
+        .chain(self.max_pong_age.as_mut())
         .chain(self.renew_market_data.as_mut())
         {
             *span = (*span).max(floor);
         }
-        self.burst = self.burst.max(1);
+        self.resubscribe_burst = self.resubscribe_burst.max(1);
         self.subscription_retries = self.subscription_retries.max(1);
         self.max_connection_attempts = self.max_connection_attempts.map(|n| n.max(1));
         self.max_reconnect_attempts = self.max_reconnect_attempts.map(|n| n.max(1));

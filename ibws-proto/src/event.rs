@@ -208,13 +208,13 @@ pub enum Input {
     /// A REST request was carried out (`true`), or could not be.
     RestDone(RestRequestId, bool),
     /// What became of `SendSession`, or what the host found out about the session.
-    Session(ConnId, SessionNews),
+    Session(ConnId, SessionUpdate),
 }
 
 /// News of the session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum SessionNews {
+pub enum SessionUpdate {
     /// The session message was written.
     Sent,
     /// There is no session to send.

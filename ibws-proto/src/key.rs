@@ -113,6 +113,13 @@ impl Key {
         }
     }
 
+    /// Returns `true` if the gateway confirms a subscription of this key with a frame; it never confirms `bd` and `or`
+    /// (docs/protocol.md §3).
+    #[must_use]
+    pub const fn is_confirmed(self) -> bool {
+        !matches!(self, Self::Orders | Self::PriceLadder)
+    }
+
     /// Is it one of the six that come unasked?
     #[must_use]
     pub const fn is_unsolicited(self) -> bool {
@@ -121,7 +128,7 @@ impl Key {
 
     /// The key of a frame's topic, `smd+265598` or `system`; `None` for one that nobody has heard of.
     #[must_use]
-    pub fn of_topic(topic: &str) -> Option<Self> {
+    pub fn from_topic(topic: &str) -> Option<Self> {
         let head = topic.split_once('+').map_or(topic, |(head, _)| head);
         Some(match head {
             "smd" => Self::MarketData,
@@ -372,12 +379,12 @@ mod tests {
             assert_eq!(key.name().parse(), Ok(key));
             if let Some(channel) = key.channel() {
                 assert_eq!(Key::from_channel(channel), Ok(key));
-                assert_eq!(Key::of_topic(&format!("s{channel}+1")), Some(key));
+                assert_eq!(Key::from_topic(&format!("s{channel}+1")), Some(key));
             }
         }
         assert_eq!("AUTHENTICATION".parse(), Ok(Key::AuthenticationStatus));
         assert!(Key::from_channel("xx").is_err());
-        assert_eq!(Key::of_topic("actABC"), None);
+        assert_eq!(Key::from_topic("actABC"), None);
     }
 
     #[test]

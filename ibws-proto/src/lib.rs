@@ -144,7 +144,7 @@ pub use command::{
 };
 pub use config::{Account, Config, ReadyGate, Renewal};
 pub use connect::{ConnId, ConnectError, ConnectErrorKind};
-pub use event::{Action, Event, Fresh, Gap, Input, Message, Output, Resumed, SessionNews, Stale, StateChange};
+pub use event::{Action, Event, Fresh, Gap, Input, Message, Output, Resumed, SessionUpdate, Stale, StateChange};
 pub use field::{Field, UnknownFieldError, Value};
 pub use filter::TextFilter;
 pub use frame::{Frame, FrameError, FrameErrorKind, Json, Shape};
@@ -157,9 +157,9 @@ pub use message::Body;
 pub use number::Number;
 pub use payload::{
     Args, ArgsError, ParseSubscribeError, Processor, ReferenceProcessor, Staleness, Subscribe, SubscriptionProcessor,
-    WireProcessor, confirms,
+    WireProcessor,
 };
-pub use queue::{Item, Lost, Queue, QueueId, QueueLimits, Queues, Wanted};
+pub use queue::{EventFilter, Item, LossReport, Queue, QueueId, QueueLimits, Queues};
 pub use read::{Expected, FieldError, FieldResult, FromJson, RowError, RowReason};
 pub use rest::{Prompt, RestOutcome, RestReport, RestRequest, RestRequestId, SessionNeed};
 pub use scan::JsonError;

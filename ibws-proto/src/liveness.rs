@@ -82,7 +82,7 @@ impl Liveness {
     /// When the last pong, or in its absence the connection itself, becomes too old; `None` while no ping waits for an
     /// answer. A ping always has time to be answered.
     pub(crate) fn pong_deadline(&self, config: &Config) -> Option<Instant> {
-        let age = self.last_pong.unwrap_or(self.opened) + config.max_ping_interval?;
+        let age = self.last_pong.unwrap_or(self.opened) + config.max_pong_age?;
         Some(age.max(self.unanswered? + config.ping_reply_limit))
     }
 

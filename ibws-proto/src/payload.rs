@@ -25,7 +25,7 @@ impl Args {
     ///
     /// # Errors
     /// [`ArgsError`] if the value cannot be JSON or is no object.
-    pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, ArgsError> {
+    pub fn from_value<T: Serialize + ?Sized>(value: &T) -> Result<Self, ArgsError> {
         Self::from_text(&serde_json::to_string(value).map_err(|error| ArgsError::NotJson(error.to_string()))?)
     }
 
@@ -293,12 +293,6 @@ impl From<SubscriptionKey> for Subscribe {
     fn from(key: SubscriptionKey) -> Self {
         Self::new(key)
     }
-}
-
-/// Does the gateway confirm a subscription of this key? Not `bd`, not `or` (protocol §3, summary).
-#[must_use]
-pub const fn confirms(key: Key) -> bool {
-    !matches!(key, Key::Orders | Key::PriceLadder)
 }
 
 /// A text that is no subscription.

@@ -28,7 +28,7 @@ pub struct SubscriptionEvent {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum SubscriptionState {
-    /// Wanted, but the gateway is not ready for it.
+    /// Requested, but the gateway is not ready for it.
     Pending,
     /// Sent, its confirmation awaited.
     Subscribing,

@@ -1,7 +1,7 @@
 //! TCP, TLS and the HTTP upgrade, each within its limit.
 
 use ibws_proto::driver::dial::{connect, within};
-use ibws_proto::driver::upgrade::{self, Answer};
+use ibws_proto::driver::upgrade::{self, UpgradeResponse};
 use ibws_proto::driver::{DialRequest, Limits, Runtime, tls};
 use ibws_proto::{ConnectError, ConnectErrorKind};
 
@@ -91,7 +91,7 @@ async fn upgrade(stream: &mut Box<dyn Io>, request: &DialRequest) -> Result<Vec<
     let key = generate_key();
     let head = upgrade::request(endpoint, credentials, &key)
         .map_err(|error| ConnectError::new(ConnectErrorKind::Credentials, error.to_string()))?;
-    let mut answer = Answer::new(endpoint, &derive_accept_key(key.as_bytes()));
+    let mut answer = UpgradeResponse::new(endpoint, &derive_accept_key(key.as_bytes()));
     // Whoever refuses without reading may close under our request; its answer says more than the write error.
     let written = async {
         stream.write_all(&head).await?;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_sink::Sink;
-use ibws_proto::driver::{Link, Outgoing, Received, WriteError};
+use ibws_proto::driver::{IncomingMessage, Link, OutgoingMessage, WriteError};
 
 use crate::filtered::Filtered;
 use crate::io::tungstenite::protocol::CloseFrame;
@@ -32,12 +32,12 @@ impl WebSocket {
         Self { socket, broken: false, dry: false, closing: false, ended: false }
     }
 
-    fn end(&mut self, cx: &mut Context<'_>, code: Option<u16>) -> Poll<Received> {
+    fn end(&mut self, cx: &mut Context<'_>, code: Option<u16>) -> Poll<IncomingMessage> {
         self.ended = true;
         // Once and without waiting: the reply to a Close, and TLS's own end mark.
         let _ = Pin::new(&mut self.socket).poll_flush(cx);
         let _ = Pin::new(self.socket.get_mut()).poll_shutdown(cx);
-        Poll::Ready(Received::Closed(code))
+        Poll::Ready(IncomingMessage::Closed(code))
     }
 
     fn fail(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
@@ -59,7 +59,7 @@ impl fmt::Debug for WebSocket {
 }
 
 impl Link for WebSocket {
-    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Received> {
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<IncomingMessage> {
         if self.ended {
             return Poll::Pending;
         }
@@ -81,10 +81,10 @@ impl Link for WebSocket {
             };
             self.dry = false;
             return Poll::Ready(match received {
-                Message::Binary(bytes) => Received::Frame(bytes),
-                Message::Text(text) => Received::Frame(Bytes::from(text)),
-                Message::Ping(_) => Received::Ping,
-                Message::Pong(_) => Received::Pong,
+                Message::Binary(bytes) => IncomingMessage::Frame(bytes),
+                Message::Text(text) => IncomingMessage::Frame(Bytes::from(text)),
+                Message::Ping(_) => IncomingMessage::Ping,
+                Message::Pong(_) => IncomingMessage::Pong,
                 // Not waiting for the peer's FIN, which may never come.
                 Message::Close(frame) => return self.end(cx, frame.map(|frame| frame.code.into())),
                 // Never read, only written.
@@ -93,12 +93,16 @@ impl Link for WebSocket {
         }
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>, message: &mut Option<Outgoing>) -> Poll<Result<(), WriteError>> {
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &mut Option<OutgoingMessage>,
+    ) -> Poll<Result<(), WriteError>> {
         if self.ended || self.broken || self.closing {
             return Poll::Ready(Err(WriteError));
         }
         // tungstenite forgets a Close that does not fit, hence room for it first.
-        let is_close = matches!(message, Some(Outgoing::Close(_)));
+        let is_close = matches!(message, Some(OutgoingMessage::Close(_)));
         let room = if is_close {
             Pin::new(&mut self.socket).poll_flush(cx)
         } else {
@@ -136,22 +140,22 @@ impl Link for WebSocket {
     }
 }
 
-fn into_message(outgoing: Outgoing) -> Message {
+fn into_message(outgoing: OutgoingMessage) -> Message {
     match outgoing {
-        Outgoing::Text(text) => Message::Text(text.into()),
-        Outgoing::Ping => Message::Ping(Bytes::new()),
-        Outgoing::Close(code) => {
+        OutgoingMessage::Text(text) => Message::Text(text.into()),
+        OutgoingMessage::Ping => Message::Ping(Bytes::new()),
+        OutgoingMessage::Close(code) => {
             Message::Close(Some(CloseFrame { code: code.into(), reason: Utf8Bytes::from_static("") }))
         }
     }
 }
 
 /// A message back as it was handed in; tungstenite refuses it as the frame it made of it, not yet masked.
-fn into_outgoing(refused: Message) -> Option<Outgoing> {
+fn into_outgoing(refused: Message) -> Option<OutgoingMessage> {
     let Message::Frame(frame) = refused else { return None };
     match frame.header().opcode {
-        OpCode::Data(_) => String::from_utf8(frame.into_payload().to_vec()).ok().map(Outgoing::Text),
-        OpCode::Control(Control::Ping) => Some(Outgoing::Ping),
+        OpCode::Data(_) => String::from_utf8(frame.into_payload().to_vec()).ok().map(OutgoingMessage::Text),
+        OpCode::Control(Control::Ping) => Some(OutgoingMessage::Ping),
         OpCode::Control(_) => None,
     }
 }

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ibws_proto::{
-    Command, Config, Event, Item, Json, Key, Message, Output, Queue, QueueId, QueueLimits, Queues, SubscriptionKey,
-    Wanted,
+    Command, Config, Event, EventFilter, Item, Json, Key, Message, Output, Queue, QueueId, QueueLimits, Queues,
+    SubscriptionKey,
 };
 
 use crate::gateway::{GatewayConfig, Source};
@@ -136,7 +136,7 @@ impl Book {
         world.settle(&CHANNELS);
         let favourite = sub(chance.pick(&CHANNELS).trim_end_matches("+{}"));
         let mut queues = Queues::default();
-        let wanted = [Wanted::Everything, Wanted::Key(favourite.key()), Wanted::Subscription(favourite)];
+        let wanted = [EventFilter::All, EventFilter::Key(favourite.key()), EventFilter::Subscription(favourite)];
         let consumers = wanted.map(|wanted| Consumer::new(&mut queues, wanted, chance)).into();
         let streams = CHANNELS.map(|channel| (sub(channel.trim_end_matches("+{}")), Stream::default())).into();
         let seen = world.trace().len();
@@ -219,7 +219,7 @@ fn numbered(event: &Event) -> Option<(&SubscriptionKey, u64)> {
 
 struct Consumer {
     id: QueueId,
-    wanted: Wanted,
+    wanted: EventFilter,
     limits: QueueLimits,
     /// It looks once in so many times, and takes fewer than so many.
     laziness: u64,
@@ -241,7 +241,7 @@ struct Account {
 }
 
 impl Consumer {
-    fn new(queues: &mut Queues, wanted: Wanted, chance: &mut Prng) -> Self {
+    fn new(queues: &mut Queues, wanted: EventFilter, chance: &mut Prng) -> Self {
         // Room for a few notices of each stream, so that gaps are always told as gaps.
         let limits = QueueLimits {
             events: 64 + chance.below(*chance.clone().pick(&[1, 100, 2_000])) as usize,
@@ -322,8 +322,8 @@ impl Consumer {
         }
         for (key, stream) in streams {
             let is_for_it = match &self.wanted {
-                Wanted::Subscription(wanted) => wanted == key,
-                Wanted::Key(wanted) => *wanted == key.key(),
+                EventFilter::Subscription(wanted) => wanted == key,
+                EventFilter::Key(wanted) => *wanted == key.key(),
                 _ => true,
             };
             if !is_for_it {

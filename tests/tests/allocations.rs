@@ -20,7 +20,7 @@ fn a_routed_frame_costs_one_allocation_at_most() {
             let bytes = Bytes::from(frame(kind, seed));
             let region = Region::new(COUNTED);
             let frame = Frame::decode(bytes).unwrap();
-            let key = frame.topic().and_then(|topic| Key::of_topic(&topic));
+            let key = frame.topic().and_then(|topic| Key::from_topic(&topic));
             let body = frame.body();
             let (allocations, grown) = (region.change().allocations, region.change().reallocations);
             assert!(key.is_some() && !matches!(body, Body::Unknown(_)));

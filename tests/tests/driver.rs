@@ -10,7 +10,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use ibws_proto::driver::{
-    Builder, Client, DialRequest, EventStream, Link, Outgoing, QueueAccessor, Received, Runtime, WriteError,
+    Builder, Client, DialRequest, EventStream, IncomingMessage, Link, OutgoingMessage, QueueAccessor, Runtime,
+    WriteError,
 };
 use ibws_proto::{CommandError, ConnectError, ConnectionState, Event, Instant, Item, Key, Subscribe};
 use ibws_tokio::TokioRuntime;
@@ -30,7 +31,7 @@ struct Wire(Arc<Mutex<Ends>>);
 
 #[derive(Default)]
 struct Ends {
-    incoming: VecDeque<Received>,
+    incoming: VecDeque<IncomingMessage>,
     reader: Option<Waker>,
     /// The socket takes nothing more.
     stuck: bool,
@@ -43,7 +44,7 @@ impl Wire {
     fn push(&self, frame: &'static str) {
         let reader = {
             let mut ends = self.0.lock().unwrap();
-            ends.incoming.push_back(Received::Frame(frame.as_bytes().into()));
+            ends.incoming.push_back(IncomingMessage::Frame(frame.as_bytes().into()));
             ends.reader.take()
         };
         reader.into_iter().for_each(Waker::wake);
@@ -51,7 +52,7 @@ impl Wire {
 }
 
 impl Link for Wire {
-    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Received> {
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<IncomingMessage> {
         let mut ends = self.0.lock().unwrap();
         if let Some(received) = ends.incoming.pop_front() {
             return Poll::Ready(received);
@@ -60,12 +61,16 @@ impl Link for Wire {
         Poll::Pending
     }
 
-    fn poll_send(&mut self, _: &mut Context<'_>, message: &mut Option<Outgoing>) -> Poll<Result<(), WriteError>> {
+    fn poll_send(
+        &mut self,
+        _: &mut Context<'_>,
+        message: &mut Option<OutgoingMessage>,
+    ) -> Poll<Result<(), WriteError>> {
         let mut ends = self.0.lock().unwrap();
         if ends.stuck {
             return Poll::Pending;
         }
-        if let Some(Outgoing::Text(text)) = message.take() {
+        if let Some(OutgoingMessage::Text(text)) = message.take() {
             ends.taken += text.len();
         }
         Poll::Ready(Ok(()))
@@ -209,7 +214,7 @@ async fn a_peer_that_does_not_read_is_left_before_it_costs_much_memory() {
     let (client, wire) = ready().await;
     let text = "x".repeat(65_536);
     // A burst that the socket takes is no reason to.
-    let burst: Vec<_> = (0..64).map(|_| client.send_text(&text)).collect();
+    let resubscribe_burst: Vec<_> = (0..64).map(|_| client.send_text(&text)).collect();
     for sent in burst {
         within(sent).await.unwrap();
     }
@@ -235,7 +240,7 @@ fn a_client_that_outlives_its_runtime_is_stopped_and_says_so() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (client, wire) = runtime.block_on(ready());
         let mut events = client.events();
-        let quotes = client.subscribe_later(Subscribe::parse("pl").unwrap());
+        let quotes = client.subscribe_nowait(Subscribe::parse("pl").unwrap());
         drop(runtime);
         drop(wire);
         let (mut last, mut cx) = (None, Context::from_waker(Waker::noop()));

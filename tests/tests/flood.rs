@@ -49,8 +49,8 @@ fn a38_a_slow_consumer_costs_bounded_memory_and_delays_nobody_else() {
     let client = runtime.client();
     runtime.block_on(client.start()).unwrap();
     runtime.run(Duration::from_millis(500));
-    let or = client.subscribe_later(Subscribe::parse("or").unwrap());
-    let md = client.subscribe_later(Subscribe::parse(r#"md+265598+{"fields":["31"]}"#).unwrap());
+    let or = client.subscribe_nowait(Subscribe::parse("or").unwrap());
+    let md = client.subscribe_nowait(Subscribe::parse(r#"md+265598+{"fields":["31"]}"#).unwrap());
     runtime.run(Duration::from_secs(1));
     let (mut orders, mut everything) = (client.queue(Key::Orders), client.events());
     // Beside them, one who keeps up: no message may reach it later than it came.

@@ -15,7 +15,7 @@ static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 fn a_subscription_costs_a_kibibyte_at_most() {
     let now = Instant::ORIGIN;
     for count in [1_000_usize, 100_000] {
-        let config = Config { max_lines: usize::MAX, burst: usize::MAX, ..Config::default() };
+        let config = Config { max_lines: usize::MAX, resubscribe_burst: usize::MAX, ..Config::default() };
         let mut machine = Machine::new(config, now);
         machine.submit(now, Command::Start);
         machine.handle(now, Input::Opened(ConnId(1)));

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ibws_proto::driver::{Answer, CookieForm, Credentials, CredentialsFuture, Runtime as _, Secret};
+use ibws_proto::driver::{CookieForm, Credentials, CredentialsFuture, RestFuture, Runtime as _, Secret};
 use ibws_proto::{
     ConnectError, ConnectErrorKind, ConnectionState, Event, Item, RestOutcome, RestRequest, SessionNeed, Subscribe,
 };
@@ -35,7 +35,7 @@ fn orders_are_subscribed_when_the_host_has_made_its_calls() {
     let (seen, clock) = (asked.clone(), runtime.clone());
     let client = runtime
         .builder()
-        .rest_handler(move |request: RestRequest| -> Answer {
+        .rest_handler(move |request: RestRequest| -> RestFuture {
             seen.lock().unwrap().push(request);
             let clock = clock.clone();
             Box::pin(async move {
@@ -61,7 +61,7 @@ fn a_host_that_never_answers_is_dropped_after_5_s_and_told() {
     let counter = dropped.clone();
     let client = runtime
         .builder()
-        .rest_handler(move |_: RestRequest| -> Answer {
+        .rest_handler(move |_: RestRequest| -> RestFuture {
             let held = Dropped(counter.clone());
             Box::pin(async move {
                 let _held = held;
@@ -72,7 +72,7 @@ fn a_host_that_never_answers_is_dropped_after_5_s_and_told() {
         .unwrap();
     let mut events = client.events();
     runtime.block_on(client.start()).unwrap();
-    let _orders = client.subscribe_later(Subscribe::parse("or").unwrap());
+    let _orders = client.subscribe_nowait(Subscribe::parse("or").unwrap());
     runtime.run(Duration::from_millis(4_900));
     assert_eq!(*dropped.lock().unwrap(), 0);
     runtime.run(Duration::from_millis(200));
@@ -107,7 +107,7 @@ fn a_session_that_the_host_brought_about_is_taken_from_the_provider_and_sent() {
                 Ok(if ready { credentials.with_session(session, CookieForm::Gateway) } else { credentials })
             })
         })
-        .rest_handler(move |request: RestRequest| -> Answer {
+        .rest_handler(move |request: RestRequest| -> RestFuture {
             seen.lock().unwrap().push(request);
             *made.lock().unwrap() = true;
             Box::pin(std::future::ready(true))

@@ -36,7 +36,7 @@ fn orders_silenced_by_a_filtered_rest_call_speak_again_after_an_unfiltered_one()
     world.submit(Command::Subscribe(orders));
     world.run(secs(30));
     assert_eq!(world.status("or"), SubscriptionState::Active, "orders change");
-    let _ = world.gateway.rest_handler(world.now(), "GET", "/v1/api/iserver/account/orders", "filters=nothing_at_all");
+    let _ = world.gateway.rest(world.now(), "GET", "/v1/api/iserver/account/orders", "filters=nothing_at_all");
     world.run(secs(90));
     let silences: Vec<_> = world
         .events()

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use ibws_proto::{
     Command, CommandError, Config, ConnId, ConnectionState, Event, HealthReason, Input, Instant, Machine, Output,
-    ReadyGate, Reply, RestRequest, SessionNews, SubscriptionState, Timer, WakeReason,
+    ReadyGate, Reply, RestRequest, SessionUpdate, SubscriptionState, Timer, WakeReason,
 };
 use ibws_testkit::Lift;
 use ibws_testkit::world::{Dial, QUOTES, World, ms, secs, sub, world};
@@ -171,7 +171,7 @@ fn inputs_that_make_no_sense_where_it_stands_are_counted_and_change_nothing() {
         Input::Closed(ConnId(2), None),
         Input::Pong(ConnId(7)),
         Input::Pinged(ConnId(7)),
-        Input::Session(ConnId(7), SessionNews::Changed),
+        Input::Session(ConnId(7), SessionUpdate::Changed),
         Input::RestDone(ibws_proto::RestRequestId(9), true),
         Input::Frame(ConnId(9), "{}".into()),
     ];
@@ -216,7 +216,7 @@ fn a_strict_gate_waits_however_long_and_a_gateway_that_waits_for_a_session_keeps
 fn what_the_host_finds_out_of_the_session_reconnects_once() {
     let mut world = settled(&[QUOTES]);
     let conn = world.conn().unwrap();
-    world.input(Input::Session(conn, SessionNews::Changed));
+    world.input(Input::Session(conn, SessionUpdate::Changed));
     world.run(secs(10));
     assert_eq!((world.dials().len(), world.status("md+265598")), (2, SubscriptionState::Active));
     assert_eq!(world.gaps()[0].cause, ibws_proto::ConnectionLoss::SessionChanged.into());
@@ -224,12 +224,12 @@ fn what_the_host_finds_out_of_the_session_reconnects_once() {
     let mut alone = Alone::new(Config::default());
     alone.ready();
     alone.submit(10, Command::Disconnect);
-    alone.input(11, Input::Session(ConnId(1), SessionNews::Changed));
+    alone.input(11, Input::Session(ConnId(1), SessionUpdate::Changed));
     assert_eq!(alone.0.status().state, ConnectionState::Closing);
     let asked = |output: &Output| {
         matches!(output, Output::Action(ibws_proto::Action::Rest { request: RestRequest::Session(_), .. }))
     };
-    alone.input(12, Input::Session(ConnId(1), SessionNews::Unavailable));
+    alone.input(12, Input::Session(ConnId(1), SessionUpdate::Unavailable));
     assert!(!alone.1.iter().any(asked));
 }
 

@@ -452,7 +452,7 @@ fn a_custom_need_of_confirmation_is_kept() {
 // Whose turn is coming keeps it: a client that recreates again and again starves nobody.
 #[test]
 fn recreating_faster_than_the_pace_puts_off_no_turn() {
-    let config = Config { burst: 1, burst_pause: secs(1), ..Config::default() };
+    let config = Config { resubscribe_burst: 1, resubscribe_pause: secs(1), ..Config::default() };
     let mut world = World::new(config, GatewayConfig::default());
     world.settle(&["pl", "sd+DU1234567+{}", "tr"]);
     let before = world.now();

@@ -130,7 +130,7 @@ fn a_hundred_lines_are_replayed_25_at_once_4_times_a_second() {
 
 #[test]
 fn turns_that_were_given_are_over_with_the_connection() {
-    let config = Config { burst: 1, burst_pause: secs(2), ..Config::default() };
+    let config = Config { resubscribe_burst: 1, resubscribe_pause: secs(2), ..Config::default() };
     let mut world = World::new(config, GatewayConfig::default());
     world.settle(&["md+1", "md+2", "md+3", "md+4"]);
     world.run(secs(10));
@@ -148,7 +148,12 @@ fn turns_that_were_given_are_over_with_the_connection() {
 
 #[test]
 fn renewals_that_fall_together_are_paced_and_tell_no_gap() {
-    let config = Config { renew_market_data: Some(secs(20)), burst: 2, burst_pause: secs(3), ..Config::default() };
+    let config = Config {
+        renew_market_data: Some(secs(20)),
+        resubscribe_burst: 2,
+        resubscribe_pause: secs(3),
+        ..Config::default()
+    };
     let mut world = World::new(config, GatewayConfig::default());
     let lines = ["md+1", "md+2", "md+3", "md+4", "md+5", "md+6"];
     world.settle(&lines);
@@ -165,7 +170,7 @@ fn renewals_that_fall_together_are_paced_and_tell_no_gap() {
 
 #[test]
 fn market_data_can_be_renewed_without_leaving_first() {
-    let mut world = World::new(Config { renewal: Renewal::Again, ..Config::default() }, GatewayConfig::default());
+    let mut world = World::new(Config { renewal: Renewal::Resubscribe, ..Config::default() }, GatewayConfig::default());
     world.settle(&[QUOTES]);
     world.run(secs(3_600));
     assert_eq!((world.written("umd").len(), world.gaps().len()), (0, 0));

@@ -261,7 +261,7 @@ proptest! {
     fn arguments_of_any_json_object_read_back(
         members in proptest::collection::btree_map("\\PC{0,8}", prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), any::<i64>().prop_map(Value::from), "\\PC{0,8}".prop_map(Value::from)], 0..6),
     ) {
-        let args = Args::of(&members).unwrap();
+        let args = Args::from_value(&members).unwrap();
         let subscribe = Subscribe::new(SubscriptionKey::parse("md+7").unwrap()).args(args.clone());
         let read = Subscribe::parse(text(&subscribe).strip_prefix('s').unwrap()).unwrap();
         prop_assert_eq!(read.args, Some(args));

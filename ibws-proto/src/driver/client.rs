@@ -12,8 +12,8 @@ use super::shared::{Shared, State};
 use super::sink::{EventSink, Feeding};
 use super::stream::{EventStream, QueueAccessor, Reader, Subscription};
 use crate::{
-    Command, CommandError, Health, Key, MachineStatus, Modify, QueueLimits, Reply, Stats, Subscribe, SubscriptionInfo,
-    SubscriptionKey, UnsubscribeOutcome, Wanted,
+    Command, CommandError, EventFilter, Health, Key, MachineStatus, Modify, QueueLimits, Reply, Stats, Subscribe,
+    SubscriptionInfo, SubscriptionKey, UnsubscribeOutcome,
 };
 
 /// A client of the gateway's stream. Clones are handles of the same client; when the last handle of any kind is dropped
@@ -124,12 +124,12 @@ impl<R: Runtime> Client<R> {
     ///
     /// # Errors
     /// [`CommandError::Conflict`], [`CommandError::Budget`] (nothing was sent); [`CommandError::Refused`], [`CommandError::Unconfirmed`],
-    /// after which the subscription is withdrawn. Keep trying with [`Client::subscribe_later`].
+    /// after which the subscription is withdrawn. Keep trying with [`Client::subscribe_nowait`].
     pub fn subscribe<S: Into<Subscribe>>(
         &self,
         subscribe: S,
     ) -> impl Future<Output = Result<Subscription<R>, CommandError>> + Send + use<R, S> {
-        let mut subscription = self.subscribe_later(subscribe);
+        let mut subscription = self.subscribe_nowait(subscribe);
         async move {
             match subscription.outcome().await {
                 Ok(_) => Ok(subscription),
@@ -142,7 +142,7 @@ impl<R: Runtime> Client<R> {
 
     /// Subscribes without waiting. The handle is a stream from now on; [`Subscription::outcome`] tells how it went, and
     /// whatever the outcome, the subscription stays wanted until the handle is dropped.
-    pub fn subscribe_later(&self, subscribe: impl Into<Subscribe>) -> Subscription<R> {
+    pub fn subscribe_nowait(&self, subscribe: impl Into<Subscribe>) -> Subscription<R> {
         let subscribe = subscribe.into();
         let key = subscribe.key.clone();
         let shared = &self.handle.shared;
@@ -150,7 +150,7 @@ impl<R: Runtime> Client<R> {
         let limits = self.queues.of_key(key.key());
         let (seat, id) = shared.with(|state| {
             // The queue comes first, so that it misses nothing.
-            let seat = state.sit_down(Wanted::Subscription(key.clone()), limits);
+            let seat = state.sit_down(EventFilter::Subscription(key.clone()), limits);
             (seat, state.submit(now, Command::Subscribe(subscribe)))
         });
         let outcome = Request::new(self.handle.clone(), id);
@@ -230,14 +230,14 @@ impl<R: Runtime> Client<R> {
     /// The same with limits of its own.
     #[must_use]
     pub fn events_within(&self, limits: QueueLimits) -> EventStream<R> {
-        EventStream::new(self.handle.clone(), Wanted::Everything, limits)
+        EventStream::new(self.handle.clone(), EventFilter::All, limits)
     }
 
     /// The queue of one key, from now on: its messages, and the gaps of its subscriptions. Accessors of one key share it.
     /// Nothing is queued for a key, unsolicited ones included, while there is no accessor.
     #[must_use]
     pub fn queue(&self, key: Key) -> QueueAccessor<R> {
-        QueueAccessor::new(EventStream::new(self.handle.clone(), Wanted::Key(key), self.queues.of_key(key)), key)
+        QueueAccessor::new(EventStream::new(self.handle.clone(), EventFilter::Key(key), self.queues.of_key(key)), key)
     }
 
     /// Hands everything that happens from now on to `sink` as well.
@@ -247,7 +247,7 @@ impl<R: Runtime> Client<R> {
 
     pub(super) fn attach_boxed(&self, sink: Box<dyn EventSink>) {
         let shared = &self.handle.shared;
-        let reader = Reader::new(shared, Wanted::Everything, self.queues.limits);
+        let reader = Reader::new(shared, EventFilter::All, self.queues.limits);
         shared.runtime.spawn(Feeding { reader, sink: Some(sink) });
     }
 

@@ -29,7 +29,7 @@ pub use credentials::{CredentialsFuture, CredentialsProvider};
 pub use endpoint::{DEFAULT_PATH, Endpoint, EndpointError, Plaintext};
 pub use limits::Limits;
 pub use rest_handler::{RestFuture, RestHandler};
-pub use runtime::{DialRequest, Link, Outgoing, Received, Runtime, WriteError};
+pub use runtime::{DialRequest, IncomingMessage, Link, OutgoingMessage, Runtime, WriteError};
 pub use secret::{CookieForm, Credentials, Secret, SecretError, USER_AGENT};
 pub use sink::EventSink;
 pub use stream::{EventStream, QueueAccessor, Subscription};

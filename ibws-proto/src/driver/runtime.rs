@@ -30,13 +30,17 @@ pub trait Runtime: Send + Sync + 'static {
 
 /// An open WebSocket: frames in, messages out, both by polling so that neither waits for the other.
 pub trait Link: Send + Unpin + 'static {
-    /// The next thing the peer sent. Said once after the end: [`Received::Closed`]; not polled after it.
-    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Received>;
+    /// The next thing the peer sent. Said once after the end: [`IncomingMessage::Closed`]; not polled after it.
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<IncomingMessage>;
     /// Takes the message out of `message` once there is room for it; pending, the message stays.
     ///
     /// # Errors
     /// [`WriteError`] when the socket takes no more; the read half tells the reason by `Closed`.
-    fn poll_send(&mut self, cx: &mut Context<'_>, message: &mut Option<Outgoing>) -> Poll<Result<(), WriteError>>;
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &mut Option<OutgoingMessage>,
+    ) -> Poll<Result<(), WriteError>>;
     /// Pushes what was taken (and replies to the peer's pings) towards the peer.
     ///
     /// # Errors
@@ -46,7 +50,7 @@ pub trait Link: Send + Unpin + 'static {
 
 /// What came from the peer.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Received {
+pub enum IncomingMessage {
     /// A whole message, text or binary alike.
     Frame(Bytes),
     /// The answer to one of our WebSocket pings.
@@ -59,7 +63,7 @@ pub enum Received {
 
 /// What goes to the peer.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Outgoing {
+pub enum OutgoingMessage {
     /// A text frame. May hold the session message, hence no `Debug`.
     Text(String),
     /// An empty WebSocket ping.

@@ -9,8 +9,8 @@ use std::vec::Vec;
 use super::runtime::Runtime;
 use crate::queue::Taken;
 use crate::{
-    Action, Command, CommandError, Event, Input, Instant, Machine, Output, Queue, QueueId, QueueLimits, Queues, Reply,
-    RequestId, Wanted,
+    Action, Command, CommandError, Event, EventFilter, Input, Instant, Machine, Output, Queue, QueueId, QueueLimits,
+    Queues, Reply, RequestId,
 };
 
 /// Events moved over to a consumer at once, and bytes from which on no more are.
@@ -182,10 +182,10 @@ impl State {
     }
 
     /// Takes a seat at a queue, which is opened for it; a key has one queue only, shared by all who ask for it.
-    pub(super) fn sit_down(&mut self, wanted: Wanted, limits: QueueLimits) -> Seat {
+    pub(super) fn sit_down(&mut self, wanted: EventFilter, limits: QueueLimits) -> Seat {
         self.last_seat += 1;
         let (known, shared) = match &wanted {
-            Wanted::Key(key) => (self.queues.of_key(*key), true),
+            EventFilter::Key(key) => (self.queues.of_key(*key), true),
             _ => (None, false),
         };
         let queue = known.unwrap_or_else(|| self.queues.open(wanted, limits));

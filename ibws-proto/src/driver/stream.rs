@@ -15,7 +15,8 @@ use super::runtime::Runtime;
 use super::shared::{Looked, Seat, Shared, State};
 use crate::queue::{Queue, Taken};
 use crate::{
-    Command, CommandError, Event, Item, Key, QueueLimits, SubscribeOutcome, SubscriptionKey, SubscriptionState, Wanted,
+    Command, CommandError, Event, EventFilter, Item, Key, QueueLimits, SubscribeOutcome, SubscriptionKey,
+    SubscriptionState,
 };
 
 /// A seat at a queue, and what was taken from there and not yet used. It does not keep the client alive.
@@ -27,7 +28,7 @@ pub(super) struct Reader<R: Runtime> {
 }
 
 impl<R: Runtime> Reader<R> {
-    pub(super) fn new(shared: &Arc<Shared<R>>, wanted: Wanted, limits: QueueLimits) -> Self {
+    pub(super) fn new(shared: &Arc<Shared<R>>, wanted: EventFilter, limits: QueueLimits) -> Self {
         Self::at(shared, shared.with(|state| state.sit_down(wanted, limits)))
     }
 
@@ -104,7 +105,7 @@ pub struct EventStream<R: Runtime> {
 }
 
 impl<R: Runtime> EventStream<R> {
-    pub(super) fn new(handle: Handle<R>, wanted: Wanted, limits: QueueLimits) -> Self {
+    pub(super) fn new(handle: Handle<R>, wanted: EventFilter, limits: QueueLimits) -> Self {
         Self { reader: Reader::new(&handle.shared, wanted, limits), handle }
     }
 

@@ -10,10 +10,10 @@ use std::vec::Vec;
 
 use super::credentials::{CredentialsFuture, CredentialsProvider};
 use super::rest_handler::{RestFuture, RestHandler};
-use super::runtime::{DialRequest, Link, Outgoing, Received, Runtime};
+use super::runtime::{DialRequest, IncomingMessage, Link, OutgoingMessage, Runtime};
 use super::secret::Secret;
 use super::shared::Shared;
-use crate::{Action, ConnId, ConnectError, ConnectionState, Input, Instant, RestRequestId, SessionNews};
+use crate::{Action, ConnId, ConnectError, ConnectionState, Input, Instant, RestRequestId, SessionUpdate};
 
 /// Rounds in one poll before other tasks get their turn.
 const ROUNDS: usize = 16;
@@ -46,11 +46,11 @@ struct Open<L> {
     link: L,
     /// The session it was opened with, to be sent if the gateway asks.
     session: Option<Secret>,
-    queue: VecDeque<Outgoing>,
+    queue: VecDeque<OutgoingMessage>,
     /// Bytes of the texts in it.
     queued: usize,
     /// The message that waits for room.
-    next: Option<Outgoing>,
+    next: Option<OutgoingMessage>,
     /// A write failed: the read half will tell how it ended.
     broken: bool,
 }
@@ -111,9 +111,9 @@ impl<R: Runtime> Driver<R> {
                     self.dial = self.dial.take().filter(|(other, _)| *other != conn);
                     self.link = self.link.take().filter(|open| open.conn != conn);
                 }
-                Action::SendText { conn, text } => self.write(conn, Outgoing::Text(text)),
-                Action::Ping { conn } => self.write(conn, Outgoing::Ping),
-                Action::Close { conn, code } => self.write(conn, Outgoing::Close(code)),
+                Action::SendText { conn, text } => self.write(conn, OutgoingMessage::Text(text)),
+                Action::Ping { conn } => self.write(conn, OutgoingMessage::Ping),
+                Action::Close { conn, code } => self.write(conn, OutgoingMessage::Close(code)),
                 Action::SendSession { conn } => {
                     let open = self.link.as_mut().filter(|open| open.conn == conn);
                     match open.and_then(|open| open.session.take()) {
@@ -130,7 +130,7 @@ impl<R: Runtime> Driver<R> {
         }
     }
 
-    fn write(&mut self, conn: ConnId, message: Outgoing) {
+    fn write(&mut self, conn: ConnId, message: OutgoingMessage) {
         if let Some(open) = self.link.as_mut().filter(|open| open.conn == conn && !open.broken) {
             open.queued += size(&message);
             open.queue.push_back(message);
@@ -139,8 +139,8 @@ impl<R: Runtime> Driver<R> {
 
     fn send_session(&mut self, conn: ConnId, session: &Secret) {
         let text = std::format!("{{\"session\":\"{}\"}}", session.expose());
-        self.write(conn, Outgoing::Text(text));
-        self.inputs.push(Input::Session(conn, SessionNews::Sent));
+        self.write(conn, OutgoingMessage::Text(text));
+        self.inputs.push(Input::Session(conn, SessionUpdate::Sent));
     }
 
     /// What the host and the provider of credentials have to say.
@@ -159,7 +159,7 @@ impl<R: Runtime> Driver<R> {
         self.session = None;
         match credentials.ok().and_then(|credentials| credentials.session().cloned()) {
             Some(session) => self.send_session(conn, &session),
-            None => self.inputs.push(Input::Session(conn, SessionNews::Unavailable)),
+            None => self.inputs.push(Input::Session(conn, SessionUpdate::Unavailable)),
         }
     }
 
@@ -202,10 +202,10 @@ impl<R: Runtime> Driver<R> {
             let Poll::Ready(received) = open.link.poll_recv(cx) else { return };
             let conn = open.conn;
             self.inputs.push(match received {
-                Received::Frame(bytes) => Input::Frame(conn, bytes),
-                Received::Pong => Input::Pong(conn),
-                Received::Ping => Input::Pinged(conn),
-                Received::Closed(code) => {
+                IncomingMessage::Frame(bytes) => Input::Frame(conn, bytes),
+                IncomingMessage::Pong => Input::Pong(conn),
+                IncomingMessage::Ping => Input::Pinged(conn),
+                IncomingMessage::Closed(code) => {
                     self.inputs.push(Input::Closed(conn, code));
                     self.link = None;
                     return;
@@ -262,10 +262,10 @@ impl<L: Link> Open<L> {
     }
 }
 
-fn size(message: &Outgoing) -> usize {
+fn size(message: &OutgoingMessage) -> usize {
     match message {
-        Outgoing::Text(text) => text.len(),
-        Outgoing::Ping | Outgoing::Close(_) => 0,
+        OutgoingMessage::Text(text) => text.len(),
+        OutgoingMessage::Ping | OutgoingMessage::Close(_) => 0,
     }
 }
 

@@ -57,23 +57,23 @@ pub fn request(endpoint: &Endpoint, credentials: &Credentials, key: &str) -> Res
 /// Reads the answer to an upgrade request, piece by piece as it arrives.
 ///
 /// ```
-/// use ibws_proto::driver::{Endpoint, upgrade::Answer};
+/// use ibws_proto::driver::{Endpoint, upgrade::UpgradeResponse};
 ///
-/// let mut answer = Answer::new(&Endpoint::gateway("localhost", 5000)?, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+/// let mut answer = UpgradeResponse::new(&Endpoint::gateway("localhost", 5000)?, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 /// assert_eq!(answer.push(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n")?, None);
 /// let rest = b"Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x81\x02hi";
 /// assert_eq!(answer.push(rest)?.as_deref(), Some(&b"\x81\x02hi"[..]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct UpgradeResponse {
     peer: String,
     tls: bool,
     accept: String,
     head: Vec<u8>,
 }
 
-impl Answer {
+impl UpgradeResponse {
     /// Expects the answer of `endpoint` with exactly this `Sec-WebSocket-Accept`, derived from the key that was sent.
     #[must_use]
     pub fn new(endpoint: &Endpoint, accept: &str) -> Self {
@@ -269,7 +269,7 @@ mod tests {
     }
 
     fn answer(bytes: impl AsRef<[u8]>) -> Result<Option<Vec<u8>>, ConnectError> {
-        Answer::new(&gateway(), ACCEPT).push(bytes.as_ref())
+        UpgradeResponse::new(&gateway(), ACCEPT).push(bytes.as_ref())
     }
 
     fn refused(bytes: impl AsRef<[u8]>) -> ConnectError {
@@ -297,7 +297,7 @@ mod tests {
         let whole = [GOOD.as_bytes(), b"\x81\x04\r\n\r\n"].concat();
         for cut in 0..whole.len() {
             let (first, second) = whole.split_at(cut);
-            let mut answer = Answer::new(&gateway(), ACCEPT);
+            let mut answer = UpgradeResponse::new(&gateway(), ACCEPT);
             let mut frames = answer.push(first).unwrap();
             match &mut frames {
                 Some(frames) => frames.extend_from_slice(second),
@@ -305,7 +305,7 @@ mod tests {
             }
             assert_eq!(frames.as_deref(), Some(&b"\x81\x04\r\n\r\n"[..]), "cut at {cut}");
         }
-        let mut answer = Answer::new(&gateway(), ACCEPT);
+        let mut answer = UpgradeResponse::new(&gateway(), ACCEPT);
         let ends = GOOD.bytes().filter_map(|byte| answer.push(&[byte]).unwrap()).collect::<Vec<_>>();
         assert_eq!(ends, [Vec::<u8>::new()]);
     }
@@ -361,11 +361,11 @@ mod tests {
     #[test]
     fn what_is_no_http_is_refused_at_its_first_bytes_and_named() {
         let plain = Endpoint::parse("ws://localhost:5000/", Plaintext::OnLoopback).unwrap();
-        let alert = Answer::new(&plain, ACCEPT).push(b"\x15\x03\x03\x00\x02\x02\x28").unwrap_err();
+        let alert = UpgradeResponse::new(&plain, ACCEPT).push(b"\x15\x03\x03\x00\x02\x02\x28").unwrap_err();
         assert_eq!(alert.kind, ConnectErrorKind::Protocol);
         assert!(alert.detail.contains("use wss://"), "{alert}");
         assert!(refused(b"SSH-2.0-\x1b[31m\xff").detail.contains(r"(SSH-2.0-\u{1b}[31m"));
         assert!(refused([&b"HTTP/1.1 999 "[..], &[b'x'; 9000], b"\r\n\r\n"].concat()).detail.contains('…'));
-        assert!(Answer::new(&plain, ACCEPT).cut_off().to_string().contains("instead of answering"));
+        assert!(UpgradeResponse::new(&plain, ACCEPT).cut_off().to_string().contains("instead of answering"));
     }
 }

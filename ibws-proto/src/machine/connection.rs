@@ -311,7 +311,7 @@ impl Machine {
                 if was == ConnectionState::Stopped || was == ConnectionState::Backoff {
                     // Nothing was there to reset: what was planned stays planned.
                     if was == ConnectionState::Backoff {
-                        self.timers.set(Timer::Backoff, self.now + self.config.backoff_first);
+                        self.timers.set(Timer::Backoff, self.now + self.config.backoff_min);
                     }
                     return;
                 }

@@ -41,7 +41,7 @@ impl Machine {
         let topic = topic.as_deref().unwrap_or_default();
         let (key, subscription, acts) = match frame.shape() {
             Shape::Error => (Some(Key::Error), None, true),
-            Shape::Topic => match Key::of_topic(topic) {
+            Shape::Topic => match Key::from_topic(topic) {
                 Some(key) if !key.is_unsolicited() => match self.table.frame(key, topic, &frame, self.now) {
                     Some((found, acts)) => (Some(key), Some(found), acts),
                     None => (Some(key), None, false),

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use crate::command::{Command, ConnectionLoss, Reply, RequestId};
 use crate::config::{Config, ReadyGate};
 use crate::connect::ConnId;
-use crate::event::{Input, Output, SessionNews};
+use crate::event::{Input, Output, SessionUpdate};
 use crate::key::{Key, SubscriptionKey};
 use crate::lifecycle::ConnectionState;
 use crate::liveness::{Health, HealthReason, Liveness, Verdict};
@@ -122,7 +122,7 @@ pub struct MachineStatus {
     pub competing: Option<bool>,
     /// Dials since the last ready connection.
     pub attempt: u32,
-    /// Wanted subscriptions.
+    /// Requested subscriptions.
     pub subscriptions: usize,
     /// Requests that wait for their answer.
     pub requests: usize,
@@ -157,7 +157,7 @@ impl Machine {
         let now = now.min(Self::END_OF_TIME);
         Self {
             random: Random::new(config.seed),
-            backoff: Backoff::new(config.backoff_first, config.backoff_cap),
+            backoff: Backoff::new(config.backoff_min, config.backoff_max),
             now,
             due: now,
             state: ConnectionState::Stopped,
@@ -206,12 +206,12 @@ impl Machine {
             Input::Pinged(conn) if self.has_socket(conn) => drop(self.liveness.received(self.now)),
             Input::RestDone(id, done) => self.answered(id, if done { RestOutcome::Done } else { RestOutcome::Failed }),
             Input::Session(conn, news) if self.has_socket(conn) => match news {
-                SessionNews::Sent => self.timers.set(Timer::Session, None),
-                SessionNews::Unavailable => self.session_missing(),
-                SessionNews::Changed if self.state != ConnectionState::Closing => {
+                SessionUpdate::Sent => self.timers.set(Timer::Session, None),
+                SessionUpdate::Unavailable => self.session_missing(),
+                SessionUpdate::Changed if self.state != ConnectionState::Closing => {
                     self.lose(ConnectionLoss::SessionChanged, true)
                 }
-                SessionNews::Changed => {}
+                SessionUpdate::Changed => {}
             },
             _ => self.stats.stale += 1,
         }

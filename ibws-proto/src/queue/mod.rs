@@ -16,7 +16,7 @@
 //!    oldest message goes, and at last the oldest notice. They are counted as well.
 //!
 //! What was lost is state of the queue, one count for each key, and so cannot be lost itself. It is told before anything
-//! else. In numbers, for each key: messages put in = messages taken out + their `merged` + [`Lost::messages`], once the
+//! else. In numbers, for each key: messages put in = messages taken out + their `merged` + [`LossReport::messages`], once the
 //! queue is empty.
 
 mod index;
@@ -37,7 +37,7 @@ use index::{Index, Stream};
 use rows::Folded;
 use slot::{Class, Slot, What};
 
-pub use set::{QueueId, Queues, Wanted};
+pub use set::{EventFilter, QueueId, Queues};
 
 /// What a queue may hold.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,7 +57,7 @@ impl Default for QueueLimits {
 /// Events that do not reach the consumer as they came, since this was last told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub struct Lost {
+pub struct LossReport {
     /// What they were about; `None`: the connection, or messages of no known key.
     pub key: Option<Key>,
     /// When the first of them was.
@@ -71,7 +71,7 @@ pub struct Lost {
     pub notices: u64,
 }
 
-impl Lost {
+impl LossReport {
     const fn nothing(key: Option<Key>, since: Instant) -> Self {
         Self { key, since, messages: 0, folded: 0, notices: 0 }
     }
@@ -83,7 +83,7 @@ pub enum Item {
     /// The next event.
     Event(Event),
     /// Here, events are missing: the consumer was slower than the stream.
-    Lost(Lost),
+    Lost(LossReport),
 }
 
 /// An item that may still have to be put together, which needs no access to the queue.
@@ -118,7 +118,7 @@ pub struct Queue {
     bytes: usize,
     /// There since the queue was last full.
     index: Option<Index>,
-    lost: BTreeMap<Option<Key>, Lost>,
+    lost: BTreeMap<Option<Key>, LossReport>,
     /// What was just told to be folded comes next.
     next: Option<(Box<Folded>, usize)>,
     /// The time of the latest event that has one.
@@ -181,7 +181,7 @@ impl Queue {
                 let Message { key, since, merged, .. } = folded.message;
                 // It is told for what it is now: what comes from here on is not folded into it any more.
                 self.next = Some((folded, slot.cost));
-                Some(Taken::Item(Item::Lost(Lost { folded: merged, ..Lost::nothing(key, since) })))
+                Some(Taken::Item(Item::Lost(LossReport { folded: merged, ..LossReport::nothing(key, since) })))
             }
             What::Folded(folded) => {
                 self.left(slot.cost);
@@ -329,7 +329,7 @@ impl Queue {
             What::Event(event) => (slot::key(event), slot::since(event).unwrap_or(self.now)),
             What::Folded(folded) => (folded.message.key, folded.message.since),
         };
-        let lost = self.lost.entry(key).or_insert(Lost::nothing(key, since));
+        let lost = self.lost.entry(key).or_insert(LossReport::nothing(key, since));
         lost.since = lost.since.min(since);
         match &slot.what {
             What::Event(Event::Malformed(_)) => lost.messages += 1,

@@ -10,13 +10,13 @@ use crate::key::{Key, SubscriptionKey};
 /// Which events a queue is for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub enum Wanted {
+pub enum EventFilter {
     /// Those of one subscription: its messages, its states, its gaps.
     Subscription(SubscriptionKey),
     /// Those of one key: its messages, and the gaps of its subscriptions.
     Key(Key),
     /// All.
-    Everything,
+    All,
 }
 
 /// Number of a queue, never used again.
@@ -26,18 +26,18 @@ pub struct QueueId(u64);
 /// The queues of one client. Nothing is queued that nobody asked for.
 ///
 /// ```
-/// use ibws_proto::{Event, Item, Key, QueueLimits, Queues, Wanted};
+/// use ibws_proto::{Event, Item, Key, QueueLimits, Queues, EventFilter};
 ///
 /// let mut queues = Queues::default();
-/// let id = queues.open(Wanted::Everything, QueueLimits::default());
-/// let keyed = queues.open(Wanted::Key(Key::System), QueueLimits::default());
+/// let id = queues.open(EventFilter::All, QueueLimits::default());
+/// let keyed = queues.open(EventFilter::Key(Key::System), QueueLimits::default());
 /// queues.deliver(Event::Competing(true), |told| assert_eq!(told, id));
 /// assert!(matches!(queues.get_mut(id).unwrap().pop(), Some(Item::Event(Event::Competing(true)))));
 /// assert!(queues.get(keyed).unwrap().is_empty());
 /// ```
 #[derive(Debug, Default)]
 pub struct Queues {
-    queues: BTreeMap<QueueId, (Queue, Wanted)>,
+    queues: BTreeMap<QueueId, (Queue, EventFilter)>,
     last: u64,
     by_subscription: BTreeMap<SubscriptionKey, Vec<QueueId>>,
     by_key: BTreeMap<Key, Vec<QueueId>>,
@@ -46,13 +46,13 @@ pub struct Queues {
 
 impl Queues {
     /// Opens a queue; it gets what is delivered from now on.
-    pub fn open(&mut self, wanted: Wanted, limits: QueueLimits) -> QueueId {
+    pub fn open(&mut self, wanted: EventFilter, limits: QueueLimits) -> QueueId {
         self.last += 1;
         let id = QueueId(self.last);
         match &wanted {
-            Wanted::Subscription(key) => self.by_subscription.entry(key.clone()).or_default().push(id),
-            Wanted::Key(key) => self.by_key.entry(*key).or_default().push(id),
-            Wanted::Everything => self.everything.push(id),
+            EventFilter::Subscription(key) => self.by_subscription.entry(key.clone()).or_default().push(id),
+            EventFilter::Key(key) => self.by_key.entry(*key).or_default().push(id),
+            EventFilter::All => self.everything.push(id),
         }
         self.queues.insert(id, (Queue::new(limits), wanted));
         id
@@ -62,9 +62,9 @@ impl Queues {
     pub fn close(&mut self, id: QueueId) -> Option<Queue> {
         let (queue, wanted) = self.queues.remove(&id)?;
         match &wanted {
-            Wanted::Subscription(key) => forget(&mut self.by_subscription, key, id),
-            Wanted::Key(key) => forget(&mut self.by_key, key, id),
-            Wanted::Everything => self.everything.retain(|other| *other != id),
+            EventFilter::Subscription(key) => forget(&mut self.by_subscription, key, id),
+            EventFilter::Key(key) => forget(&mut self.by_key, key, id),
+            EventFilter::All => self.everything.retain(|other| *other != id),
         }
         Some(queue)
     }

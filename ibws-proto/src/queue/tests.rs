@@ -28,7 +28,7 @@ fn at(ms: u64) -> Instant {
 fn message(ms: u64, sub: &str, text: &str) -> Event {
     let frame = Frame::decode(Bytes::copy_from_slice(text.as_bytes())).unwrap();
     let subscription = SubscriptionKey::parse(sub).ok();
-    let key = frame.topic().and_then(|topic| Key::of_topic(&topic));
+    let key = frame.topic().and_then(|topic| Key::from_topic(&topic));
     Event::Message(Message { conn: ConnId(1), at: at(ms), merged: 0, since: at(ms), key, subscription, frame })
 }
 
@@ -66,7 +66,7 @@ fn shown(item: &Item) -> String {
     match item {
         Item::Lost(lost) => {
             let key = lost.key.map_or("-", Key::name);
-            let Lost { messages, folded, notices, .. } = lost;
+            let LossReport { messages, folded, notices, .. } = lost;
             format!("lost {key} {messages}+{folded}+{notices} since {}", lost.since)
         }
         Item::Event(Event::Message(message)) => format!("{}x {}", message.merged + 1, message.frame.text()),
@@ -360,10 +360,10 @@ fn a_queue_without_room_tells_all_as_lost() {
 fn a_set_of_queues_hands_each_event_to_those_it_is_for() {
     let mut queues = Queues::default();
     let wanted = [
-        Wanted::Subscription(SubscriptionKey::parse("md+1").unwrap()),
-        Wanted::Key(Key::MarketData),
-        Wanted::Everything,
-        Wanted::Key(Key::System),
+        EventFilter::Subscription(SubscriptionKey::parse("md+1").unwrap()),
+        EventFilter::Key(Key::MarketData),
+        EventFilter::All,
+        EventFilter::Key(Key::System),
     ];
     let ids = wanted.map(|wanted| queues.open(wanted, QueueLimits::default()));
     let mut told = Vec::new();

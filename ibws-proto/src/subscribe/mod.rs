@@ -87,7 +87,7 @@ pub enum InvalidSubscribe {
 /// The generic subscription of `target` with `args`.
 fn request<T: Serialize>(channel: Key, target: &str, args: Option<&T>) -> Result<Subscribe, InvalidSubscribe> {
     let key = SubscriptionKey::new(channel, target).map_err(|error| InvalidSubscribe::Wire(error.to_string()))?;
-    let args = args.map(Args::of).transpose().map_err(|error| InvalidSubscribe::Wire(error.to_string()))?;
+    let args = args.map(Args::from_value).transpose().map_err(|error| InvalidSubscribe::Wire(error.to_string()))?;
     Ok(Subscribe::new(key).args(args))
 }
 

@@ -8,7 +8,7 @@ use core::time::Duration;
 use crate::command::RequestId;
 use crate::config::Config;
 use crate::key::Key;
-use crate::payload::{Processor, Subscribe, confirms};
+use crate::payload::{Processor, Subscribe};
 use crate::status::{StateCause, SubscriptionState};
 use crate::time::Instant;
 
@@ -95,7 +95,7 @@ impl Entry {
 
     /// Does it need data before it counts as active?
     pub(super) fn confirms(&self) -> bool {
-        self.subscribe.needs_confirmation.unwrap_or_else(|| confirms(self.subscribe.key.key()))
+        self.subscribe.needs_confirmation.unwrap_or_else(|| self.subscribe.key.key().is_confirmed())
     }
 
     pub(super) fn subscribe_text(&self, config: &Config) -> String {

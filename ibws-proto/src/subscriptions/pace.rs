@@ -12,11 +12,11 @@ pub(super) struct Pace(VecDeque<Instant>);
 impl Pace {
     /// The moment of the next turn: now, or as soon as fewer than a burst lie within one pause.
     pub(super) fn turn(&mut self, now: Instant, config: &Config) -> Instant {
-        while self.0.front().is_some_and(|turn| *turn + config.burst_pause <= now) {
+        while self.0.front().is_some_and(|turn| *turn + config.resubscribe_pause <= now) {
             self.0.pop_front();
         }
-        let burst_before = self.0.len().checked_sub(config.burst).and_then(|at| self.0.get(at));
-        let turn = burst_before.map_or(now, |turn| (*turn + config.burst_pause).max(now));
+        let burst_before = self.0.len().checked_sub(config.resubscribe_burst).and_then(|at| self.0.get(at));
+        let turn = burst_before.map_or(now, |turn| (*turn + config.resubscribe_pause).max(now));
         self.0.push_back(turn);
         turn
     }
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn turns_come_in_bursts() {
-        let config = Config { burst: 2, burst_pause: Duration::from_secs(1), ..Config::default() };
+        let config = Config { resubscribe_burst: 2, resubscribe_pause: Duration::from_secs(1), ..Config::default() };
         let (mut pace, now) = (Pace::default(), Instant::ORIGIN + Duration::from_secs(9));
         let mut turn = |after: u64| pace.turn(now + Duration::from_secs(after), &config).since(now).as_secs();
         assert_eq!([0, 0, 0, 0, 0].map(&mut turn), [0, 0, 1, 1, 2]);

@@ -20,7 +20,7 @@ impl Table {
     ) -> Result<Option<Reply>, CommandError> {
         let key = subscribe.key.clone();
         if self.status(&key) == Some(SubscriptionState::Unsubscribing) {
-            // Wanted again before the withdrawal was confirmed: what is on the wire comes first, then this. One that was
+            // Requested again before the withdrawal was confirmed: what is on the wire comes first, then this. One that was
             // never written, for want of a server id, never will be.
             let written = self.rows.get(key.as_str()).is_some_and(|row| row.attempt > 0);
             let answer = if written { Ok(UnsubscribeOutcome::Sent) } else { Err(CommandError::Superseded) };

@@ -15,7 +15,7 @@ use crate::time::Instant;
 const LEAVING_LIMIT: usize = 256;
 
 impl Table {
-    /// Subscribes when its turn comes: [`Config::burst`](crate::Config::burst) at once, then a pause.
+    /// Subscribes when its turn comes: [`Config::resubscribe_burst`](crate::Config::resubscribe_burst) at once, then a pause.
     pub(super) fn send_paced(&mut self, key: &SubscriptionKey, cause: StateCause, cx: &mut Context<'_>) {
         // Whose turn is coming keeps it.
         if self.rows.get(key.as_str()).is_none_or(|row| row.paced.is_some()) {
@@ -150,7 +150,7 @@ impl Table {
         self.open_gap(key, cause, cx);
         let why =
             if matches!(failure, CommandError::Refused { .. }) { StateCause::Refused } else { StateCause::Unconfirmed };
-        self.enter(key, SubscriptionState::Failed, Some(cx.now + cx.config.refusal_cap), why, cx);
+        self.enter(key, SubscriptionState::Failed, Some(cx.now + cx.config.refusal_max), why, cx);
     }
 
     /// When market data must be renewed: a little before its age is reached, each at its own moment.
@@ -165,7 +165,7 @@ impl Table {
         if cx.wire != Wire::Ready || key.key() != Key::MarketData {
             return;
         }
-        if cx.config.renewal == Renewal::LeaveFirst {
+        if cx.config.renewal == Renewal::UnsubscribeFirst {
             self.send_leave(key, cx);
         }
         if let Some(row) = self.rows.get_mut(key.as_str()) {

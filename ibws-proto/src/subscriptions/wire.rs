@@ -84,7 +84,7 @@ impl Table {
     /// An `error` frame with a data topic: a refusal of what is unconfirmed on that channel (protocol §4.6: it names no
     /// target).
     pub(crate) fn refused(&mut self, topic: &str, reason: &str, cx: &mut Context<'_>) {
-        let Some(key) = Key::of_topic(topic).filter(|key| !key.is_unsolicited()) else { return };
+        let Some(key) = Key::from_topic(topic).filter(|key| !key.is_unsolicited()) else { return };
         let exact = topic.strip_prefix('s').and_then(|name| self.rows.get(name)).map(|row| row.subscribe.key.clone());
         let marks = self.index.unconfirmed.range((key, SubscriptionKey::floor(key))..).take_while(|(k, _)| *k == key);
         let meant: alloc::vec::Vec<_> = match exact {
@@ -102,8 +102,8 @@ impl Table {
                 self.fail(&sub, cx);
                 continue;
             }
-            let delay = doubled(cx.config.refusal_first, row.refusals - 1, cx.config.refusal_cap);
-            let delay = cx.random.around(delay, 20).min(cx.config.refusal_cap);
+            let delay = doubled(cx.config.refusal_min, row.refusals - 1, cx.config.refusal_max);
+            let delay = cx.random.around(delay, 20).min(cx.config.refusal_max);
             self.open_gap(&sub, GapCause::Refused(short(reason)), cx);
             self.enter(&sub, SubscriptionState::Refused, Some(cx.now + delay), StateCause::Refused, cx);
             // Orders are primed before each sending anyway.

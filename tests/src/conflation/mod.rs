@@ -11,7 +11,8 @@ mod source;
 use std::collections::BTreeMap;
 
 use ibws_proto::{
-    Event, Frame, Instant, Item, Json, Key, Lost, Message, Queue, QueueId, QueueLimits, Queues, SubscriptionKey, Wanted,
+    Event, EventFilter, Frame, Instant, Item, Json, Key, LossReport, Message, Queue, QueueId, QueueLimits, Queues,
+    SubscriptionKey,
 };
 
 use crate::prng::Prng;
@@ -105,9 +106,9 @@ pub fn case(seed: u64) -> Result<Reach, String> {
     let favourite = dice.below(CHANNELS.len() as u64) as usize;
     let key = SubscriptionKey::parse(CHANNELS[favourite].0).map_err(|error| error.to_string())?;
     let wanted = match dice.below(4) {
-        0 => Wanted::Subscription(key),
-        1 => Wanted::Key(key.key()),
-        _ => Wanted::Everything,
+        0 => EventFilter::Subscription(key),
+        1 => EventFilter::Key(key.key()),
+        _ => EventFilter::All,
     };
     let mut queues = Queues::default();
     let id = queues.open(wanted.clone(), limits);
@@ -208,7 +209,7 @@ impl Model {
         Ok(true)
     }
 
-    fn lost(&mut self, lost: &Lost) -> Result<(), String> {
+    fn lost(&mut self, lost: &LossReport) -> Result<(), String> {
         let told = lost.messages + lost.folded + lost.notices;
         if told == 0 || lost.folded > 0 && told > lost.folded {
             return Err(format!("{lost:?} tells nothing, or too much at once"));

@@ -100,7 +100,7 @@ pub async fn close<R: Runtime + Clone>(stage: Stage<R>, place: Place, manners: M
     let builder = stage.builder(&script).limits(limits).configure(|config| {
         config.ready_gate = ReadyGate::Strict;
         let far = Duration::from_secs(3_600);
-        (config.backoff_first, config.backoff_cap) = (far, far);
+        (config.backoff_min, config.backoff_max) = (far, far);
     });
     let client = builder.build().expect("a client");
     let share = bring(&client, place, manners, &step).await;
@@ -134,7 +134,7 @@ async fn bring<R: Runtime + Clone>(
     // The request is made; nobody needs to wait for its answer.
     drop(client.start());
     let subscribes = matches!(place, Place::Subscribing | Place::Active | Place::Draining);
-    let share = subscribes.then(|| client.subscribe_later(Subscribe::parse("sd+DU1234567").expect("a channel")));
+    let share = subscribes.then(|| client.subscribe_nowait(Subscribe::parse("sd+DU1234567").expect("a channel")));
     step.reached(1).await;
     if manners == Manners::Flooding && state == ConnectionState::Connecting {
         // What floods in is no answer: the dial fails, now or in a moment.

@@ -161,7 +161,7 @@ pub async fn a_subscription_ends_with_its_stream_when_it_is_gone<R: Runtime + Cl
     client.start().await.expect("a start");
     let mut first = client.subscribe(shares()).await.expect("a subscription");
     client.unsubscribe(first.key(), false).await.expect("an end");
-    let mut second = client.subscribe_later(shares());
+    let mut second = client.subscribe_nowait(shares());
     while first.next().await.is_some() {}
     assert!(event(&mut second, frame).await.contains("smd+265598"), "another handle of the key goes on");
     client.shutdown().await.expect("a stop");

@@ -47,7 +47,7 @@ pub async fn whatever_the_code_of_a_close_the_client_comes_back<R: Runtime + Clo
     });
     let mut player = stage.ready(&script).await;
     let mut share =
-        player.client.subscribe_later(ibws_proto::Subscribe::parse(super::stage::SHARE).expect("a channel"));
+        player.client.subscribe_nowait(ibws_proto::Subscribe::parse(super::stage::SHARE).expect("a channel"));
     for _ in CODES {
         player.until("backoff").await;
     }

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::sync::mpsc;
 
 use ibws_proto::driver::{
-    Builder, CookieForm, Credentials, DialRequest, Endpoint, Limits, Plaintext, Received, Runtime, Secret, Trust,
+    Builder, CookieForm, Credentials, DialRequest, Endpoint, IncomingMessage, Limits, Plaintext, Runtime, Secret, Trust,
 };
 use ibws_proto::{CommandError, ConnectError, ConnectErrorKind, ReadyGate};
 
@@ -36,7 +36,7 @@ pub async fn a_dead_port_is_named_and_start_gives_up<R: Runtime + Clone>(stage: 
     let builder = Builder::new(stage.runtime.clone()).url(url).plaintext_on_loopback();
     let short = Duration::from_millis(1);
     let builder = builder.configure(|config| {
-        (config.backoff_first, config.backoff_cap) = (short, short);
+        (config.backoff_min, config.backoff_max) = (short, short);
         config.max_connection_attempts = Some(3);
     });
     let mut player = stage.player(builder);
@@ -243,7 +243,7 @@ pub async fn frames_glued_to_the_answer_are_the_first_to_arrive<R: Runtime + Clo
     let mut trace = Trace::new();
     for expected in [&b"\x99"[..], b"ok", b"two"] {
         let received = recv(&mut link).await;
-        assert_eq!(received, Received::Frame(expected.into()));
+        assert_eq!(received, IncomingMessage::Frame(expected.into()));
         trace.push(format!("{received:?}"));
     }
     trace

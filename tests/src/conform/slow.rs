@@ -45,10 +45,10 @@ pub async fn consumer<R: Runtime + Clone>(stage: Stage<R>, seconds: u64) -> Trac
     });
     let builder = stage.builder(&script).configure(|config| config.tic_interval = Some(Duration::from_secs(1)));
     let mut player = stage.player(builder);
-    let orders_wanted = player.client.subscribe_later(Subscribe::parse("or").expect("a channel"));
+    let orders_wanted = player.client.subscribe_nowait(Subscribe::parse("or").expect("a channel"));
     player.start().await;
     let client = player.client.clone();
-    let mut share = client.subscribe_later(Subscribe::parse(SHARE).expect("a channel"));
+    let mut share = client.subscribe_nowait(Subscribe::parse(SHARE).expect("a channel"));
     drop(player);
     let (mut orders, mut events) = (client.queue(Key::Orders), client.events());
     let mut heartbeats = client.queue(Key::System);

@@ -154,8 +154,8 @@ impl<R: Runtime + Clone> Stage<R> {
 
 fn quick(config: &mut Config) {
     config.seed = 7;
-    (config.backoff_first, config.backoff_cap) = (Duration::from_millis(5), Duration::from_millis(5));
-    (config.tic_interval, config.ping_interval, config.max_ping_interval) = (None, None, None);
+    (config.backoff_min, config.backoff_max) = (Duration::from_millis(5), Duration::from_millis(5));
+    (config.tic_interval, config.ping_interval, config.max_pong_age) = (None, None, None);
     // On a machine that is busy a test may be held up for longer than a confirmation usually takes.
     config.subscription_timeout = Duration::from_secs(20);
     config.ready_gate = ibws_proto::ReadyGate::Wait(Duration::from_secs(30));
@@ -181,7 +181,7 @@ impl<R: Runtime + Clone> Player<R> {
 
     /// Subscribes to market data of conid 265598, and waits for the outcome.
     pub async fn share(&mut self) -> Subscription<R> {
-        let mut subscription = self.client.subscribe_later(Subscribe::parse(SHARE).expect("a channel"));
+        let mut subscription = self.client.subscribe_nowait(Subscribe::parse(SHARE).expect("a channel"));
         let outcome = subscription.outcome().await;
         self.note(format!("subscribed: {outcome:?}"));
         subscription

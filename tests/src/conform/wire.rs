@@ -4,24 +4,24 @@ use core::future::poll_fn;
 use core::task::Poll;
 use std::sync::mpsc;
 
-use ibws_proto::driver::{DialRequest, Limits, Link, Outgoing, Received, Runtime};
+use ibws_proto::driver::{DialRequest, IncomingMessage, Limits, Link, OutgoingMessage, Runtime};
 use tungstenite::Message;
 
 use super::stage::{Stage, Trace};
 use crate::Heard;
 
-pub(super) async fn recv(link: &mut impl Link) -> Received {
+pub(super) async fn recv(link: &mut impl Link) -> IncomingMessage {
     poll_fn(|cx| link.poll_recv(cx)).await
 }
 
-async fn send(link: &mut impl Link, message: Outgoing) {
+async fn send(link: &mut impl Link, message: OutgoingMessage) {
     let mut message = Some(message);
     poll_fn(|cx| link.poll_send(cx, &mut message)).await.expect("room");
     poll_fn(|cx| link.poll_flush(cx)).await.expect("an open socket");
 }
 
-fn text(text: &str) -> Outgoing {
-    Outgoing::Text(text.to_owned())
+fn text(text: &str) -> OutgoingMessage {
+    OutgoingMessage::Text(text.to_owned())
 }
 
 /// Messages go to and fro, pings are answered, a Close is answered, and nothing goes out after it.
@@ -37,9 +37,9 @@ pub async fn messages_go_to_and_fro_and_a_close_is_answered<R: Runtime + Clone>(
     let mut link = stage.runtime.dial(stage.request(&script)).await.expect("an open socket");
     send(&mut link, text("smd+1+{}")).await;
     let mut trace = vec![format!("{:?}", recv(&mut link).await)];
-    send(&mut link, Outgoing::Ping).await;
+    send(&mut link, OutgoingMessage::Ping).await;
     trace.push(format!("{:?}", recv(&mut link).await));
-    send(&mut link, Outgoing::Close(1000)).await;
+    send(&mut link, OutgoingMessage::Close(1000)).await;
     let mut late = Some(text("after our Close"));
     assert!(poll_fn(|cx| link.poll_send(cx, &mut late)).await.is_err());
     trace.push(format!("{:?}", recv(&mut link).await));
@@ -51,14 +51,14 @@ pub async fn every_end_is_told_once_and_never_hangs<R: Runtime + Clone>(stage: S
     let far_too_long = [&b"\x82\x7f\x80"[..], &[0; 7]].concat();
     let too_many_fragments = [&b"\x02\x7e\x00\xc8"[..], &[0; 200], b"\x80\x7e\x00\xc8", &[0; 200]].concat();
     let cases = [
-        (too_many_fragments, false, Received::Closed(None)),
-        (b"\x88\x02\x03\xe9".to_vec(), false, Received::Closed(Some(1001))),
-        (b"\x88\x00".to_vec(), false, Received::Closed(None)),
-        (Vec::new(), true, Received::Closed(None)),
-        (b"\x82\x05cut".to_vec(), true, Received::Closed(None)),
-        (far_too_long, false, Received::Closed(None)),
-        (b"\x82\x7e\x01\x01".to_vec(), false, Received::Closed(None)),
-        (b"\xc1\x00".to_vec(), false, Received::Closed(None)),
+        (too_many_fragments, false, IncomingMessage::Closed(None)),
+        (b"\x88\x02\x03\xe9".to_vec(), false, IncomingMessage::Closed(Some(1001))),
+        (b"\x88\x00".to_vec(), false, IncomingMessage::Closed(None)),
+        (Vec::new(), true, IncomingMessage::Closed(None)),
+        (b"\x82\x05cut".to_vec(), true, IncomingMessage::Closed(None)),
+        (far_too_long, false, IncomingMessage::Closed(None)),
+        (b"\x82\x7e\x01\x01".to_vec(), false, IncomingMessage::Closed(None)),
+        (b"\xc1\x00".to_vec(), false, IncomingMessage::Closed(None)),
     ];
     let told = cases.clone();
     let script = stage.script(move |conn, caller| {
@@ -123,17 +123,17 @@ pub async fn while_our_writes_block_the_reading_goes_on_and_no_message_is_lost<R
     let mut pings = 0;
     let after = loop {
         match recv(&mut link).await {
-            Received::Ping => pings += 1,
+            IncomingMessage::Ping => pings += 1,
             other => break other,
         }
     };
-    assert_eq!((&after, pings), (&Received::Frame("still here".into()), PINGS));
+    assert_eq!((&after, pings), (&IncomingMessage::Frame("still here".into()), PINGS));
     go.send(sent + u64::from(message.is_some())).expect("the peer waits");
     // Those sent, the one that had to wait, and then our Close.
     poll_fn(|cx| if message.is_some() { link.poll_send(cx, &mut message) } else { Poll::Ready(Ok(())) })
         .await
         .expect("room in the end");
-    send(&mut link, Outgoing::Close(1000)).await;
+    send(&mut link, OutgoingMessage::Close(1000)).await;
     vec![format!("{after:?} after {pings} pings"), format!("{:?}", recv(&mut link).await)]
 }
 
@@ -147,6 +147,6 @@ pub async fn a_message_that_can_never_fit_ends_the_connection<R: Runtime + Clone
     assert!(poll_fn(|cx| link.poll_send(cx, &mut message)).await.is_err());
     assert!(message == Some(text("longer than twenty bytes")));
     let end = recv(&mut link).await;
-    assert_eq!(end, Received::Closed(None));
+    assert_eq!(end, IncomingMessage::Closed(None));
     vec![format!("{end:?}")]
 }

@@ -328,7 +328,7 @@ impl Checker {
                 }
                 let tries = self.tries.entry(key.clone()).or_default();
                 *tries += 1;
-                if !self.greets && *tries > self.config.subscription_retries && ibws_proto::confirms(key.key()) {
+                if !self.greets && *tries > self.config.subscription_retries && key.key().is_confirmed() {
                     return Err(format!("{key} was sent {tries} times in one round"));
                 }
                 Ok(())
@@ -462,7 +462,7 @@ impl Checker {
             }
             GapCause::Connection(ConnectionLoss::PongMissing) => {
                 let age = self.now.since(live.pong.unwrap_or(live.opened));
-                let limit = self.config.max_ping_interval;
+                let limit = self.config.max_pong_age;
                 if limit.is_none_or(|limit| age < limit) { Err(format!("pong missed after {age:?}")) } else { Ok(()) }
             }
             _ => Ok(()),

@@ -115,7 +115,7 @@ pub(crate) fn could_mean(key: &SubscriptionKey, frame: &Frame) -> bool {
     if topic.strip_prefix('s') == Some(key.as_str()) {
         return true;
     }
-    if Key::of_topic(&topic) != Some(key.key()) {
+    if Key::from_topic(&topic) != Some(key.key()) {
         return false;
     }
     let target = topic.split_once('+').map(|(_, target)| target);

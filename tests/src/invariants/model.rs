@@ -98,7 +98,7 @@ impl Model {
         }
         if message.key == Some(Key::Error)
             && let Some(topic) = message.frame.topic()
-            && let Some(channel) = Key::of_topic(&topic).filter(|key| !key.is_unsolicited())
+            && let Some(channel) = Key::from_topic(&topic).filter(|key| !key.is_unsolicited())
         {
             let exact = topic.strip_prefix('s').filter(|name| self.rows.contains_key(*name) && name.contains('+'));
             let meant = |key: &SubscriptionKey| match exact {
@@ -139,12 +139,12 @@ impl Model {
         let config = &self.config;
         // Its turn comes after that of all others, and the host has its time; both may begin anew, and then again.
         let others = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        let turn = (config.burst_pause * (others + 1) + config.prime_timeout) * 3 + Duration::from_millis(10);
+        let turn = (config.resubscribe_pause * (others + 1) + config.prime_timeout) * 3 + Duration::from_millis(10);
         let tries = config.subscription_retries.max(1) + 1;
         match status {
             SubscriptionState::Subscribing | SubscriptionState::Expiring => Some(config.subscription_timeout + turn),
             SubscriptionState::Refused | SubscriptionState::Failed => {
-                Some(config.refusal_cap.max(config.refusal_first) + turn)
+                Some(config.refusal_max.max(config.refusal_min) + turn)
             }
             SubscriptionState::Degraded => config.recreate_on_reconnect.then_some(turn),
             SubscriptionState::Unsubscribing => Some(config.subscription_timeout * tries),

@@ -20,7 +20,8 @@ pub(crate) struct Patience {
 impl Patience {
     pub(crate) fn new(config: &Config) -> Self {
         // Every wait of a round, several rounds, and the end of a connection; commands in between start rounds anew.
-        let round = config.subscription_timeout + config.prime_timeout + config.refusal_cap + config.burst_pause * 8;
+        let round =
+            config.subscription_timeout + config.prime_timeout + config.refusal_max + config.resubscribe_pause * 8;
         let end = config.close_timeout + config.drain_timeout + Duration::from_secs(60);
         let limit = round * 4 * (config.subscription_retries + 1) + end;
         Self { limit, awake: Duration::ZERO, last: Instant::ORIGIN, asked: BTreeMap::new() }

@@ -153,7 +153,7 @@ fn of_input(input: &Input) -> String {
         Input::Frame(id, raw) => format!("Input::Frame({}, {}.into())", conn(id), bytes(raw)),
         Input::ConnectFailed(id, failed) => format!("Input::ConnectFailed({}, {})", conn(id), error(failed)),
         Input::RestDone(id, done) => format!("Input::RestDone(RestRequestId({}), {done})", id.0),
-        Input::Session(id, news) => format!("Input::Session({}, SessionNews::{news:?})", conn(id)),
+        Input::Session(id, news) => format!("Input::Session({}, SessionUpdate::{news:?})", conn(id)),
         // Their `Debug` is code already.
         other => format!("Input::{other:?}"),
     }

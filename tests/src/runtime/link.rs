@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
 
-use ibws_proto::driver::{Link, Outgoing, Received, WriteError};
+use ibws_proto::driver::{IncomingMessage, Link, OutgoingMessage, WriteError};
 
 use super::Simulated;
 use crate::gateway::GatewayOutput;
@@ -52,21 +52,23 @@ impl SimulatedLink {
 }
 
 impl Link for SimulatedLink {
-    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Received> {
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<IncomingMessage> {
         let mut world = self.runtime.world();
         let output = world.gateway.poll_connection(self.conn);
-        let Some(wire) = world.wires.wires.get_mut(&self.conn) else { return Poll::Ready(Received::Closed(None)) };
+        let Some(wire) = world.wires.wires.get_mut(&self.conn) else {
+            return Poll::Ready(IncomingMessage::Closed(None));
+        };
         let before = match output {
             Some(GatewayOutput::Text(bytes) | GatewayOutput::Binary(bytes)) => {
-                return Poll::Ready(Received::Frame(bytes.into()));
+                return Poll::Ready(IncomingMessage::Frame(bytes.into()));
             }
-            Some(GatewayOutput::Close(code)) => return Poll::Ready(Received::Closed(Some(code))),
-            Some(GatewayOutput::Drop) => return Poll::Ready(Received::Closed(None)),
+            Some(GatewayOutput::Close(code)) => return Poll::Ready(IncomingMessage::Closed(Some(code))),
+            Some(GatewayOutput::Drop) => return Poll::Ready(IncomingMessage::Closed(None)),
             None if wire.pongs > 0 => {
                 wire.pongs -= 1;
-                return Poll::Ready(Received::Pong);
+                return Poll::Ready(IncomingMessage::Pong);
             }
-            None if wire.closed.is_some() => return Poll::Ready(Received::Closed(wire.closed)),
+            None if wire.closed.is_some() => return Poll::Ready(IncomingMessage::Closed(wire.closed)),
             None => wire.reader.replace(cx.waker().clone()),
         };
         drop(world);
@@ -74,18 +76,22 @@ impl Link for SimulatedLink {
         Poll::Pending
     }
 
-    fn poll_send(&mut self, _: &mut Context<'_>, message: &mut Option<Outgoing>) -> Poll<Result<(), WriteError>> {
+    fn poll_send(
+        &mut self,
+        _: &mut Context<'_>,
+        message: &mut Option<OutgoingMessage>,
+    ) -> Poll<Result<(), WriteError>> {
         let wakers = {
             let mut world = self.runtime.world();
             let now = world.now;
             let conn = self.conn;
             match message.take() {
-                Some(Outgoing::Text(text)) => world.gateway.received(now, conn, text.as_bytes()),
-                Some(Outgoing::Close(code)) => {
+                Some(OutgoingMessage::Text(text)) => world.gateway.received(now, conn, text.as_bytes()),
+                Some(OutgoingMessage::Close(code)) => {
                     world.gateway.closed(now, conn);
                     world.wires.wires.entry(conn).or_default().closed = Some(code);
                 }
-                Some(Outgoing::Ping) => world.wires.wires.entry(conn).or_default().pongs += 1,
+                Some(OutgoingMessage::Ping) => world.wires.wires.entry(conn).or_default().pongs += 1,
                 None => {}
             }
             world.wires.ready()

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use ibws_proto::{Command, ConnectionState, Event, Input, SessionNews, SubscriptionKey, SubscriptionState};
+use ibws_proto::{Command, ConnectionState, Event, Input, SessionUpdate, SubscriptionKey, SubscriptionState};
 
 use super::fault::faults;
 use crate::world::{Dial, World, sub};
@@ -37,7 +37,7 @@ fn help(world: &mut World) {
     // The host asks for the session every minute; here, at once.
     let dead = |conn: &ibws_proto::ConnId| !world.gateway.is_of_this_session(conn.0);
     if let Some(conn) = world.conn().filter(dead) {
-        world.input(Input::Session(conn, SessionNews::Changed));
+        world.input(Input::Session(conn, SessionUpdate::Changed));
     }
     if status.state == ConnectionState::Open && status.greeted && status.authenticated == Some(false) {
         // What changed between a status that came first and a late greeting was told to nobody; now it is.
@@ -82,8 +82,8 @@ pub(super) fn run(world: &mut World) -> Result<(), String> {
     heal(world);
     let foreign: SubscriptionKey = sub(FOREIGN);
     // A pause that the peer asked for is a fault that lasts until it is over.
-    let patience = world.machine().config().backoff_cap + PATIENCE;
-    let pause = pause(world).filter(|pause| *pause > world.machine().config().backoff_cap).unwrap_or_default();
+    let patience = world.machine().config().backoff_max + PATIENCE;
+    let pause = pause(world).filter(|pause| *pause > world.machine().config().backoff_max).unwrap_or_default();
     let end = world.now() + pause + patience;
     while world.now() < end {
         help(world);

@@ -14,9 +14,9 @@ const STEPS: u32 = 20_000;
 /// How long it may take: every wait that there is, a few times.
 fn bound(config: &Config) -> Duration {
     let tries = config.subscription_timeout * config.subscription_retries.max(1);
-    let connection = config.connect_timeout + config.close_timeout + config.drain_timeout + config.backoff_cap;
+    let connection = config.connect_timeout + config.close_timeout + config.drain_timeout + config.backoff_max;
     let session = config.auth_wait + Duration::from_secs(70) + config.silence_limit + config.ping_reply_limit;
-    (tries * 2 + connection * 2 + session + config.refusal_cap * 2 + config.prime_timeout * 2) * 2
+    (tries * 2 + connection * 2 + session + config.refusal_max * 2 + config.prime_timeout * 2) * 2
 }
 
 /// Runs until all is well.

@@ -5,8 +5,8 @@ use core::time::Duration;
 use bytes::Bytes;
 use ibws_proto::{
     Account, Args, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionState, Input, Instant, Key,
-    Machine, Modify, ReadyGate, Renewal, RequestId, RestRequestId, SessionNews, Staleness, Subscribe, SubscriptionKey,
-    SubscriptionState,
+    Machine, Modify, ReadyGate, Renewal, RequestId, RestRequestId, SessionUpdate, Staleness, Subscribe,
+    SubscriptionKey, SubscriptionState,
 };
 
 use super::Step;
@@ -29,14 +29,14 @@ pub(crate) fn config(dice: &mut Dice<'_>) -> Config {
     config.connect_timeout = span(0, 4_000);
     config.close_timeout = span(0, 4_000);
     config.drain_timeout = span(0, 2_000);
-    config.backoff_first = span(0, 1_000);
-    config.backoff_cap = span(0, 4_000);
+    config.backoff_min = span(0, 1_000);
+    config.backoff_max = span(0, 4_000);
     config.stable_after = span(0, 4_000);
     config.silence_limit = span(500, 8_000);
     config.ping_reply_limit = span(100, 4_000);
     config.subscription_timeout = span(1, 2_000);
-    config.refusal_first = span(0, 1_000);
-    config.refusal_cap = span(0, 4_000);
+    config.refusal_min = span(0, 1_000);
+    config.refusal_max = span(0, 4_000);
     config.prime_timeout = span(0, 3_000);
     config.ready_gate = *dice.pick(&[
         ReadyGate::Wait(ms(700)),
@@ -47,7 +47,7 @@ pub(crate) fn config(dice: &mut Dice<'_>) -> Config {
     ]);
     config.tic_interval = dice.chance(200).then(|| ms(1) + dice.span(ms(3_000)));
     config.ping_interval = dice.chance(200).then(|| ms(1) + dice.span(ms(3_000)));
-    config.max_ping_interval = dice.chance(128).then(|| ms(500) + dice.span(ms(3_000)));
+    config.max_pong_age = dice.chance(128).then(|| ms(500) + dice.span(ms(3_000)));
     config.renew_market_data = dice.chance(160).then(|| ms(200) + dice.span(ms(3_000)));
     config.max_connection_attempts = (!dice.chance(64)).then(|| 1 + dice.below(4) as u32);
     config.max_reconnect_attempts = dice.chance(64).then(|| dice.below(4) as u32);
@@ -58,9 +58,9 @@ pub(crate) fn config(dice: &mut Dice<'_>) -> Config {
     config.max_histories = dice.below(3);
     config.max_lines = 1 + dice.below(4);
     config.rest_timeout = dice.span(ms(3_000));
-    config.burst = dice.below(4);
-    config.burst_pause = dice.span(ms(700));
-    config.renewal = if dice.chance(128) { Renewal::Again } else { Renewal::LeaveFirst };
+    config.resubscribe_burst = dice.below(4);
+    config.resubscribe_pause = dice.span(ms(700));
+    config.renewal = if dice.chance(128) { Renewal::Resubscribe } else { Renewal::UnsubscribeFirst };
     config.account = dice.chance(128).then(|| Account::new("DU1234567"));
     config
 }
@@ -106,7 +106,7 @@ pub(crate) fn blind(dice: &mut Dice<'_>, machine: &Machine, requests: &[RequestI
         5 => input(answer(dice)),
         6 => input(Input::Session(
             conn,
-            *dice.pick(&[SessionNews::Sent, SessionNews::Unavailable, SessionNews::Changed]),
+            *dice.pick(&[SessionUpdate::Sent, SessionUpdate::Unavailable, SessionUpdate::Changed]),
         )),
         7 | 8 => command(dice, machine, requests),
         _ => input(Input::Frame(conn, frame(dice))),

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use ibws_proto::{
     Account, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionLoss, ConnectionState, GapCause, Input,
-    Instant, Item, Machine, Modify, Output, Queue, QueueLimits, SessionNews, Staleness, StateCause, Subscribe,
+    Instant, Item, Machine, Modify, Output, Queue, QueueLimits, SessionUpdate, Staleness, StateCause, Subscribe,
     SubscriptionKey, SubscriptionState,
 };
 
@@ -186,7 +186,7 @@ fn session() -> String {
         s.input(|conn| Input::ConnectFailed(conn, ConnectError::new(kind, "why it failed")));
     }
     let ends: [fn(ConnId) -> Input; 2] =
-        [|conn| Input::Closed(conn, None), |conn| Input::Session(conn, SessionNews::Changed)];
+        [|conn| Input::Closed(conn, None), |conn| Input::Session(conn, SessionUpdate::Changed)];
     for end in ends {
         s.wait(Duration::from_secs(10));
         s.open();
@@ -199,7 +199,7 @@ fn session() -> String {
     s.title("a session is wanted");
     s.input(Input::Opened);
     s.frames(&[r#"{"message":"waiting for session"}"#]);
-    s.input(|conn| Input::Session(conn, SessionNews::Unavailable));
+    s.input(|conn| Input::Session(conn, SessionUpdate::Unavailable));
     s.wait(Duration::from_secs(31));
     s.title("shut down");
     s.open();

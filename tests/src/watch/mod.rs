@@ -162,7 +162,8 @@ async fn run<R: Runtime>(
     stop: &Stop,
     duration: Option<Duration>,
 ) -> Result<(), String> {
-    let mut subscriptions: Vec<_> = subscribes.into_iter().map(|subscribe| client.subscribe_later(subscribe)).collect();
+    let mut subscriptions: Vec<_> =
+        subscribes.into_iter().map(|subscribe| client.subscribe_nowait(subscribe)).collect();
     let mut start = pin!(client.start());
     let mut starting = true;
     let mut timer = duration.map(|span| Box::pin(client.sleep(span)));

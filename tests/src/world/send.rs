@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use ibws_proto::{Action, ConnId, Input, Output, SessionNews};
+use ibws_proto::{Action, ConnId, Input, Output, SessionUpdate};
 
 use super::{Dial, Parcel, What, World};
 use crate::gateway::GatewayOutput;
@@ -63,12 +63,12 @@ impl World {
     /// The host has the session, or none: it is written, and the machine told.
     pub(super) fn provided(&mut self, conn: ConnId) {
         let Some(session) = self.link.session.clone() else {
-            return self.input(Input::Session(conn, SessionNews::Unavailable));
+            return self.input(Input::Session(conn, SessionUpdate::Unavailable));
         };
         if self.hears(conn) {
             self.post_out(Parcel::Text(conn, format!("{{\"session\":\"{session}\"}}")));
         }
-        self.input(Input::Session(conn, SessionNews::Sent));
+        self.input(Input::Session(conn, SessionUpdate::Sent));
     }
 
     /// One way over the link.

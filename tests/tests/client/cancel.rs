@@ -113,7 +113,7 @@ fn every_request_can_be_dropped_after_any_number_of_polls() {
                 runtime.block_on(client.start()).unwrap();
                 runtime.run(ms(500));
             }
-            let quotes = client.subscribe_later(shares());
+            let quotes = client.subscribe_nowait(shares());
             if name != "start" {
                 runtime.run(ms(500));
             }
@@ -149,7 +149,7 @@ fn a_subscribe_that_is_dropped_is_withdrawn_after_any_number_of_polls() {
 fn an_outcome_can_be_asked_for_again() {
     let polls = for_every_k(|polls| {
         let (runtime, client) = ready();
-        let mut quotes = client.subscribe_later(shares());
+        let mut quotes = client.subscribe_nowait(shares());
         let done = poll(&runtime, Box::pin(async { drop(quotes.outcome().await) }), polls);
         let again = runtime.block_on(quotes.outcome());
         assert_eq!(again, Ok(ibws_proto::SubscribeOutcome::Active), "after {polls} polls");
@@ -191,7 +191,7 @@ fn no_item_is_lost_when_waiting_for_it_is_given_up() {
                 let mut waits = match way {
                     0 => Waits::Stream(client.events()),
                     1 => Waits::Queue(client.queue(Key::MarketData)),
-                    _ => Waits::Subscription(client.subscribe_later(shares())),
+                    _ => Waits::Subscription(client.subscribe_nowait(shares())),
                 };
                 // Whatever came already, and what comes while somebody waits in vain.
                 runtime.run(ms(200));
@@ -234,7 +234,7 @@ fn whichever_handle_is_dropped_last_ends_everything() {
         ("clone", |client, _| Box::new(client.clone())),
         ("stream", |client, _| Box::new(client.events())),
         ("queue", |client, _| Box::new(client.queue(Key::System))),
-        ("subscription", |client, _| Box::new(client.subscribe_later(shares()))),
+        ("subscription", |client, _| Box::new(client.subscribe_nowait(shares()))),
         ("confirmed subscription", |client, runtime| Box::new(runtime.block_on(client.subscribe(shares())).unwrap())),
         ("request", |client, _| Box::new(Box::pin(client.tic()))),
         ("nothing but a sink", |client, _| {
@@ -259,7 +259,7 @@ fn whichever_handle_is_dropped_last_ends_everything() {
 fn a_drain_unsubscribes_everything_before_it_closes() {
     let (runtime, client) = ready();
     let channels = [r#"md+265598+{"fields":["31"]}"#, "or", "sd+DU1234567+{}", "mh+265598+{}"];
-    let mut held: Vec<_> = channels.map(|channel| client.subscribe_later(Subscribe::parse(channel).unwrap())).into();
+    let mut held: Vec<_> = channels.map(|channel| client.subscribe_nowait(Subscribe::parse(channel).unwrap())).into();
     runtime.run(ms(3_000));
     runtime.block_on(client.drain()).unwrap();
     let texts: Vec<_> =

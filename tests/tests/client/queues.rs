@@ -134,7 +134,7 @@ fn a_subscription_ends_even_if_there_was_no_room_for_its_last_word() {
 #[test]
 fn a12_reset_and_shutdown_from_inside_a_stream_never_deadlock() {
     let (runtime, client) = ready();
-    let mut quotes = client.subscribe_later(shares());
+    let mut quotes = client.subscribe_nowait(shares());
     let whole = async {
         let mut resets = 0;
         while let Some(item) = quotes.next().await {

@@ -116,7 +116,7 @@ fn a_sink_that_panics_or_has_enough_harms_nobody() {
 #[test]
 fn a12_reset_and_shutdown_from_inside_a_callback_never_deadlock() {
     let (runtime, client) = ready();
-    let quotes = client.subscribe_later(shares());
+    let quotes = client.subscribe_nowait(shares());
     let actives = Arc::new(AtomicU64::new(0));
     let (inside, counted) = (client.clone(), actives.clone());
     client.attach(move |item: Item| {

@@ -136,7 +136,7 @@ fn refusals_name_the_bare_topic_and_are_lifted_over_rest() {
     let mut world = World::ready(config().with_scenario(Scenario::NoAccounts));
     let refused = world.ask("smd+265598", "smd", 500);
     assert_eq!((&refused[0]["error"], &refused[0]["code"]), (&Value::from("No accounts"), &Value::from(500)));
-    assert_eq!(world.gateway.rest_handler(world.now(), "GET", "/v1/api/iserver/accounts", "").status, 200);
+    assert_eq!(world.gateway.rest(world.now(), "GET", "/v1/api/iserver/accounts", "").status, 200);
     assert_eq!(world.ask("smd+265598", "smd+265598", 500).len(), 2);
 
     world.gateway.refuse("sor", "unable to subscribe", Some(2), Lift::Never);

@@ -45,12 +45,12 @@ fn a_socket_of_an_older_session_heartbeats_on_but_its_subscriptions_are_dead() {
 fn a_filtered_order_list_narrows_the_stream_until_a_forced_one() {
     let mut world = World::ready(config());
     let path = "/v1/api/iserver/account/orders";
-    world.gateway.rest_handler(world.now(), "GET", path, "filters=nothing_like_it");
+    world.gateway.rest(world.now(), "GET", path, "filters=nothing_like_it");
     assert!(world.ask("sor+{}", "sor", 60_000).is_empty());
-    world.gateway.rest_handler(world.now(), "GET", path, "force=true");
+    world.gateway.rest(world.now(), "GET", path, "force=true");
     world.run(20_000);
     assert!(topics(&world.frames()).contains(&"sor"));
-    let listed = world.gateway.rest_handler(world.now(), "GET", path, "").body;
+    let listed = world.gateway.rest(world.now(), "GET", path, "").body;
     let listed: Value = serde_json::from_str(&listed).unwrap();
     assert!(listed["snapshot"] == true && !listed["orders"].as_array().unwrap().is_empty());
 }
@@ -59,7 +59,7 @@ fn a_filtered_order_list_narrows_the_stream_until_a_forced_one() {
 fn rest_shows_the_session_and_says_what_it_does_not_know() {
     let mut world = World::ready(config());
     let mut rest = |method, path| {
-        let reply = world.gateway.rest_handler(Instant::from_millis(300), method, path, "");
+        let reply = world.gateway.rest(Instant::from_millis(300), method, path, "");
         (reply.status, serde_json::from_str::<Value>(&reply.body).unwrap())
     };
     let (status, tickle) = rest("POST", "/v1/api/tickle");
@@ -70,7 +70,7 @@ fn rest_shows_the_session_and_says_what_it_does_not_know() {
     assert_eq!(rest("GET", "/v1/api/sso/validate").1["RESULT"], true);
     assert_eq!([rest("GET", "/v1/api/none").0, rest("GET", "/").0, rest("PUT", "/v1/api/tickle").0], [404, 404, 405]);
     world.gateway.set_authenticated(false);
-    assert_eq!(world.gateway.rest_handler(world.now(), "GET", "/v1/api/iserver/accounts", "").status, 400);
+    assert_eq!(world.gateway.rest(world.now(), "GET", "/v1/api/iserver/accounts", "").status, 400);
 }
 
 #[test]
