@@ -5,34 +5,34 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use ibws_proto::TextFilter;
+use ibws_proto::transport::TextFilter;
 
 use crate::io::{AsyncRead, AsyncWrite, Io};
 
 /// Reads that give something, before other tasks get their turn.
-const RATION: u8 = 32;
+const READ_BUDGET: u8 = 32;
 
 /// A stream that now and then says that there is nothing to read yet, though there may be.
 ///
 /// What lies above it reads on until it has a whole message; a peer that sends empty fragments, or empty TLS records,
 /// as fast as they are read would keep it there for ever, and with it the task, its clock and its handles.
 #[derive(Debug)]
-pub(crate) struct Rationed<S> {
+pub(crate) struct YieldingStream<S> {
     stream: S,
     left: u8,
 }
 
-impl<S> Rationed<S> {
+impl<S> YieldingStream<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, left: RATION }
+        Self { stream, left: READ_BUDGET }
     }
 }
 
-impl<S: Io> AsyncRead for Rationed<S> {
+impl<S: Io> AsyncRead for YieldingStream<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if this.left == 0 {
-            this.left = RATION;
+            this.left = READ_BUDGET;
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -42,7 +42,7 @@ impl<S: Io> AsyncRead for Rationed<S> {
     }
 }
 
-impl<S: Io> AsyncWrite for Rationed<S> {
+impl<S: Io> AsyncWrite for YieldingStream<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
     }
@@ -57,20 +57,20 @@ impl<S: Io> AsyncWrite for Rationed<S> {
 }
 
 /// A stream whose incoming bytes go through a [`TextFilter`].
-pub(crate) struct Filtered {
+pub(crate) struct TextFilterStream {
     stream: Box<dyn Io>,
     filter: TextFilter,
     /// Bytes that came glued to the answer of the upgrade; read before the stream.
     first: Bytes,
 }
 
-impl Filtered {
+impl TextFilterStream {
     pub(crate) fn new(stream: Box<dyn Io>, first: Vec<u8>) -> Self {
         Self { stream, filter: TextFilter::new(), first: first.into() }
     }
 }
 
-impl AsyncRead for Filtered {
+impl AsyncRead for TextFilterStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let count = if this.first.is_empty() {
@@ -85,7 +85,7 @@ impl AsyncRead for Filtered {
     }
 }
 
-impl AsyncWrite for Filtered {
+impl AsyncWrite for TextFilterStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
     }

@@ -21,6 +21,6 @@ pub(crate) async fn look_up(host: String, port: u16) -> std::io::Result<impl Ite
 
 /// Whether a read that says there is nothing can be believed. Where tasks have a budget, one that has used it up is told so
 /// as well, and will be polled again.
-pub(crate) fn can_tell() -> bool {
+pub(crate) fn pending_is_empty() -> bool {
     true
 }

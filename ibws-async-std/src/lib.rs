@@ -1,6 +1,6 @@
 //! The ibws client on async-std, for the streaming WebSocket of Interactive Brokers' Client Portal Web API.
 //!
-//! [`builder`] makes a [`Client`]; the client, its streams and its queues are those of [`ibws_proto::driver`], and the same
+//! [`builder`] makes a [`Client`]; the client, its streams and its queues are those of [`ibws_proto::client`], and the same
 //! on every runtime. This crate adds the rest: the dial, TLS over it, and the clock.
 //!
 //! ```
@@ -42,18 +42,18 @@ pub use dial::open;
 pub use link::WebSocket;
 pub use runtime::AsyncStdRuntime;
 
-/// A client on this runtime. See [`ibws_proto::driver::Client`].
-pub type Client = ibws_proto::driver::Client<AsyncStdRuntime>;
+/// A client on this runtime. See [`ibws_proto::client::Client`].
+pub type Client = ibws_proto::client::Client<AsyncStdRuntime>;
 /// The stream of one subscription.
-pub type Subscription = ibws_proto::driver::Subscription<AsyncStdRuntime>;
+pub type Subscription = ibws_proto::client::Subscription<AsyncStdRuntime>;
 /// A stream of events.
-pub type EventStream = ibws_proto::driver::EventStream<AsyncStdRuntime>;
+pub type EventStream = ibws_proto::client::EventStream<AsyncStdRuntime>;
 /// The queue of one key.
-pub type QueueAccessor<K = ibws_proto::Key> = ibws_proto::driver::QueueAccessor<AsyncStdRuntime, K>;
+pub type QueueAccessor<K = ibws_proto::Key> = ibws_proto::client::QueueAccessor<AsyncStdRuntime, K>;
 
 /// Begins a client on the runtime that this is called on.
-pub fn builder() -> ibws_proto::driver::Builder<AsyncStdRuntime> {
-    ibws_proto::driver::Builder::new(AsyncStdRuntime::new())
+pub fn builder() -> ibws_proto::client::Builder<AsyncStdRuntime> {
+    ibws_proto::client::Builder::new(AsyncStdRuntime::new())
 }
 
 /// The README's examples, compiled and run.

@@ -7,29 +7,29 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_sink::Sink;
-use ibws_proto::driver::{IncomingMessage, Link, OutgoingMessage, WriteError};
+use ibws_proto::transport::{IncomingMessage, Link, OutgoingMessage, WriteError};
 
-use crate::filtered::Filtered;
+use crate::filtered::TextFilterStream;
 use crate::io::tungstenite::protocol::CloseFrame;
 use crate::io::tungstenite::protocol::frame::coding::{Control, OpCode};
 use crate::io::tungstenite::{Error, Message, Utf8Bytes};
-use crate::io::{AsyncWrite as _, WebSocketStream, can_tell};
+use crate::io::{AsyncWrite as _, WebSocketStream, pending_is_empty};
 
 /// An open WebSocket. Dropping it closes the socket without a Close frame.
 pub struct WebSocket {
-    socket: WebSocketStream<Filtered>,
+    socket: WebSocketStream<TextFilterStream>,
     /// A write failed: what has arrived is still delivered, then comes the end, also where the read half would hang.
     broken: bool,
     /// Broken, there was nothing to read when last looked: twice in a row means that all has been read.
-    dry: bool,
+    drained: bool,
     /// Our Close went out: nothing may follow it, but the peer's answer is still to come.
     closing: bool,
     ended: bool,
 }
 
 impl WebSocket {
-    pub(crate) fn new(socket: WebSocketStream<Filtered>) -> Self {
-        Self { socket, broken: false, dry: false, closing: false, ended: false }
+    pub(crate) fn new(socket: WebSocketStream<TextFilterStream>) -> Self {
+        Self { socket, broken: false, drained: false, closing: false, ended: false }
     }
 
     fn end(&mut self, cx: &mut Context<'_>, code: Option<u16>) -> Poll<IncomingMessage> {
@@ -67,8 +67,8 @@ impl Link for WebSocket {
             let received = match Pin::new(&mut self.socket).poll_next(cx) {
                 Poll::Pending if self.broken => {
                     // The first time it may be the ration that was used up, and not what has arrived.
-                    let was_dry = std::mem::replace(&mut self.dry, can_tell());
-                    if was_dry && self.dry {
+                    let was_drained = std::mem::replace(&mut self.drained, pending_is_empty());
+                    if was_drained && self.drained {
                         return self.end(cx, None);
                     }
                     cx.waker().wake_by_ref();
@@ -79,7 +79,7 @@ impl Link for WebSocket {
                 // All errors of tungstenite end its stream: broken protocol, a limit exceeded, a reset.
                 Poll::Ready(Some(Err(_)) | None) => return self.end(cx, None),
             };
-            self.dry = false;
+            self.drained = false;
             return Poll::Ready(match received {
                 Message::Binary(bytes) => IncomingMessage::Frame(bytes),
                 Message::Text(text) => IncomingMessage::Frame(Bytes::from(text)),

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::{Duration, Instant as Clock};
 
 use ibws_async_std::{WebSocket, open};
-use ibws_proto::driver::{DialRequest, Runtime, dial};
+use ibws_proto::transport::{DialRequest, Runtime, dial};
 use ibws_proto::{ConnectError, Instant};
 
 /// What a program on smol has to write to use this crate; the README shows the same.

@@ -104,17 +104,16 @@
 #![cfg_attr(test, allow(clippy::disallowed_types))]
 
 extern crate alloc;
-#[cfg(feature = "driver")]
+#[cfg(feature = "transport")]
 extern crate std;
 
+#[cfg(feature = "client")]
+pub mod client;
 mod command;
 mod config;
 mod connect;
-#[cfg(feature = "driver")]
-pub mod driver;
 mod event;
 pub mod field;
-mod filter;
 pub mod fold;
 mod frame;
 mod json;
@@ -138,6 +137,8 @@ pub mod subscribe;
 mod subscriptions;
 mod time;
 mod timer;
+#[cfg(feature = "transport")]
+pub mod transport;
 
 pub use command::{
     Command, CommandError, ConnectionLoss, GapCause, Modify, Reply, RequestId, SubscribeOutcome, UnsubscribeOutcome,
@@ -146,7 +147,6 @@ pub use config::{Account, Config, ReadyGate, Renewal};
 pub use connect::{ConnId, ConnectError, ConnectErrorKind};
 pub use event::{Action, Event, Fresh, Gap, Input, Message, Output, Resumed, SessionUpdate, Stale, StateChange};
 pub use field::{Field, UnknownFieldError, Value};
-pub use filter::TextFilter;
 pub use frame::{Frame, FrameError, FrameErrorKind, Json, Shape};
 pub use json::{Elements, Kind, Members};
 pub use key::{Key, SubscriptionKey, SubscriptionKeyError, UnknownChannelError, UnknownKeyError};

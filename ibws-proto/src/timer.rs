@@ -58,7 +58,7 @@ impl Timers {
     }
 
     /// Brings a running timer forward to `at`, if that is earlier.
-    pub(crate) fn hasten(&mut self, timer: Timer, at: Instant) {
+    pub(crate) fn shorten(&mut self, timer: Timer, at: Instant) {
         if let Some(slot) = self.0.get_mut(timer as usize) {
             *slot = Some(slot.map_or(at, |old| old.min(at)));
         }

@@ -1,12 +1,12 @@
 //! TCP, TLS and the HTTP upgrade, each within its limit.
 
-use ibws_proto::driver::dial::{connect, within};
-use ibws_proto::driver::upgrade::{self, UpgradeResponse};
-use ibws_proto::driver::{DialRequest, Limits, Runtime, tls};
+use ibws_proto::transport::dial::{connect, within};
+use ibws_proto::transport::upgrade::{self, UpgradeResponse};
+use ibws_proto::transport::{DialRequest, Limits, Runtime, tls};
 use ibws_proto::{ConnectError, ConnectErrorKind};
 
 use crate::WebSocket;
-use crate::filtered::{Filtered, Rationed};
+use crate::filtered::{TextFilterStream, YieldingStream};
 use crate::io::rustls::pki_types::ServerName;
 use crate::io::tungstenite::handshake::{client::generate_key, derive_accept_key};
 use crate::io::tungstenite::protocol::{Role, WebSocketConfig};
@@ -46,7 +46,7 @@ async fn upgraded<R: Runtime, S: Io + 'static>(
     request: &DialRequest,
 ) -> Result<WebSocket, ConnectError> {
     let DialRequest { endpoint, limits, .. } = request;
-    let stream = Rationed::new(stream);
+    let stream = YieldingStream::new(stream);
     let mut stream: Box<dyn Io> = match secure {
         Some((connector, name)) => {
             let handshake = async {
@@ -61,7 +61,7 @@ async fn upgraded<R: Runtime, S: Io + 'static>(
     let first_frames = within(runtime, limits.upgrade, "the WebSocket upgrade", endpoint, upgrade).await?;
     // Not `from_partially_read`: its buffer would keep the size of those first bytes for good, and every later frame
     // would cost two reads of the socket.
-    let stream = Filtered::new(stream, first_frames);
+    let stream = TextFilterStream::new(stream, first_frames);
     let config = Some(websocket_config(limits));
     Ok(WebSocket::new(WebSocketStream::from_raw_socket(stream, Role::Client, config).await))
 }

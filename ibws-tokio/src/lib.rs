@@ -1,6 +1,6 @@
 //! The ibws client on tokio, for the streaming WebSocket of Interactive Brokers' Client Portal Web API.
 //!
-//! [`builder`] makes a [`Client`]; the client, its streams and its queues are those of [`ibws_proto::driver`], and the same
+//! [`builder`] makes a [`Client`]; the client, its streams and its queues are those of [`ibws_proto::client`], and the same
 //! on every runtime. This crate adds the rest: the dial, TLS over it, and the clock.
 //!
 //! ```
@@ -42,22 +42,22 @@ pub use dial::open;
 pub use link::WebSocket;
 pub use runtime::TokioRuntime;
 
-/// A client on this runtime. See [`ibws_proto::driver::Client`].
-pub type Client = ibws_proto::driver::Client<TokioRuntime>;
+/// A client on this runtime. See [`ibws_proto::client::Client`].
+pub type Client = ibws_proto::client::Client<TokioRuntime>;
 /// The stream of one subscription.
-pub type Subscription = ibws_proto::driver::Subscription<TokioRuntime>;
+pub type Subscription = ibws_proto::client::Subscription<TokioRuntime>;
 /// A stream of events.
-pub type EventStream = ibws_proto::driver::EventStream<TokioRuntime>;
+pub type EventStream = ibws_proto::client::EventStream<TokioRuntime>;
 /// The queue of one key.
-pub type QueueAccessor<K = ibws_proto::Key> = ibws_proto::driver::QueueAccessor<TokioRuntime, K>;
+pub type QueueAccessor<K = ibws_proto::Key> = ibws_proto::client::QueueAccessor<TokioRuntime, K>;
 
 /// Begins a client on the runtime that this is called on.
 ///
 /// # Panics
-/// Off a tokio runtime; there, use [`Builder::new`](ibws_proto::driver::Builder::new) with
+/// Off a tokio runtime; there, use [`Builder::new`](ibws_proto::client::Builder::new) with
 /// [`TokioRuntime::with_handle`].
-pub fn builder() -> ibws_proto::driver::Builder<TokioRuntime> {
-    ibws_proto::driver::Builder::new(TokioRuntime::new())
+pub fn builder() -> ibws_proto::client::Builder<TokioRuntime> {
+    ibws_proto::client::Builder::new(TokioRuntime::new())
 }
 
 /// The README's examples, compiled and run.

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use ibws_proto::driver::{DialRequest, Runtime};
+use ibws_proto::transport::{DialRequest, Runtime};
 use ibws_proto::{ConnectError, Instant};
 use tokio::runtime::Handle;
 

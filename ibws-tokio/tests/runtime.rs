@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ibws_proto::driver::Runtime;
+use ibws_proto::transport::Runtime;
 use ibws_tokio::TokioRuntime;
 
 #[tokio::test(start_paused = true)]

@@ -21,7 +21,7 @@ mod net;
 mod prng;
 mod recording;
 pub mod retold;
-#[cfg(feature = "driver")]
+#[cfg(feature = "client")]
 pub mod runtime;
 pub mod storm;
 pub mod walk;

@@ -1,6 +1,6 @@
 //! The text-opcode filter against a slow and obvious model of frames.
 
-use ibws_proto::TextFilter;
+use ibws_proto::transport::TextFilter;
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -5,7 +5,7 @@ use std::alloc::System;
 use std::time::{Duration, Instant};
 
 use ibws_async_std::AsyncStdRuntime;
-use ibws_proto::driver::Runtime;
+use ibws_proto::transport::Runtime;
 use ibws_testkit::conform::cycles::{Counted, open_and_close};
 use ibws_testkit::conform::play;
 use ibws_tokio::TokioRuntime;

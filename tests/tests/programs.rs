@@ -64,7 +64,7 @@ impl Running {
     }
 
     /// Everything that is still printed, and how it ends.
-    fn rest(mut self) -> (String, String, ExitStatus) {
+    fn remaining(mut self) -> (String, String, ExitStatus) {
         let (mut out, mut err) = (String::new(), String::new());
         self.stdout.read_to_string(&mut out).unwrap();
         self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
@@ -85,7 +85,7 @@ fn json_lines(text: &str) -> Vec<Value> {
 
 #[test]
 fn watch_without_flags_shows_all_five_symbols_with_bid_ask_and_last() {
-    let (out, err, status) = Running::start(watch().args(["--for", "2"])).rest_handler();
+    let (out, err, status) = Running::start(watch().args(["--for", "2"])).remaining();
     assert!(status.success(), "{err}");
     assert_eq!(err, "");
     for symbol in ["AAPL", "MSFT", "AMAT", "AMZN", "NVDA"] {
@@ -105,7 +105,7 @@ fn ctrl_c_unsubscribes_and_ends_with_success() {
     let mut watch = Running::start(watch.args(["--json", "--url", &server.ws_url(), "--subscribe", "md+265598"]));
     watch.until(|_| (), |line| line.contains(r#""status":"active""#));
     watch.interrupt();
-    let (out, err, status) = watch.rest_handler();
+    let (out, err, status) = watch.remaining();
     assert!(status.success(), "{err}");
     assert!(json_lines(&out).iter().any(|line| line["state"] == "stopped"), "{out}");
     let sent: Vec<_> = server.control().log().map(|received| received.text.clone()).collect();
@@ -134,7 +134,7 @@ fn watch_writes_nothing_before_success_and_comes_back_after_every_kind_of_end() 
     }
     watch.until(|_| (), |line| line.contains(r#""status":"active""#) && line.contains("md+265598"));
     watch.interrupt();
-    assert!(watch.rest_handler().2.success());
+    assert!(watch.remaining().2.success());
     let gateway = server.control();
     let log: Vec<_> = gateway.log().collect();
     assert!(log.iter().all(|received| received.honoured), "{log:?}");
@@ -163,7 +163,7 @@ fn a_frame_with_a_bad_byte_is_delivered_and_flagged_and_so_is_the_next_one() {
         let good = watch.until(|_| (), |line| line.contains("GOOD"));
         assert_eq!(serde_json::from_str::<Value>(&good).unwrap().get("lossy"), None);
         watch.interrupt();
-        assert!(watch.rest_handler().2.success());
+        assert!(watch.remaining().2.success());
     }
 }
 
@@ -178,7 +178,7 @@ fn a_session_that_came_with_the_upgrade_is_not_sent_again() {
         Running::start(watch.args(["--json", "--url", &server.ws_url(), "--session", &session, "--subscribe", "pl"]));
     watch.until(|_| (), |line| line.contains(r#""status":"active""#));
     watch.interrupt();
-    let (_, err, status) = watch.rest_handler();
+    let (_, err, status) = watch.remaining();
     assert!(status.success() && err.is_empty(), "{err}");
     assert!(server.control().log().all(|received| !received.text.contains("session")));
 }
@@ -201,7 +201,7 @@ fn a_gateway_that_waits_for_a_session_gets_it_as_a_message_and_nothing_else_befo
     assert_eq!(peer.read().unwrap().to_text().unwrap(), "upl+{}");
     assert!(peer.read().unwrap().is_close());
     drop(peer.read());
-    let (out, err, status) = watch.rest_handler();
+    let (out, err, status) = watch.remaining();
     assert!(status.success(), "{err}");
     assert!(!out.contains(session) && !err.contains(session));
 }
@@ -243,7 +243,7 @@ fn bad_input_costs_one_clear_line_and_no_panic() {
         (vec!["--url", unpinned.as_str()], "pin"),
         (vec!["--session", "not a token"], "bad --session"),
     ] {
-        let (_, err, status) = Running::start(watch().args(["--for", "20"]).args(&flags)).rest_handler();
+        let (_, err, status) = Running::start(watch().args(["--for", "20"]).args(&flags)).remaining();
         assert!(!status.success(), "{flags:?}");
         assert!(!err.contains("not a token"), "{err}");
         assert_eq!(err.lines().count(), 1, "{flags:?}: {err}");
@@ -253,8 +253,7 @@ fn bad_input_costs_one_clear_line_and_no_panic() {
 
 #[test]
 fn a_dead_port_ends_after_the_attempts_of_start() {
-    let (_, err, status) =
-        Running::start(watch().args(["--json", "--url", "ws://127.0.0.1:1/v1/api/ws"])).rest_handler();
+    let (_, err, status) = Running::start(watch().args(["--json", "--url", "ws://127.0.0.1:1/v1/api/ws"])).remaining();
     assert!(!status.success());
     assert!(err.lines().count() == 1 && err.contains("127.0.0.1:1") && err.contains("is the gateway running"), "{err}");
 }
@@ -274,7 +273,7 @@ fn the_gateway_refuses_what_it_cannot_do_in_one_line() {
     ] {
         let mut gateway = Command::new(env!("CARGO_BIN_EXE_gateway"));
         gateway.args(&flags).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let (_, err, status) = Running::start(&mut gateway).rest_handler();
+        let (_, err, status) = Running::start(&mut gateway).remaining();
         assert!(!status.success(), "{flags:?}");
         assert!(err.lines().count() == 1 && !err.contains("panicked"), "{flags:?}: {err}");
     }
@@ -309,7 +308,7 @@ fn plays_unchanged(recording: &Path) {
         assert_eq!(got, wanted, "server frame {n}");
     }
     watch.interrupt();
-    assert!(watch.rest_handler().2.success());
+    assert!(watch.remaining().2.success());
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ibws_proto::driver::{CookieForm, Credentials, CredentialsFuture, RestFuture, Runtime as _, Secret};
+use ibws_proto::client::RestFuture;
+use ibws_proto::transport::{CookieForm, Credentials, CredentialsFuture, Runtime as _, Secret};
 use ibws_proto::{
     ConnectError, ConnectErrorKind, ConnectionState, Event, Item, RestOutcome, RestRequest, SessionNeed, Subscribe,
 };

@@ -258,7 +258,7 @@ impl Machine {
             }
             ConnectionState::Closing => {
                 if what == End::Shutdown {
-                    self.timers.hasten(Timer::Close, self.now + SHUTDOWN_CLOSE);
+                    self.timers.shorten(Timer::Close, self.now + SHUTDOWN_CLOSE);
                 }
             }
             ConnectionState::Connecting => {

@@ -1,12 +1,12 @@
 //! Where room can be made in a queue that is full: what follows what in each stream, and what may go, the oldest first.
 //!
 //! It is built when a queue first reaches its limits, and kept while it is full: a queue that is never full pays nothing.
-//! What it says is a hint: places whose events have left since are passed over.
+//! Content it says is a hint: places whose events have left since are passed over.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 
-use super::slot::{Class, Slot, What};
+use super::slot::{Class, Content, Slot};
 use crate::connect::ConnId;
 use crate::event::{Event, Message};
 use crate::key::{Key, SubscriptionKey};
@@ -101,7 +101,7 @@ impl Index {
     }
 
     fn notice(&mut self, place: u64, slot: &mut Slot) {
-        let What::Event(event) = &slot.what else { return };
+        let Content::Event(event) = &slot.what else { return };
         let subject = match event {
             Event::State(_) => Subject::Connection,
             Event::Subscription(change) if change.state == SubscriptionState::Removed => {

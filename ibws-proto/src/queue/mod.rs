@@ -35,7 +35,7 @@ use crate::key::Key;
 use crate::time::Instant;
 use index::{Index, Stream};
 use rows::Folded;
-use slot::{Class, Slot, What};
+use slot::{Class, Content, Slot};
 
 pub use set::{EventFilter, QueueId, Queues};
 
@@ -58,7 +58,7 @@ impl Default for QueueLimits {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct LossReport {
-    /// What they were about; `None`: the connection, or messages of no known key.
+    /// Content they were about; `None`: the connection, or messages of no known key.
     pub key: Option<Key>,
     /// When the first of them was.
     pub since: Instant,
@@ -88,12 +88,12 @@ pub enum Item {
 
 /// An item that may still have to be put together, which needs no access to the queue.
 #[derive(Debug)]
-pub(crate) enum Taken {
+pub(crate) enum Dequeued {
     Item(Item),
     Folded(Box<Folded>),
 }
 
-impl Taken {
+impl Dequeued {
     pub(crate) fn into_item(self) -> Item {
         match self {
             Self::Item(item) => item,
@@ -159,33 +159,33 @@ impl Queue {
 
     /// Takes what was lost, if there is any to tell, else the oldest event.
     pub fn pop(&mut self) -> Option<Item> {
-        self.take().map(Taken::into_item)
+        self.take().map(Dequeued::into_item)
     }
 
     /// As [`pop`](Self::pop), with the rest of the work left to be done elsewhere.
-    pub(crate) fn take(&mut self) -> Option<Taken> {
+    pub(crate) fn take(&mut self) -> Option<Dequeued> {
         if let Some((folded, cost)) = self.next.take() {
             self.left(cost);
-            return Some(Taken::Folded(folded));
+            return Some(Dequeued::Folded(folded));
         }
         if let Some((_, lost)) = self.lost.pop_first() {
-            return Some(Taken::Item(Item::Lost(lost)));
+            return Some(Dequeued::Item(Item::Lost(lost)));
         }
         let slot = self.pop_slot()?;
         match slot.what {
-            What::Event(event) => {
+            Content::Event(event) => {
                 self.left(slot.cost);
-                Some(Taken::Item(Item::Event(event)))
+                Some(Dequeued::Item(Item::Event(event)))
             }
-            What::Folded(folded) if is_told(&folded.message) => {
+            Content::Folded(folded) if is_told(&folded.message) => {
                 let Message { key, since, merged, .. } = folded.message;
                 // It is told for what it is now: what comes from here on is not folded into it any more.
                 self.next = Some((folded, slot.cost));
-                Some(Taken::Item(Item::Lost(LossReport { folded: merged, ..LossReport::nothing(key, since) })))
+                Some(Dequeued::Item(Item::Lost(LossReport { folded: merged, ..LossReport::nothing(key, since) })))
             }
-            What::Folded(folded) => {
+            Content::Folded(folded) => {
                 self.left(slot.cost);
-                Some(Taken::Folded(folded))
+                Some(Dequeued::Folded(folded))
             }
         }
     }
@@ -208,7 +208,7 @@ impl Queue {
         self.bytes
     }
 
-    /// What it may hold.
+    /// Content it may hold.
     #[must_use]
     pub fn limits(&self) -> QueueLimits {
         self.limits
@@ -294,19 +294,21 @@ impl Queue {
     fn supersede(&mut self, place: u64) {
         let Some(slot) = self.slot(place) else { return };
         let Some(before) = slot.before.take() else { return };
-        if !matches!(slot.what, What::Event(Event::Resumed(_))) {
+        if !matches!(slot.what, Content::Event(Event::Resumed(_))) {
             return self.lose(before);
         }
         // The gap that it ends, and the end of the gap before that.
-        let Some(Slot { what: What::Event(Event::Gap(_)), before: Some(end), .. }) = self.slot(before) else { return };
+        let Some(Slot { what: Content::Event(Event::Gap(_)), before: Some(end), .. }) = self.slot(before) else {
+            return;
+        };
         let end = *end;
-        let Some(Slot { what: What::Event(Event::Resumed(resumed)), before: further, .. }) = self.slot(end) else {
+        let Some(Slot { what: Content::Event(Event::Resumed(resumed)), before: further, .. }) = self.slot(end) else {
             return;
         };
         let (since, attempts, further) = (resumed.since, resumed.attempts, *further);
         if let Some(slot) = self.slot(place) {
             slot.before = further;
-            if let What::Event(Event::Resumed(resumed)) = &mut slot.what {
+            if let Content::Event(Event::Resumed(resumed)) = &mut slot.what {
                 resumed.since = resumed.since.min(since);
                 resumed.attempts = resumed.attempts.saturating_add(attempts);
             }
@@ -326,13 +328,13 @@ impl Queue {
     fn count_lost(&mut self, slot: Slot) {
         self.left(slot.cost);
         let (key, since) = match &slot.what {
-            What::Event(event) => (slot::key(event), slot::since(event).unwrap_or(self.now)),
-            What::Folded(folded) => (folded.message.key, folded.message.since),
+            Content::Event(event) => (slot::key(event), slot::since(event).unwrap_or(self.now)),
+            Content::Folded(folded) => (folded.message.key, folded.message.since),
         };
         let lost = self.lost.entry(key).or_insert(LossReport::nothing(key, since));
         lost.since = lost.since.min(since);
         match &slot.what {
-            What::Event(Event::Malformed(_)) => lost.messages += 1,
+            Content::Event(Event::Malformed(_)) => lost.messages += 1,
             _ => match slot.message() {
                 Some(message) => lost.messages += 1 + message.merged,
                 None => lost.notices += 1,

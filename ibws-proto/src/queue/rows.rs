@@ -26,30 +26,30 @@ const MOST_MERGED_BYTES: usize = 2 * MOST_ROW_BYTES;
 pub(crate) struct Folded {
     /// The newest, which stands for all of them; its own rows are in `rows`.
     pub(super) message: Message,
-    rows: BTreeMap<Under, Entry>,
+    rows: BTreeMap<RowKey, Entry>,
     bytes: usize,
 }
 
 /// What a row is filed under.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Under {
+enum RowKey {
     Number(i64),
     Text(Box<str>),
 }
 
-impl From<i64> for Under {
+impl From<i64> for RowKey {
     fn from(number: i64) -> Self {
         Self::Number(number)
     }
 }
 
-impl From<Box<str>> for Under {
+impl From<Box<str>> for RowKey {
     fn from(text: Box<str>) -> Self {
         Self::Text(text)
     }
 }
 
-/// What became of one order, execution or step of a ladder.
+/// Content became of one order, execution or step of a ladder.
 #[derive(Clone, Debug)]
 struct Entry {
     /// One row as a rule; more where they would not fit into one.
@@ -118,8 +118,8 @@ impl Folded {
         });
     }
 
-    fn put(&mut self, under: Under, row: Json<'_>, replaces: bool, nothing: fn(Json<'_>) -> bool) {
-        let named = size_of::<(Under, Entry)>() + if let Under::Text(text) = &under { text.len() } else { 0 };
+    fn put(&mut self, under: RowKey, row: Json<'_>, replaces: bool, nothing: fn(Json<'_>) -> bool) {
+        let named = size_of::<(RowKey, Entry)>() + if let RowKey::Text(text) = &under { text.len() } else { 0 };
         let entry = match self.rows.entry(under) {
             alloc::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
             alloc::collections::btree_map::Entry::Vacant(place) => {
@@ -227,7 +227,7 @@ fn nothing_of(key: Option<Key>) -> fn(Json<'_>) -> bool {
 
 /// A row that can be filed.
 struct Filed<'a> {
-    under: Under,
+    under: RowKey,
     json: Json<'a>,
     replaces: bool,
 }
@@ -242,7 +242,7 @@ fn rows<'a>(frame: &'a Frame, take: impl FnMut(Filed<'a>) -> bool) -> bool {
     }
 }
 
-fn each<'a, R: Filing<'a, Key: Into<Under>>>(mut rows: Rows<'a, R>, mut take: impl FnMut(Filed<'a>) -> bool) -> bool {
+fn each<'a, R: Filing<'a, Key: Into<RowKey>>>(mut rows: Rows<'a, R>, mut take: impl FnMut(Filed<'a>) -> bool) -> bool {
     rows.all(|row| {
         let Ok(row) = row else { return false };
         let under = row.filed_under().map(Into::into);

@@ -12,10 +12,10 @@ use crate::key::{Key, SubscriptionKey};
 use crate::rest::RestRequest;
 use crate::time::Instant;
 
-/// What stands in one place.
+/// Content stands in one place.
 #[derive(Debug)]
 pub(super) struct Slot {
-    pub(super) what: What,
+    pub(super) what: Content,
     /// Bytes, as the limit counts them.
     pub(super) cost: usize,
     /// The place before it in its stream, with which it could be one.
@@ -23,7 +23,7 @@ pub(super) struct Slot {
 }
 
 #[derive(Debug)]
-pub(super) enum What {
+pub(super) enum Content {
     Event(Event),
     Folded(Box<Folded>),
 }
@@ -44,57 +44,59 @@ pub(super) enum Class {
 impl Slot {
     pub(super) fn new(event: Event) -> Self {
         let cost = cost(&event);
-        Self { what: What::Event(event), cost, before: None }
+        Self { what: Content::Event(event), cost, before: None }
     }
 
     pub(super) fn message(&self) -> Option<&Message> {
         match &self.what {
-            What::Event(Event::Message(message)) => Some(message),
-            What::Event(_) => None,
-            What::Folded(folded) => Some(&folded.message),
+            Content::Event(Event::Message(message)) => Some(message),
+            Content::Event(_) => None,
+            Content::Folded(folded) => Some(&folded.message),
         }
     }
 
     pub(super) fn class(&self) -> Class {
         match &self.what {
-            // What the host was asked is history, not state.
-            What::Event(Event::Malformed(_) | Event::Rest(_)) => Class::Plain,
-            What::Event(Event::Message(Message { key, .. })) => class(*key),
-            What::Event(_) => Class::Notice,
-            What::Folded(folded) => class(folded.message.key),
+            // Content the host was asked is history, not state.
+            Content::Event(Event::Malformed(_) | Event::Rest(_)) => Class::Plain,
+            Content::Event(Event::Message(Message { key, .. })) => class(*key),
+            Content::Event(_) => Class::Notice,
+            Content::Folded(folded) => class(folded.message.key),
         }
     }
 
     /// May it be merged with another message of its stream?
     pub(super) fn can_merge(&self) -> bool {
         match &self.what {
-            What::Event(Event::Message(message)) if message.key == Some(Key::MarketData) => merge::fits(&message.frame),
-            What::Event(Event::Message(message)) => Folded::can(message),
-            What::Event(_) => false,
-            What::Folded(_) => true,
+            Content::Event(Event::Message(message)) if message.key == Some(Key::MarketData) => {
+                merge::fits(&message.frame)
+            }
+            Content::Event(Event::Message(message)) => Folded::can(message),
+            Content::Event(_) => false,
+            Content::Folded(_) => true,
         }
     }
 
     /// Merges `older` into it, or gives it back.
     pub(super) fn absorb(&mut self, older: Self) -> Option<Self> {
-        // What it is meanwhile is never seen.
-        let newer = core::mem::replace(&mut self.what, What::Event(Event::AccountMismatch));
+        // Content it is meanwhile is never seen.
+        let newer = core::mem::replace(&mut self.what, Content::Event(Event::AccountMismatch));
         let Self { what: older, cost, before } = older;
         let (older, newer) = match (older, newer) {
-            (What::Event(Event::Message(older)), What::Event(Event::Message(mut newer)))
+            (Content::Event(Event::Message(older)), Content::Event(Event::Message(mut newer)))
                 if older.key == Some(Key::MarketData) =>
             {
                 match merge::frames(&older.frame, &newer.frame) {
                     Some(frame) => {
                         merge::count(&older, &mut newer);
                         newer.frame = frame;
-                        (None, What::Event(Event::Message(newer)))
+                        (None, Content::Event(Event::Message(newer)))
                     }
-                    None => (Some(What::Event(Event::Message(older))), What::Event(Event::Message(newer))),
+                    None => (Some(Content::Event(Event::Message(older))), Content::Event(Event::Message(newer))),
                 }
             }
-            (What::Event(Event::Message(older)), newer) => fold(Box::new(Folded::of(older)), newer),
-            (What::Folded(older), newer) => fold(older, newer),
+            (Content::Event(Event::Message(older)), newer) => fold(Box::new(Folded::of(older)), newer),
+            (Content::Folded(older), newer) => fold(older, newer),
             (older, newer) => (Some(older), newer),
         };
         self.what = newer;
@@ -106,19 +108,19 @@ impl Slot {
 
     fn measured(&self) -> usize {
         match &self.what {
-            What::Event(event) => cost(event),
-            What::Folded(folded) => size_of::<Folded>() + frame_cost(&folded.message.frame) + folded.bytes(),
+            Content::Event(event) => cost(event),
+            Content::Folded(folded) => size_of::<Folded>() + frame_cost(&folded.message.frame) + folded.bytes(),
         }
     }
 }
 
-fn fold(mut older: Box<Folded>, newer: What) -> (Option<What>, What) {
+fn fold(mut older: Box<Folded>, newer: Content) -> (Option<Content>, Content) {
     match newer {
-        What::Event(Event::Message(newer)) => older.then(newer),
-        What::Folded(newer) => older.then_folded(*newer),
-        notice @ What::Event(_) => return (Some(What::Folded(older)), notice),
+        Content::Event(Event::Message(newer)) => older.then(newer),
+        Content::Folded(newer) => older.then_folded(*newer),
+        notice @ Content::Event(_) => return (Some(Content::Folded(older)), notice),
     }
-    (None, What::Folded(older))
+    (None, Content::Folded(older))
 }
 
 fn class(key: Option<Key>) -> Class {
@@ -183,7 +185,7 @@ fn cost(event: &Event) -> usize {
         }
 }
 
-/// What others said of a loss may be long.
+/// Content others said of a loss may be long.
 fn words(loss: &GapCause) -> usize {
     match loss {
         GapCause::Refused(reason) => reason.len(),

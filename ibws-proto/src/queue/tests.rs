@@ -210,7 +210,7 @@ fn orders_are_folded_behind_a_notice_that_counts() {
     queue.push(orders(3, r#"{"acct":"DU1234567","orderId":7,"status":"Filled"}"#));
     queue.push(orders(4, r#"{"acct":"DU1234567","orderId":8,"status":"Filled"}"#));
     assert_eq!(shown(&queue.pop().unwrap()), "lost ORDERS 0+2+0 since 0.001s");
-    // What comes now is not folded into what was told already.
+    // Content comes now is not folded into what was told already.
     queue.push(orders(5, r#"{"acct":"DU1234567","orderId":8,"status":"Cancelled"}"#));
     assert_eq!(queue.len(), 2);
     assert_eq!(

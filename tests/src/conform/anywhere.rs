@@ -3,7 +3,8 @@
 use core::time::Duration;
 use std::io::{Read as _, Write as _};
 
-use ibws_proto::driver::{Client, Limits, Runtime, Subscription};
+use ibws_proto::client::{Client, Subscription};
+use ibws_proto::transport::{Limits, Runtime};
 use ibws_proto::{ConnectionState, ReadyGate, Subscribe, SubscriptionState};
 use socket2::SockRef;
 

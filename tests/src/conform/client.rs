@@ -5,7 +5,8 @@ use core::task::Poll;
 use core::time::Duration;
 use std::future::poll_fn;
 
-use ibws_proto::driver::{Builder, Client, Limits, Runtime, Subscription, Trust};
+use ibws_proto::client::{Builder, Client, Subscription};
+use ibws_proto::transport::{Limits, Runtime, Trust};
 use ibws_proto::{
     CommandError, ConnectionState, Event, Item, Key, ReadyGate, Subscribe, SubscribeOutcome, SubscriptionKey,
     SubscriptionState, UnsubscribeOutcome,

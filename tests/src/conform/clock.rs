@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use ibws_proto::Instant;
-use ibws_proto::driver::{Client, EventStream, QueueAccessor, Runtime, Subscription};
+use ibws_proto::client::{Client, EventStream, QueueAccessor, Subscription};
+use ibws_proto::transport::Runtime;
 
 use super::stage::{Stage, Trace};
 

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::io::Write as _;
 use std::net::Shutdown;
 
-use ibws_proto::driver::Runtime;
+use ibws_proto::transport::Runtime;
 
 use super::stage::{Stage, Trace};
 

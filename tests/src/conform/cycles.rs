@@ -6,7 +6,7 @@ use core::task::{Context, Poll};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ibws_proto::driver::{DialRequest, Runtime};
+use ibws_proto::transport::{DialRequest, Runtime};
 use ibws_proto::{ConnectError, Instant};
 
 use super::stage::{Stage, Trace};

@@ -5,8 +5,9 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::mpsc;
 
-use ibws_proto::driver::{
-    Builder, CookieForm, Credentials, DialRequest, Endpoint, IncomingMessage, Limits, Plaintext, Runtime, Secret, Trust,
+use ibws_proto::client::Builder;
+use ibws_proto::transport::{
+    CookieForm, Credentials, DialRequest, Endpoint, IncomingMessage, Limits, Plaintext, Runtime, Secret, Trust,
 };
 use ibws_proto::{CommandError, ConnectError, ConnectErrorKind, ReadyGate};
 

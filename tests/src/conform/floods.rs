@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ibws_proto::driver::{Limits, Runtime};
+use ibws_proto::transport::{Limits, Runtime};
 use ibws_proto::{Event, Item};
 
 use super::stage::{SHARE, Stage, Trace};

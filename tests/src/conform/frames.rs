@@ -1,6 +1,6 @@
 //! Frames as they should not be.
 
-use ibws_proto::driver::{Limits, Runtime};
+use ibws_proto::transport::{Limits, Runtime};
 
 use super::stage::{Stage, Trace};
 use crate::{Caller, Peer};

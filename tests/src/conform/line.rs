@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use ibws_proto::ConnectionState;
-use ibws_proto::driver::{Limits, Runtime};
+use ibws_proto::transport::{Limits, Runtime};
 use socket2::SockRef;
 
 use super::signal::Signal;

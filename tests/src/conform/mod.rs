@@ -74,7 +74,7 @@ pub use stage::{Player, Stage, Trace, play};
 #[cfg(doc)]
 use crate::{Relay, Script};
 #[cfg(doc)]
-use ibws_proto::driver::Runtime;
+use ibws_proto::transport::Runtime;
 
 /// Hands the list of stories that hold on every runtime, by module, to a macro of the caller's: `stories! { module { story, … } … }`.
 #[macro_export]

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::mpsc;
 use std::time::Instant as Clock;
 
-use ibws_proto::driver::Runtime;
 use ibws_proto::fold::OrderBook;
+use ibws_proto::transport::Runtime;
 use ibws_proto::{Body, ConnectionState, Event, Frame, Item, Key, Subscribe};
 use tungstenite::Message;
 

@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
-use ibws_proto::driver::{Builder, Client, DialRequest, Endpoint, EventStream, Plaintext, Runtime, Subscription};
+use ibws_proto::client::{Builder, Client, EventStream, Subscription};
+use ibws_proto::transport::{DialRequest, Endpoint, Plaintext, Runtime};
 use ibws_proto::{Config, ConnectionLoss, Event, GapCause, Item, Subscribe};
 
 use crate::{Caller, Heard, Relay, Script};

@@ -4,7 +4,7 @@ use core::future::poll_fn;
 use core::task::Poll;
 use std::sync::mpsc;
 
-use ibws_proto::driver::{DialRequest, IncomingMessage, Limits, Link, OutgoingMessage, Runtime};
+use ibws_proto::transport::{DialRequest, IncomingMessage, Limits, Link, OutgoingMessage, Runtime};
 use tungstenite::Message;
 
 use super::stage::{Stage, Trace};

@@ -187,8 +187,9 @@ impl Server {
 
     /// Exactly this server's certificate; web PKI if it has none.
     #[must_use]
-    pub fn trust(&self) -> ibws_proto::driver::Trust {
-        self.certificate_der().map_or_else(Default::default, |der| ibws_proto::driver::Trust::ExactCert(der.to_vec()))
+    pub fn trust(&self) -> ibws_proto::transport::Trust {
+        self.certificate_der()
+            .map_or_else(Default::default, |der| ibws_proto::transport::Trust::ExactCert(der.to_vec()))
     }
 
     /// The certificate as PEM, to be saved for a pin.

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use ibws_proto::driver::Trust;
+use ibws_proto::transport::Trust;
 use socket2::SockRef;
 use tungstenite::WebSocket;
 use tungstenite::handshake::derive_accept_key;

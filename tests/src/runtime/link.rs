@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
 
-use ibws_proto::driver::{IncomingMessage, Link, OutgoingMessage, WriteError};
+use ibws_proto::transport::{IncomingMessage, Link, OutgoingMessage, WriteError};
 
 use super::Simulated;
 use crate::gateway::GatewayOutput;

@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ibws_proto::driver::{Builder, Client, DialRequest, Runtime};
+use ibws_proto::client::{Builder, Client};
+use ibws_proto::transport::{DialRequest, Runtime};
 use ibws_proto::{ConnectError, Instant};
 
 use crate::gateway::{Gateway, GatewayConfig};

@@ -18,7 +18,8 @@ use core::time::Duration;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use ibws_proto::driver::{Builder, Client, CookieForm, Credentials, Endpoint, EventStream, Plaintext, Runtime, Trust};
+use ibws_proto::client::{Builder, Client, EventStream};
+use ibws_proto::transport::{CookieForm, Credentials, Endpoint, Plaintext, Runtime, Trust};
 use ibws_proto::{Account, CommandError, Item, QueueLimits, Subscribe};
 
 use crate::{GatewayConfig, Server, ServerConfig};

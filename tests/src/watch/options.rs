@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ibws_proto::Subscribe;
-use ibws_proto::driver::Secret;
+use ibws_proto::transport::Secret;
 
 /// Five US shares, by the kit's feed: AAPL, MSFT, AMAT, AMZN, NVDA.
 const SHARES: [&str; 5] = ["265598", "272093", "266093", "3691937", "4815747"];

@@ -8,7 +8,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use ibws_proto::driver::{Runtime, Subscription};
+use ibws_proto::client::Subscription;
+use ibws_proto::transport::Runtime;
 use ibws_proto::{Key, Modify, Subscribe, SubscriptionKey, SubscriptionState};
 
 use super::*;
@@ -163,8 +164,8 @@ fn an_outcome_can_be_asked_for_again() {
 
 /// Ways to wait for an item; each may be given up half way.
 enum Waits {
-    Stream(ibws_proto::driver::EventStream<Simulated>),
-    Queue(ibws_proto::driver::QueueAccessor<Simulated>),
+    Stream(ibws_proto::client::EventStream<Simulated>),
+    Queue(ibws_proto::client::QueueAccessor<Simulated>),
     Subscription(Subscription<Simulated>),
 }
 

@@ -6,7 +6,7 @@ mod sinks;
 
 use std::time::Duration;
 
-use ibws_proto::driver::Client;
+use ibws_proto::client::Client;
 use ibws_proto::{ConnectionState, Event, Item, Subscribe, SubscriptionState};
 use ibws_testkit::runtime::Simulated;
 use ibws_testkit::{GatewayConfig, GatewayOutput};

@@ -1,6 +1,6 @@
 //! Queues: what reaches whom.
 
-use ibws_proto::driver::QueueAccessor;
+use ibws_proto::client::QueueAccessor;
 use ibws_proto::{Item, Key, QueueLimits, SubscriptionState};
 
 use super::*;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll};
 
-use ibws_proto::driver::EventSink;
+use ibws_proto::client::EventSink;
 use ibws_proto::{Item, QueueLimits, SubscriptionState};
 
 use super::*;
@@ -75,7 +75,7 @@ fn a_slow_sink_delays_nobody_and_is_told_what_it_missed() {
         say(&runtime, &format!(r#"{{"topic":"blt","args":[{{"id":{n},"message":"x"}}]}}"#));
         // The gated sink is always awake: steps are counted, not awaited.
         for _ in 0..20 {
-            runtime.step(ibws_proto::driver::Runtime::now(&runtime));
+            runtime.step(ibws_proto::transport::Runtime::now(&runtime));
         }
     }
     assert!(seen.load(Ordering::Relaxed) >= 100 && got.lock().unwrap().is_empty());

@@ -8,7 +8,7 @@ use core::time::Duration;
 ///
 /// ```
 /// use core::time::Duration;
-/// use ibws_proto::driver::Limits;
+/// use ibws_proto::transport::Limits;
 ///
 /// let patient = Limits { tcp: Duration::from_secs(60), ..Limits::default() };
 /// assert_eq!(patient.max_message_size, 16 * 1024 * 1024);

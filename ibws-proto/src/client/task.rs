@@ -8,11 +8,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::vec::Vec;
 
-use super::credentials::{CredentialsFuture, CredentialsProvider};
 use super::rest_handler::{RestFuture, RestHandler};
-use super::runtime::{DialRequest, IncomingMessage, Link, OutgoingMessage, Runtime};
-use super::secret::Secret;
 use super::shared::Shared;
+use crate::transport::Secret;
+use crate::transport::{CredentialsFuture, CredentialsProvider};
+use crate::transport::{DialRequest, IncomingMessage, Link, OutgoingMessage, Runtime};
 use crate::{Action, ConnId, ConnectError, ConnectionState, Input, Instant, RestRequestId, SessionUpdate};
 
 /// Rounds in one poll before other tasks get their turn.
@@ -23,7 +23,7 @@ const BATCH: usize = 64;
 type Dial<L> = Pin<Box<dyn Future<Output = Result<(L, Option<Secret>), ConnectError>> + Send>>;
 
 /// The driver, as a future that ends when the last handle is gone and the machine has stopped.
-pub(super) struct Driver<R: Runtime> {
+pub(super) struct ClientTask<R: Runtime> {
     shared: Arc<Shared<R>>,
     /// What to dial, but for the credentials.
     target: DialRequest,
@@ -55,7 +55,7 @@ struct Open<L> {
     broken: bool,
 }
 
-impl<R: Runtime> Driver<R> {
+impl<R: Runtime> ClientTask<R> {
     pub(super) fn new(
         shared: Arc<Shared<R>>,
         target: DialRequest,
@@ -84,7 +84,7 @@ impl<R: Runtime> Driver<R> {
         self.shared.with(|state| {
             if state.task.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
                 let before = state.task.replace(cx.waker().clone());
-                state.spent.extend(before);
+                state.dropped_wakers.extend(before);
             }
             for input in inputs.drain(..) {
                 state.machine.handle(now, input);
@@ -269,7 +269,7 @@ fn size(message: &OutgoingMessage) -> usize {
     }
 }
 
-impl<R: Runtime> Future for Driver<R> {
+impl<R: Runtime> Future for ClientTask<R> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -294,7 +294,7 @@ impl<R: Runtime> Future for Driver<R> {
     }
 }
 
-impl<R: Runtime> Drop for Driver<R> {
+impl<R: Runtime> Drop for ClientTask<R> {
     fn drop(&mut self) {
         self.shared.finish();
     }

@@ -14,10 +14,13 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, PeerMisbehaved, RootCertStore, SignatureScheme,
 };
 
-use super::public_key::PublicKey;
-use super::upgrade::quoted;
-use super::{Endpoint, Trust, TrustError};
+use crate::transport::upgrade::quoted;
+use crate::transport::{Endpoint, Trust, TrustError};
 use crate::{ConnectError, ConnectErrorKind};
+
+mod public_key;
+
+use self::public_key::PublicKey;
 
 const CA: &str = "CA file";
 const PIN: &str = "pin";

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use super::handle::{Handle, Request};
-use super::runtime::Runtime;
 use super::shared::{Shared, State};
-use super::sink::{EventSink, Feeding};
+use super::sink::{EventSink, SinkTask};
 use super::stream::{EventStream, QueueAccessor, Reader, Subscription};
+use crate::transport::Runtime;
 use crate::{
     Command, CommandError, EventFilter, Health, Key, MachineStatus, Modify, QueueLimits, Reply, Stats, Subscribe,
     SubscriptionInfo, SubscriptionKey, UnsubscribeOutcome,
@@ -148,13 +148,13 @@ impl<R: Runtime> Client<R> {
         let shared = &self.handle.shared;
         let now = shared.runtime.now();
         let limits = self.queues.of_key(key.key());
-        let (seat, id) = shared.with(|state| {
+        let (consumer, id) = shared.with(|state| {
             // The queue comes first, so that it misses nothing.
-            let seat = state.sit_down(EventFilter::Subscription(key.clone()), limits);
-            (seat, state.submit(now, Command::Subscribe(subscribe)))
+            let consumer = state.attach(EventFilter::Subscription(key.clone()), limits);
+            (consumer, state.submit(now, Command::Subscribe(subscribe)))
         });
         let outcome = Request::new(self.handle.clone(), id);
-        Subscription::new(EventStream::at(self.handle.clone(), seat), key, outcome)
+        Subscription::new(EventStream::at(self.handle.clone(), consumer), key, outcome)
     }
 
     /// Unsubscribes, whoever else holds it. With `needs_confirmation` it is repeated until the gateway confirms;
@@ -248,7 +248,7 @@ impl<R: Runtime> Client<R> {
     pub(super) fn attach_boxed(&self, sink: Box<dyn EventSink>) {
         let shared = &self.handle.shared;
         let reader = Reader::new(shared, EventFilter::All, self.queues.limits);
-        shared.runtime.spawn(Feeding { reader, sink: Some(sink) });
+        shared.runtime.spawn(SinkTask { reader, sink: Some(sink) });
     }
 
     /// Where the client stands.

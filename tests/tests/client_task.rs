@@ -9,10 +9,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use ibws_proto::driver::{
-    Builder, Client, DialRequest, EventStream, IncomingMessage, Link, OutgoingMessage, QueueAccessor, Runtime,
-    WriteError,
-};
+use ibws_proto::client::{Builder, Client, EventStream, QueueAccessor};
+use ibws_proto::transport::{DialRequest, IncomingMessage, Link, OutgoingMessage, Runtime, WriteError};
 use ibws_proto::{CommandError, ConnectError, ConnectionState, Event, Instant, Item, Key, Subscribe};
 use ibws_tokio::TokioRuntime;
 
@@ -214,7 +212,7 @@ async fn a_peer_that_does_not_read_is_left_before_it_costs_much_memory() {
     let (client, wire) = ready().await;
     let text = "x".repeat(65_536);
     // A burst that the socket takes is no reason to.
-    let resubscribe_burst: Vec<_> = (0..64).map(|_| client.send_text(&text)).collect();
+    let burst: Vec<_> = (0..64).map(|_| client.send_text(&text)).collect();
     for sent in burst {
         within(sent).await.unwrap();
     }

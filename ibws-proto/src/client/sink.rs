@@ -8,9 +8,9 @@ use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 
-use super::runtime::Runtime;
 use super::stream::Reader;
 use crate::Item;
+use crate::transport::Runtime;
 
 /// Items taken in one poll before other tasks get their turn.
 const TURN: usize = 64;
@@ -57,13 +57,13 @@ impl EventSink for mpsc::Sender<Item> {
 }
 
 /// The task of one sink.
-pub(super) struct Feeding<R: Runtime> {
+pub(super) struct SinkTask<R: Runtime> {
     pub(super) reader: Reader<R>,
     /// Gone once it has said `Break` or panicked.
     pub(super) sink: Option<Box<dyn EventSink>>,
 }
 
-impl<R: Runtime> Feeding<R> {
+impl<R: Runtime> SinkTask<R> {
     fn poll_feed(&mut self, cx: &mut Context<'_>) -> Poll<ControlFlow<()>> {
         let Some(sink) = &mut self.sink else { return Poll::Ready(ControlFlow::Break(())) };
         ready!(sink.poll_ready(cx));
@@ -72,7 +72,7 @@ impl<R: Runtime> Feeding<R> {
     }
 }
 
-impl<R: Runtime> Future for Feeding<R> {
+impl<R: Runtime> Future for SinkTask<R> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use super::client::{Client, QueueFactory};
-use super::credentials::CredentialsProvider;
 use super::rest_handler::RestHandler;
-use super::runtime::{DialRequest, Runtime};
 use super::shared::Shared;
 use super::sink::EventSink;
-use super::task::Driver;
-use super::{Credentials, Endpoint, EndpointError, Limits, Plaintext, Trust};
+use super::task::ClientTask;
+use crate::transport::CredentialsProvider;
+use crate::transport::{Credentials, Endpoint, EndpointError, Limits, Plaintext, Trust, TrustError};
+use crate::transport::{DialRequest, Runtime};
 use crate::{Config, Key, Machine, QueueLimits};
 
 /// Collects the settings of a [`Client`]. Everything has a default: the gateway on this machine,
@@ -150,7 +150,7 @@ impl<R: Runtime> Builder<R> {
         let shared = Arc::new(Shared::new(self.runtime, machine));
         let client = Client::new(shared.clone(), self.queues);
         self.sinks.into_iter().for_each(|sink| client.attach_boxed(sink));
-        shared.runtime.spawn(Driver::new(shared.clone(), target, self.credentials, self.rest_handler));
+        shared.runtime.spawn(ClientTask::new(shared.clone(), target, self.credentials, self.rest_handler));
         Ok(client)
     }
 }
@@ -164,5 +164,5 @@ pub enum BuildError {
     Endpoint(#[from] EndpointError),
     /// The trust.
     #[error(transparent)]
-    Trust(#[from] super::TrustError),
+    Trust(#[from] TrustError),
 }

@@ -14,13 +14,13 @@ use zeroize::{Zeroize, Zeroizing};
 /// query or JSON string that it is put into.
 ///
 /// ```
-/// use ibws_proto::driver::Secret;
+/// use ibws_proto::transport::Secret;
 ///
 /// let session = Secret::new("0123456789abcdef")?;
 /// assert_eq!(format!("{session:?}"), "Secret(***)");
 /// assert_eq!(session.expose(), "0123456789abcdef");
 /// assert!(Secret::new("pasted with its line end\n").is_err());
-/// # Ok::<(), ibws_proto::driver::SecretError>(())
+/// # Ok::<(), ibws_proto::transport::SecretError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);

@@ -57,7 +57,7 @@ pub fn request(endpoint: &Endpoint, credentials: &Credentials, key: &str) -> Res
 /// Reads the answer to an upgrade request, piece by piece as it arrives.
 ///
 /// ```
-/// use ibws_proto::driver::{Endpoint, upgrade::UpgradeResponse};
+/// use ibws_proto::transport::{Endpoint, upgrade::UpgradeResponse};
 ///
 /// let mut answer = UpgradeResponse::new(&Endpoint::gateway("localhost", 5000)?, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 /// assert_eq!(answer.push(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n")?, None);
@@ -258,7 +258,7 @@ mod tests {
     use std::string::ToString;
 
     use super::*;
-    use crate::driver::{CookieForm, Plaintext, Secret};
+    use crate::transport::{CookieForm, Plaintext, Secret};
 
     const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
     const GOOD: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n\

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::vec::Vec;
 
-use super::runtime::Runtime;
-use crate::queue::Taken;
+use crate::queue::Dequeued;
+use crate::transport::Runtime;
 use crate::{
     Action, Command, CommandError, Event, EventFilter, Input, Instant, Machine, Output, Queue, QueueId, QueueLimits,
     Queues, Reply, RequestId,
@@ -34,11 +34,11 @@ pub(super) struct State {
     answers: BTreeMap<RequestId, Answer>,
     queues: Queues,
     consumers: BTreeMap<QueueId, Consumers>,
-    last_seat: u64,
+    last_consumer: u64,
     /// To be woken once the lock is free: a waker may run anything.
     wakers: Vec<Waker>,
     /// To be dropped once the lock is free: the last of a task's wakers drops the task, and the handles it holds.
-    pub(super) spent: Vec<Waker>,
+    pub(super) dropped_wakers: Vec<Waker>,
 }
 
 enum Answer {
@@ -49,14 +49,14 @@ enum Answer {
 /// The consumers of one queue. Those of a key share its queue.
 #[derive(Default)]
 struct Consumers {
-    seats: usize,
-    /// Who waits for an event, by the number of the seat.
+    attached: usize,
+    /// Who waits for an event, by the number of the consumer.
     waiting: Vec<(u64, Waker)>,
 }
 
 /// A consumer's place at a queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Seat {
+pub(super) struct ConsumerId {
     queue: QueueId,
     number: u64,
     /// Others may sit at the same queue: what one takes and does not use is lost to them.
@@ -64,7 +64,7 @@ pub(super) struct Seat {
 }
 
 /// The outcome of looking into a queue.
-pub(super) enum Looked {
+pub(super) enum Take {
     /// At least one item was moved over.
     Some,
     Nothing,
@@ -82,9 +82,9 @@ impl<R: Runtime> Shared<R> {
             answers: BTreeMap::new(),
             queues: Queues::default(),
             consumers: BTreeMap::new(),
-            last_seat: 0,
+            last_consumer: 0,
             wakers: Vec::new(),
-            spent: Vec::new(),
+            dropped_wakers: Vec::new(),
         };
         Self { runtime, state: Mutex::new(state) }
     }
@@ -94,10 +94,10 @@ impl<R: Runtime> Shared<R> {
         let mut state = self.lock();
         let result = act(&mut state);
         let wakers = core::mem::take(&mut state.wakers);
-        let spent = core::mem::take(&mut state.spent);
+        let dropped_wakers = core::mem::take(&mut state.dropped_wakers);
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
-        drop(spent);
+        drop(dropped_wakers);
         result
     }
 
@@ -181,36 +181,36 @@ impl State {
         });
     }
 
-    /// Takes a seat at a queue, which is opened for it; a key has one queue only, shared by all who ask for it.
-    pub(super) fn sit_down(&mut self, wanted: EventFilter, limits: QueueLimits) -> Seat {
-        self.last_seat += 1;
+    /// Takes a consumer at a queue, which is opened for it; a key has one queue only, shared by all who ask for it.
+    pub(super) fn attach(&mut self, wanted: EventFilter, limits: QueueLimits) -> ConsumerId {
+        self.last_consumer += 1;
         let (known, shared) = match &wanted {
             EventFilter::Key(key) => (self.queues.of_key(*key), true),
             _ => (None, false),
         };
         let queue = known.unwrap_or_else(|| self.queues.open(wanted, limits));
-        self.consumers.entry(queue).or_default().seats += 1;
-        Seat { queue, number: self.last_seat, shared }
+        self.consumers.entry(queue).or_default().attached += 1;
+        ConsumerId { queue, number: self.last_consumer, shared }
     }
 
-    /// Gives a seat up. A queue that nobody sits at any more is handed out, to be dropped without the lock.
-    pub(super) fn stand_up(&mut self, seat: Seat) -> Option<Queue> {
-        let consumers = self.consumers.get_mut(&seat.queue)?;
-        consumers.seats -= 1;
-        let mine = consumers.waiting.iter().position(|(number, _)| *number == seat.number);
-        self.spent.extend(mine.map(|at| consumers.waiting.swap_remove(at).1));
-        if consumers.seats > 0 {
+    /// Gives a consumer up. A queue that nobody sits at any more is handed out, to be dropped without the lock.
+    pub(super) fn detach(&mut self, consumer: ConsumerId) -> Option<Queue> {
+        let consumers = self.consumers.get_mut(&consumer.queue)?;
+        consumers.attached -= 1;
+        let mine = consumers.waiting.iter().position(|(number, _)| *number == consumer.number);
+        self.dropped_wakers.extend(mine.map(|at| consumers.waiting.swap_remove(at).1));
+        if consumers.attached > 0 {
             return None;
         }
-        self.consumers.remove(&seat.queue);
-        self.queues.close(seat.queue)
+        self.consumers.remove(&consumer.queue);
+        self.queues.close(consumer.queue)
     }
 
     /// Moves items over from a queue; with a waker, remembers whom to wake if there is nothing.
-    pub(super) fn take(&mut self, seat: Seat, into: &mut VecDeque<Taken>, waker: Option<&Waker>) -> Looked {
-        let Some(queue) = self.queues.get_mut(seat.queue) else { return Looked::End };
+    pub(super) fn take(&mut self, consumer: ConsumerId, into: &mut VecDeque<Dequeued>, waker: Option<&Waker>) -> Take {
+        let Some(queue) = self.queues.get_mut(consumer.queue) else { return Take::End };
         let floor = queue.bytes().saturating_sub(BATCH_BYTES);
-        let most = if seat.shared { 1 } else { BATCH };
+        let most = if consumer.shared { 1 } else { BATCH };
         while let Some(item) = queue.take() {
             into.push_back(item);
             if into.len() >= most || queue.bytes() < floor {
@@ -218,24 +218,24 @@ impl State {
             }
         }
         if !into.is_empty() {
-            return Looked::Some;
+            return Take::Some;
         }
         if self.finished {
-            return Looked::End;
+            return Take::End;
         }
-        if let (Some(waker), Some(consumers)) = (waker, self.consumers.get_mut(&seat.queue)) {
+        if let (Some(waker), Some(consumers)) = (waker, self.consumers.get_mut(&consumer.queue)) {
             // One place for each consumer: those that share a queue must not push one another out.
-            match consumers.waiting.iter_mut().find(|(number, _)| *number == seat.number) {
+            match consumers.waiting.iter_mut().find(|(number, _)| *number == consumer.number) {
                 Some((_, known)) if known.will_wake(waker) => {}
-                Some((_, known)) => self.spent.push(core::mem::replace(known, waker.clone())),
-                None => consumers.waiting.push((seat.number, waker.clone())),
+                Some((_, known)) => self.dropped_wakers.push(core::mem::replace(known, waker.clone())),
+                None => consumers.waiting.push((consumer.number, waker.clone())),
             }
         }
-        Looked::Nothing
+        Take::Nothing
     }
 
-    pub(super) fn queue(&self, seat: Seat) -> Option<&Queue> {
-        self.queues.get(seat.queue)
+    pub(super) fn queue(&self, consumer: ConsumerId) -> Option<&Queue> {
+        self.queues.get(consumer.queue)
     }
 
     /// Takes an answer that is there; else remembers whom to wake.
@@ -243,7 +243,7 @@ impl State {
         match self.answers.get_mut(&id)? {
             Answer::Awaited(slot) => {
                 if !slot.as_ref().is_some_and(|known| known.will_wake(waker)) {
-                    self.spent.extend(slot.replace(waker.clone()));
+                    self.dropped_wakers.extend(slot.replace(waker.clone()));
                 }
                 None
             }
@@ -257,7 +257,7 @@ impl State {
     /// Nobody awaits it any more.
     pub(super) fn forget(&mut self, id: RequestId) {
         if let Some(Answer::Awaited(waker)) = self.answers.remove(&id) {
-            self.spent.extend(waker);
+            self.dropped_wakers.extend(waker);
         }
     }
 
@@ -275,7 +275,7 @@ impl State {
     /// Everything awaited is answered, every stream ends.
     fn finish(&mut self) {
         self.finished = true;
-        self.spent.extend(self.task.take());
+        self.dropped_wakers.extend(self.task.take());
         for answer in self.answers.values_mut() {
             if let Answer::Awaited(waker) = answer {
                 self.wakers.extend(waker.take());

@@ -15,7 +15,7 @@ const BINARY: u8 = 0x2;
 /// judge: reserved opcodes, masked server frames and absurd lengths pass through unchanged for the library to refuse.
 ///
 /// ```
-/// use ibws_proto::TextFilter;
+/// use ibws_proto::transport::TextFilter;
 ///
 /// let mut bytes = *b"\x81\x02hi";
 /// TextFilter::new().apply(&mut bytes);

@@ -27,14 +27,14 @@ pub enum Plaintext {
 /// Neither `Display` nor `Debug` shows the values of the query: they may be tokens.
 ///
 /// ```
-/// use ibws_proto::driver::{Endpoint, Plaintext};
+/// use ibws_proto::transport::{Endpoint, Plaintext};
 ///
 /// let endpoint = Endpoint::parse("wss://api.ibkr.com/v1/api/ws?oauth_token=a1b2c3d4", Plaintext::Refused)?;
 /// assert_eq!((endpoint.host(), endpoint.port()), ("api.ibkr.com", 443));
 /// assert_eq!(endpoint.to_string(), "wss://api.ibkr.com/v1/api/ws?oauth_token=***");
 ///
 /// assert_eq!(Endpoint::gateway("localhost", 5000)?.to_string(), "wss://localhost:5000/v1/api/ws");
-/// # Ok::<(), ibws_proto::driver::EndpointError>(())
+/// # Ok::<(), ibws_proto::transport::EndpointError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint {

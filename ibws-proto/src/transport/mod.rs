@@ -1,36 +1,23 @@
-//! The generic driver: the machine run over any runtime.
+//! From an address to an open WebSocket: endpoint, credentials, trust, the dial's stages and their limits.
+//!
+//! Nothing here knows the [`Machine`](crate::Machine); the client, or a program of your own, drives a [`Link`].
 
-mod builder;
-mod client;
 mod credentials;
-#[cfg(feature = "transport")]
 pub mod dial;
 mod endpoint;
-mod handle;
 mod limits;
-#[cfg(feature = "tls")]
-mod public_key;
-mod rest_handler;
 mod runtime;
 mod secret;
-mod shared;
-mod sink;
-mod stream;
-mod task;
+mod text_filter;
 #[cfg(feature = "tls")]
 pub mod tls;
 mod trust;
-#[cfg(feature = "transport")]
 pub mod upgrade;
 
-pub use builder::{BuildError, Builder};
-pub use client::Client;
 pub use credentials::{CredentialsFuture, CredentialsProvider};
 pub use endpoint::{DEFAULT_PATH, Endpoint, EndpointError, Plaintext};
 pub use limits::Limits;
-pub use rest_handler::{RestFuture, RestHandler};
 pub use runtime::{DialRequest, IncomingMessage, Link, OutgoingMessage, Runtime, WriteError};
 pub use secret::{CookieForm, Credentials, Secret, SecretError, USER_AGENT};
-pub use sink::EventSink;
-pub use stream::{EventStream, QueueAccessor, Subscription};
+pub use text_filter::TextFilter;
 pub use trust::{Trust, TrustError};

@@ -5,8 +5,8 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::sync::Arc;
 
-use super::runtime::Runtime;
 use super::shared::Shared;
+use crate::transport::Runtime;
 use crate::{Command, CommandError, Reply, RequestId, SubscribeOutcome};
 
 /// Keeps the client alive: counted, so that the last one dropped ends it.

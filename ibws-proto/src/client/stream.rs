@@ -11,35 +11,35 @@ use std::sync::Arc;
 use futures_core::Stream;
 
 use super::handle::{Handle, Request};
-use super::runtime::Runtime;
-use super::shared::{Looked, Seat, Shared, State};
-use crate::queue::{Queue, Taken};
+use super::shared::{ConsumerId, Shared, State, Take};
+use crate::queue::{Dequeued, Queue};
+use crate::transport::Runtime;
 use crate::{
     Command, CommandError, Event, EventFilter, Item, Key, QueueLimits, SubscribeOutcome, SubscriptionKey,
     SubscriptionState,
 };
 
-/// A seat at a queue, and what was taken from there and not yet used. It does not keep the client alive.
+/// A consumer at a queue, and what was taken from there and not yet used. It does not keep the client alive.
 pub(super) struct Reader<R: Runtime> {
     shared: Arc<Shared<R>>,
-    seat: Seat,
+    consumer: ConsumerId,
     /// Items on their way out, so that a busy consumer and the driver do not meet at the lock for each of them.
-    taken: VecDeque<Taken>,
+    taken: VecDeque<Dequeued>,
 }
 
 impl<R: Runtime> Reader<R> {
     pub(super) fn new(shared: &Arc<Shared<R>>, wanted: EventFilter, limits: QueueLimits) -> Self {
-        Self::at(shared, shared.with(|state| state.sit_down(wanted, limits)))
+        Self::at(shared, shared.with(|state| state.attach(wanted, limits)))
     }
 
-    pub(super) fn at(shared: &Arc<Shared<R>>, seat: Seat) -> Self {
-        Self { shared: shared.clone(), seat, taken: VecDeque::new() }
+    pub(super) fn at(shared: &Arc<Shared<R>>, consumer: ConsumerId) -> Self {
+        Self { shared: shared.clone(), consumer, taken: VecDeque::new() }
     }
 
     pub(super) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
         match self.look(Some(cx.waker())) {
-            Looked::Nothing => Poll::Pending,
-            Looked::Some | Looked::End => Poll::Ready(self.next_taken()),
+            Take::Nothing => Poll::Pending,
+            Take::Some | Take::End => Poll::Ready(self.next_taken()),
         }
     }
 
@@ -50,31 +50,31 @@ impl<R: Runtime> Reader<R> {
 
     fn next_taken(&mut self) -> Option<Item> {
         // Here, where nobody waits for it, folded rows are put together.
-        self.taken.pop_front().map(Taken::into_item)
+        self.taken.pop_front().map(Dequeued::into_item)
     }
 
-    fn look(&mut self, waker: Option<&Waker>) -> Looked {
+    fn look(&mut self, waker: Option<&Waker>) -> Take {
         if !self.taken.is_empty() {
-            return Looked::Some;
+            return Take::Some;
         }
-        let (seat, taken) = (self.seat, &mut self.taken);
-        self.shared.with(|state| state.take(seat, taken, waker))
+        let (consumer, taken) = (self.consumer, &mut self.taken);
+        self.shared.with(|state| state.take(consumer, taken, waker))
     }
 
     fn len(&self) -> usize {
-        let events = self.taken.iter().filter(|taken| !matches!(taken, Taken::Item(Item::Lost(_)))).count();
-        events + self.shared.with(|state| state.queue(self.seat).map_or(0, Queue::len))
+        let events = self.taken.iter().filter(|taken| !matches!(taken, Dequeued::Item(Item::Lost(_)))).count();
+        events + self.shared.with(|state| state.queue(self.consumer).map_or(0, Queue::len))
     }
 
     fn is_empty(&self) -> bool {
-        self.taken.is_empty() && self.shared.with(|state| state.queue(self.seat).is_none_or(Queue::is_empty))
+        self.taken.is_empty() && self.shared.with(|state| state.queue(self.consumer).is_none_or(Queue::is_empty))
     }
 }
 
 impl<R: Runtime> Drop for Reader<R> {
     fn drop(&mut self) {
         // What is still in it may be much, and is dropped without the lock.
-        drop(self.shared.with(|state| state.stand_up(self.seat)));
+        drop(self.shared.with(|state| state.detach(self.consumer)));
     }
 }
 
@@ -109,8 +109,8 @@ impl<R: Runtime> EventStream<R> {
         Self { reader: Reader::new(&handle.shared, wanted, limits), handle }
     }
 
-    pub(super) fn at(handle: Handle<R>, seat: Seat) -> Self {
-        Self { reader: Reader::at(&handle.shared, seat), handle }
+    pub(super) fn at(handle: Handle<R>, consumer: ConsumerId) -> Self {
+        Self { reader: Reader::at(&handle.shared, consumer), handle }
     }
 
     /// The next item; `None` once the client has ended. Cancel-safe.
