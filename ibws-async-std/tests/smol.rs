@@ -47,7 +47,7 @@ impl Runtime for Smol {
 macro_rules! stories {
     ($($module:ident { $($story:ident),* $(,)? })*) => {$(
         mod $module {
-            use ibws_testkit::conform::{$module as stories, play};
+            use ibws_testkit::conformance::{$module as stories, play};
 
             $(
                 #[test]

@@ -8,7 +8,7 @@ use crate::payload::Processor;
 
 /// How long writing waits for the gateway's greeting.
 ///
-/// The gateway discards without a word whatever is written before `{"topic":"system","success":…}` (protocol §1.3).
+/// The gateway discards without a word whatever is written before `{"topic":"system","success":…}` (docs/protocol.md §1.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReadyGate {
     /// Not at all.
@@ -22,7 +22,7 @@ pub enum ReadyGate {
 /// How market data is subscribed anew before the gateway ends it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Renewal {
-    /// `umd`, then `smd`: known to work (protocol §3.1).
+    /// `umd`, then `smd`: known to work (docs/protocol.md §3.1).
     #[default]
     UnsubscribeFirst,
     /// `smd` again: one text less. Whether it extends the stream was never measured.
@@ -63,7 +63,7 @@ pub struct Config {
     /// The wait for the greeting. Default: 5 s.
     pub ready_gate: ReadyGate,
     /// How long after the greeting the first word on authentication (`sts`) is awaited; a gateway that never says it is
-    /// taken at its greeting. Default: 1 s (real bursts are over within 250 ms, protocol §1.4).
+    /// taken at its greeting. Default: 1 s (real bursts are over within 250 ms, docs/protocol.md §1.4).
     pub auth_wait: Duration,
     /// TCP, TLS and upgrade together. Default: 30 s.
     pub connect_timeout: Duration,
@@ -86,12 +86,12 @@ pub struct Config {
     /// Dial again after a failure of transport, TLS, protocol or liveness. Default: true.
     pub restart_on_critical: bool,
     /// Once heartbeats were seen on a connection: silence that long means it is dead. Default: 25 s (heartbeats come
-    /// every 10 s, protocol §4.1).
+    /// every 10 s, docs/protocol.md §4.1).
     pub silence_limit: Duration,
     /// Before heartbeats were seen: after `silence_limit` without a byte a WebSocket ping goes out, and the connection is
     /// dead that much later. Default: 20 s.
     pub ping_reply_limit: Duration,
-    /// `tic` keeps the brokerage session alive; IBKR asks for one a minute at least (protocol §3.8). Default: 30 s; `None`:
+    /// `tic` keeps the brokerage session alive; IBKR asks for one a minute at least (docs/protocol.md §3.8). Default: 30 s; `None`:
     /// off.
     pub tic_interval: Option<Duration>,
     /// How soon after ready the first `tic` goes out. Its answer holds the session's id, and only with it can a change be
@@ -114,22 +114,22 @@ pub struct Config {
     pub prime_timeout: Duration,
     /// How long the host may take for anything else it is asked. Default: 30 s.
     pub rest_timeout: Duration,
-    /// Age at which market data is subscribed anew: streams end silently after 10 minutes (protocol §3.1). Default:
+    /// Age at which market data is subscribed anew: streams end silently after 10 minutes (docs/protocol.md §3.1). Default:
     /// 9 min, up to 5 % sooner; `None`: off.
     pub renew_market_data: Option<Duration>,
     /// How it is subscribed anew. Default: [`Renewal::UnsubscribeFirst`].
     pub renewal: Renewal,
     /// How many subscriptions are sent at once after a reconnect, by a `Recreate`, and by renewals that fall together.
-    /// Default: 25, which a gateway was seen to take (protocol §3.1).
+    /// Default: 25, which a gateway was seen to take (docs/protocol.md §3.1).
     pub resubscribe_burst: usize,
     /// The pause between two such bursts. Default: 250 ms.
     pub resubscribe_pause: Duration,
     /// The account that the session should serve: an `act` that lists others only is told as
     /// [`Event::AccountMismatch`](crate::Event::AccountMismatch). Default: none, nothing is compared.
     pub account: Option<Account>,
-    /// Concurrent histories; the gateway takes 5 (protocol §3.2). Default: 5.
+    /// Concurrent histories; the gateway takes 5 (docs/protocol.md §3.2). Default: 5.
     pub max_histories: usize,
-    /// Market data lines; 100 by default at IBKR (protocol §5). Default: 100.
+    /// Market data lines; 100 by default at IBKR (docs/protocol.md §5). Default: 100.
     pub max_lines: usize,
     /// Subscribe everything anew on each connection. Default: true; otherwise only `Recreate` does.
     pub recreate_on_reconnect: bool,

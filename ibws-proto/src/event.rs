@@ -92,7 +92,7 @@ pub enum Event {
     Fresh(Fresh),
     /// A REST request has ended.
     Rest(RestReport),
-    /// Another login competes with this session, or no longer does (`sts`, protocol §4.3).
+    /// Another login competes with this session, or no longer does (`sts`, docs/protocol.md §4.3).
     Competing(bool),
     /// The `act` frame told before this lists accounts, and the one of [`Config::account`](crate::Config::account) is not
     /// among them: this session does not serve it.

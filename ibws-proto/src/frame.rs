@@ -36,7 +36,7 @@ pub struct Frame {
 }
 
 /// What a frame is, before anyone looks at its topic. `error` is looked at before `topic`: error frames carry data topics
-/// (protocol §4.6).
+/// (docs/protocol.md §4.6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Shape {
@@ -48,7 +48,7 @@ pub enum Shape {
     Message,
     /// An object without `topic` that has a `result` (`unsubscribed from summary`, or rows).
     Result,
-    /// The bare text `ech+hb`, the one documented frame that is not JSON (protocol §3.8).
+    /// The bare text `ech+hb`, the one documented frame that is not JSON (docs/protocol.md §3.8).
     Echo,
     /// JSON of a shape nobody has heard of.
     Unknown,
@@ -58,7 +58,7 @@ impl Frame {
     /// Decodes the bytes of one frame, text or binary alike.
     ///
     /// Bytes that are not UTF-8 never cost the message: they are replaced by U+FFFD and the frame is marked
-    /// [`lossy`](Self::is_lossy) (protocol §1.6).
+    /// [`lossy`](Self::is_lossy) (docs/protocol.md §1.6).
     ///
     /// # Errors
     /// [`FrameError`], with the bytes, if they are no JSON, or if `topic`, `conid` or `orderId` stand twice at the top
@@ -310,7 +310,7 @@ impl<'a> Json<'a> {
         self.0.get(1..self.0.len().checked_sub(1)?)
     }
 
-    /// The text of a string or of a number: the gateway writes many numbers as either (protocol §7.10).
+    /// The text of a string or of a number: the gateway writes many numbers as either (docs/protocol.md §7.10).
     #[must_use]
     #[inline]
     pub fn scalar(self) -> Option<Cow<'a, str>> {

@@ -7,7 +7,7 @@ use core::num::IntErrorKind;
 
 use serde::{Serialize, Serializer};
 
-/// A number that keeps its text (protocol §7.10).
+/// A number that keeps its text (docs/protocol.md §7.10).
 ///
 /// The gateway writes numbers as JSON numbers or as strings, with thousands separators (`3,700`), with a suffix
 /// (`14.6M`), in E notation (`2.02E8`), with a sign (`+0.45`). All of them are read; none is rounded until the caller

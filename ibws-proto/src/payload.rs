@@ -1,4 +1,4 @@
-//! The texts that subscribe and unsubscribe: `s` or `u`, the channel, its target, its JSON (protocol §2, §3).
+//! The texts that subscribe and unsubscribe: `s` or `u`, the channel, its target, its JSON (docs/protocol.md §2, §3).
 
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -88,7 +88,7 @@ pub trait SubscriptionProcessor: Send + Sync {
     fn unsubscribe_payload(&self, channel: &str, data: Option<&Args>) -> String;
 }
 
-/// The texts as the wire knows them (protocol §3): compact, and without JSON where the gateway takes none
+/// The texts as the wire knows them (docs/protocol.md §3): compact, and without JSON where the gateway takes none
 /// (`utr`, `umh+SERVERID`, `ubd+ACCOUNT`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WireProcessor;
@@ -198,7 +198,7 @@ impl fmt::Debug for Processor {
 pub struct Subscribe {
     /// Channel and target.
     pub key: SubscriptionKey,
-    /// The JSON arguments; `None` sends none. [`Subscribe::new`] puts `{}` where protocol §3 takes JSON.
+    /// The JSON arguments; `None` sends none. [`Subscribe::new`] puts `{}` where docs/protocol.md §3 takes JSON.
     pub args: Option<Args>,
     /// Must the gateway confirm it before it counts as active? `None`: as its channel does, see [`confirms`].
     pub needs_confirmation: Option<bool>,
@@ -211,7 +211,7 @@ pub struct Subscribe {
 /// How long a stream may be silent on a healthy connection before [`Event::Stale`](crate::Event::Stale) tells so.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Staleness {
-    /// As the period of its channel is known: `ld` comes every 10 s, `pl` about every second (protocol §5); told after
+    /// As the period of its channel is known: `ld` comes every 10 s, `pl` about every second (docs/protocol.md §5); told after
     /// 30 s of silence. No other channel has a period, and none of them is told.
     #[default]
     Channel,

@@ -125,7 +125,7 @@ pub(crate) fn error(key: impl Into<Cow<'static, str>>, json: Json<'_>, expected:
     FieldError(Box::new(FieldFault { key: key.into(), text: json.text().into(), expected }))
 }
 
-/// Does a text say that there is no value (protocol §7.10)?
+/// Does a text say that there is no value (docs/protocol.md §7.10)?
 pub(crate) fn is_none(text: &str) -> bool {
     matches!(text, "" | "-" | "N/A")
 }

@@ -22,7 +22,7 @@ impl fmt::Display for RestRequestId {
 #[non_exhaustive]
 pub enum RestRequest {
     /// What the gateway wants before this is subscribed to: `GET /iserver/accounts`, and before `or` also
-    /// `GET /iserver/account/orders`, forced and unfiltered, since a filter there silences the stream (protocol §1.3, §3.4).
+    /// `GET /iserver/account/orders`, forced and unfiltered, since a filter there silences the stream (docs/protocol.md §1.3, §3.4).
     Prime(SubscriptionKey),
     /// A session: the gateway waits for one, or the present one is not authenticated.
     Session(SessionNeed),
@@ -33,7 +33,7 @@ pub enum RestRequest {
         /// The end of what is known to be complete.
         since: Instant,
     },
-    /// The answer to a question about an order: `POST /iserver/notification` (protocol §4.4).
+    /// The answer to a question about an order: `POST /iserver/notification` (docs/protocol.md §4.4).
     Prompt(Prompt),
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::frame::{Frame, Json};
 
 /// The session as this connection sees it. Each `sts` may carry a part only; what it leaves out says nothing
-/// (protocol §4.3).
+/// (docs/protocol.md §4.3).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Session {
     pub(crate) greeted: bool,
@@ -24,7 +24,7 @@ impl Session {
     pub(crate) fn status(&mut self, frame: &Frame) {
         let Some(args) = frame.get("args") else { return };
         let args: Args = args.parse().unwrap_or_default();
-        // Some gateways write "false" (protocol §4.3).
+        // Some gateways write "false" (docs/protocol.md §4.3).
         let flag = |value: Option<&Value>| match value {
             Some(Value::Bool(flag)) => Some(*flag),
             Some(Value::String(text)) => Json(text).as_bool(),

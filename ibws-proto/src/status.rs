@@ -101,7 +101,7 @@ pub enum StateCause {
     Refused,
     /// The delay before its next try is over.
     Retried,
-    /// It came of age: streams of market data end silently after 10 minutes (protocol §3.1).
+    /// It came of age: streams of market data end silently after 10 minutes (docs/protocol.md §3.1).
     Renewed,
     /// The session lost its authentication.
     Unauthenticated,

@@ -17,13 +17,13 @@ fn parts(epoch_ms: u64) -> (u64, u64, u64, u64, u64, u64) {
     (year, month, day, second / 3_600, second / 60 % 60, second % 60)
 }
 
-/// `20260105-14:30:00`, as executions and history write it (protocol §3.6).
+/// `20260105-14:30:00`, as executions and history write it (docs/protocol.md §3.6).
 pub(crate) fn dashed(epoch_ms: u64) -> String {
     let (year, month, day, hour, minute, second) = parts(epoch_ms);
     format!("{year:04}{month:02}{day:02}-{hour:02}:{minute:02}:{second:02}")
 }
 
-/// `260105143000`, as `lastExecutionTime` of an order writes it (protocol §3.4).
+/// `260105143000`, as `lastExecutionTime` of an order writes it (docs/protocol.md §3.4).
 pub(crate) fn compact(epoch_ms: u64) -> String {
     let (year, month, day, hour, minute, second) = parts(epoch_ms);
     format!("{:02}{month:02}{day:02}{hour:02}{minute:02}{second:02}", year % 100)

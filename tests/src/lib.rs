@@ -5,36 +5,38 @@
 //! `Server` (feature `net`) puts it behind a real socket, TLS and all, and the `gateway` program is a command line
 //! around that. The data comes from a seeded feed or from a [`Recording`].
 
+pub mod accounting;
 mod calendar;
+pub mod chaos;
 pub mod conflation;
 #[cfg(feature = "net")]
-pub mod conform;
+pub mod conformance;
 mod feed;
 pub mod frames;
 pub mod fuzz;
 mod gateway;
 pub mod invariants;
 mod json;
-pub mod ledger;
 #[cfg(feature = "net")]
 mod net;
 mod prng;
 mod recording;
-pub mod retold;
+pub mod replay;
 #[cfg(feature = "client")]
 pub mod runtime;
-pub mod storm;
 pub mod walk;
 #[cfg(feature = "net")]
 mod watch;
 pub mod world;
 
 pub use gateway::{
-    FrameKind, Gateway, GatewayConfig, GatewayOutput, Lift, OpeningOrder, Received, RestReply, Scenario, Source,
+    FrameKind, Gateway, GatewayConfig, GatewayOutput, OpeningOrder, Received, Recovery, RestReply, Scenario, Source,
     Success, UnknownScenario,
 };
 #[cfg(feature = "net")]
-pub use net::{Caller, Flood, Heard, Line, Peer, Relay, Script, Server, ServerConfig, StartError};
+pub use net::{
+    ClientInfo, Flood, LinkFaults, PeerInput, Relay, Script, ScriptedPeer, Server, ServerConfig, StartError,
+};
 pub use prng::Prng;
 pub use recording::{Recording, RecordingError};
 #[cfg(feature = "net")]

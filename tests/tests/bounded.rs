@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use ibws_async_std::AsyncStdRuntime;
-use ibws_testkit::conform::{Trace, floods, line, play, slow};
+use ibws_testkit::conformance::{Trace, floods, line, play, slow};
 use ibws_tokio::TokioRuntime;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 

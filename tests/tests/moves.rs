@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use ibws_proto::{
     Command, Config, Modify, ReadyGate, StateCause, Subscribe, SubscriptionState, subscription_transitions,
 };
-use ibws_testkit::storm::storm;
+use ibws_testkit::chaos::storm;
 use ibws_testkit::walk::walk;
 use ibws_testkit::world::{World, ms, secs, sub, world};
 use ibws_testkit::{GatewayConfig, Prng, Success};

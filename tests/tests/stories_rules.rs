@@ -6,7 +6,7 @@ use ibws_proto::{
     Command, CommandError, Config, ConnId, ConnectionState, Event, HealthReason, Input, Instant, Machine, Output,
     ReadyGate, Reply, RestRequest, SessionUpdate, SubscriptionState, Timer, WakeReason,
 };
-use ibws_testkit::Lift;
+use ibws_testkit::Recovery;
 use ibws_testkit::world::{Dial, QUOTES, World, ms, secs, sub, world};
 
 fn settled(channels: &[&str]) -> World {
@@ -288,7 +288,7 @@ fn a_refused_channel_asks_the_host_once_for_all_of_it() {
         world.subscribe(&format!("md+{conid}"));
     }
     world.run(ms(50));
-    world.gateway.refuse("smd", "No accounts", Some(1), Lift::Never);
+    world.gateway.refuse("smd", "No accounts", Some(1), Recovery::Never);
     world.say(r#"{"error":"No accounts","code":500,"topic":"smd"}"#);
     world.run(ms(20));
     assert_eq!(world.rest_requests().count(), 1);

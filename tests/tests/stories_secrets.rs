@@ -3,10 +3,10 @@
 
 use ibws_proto::{
     Account, Action, Command, CommandError, Config, Event, GapCause, Output, Staleness, Subscribe, SubscriptionState,
-    driver,
+    transport,
 };
 use ibws_testkit::world::{World, secs, sub};
-use ibws_testkit::{GatewayConfig, Lift};
+use ibws_testkit::{GatewayConfig, Recovery};
 
 const ACCOUNT: &str = "DU1234567";
 const SESSION: &str = "00112233445566778899aabbccddeeff";
@@ -44,7 +44,7 @@ fn what_a_whole_life_tells_shows_neither_session_nor_account_beside_the_frames_a
     gateway.session = Some(SESSION.into());
     let mut world = World::new(config, gateway);
     (world.link.session, world.link.authorised) = (Some(SESSION.into()), false);
-    world.gateway.refuse("ssd", "no permission for DU1234567 in this session", Some(9), Lift::Never);
+    world.gateway.refuse("ssd", "no permission for DU1234567 in this session", Some(9), Recovery::Never);
     world.submit(Command::Subscribe(Subscribe::new(sub("ld+DU1234567")).staleness(Staleness::After(secs(3)))));
     let refused = world.subscribe("sd+DU1234567");
     world.settle(&["bd+DU1234567+265598", "or"]);
@@ -76,7 +76,7 @@ fn what_a_whole_life_tells_shows_neither_session_nor_account_beside_the_frames_a
 #[test]
 fn long_words_of_the_gateway_are_cut_between_characters() {
     let mut world = World::new(Config::default(), GatewayConfig::default());
-    world.gateway.refuse("spl", &"™".repeat(1_000), Some(1), Lift::Never);
+    world.gateway.refuse("spl", &"™".repeat(1_000), Some(1), Recovery::Never);
     world.settle(&["pl"]);
     let reason = world.gaps().iter().find_map(|gap| match &gap.cause {
         GapCause::Refused(reason) => Some(reason.clone()),
@@ -93,8 +93,8 @@ fn long_words_of_the_gateway_are_cut_between_characters() {
 // A41 [ibind, bezant]
 #[test]
 fn secrets_and_what_holds_them_show_nothing() {
-    let secret = driver::Secret::new(SESSION).unwrap();
-    let credentials = driver::Credentials::default().with_session(secret.clone(), driver::CookieForm::Direct);
+    let secret = transport::Secret::new(SESSION).unwrap();
+    let credentials = transport::Credentials::default().with_session(secret.clone(), transport::CookieForm::Direct);
     for text in [format!("{secret:?}"), format!("{credentials:?}")] {
         assert!(!text.contains(SESSION), "{text}");
     }

@@ -6,7 +6,7 @@ use ibws_proto::{
     Subscribe, SubscribeOutcome, SubscriptionState, UnsubscribeOutcome,
 };
 use ibws_testkit::world::{QUOTES, World, args, ms, secs, sub, world};
-use ibws_testkit::{GatewayConfig, Lift};
+use ibws_testkit::{GatewayConfig, Recovery};
 
 /// Ready, with these subscriptions, five seconds after the start.
 fn settled(channels: &[&str]) -> World {
@@ -41,7 +41,7 @@ fn an_unconfirmed_subscription_is_sent_5_times_2_s_apart_then_fails_and_is_tried
 #[test]
 fn a_refusal_reaches_the_unconfirmed_subscriptions_of_its_channel_with_backoff() {
     let mut world = settled(&["md+8314", "pl"]);
-    world.gateway.refuse("smd", "No accounts", Some(3), Lift::Never);
+    world.gateway.refuse("smd", "No accounts", Some(3), Recovery::Never);
     let asked = world.now();
     world.subscribe(QUOTES);
     world.run(secs(40));
@@ -96,7 +96,7 @@ fn data_that_comes_after_all_ends_the_gap_of_a_failed_stream() {
 fn refused_orders_are_primed_and_retried_never_delivered_as_data() {
     let mut world = settled(&[]);
     world.link.rest = Some((ms(50), false));
-    world.gateway.refuse("sor", "unable to subscribe", Some(2), Lift::Never);
+    world.gateway.refuse("sor", "unable to subscribe", Some(2), Recovery::Never);
     world.subscribe("or");
     world.run(secs(30));
     assert_eq!(world.written("sor").len(), 3, "{}", world.timeline());

@@ -8,7 +8,7 @@ use ibws_proto::{
     Subscribe, SubscriptionState, fold::Executions,
 };
 use ibws_testkit::world::{QUOTES, World, ms, secs, sub, world};
-use ibws_testkit::{GatewayConfig, Lift};
+use ibws_testkit::{GatewayConfig, Recovery};
 
 fn settled(channels: &[&str]) -> World {
     let mut world = world();
@@ -190,7 +190,7 @@ fn each_change_of_state_says_why() {
     world.run(secs(10));
     world.gateway.set_authenticated(true);
     world.run(secs(10));
-    world.gateway.refuse("smd", "No accounts", Some(1), Lift::Never);
+    world.gateway.refuse("smd", "No accounts", Some(1), Recovery::Never);
     world.cut();
     world.run(secs(30));
     world.gateway.set_confirmations(false);
@@ -283,7 +283,7 @@ fn a_state_that_the_caller_sets_is_marked_as_assumed_until_something_shows() {
     assert_eq!(world.answer(id).1, Err(CommandError::NotReady), "without a connection nothing flows");
 }
 
-// A32 [protocol §3.6]
+// A32 [docs/protocol.md §3.6]
 #[test]
 fn executions_that_come_several_times_and_again_on_each_subscribe_merge_and_lose_no_key() {
     let mut world = settled(&["tr"]);

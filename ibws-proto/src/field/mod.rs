@@ -1,4 +1,4 @@
-//! The fields of market data: their ids, and what their values mean (protocol §3.1).
+//! The fields of market data: their ids, and what their values mean (docs/protocol.md §3.1).
 
 mod availability;
 mod table;

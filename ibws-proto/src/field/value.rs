@@ -1,4 +1,4 @@
-//! Values of fields: text that is read on demand (protocol §3.1, §7.10).
+//! Values of fields: text that is read on demand (docs/protocol.md §3.1, §7.10).
 
 use alloc::borrow::Cow;
 use alloc::string::ToString;
@@ -172,7 +172,7 @@ pub struct Price<'a> {
     pub value: Number<'a>,
 }
 
-/// The letter before a price (protocol §3.1).
+/// The letter before a price (docs/protocol.md §3.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Mark {

@@ -1,4 +1,4 @@
-//! The state of one contract's market data (protocol §3.1).
+//! The state of one contract's market data (docs/protocol.md §3.1).
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Tables of rows, each row filed under what it is about (protocol §3.3, §3.4, §3.6, §3.7, §4.3).
+//! Tables of rows, each row filed under what it is about (docs/protocol.md §3.3, §3.4, §3.6, §3.7, §4.3).
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -124,7 +124,7 @@ macro_rules! table {
 }
 
 table! {
-    /// The user's own orders by `orderId` (protocol §3.4).
+    /// The user's own orders by `orderId` (docs/protocol.md §3.4).
     ///
     /// A row that tells the whole order (`conid`, `orderDesc` and `status` in it) takes the place of what was known; any other
     /// is merged. What orders there were before the stream began is known to REST alone.
@@ -132,7 +132,7 @@ table! {
 }
 
 table! {
-    /// Executions by `execution_id` (protocol §3.6).
+    /// Executions by `execution_id` (docs/protocol.md §3.6).
     ///
     /// Each comes several times, with and without its commission, in no certain order: a key that is known is never erased
     /// by a copy that does not have it, or has it as `null` or `""`.
@@ -140,22 +140,22 @@ table! {
 }
 
 table! {
-    /// Values of one account by `key` (protocol §3.7): each row takes the place of the one before.
+    /// Values of one account by `key` (docs/protocol.md §3.7): each row takes the place of the one before.
     SummaryTable, Box<str>, str, Summary, SummaryRow, 1_024
 }
 
 table! {
-    /// Balances of one account by `key` (protocol §3.7): a row is merged, so that the blank one of a currency without a change
+    /// Balances of one account by `key` (docs/protocol.md §3.7): a row is merged, so that the blank one of a currency without a change
     /// leaves its balances as they were.
     LedgerTable, Box<str>, str, Ledger, LedgerRow, 1_024
 }
 
 table! {
-    /// Rows of one ladder by their number (protocol §3.3): each takes the place of the one before.
+    /// Rows of one ladder by their number (docs/protocol.md §3.3): each takes the place of the one before.
     LadderBook, i64, i64, Ladder, LadderRow, 4_096
 }
 
-/// The state of the session, merged from frames of which some tell a single key (protocol §4.3). Never across connections.
+/// The state of the session, merged from frames of which some tell a single key (docs/protocol.md §4.3). Never across connections.
 #[derive(Clone, Debug, Default)]
 pub struct StatusFold {
     conn: Option<ConnId>,

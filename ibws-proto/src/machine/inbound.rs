@@ -138,14 +138,14 @@ impl Machine {
     /// `act`: does the session serve the account that is meant?
     fn accounts(&mut self, frame: &Frame) {
         let (Some(account), Body::Accounts(body)) = (&self.config.account, frame.body()) else { return };
-        // Partial frames leave the list out, which says nothing (protocol §4.2).
+        // Partial frames leave the list out, which says nothing (docs/protocol.md §4.2).
         let served = body.args().ok().and_then(|args| args.accounts().ok().flatten());
         if served.is_some_and(|served| !served.iter().any(|one| one == account.as_str())) {
             self.out.push_back(Output::Event(Event::AccountMismatch));
         }
     }
 
-    /// `ntf`: a prompt waits for an answer, which only the host can give (protocol §4.4).
+    /// `ntf`: a prompt waits for an answer, which only the host can give (docs/protocol.md §4.4).
     fn prompts(&mut self, frame: &Frame) {
         let Body::Notifications(body) = frame.body() else { return };
         for row in body.rows().take(PROMPTS_AT_ONCE) {
@@ -172,7 +172,7 @@ impl Machine {
         self.reply_with_session();
     }
 
-    /// Sends the session, only when asked for: an authorised socket answers it with an error (protocol §1.2).
+    /// Sends the session, only when asked for: an authorised socket answers it with an error (docs/protocol.md §1.2).
     pub(super) fn reply_with_session(&mut self) {
         if !self.session.awaited || self.state == ConnectionState::Closing {
             return;

@@ -1,4 +1,4 @@
-//! `spl`, `ssd`, `sld` and `act`: what is told about accounts (protocol §3.5, §3.7, §4.2).
+//! `spl`, `ssd`, `sld` and `act`: what is told about accounts (docs/protocol.md §3.5, §3.7, §4.2).
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -10,7 +10,7 @@ use crate::number::Number;
 use crate::read::{Expected, FieldError, FieldResult, RowError, lookup};
 
 body! {
-    /// Profit and loss, one row per account and model (protocol §3.5).
+    /// Profit and loss, one row per account and model (docs/protocol.md §3.5).
     Pnl ["args"] {}
 }
 
@@ -43,7 +43,7 @@ row! {
 }
 
 body! {
-    /// Values of an account, by key (protocol §3.7).
+    /// Values of an account, by key (docs/protocol.md §3.7).
     Summary ["result"] {}
 }
 
@@ -74,7 +74,7 @@ row! {
 }
 
 body! {
-    /// Balances of an account, by currency (protocol §3.7).
+    /// Balances of an account, by currency (docs/protocol.md §3.7).
     Ledger ["result"] {}
 }
 
@@ -151,7 +151,7 @@ impl LedgerRow<'_> {
 }
 
 body! {
-    /// The accounts of the session, once after connecting and on changes (protocol §4.2). Partial frames occur: what is
+    /// The accounts of the session, once after connecting and on changes (docs/protocol.md §4.2). Partial frames occur: what is
     /// absent has not changed.
     Accounts ["args"] {}
 }

@@ -1,4 +1,4 @@
-//! `smd`: market data (protocol §3.1).
+//! `smd`: market data (docs/protocol.md §3.1).
 
 use alloc::borrow::Cow;
 
@@ -10,7 +10,7 @@ use crate::read::FieldResult;
 
 body! {
     /// Market data of one contract: all fields in the first frame, which comes twice, then those that changed. A field that
-    /// is absent has not changed (protocol §3.1).
+    /// is absent has not changed (docs/protocol.md §3.1).
     ///
     /// Frames without any value, and without `conid`, occur; the topic names the contract then.
     MarketData [] {

@@ -163,7 +163,7 @@ impl Frame {
         }
     }
 
-    /// Rows without a topic, as the documentation prints a summary (protocol §2). Those of a ledger say so in their keys.
+    /// Rows without a topic, as the documentation prints a summary (docs/protocol.md §2). Those of a ledger say so in their keys.
     fn rows_body(&self) -> Body<'_> {
         let rows = self.get("result").unwrap_or(Json("null"));
         if rows.kind() != Kind::Array {

@@ -1,4 +1,4 @@
-//! `ntf` and `blt`: notices, prompts and bulletins (protocol §4.4, §4.5).
+//! `ntf` and `blt`: notices, prompts and bulletins (docs/protocol.md §4.4, §4.5).
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;

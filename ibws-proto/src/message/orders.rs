@@ -1,4 +1,4 @@
-//! `sor` and `str`: live orders and executions (protocol §3.4, §3.6).
+//! `sor` and `str`: live orders and executions (docs/protocol.md §3.4, §3.6).
 
 use alloc::borrow::Cow;
 use core::fmt;
@@ -10,7 +10,7 @@ use crate::number::{Number, split};
 use crate::read::{Expected, FromJson, number};
 
 body! {
-    /// Live orders: rows that say what changed (protocol §3.4).
+    /// Live orders: rows that say what changed (docs/protocol.md §3.4).
     Orders ["args"] {}
 }
 
@@ -23,7 +23,7 @@ impl<'a> Orders<'a> {
 }
 
 body! {
-    /// Executions, one frame for each as a rule, and each several times (protocol §3.6). No rows: the subscription is
+    /// Executions, one frame for each as a rule, and each several times (docs/protocol.md §3.6). No rows: the subscription is
     /// confirmed.
     Trades ["args"] {}
 }
@@ -37,7 +37,7 @@ impl<'a> Trades<'a> {
 }
 
 row! {
-    /// What is told about an order: all of it, or the keys that changed beside `acct` and `orderId` (protocol §3.4).
+    /// What is told about an order: all of it, or the keys that changed beside `acct` and `orderId` (docs/protocol.md §3.4).
     Order ["conid", "orderId"] {
         /// The account that the order belongs to.
         acct: Cow<'a, str> = "acct",
@@ -109,7 +109,7 @@ row! {
 }
 
 row! {
-    /// One execution, as one of its copies tells it (protocol §3.6).
+    /// One execution, as one of its copies tells it (docs/protocol.md §3.6).
     Execution ["execution_id", "conid", "orderId"] {
         /// What names it; copies of it bear the same.
         execution_id: Cow<'a, str> = "execution_id",
@@ -226,7 +226,7 @@ macro_rules! words {
 }
 
 words! {
-    /// State of an order. Seven are known from captures (protocol §3.4).
+    /// State of an order. Seven are known from captures (docs/protocol.md §3.4).
     OrderStatus {
         /// Not active: rejected, or not sent yet.
         Inactive = "Inactive",
@@ -257,7 +257,7 @@ words! {
     }
 }
 
-/// `sizeAndFills`: `0/1` is nothing filled and 1 remaining, `722` is filled to the end (protocol §3.4).
+/// `sizeAndFills`: `0/1` is nothing filled and 1 remaining, `722` is filled to the end (docs/protocol.md §3.4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fills<'a> {
     /// Units filled.

@@ -1,4 +1,4 @@
-//! Errors, frames without a topic, exercises, and what nobody has heard of (protocol §2, §3.9, §4.6).
+//! Errors, frames without a topic, exercises, and what nobody has heard of (docs/protocol.md §2, §3.9, §4.6).
 
 use alloc::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::read::{FieldResult, FromJson, lookup};
 
 body! {
     /// An error frame. Its topic is the bare topic of the channel that it is about, so that it cannot be matched to one
-    /// subscription (protocol §4.6).
+    /// subscription (docs/protocol.md §4.6).
     ErrorMessage ["args"] {
         /// What went wrong.
         error: Cow<'a, str> = "error",
@@ -20,7 +20,7 @@ body! {
 
 body! {
     /// A topic-less message that ends a subscription: `{"message":"Unsubscribed ID"}` or
-    /// `{"result":"unsubscribed from summary"}`, which names no account (protocol §3.2, §3.7).
+    /// `{"result":"unsubscribed from summary"}`, which names no account (docs/protocol.md §3.2, §3.7).
     Unsubscribed [] {
         /// The text of an end of a history.
         message: Cow<'a, str> = "message",
@@ -73,7 +73,7 @@ fn tail<'a>(text: Cow<'a, str>, head: &str) -> Option<Cow<'a, str>> {
 }
 
 body! {
-    /// `waiting for session`: the gateway wants `{"session":…}` (protocol §1.2).
+    /// `waiting for session`: the gateway wants `{"session":…}` (docs/protocol.md §1.2).
     WaitingForSession [] {
         /// The text.
         message: Cow<'a, str> = "message",
@@ -95,12 +95,12 @@ body! {
 }
 
 body! {
-    /// The bare text `ech+hb`, which is no JSON (protocol §3.8).
+    /// The bare text `ech+hb`, which is no JSON (docs/protocol.md §3.8).
     Echo [] {}
 }
 
 body! {
-    /// A step of exercising an option, raw (protocol §3.9). Topics `shs+exercise` and `inp+exercise`.
+    /// A step of exercising an option, raw (docs/protocol.md §3.9). Topics `shs+exercise` and `inp+exercise`.
     Exercise [] {
         /// Number of the message.
         mid: Cow<'a, str> = "MID",

@@ -45,7 +45,7 @@ pub(crate) fn row_error(json: Json<'_>, reason: RowReason) -> RowError {
 }
 
 /// Iterator over the rows of a message. An object where an array is documented is one row, since the documentation and
-/// the wire differ in that (protocol §4.4, §4.5); anything else that is no array is one bad row.
+/// the wire differ in that (docs/protocol.md §4.4, §4.5); anything else that is no array is one bad row.
 #[derive(Clone, Debug)]
 pub struct Rows<'a, R> {
     rows: Elements<'a>,

@@ -1,4 +1,4 @@
-//! `smh` and `sbd`: history and the price ladder (protocol §3.2, §3.3).
+//! `smh` and `sbd`: history and the price ladder (docs/protocol.md §3.2, §3.3).
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -11,7 +11,7 @@ use crate::number::{Number, split};
 use crate::read::{Expected, FieldResult, FromJson, is_none, number};
 
 body! {
-    /// Bars of a contract's history (protocol §3.2). There is no `conid`: the topic names the contract.
+    /// Bars of a contract's history (docs/protocol.md §3.2). There is no `conid`: the topic names the contract.
     History ["data"] {
         /// What the history is unsubscribed by. Documented as a string; a number is read as well.
         server_id: Cow<'a, str> = "serverId",
@@ -78,7 +78,7 @@ row! {
     }
 }
 
-/// `high` and `low` of a history: `18127/21043/35` (protocol §3.2).
+/// `high` and `low` of a history: `18127/21043/35` (docs/protocol.md §3.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Extreme<'a> {
     /// Price multiplied with the history's `priceFactor`.
@@ -107,7 +107,7 @@ impl<'a> FromJson<'a> for Extreme<'a> {
 }
 
 body! {
-    /// Rows of the BookTrader ladder (protocol §3.3). The topic is `sbd` in the older documentation, and
+    /// Rows of the BookTrader ladder (docs/protocol.md §3.3). The topic is `sbd` in the older documentation, and
     /// `sbd+ACCOUNT+CONID` in the newer one; both are read.
     Ladder ["data"] {}
 }
@@ -148,7 +148,7 @@ row! {
     }
 }
 
-/// Price of a ladder row: a number, or `size @ price` (protocol §3.3).
+/// Price of a ladder row: a number, or `size @ price` (docs/protocol.md §3.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LadderPrice<'a> {
     /// The size before the `@`.

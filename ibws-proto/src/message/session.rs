@@ -1,4 +1,4 @@
-//! `system`, `sts`, `tic`: the session itself (protocol §3.8, §4.1, §4.3).
+//! `system`, `sts`, `tic`: the session itself (docs/protocol.md §3.8, §4.1, §4.3).
 
 use alloc::borrow::Cow;
 
@@ -12,9 +12,9 @@ use crate::read::RowError;
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum System<'a> {
-    /// `success`: the session is accepted; before it nothing that is sent is heard (protocol §1.3).
+    /// `success`: the session is accepted; before it nothing that is sent is heard (docs/protocol.md §1.3).
     Greeting(Greeting<'a>),
-    /// `hb`: the socket lives. Whether its subscriptions do, it does not say (protocol §4.1).
+    /// `hb`: the socket lives. Whether its subscriptions do, it does not say (docs/protocol.md §4.1).
     Heartbeat(Heartbeat<'a>),
     /// Any other.
     Other(SystemMessage<'a>),
@@ -68,7 +68,7 @@ body! {
 }
 
 body! {
-    /// State of authentication (protocol §4.3). Frames of a single key occur: what is absent has not changed.
+    /// State of authentication (docs/protocol.md §4.3). Frames of a single key occur: what is absent has not changed.
     Status ["args"] {}
 }
 
@@ -107,7 +107,7 @@ row! {
 }
 
 body! {
-    /// Answer to a `tic`, of which one has four (protocol §3.8).
+    /// Answer to a `tic`, of which one has four (docs/protocol.md §3.8).
     Tic [] {
         /// Does the session live?
         alive: bool = "alive",

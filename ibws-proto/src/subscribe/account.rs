@@ -1,4 +1,4 @@
-//! `ssd`, `sld`, `spl`, `sbd`: what belongs to an account (protocol §3.3, §3.5, §3.7).
+//! `ssd`, `sld`, `spl`, `sbd`: what belongs to an account (docs/protocol.md §3.3, §3.5, §3.7).
 
 use alloc::format;
 use alloc::string::String;
@@ -64,7 +64,7 @@ macro_rules! by_account {
 }
 
 by_account! {
-    /// Values of an account, by key: `ssd+DU1234567+{"keys":[…],"fields":[…]}` (protocol §3.7).
+    /// Values of an account, by key: `ssd+DU1234567+{"keys":[…],"fields":[…]}` (docs/protocol.md §3.7).
     Summary, AccountSummary,
     /// Only these rows, `ExcessLiquidity-S` for instance.
     ,
@@ -72,7 +72,7 @@ by_account! {
 }
 
 by_account! {
-    /// Balances of an account, by currency, every 10 seconds: `sld+DU1234567+{"keys":[…],"fields":[…]}` (protocol §3.7).
+    /// Balances of an account, by currency, every 10 seconds: `sld+DU1234567+{"keys":[…],"fields":[…]}` (docs/protocol.md §3.7).
     Ledger, AccountLedger,
     /// Only these rows, `LedgerListBASE` for instance.
     ,
@@ -80,7 +80,7 @@ by_account! {
     /// `cashbalance`; which one the filter knows was not tried.
 }
 
-/// Profit and loss of all accounts: `spl+{}` (protocol §3.5). It takes no arguments, and no account: one client that names
+/// Profit and loss of all accounts: `spl+{}` (docs/protocol.md §3.5). It takes no arguments, and no account: one client that names
 /// one is against the documentation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[must_use = "a request does nothing until it is subscribed with"]
@@ -101,7 +101,7 @@ impl TryFrom<Pnl> for Subscribe {
     }
 }
 
-/// The BookTrader ladder of a contract: `sbd+DU1234567+265598`, without JSON (protocol §3.3). It is never confirmed, and is
+/// The BookTrader ladder of a contract: `sbd+DU1234567+265598`, without JSON (docs/protocol.md §3.3). It is never confirmed, and is
 /// unsubscribed by account, with all other ladders of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use = "a request does nothing until it is subscribed with"]

@@ -1,4 +1,4 @@
-//! Texts that exercise an option: [`open`] it, then answer what the gateway shows and asks (protocol §3.9).
+//! Texts that exercise an option: [`open`] it, then answer what the gateway shows and asks (docs/protocol.md §3.9).
 //!
 //! They are no subscriptions: they go out as plain text, and their answers come as
 //! [`Body::Exercise`](crate::Body::Exercise). Known from documentation alone.

@@ -1,4 +1,4 @@
-//! `smh`: history (protocol §3.2).
+//! `smh`: history (docs/protocol.md §3.2).
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -12,7 +12,7 @@ use super::{InvalidSubscribe, check_conid, check_exchange, request, shortened};
 use crate::key::Key;
 use crate::payload::Subscribe;
 
-/// Bars of a contract: `smh+265598+{"period":"2h","bar":"5min",…}` (protocol §3.2).
+/// Bars of a contract: `smh+265598+{"period":"2h","bar":"5min",…}` (docs/protocol.md §3.2).
 ///
 /// The gateway ignores wrong arguments and answers with its default, so they are errors here. At most five histories run
 /// at a time. The documentation contradicts itself on whether one answers once or streams; it is to be unsubscribed in

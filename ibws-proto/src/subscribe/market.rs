@@ -1,4 +1,4 @@
-//! `smd`: market data (protocol §3.1).
+//! `smd`: market data (docs/protocol.md §3.1).
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -12,7 +12,7 @@ use crate::field::Field;
 use crate::key::Key;
 use crate::payload::Subscribe;
 
-/// Market data of one contract or combo: `smd+265598+{"fields":["31","84"]}` (protocol §3.1).
+/// Market data of one contract or combo: `smd+265598+{"fields":["31","84"]}` (docs/protocol.md §3.1).
 ///
 /// The gateway keeps one set of fields per contract. Whether sending a second set adds to the first or replaces it, the
 /// sources contradict each other; unsubscribing before is safe under both readings.

@@ -1,4 +1,4 @@
-//! `sor` and `str`: live orders and executions (protocol §3.4, §3.6).
+//! `sor` and `str`: live orders and executions (docs/protocol.md §3.4, §3.6).
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::key::Key;
 use crate::message::OrderStatus;
 use crate::payload::Subscribe;
 
-/// Live orders: `sor+{}` (protocol §3.4).
+/// Live orders: `sor+{}` (docs/protocol.md §3.4).
 ///
 /// The gateway neither confirms it nor tells what orders there are; both come from REST. A filter that a REST query of
 /// orders set narrows this stream as well.
@@ -49,7 +49,7 @@ impl TryFrom<Orders> for Subscribe {
     }
 }
 
-/// Executions: `str+{}` (protocol §3.6). All of the days asked for are told again with each subscription.
+/// Executions: `str+{}` (docs/protocol.md §3.6). All of the days asked for are told again with each subscription.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[must_use = "a request does nothing until it is subscribed with"]
 pub struct Trades {

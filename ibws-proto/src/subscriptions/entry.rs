@@ -59,7 +59,7 @@ pub(super) struct Entry {
     pub(super) streaming: bool,
     /// Since when messages may be missing.
     pub(super) gap: Option<Instant>,
-    /// The history's id on this connection, by which it is unsubscribed (protocol §3.2).
+    /// The history's id on this connection, by which it is unsubscribed (docs/protocol.md §3.2).
     pub(super) server_id: Option<Box<str>>,
 }
 
@@ -107,7 +107,7 @@ impl Entry {
         let key = &self.subscribe.key;
         let channel = match key.key() {
             Key::MarketHistory => alloc::format!("mh+{}", self.server_id.as_deref()?),
-            // By account: it ends all ladders of it (protocol §3.3).
+            // By account: it ends all ladders of it (docs/protocol.md §3.3).
             Key::PriceLadder => alloc::format!("bd+{}", key.account().unwrap_or_default()),
             _ => key.as_str().into(),
         };

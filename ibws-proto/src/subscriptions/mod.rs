@@ -108,7 +108,7 @@ pub(crate) struct Table {
     pace: Pace,
     holders: BTreeMap<RequestId, SubscriptionKey>,
     /// Unsubscriptions of summaries and ledgers in the order they were written: their confirmations name neither
-    /// (protocol §3.7).
+    /// (docs/protocol.md §3.7).
     leaving: BTreeMap<Key, VecDeque<SubscriptionKey>>,
 }
 

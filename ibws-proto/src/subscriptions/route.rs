@@ -36,7 +36,7 @@ impl Table {
         only(self.index.conids.range(first..).take_while(|(k, c, _)| (*k, *c) == (key, conid)).map(|(.., sub)| sub))
     }
 
-    /// `ACCOUNT+CONID` without the exchange, or no target at all (protocol §3.3).
+    /// `ACCOUNT+CONID` without the exchange, or no target at all (docs/protocol.md §3.3).
     fn by_account(&self, target: &str) -> Option<SubscriptionKey> {
         let narrow = only(self.below(&format!("bd+{target}+")));
         let account = target.split('+').next().unwrap_or_default();

@@ -103,7 +103,7 @@ impl Table {
             self.remove(key, StateCause::Requested, cx);
             return Ok(Some(Reply::Unsubscribed(UnsubscribeOutcome::NotHeld)));
         }
-        // A history cannot be named before its id is known: it waits for it (protocol §3.2).
+        // A history cannot be named before its id is known: it waits for it (docs/protocol.md §3.2).
         let text = row.unsubscribe_text(cx.config);
         let waits_for_id = text.is_none();
         if waits_for_id || confirm {
@@ -270,8 +270,8 @@ impl Table {
         }
     }
 
-    /// The greeting came after the wait for it had ended: the gateway dropped what was written until now (protocol
-    /// §1.3), so all that no data has confirmed goes out again.
+    /// The greeting came after the wait for it had ended: the gateway dropped what was written until now
+    /// (docs/protocol.md §1.3.4), so all that no data has confirmed goes out again.
     pub(crate) fn greeted_late(&mut self, cx: &mut Context<'_>) {
         for key in self.keys() {
             let Some(row) = self.rows.get_mut(key.as_str()) else { continue };

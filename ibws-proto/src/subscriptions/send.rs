@@ -36,7 +36,7 @@ impl Table {
         match cause {
             StateCause::Renewed => self.renew(key, cx),
             StateCause::Requested if self.rows.get(key.as_str()).is_some_and(|row| row.server_id.is_some()) => {
-                // The gateway counts histories until they are left by their id (protocol §3.2).
+                // The gateway counts histories until they are left by their id (docs/protocol.md §3.2).
                 self.send_leave(key, cx);
                 if let Some(row) = self.rows.get_mut(key.as_str()) {
                     row.attempt = 0;
@@ -47,7 +47,7 @@ impl Table {
         }
     }
 
-    /// Subscribes: rest the host first where the gateway wants that (protocol §1.3.3).
+    /// Subscribes: rest the host first where the gateway wants that (docs/protocol.md §1.3.3).
     pub(super) fn send(&mut self, key: &SubscriptionKey, cause: StateCause, cx: &mut Context<'_>) {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
         if cx.wire != Wire::Ready {
@@ -121,7 +121,7 @@ impl Table {
         self.enter(key, status, upkeep, cause, cx);
     }
 
-    /// Changes of orders may be missing, and the stream does not repeat them (protocol §3.4): the host is asked for the
+    /// Changes of orders may be missing, and the stream does not repeat them (docs/protocol.md §3.4): the host is asked for the
     /// orders as they are now. What it could not make up for is asked for again after the next gap.
     pub(super) fn reconcile(&mut self, key: &SubscriptionKey, since: Instant, cx: &mut Context<'_>) {
         let Some(row) = self.rows.get_mut(key.as_str()) else { return };
@@ -159,7 +159,7 @@ impl Table {
         Some(cx.now + age.saturating_sub(cx.random.up_to(age / 20)))
     }
 
-    /// Subscribes again, by default after unsubscribing, as is known to work (protocol §3.1); the stream goes on, so no
+    /// Subscribes again, by default after unsubscribing, as is known to work (docs/protocol.md §3.1); the stream goes on, so no
     /// gap is told.
     pub(super) fn renew(&mut self, key: &SubscriptionKey, cx: &mut Context<'_>) {
         if cx.wire != Wire::Ready || key.key() != Key::MarketData {

@@ -19,7 +19,7 @@ impl Table {
             row.stale = true;
             cx.event(Event::Stale(Stale { key: key.clone(), since }));
             if key.key() == Key::Orders {
-                // A filtered REST call silences the stream, a forced one lets it speak again (protocol §3.4).
+                // A filtered REST call silences the stream, a forced one lets it speak again (docs/protocol.md §3.4).
                 self.reconcile(key, since, cx);
             }
         }

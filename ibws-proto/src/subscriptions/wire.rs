@@ -81,7 +81,7 @@ impl Table {
         }
     }
 
-    /// An `error` frame with a data topic: a refusal of what is unconfirmed on that channel (protocol §4.6: it names no
+    /// An `error` frame with a data topic: a refusal of what is unconfirmed on that channel (docs/protocol.md §4.6: it names no
     /// target).
     pub(crate) fn refused(&mut self, topic: &str, reason: &str, cx: &mut Context<'_>) {
         let Some(key) = Key::from_topic(topic).filter(|key| !key.is_unsolicited()) else { return };
@@ -113,7 +113,7 @@ impl Table {
         }
     }
 
-    /// `unsubscribed from summary` or `… ledger`: the first one written is meant (protocol §3.7).
+    /// `unsubscribed from summary` or `… ledger`: the first one written is meant (docs/protocol.md §3.7).
     pub(crate) fn left(&mut self, key: Key, cx: &mut Context<'_>) {
         if let Some(sub) = self.leaving.get_mut(&key).and_then(alloc::collections::VecDeque::pop_front) {
             self.settle_leaving(&sub, Ok(UnsubscribeOutcome::Confirmed), StateCause::UnsubscribeConfirmed, cx);

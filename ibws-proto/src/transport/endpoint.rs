@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::secret::{Secret, SecretError, check_name, percent_encoded};
 
-/// The path of the streaming WebSocket, on the gateway and on `api.ibkr.com` alike (`protocol §1.1`).
+/// The path of the streaming WebSocket, on the gateway and on `api.ibkr.com` alike (docs/protocol.md §1.1).
 pub const DEFAULT_PATH: &str = "/v1/api/ws";
 
 /// Whether a `ws://` address may be used. Even where allowed, it must name this machine.
@@ -142,7 +142,7 @@ impl Endpoint {
         }
     }
 
-    /// `wss://{host}:{port}/v1/api/ws`, where a Client Portal Gateway listens (`protocol §1.1`). An IPv6 `host` may
+    /// `wss://{host}:{port}/v1/api/ws`, where a Client Portal Gateway listens (docs/protocol.md §1.1). An IPv6 `host` may
     /// come with or without brackets.
     ///
     /// # Errors
@@ -161,7 +161,7 @@ impl Endpoint {
     /// The same address with `name=value` added to its query, the value percent-encoded.
     ///
     /// # Errors
-    /// [`EndpointError::BadQueryName`] for a name that is not plain (`protocol §1.2` has the names in use).
+    /// [`EndpointError::BadQueryName`] for a name that is not plain (docs/protocol.md §1.2 has the names in use).
     pub fn with_query(&self, name: &str, value: &Secret) -> Result<Self, EndpointError> {
         check_name(name)?;
         let encoded = percent_encoded(value.expose());

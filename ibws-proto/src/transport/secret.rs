@@ -77,7 +77,7 @@ pub enum SecretError {
     BadUserAgent,
 }
 
-/// How the session is written into the cookie `api` (`protocol §1.2`).
+/// How the session is written into the cookie `api` (docs/protocol.md §1.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub enum CookieForm {
     /// `api={"session":"…"}`, what the Client Portal Gateway takes.
@@ -87,10 +87,10 @@ pub enum CookieForm {
     Direct,
 }
 
-/// The `User-Agent` that goes out unless told otherwise; any value is accepted (`protocol §1.2`).
+/// The `User-Agent` that goes out unless told otherwise; any value is accepted (docs/protocol.md §1.2).
 pub const USER_AGENT: &str = "ibws/0.1";
 
-/// Everything an upgrade request says about who is asking (`protocol §1.2`).
+/// Everything an upgrade request says about who is asking (docs/protocol.md §1.2).
 ///
 /// The default says nothing but the `User-Agent` `ibws/0.1`: for a gateway on which a browser has logged in.
 #[derive(Clone, PartialEq, Eq, Debug)]

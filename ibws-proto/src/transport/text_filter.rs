@@ -8,7 +8,7 @@ const BINARY: u8 = 0x2;
 /// Turns the text opcode of frames into the binary one, in place, and changes nothing else.
 ///
 /// WebSocket libraries must fail a connection over a text frame that is not UTF-8; the gateway sends such frames
-/// (`protocol §1.6`). Under this filter they arrive as binary frames, which nobody validates, and the core decodes them.
+/// (docs/protocol.md §1.6). Under this filter they arrive as binary frames, which nobody validates, and the core decodes them.
 ///
 /// Feed it every byte that the peer sends after the HTTP upgrade, in order and cut anywhere: the output does not depend
 /// on the cuts. It looks at frame headers only, so its cost grows with the number of frames, not of bytes. It does not

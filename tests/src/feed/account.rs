@@ -46,7 +46,7 @@ impl Account {
             .collect();
         Self {
             id: id.to_owned(),
-            // Above ten million, so that the ledger shows E notation (protocol §3.7).
+            // Above ten million, so that the ledger shows E notation (docs/protocol.md §3.7).
             cash: 1_100_000_000 + chance.between(0, 99_999_999),
             interest: chance.between(100_000, 900_000),
             euros: chance.between(1_000_000, 5_000_000),
@@ -67,7 +67,7 @@ impl Account {
         Worth { market_value, unrealized, daily, net_liquidation, margin: market_value / 4 }
     }
 
-    /// The P&L frame: one object per account under `ACCOUNT.Core` (protocol §3.5).
+    /// The P&L frame: one object per account under `ACCOUNT.Core` (docs/protocol.md §3.5).
     pub(crate) fn pnl(&self, worth: &Worth) -> String {
         let row = Json::Object(members([
             ("rowType", Json::int(1)),

@@ -1,5 +1,5 @@
 //! Executions, told as `str` frames: each one several times, with and without its commission, in no order
-//! (protocol §3.6).
+//! (docs/protocol.md §3.6).
 
 use std::collections::VecDeque;
 
@@ -13,7 +13,7 @@ use crate::prng::Prng;
 const DAY_MS: u64 = 86_400_000;
 /// Old ones are forgotten beyond this, so that a long run stays small.
 const REMEMBERED: usize = 120;
-/// With `days` left out the gateway returned seven calendar days (protocol §3.6).
+/// With `days` left out the gateway returned seven calendar days (docs/protocol.md §3.6).
 const DEFAULT_DAYS: u64 = 7;
 
 struct Execution {

@@ -1,4 +1,4 @@
-//! Historical bars: one reply per request, shaped as the documentation prints it (protocol §3.2).
+//! Historical bars: one reply per request, shaped as the documentation prints it (docs/protocol.md §3.2).
 
 use serde_json::Value;
 
@@ -47,7 +47,7 @@ pub(crate) struct Wanted {
     bar: u64,
     outside_rth: bool,
     columns: String,
-    /// An argument was wrong: the reply then holds no bars (protocol §3.2).
+    /// An argument was wrong: the reply then holds no bars (docs/protocol.md §3.2).
     is_wrong: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The BookTrader ladder: rows of prices with what is asked above and bid below (protocol §3.3).
+//! The BookTrader ladder: rows of prices with what is asked above and bid below (docs/protocol.md §3.3).
 
 use super::prices::Quote;
 use super::quote::price;

@@ -1,6 +1,6 @@
 //! The seeded feed: a small world of five shares, one account and its orders, pure and repeatable.
 //!
-//! Nothing in it is captured: shapes and cadence follow protocol §3, the values come from the seed.
+//! Nothing in it is captured: shapes and cadence follow docs/protocol.md §3, the values come from the seed.
 
 pub(crate) mod account;
 pub(crate) mod executions;

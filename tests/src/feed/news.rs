@@ -1,4 +1,4 @@
-//! What comes unasked: notifications and bulletins, in the array shapes seen on the wire (protocol §4.4, §4.5).
+//! What comes unasked: notifications and bulletins, in the array shapes seen on the wire (docs/protocol.md §4.4, §4.5).
 
 use super::instruments::INSTRUMENTS;
 use super::quote::price;

@@ -1,7 +1,7 @@
 //! The life of seeded orders, told as `sor` rows: full rows where the gateway sends full rows, deltas between them.
 //!
 //! One order lives at a time: `Inactive` (full row) → identity row → `PendingSubmit` → `PreSubmitted` → `Submitted` →
-//! fills up to `Filled`, or a full row `PendingCancel` and `Cancelled`; then a pause and the next (protocol §3.4).
+//! fills up to `Filled`, or a full row `PendingCancel` and `Cancelled`; then a pause and the next (docs/protocol.md §3.4).
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -79,7 +79,7 @@ impl Orders {
         }
         let mut rows = Vec::new();
         let fill = self.stage(epoch_ms, &mut rows);
-        // `args` may hold several rows of one order, in order (protocol §3.4).
+        // `args` may hold several rows of one order, in order (docs/protocol.md §3.4).
         let both_status = matches!(self.plan.front(), Some(Stage::Status("PreSubmitted" | "Submitted")));
         if fill.is_none() && both_status && rows.len() == 1 && self.chance.chance(1, 3) {
             self.stage(epoch_ms, &mut rows);
@@ -167,7 +167,7 @@ impl Orders {
         members([("acct", Json::text(&self.account)), ("orderId", Json::int(order.id))])
     }
 
-    /// `sizeAndFills` is filled/remaining until the order is done, then the size alone (protocol §3.4).
+    /// `sizeAndFills` is filled/remaining until the order is done, then the size alone (docs/protocol.md §3.4).
     fn fill_row(&self, order: &mut Order) -> Members {
         let mut row = self.delta(order);
         row.extend(members([
@@ -216,7 +216,7 @@ impl Orders {
             ("orderType", Json::text("Limit")),
             ("isEventTrading", Json::text("0")),
             ("price", Json::text(price(order.limit))),
-            // The wire's name for a DAY order (protocol §3.4).
+            // The wire's name for a DAY order (docs/protocol.md §3.4).
             ("timeInForce", Json::text("CLOSE")),
             ("side", Json::text(if order.buy { "BUY" } else { "SELL" })),
         ]));

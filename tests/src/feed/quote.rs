@@ -1,4 +1,4 @@
-//! Market data fields by their numbers, typed and spelled as on the wire (protocol §3.1).
+//! Market data fields by their numbers, typed and spelled as on the wire (docs/protocol.md §3.1).
 
 use ibws_proto::Instant;
 
@@ -7,7 +7,7 @@ use super::prices::{Market, Quote};
 use super::target::Target;
 use crate::json::{Json, Members};
 
-/// What is sent when a subscription names no fields. Unknown of the real gateway (protocol §3.1); last, bid and ask
+/// What is sent when a subscription names no fields. Unknown of the real gateway (docs/protocol.md §3.1); last, bid and ask
 /// are what most clients ask for.
 pub(crate) const DEFAULT_FIELDS: [&str; 4] = ["31", "84", "86", "6509"];
 
@@ -42,7 +42,7 @@ fn value(field: &str, target: &Target, quote: &Quote) -> Option<Json> {
         "70" => price(quote.high),
         "71" => price(quote.low),
         "82" => price(quote.last - quote.prior_close),
-        // The one price field that is a JSON number (protocol §3.1).
+        // The one price field that is a JSON number (docs/protocol.md §3.1).
         "83" => return Some(Json::hundredths(change_percent(quote))),
         "84" => price(quote.bid),
         "85" => grouped(quote.ask_size),

@@ -1,4 +1,4 @@
-//! Account summary and ledger: lists of rows under `result`, filtered as the client asked (protocol §3.7).
+//! Account summary and ledger: lists of rows under `result`, filtered as the client asked (docs/protocol.md §3.7).
 
 use super::account::{Account, Worth};
 use crate::json::{Json, Members, members};

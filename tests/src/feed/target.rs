@@ -1,4 +1,4 @@
-//! The target of a market data request: a contract, a contract at an exchange, or a combo (protocol §3.1).
+//! The target of a market data request: a contract, a contract at an exchange, or a combo (docs/protocol.md §3.1).
 
 /// Combos of real life have a handful of legs; the rest of a longer list is not priced.
 const MAX_LEGS: usize = 8;

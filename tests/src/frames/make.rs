@@ -1,7 +1,7 @@
 //! The generator: a kind and a seed make a frame; the order of its keys is shuffled, as the wire's is not stable.
 
 use super::channels::{account, execution, history, ladder, market_data, orders};
-use super::unasked::other;
+use super::unsolicited::other;
 
 /// Account ids that the generator uses; no others occur.
 const ACCOUNTS: [&str; 2] = ["DU1234567", "U12345678"];

@@ -3,7 +3,7 @@
 mod channels;
 mod make;
 mod reach;
-mod unasked;
+mod unsolicited;
 
 pub use make::{Kind, frame};
 pub use reach::{expected, reachable, variant};

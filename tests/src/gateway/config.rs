@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::scenario::Scenario;
 use crate::recording::Recording;
 
-/// Opcode of the data frames a gateway sends: both occur in the wild (protocol §1.5).
+/// Opcode of the data frames a gateway sends: both occur in the wild (docs/protocol.md §1.5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum FrameKind {
     /// Opcode 2, probably what most real sessions see.
@@ -16,7 +16,7 @@ pub enum FrameKind {
     Text,
 }
 
-/// Which opening frame comes first; sources disagree (protocol §1.4).
+/// Which opening frame comes first; sources disagree (docs/protocol.md §1.4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum OpeningOrder {
     /// `system` (success), `act`, `sts`: as captured.
@@ -123,7 +123,7 @@ impl GatewayConfig {
 /// What a gateway does to one connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum GatewayOutput {
-    /// A text frame; not always valid UTF-8, as in life (protocol §1.6).
+    /// A text frame; not always valid UTF-8, as in life (docs/protocol.md §1.6).
     Text(Vec<u8>),
     /// A binary frame.
     Binary(Vec<u8>),

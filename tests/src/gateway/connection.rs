@@ -14,19 +14,19 @@ use crate::recording::Playback;
 pub(crate) const MAX_QUEUED: usize = 16_384;
 /// Streams of all kinds that one connection can hold.
 pub(crate) const MAX_STREAMS: usize = 256;
-/// Market data lines, as many as an account has by default (protocol §3.1).
+/// Market data lines, as many as an account has by default (docs/protocol.md §3.1).
 pub(crate) const MAX_LINES: usize = 100;
-/// Concurrent history requests (protocol §3.2).
+/// Concurrent history requests (docs/protocol.md §3.2).
 pub(crate) const MAX_HISTORIES: usize = 5;
 
 pub(crate) struct Connection {
     /// How many were opened before, which seeds its delays.
     pub(crate) number: u64,
-    /// The gateway's session when this socket was authorised; subscriptions die with it (protocol §4.1).
+    /// The gateway's session when this socket was authorised; subscriptions die with it (docs/protocol.md §4.1).
     pub(crate) session: String,
     /// `waiting for session` was said and not yet answered rightly.
     pub(crate) is_waiting: bool,
-    /// What the client sends is honoured, not dropped without a word (protocol §1.3).
+    /// What the client sends is honoured, not dropped without a word (docs/protocol.md §1.3).
     pub(crate) is_ready: bool,
     /// Half-open: nothing is sent any more, nothing heard.
     pub(crate) is_muted: bool,
@@ -65,7 +65,7 @@ pub(crate) struct Quotes {
     pub(crate) sent: Option<Members>,
     /// `6508` went out already.
     pub(crate) has_services: bool,
-    /// The stream ends silently here (protocol §3.1).
+    /// The stream ends silently here (docs/protocol.md §3.1).
     pub(crate) expires: Instant,
 }
 

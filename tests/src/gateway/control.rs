@@ -9,7 +9,7 @@ use crate::json::Json;
 
 /// What lifts a refusal before its count is used up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Lift {
+pub enum Recovery {
     /// Nothing but [`Gateway::allow`].
     Never,
     /// `GET /iserver/accounts`.
@@ -21,7 +21,7 @@ pub enum Lift {
 struct Refusal {
     reason: String,
     left: Option<u32>,
-    lift: Lift,
+    lift: Recovery,
 }
 
 #[derive(Default)]
@@ -37,8 +37,8 @@ impl Faults {
     /// What a scenario refuses from the start.
     pub(super) fn of(scenario: Scenario) -> Self {
         let (topic, reason, left, lift) = match scenario {
-            Scenario::RefusedOrders => ("sor", "unable to subscribe", Some(3), Lift::Orders),
-            Scenario::NoAccounts => ("smd", "No accounts", None, Lift::Accounts),
+            Scenario::RefusedOrders => ("sor", "unable to subscribe", Some(3), Recovery::Orders),
+            Scenario::NoAccounts => ("smd", "No accounts", None, Recovery::Accounts),
             _ => return Self::default(),
         };
         let refusal = Refusal { reason: reason.to_owned(), left, lift };
@@ -56,7 +56,7 @@ impl Faults {
         Some(refusal.reason.clone())
     }
 
-    pub(super) fn lift(&mut self, by: Lift) {
+    pub(super) fn lift(&mut self, by: Recovery) {
         self.refusals.retain(|_, refusal| refusal.lift != by);
     }
 }
@@ -73,14 +73,14 @@ impl Gateway {
         self.tell_ready(&opening::status(&self.config));
     }
 
-    /// Another session competes, or no longer: every open connection gets an `sts` with that one key (protocol §4.3).
+    /// Another session competes, or no longer: every open connection gets an `sts` with that one key (docs/protocol.md §4.3).
     pub fn set_competing(&mut self, competing: bool) {
         self.config.competing = competing;
         self.tell_ready(&opening::partial_status("competing", Json::bool(competing)));
     }
 
     /// The gateway logged in anew: another session id. Sockets of the old session heartbeat on, `tic` shows the new
-    /// id, but their subscriptions are dead without a word (protocol §4.1).
+    /// id, but their subscriptions are dead without a word (docs/protocol.md §4.1).
     pub fn relogin(&mut self, session: impl Into<String>) {
         self.session = session.into();
         for connection in self.connections.values_mut() {
@@ -90,7 +90,7 @@ impl Gateway {
 
     /// Refuses the three-letter subscribe `topic` with `reason`, `times` times or, with `None`, until it is lifted:
     /// `{"error":"unable to subscribe","code":500,"topic":"sor"}`, `No accounts` for `smd`.
-    pub fn refuse(&mut self, topic: &str, reason: &str, times: Option<u32>, lift: Lift) {
+    pub fn refuse(&mut self, topic: &str, reason: &str, times: Option<u32>, lift: Recovery) {
         let refusal = Refusal { reason: reason.to_owned(), left: times, lift };
         self.faults.refusals.insert(topic.to_owned(), refusal);
     }

@@ -14,7 +14,7 @@ use crate::json::{Json, Members, members};
 use crate::recording;
 
 const LEDGER_PERIOD: Duration = Duration::from_secs(10);
-/// What `6508` says; the real one lists service numbers in this form (protocol §3.1).
+/// What `6508` says; the real one lists service numbers in this form (docs/protocol.md §3.1).
 const SERVICES: &str = "&serviceID1=901&serviceID2=902&serviceID3=903";
 
 impl Gateway {
@@ -62,7 +62,7 @@ impl Gateway {
         if self.faults.no_heartbeats || has_own {
             return;
         }
-        // Heartbeats prove the socket only, so a dead session gets them as well (protocol §4.1).
+        // Heartbeats prove the socket only, so a dead session gets them as well (docs/protocol.md §4.1).
         let text = opening::heartbeat(self.epoch_ms(at));
         let ready = self.connections.iter().filter(|(_, connection)| connection.is_ready);
         for conn in ready.map(|(conn, _)| *conn).collect::<Vec<_>>() {
@@ -134,7 +134,7 @@ impl Gateway {
         Some(LEDGER_PERIOD)
     }
 
-    /// The first frame twice in two key orders, then what changed (protocol §3.1).
+    /// The first frame twice in two key orders, then what changed (docs/protocol.md §3.1).
     fn quotes(&mut self, conn: u64, key: &str, quotes: &mut Quotes, at: Instant) -> Duration {
         let values = quote::values(&mut self.feed.market, &quotes.target, &quotes.fields, at);
         let frame_ends = |updated: u64| -> (Members, Members) {
@@ -278,7 +278,7 @@ impl Gateway {
             Step::Mute => self.mute(conn.unwrap_or_default()),
             Step::BadByte => {
                 let conn = conn.unwrap_or_default();
-                // 0x99 is a trade mark sign in Windows-1252 (protocol §1.6).
+                // 0x99 is a trade mark sign in Windows-1252 (docs/protocol.md §1.6).
                 let text = news::notice("990", "Trademark\u{1}: one byte of this text is no UTF-8");
                 let bytes = text.replace("\\u0001", "\u{1}").into_bytes();
                 let bytes = bytes.into_iter().map(|byte| if byte == 1 { 0x99 } else { byte }).collect();

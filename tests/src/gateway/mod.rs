@@ -21,7 +21,7 @@ use std::sync::Arc;
 use ibws_proto::Instant;
 
 pub use config::{FrameKind, GatewayConfig, GatewayOutput, OpeningOrder, Source, Success};
-pub use control::Lift;
+pub use control::Recovery;
 pub use rest::RestReply;
 pub use scenario::{Scenario, UnknownScenario};
 
@@ -59,7 +59,7 @@ pub struct Gateway {
     heartbeat_phase_ms: u64,
     faults: Faults,
     log: VecDeque<Received>,
-    /// A filter of the REST call for orders, which leaks into `sor` (protocol §3.4).
+    /// A filter of the REST call for orders, which leaks into `sor` (docs/protocol.md §3.4).
     leaked_filter: Option<String>,
     /// Orders were asked for over REST before, so that the next answer is complete.
     has_listed_orders: bool,
@@ -97,7 +97,7 @@ impl Gateway {
             opened: 0,
             next_server_id: 1,
             next_history_id: 100_000 + chance.below(800_000),
-            // The phase of heartbeats belongs to the server, not to the connection (protocol §1.4).
+            // The phase of heartbeats belongs to the server, not to the connection (docs/protocol.md §1.4).
             heartbeat_phase_ms: chance.below(HEARTBEAT_MS),
             faults,
             log: VecDeque::new(),
@@ -161,7 +161,7 @@ impl Gateway {
         } else if connection.is_waiting {
             self.session_message(conn, &text)
         } else {
-            // Before `success` everything is dropped without a word, `tic` included (protocol §1.3).
+            // Before `success` everything is dropped without a word, `tic` included (docs/protocol.md §1.3).
             connection.is_ready && self.honour(conn, &text)
         };
         if self.log.len() == MAX_LOG {
@@ -211,7 +211,7 @@ impl Gateway {
     }
 
     /// Whether the value of a `Cookie` header authorises a connection: `api=SESSION`, `api={"session":"SESSION"}`, or
-    /// the browser's cookie that `tickle` set (protocol §1.2).
+    /// the browser's cookie that `tickle` set (docs/protocol.md §1.2).
     #[must_use]
     pub fn accepts_cookie(&self, header: &str) -> bool {
         header.split(';').filter_map(|pair| pair.trim().split_once('=')).any(|(name, value)| match name {
@@ -236,7 +236,7 @@ impl Gateway {
                 return;
             }
         }
-        // All within 250 ms (protocol §1.4).
+        // All within 250 ms (docs/protocol.md §1.4).
         let mut chance = Prng::part(self.config.seed, "opening", connection.number);
         let mut after = Duration::ZERO;
         let order = match self.config.opening {

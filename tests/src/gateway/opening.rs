@@ -1,4 +1,4 @@
-//! The frames that open a connection: `system`, `act`, `sts` (protocol §1.4, §4).
+//! The frames that open a connection: `system`, `act`, `sts` (docs/protocol.md §1.4, §4).
 
 use super::config::GatewayConfig;
 use crate::json::{Json, Members, members};
@@ -49,7 +49,7 @@ pub(crate) fn status_flags(config: &GatewayConfig) -> Members {
     ])
 }
 
-/// A status with one key only, as seen between full ones (protocol §4.3).
+/// A status with one key only, as seen between full ones (docs/protocol.md §4.3).
 pub(crate) fn partial_status(key: &str, value: Json) -> String {
     Json::frame("sts", Json::object([(key, value)]))
 }
@@ -58,7 +58,7 @@ pub(crate) fn server_info() -> Json {
     Json::Object(server())
 }
 
-/// `act` in full. Its session id is not the one of `tickle` (protocol §4.2).
+/// `act` in full. Its session id is not the one of `tickle` (docs/protocol.md §4.2).
 pub(crate) fn accounts(config: &GatewayConfig, trading_session: &str) -> String {
     let account = || Json::text(&config.account);
     let under_account = |value: Json| Json::Object(vec![(config.account.clone(), value)]);
@@ -128,7 +128,7 @@ pub(crate) fn accounts(config: &GatewayConfig, trading_session: &str) -> String 
     Json::frame("act", args)
 }
 
-/// A refusal. The topic is bare, so it cannot be matched to one subscription (protocol §2).
+/// A refusal. The topic is bare, so it cannot be matched to one subscription (docs/protocol.md §2).
 pub(crate) fn refusal(topic: &str, reason: &str) -> String {
     let frame = [("error", Json::text(reason)), ("code", Json::int(500)), ("topic", Json::text(topic))];
     Json::object(frame).to_string()
@@ -149,7 +149,7 @@ pub(crate) fn result(text: &str) -> String {
     Json::object([("result", Json::text(text))]).to_string()
 }
 
-/// The answer to a `tic`, of which there are four (protocol §3.8).
+/// The answer to a `tic`, of which there are four (docs/protocol.md §3.8).
 pub(crate) fn tic(session: &str, epoch_ms: u64) -> String {
     let frame = [
         ("topic", Json::text("tic")),

@@ -1,4 +1,4 @@
-//! What a client's text says: `TOPIC[+TARGET…][+{JSON}]` (protocol §2).
+//! What a client's text says: `TOPIC[+TARGET…][+{JSON}]` (docs/protocol.md §2).
 
 use serde_json::Value;
 
@@ -52,7 +52,7 @@ impl<'a> Request<'a> {
             Some(brace) => (rest[..brace].trim_end_matches('+'), &rest[brace..]),
             None => (rest.trim_end_matches('+'), ""),
         };
-        // JSON that cannot be read is ignored, and the defaults apply (protocol §3.2 says so of history).
+        // JSON that cannot be read is ignored, and the defaults apply (docs/protocol.md §3.2 says so of history).
         Self::Topic { topic, target, args: serde_json::from_str(json).unwrap_or(Value::Null) }
     }
 }

@@ -3,7 +3,7 @@
 use ibws_proto::Instant;
 use serde_json::Value;
 
-use super::control::Lift;
+use super::control::Recovery;
 use super::{Gateway, opening};
 use crate::json::{Json, members};
 
@@ -73,7 +73,7 @@ impl Gateway {
             ("hmds", Json::object([("error", Json::text("no bridge"))])),
             ("iserver", iserver),
         ]);
-        // The cookie of a browser, with which a socket may be opened as well (protocol §1.2).
+        // The cookie of a browser, with which a socket may be opened as well (docs/protocol.md §1.2).
         let cookie = format!("x-sess-uuid={}; Path=/v1/api; HttpOnly", self.browser_cookie);
         RestReply { set_cookie: Some(cookie), ..RestReply::json(200, &body) }
     }
@@ -94,7 +94,7 @@ impl Gateway {
         if !self.config.authenticated {
             return no_bridge();
         }
-        self.faults.lift(Lift::Accounts);
+        self.faults.lift(Recovery::Accounts);
         let frame = opening::accounts(&self.config, &self.trading_session);
         // The same lists as in `act`, which is the streamed form of this resource.
         let args =
@@ -107,10 +107,10 @@ impl Gateway {
         if !self.config.authenticated {
             return no_bridge();
         }
-        self.faults.lift(Lift::Orders);
+        self.faults.lift(Recovery::Orders);
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             match name {
-                // A filter here narrows the stream until a forced call clears it (protocol §3.4).
+                // A filter here narrows the stream until a forced call clears it (docs/protocol.md §3.4).
                 "filters" if !value.is_empty() => self.leaked_filter = Some(value.to_owned()),
                 "force" if value == "true" => self.leaked_filter = None,
                 _ => {}
@@ -124,7 +124,7 @@ impl Gateway {
     }
 }
 
-/// What REST says while there is no brokerage session (protocol §1.3).
+/// What REST says while there is no brokerage session (docs/protocol.md §1.3).
 fn no_bridge() -> RestReply {
     RestReply::error(400, "Bad Request: no bridge")
 }

@@ -1,4 +1,4 @@
-//! What a client asks for on a ready connection, topic by topic (protocol §3).
+//! What a client asks for on a ready connection, topic by topic (docs/protocol.md §3).
 
 use core::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::feed::rows::Filter;
 use crate::feed::target::Target;
 use crate::json::Json;
 
-/// A market data stream ends silently after ten minutes, the shorter of the periods that are claimed (protocol §3.1).
+/// A market data stream ends silently after ten minutes, the shorter of the periods that are claimed (docs/protocol.md §3.1).
 const LIFE: Duration = Duration::from_secs(600);
 /// How many fields, keys or filters are looked at.
 const MAX_NAMES: usize = 128;
@@ -39,7 +39,7 @@ impl Gateway {
         match Request::parse(text) {
             Request::Tic => self.tic(conn),
             Request::Echo => self.push(conn, "ech+hb".into()),
-            // An authorised socket takes a session message for a topic like any other (protocol §1.2).
+            // An authorised socket takes a session message for a topic like any other (docs/protocol.md §1.2).
             Request::Session(_) => self.push(conn, opening::unknown_topic(&text.chars().take(3).collect::<String>())),
             Request::Unknown(head) => self.push(conn, opening::unknown_topic(&head)),
             Request::Topic { topic, target, args } if topic.starts_with('u') => {
@@ -50,7 +50,7 @@ impl Gateway {
         true
     }
 
-    /// Four identical frames (protocol §3.8).
+    /// Four identical frames (docs/protocol.md §3.8).
     fn tic(&mut self, conn: u64) {
         if matches!(&self.config.source, Source::Recording(recording) if recording.has_tics()) {
             return;
@@ -164,7 +164,7 @@ impl Gateway {
         true
     }
 
-    /// The empty frame that confirms, then the past, then what comes (protocol §3.6).
+    /// The empty frame that confirms, then the past, then what comes (docs/protocol.md §3.6).
     fn subscribe_trades(&mut self, conn: u64, args: &Value) {
         self.push(conn, Json::frame("str", Json::EMPTY));
         if args.get("realtimeUpdatesOnly").and_then(Value::as_bool) != Some(true) {
@@ -178,7 +178,7 @@ impl Gateway {
         self.bring_forward(Due::Trade, 1_000, 3_000);
     }
 
-    /// Enough of exercising an option to see its frames (protocol §3.9): the confirmation, the offer, the prompt.
+    /// Enough of exercising an option to see its frames (docs/protocol.md §3.9): the confirmation, the offer, the prompt.
     fn exercise(&mut self, conn: u64, topic: &str, target: &str) {
         if target != "exercise" {
             return;
@@ -253,7 +253,7 @@ impl Gateway {
                 connection.streams.remove(&format!("smd+{target}"));
                 None
             }
-            // By account: all its ladders end (protocol §3.3).
+            // By account: all its ladders end (docs/protocol.md §3.3).
             "ubd" => {
                 let prefix = format!("sbd+{target}+");
                 connection.streams.retain(|key, _| !key.starts_with(&prefix));

@@ -1,4 +1,4 @@
-//! Texts as the gateway reads them (protocol §2, §3): taken apart by rules of their own, not by those that made them.
+//! Texts as the gateway reads them (docs/protocol.md §2, §3): taken apart by rules of their own, not by those that made them.
 
 use ibws_proto::{Key, SubscriptionKey};
 

@@ -2,9 +2,9 @@
 
 mod flood;
 mod http;
-mod peer;
 mod relay;
 mod script;
+mod scripted_peer;
 mod session;
 mod tls;
 mod wire;
@@ -22,9 +22,9 @@ use std::time::{Instant as Clock, SystemTime, UNIX_EPOCH};
 use ibws_proto::Instant;
 
 pub use flood::Flood;
-pub use peer::{Heard, Peer};
-pub use relay::{Line, Relay};
-pub use script::{Caller, Script};
+pub use relay::{LinkFaults, Relay};
+pub use script::{ClientInfo, Script};
+pub use scripted_peer::{PeerInput, ScriptedPeer};
 
 use crate::gateway::{Gateway, GatewayConfig};
 use tls::Identity;

@@ -14,7 +14,7 @@ use crate::Prng;
 
 /// How one direction of a [`Relay`] behaves. The default passes everything on at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Line {
+pub struct LinkFaults {
     /// Most bytes passed on at once; 0: as they come.
     pub slice: usize,
     /// Each piece comes later by up to this, drawn anew for each.
@@ -38,7 +38,7 @@ pub struct Relay {
 struct Shared {
     to: SocketAddr,
     seed: u64,
-    lines: [Line; 2],
+    lines: [LinkFaults; 2],
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -63,7 +63,7 @@ impl Relay {
     /// # Panics
     /// Without a free port.
     #[must_use]
-    pub fn start(to: SocketAddr, seed: u64, up: Line, down: Line) -> Self {
+    pub fn start(to: SocketAddr, seed: u64, up: LinkFaults, down: LinkFaults) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");
         let shared = Shared { to, seed, lines: [up, down], state: Mutex::default(), changed: Condvar::new() };
@@ -200,7 +200,7 @@ fn connection(shared: &Shared, conn: usize, client: &TcpStream) -> io::Result<()
 
 fn pass(shared: &Shared, conn: usize, mut from: &TcpStream, mut to: &TcpStream, line: usize) -> io::Result<()> {
     let mut dice = Prng::part(shared.seed, "line", (conn * 2 + line) as u64);
-    let Some(&Line { slice, jitter, bandwidth }) = shared.lines.get(line) else { return Ok(()) };
+    let Some(&LinkFaults { slice, jitter, bandwidth }) = shared.lines.get(line) else { return Ok(()) };
     let mut chunk = [0; 16 * 1024];
     loop {
         let count = from.read(&mut chunk)?;

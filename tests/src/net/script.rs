@@ -16,7 +16,7 @@ use tungstenite::WebSocket;
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::Role;
 
-use super::peer::{Heard, Peer};
+use super::scripted_peer::{PeerInput, ScriptedPeer};
 use super::tls::Identity;
 use super::wire::Wire;
 
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest head of a request that is read.
 const MAX_HEAD: usize = 16 * 1024;
 
-type Serve = dyn Fn(usize, Caller) -> io::Result<()> + Send + Sync;
+type Serve = dyn Fn(usize, ClientInfo) -> io::Result<()> + Send + Sync;
 
 /// A listener on loopback whose connections are served by a test's own function, each on a thread of its own.
 ///
@@ -45,7 +45,7 @@ pub(super) struct Shared {
     /// A second handle of every open connection, to end its thread from outside.
     sockets: Mutex<BTreeMap<usize, TcpStream>>,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
-    heard: Mutex<Vec<(usize, Heard)>>,
+    heard: Mutex<Vec<(usize, PeerInput)>>,
 }
 
 impl Script {
@@ -54,7 +54,7 @@ impl Script {
     ///
     /// # Panics
     /// Without a free port or a certificate.
-    pub fn start(tls: bool, serve: impl Fn(usize, Caller) -> io::Result<()> + Send + Sync + 'static) -> Self {
+    pub fn start(tls: bool, serve: impl Fn(usize, ClientInfo) -> io::Result<()> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");
         let make = || Identity::stock().expect("a certificate");
@@ -102,7 +102,7 @@ impl Script {
     /// # Panics
     /// If a thread of it did.
     #[must_use]
-    pub fn finish(self) -> Vec<(usize, Heard)> {
+    pub fn finish(self) -> Vec<(usize, PeerInput)> {
         let shared = Arc::clone(&self.shared);
         drop(self);
         core::mem::take(&mut *lock(&shared.heard))
@@ -157,7 +157,7 @@ fn connection(shared: &Arc<Shared>, conn: usize, stream: TcpStream) {
         // Looked at after registering: a stop either sees the socket there or is seen here.
         if !*lock(&shared.stops) {
             // The client went away, or the script did: the other side of the test judges that.
-            let _ = Caller::new(stream, conn, shared).and_then(|caller| (shared.serve)(conn, caller));
+            let _ = ClientInfo::new(stream, conn, shared).and_then(|caller| (shared.serve)(conn, caller));
         }
     });
     if let Err(panic) = catch_unwind(serves) {
@@ -167,13 +167,13 @@ fn connection(shared: &Arc<Shared>, conn: usize, stream: TcpStream) {
 }
 
 /// A connection whose client has not been answered yet.
-pub struct Caller {
+pub struct ClientInfo {
     wire: Wire,
     conn: usize,
     shared: Arc<Shared>,
 }
 
-impl Caller {
+impl ClientInfo {
     fn new(stream: TcpStream, conn: usize, shared: &Arc<Shared>) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -242,18 +242,18 @@ impl Caller {
     ///
     /// # Errors
     /// If the client is gone.
-    pub fn open(mut self, first: &[u8]) -> io::Result<Peer> {
+    pub fn open(mut self, first: &[u8]) -> io::Result<ScriptedPeer> {
         let head = self.head()?;
         self.put(&[&Self::accepting(&head), first].concat())?;
         let socket = WebSocket::from_raw_socket(self.wire, Role::Server, None);
-        Ok(Peer::new(socket, self.conn, self.shared))
+        Ok(ScriptedPeer::new(socket, self.conn, self.shared))
     }
 
     /// Opens the WebSocket and greets, as a gateway that is logged in does.
     ///
     /// # Errors
     /// If the client is gone.
-    pub fn greet(self) -> io::Result<Peer> {
+    pub fn greet(self) -> io::Result<ScriptedPeer> {
         let mut peer = self.open(b"")?;
         peer.greet()?;
         Ok(peer)
@@ -289,7 +289,7 @@ impl Caller {
 
 impl Shared {
     /// Writes down what a client said.
-    pub(super) fn note(&self, conn: usize, heard: Heard) {
+    pub(super) fn note(&self, conn: usize, heard: PeerInput) {
         lock(&self.heard).push((conn, heard));
     }
 

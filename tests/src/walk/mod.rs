@@ -1,17 +1,17 @@
 //! Walks: a machine, a string of bytes that decides, and all the invariants.
 
-mod calm;
-mod dice;
+mod byte_source;
 pub mod frames;
+mod recovery;
 pub(crate) mod step;
 
 use std::collections::BTreeSet;
 
 use ibws_proto::{ConnectionState, Event, Instant, Output, StateCause, SubscriptionState};
 
-use crate::retold::Retold;
-pub use crate::retold::Step;
-pub use dice::Dice;
+pub use crate::replay::Step;
+use crate::replay::Transcript;
+pub use byte_source::ByteSource;
 
 /// What walks got to see: a walk that reaches nothing proves nothing.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -59,21 +59,21 @@ impl Reach {
 /// # Errors
 /// The rule that was broken, with every step that led there, and the test that repeats it.
 pub fn walk(bytes: &[u8], most: usize) -> Result<Reach, String> {
-    let mut dice = Dice::new(bytes);
-    let blind = dice.chance(128);
-    let config = step::config(&mut dice);
-    let start = Instant::from_millis(u64::from(dice.byte()) * 1_000);
-    let mut told = Retold::new(config, start);
+    let mut bytes = ByteSource::new(bytes);
+    let blind = bytes.chance(128);
+    let config = step::config(&mut bytes);
+    let start = Instant::from_millis(u64::from(bytes.byte()) * 1_000);
+    let mut told = Transcript::new(config, start);
     let mut requests = Vec::new();
     let mut reach = Reach { walks: 1, ..Reach::default() };
     let walked = (|| {
-        while !dice.is_empty() && told.taken().len() < most {
+        while !bytes.is_empty() && told.taken().len() < most {
             let (now, machine) = (told.checked().now(), told.checked().machine());
-            let at = step::time(&mut dice, now, machine);
+            let at = step::time(&mut bytes, now, machine);
             let step = if blind {
-                step::blind(&mut dice, machine, &requests)
+                step::blind(&mut bytes, machine, &requests)
             } else {
-                step::guided(&mut dice, machine, &requests)
+                step::guided(&mut bytes, machine, &requests)
             };
             let (request, outputs) = told.take(at, step)?;
             requests.extend(request);
@@ -83,7 +83,7 @@ pub fn walk(bytes: &[u8], most: usize) -> Result<Reach, String> {
         }
         reach.moves.clone_from(told.checked().checker().moves());
         told.same_however_told()?;
-        calm::run(told.checked_mut(), &mut |_| {})
+        recovery::run(told.checked_mut(), &mut |_| {})
     })();
     walked.map(|()| reach).map_err(|rule: String| format!("{rule}\n{}\n{}", told.timeline(), told.as_test("walked")))
 }

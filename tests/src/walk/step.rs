@@ -10,7 +10,7 @@ use ibws_proto::{
 };
 
 use super::Step;
-use super::dice::Dice;
+use super::byte_source::ByteSource;
 use super::frames::{self, KEYS};
 
 fn input(input: Input) -> Step {
@@ -18,13 +18,13 @@ fn input(input: Input) -> Step {
 }
 
 /// The settings of one walk: the defaults, or small ones in which everything happens soon.
-pub(crate) fn config(dice: &mut Dice<'_>) -> Config {
-    let mut config = Config { seed: u64::from(dice.byte()), ..Config::default() };
-    if dice.chance(64) {
+pub(crate) fn config(bytes: &mut ByteSource<'_>) -> Config {
+    let mut config = Config { seed: u64::from(bytes.byte()), ..Config::default() };
+    if bytes.chance(64) {
         return config;
     }
     let ms = Duration::from_millis;
-    let mut span = |low: u64, high: u64| ms(low) + dice.span(ms(high - low));
+    let mut span = |low: u64, high: u64| ms(low) + bytes.span(ms(high - low));
     config.auth_wait = span(0, 1_500);
     config.connect_timeout = span(0, 4_000);
     config.close_timeout = span(0, 4_000);
@@ -38,88 +38,88 @@ pub(crate) fn config(dice: &mut Dice<'_>) -> Config {
     config.refusal_min = span(0, 1_000);
     config.refusal_max = span(0, 4_000);
     config.prime_timeout = span(0, 3_000);
-    config.ready_gate = *dice.pick(&[
+    config.ready_gate = *bytes.pick(&[
         ReadyGate::Wait(ms(700)),
         ReadyGate::Off,
         ReadyGate::Strict,
         ReadyGate::Wait(Duration::ZERO),
         ReadyGate::Wait(ms(5_000)),
     ]);
-    config.tic_interval = dice.chance(200).then(|| ms(1) + dice.span(ms(3_000)));
-    config.ping_interval = dice.chance(200).then(|| ms(1) + dice.span(ms(3_000)));
-    config.max_pong_age = dice.chance(128).then(|| ms(500) + dice.span(ms(3_000)));
-    config.renew_market_data = dice.chance(160).then(|| ms(200) + dice.span(ms(3_000)));
-    config.max_connection_attempts = (!dice.chance(64)).then(|| 1 + dice.below(4) as u32);
-    config.max_reconnect_attempts = dice.chance(64).then(|| dice.below(4) as u32);
-    config.restart_on_close = !dice.chance(48);
-    config.restart_on_critical = !dice.chance(48);
-    config.recreate_on_reconnect = !dice.chance(48);
-    config.subscription_retries = dice.below(4) as u32;
-    config.max_histories = dice.below(3);
-    config.max_lines = 1 + dice.below(4);
-    config.rest_timeout = dice.span(ms(3_000));
-    config.resubscribe_burst = dice.below(4);
-    config.resubscribe_pause = dice.span(ms(700));
-    config.renewal = if dice.chance(128) { Renewal::Resubscribe } else { Renewal::UnsubscribeFirst };
-    config.account = dice.chance(128).then(|| Account::new("DU1234567"));
+    config.tic_interval = bytes.chance(200).then(|| ms(1) + bytes.span(ms(3_000)));
+    config.ping_interval = bytes.chance(200).then(|| ms(1) + bytes.span(ms(3_000)));
+    config.max_pong_age = bytes.chance(128).then(|| ms(500) + bytes.span(ms(3_000)));
+    config.renew_market_data = bytes.chance(160).then(|| ms(200) + bytes.span(ms(3_000)));
+    config.max_connection_attempts = (!bytes.chance(64)).then(|| 1 + bytes.below(4) as u32);
+    config.max_reconnect_attempts = bytes.chance(64).then(|| bytes.below(4) as u32);
+    config.restart_on_close = !bytes.chance(48);
+    config.restart_on_critical = !bytes.chance(48);
+    config.recreate_on_reconnect = !bytes.chance(48);
+    config.subscription_retries = bytes.below(4) as u32;
+    config.max_histories = bytes.below(3);
+    config.max_lines = 1 + bytes.below(4);
+    config.rest_timeout = bytes.span(ms(3_000));
+    config.resubscribe_burst = bytes.below(4);
+    config.resubscribe_pause = bytes.span(ms(700));
+    config.renewal = if bytes.chance(128) { Renewal::Resubscribe } else { Renewal::UnsubscribeFirst };
+    config.account = bytes.chance(128).then(|| Account::new("DU1234567"));
     config
 }
 
 /// How far the clock goes before a step: mostly a little, often exactly to what is due, sometimes very far, or back.
-pub(crate) fn time(dice: &mut Dice<'_>, now: Instant, machine: &Machine) -> Instant {
+pub(crate) fn time(bytes: &mut ByteSource<'_>, now: Instant, machine: &Machine) -> Instant {
     let due = machine.next_wake().map_or(now, |(at, _)| at.max(now));
-    match dice.below(16) {
-        0..=4 => now + dice.span(Duration::from_millis(40)),
-        5..=7 => now + dice.span(Duration::from_millis(900)),
+    match bytes.below(16) {
+        0..=4 => now + bytes.span(Duration::from_millis(40)),
+        5..=7 => now + bytes.span(Duration::from_millis(900)),
         8 | 9 => due,
         10 => Instant::from_nanos(due.as_nanos().saturating_sub(1)).max(now),
-        11 => due + dice.span(Duration::from_millis(3)),
-        12 => now + dice.span(Duration::from_secs(12)),
-        13 if dice.chance(32) => now + dice.span(Duration::from_secs(100_000)),
-        14 => Instant::from_nanos(now.as_nanos().saturating_sub(dice.span(Duration::from_secs(5)).as_nanos() as u64)),
+        11 => due + bytes.span(Duration::from_millis(3)),
+        12 => now + bytes.span(Duration::from_secs(12)),
+        13 if bytes.chance(32) => now + bytes.span(Duration::from_secs(100_000)),
+        14 => Instant::from_nanos(now.as_nanos().saturating_sub(bytes.span(Duration::from_secs(5)).as_nanos() as u64)),
         _ => now,
     }
 }
 
-fn key(dice: &mut Dice<'_>) -> SubscriptionKey {
-    let text = dice.pick(&KEYS);
+fn key(bytes: &mut ByteSource<'_>) -> SubscriptionKey {
+    let text = bytes.pick(&KEYS);
     SubscriptionKey::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-fn arguments(dice: &mut Dice<'_>) -> Option<Args> {
-    let text = *dice.pick(&["{}", "{}", "{}", r#"{"fields":["31"]}"#, ""]);
+fn arguments(bytes: &mut ByteSource<'_>) -> Option<Args> {
+    let text = *bytes.pick(&["{}", "{}", "{}", r#"{"fields":["31"]}"#, ""]);
     Args::from_text(text).ok()
 }
 
 /// Any input and any command, whatever the state.
-pub(crate) fn blind(dice: &mut Dice<'_>, machine: &Machine, requests: &[RequestId]) -> Step {
+pub(crate) fn blind(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[RequestId]) -> Step {
     let conn = ConnId(match machine.status().conn {
-        Some(conn) if !dice.chance(64) => conn.0,
-        _ => dice.below(6) as u64,
+        Some(conn) if !bytes.chance(64) => conn.0,
+        _ => bytes.below(6) as u64,
     });
-    match dice.below(12) {
+    match bytes.below(12) {
         0 => input(Input::Tick),
         1 => input(Input::Opened(conn)),
-        2 => input(Input::ConnectFailed(conn, failure(dice))),
-        3 => input(Input::Closed(conn, dice.chance(128).then(|| *dice.pick(&[1000, 1001, 1006, 1011, 4000])))),
-        4 => input(if dice.chance(128) { Input::Pong(conn) } else { Input::Pinged(conn) }),
-        5 => input(answer(dice)),
+        2 => input(Input::ConnectFailed(conn, failure(bytes))),
+        3 => input(Input::Closed(conn, bytes.chance(128).then(|| *bytes.pick(&[1000, 1001, 1006, 1011, 4000])))),
+        4 => input(if bytes.chance(128) { Input::Pong(conn) } else { Input::Pinged(conn) }),
+        5 => input(answer(bytes)),
         6 => input(Input::Session(
             conn,
-            *dice.pick(&[SessionUpdate::Sent, SessionUpdate::Unavailable, SessionUpdate::Changed]),
+            *bytes.pick(&[SessionUpdate::Sent, SessionUpdate::Unavailable, SessionUpdate::Changed]),
         )),
-        7 | 8 => command(dice, machine, requests),
-        _ => input(Input::Frame(conn, frame(dice))),
+        7 | 8 => command(bytes, machine, requests),
+        _ => input(Input::Frame(conn, frame(bytes))),
     }
 }
 
 /// An answer of the host, to one of the first questions.
-fn answer(dice: &mut Dice<'_>) -> Input {
-    Input::RestDone(RestRequestId(1 + dice.below(12) as u64), dice.chance(128))
+fn answer(bytes: &mut ByteSource<'_>) -> Input {
+    Input::RestDone(RestRequestId(1 + bytes.below(12) as u64), bytes.chance(128))
 }
 
-fn failure(dice: &mut Dice<'_>) -> ConnectError {
-    let kind = *dice.pick(&[
+fn failure(bytes: &mut ByteSource<'_>) -> ConnectError {
+    let kind = *bytes.pick(&[
         ConnectErrorKind::Unreachable,
         ConnectErrorKind::TimedOut,
         ConnectErrorKind::Protocol,
@@ -128,68 +128,68 @@ fn failure(dice: &mut Dice<'_>) -> ConnectError {
         ConnectErrorKind::Trust,
     ]);
     let mut error = ConnectError::new(kind, "simulated");
-    error.retry_after = dice.chance(32).then(|| dice.span(Duration::from_secs(3)));
+    error.retry_after = bytes.chance(32).then(|| bytes.span(Duration::from_secs(3)));
     error
 }
 
-fn frame(dice: &mut Dice<'_>) -> Bytes {
-    match dice.below(8) {
+fn frame(bytes: &mut ByteSource<'_>) -> Bytes {
+    match bytes.below(8) {
         0 => frames::SUCCESS.into(),
         1 => frames::AUTHENTICATED.into(),
-        2 => (*dice.pick(&[frames::UNAUTHENTICATED, frames::HEARTBEAT, frames::WAITING])).into(),
-        3 | 4 => frames::data(&key(dice)),
-        5 => Bytes::copy_from_slice(dice.bytes(12)),
+        2 => (*bytes.pick(&[frames::UNAUTHENTICATED, frames::HEARTBEAT, frames::WAITING])).into(),
+        3 | 4 => frames::data(&key(bytes)),
+        5 => Bytes::copy_from_slice(bytes.bytes(12)),
         // A good frame with one byte that is not.
         6 => {
-            let mut bytes = frames::data(&key(dice)).to_vec();
-            let at = dice.below(bytes.len());
-            bytes[at] = dice.byte();
-            bytes.into()
+            let mut frame = frames::data(&key(bytes)).to_vec();
+            let at = bytes.below(frame.len());
+            frame[at] = bytes.byte();
+            frame.into()
         }
-        _ => (*dice.pick(&frames::SAYINGS)).into(),
+        _ => (*bytes.pick(&frames::SAYINGS)).into(),
     }
 }
 
 /// Any command.
-pub(crate) fn command(dice: &mut Dice<'_>, machine: &Machine, requests: &[RequestId]) -> Step {
+pub(crate) fn command(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[RequestId]) -> Step {
     let held = machine.subscriptions();
-    let key = match held.is_empty() || dice.chance(64) {
-        true => key(dice),
-        false => dice.pick(&held).key.clone(),
+    let key = match held.is_empty() || bytes.chance(64) {
+        true => key(bytes),
+        false => bytes.pick(&held).key.clone(),
     };
-    let request = |dice: &mut Dice<'_>| {
-        let late = requests.len().saturating_sub(1 + dice.below(8));
+    let request = |bytes: &mut ByteSource<'_>| {
+        let late = requests.len().saturating_sub(1 + bytes.below(8));
         requests.get(late).copied()
     };
-    Step::Command(match dice.below(20) {
+    Step::Command(match bytes.below(20) {
         0..=6 => {
-            let mut subscribe = Subscribe::new(key).args(arguments(dice));
-            if dice.chance(32) {
-                subscribe.staleness = Staleness::After(dice.span(Duration::from_secs(3)));
+            let mut subscribe = Subscribe::new(key).args(arguments(bytes));
+            if bytes.chance(32) {
+                subscribe.staleness = Staleness::After(bytes.span(Duration::from_secs(3)));
             }
-            subscribe.needs_confirmation = dice.chance(24).then(|| dice.chance(128));
+            subscribe.needs_confirmation = bytes.chance(24).then(|| bytes.chance(128));
             Command::Subscribe(subscribe)
         }
-        7 | 8 => Command::Unsubscribe { key, needs_confirmation: dice.chance(128) },
-        9 => request(dice).map_or(Command::Tic, Command::Release),
-        10 => request(dice).map_or(Command::Start, Command::Cancel),
+        7 | 8 => Command::Unsubscribe { key, needs_confirmation: bytes.chance(128) },
+        9 => request(bytes).map_or(Command::Tic, Command::Release),
+        10 => request(bytes).map_or(Command::Start, Command::Cancel),
         11 => Command::Modify(Modify {
-            args: dice.chance(128).then(|| arguments(dice)),
-            needs_confirmation: dice.chance(40).then(|| dice.chance(128).then(|| dice.chance(128))),
-            staleness: dice.chance(40).then(|| Staleness::After(dice.span(Duration::from_secs(3)))),
-            active: dice.chance(32).then(|| dice.chance(128)),
-            apply_now: dice.chance(128),
+            args: bytes.chance(128).then(|| arguments(bytes)),
+            needs_confirmation: bytes.chance(40).then(|| bytes.chance(128).then(|| bytes.chance(128))),
+            staleness: bytes.chance(40).then(|| Staleness::After(bytes.span(Duration::from_secs(3)))),
+            active: bytes.chance(32).then(|| bytes.chance(128)),
+            apply_now: bytes.chance(128),
             ..Modify::new(key)
         }),
-        12 if dice.chance(96) => Command::Invalidate((!dice.chance(64)).then_some(key)),
+        12 if bytes.chance(96) => Command::Invalidate((!bytes.chance(64)).then_some(key)),
         12 => Command::Recreate,
         13 => Command::Tic,
-        14 => Command::SendText((*dice.pick(&["shs+exercise+{\"CEX\":\"1\"}", "", "ech+hb", "a\nb"])).into()),
-        15 => Command::HardReset { restart: dice.chance(128) },
+        14 => Command::SendText((*bytes.pick(&["shs+exercise+{\"CEX\":\"1\"}", "", "ech+hb", "a\nb"])).into()),
+        15 => Command::HardReset { restart: bytes.chance(128) },
         16 => Command::Disconnect,
-        17 if dice.chance(96) => Command::Shutdown { drain: dice.chance(128) },
+        17 if bytes.chance(96) => Command::Shutdown { drain: bytes.chance(128) },
         18 => {
-            if dice.chance(128) {
+            if bytes.chance(128) {
                 Command::CheckPing
             } else {
                 Command::CheckHealth
@@ -200,53 +200,53 @@ pub(crate) fn command(dice: &mut Dice<'_>, machine: &Machine, requests: &[Reques
 }
 
 /// What would make sense now; one time in eight something blind all the same.
-pub(crate) fn guided(dice: &mut Dice<'_>, machine: &Machine, requests: &[RequestId]) -> Step {
-    if dice.chance(32) {
-        return blind(dice, machine, requests);
+pub(crate) fn guided(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[RequestId]) -> Step {
+    if bytes.chance(32) {
+        return blind(bytes, machine, requests);
     }
     let status = machine.status();
     let Some(conn) = status.conn else {
-        return match (status.state, dice.below(3)) {
-            (_, 0) => command(dice, machine, requests),
+        return match (status.state, bytes.below(3)) {
+            (_, 0) => command(bytes, machine, requests),
             (ConnectionState::Stopped, _) => Step::Command(Command::Start),
             _ => input(Input::Tick),
         };
     };
     let say = |text: &'static str| input(Input::Frame(conn, Bytes::from_static(text.as_bytes())));
     let held = machine.subscriptions();
-    let some = |dice: &mut Dice<'_>, status: SubscriptionState| {
+    let some = |bytes: &mut ByteSource<'_>, status: SubscriptionState| {
         let of: Vec<_> = held.iter().filter(|info| info.state == status).map(|info| info.key.clone()).collect();
-        (!of.is_empty()).then(|| dice.pick(&of).clone())
+        (!of.is_empty()).then(|| bytes.pick(&of).clone())
     };
     match status.state {
-        ConnectionState::Connecting => match dice.below(8) {
-            0 => input(Input::ConnectFailed(conn, failure(dice))),
-            1 => command(dice, machine, requests),
+        ConnectionState::Connecting => match bytes.below(8) {
+            0 => input(Input::ConnectFailed(conn, failure(bytes))),
+            1 => command(bytes, machine, requests),
             2 => input(Input::Tick),
             _ => input(Input::Opened(conn)),
         },
-        ConnectionState::Open => match dice.below(8) {
+        ConnectionState::Open => match bytes.below(8) {
             0 => say(frames::WAITING),
             1 => say(frames::UNAUTHENTICATED),
-            2 => command(dice, machine, requests),
+            2 => command(bytes, machine, requests),
             3 => say(frames::HEARTBEAT),
             4 | 5 => say(frames::AUTHENTICATED),
             _ => say(frames::SUCCESS),
         },
-        ConnectionState::Ready | ConnectionState::Degraded => match dice.below(24) {
-            0..=4 => command(dice, machine, requests),
+        ConnectionState::Ready | ConnectionState::Degraded => match bytes.below(24) {
+            0..=4 => command(bytes, machine, requests),
             5..=10 => {
-                match some(dice, SubscriptionState::Subscribing).or_else(|| some(dice, SubscriptionState::Expiring)) {
+                match some(bytes, SubscriptionState::Subscribing).or_else(|| some(bytes, SubscriptionState::Expiring)) {
                     Some(key) => input(Input::Frame(conn, frames::data(&key))),
-                    None => command(dice, machine, requests),
+                    None => command(bytes, machine, requests),
                 }
             }
-            11 | 12 => match some(dice, SubscriptionState::Active).or_else(|| some(dice, SubscriptionState::Quiet)) {
+            11 | 12 => match some(bytes, SubscriptionState::Active).or_else(|| some(bytes, SubscriptionState::Quiet)) {
                 Some(key) => input(Input::Frame(conn, frames::data(&key))),
                 None => say(frames::HEARTBEAT),
             },
-            13 | 14 => match some(dice, SubscriptionState::Unsubscribing) {
-                Some(key) if key.key() == Key::MarketHistory && dice.chance(128) => {
+            13 | 14 => match some(bytes, SubscriptionState::Unsubscribing) {
+                Some(key) if key.key() == Key::MarketHistory && bytes.chance(128) => {
                     input(Input::Frame(conn, frames::data(&key)))
                 }
                 Some(key) if key.key() == Key::MarketHistory => {
@@ -257,17 +257,17 @@ pub(crate) fn guided(dice: &mut Dice<'_>, machine: &Machine, requests: &[Request
                 _ => say(r#"{"result":"unsubscribed from summary"}"#),
             },
             15 => input(Input::Pong(conn)),
-            16 => input(answer(dice)),
-            17 | 18 => input(Input::Frame(conn, Bytes::from_static(dice.pick(&frames::SAYINGS).as_bytes()))),
-            19 => say(if dice.chance(128) { frames::UNAUTHENTICATED } else { frames::AUTHENTICATED }),
-            20 => input(Input::Closed(conn, dice.chance(128).then_some(1000))),
+            16 => input(answer(bytes)),
+            17 | 18 => input(Input::Frame(conn, Bytes::from_static(bytes.pick(&frames::SAYINGS).as_bytes()))),
+            19 => say(if bytes.chance(128) { frames::UNAUTHENTICATED } else { frames::AUTHENTICATED }),
+            20 => input(Input::Closed(conn, bytes.chance(128).then_some(1000))),
             21 => input(Input::Tick),
             22 => say(frames::AUTHENTICATED),
             _ => say(frames::HEARTBEAT),
         },
-        _ => match dice.below(4) {
+        _ => match bytes.below(4) {
             0 => input(Input::Tick),
-            1 => command(dice, machine, requests),
+            1 => command(bytes, machine, requests),
             _ => input(Input::Closed(conn, Some(1000))),
         },
     }

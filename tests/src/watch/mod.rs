@@ -100,7 +100,7 @@ fn configured<R: Runtime>(options: &Options, builder: Builder<R>) -> Result<(Bui
         builder = builder.trust(Trust::ExactCert(pin));
     }
     if let Some(session) = &options.session {
-        // protocol §1.2: JSON in the cookie towards a local gateway, bare towards IBKR itself.
+        // docs/protocol.md §1.2: JSON in the cookie towards a local gateway, bare towards IBKR itself.
         let form = if endpoint.is_loopback() { CookieForm::Gateway } else { CookieForm::Direct };
         builder = builder.credentials(Credentials::default().with_session(session.clone(), form));
     }

@@ -5,10 +5,10 @@
 //! the whole timeline.
 
 mod link;
+mod prelude;
 mod send;
 mod tell;
 mod trace;
-mod words;
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -20,12 +20,12 @@ use ibws_proto::{
 
 use crate::gateway::{Gateway, GatewayConfig};
 use crate::prng::Prng;
-use crate::retold::{Retold, Rule};
+use crate::replay::{Rule, Transcript};
 
 pub use link::{Dial, Link};
+pub use prelude::{QUOTES, ms, secs, world};
 pub use tell::{args, sub};
 pub use trace::{Entry, What};
-pub use words::{QUOTES, ms, secs, world};
 
 /// More steps than this without time passing is a livelock.
 const STEPS_AT_ONCE: u32 = 10_000;
@@ -34,7 +34,7 @@ const HEARD: usize = 32;
 
 /// Something on its way.
 #[derive(Clone, Debug)]
-enum Parcel {
+enum InFlight {
     /// To the machine.
     Input(Input),
     /// The dial has gone through.
@@ -55,13 +55,13 @@ enum Parcel {
 
 /// A machine, a gateway, and the link between them.
 pub struct World {
-    told: Retold,
+    told: Transcript,
     /// The peer; stories misbehave through it.
     pub gateway: Gateway,
     /// The wire; stories break it.
     pub link: Link,
     now: Instant,
-    parcels: BTreeMap<(Instant, u64), Parcel>,
+    in_flight: BTreeMap<(Instant, u64), InFlight>,
     posted: u64,
     /// When the last thing on its way arrives, each way, by connection: the order is kept.
     last_in: BTreeMap<ConnId, Instant>,
@@ -75,7 +75,7 @@ pub struct World {
     /// Half-open ones, with what the gateway sent into the void.
     frozen: BTreeMap<ConnId, Vec<Input>>,
     /// What was written while writes block.
-    stuck: Vec<Parcel>,
+    stuck: Vec<InFlight>,
     /// What came last on connections, for the day when it comes again.
     heard: VecDeque<Input>,
     trace: Vec<Entry>,
@@ -86,23 +86,23 @@ impl World {
     /// A world at time zero.
     #[must_use]
     pub fn new(config: Config, gateway: GatewayConfig) -> Self {
-        Self::of(Retold::new(config, Instant::ORIGIN).forgetful(), gateway)
+        Self::of(Transcript::new(config, Instant::ORIGIN).forgetful(), gateway)
     }
 
     /// The same that remembers every step, so that it can be told again; with a rule of the caller's own.
     #[must_use]
     pub fn remembering(config: Config, gateway: GatewayConfig, rule: Option<Rule>) -> Self {
-        Self::of(Retold::new(config, Instant::ORIGIN).with_rule(rule), gateway)
+        Self::of(Transcript::new(config, Instant::ORIGIN).with_rule(rule), gateway)
     }
 
-    fn of(told: Retold, gateway: GatewayConfig) -> Self {
+    fn of(told: Transcript, gateway: GatewayConfig) -> Self {
         Self {
             told,
             chance: Prng::part(gateway.seed, "world", 0),
             gateway: Gateway::new(gateway),
             link: Link::default(),
             now: Instant::ORIGIN,
-            parcels: BTreeMap::new(),
+            in_flight: BTreeMap::new(),
             posted: 0,
             last_in: BTreeMap::new(),
             last_out: BTreeMap::new(),
@@ -229,15 +229,15 @@ impl World {
     }
 
     fn next_moment(&self) -> Option<Instant> {
-        let parcel = self.parcels.first_key_value().map(|((at, _), _)| *at);
-        [self.machine().poll_timeout(), self.gateway.next_wake(), parcel].into_iter().flatten().min()
+        let in_flight = self.in_flight.first_key_value().map(|((at, _), _)| *at);
+        [self.machine().poll_timeout(), self.gateway.next_wake(), in_flight].into_iter().flatten().min()
     }
 
-    /// One thing that is due: a parcel, or the gateway, or the machine.
+    /// One thing that is due: a in_flight, or the gateway, or the machine.
     fn step(&mut self) {
-        if let Some(entry) = self.parcels.first_entry().filter(|entry| entry.key().0 <= self.now) {
-            let parcel = entry.remove();
-            self.deliver(parcel);
+        if let Some(entry) = self.in_flight.first_entry().filter(|entry| entry.key().0 <= self.now) {
+            let in_flight = entry.remove();
+            self.deliver(in_flight);
         } else if self.gateway.next_wake().is_some_and(|at| at <= self.now) {
             self.gateway.tick(self.now);
         } else {
@@ -246,10 +246,10 @@ impl World {
         self.collect();
     }
 
-    fn deliver(&mut self, parcel: Parcel) {
-        match parcel {
-            Parcel::Input(input) => self.input(input),
-            Parcel::Open(conn) => {
+    fn deliver(&mut self, in_flight: InFlight) {
+        match in_flight {
+            InFlight::Input(input) => self.input(input),
+            InFlight::Open(conn) => {
                 if self.machine().status().conn == Some(conn) {
                     self.up.insert(conn);
                     self.gateway.opened(self.now, conn.0, self.link.authorised);
@@ -260,20 +260,20 @@ impl World {
                     }
                 }
             }
-            Parcel::Fail(conn, error) => self.input(Input::ConnectFailed(conn, error)),
-            Parcel::Text(conn, text) => self.gateway.received(self.now, conn.0, text.as_bytes()),
-            Parcel::Ping(conn) if self.link.answers_pings && self.hears(conn) => {
+            InFlight::Fail(conn, error) => self.input(Input::ConnectFailed(conn, error)),
+            InFlight::Text(conn, text) => self.gateway.received(self.now, conn.0, text.as_bytes()),
+            InFlight::Ping(conn) if self.link.answers_pings && self.hears(conn) => {
                 self.post_in(Input::Pong(conn));
             }
-            Parcel::Close(conn, code) if self.hears(conn) => {
+            InFlight::Close(conn, code) if self.hears(conn) => {
                 self.gateway.closed(self.now, conn.0);
                 self.up.remove(&conn);
                 self.post_in(Input::Closed(conn, Some(code)));
             }
-            Parcel::Ping(_) | Parcel::Close(..) => {}
-            Parcel::Provided(conn) => self.provided(conn),
-            Parcel::RestDone(id, request, done) => {
-                // What the host's calls do to the gateway (protocol §1.3, §3.4).
+            InFlight::Ping(_) | InFlight::Close(..) => {}
+            InFlight::Provided(conn) => self.provided(conn),
+            InFlight::RestDone(id, request, done) => {
+                // What the host's calls do to the gateway (docs/protocol.md §1.3, §3.4).
                 let paths: &[_] = match request {
                     RestRequest::Prime(_) => &["/v1/api/iserver/accounts", "/v1/api/iserver/account/orders"],
                     RestRequest::Reconcile { .. } => &["/v1/api/iserver/account/orders"],

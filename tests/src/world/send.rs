@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use ibws_proto::{Action, ConnId, Input, Output, SessionUpdate};
 
-use super::{Dial, Parcel, What, World};
+use super::{Dial, InFlight, What, World};
 use crate::gateway::GatewayOutput;
 
 impl World {
@@ -29,20 +29,22 @@ impl World {
             Action::Connect { conn } => {
                 let outcome = self.link.dials.pop_front().unwrap_or_else(|| self.link.dials_to.clone());
                 match outcome {
-                    Dial::Opens => self.post(self.link.dial, Parcel::Open(conn)),
-                    Dial::Fails(kind, after) => self.post(self.link.dial, Parcel::Fail(conn, Dial::error(kind, after))),
+                    Dial::Opens => self.post(self.link.dial, InFlight::Open(conn)),
+                    Dial::Fails(kind, after) => {
+                        self.post(self.link.dial, InFlight::Fail(conn, Dial::error(kind, after)))
+                    }
                     Dial::Resets => {
-                        self.post(self.link.dial, Parcel::Input(Input::Opened(conn)));
-                        self.post(self.link.dial, Parcel::Input(Input::Closed(conn, None)));
+                        self.post(self.link.dial, InFlight::Input(Input::Opened(conn)));
+                        self.post(self.link.dial, InFlight::Input(Input::Closed(conn, None)));
                     }
                     Dial::Hangs => {}
                 }
             }
-            Action::SendText { conn, text } if self.hears(conn) => self.post_out(Parcel::Text(conn, text)),
-            Action::SendSession { conn } => self.post(self.link.session_after, Parcel::Provided(conn)),
-            Action::Ping { conn } if self.hears(conn) => self.post_out(Parcel::Ping(conn)),
+            Action::SendText { conn, text } if self.hears(conn) => self.post_out(InFlight::Text(conn, text)),
+            Action::SendSession { conn } => self.post(self.link.session_after, InFlight::Provided(conn)),
+            Action::Ping { conn } if self.hears(conn) => self.post_out(InFlight::Ping(conn)),
             Action::Close { conn, code } if self.hears(conn) && self.link.answers_close => {
-                self.post_out(Parcel::Close(conn, code));
+                self.post_out(InFlight::Close(conn, code));
             }
             Action::Abandon { conn } => {
                 self.last_in.remove(&conn);
@@ -53,7 +55,7 @@ impl World {
             }
             Action::Rest { id, request } => {
                 if let Some((after, done)) = self.link.rest {
-                    self.post(after, Parcel::RestDone(id, request, done));
+                    self.post(after, InFlight::RestDone(id, request, done));
                 }
             }
             Action::SendText { .. } | Action::Ping { .. } | Action::Close { .. } => {}
@@ -66,7 +68,7 @@ impl World {
             return self.input(Input::Session(conn, SessionUpdate::Unavailable));
         };
         if self.hears(conn) {
-            self.post_out(Parcel::Text(conn, format!("{{\"session\":\"{session}\"}}")));
+            self.post_out(InFlight::Text(conn, format!("{{\"session\":\"{session}\"}}")));
         }
         self.input(Input::Session(conn, SessionUpdate::Sent));
     }
@@ -86,35 +88,37 @@ impl World {
         }
         let queued = self.free_in.since(self.now);
         let after = self.latency() + queued;
-        self.post(after, Parcel::Input(input));
+        self.post(after, InFlight::Input(input));
     }
 
     /// To the gateway, unless writes block.
-    fn post_out(&mut self, parcel: Parcel) {
+    fn post_out(&mut self, in_flight: InFlight) {
         if self.link.writes_block {
-            self.stuck.push(parcel);
+            self.stuck.push(in_flight);
         } else {
             let after = self.latency();
-            self.post(after, parcel);
+            self.post(after, in_flight);
         }
     }
 
-    pub(super) fn post(&mut self, after: Duration, parcel: Parcel) {
+    pub(super) fn post(&mut self, after: Duration, in_flight: InFlight) {
         self.posted += 1;
         // Both directions keep their order, whatever the latency does meanwhile.
         let mut at = self.now + after;
-        let way = match &parcel {
-            Parcel::Input(Input::Opened(conn) | Input::Frame(conn, _) | Input::Pong(conn) | Input::Closed(conn, _)) => {
-                Some((&mut self.last_in, *conn))
+        let way = match &in_flight {
+            InFlight::Input(
+                Input::Opened(conn) | Input::Frame(conn, _) | Input::Pong(conn) | Input::Closed(conn, _),
+            ) => Some((&mut self.last_in, *conn)),
+            InFlight::Text(conn, _) | InFlight::Ping(conn) | InFlight::Close(conn, _) => {
+                Some((&mut self.last_out, *conn))
             }
-            Parcel::Text(conn, _) | Parcel::Ping(conn) | Parcel::Close(conn, _) => Some((&mut self.last_out, *conn)),
             _ => None,
         };
         if let Some((last, conn)) = way {
             at = at.max(last.get(&conn).copied().unwrap_or_default());
             last.insert(conn, at);
         }
-        self.parcels.insert((at, self.posted), parcel);
+        self.in_flight.insert((at, self.posted), in_flight);
     }
 
     /// What the gateway has to say goes on its way.

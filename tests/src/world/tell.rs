@@ -9,9 +9,9 @@ use ibws_proto::{
     RestReport, RestRequest, Resumed, Subscribe, SubscriptionKey, SubscriptionState,
 };
 
-use super::{Entry, Parcel, What, World};
+use super::{Entry, InFlight, What, World};
 use crate::gateway::GatewayOutput;
-use crate::retold::Retold;
+use crate::replay::Transcript;
 
 // What breaks.
 impl World {
@@ -66,15 +66,15 @@ impl World {
     /// The connection is reset: what was on its way in is lost with it.
     pub fn reset(&mut self) {
         let Some(conn) = self.conn() else { return };
-        self.parcels.retain(|_, parcel| !matches!(parcel, Parcel::Input(Input::Frame(of, _)) if *of == conn));
+        self.in_flight.retain(|_, in_flight| !matches!(in_flight, InFlight::Input(Input::Frame(of, _)) if *of == conn));
         self.cut();
     }
 
     /// What we write goes out again, and what was held back with it.
     pub fn unblock(&mut self) {
         self.link.writes_block = false;
-        for parcel in core::mem::take(&mut self.stuck) {
-            self.post(self.link.latency, parcel);
+        for in_flight in core::mem::take(&mut self.stuck) {
+            self.post(self.link.latency, in_flight);
         }
     }
 
@@ -91,7 +91,7 @@ impl World {
 
     /// This input comes once more, so much later, out of any order.
     pub fn repeat(&mut self, input: Input, after: Duration) {
-        self.parcels.insert((self.now + after, u64::MAX - self.posted), Parcel::Input(input));
+        self.in_flight.insert((self.now + after, u64::MAX - self.posted), InFlight::Input(input));
         self.posted += 1;
     }
 
@@ -99,9 +99,10 @@ impl World {
     pub fn rescue_dial(&mut self) {
         let status = self.machine().status();
         let (ConnectionState::Connecting, Some(conn)) = (status.state, status.conn) else { return };
-        let of_dial = |parcel: &Parcel| matches!(parcel, Parcel::Open(of) | Parcel::Fail(of, _) if *of == conn);
-        self.parcels.retain(|_, parcel| !of_dial(parcel));
-        self.post(self.link.dial, Parcel::Open(conn));
+        let of_dial =
+            |in_flight: &InFlight| matches!(in_flight, InFlight::Open(of) | InFlight::Fail(of, _) if *of == conn);
+        self.in_flight.retain(|_, in_flight| !of_dial(in_flight));
+        self.post(self.link.dial, InFlight::Open(conn));
     }
 
     /// What a slow line still held comes at once, in its order.
@@ -109,17 +110,18 @@ impl World {
         self.free_in = self.now;
         self.last_in.clear();
         self.last_out.clear();
-        let is_held = |parcel: &Parcel| match parcel {
-            Parcel::Input(input) => {
+        let is_held = |in_flight: &InFlight| match in_flight {
+            InFlight::Input(input) => {
                 matches!(input, Input::Opened(_) | Input::Frame(..) | Input::Pong(_) | Input::Closed(..))
             }
-            Parcel::Text(..) | Parcel::Ping(_) | Parcel::Close(..) => true,
+            InFlight::Text(..) | InFlight::Ping(_) | InFlight::Close(..) => true,
             _ => false,
         };
-        let (held, others) = core::mem::take(&mut self.parcels).into_iter().partition(|(_, parcel)| is_held(parcel));
-        self.parcels = others;
-        for parcel in BTreeMap::into_values(held) {
-            self.post(self.link.latency, parcel);
+        let (held, others) =
+            core::mem::take(&mut self.in_flight).into_iter().partition(|(_, in_flight)| is_held(in_flight));
+        self.in_flight = others;
+        for in_flight in BTreeMap::into_values(held) {
+            self.post(self.link.latency, in_flight);
         }
     }
 
@@ -130,7 +132,7 @@ impl World {
 
     /// The steps that were taken, if this world remembers them.
     #[must_use]
-    pub fn told(&self) -> &Retold {
+    pub fn told(&self) -> &Transcript {
         &self.told
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ibws_testkit::{GatewayConfig, Lift, Scenario};
+use ibws_testkit::{GatewayConfig, Recovery, Scenario};
 use serde_json::Value;
 
 use crate::world::{World, config, text, topics};
@@ -139,7 +139,7 @@ fn refusals_name_the_bare_topic_and_are_lifted_over_rest() {
     assert_eq!(world.gateway.rest(world.now(), "GET", "/v1/api/iserver/accounts", "").status, 200);
     assert_eq!(world.ask("smd+265598", "smd+265598", 500).len(), 2);
 
-    world.gateway.refuse("sor", "unable to subscribe", Some(2), Lift::Never);
+    world.gateway.refuse("sor", "unable to subscribe", Some(2), Recovery::Never);
     for _ in 0..2 {
         assert_eq!(world.ask("sor+{}", "sor", 0)[0]["error"], "unable to subscribe");
     }

@@ -13,7 +13,7 @@ use ibws_proto::{CommandError, ConnectError, ConnectErrorKind, ReadyGate};
 
 use super::stage::{Stage, Trace};
 use super::wire::recv;
-use crate::Caller;
+use crate::ClientInfo;
 
 /// What becomes of a dial, as a line; its words must name what they are about.
 async fn dialled<R: Runtime>(stage: &Stage<R>, request: DialRequest, told: &str) -> String {
@@ -147,7 +147,7 @@ pub async fn a_swapped_certificate_is_not_talked_to<R: Runtime + Clone>(stage: S
 /// 7: an answer that comes byte by byte; in time, and not.
 pub async fn an_upgrade_in_drops_runs_into_its_limit_or_succeeds<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let script = stage.script(|conn, mut caller| {
-        let answer = Caller::accepting(&caller.head()?);
+        let answer = ClientInfo::accepting(&caller.head()?);
         for byte in answer {
             caller.put(&[byte])?;
             if conn == 1 {
@@ -226,7 +226,7 @@ pub async fn every_http_refusal_says_what_can_be_done<R: Runtime + Clone>(stage:
 pub async fn a_wrong_accept_key_is_not_taken_for_the_gateway<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let script = stage.script(|_, mut caller| {
         let head = caller.head()?.replace("Sec-WebSocket-Key: ", "Sec-WebSocket-Key: x");
-        caller.put(&Caller::accepting(&head))?;
+        caller.put(&ClientInfo::accepting(&head))?;
         caller.wait()
     });
     vec![dialled(&stage, stage.request(&script), "Sec-WebSocket-Accept").await]

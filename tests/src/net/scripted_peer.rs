@@ -11,7 +11,7 @@ use super::wire::Wire;
 
 /// What a client said.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Heard {
+pub enum PeerInput {
     /// A text, or a binary message.
     Text(String),
     /// A WebSocket ping, which has been answered unless the peer has stopped.
@@ -25,14 +25,14 @@ pub enum Heard {
 }
 
 /// An open WebSocket, seen from the gateway's side.
-pub struct Peer {
+pub struct ScriptedPeer {
     socket: WebSocket<Wire>,
     conn: usize,
     shared: Arc<Shared>,
     quiet: bool,
 }
 
-impl Peer {
+impl ScriptedPeer {
     pub(super) fn new(socket: WebSocket<Wire>, conn: usize, shared: Arc<Shared>) -> Self {
         Self { socket, conn, shared, quiet: false }
     }
@@ -73,7 +73,7 @@ impl Peer {
         self.socket.send(message).map_err(io_error)
     }
 
-    /// The same, without pushing it out yet: [`Peer::hear`] does, or a full buffer.
+    /// The same, without pushing it out yet: [`ScriptedPeer::hear`] does, or a full buffer.
     ///
     /// # Errors
     /// If the client is gone.
@@ -89,7 +89,7 @@ impl Peer {
         self.text(&Self::quote_text(number))
     }
 
-    /// The text of [`Peer::quote`].
+    /// The text of [`ScriptedPeer::quote`].
     #[must_use]
     pub fn quote_text(number: u64) -> String {
         format!(
@@ -111,23 +111,23 @@ impl Peer {
     ///
     /// # Errors
     /// If it says nothing for too long.
-    pub fn hear(&mut self) -> io::Result<Heard> {
+    pub fn hear(&mut self) -> io::Result<PeerInput> {
         // What was only written so far.
         let _ = self.socket.flush();
         let heard = match self.socket.read() {
-            Ok(Message::Text(text)) => Heard::Text(text.as_str().to_owned()),
-            Ok(Message::Binary(bytes)) => Heard::Text(String::from_utf8_lossy(&bytes).into_owned()),
-            Ok(Message::Ping(_)) => Heard::Ping,
-            Ok(Message::Pong(_) | Message::Frame(_)) => Heard::Pong,
-            Ok(Message::Close(frame)) => Heard::Close(frame.map(|frame| frame.code.into())),
+            Ok(Message::Text(text)) => PeerInput::Text(text.as_str().to_owned()),
+            Ok(Message::Binary(bytes)) => PeerInput::Text(String::from_utf8_lossy(&bytes).into_owned()),
+            Ok(Message::Ping(_)) => PeerInput::Ping,
+            Ok(Message::Pong(_) | Message::Frame(_)) => PeerInput::Pong,
+            Ok(Message::Close(frame)) => PeerInput::Close(frame.map(|frame| frame.code.into())),
             Err(Error::Io(error)) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
                 return Err(error);
             }
-            Err(_) => Heard::End,
+            Err(_) => PeerInput::End,
         };
         // The answer to a ping or a Close.
         let _ = self.socket.flush();
-        if heard != Heard::Pong && !self.quiet {
+        if heard != PeerInput::Pong && !self.quiet {
             self.shared.note(self.conn, heard.clone());
         }
         Ok(heard)
@@ -140,8 +140,8 @@ impl Peer {
     pub fn expect(&mut self, prefix: &str) -> io::Result<String> {
         loop {
             match self.hear()? {
-                Heard::Text(text) if text.starts_with(prefix) => return Ok(text),
-                Heard::End => return Err(io::ErrorKind::UnexpectedEof.into()),
+                PeerInput::Text(text) if text.starts_with(prefix) => return Ok(text),
+                PeerInput::End => return Err(io::ErrorKind::UnexpectedEof.into()),
                 _ => {}
             }
         }
@@ -152,7 +152,7 @@ impl Peer {
     /// # Errors
     /// If the client takes too long.
     pub fn until_end(&mut self) -> io::Result<()> {
-        while self.hear()? != Heard::End {}
+        while self.hear()? != PeerInput::End {}
         self.finish()
     }
 

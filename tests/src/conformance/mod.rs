@@ -54,9 +54,9 @@
 //! with ICMP. The slow ones run faster than in the catalogue: bytes every few milliseconds instead of every second, 20 KB
 //! a second instead of one, jitter to 20 ms instead of two seconds; the limits they meet are shortened with them.
 
-pub mod anywhere;
 pub mod client;
 pub mod clock;
+pub mod close_in_every_state;
 pub mod closes;
 pub mod cycles;
 pub mod dial;

@@ -8,7 +8,7 @@ use ibws_proto::transport::{Limits, Runtime};
 use ibws_proto::{Event, Item};
 
 use super::stage::{SHARE, Stage, Trace};
-use crate::Peer;
+use crate::ScriptedPeer;
 
 /// Frames of a flood.
 const FRAMES: usize = 200_000;
@@ -16,7 +16,7 @@ const FRAMES: usize = 200_000;
 const CHUNK: usize = 64 * 1024;
 
 /// `count` times the same bytes.
-fn pour(peer: &mut Peer, bytes: &[u8], count: usize) -> std::io::Result<()> {
+fn pour(peer: &mut ScriptedPeer, bytes: &[u8], count: usize) -> std::io::Result<()> {
     let at_once = CHUNK / bytes.len();
     let chunk = bytes.repeat(at_once);
     for _ in 0..count / at_once {

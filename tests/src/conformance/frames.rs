@@ -3,7 +3,7 @@
 use ibws_proto::transport::{Limits, Runtime};
 
 use super::stage::{Stage, Trace};
-use crate::{Caller, Peer};
+use crate::{ClientInfo, ScriptedPeer};
 
 /// A frame header as a server writes it, and its payload.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -24,7 +24,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// A client that has subscribed, for a gateway that then says something; it must have come through.
-async fn through<R: Runtime + Clone>(stage: Stage<R>, say: fn(&mut Peer) -> std::io::Result<()>) -> Trace {
+async fn through<R: Runtime + Clone>(stage: Stage<R>, say: fn(&mut ScriptedPeer) -> std::io::Result<()>) -> Trace {
     let script = stage.script(move |_, caller| {
         let mut peer = caller.greet()?;
         peer.expect("smd")?;
@@ -42,7 +42,7 @@ async fn through<R: Runtime + Clone>(stage: Stage<R>, say: fn(&mut Peer) -> std:
 /// 15: one-byte fragments, with pings and pongs between them.
 pub async fn a_message_in_one_byte_fragments_is_one_message<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     through(stage, |peer| {
-        let text = Peer::quote_text(15);
+        let text = ScriptedPeer::quote_text(15);
         let last = text.len() - 1;
         for (at, byte) in text.bytes().enumerate() {
             let first = if at == 0 { 0x01 } else { 0x00 };
@@ -82,8 +82,8 @@ pub async fn a_bad_byte_in_the_reason_of_a_close_is_an_end_like_any_other<R: Run
 pub async fn text_and_binary_are_one<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     through(stage, |peer| {
         for first in [0x81, 0x82] {
-            peer.raw(&frame(first, Peer::quote_text(21).as_bytes()))?;
-            peer.raw(&frame(first & 0x0f, Peer::quote_text(21).as_bytes()))?;
+            peer.raw(&frame(first, ScriptedPeer::quote_text(21).as_bytes()))?;
+            peer.raw(&frame(first & 0x0f, ScriptedPeer::quote_text(21).as_bytes()))?;
             peer.raw(&frame(0x80, b""))?;
         }
         Ok(())
@@ -95,7 +95,7 @@ pub async fn text_and_binary_are_one<R: Runtime + Clone>(stage: Stage<R>) -> Tra
 /// gap, and it comes back.
 async fn told_losses<R: Runtime + Clone>(stage: Stage<R>, cases: Vec<Vec<u8>>, limits: Limits) -> Trace {
     let count = cases.len();
-    let script = stage.script(move |conn, caller: Caller| {
+    let script = stage.script(move |conn, caller: ClientInfo| {
         let mut peer = caller.greet()?;
         peer.expect("smd")?;
         peer.quote(conn as u64)?;

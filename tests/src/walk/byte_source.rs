@@ -4,9 +4,9 @@ use core::time::Duration;
 
 /// Reads decisions off bytes; zeros after their end.
 #[derive(Clone, Debug)]
-pub struct Dice<'a>(&'a [u8]);
+pub struct ByteSource<'a>(&'a [u8]);
 
-impl<'a> Dice<'a> {
+impl<'a> ByteSource<'a> {
     /// All decisions.
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {

@@ -11,7 +11,7 @@ use ibws_proto::{Body, ConnectionState, Event, Frame, Item, Key, Subscribe};
 use tungstenite::Message;
 
 use super::stage::{SHARE, Stage, Trace};
-use crate::{Heard, Peer};
+use crate::{PeerInput, ScriptedPeer};
 
 /// Messages a second. A debug build is ten times slower.
 pub const RATE: u64 = if cfg!(debug_assertions) { 2_000 } else { 20_000 };
@@ -108,7 +108,7 @@ pub async fn consumer<R: Runtime + Clone>(stage: Stage<R>, seconds: u64) -> Trac
 }
 
 /// Says as many messages as are due, and a ping each second, and listens in between.
-fn flood(peer: &mut Peer, seconds: u64) -> io::Result<Seen> {
+fn flood(peer: &mut ScriptedPeer, seconds: u64) -> io::Result<Seen> {
     let mut seen = Seen { sent: 0, pings: 0, pongs: 0, tics: 0 };
     peer.tcp().set_read_timeout(Some(PACE))?;
     let began = Clock::now();
@@ -124,10 +124,10 @@ fn flood(peer: &mut Peer, seconds: u64) -> io::Result<Seen> {
             peer.write(Message::Ping(Vec::new().into()))?;
         }
         match peer.hear() {
-            Ok(Heard::Pong) => seen.pongs += 1,
-            Ok(Heard::Text(text)) => seen.tics += u64::from(text == "tic"),
-            Ok(Heard::Ping) => {}
-            Ok(Heard::Close(_) | Heard::End) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(PeerInput::Pong) => seen.pongs += 1,
+            Ok(PeerInput::Text(text)) => seen.tics += u64::from(text == "tic"),
+            Ok(PeerInput::Ping) => {}
+            Ok(PeerInput::Close(_) | PeerInput::End) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
             Err(error) => return Err(error),
         }
@@ -143,7 +143,7 @@ fn message(number: u64) -> String {
             let (order, filled) = (number / 4 % 50, number / 200);
             format!(r#"{{"topic":"sor","args":[{{"acct":"DU1234567","orderId":{order},"filledQuantity":{filled}}}]}}"#)
         }
-        1 => Peer::quote_text(number),
+        1 => ScriptedPeer::quote_text(number),
         2 => format!(r#"{{"topic":"smd+{}","31":"{number}","_updated":{number}}}"#, 1 + number / 4 % 100),
         _ => format!(r#"{{"topic":"weather","number":{number}}}"#),
     }

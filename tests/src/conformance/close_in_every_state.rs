@@ -10,7 +10,7 @@ use socket2::SockRef;
 
 use super::signal::Signal;
 use super::stage::{Stage, Trace};
-use crate::{Caller, Peer};
+use crate::{ClientInfo, ScriptedPeer};
 
 /// The promise.
 pub const LIMIT: Duration = Duration::from_secs(5);
@@ -166,7 +166,7 @@ async fn bring<R: Runtime + Clone>(
 }
 
 /// Brings the client to its place, and then has its manners.
-fn receive(mut caller: Caller, place: Place, manners: Manners, step: &Signal) -> std::io::Result<()> {
+fn receive(mut caller: ClientInfo, place: Place, manners: Manners, step: &Signal) -> std::io::Result<()> {
     let arrived = || step.reach(1);
     if matches!(place, Place::Idle | Place::Dialling | Place::Upgrading) {
         if place == Place::Upgrading {
@@ -218,7 +218,7 @@ fn receive(mut caller: Caller, place: Place, manners: Manners, step: &Signal) ->
     behave(peer, manners)
 }
 
-fn behave(mut peer: Peer, manners: Manners) -> std::io::Result<()> {
+fn behave(mut peer: ScriptedPeer, manners: Manners) -> std::io::Result<()> {
     match manners {
         Manners::Echoing => peer.until_end(),
         Manners::NotEchoing => peer.swallow_saying(br#"{"topic":"system","hb":1}"#),

@@ -2,8 +2,8 @@
 //! nobody keeps, so that there is something to print.
 
 use ibws_proto::{Event, Output, SubscriptionState};
-use ibws_testkit::retold::words::*;
-use ibws_testkit::storm::storm_with;
+use ibws_testkit::chaos::chaos_with;
+use ibws_testkit::replay::prelude::*;
 use ibws_testkit::walk::frames::{AUTHENTICATED, HEARTBEAT, SUCCESS, data};
 
 fn nothing_is_ever_active(output: &Output) -> Result<(), String> {
@@ -17,7 +17,7 @@ fn nothing_is_ever_active(output: &Output) -> Result<(), String> {
 
 #[test]
 fn a_storm_that_breaks_a_rule_tells_its_story() {
-    let broken = storm_with(4, Some(nothing_is_ever_active)).unwrap_err();
+    let broken = chaos_with(4, Some(nothing_is_ever_active)).unwrap_err();
     assert!(broken.rule.ends_with("is active"), "{}", broken.rule);
     // One line an entry, the times aligned, in their order.
     let lines: Vec<&str> = broken.timeline.lines().collect();
@@ -40,10 +40,10 @@ fn plain(code: &str) -> String {
 }
 
 /// A walk with more in it than the rule needs.
-fn walked() -> Retold {
+fn walked() -> Transcript {
     let ms = Instant::from_millis;
     let config = Config { seed: 7, ready_gate: ReadyGate::Strict, tic_interval: None, ..Config::default() };
-    let mut told = Retold::new(config, ms(0)).with_rule(Some(nothing_is_ever_active));
+    let mut told = Transcript::new(config, ms(0)).with_rule(Some(nothing_is_ever_active));
     let frame = |text: &str| Input::Frame(ConnId(1), text.to_owned().into());
     let (other, _) = told.submit(ms(5), Command::Subscribe(Subscribe::new(sub("or")))).unwrap();
     told.submit(ms(10), Command::Start).unwrap();
@@ -65,7 +65,7 @@ fn the_fewest_steps_are_printed_as_a_test_that_compiles() {
     assert_eq!((rule.as_str(), shrunk.taken().len()), ("pl is active", 6));
     let printed = shrunk.as_test("the_plainest_confirmation");
     // It is the test below, which passes as long as the real rules are kept.
-    let own = include_str!("retold.rs");
+    let own = include_str!("replay.rs");
     assert!(plain(own).contains(&plain(&printed)), "put this below:\n{printed}");
     // A walk that breaks no rule cannot be shrunk.
     assert!(walked().with_rule(None).shrunk().is_none());
@@ -75,7 +75,7 @@ fn the_fewest_steps_are_printed_as_a_test_that_compiles() {
 fn the_plainest_confirmation() {
     let at = Instant::from_nanos;
     let config = Config { seed: 7, ready_gate: ReadyGate::Strict, tic_interval: None, ..Config::default() };
-    let mut told = Retold::new(config, at(0));
+    let mut told = Transcript::new(config, at(0));
     told.submit(at(10000000), Command::Start).unwrap();
     told.submit(at(20000000), Command::Subscribe(Subscribe::new(sub("pl")).args(Some(args("{}"))))).unwrap();
     told.handle(at(100000000), Input::Opened(ConnId(1))).unwrap();

@@ -5,12 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ibws_proto::Command;
 
-use super::{Retold, Step, Taken};
+use super::{Step, Taken, Transcript};
 
 /// Tellings tried at most; each costs what the walk cost.
 const TRIES: usize = 4_000;
 
-impl Retold {
+impl Transcript {
     /// A walk with as few steps of this one as still break a rule, and the rule; `None` if this one breaks none when
     /// it is told again.
     #[must_use]
@@ -40,8 +40,8 @@ impl Retold {
 
     /// These steps with a new machine, up to the one that breaks a rule.
     fn again(&self, taken: &[Taken]) -> Option<(Self, String)> {
-        let mut retold = Self::new(self.config.clone(), self.start).with_rule(self.rule);
-        retold.secrets.clone_from(&self.secrets);
+        let mut replay = Self::new(self.config.clone(), self.start).with_rule(self.rule);
+        replay.secrets.clone_from(&self.secrets);
         // Steps name requests by the numbers of the first telling.
         let mut numbers = BTreeMap::new();
         let told = catch_unwind(AssertUnwindSafe(|| {
@@ -57,18 +57,18 @@ impl Retold {
                     },
                     other => other.clone(),
                 };
-                let (id, _) = retold.take(*at, step)?;
+                let (id, _) = replay.take(*at, step)?;
                 if let (Some(first), Some(now)) = (request, id) {
                     numbers.insert(*first, now);
                 }
             }
-            retold.same_however_told()
+            replay.same_however_told()
         }));
         let rule = match told {
             Ok(Ok(())) => return None,
             Ok(Err(rule)) => rule,
-            Err(panic) => super::said(&*panic),
+            Err(panic) => super::panic_message(&*panic),
         };
-        Some((retold, rule))
+        Some((replay, rule))
     }
 }

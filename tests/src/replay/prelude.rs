@@ -1,4 +1,4 @@
-//! The words that printed tests are written in: `use ibws_testkit::retold::words::*`.
+//! The words that printed tests are written in: `use ibws_testkit::replay::prelude::*`.
 
 pub use core::time::Duration;
 
@@ -7,6 +7,6 @@ pub use ibws_proto::{
     RestRequestId, SessionUpdate, Staleness, Subscribe,
 };
 
-pub use super::Retold;
-pub use crate::storm::storm;
+pub use super::Transcript;
+pub use crate::chaos::storm;
 pub use crate::world::{args, sub};

@@ -3,8 +3,8 @@
 
 mod code;
 mod compare;
+pub mod prelude;
 mod shrink;
-pub mod words;
 
 use core::fmt::{self, Write as _};
 use std::collections::hash_map::DefaultHasher;
@@ -41,7 +41,7 @@ pub type Rule = fn(&Output) -> Result<(), String>;
 
 /// A machine under supervision that remembers what it was handed.
 #[derive(Debug)]
-pub struct Retold {
+pub struct Transcript {
     checked: Checked,
     config: Config,
     start: Instant,
@@ -56,7 +56,7 @@ pub struct Retold {
     text: String,
 }
 
-impl Retold {
+impl Transcript {
     /// A machine with this configuration, at this time.
     #[must_use]
     pub fn new(config: Config, start: Instant) -> Self {
@@ -226,7 +226,7 @@ fn digest(text: &str) -> u64 {
 }
 
 /// What a panic said.
-pub(crate) fn said(panic: &(dyn core::any::Any + Send)) -> String {
+pub(crate) fn panic_message(panic: &(dyn core::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     text.unwrap_or("a panic without words").to_owned()
 }

@@ -1,22 +1,22 @@
 //! The ledger: sent = delivered + merged + told as lost, exactly, under faults.
 //!
-//! `IBWS_LEDGER` sets the number of seeds; the default is 1,000 in release builds and 20 in debug builds. Ten thousand:
+//! `IBWS_ACCOUNTING` sets the number of seeds; the default is 1,000 in release builds and 20 in debug builds. Ten thousand:
 //!
 //! ```text
-//! IBWS_LEDGER=10000 cargo test --release -p ibws-testkit --test ledger -- --nocapture
+//! IBWS_ACCOUNTING=10000 cargo test --release -p ibws-testkit --test accounting -- --nocapture
 //! ```
 //!
-//! A failure names its seed, which repeats it: `ibws_testkit::ledger::ledger(seed)`.
+//! A failure names its seed, which repeats it: `ibws_testkit::accounting::ledger(seed)`.
 
 use std::time::Instant;
 
-use ibws_testkit::ledger::{MESSAGES, Report, ledger};
+use ibws_testkit::accounting::{MESSAGES, Report, ledger};
 
 #[test]
 #[expect(clippy::print_stdout, reason = "what became of the messages, for those who run it with --nocapture")]
 fn every_number_is_delivered_merged_or_told_as_lost() {
     let default = if cfg!(debug_assertions) { 20 } else { 1_000 };
-    let seeds: u64 = std::env::var("IBWS_LEDGER").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(default);
+    let seeds: u64 = std::env::var("IBWS_ACCOUNTING").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(default);
     let began = Instant::now();
     let half = |from: u64| {
         let mut report = Report::default();

@@ -12,7 +12,7 @@ use ibws_proto::client::{Builder, Client, EventStream, Subscription};
 use ibws_proto::transport::{DialRequest, Endpoint, Plaintext, Runtime};
 use ibws_proto::{Config, ConnectionLoss, Event, GapCause, Item, Subscribe};
 
-use crate::{Caller, Heard, Relay, Script};
+use crate::{ClientInfo, PeerInput, Relay, Script};
 
 /// No story takes longer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -74,8 +74,8 @@ where
         // In the order of connections: those of different ones may come in any.
         heard.sort_by_key(|(conn, _)| *conn);
         trace.extend(heard.into_iter().filter_map(|(conn, heard)| match heard {
-            Heard::Text(text) => Some(format!("gateway #{conn} heard {text}")),
-            Heard::Close(code) => Some(format!("gateway #{conn} heard close {code:?}")),
+            PeerInput::Text(text) => Some(format!("gateway #{conn} heard {text}")),
+            PeerInput::Close(code) => Some(format!("gateway #{conn} heard close {code:?}")),
             _ => None,
         }));
     }
@@ -88,7 +88,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<R: Runtime + Clone> Stage<R> {
     /// A gateway that serves each connection as `serve` says.
-    pub fn script(&self, serve: impl Fn(usize, Caller) -> std::io::Result<()> + Send + Sync + 'static) -> Arc<Script> {
+    pub fn script(
+        &self,
+        serve: impl Fn(usize, ClientInfo) -> std::io::Result<()> + Send + Sync + 'static,
+    ) -> Arc<Script> {
         let script = Arc::new(Script::start(self.tls, serve));
         lock(&self.scripts).push(Arc::clone(&script));
         script

@@ -8,7 +8,7 @@ use ibws_proto::transport::{DialRequest, IncomingMessage, Limits, Link, Outgoing
 use tungstenite::Message;
 
 use super::stage::{Stage, Trace};
-use crate::Heard;
+use crate::PeerInput;
 
 pub(super) async fn recv(link: &mut impl Link) -> IncomingMessage {
     poll_fn(|cx| link.poll_recv(cx)).await
@@ -28,7 +28,7 @@ fn text(text: &str) -> OutgoingMessage {
 pub async fn messages_go_to_and_fro_and_a_close_is_answered<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let script = stage.script(|_, caller| {
         let mut peer = caller.open(b"")?;
-        while let Heard::Text(text) = peer.hear()? {
+        while let PeerInput::Text(text) = peer.hear()? {
             peer.text(&text)?;
         }
         // A ping ended the echo; then comes the Close.
@@ -99,7 +99,7 @@ pub async fn while_our_writes_block_the_reading_goes_on_and_no_message_is_lost<R
         peer.quiet();
         let mut heard = 0;
         while heard < total {
-            if let Heard::Text(text) = peer.hear()? {
+            if let PeerInput::Text(text) = peer.hear()? {
                 assert_eq!((text.len(), text.parse()), (SIZE, Ok(heard)));
                 heard += 1;
             }

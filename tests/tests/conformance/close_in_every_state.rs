@@ -3,8 +3,8 @@
 use std::thread;
 
 use ibws_async_std::AsyncStdRuntime;
-use ibws_testkit::conform::anywhere::{Manners, Place, close};
-use ibws_testkit::conform::play;
+use ibws_testkit::conformance::close_in_every_state::{Manners, Place, close};
+use ibws_testkit::conformance::play;
 
 use crate::runtimes::{joined, tokio};
 

@@ -1,8 +1,8 @@
 //! Storms: the machine and the simulated gateway under faults from a seed. See `ibws_testkit::storm` for what one is.
 //!
-//! `cargo test --release -p ibws-testkit --test storms -- --nocapture` takes from the environment:
+//! `cargo test --release -p ibws-testkit --test chaos -- --nocapture` takes from the environment:
 //!
-//! * `IBWS_STORMS`: how many seeds; 1,000 by default (60 in debug builds);
+//! * `IBWS_CHAOS`: how many seeds; 1,000 by default (60 in debug builds);
 //! * `IBWS_MINUTES`: for how long instead, on as many seeds as that takes;
 //! * `IBWS_SEED`: the first seed; 0 by default;
 //! * `IBWS_THREADS`: on how many threads; 1 by default.
@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ibws_testkit::storm::{Broken, Report, STEPS, faults, storm};
+use ibws_testkit::chaos::{Broken, Report, STEPS, faults, storm};
 
 /// More failures than these say nothing new.
 const MOST_FAILURES: usize = 5;
@@ -28,7 +28,7 @@ fn setting(name: &str) -> Option<u64> {
 fn no_storm_breaks_a_rule() {
     let first = setting("IBWS_SEED").unwrap_or(0);
     let minutes = setting("IBWS_MINUTES");
-    let seeds = setting("IBWS_STORMS").or(minutes.map(|_| u64::MAX >> 1));
+    let seeds = setting("IBWS_CHAOS").or(minutes.map(|_| u64::MAX >> 1));
     let seeds = seeds.unwrap_or(if cfg!(debug_assertions) { 60 } else { 1_000 });
     let began = Instant::now();
     let is_over = || minutes.is_some_and(|minutes| began.elapsed() > Duration::from_secs(minutes * 60));

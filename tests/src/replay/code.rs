@@ -4,9 +4,9 @@ use core::fmt::Write as _;
 
 use ibws_proto::{Args, Command, Config, ConnectError, Input, Modify, Subscribe, SubscriptionKey};
 
-use super::{Retold, Step, Taken};
+use super::{Step, Taken, Transcript};
 
-impl Retold {
+impl Transcript {
     /// This walk as a test with this name. It passes once the rule is kept again.
     #[must_use]
     pub fn as_test(&self, name: &str) -> String {
@@ -14,7 +14,7 @@ impl Retold {
         let mut text = format!("#[test]\nfn {name}() {{\n    let at = Instant::from_nanos;\n");
         text.push_str(&settings(&self.config));
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "    let mut told = Retold::new(config, at({start}));");
+        let _ = writeln!(text, "    let mut told = Transcript::new(config, at({start}));");
         for Taken { at, step, request, .. } in &self.taken {
             let at = at.as_nanos();
             let _ = match step {

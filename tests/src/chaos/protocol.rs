@@ -6,7 +6,7 @@ use super::fault::Bites::{Always, Connected, Ready};
 use super::fault::Fault;
 use super::{some_data, some_key};
 use crate::frames::{Kind, frame};
-use crate::gateway::Lift;
+use crate::gateway::Recovery;
 use crate::prng::Prng;
 use crate::walk::frames::{SAYINGS, data};
 use crate::world::{Dial, World};
@@ -72,7 +72,7 @@ fn confirmations(world: &mut World, chance: &mut Prng) {
 
 fn refuse(world: &mut World, chance: &mut Prng) {
     let topic: &&str = chance.pick(&["smd", "sor", "ssd", "sld", "smh", "sbd", "spl", "str"]);
-    let lift = *chance.pick(&[Lift::Never, Lift::Accounts, Lift::Orders]);
+    let lift = *chance.pick(&[Recovery::Never, Recovery::Accounts, Recovery::Orders]);
     let times = (!chance.chance(1, 4)).then(|| 1 + chance.below(3) as u32);
     world.gateway.refuse(topic, "unable to subscribe", times, lift);
 }

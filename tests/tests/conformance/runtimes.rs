@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::thread;
 
 use ibws_async_std::AsyncStdRuntime;
-use ibws_testkit::conform::{Stage, Trace, play};
+use ibws_testkit::conformance::{Stage, Trace, play};
 use ibws_tokio::TokioRuntime;
 
 static TOKIO: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {

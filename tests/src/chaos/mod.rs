@@ -6,12 +6,12 @@
 //! in bounded time. What a storm handed to its machine is told again at its end in other ways, and must come out the
 //! same.
 
-mod calm;
 mod client;
 mod dial;
 mod fault;
 mod json;
 mod protocol;
+mod recovery;
 mod report;
 mod wire;
 
@@ -26,9 +26,9 @@ pub use report::Report;
 
 use crate::gateway::{FrameKind, GatewayConfig, OpeningOrder, Success};
 use crate::prng::Prng;
-use crate::retold::{Rule, Step, said};
+use crate::replay::{Rule, Step, panic_message};
 use crate::walk::frames::{KEYS, data};
-use crate::walk::{Dice, step};
+use crate::walk::{ByteSource, step};
 use crate::world::{World, sub};
 
 /// Steps of a storm at least, counted as inputs and commands.
@@ -61,7 +61,7 @@ impl fmt::Display for Broken {
         if !shrunk.is_empty() {
             writeln!(f, "The fewest steps that break a rule:\n{shrunk}")?;
         }
-        write!(f, "A test for it (use ibws_testkit::retold::words::*):\n\n{test}")
+        write!(f, "A test for it (use ibws_testkit::replay::prelude::*):\n\n{test}")
     }
 }
 
@@ -70,20 +70,20 @@ impl fmt::Display for Broken {
 /// # Errors
 /// The rule that was broken, with everything that led there.
 pub fn storm(seed: u64) -> Result<Report, Box<Broken>> {
-    storm_with(seed, None)
+    chaos_with(seed, None)
 }
 
 /// The same with one rule more, for every output.
 ///
 /// # Errors
 /// The rule that was broken, with everything that led there.
-pub fn storm_with(seed: u64, rule: Option<Rule>) -> Result<Report, Box<Broken>> {
+pub fn chaos_with(seed: u64, rule: Option<Rule>) -> Result<Report, Box<Broken>> {
     let mut storm = Storm::new(seed, rule);
     let outcome = catch_unwind(AssertUnwindSafe(|| storm.run()));
     let rule = match outcome {
         Ok(Ok(())) => return Ok(storm.report()),
         Ok(Err(rule)) => rule,
-        Err(panic) => said(&*panic),
+        Err(panic) => panic_message(&*panic),
     };
     let told = storm.world.told();
     let (shrunk, test) = match told.shrunk() {
@@ -139,10 +139,10 @@ impl Storm {
             self.act();
         }
         if self.calms {
-            calm::run(&mut self.world)?;
+            recovery::run(&mut self.world)?;
         } else {
             let drain = self.chance.chance(1, 2);
-            calm::stop(&mut self.world, drain)?;
+            recovery::stop(&mut self.world, drain)?;
         }
         self.world.told().same_however_told()
     }
@@ -224,7 +224,7 @@ impl Storm {
         }
         let mut bytes = [0; 32];
         bytes.fill_with(|| self.chance.next().to_le_bytes()[0]);
-        let step = step::command(&mut Dice::new(&bytes), self.world.machine(), &self.requests);
+        let step = step::command(&mut ByteSource::new(&bytes), self.world.machine(), &self.requests);
         if let Step::Command(command) = step {
             self.requests.push(self.world.submit(command));
         }
@@ -246,7 +246,7 @@ impl Storm {
 fn settings(seed: u64, chance: &mut Prng) -> Config {
     let mut bytes = [0; 160];
     bytes.fill_with(|| chance.next().to_le_bytes()[0]);
-    let mut config = step::config(&mut Dice::new(&bytes));
+    let mut config = step::config(&mut ByteSource::new(&bytes));
     config.seed = seed;
     for interval in [&mut config.tic_interval, &mut config.ping_interval] {
         *interval = interval.map(|interval| interval.max(Duration::from_millis(200)));

@@ -8,7 +8,7 @@ use socket2::SockRef;
 
 use super::signal::Signal;
 use super::stage::{Stage, Trace};
-use crate::{Line, Peer, Prng, Relay};
+use crate::{LinkFaults, Prng, Relay, ScriptedPeer};
 
 /// Seed of every line, so that a run can be had again.
 const SEED: u64 = 31;
@@ -24,7 +24,7 @@ pub async fn a_dead_line_is_noticed_and_left<R: Runtime + Clone>(stage: Stage<R>
         }
         peer.until_end()
     });
-    let relay = Relay::start(script.address(), SEED, Line::default(), Line::default());
+    let relay = Relay::start(script.address(), SEED, LinkFaults::default(), LinkFaults::default());
     let builder = stage.builder_through(&relay, &script);
     let mut player = stage.player(builder.configure(|config| config.silence_limit = Duration::from_millis(200)));
     player.start().await;
@@ -46,7 +46,7 @@ pub async fn a_line_that_breaks_is_a_gap<R: Runtime + Clone>(stage: Stage<R>) ->
         peer.quote(conn as u64)?;
         peer.until_end()
     });
-    let relay = Relay::start(script.address(), SEED, Line::default(), Line::default());
+    let relay = Relay::start(script.address(), SEED, LinkFaults::default(), LinkFaults::default());
     let mut player = stage.player(stage.builder_through(&relay, &script));
     player.start().await;
     let _share = player.share().await;
@@ -74,7 +74,7 @@ pub async fn a_freeze_within_the_limit_costs_nothing<R: Runtime + Clone>(stage: 
         says.reach(1);
         peer.until_end()
     });
-    let relay = Relay::start(script.address(), SEED, Line::default(), Line::default());
+    let relay = Relay::start(script.address(), SEED, LinkFaults::default(), LinkFaults::default());
     let mut player = stage.player(stage.builder_through(&relay, &script));
     player.start().await;
     let _share = player.share().await;
@@ -92,10 +92,10 @@ pub async fn a_freeze_within_the_limit_costs_nothing<R: Runtime + Clone>(stage: 
 /// 32, 33 and 34: one byte at a time, a narrow line, pieces that come late. The traces are those of a good line.
 pub async fn a_bad_line_changes_when_and_not_what<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let lines = [
-        Line::default(),
-        Line { slice: 1, ..Line::default() },
-        Line { slice: 100, bandwidth: 20_000, ..Line::default() },
-        Line { slice: 64, jitter: Duration::from_millis(20), ..Line::default() },
+        LinkFaults::default(),
+        LinkFaults { slice: 1, ..LinkFaults::default() },
+        LinkFaults { slice: 100, bandwidth: 20_000, ..LinkFaults::default() },
+        LinkFaults { slice: 64, jitter: Duration::from_millis(20), ..LinkFaults::default() },
     ];
     let mut traces = Vec::new();
     for line in lines {
@@ -130,7 +130,7 @@ pub async fn clogged_connections_do_not_hold_one_another<R: Runtime + Clone>(sta
         peer.quote(2)?;
         peer.until_end()
     });
-    let relay = Relay::start(script.address(), SEED, Line::default(), Line::default());
+    let relay = Relay::start(script.address(), SEED, LinkFaults::default(), LinkFaults::default());
     let (mut players, mut shares) = (Vec::new(), Vec::new());
     for _ in 0..CLIENTS {
         // One after the other, so that their numbers are those of the connections.
@@ -169,7 +169,7 @@ pub async fn a_peer_that_does_not_read_is_left_in_the_end<R: Runtime + Clone>(st
         if conn == 1 {
             // Reads nothing more, and goes on talking until it is left.
             for number in 100.. {
-                Peer::quote(&mut peer, number)?;
+                ScriptedPeer::quote(&mut peer, number)?;
             }
         }
         peer.until_end()

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use ibws_async_std::AsyncStdRuntime;
 use ibws_proto::transport::Runtime;
-use ibws_testkit::conform::cycles::{Counted, open_and_close};
-use ibws_testkit::conform::play;
+use ibws_testkit::conformance::cycles::{Counted, open_and_close};
+use ibws_testkit::conformance::play;
 use ibws_tokio::TokioRuntime;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
