@@ -9,7 +9,7 @@ use crate::frame::{Frame, FrameError};
 use crate::key::{Key, SubscriptionKey};
 use crate::lifecycle::ConnectionState;
 use crate::rest::{RestReport, RestRequest, RestRequestId};
-use crate::status::SubscriptionEvent;
+use crate::state::SubscriptionEvent;
 use crate::time::Instant;
 
 /// One output, in causal order.

@@ -132,7 +132,7 @@ mod read;
 mod rest;
 mod scan;
 mod session;
-mod status;
+mod state;
 pub mod subscribe;
 mod subscriptions;
 mod time;
@@ -163,7 +163,7 @@ pub use queue::{EventFilter, Item, LossReport, Queue, QueueId, QueueLimits, Queu
 pub use read::{Expected, FieldError, FieldResult, FromJson, RowError, RowReason};
 pub use rest::{Prompt, RestOutcome, RestReport, RestRequest, RestRequestId, SessionNeed};
 pub use scan::JsonError;
-pub use status::{StateCause, SubscriptionEvent, SubscriptionState};
+pub use state::{StateCause, SubscriptionEvent, SubscriptionState};
 pub use subscriptions::{SubscriptionInfo, Transition, subscription_diagram, subscription_transitions};
 pub use time::Instant;
 pub use timer::Timer;

@@ -202,7 +202,7 @@ fn connection_states() -> Vec<(&'static str, World)> {
     closing.link.answers_close = false;
     closing.submit(Command::Disconnect);
     let mut worlds = vec![
-        ("idle", idle),
+        ("stopped", idle),
         ("connecting", connecting),
         ("open", open),
         ("ready", ready),
@@ -278,7 +278,7 @@ fn a_hard_reset_is_legal_from_every_phase() {
                 let reset = world.submit(Command::HardReset { restart });
                 assert_eq!(within(&mut world, asked, reset, secs(5)), Ok(Reply::Reset), "{phase}");
                 world.run(secs(30));
-                let stays = phase == "idle" && !restart;
+                let stays = phase == "stopped" && !restart;
                 let expected = if stays { ConnectionState::Stopped } else { ConnectionState::Ready };
                 assert_eq!(world.connection_state(), expected, "{phase}, restart {restart}: {}", world.timeline());
                 let pl = if stays { SubscriptionState::Pending } else { SubscriptionState::Active };

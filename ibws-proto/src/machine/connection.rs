@@ -87,7 +87,7 @@ impl Machine {
             .set(Timer::Tic, self.config.tic_interval.map(|span| self.now + self.config.first_tic.unwrap_or(span)));
         self.start_succeeded();
         self.enter(Trigger::Admitted, None, None);
-        self.with_table(super::Table::ready);
+        self.with_table(super::Table::on_ready);
         self.attempt = 0;
     }
 
@@ -100,7 +100,7 @@ impl Machine {
         self.timers.set(Timer::Tic, None);
         self.timers.set(Timer::Stable, None);
         self.enter(Trigger::Unauthenticated, Some(GapCause::Unauthenticated), None);
-        self.with_table(super::Table::degraded);
+        self.with_table(super::Table::on_unauthenticated);
     }
 
     pub(super) fn timeout(&mut self, timer: Timer) {
@@ -195,15 +195,15 @@ impl Machine {
     /// Lets go of everything that was bound to the connection, and answers what waited on it.
     fn release(&mut self, cause: &ConnectionLoss) {
         self.timers.clear();
-        self.requests.answer_all(
+        self.requests.reply_all(
             |wait| *wait == Wait::Tic,
             &Err(CommandError::ConnectionLost(cause.clone())),
             &mut self.out,
         );
         // The lost connection's own number stays in the context, so that nothing can be written to a later one.
         self.with_table(|table, cx| {
-            cx.wire = super::Wire::Shut;
-            table.lost(cause, cx);
+            cx.permission = super::WritePermission::None;
+            table.on_lost(cause, cx);
         });
         self.rest.supersede_all(&mut self.out);
         self.conn = None;
@@ -295,16 +295,16 @@ impl Machine {
             End::Shutdown => {
                 self.with_table(super::Table::clear);
                 self.stop(None);
-                self.requests.answer_all(|wait| *wait == Wait::Shutdown, &Ok(Reply::Stopped), &mut self.out);
+                self.requests.reply_all(|wait| *wait == Wait::Shutdown, &Ok(Reply::Stopped), &mut self.out);
                 self.answer_start_unless(ending.then_start, CommandError::ShutDown);
             }
             End::Disconnect => {
                 self.stop(None);
-                self.requests.answer_all(|wait| *wait == Wait::Disconnect, &Ok(Reply::Disconnected), &mut self.out);
+                self.requests.reply_all(|wait| *wait == Wait::Disconnect, &Ok(Reply::Disconnected), &mut self.out);
                 self.answer_start_unless(ending.then_start, CommandError::Superseded);
             }
             End::Reset { restart } => {
-                self.requests.answer_all(|wait| *wait == Wait::Reset, &Ok(Reply::Reset), &mut self.out);
+                self.requests.reply_all(|wait| *wait == Wait::Reset, &Ok(Reply::Reset), &mut self.out);
                 if restart && was != ConnectionState::Connecting {
                     return self.dial();
                 }

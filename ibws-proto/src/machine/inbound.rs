@@ -42,7 +42,7 @@ impl Machine {
         let (key, subscription, acts) = match frame.shape() {
             Shape::Error => (Some(Key::Error), None, true),
             Shape::Topic => match Key::from_topic(topic) {
-                Some(key) if !key.is_unsolicited() => match self.table.frame(key, topic, &frame, self.now) {
+                Some(key) if !key.is_unsolicited() => match self.table.on_frame(key, topic, &frame, self.now) {
                     Some((found, acts)) => (Some(key), Some(found), acts),
                     None => (Some(key), None, false),
                 },
@@ -76,7 +76,7 @@ impl Machine {
             (Shape::Error, _) => {
                 let reason = frame.get("error");
                 let reason = reason.and_then(Json::as_str).unwrap_or_else(|| reason.map_or("", Json::text).into());
-                self.with_table(|table, cx| table.refused(&topic, &reason, cx));
+                self.with_table(|table, cx| table.on_refused(&topic, &reason, cx));
             }
             (Shape::Message, _) => self.message(frame),
             (Shape::Result, _) => {
@@ -85,7 +85,7 @@ impl Machine {
                     Some("unsubscribed from ledger") => Key::AccountLedger,
                     _ => return,
                 };
-                self.with_table(|table, cx| table.left(left, cx));
+                self.with_table(|table, cx| table.on_unsubscribed(left, cx));
             }
             (_, Some(Key::System)) => self.system(frame),
             (_, Some(Key::AuthenticationStatus)) => self.status_frame(frame),
@@ -94,7 +94,7 @@ impl Machine {
             (Shape::Topic, None) if topic == "tic" => self.tic(frame),
             _ => {
                 if let Some(key) = subscription {
-                    self.with_table(|table, cx| table.evidence(&key, frame, cx));
+                    self.with_table(|table, cx| table.on_data(&key, frame, cx));
                 }
             }
         }
@@ -108,7 +108,7 @@ impl Machine {
             self.session.greeted = true;
             self.session.awaited = false;
             if self.state == ConnectionState::Ready {
-                self.with_table(super::Table::greeted_late);
+                self.with_table(super::Table::on_late_greeting);
             }
             self.greeted();
         }
@@ -129,7 +129,7 @@ impl Machine {
     }
 
     fn tic(&mut self, frame: &Frame) {
-        self.requests.answer_all(|wait| *wait == Wait::Tic, &Ok(Reply::Tic), &mut self.out);
+        self.requests.reply_all(|wait| *wait == Wait::Tic, &Ok(Reply::Tic), &mut self.out);
         if self.session.tic_changed(frame) && self.state != ConnectionState::Closing {
             self.lose(ConnectionLoss::SessionChanged, true);
         }
@@ -163,7 +163,7 @@ impl Machine {
     fn message(&mut self, frame: &Frame) {
         let Some(text) = frame.get("message").and_then(Json::as_str) else { return };
         if let Some(id) = text.strip_prefix("Unsubscribed ") {
-            return self.with_table(|table, cx| table.left_history(id, cx));
+            return self.with_table(|table, cx| table.on_history_unsubscribed(id, cx));
         }
         if text != "waiting for session" || self.state == ConnectionState::Closing || self.session.greeted {
             return;

@@ -20,8 +20,8 @@ use crate::pending::{Requests, RestRequests, Wait};
 use crate::random::{Backoff, Random};
 use crate::rest::{RestOutcome, RestRequest, RestRequestId, SessionNeed};
 use crate::session::Session;
-use crate::status::SubscriptionState;
-use crate::subscriptions::{Context, SubscriptionInfo, Table, Wire};
+use crate::state::SubscriptionState;
+use crate::subscriptions::{Context, SubscriptionInfo, Table, WritePermission};
 use crate::time::Instant;
 use crate::timer::{Timer, Timers};
 
@@ -104,6 +104,8 @@ pub struct Stats {
     pub dials: u64,
     /// Texts written.
     pub sent: u64,
+    /// Transitions of subscriptions that were refused because the table does not list them; a bug if not 0.
+    pub illegal_transitions: u64,
 }
 
 /// Where the machine stands.
@@ -296,7 +298,7 @@ impl Machine {
     /// State of one subscription; `None` if it is not wanted.
     #[must_use]
     pub fn subscription(&self, key: &SubscriptionKey) -> Option<SubscriptionState> {
-        self.table.status(key)
+        self.table.state(key)
     }
 
     /// Does this `Subscribe` request still hold its subscription?
@@ -359,7 +361,7 @@ impl Machine {
                 self.overdue(id, &wait);
             } else if let Some(id) = self.rest.overdue(self.now) {
                 self.answered(id, RestOutcome::TimedOut);
-            } else if !self.with_table(|table, cx| table.due(cx)) {
+            } else if !self.with_table(|table, cx| table.run_due(cx)) {
                 break;
             }
         }
@@ -374,17 +376,17 @@ impl Machine {
 
     fn overdue(&mut self, id: RequestId, wait: &Wait) {
         match wait {
-            Wait::Subscribe(key) => self.with_table(|table, cx| table.overdue(id, key, cx)),
-            _ => drop(self.requests.answer(id, Err(crate::command::CommandError::TimedOut), &mut self.out)),
+            Wait::Subscribe(key) => self.with_table(|table, cx| table.on_subscribe_timeout(id, key, cx)),
+            _ => drop(self.requests.reply(id, Err(crate::command::CommandError::TimedOut), &mut self.out)),
         }
     }
 
     /// A question to the host is over; what was to follow does.
     fn answered(&mut self, id: RestRequestId, outcome: RestOutcome) {
         match self.rest.settle(id, outcome, &mut self.out) {
-            Some(RestRequest::Prime(key)) => self.with_table(|table, cx| table.primed(&key, cx)),
+            Some(RestRequest::Prime(key)) => self.with_table(|table, cx| table.on_primed(&key, cx)),
             Some(RestRequest::Reconcile { key, since }) => {
-                self.with_table(|table, _| table.reconciled(&key, since, outcome))
+                self.with_table(|table, _| table.on_reconciled(&key, since, outcome))
             }
             Some(RestRequest::Session(SessionNeed::Missing)) if outcome == RestOutcome::Done => {
                 self.reply_with_session()
@@ -424,29 +426,30 @@ impl Machine {
     }
 
     /// What may be written now.
-    fn wire(&self) -> Wire {
+    fn write_permission(&self) -> WritePermission {
         match self.state {
-            ConnectionState::Ready if self.ending.is_none() => Wire::Ready,
-            ConnectionState::Ready | ConnectionState::Degraded => Wire::Leaving,
-            _ => Wire::Shut,
+            ConnectionState::Ready if self.ending.is_none() => WritePermission::All,
+            ConnectionState::Ready | ConnectionState::Degraded => WritePermission::UnsubscribeOnly,
+            _ => WritePermission::None,
         }
     }
 
     /// Lets the subscription rules act.
     fn with_table<R>(&mut self, act: impl FnOnce(&mut Table, &mut Context<'_>) -> R) -> R {
-        let wire = self.wire();
+        let permission = self.write_permission();
         let before = self.out.len();
         let mut cx = Context {
             now: self.now,
             conn: self.conn,
-            wire,
-            attempts: self.attempt,
-            since: self.liveness.last_received(),
+            permission,
+            dials: self.stats.dials,
+            last_received: self.liveness.last_received(),
             config: &self.config,
             random: &mut self.random,
             requests: &mut self.requests,
             rest: &mut self.rest,
             out: &mut self.out,
+            illegal_transitions: &mut self.stats.illegal_transitions,
         };
         let result = act(&mut self.table, &mut cx);
         let texts =
@@ -456,7 +459,7 @@ impl Machine {
     }
 
     fn answer_start(&mut self, answer: &Result<Reply, crate::command::CommandError>) {
-        self.requests.answer_all(|wait| *wait == Wait::Start, answer, &mut self.out);
+        self.requests.reply_all(|wait| *wait == Wait::Start, answer, &mut self.out);
     }
 
     fn gate_is_open(&self) -> bool {

@@ -5,7 +5,7 @@ use crate::command::{Command, CommandError, Reply, RequestId};
 use crate::lifecycle::ConnectionState;
 use crate::liveness::HealthReason;
 use crate::pending::Wait;
-use crate::subscriptions::Wire;
+use crate::subscriptions::WritePermission;
 
 impl Machine {
     /// Does what is asked. `Ok(None)`: the answer comes later.
@@ -20,7 +20,7 @@ impl Machine {
                 } else {
                     // It supersedes what was under way.
                     let waits = |wait: &Wait| matches!(wait, Wait::Disconnect | Wait::Reset);
-                    self.requests.answer_all(waits, &Err(CommandError::ShutDown), &mut self.out);
+                    self.requests.reply_all(waits, &Err(CommandError::ShutDown), &mut self.out);
                     self.end(End::Shutdown, drain);
                 }
                 Ok(None)
@@ -46,7 +46,7 @@ impl Machine {
                 Ok(Some(Reply::Released))
             }
             Command::Modify(modify) => self.with_table(|table, cx| table.modify(modify, cx)).map(Some),
-            Command::Recreate if self.wire() != Wire::Ready => Err(CommandError::NotReady),
+            Command::Recreate if self.write_permission() != WritePermission::All => Err(CommandError::NotReady),
             Command::Recreate => Ok(Some(Reply::Recreated(self.with_table(super::Table::recreate)))),
             Command::Invalidate(key) => {
                 self.with_table(|table, cx| table.invalidate(key.as_ref(), cx)).map(|n| Some(Reply::Invalidated(n)))
@@ -65,7 +65,7 @@ impl Machine {
                 Ok(None)
             }
             Command::Cancel(other) => {
-                if self.requests.answer(other, Err(CommandError::Cancelled), &mut self.out) {
+                if self.requests.reply(other, Err(CommandError::Cancelled), &mut self.out) {
                     Ok(Some(Reply::Cancelled))
                 } else {
                     Err(CommandError::UnknownRequest)
@@ -95,7 +95,7 @@ impl Machine {
             Some(ending) if ending.what == End::Shutdown => {
                 let answer = Err(CommandError::ShutDown);
                 let waits = |wait: &Wait| matches!(wait, Wait::Disconnect | Wait::Reset);
-                self.requests.answer_all(waits, &answer, &mut self.out);
+                self.requests.reply_all(waits, &answer, &mut self.out);
             }
             Some(_) => {
                 let answer = Err(CommandError::Superseded);
@@ -104,7 +104,7 @@ impl Machine {
                     _ => Wait::Reset,
                 };
                 let waits = |wait: &Wait| matches!(wait, Wait::Disconnect | Wait::Reset) && *wait != last;
-                self.requests.answer_all(waits, &answer, &mut self.out);
+                self.requests.reply_all(waits, &answer, &mut self.out);
                 self.end(what, false);
             }
             None => self.end(what, false),

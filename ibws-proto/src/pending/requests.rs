@@ -39,7 +39,7 @@ impl Requests {
     }
 
     /// Answers `id` if it is pending; says whether it was.
-    pub(crate) fn answer(
+    pub(crate) fn reply(
         &mut self,
         id: RequestId,
         result: Result<Reply, CommandError>,
@@ -54,7 +54,7 @@ impl Requests {
     }
 
     /// Answers all that wait for such a thing, oldest first.
-    pub(crate) fn answer_all(
+    pub(crate) fn reply_all(
         &mut self,
         which: impl Fn(&Wait) -> bool,
         result: &Result<Reply, CommandError>,
@@ -62,7 +62,7 @@ impl Requests {
     ) {
         let ids: Vec<_> = self.pending.iter().filter(|(_, (wait, _))| which(wait)).map(|(id, _)| *id).collect();
         for id in ids {
-            self.answer(id, result.clone(), out);
+            self.reply(id, result.clone(), out);
         }
     }
 

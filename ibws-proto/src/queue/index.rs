@@ -10,7 +10,7 @@ use super::slot::{Class, Content, Slot};
 use crate::connect::ConnId;
 use crate::event::{Event, Message};
 use crate::key::{Key, SubscriptionKey};
-use crate::status::SubscriptionState;
+use crate::state::SubscriptionState;
 
 #[derive(Debug, Default)]
 pub(super) struct Index {

@@ -7,7 +7,7 @@ use crate::frame::{Frame, FrameError, FrameErrorKind};
 use crate::key::SubscriptionKey;
 use crate::lifecycle::ConnectionState;
 use crate::message::Body;
-use crate::status::{StateCause, SubscriptionEvent, SubscriptionState};
+use crate::state::{StateCause, SubscriptionEvent, SubscriptionState};
 use bytes::Bytes;
 
 const ANY: usize = usize::MAX;

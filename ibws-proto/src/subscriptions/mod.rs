@@ -1,80 +1,162 @@
-//! The subscription table: what the user wants beside what the wire holds, and the rules that bring the two together.
+//! The subscription table: reconciles what the application requests with what the connection holds.
 //!
-//! `entry` is one row, `moves` the ways from state to state, `route` says which row a frame belongs to, `rules` and `wire` say what happens to a row, asked for
-//! here or said by the gateway, `send` puts it on the wire, `pace` says when, `silence` tells of streams that say nothing,
-//! `rows` finds a row by its name. This file holds the table and its other indexes: nothing on the way of a frame or of a tick looks at more rows than it concerns.
+//! A subscription is a state with its data (`subscription`, `state`); the transitions between states are a table
+//! (`transitions`). Each file holds one kind of rule: `requests` what the application asks for, `connection` what a change of the connection does,
+//! `frames` what the gateway sends, `timers` what time brings, `send` how texts are written, `pace` when, `gap` what a
+//! stream lost, `staleness` which streams are silent. `store`, `index` and `routing` find subscriptions: neither a frame
+//! nor a tick reads more of them than it concerns.
 
-mod entry;
-mod moves;
+mod connection;
+mod frames;
+mod gap;
+mod index;
 mod pace;
-mod route;
-mod rows;
-mod rules;
+mod requests;
+mod routing;
 mod send;
-mod silence;
-mod wire;
+mod staleness;
+mod state;
+mod store;
+mod subscription;
+mod timers;
+mod transitions;
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::command::{GapCause, Reply, RequestId, SubscribeOutcome};
+use crate::command::{CommandError, Reply, RequestId};
 use crate::config::Config;
 use crate::connect::ConnId;
-use crate::event::{Action, Event, Gap, Output};
+use crate::event::{Action, Event, Output};
 use crate::key::{Key, SubscriptionKey};
 use crate::pending::{Requests, RestRequests};
 use crate::random::Random;
 use crate::rest::RestRequest;
-use crate::status::{StateCause, SubscriptionEvent, SubscriptionState};
+use crate::state::{StateCause, SubscriptionState};
 use crate::time::Instant;
 
-use entry::Entry;
-pub use moves::{Transition, subscription_diagram, subscription_transitions};
+use index::Index;
 use pace::Pace;
-use rows::Rows;
+use store::Store;
+use subscription::Subscription;
+pub use transitions::{Transition, subscription_diagram, subscription_transitions};
 
-/// What the rules may see and touch of the machine around them.
+/// Unsubscribes of one channel whose confirmations are told apart.
+const UNSUBSCRIBE_LIMIT: usize = 256;
+
+/// What the rules read and write of the machine around the table.
 pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
     pub(crate) conn: Option<ConnId>,
-    pub(crate) wire: Wire,
-    /// Dials of the present outage.
-    pub(crate) attempts: u32,
-    /// When the connection was last known to be good.
-    pub(crate) since: Instant,
+    pub(crate) permission: WritePermission,
+    /// Dials since the machine was made.
+    pub(crate) dials: u64,
+    /// When something was last received on the connection.
+    pub(crate) last_received: Instant,
     pub(crate) config: &'a Config,
     pub(crate) random: &'a mut Random,
     pub(crate) requests: &'a mut Requests,
     pub(crate) rest: &'a mut RestRequests,
     pub(crate) out: &'a mut VecDeque<Output>,
+    /// Counts transitions that were refused because the table does not list them.
+    pub(crate) illegal_transitions: &'a mut u64,
 }
 
 /// What may be written now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Wire {
+pub(crate) enum WritePermission {
     /// Nothing.
-    Shut,
-    /// Unsubscriptions only: the session is not authenticated, or is being drained.
-    Leaving,
+    None,
+    /// Unsubscribes only: the session is not authenticated, or is being drained.
+    UnsubscribeOnly,
     /// Everything.
-    Ready,
+    All,
 }
+
+/// What a subscription reads and writes while it acts: the machine's context, and what the table shares among all
+/// subscriptions. Effects on other subscriptions are noted here, and the table carries them out afterwards.
+struct Scope<'s, 'c> {
+    cx: &'s mut Context<'c>,
+    pace: &'s mut Pace,
+    unsubscribes: &'s mut Unsubscribes,
+    effects: Effects,
+}
+
+/// What the table must do after a subscription has acted.
+#[derive(Default)]
+struct Effects {
+    /// Remove the subscription, for this cause.
+    remove: Option<StateCause>,
+    /// Send the other ladders of its account again: unsubscribing one ended them all.
+    restore_ladders: bool,
+}
+
+/// Unsubscribes of summaries and ledgers in the order in which they were written: their confirmations name neither
+/// account nor topic (docs/protocol.md §3.7).
+#[derive(Debug, Default)]
+struct Unsubscribes(BTreeMap<Key, VecDeque<SubscriptionKey>>);
 
 impl Context<'_> {
     fn event(&mut self, event: Event) {
         self.out.push_back(Output::Event(event));
     }
 
-    /// RestRequests the host, who has `patience` to answer.
-    fn rest(&mut self, request: RestRequest, patience: Duration) {
-        self.rest.send(request, self.now + patience, self.out);
+    fn reply(&mut self, request: RequestId, result: Result<Reply, CommandError>) {
+        self.requests.reply(request, result, self.out);
+    }
+}
+
+impl Scope<'_, '_> {
+    fn event(&mut self, event: Event) {
+        self.cx.event(event);
     }
 
-    fn action(&mut self, action: impl FnOnce(ConnId) -> Action) {
-        if let Some(conn) = self.conn {
-            self.out.push_back(Output::Action(action(conn)));
+    fn reply(&mut self, request: RequestId, result: Result<Reply, CommandError>) {
+        self.cx.reply(request, result);
+    }
+
+    fn may_send(&self) -> bool {
+        self.cx.permission == WritePermission::All
+    }
+
+    /// Makes a REST request that is waited for during `timeout`.
+    fn rest(&mut self, request: RestRequest, timeout: Duration) {
+        self.cx.rest.send(request, self.cx.now + timeout, self.cx.out);
+    }
+
+    fn write(&mut self, text: alloc::string::String) {
+        if let Some(conn) = self.cx.conn {
+            self.cx.out.push_back(Output::Action(Action::SendText { conn, text }));
         }
+    }
+}
+
+impl Unsubscribes {
+    fn push(&mut self, key: &SubscriptionKey) {
+        let queue = self.0.entry(key.key()).or_default();
+        if queue.len() < UNSUBSCRIBE_LIMIT && !queue.contains(key) {
+            queue.push_back(key.clone());
+        }
+    }
+
+    fn pop(&mut self, channel: Key) -> Option<SubscriptionKey> {
+        self.0.get_mut(&channel)?.pop_front()
+    }
+
+    fn remove(&mut self, key: &SubscriptionKey) {
+        if let Some(queue) = self.0.get_mut(&key.key()) {
+            queue.retain(|waiting| waiting != key);
+        }
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn len(&self) -> usize {
+        self.0.values().map(VecDeque::len).sum()
     }
 }
 
@@ -82,195 +164,121 @@ impl Context<'_> {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct SubscriptionInfo {
-    /// Which.
+    /// Channel and target.
     pub key: SubscriptionKey,
     /// Its state.
     pub state: SubscriptionState,
-    /// How often it was sent in this round.
+    /// How often its present text was sent.
     pub attempt: u32,
     /// How many `Subscribe` requests hold it.
     pub holders: usize,
-    /// Messages of it may be missing since then.
+    /// Since when messages of it may be missing.
     pub gap_since: Option<Instant>,
     /// The history's server id on this connection.
-    pub server_id: Option<alloc::boxed::Box<str>>,
-    /// Silent for longer than its limit since then, on a connection that is fine.
+    pub server_id: Option<Box<str>>,
+    /// Since when it has been silent for longer than its limit, on a healthy connection.
     pub stale_since: Option<Instant>,
-    /// It is active because [`Modify::active`](crate::Modify::active) said so; no frame has confirmed it.
+    /// Whether it is active only because [`Modify::active`](crate::Modify::active) set it so; no frame has confirmed it.
     pub assumed: bool,
 }
 
 /// The table.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    rows: Rows,
+    store: Store,
     index: Index,
     pace: Pace,
     holders: BTreeMap<RequestId, SubscriptionKey>,
-    /// Unsubscriptions of summaries and ledgers in the order they were written: their confirmations name neither
-    /// (docs/protocol.md §3.7).
-    leaving: BTreeMap<Key, VecDeque<SubscriptionKey>>,
-}
-
-/// Where to find rows without looking for them.
-#[derive(Debug, Default)]
-struct Index {
-    timers: BTreeSet<(Instant, SubscriptionKey)>,
-    unconfirmed: BTreeSet<(Key, SubscriptionKey)>,
-    conids: BTreeSet<(Key, i64, SubscriptionKey)>,
-    count: BTreeMap<Key, usize>,
+    unsubscribes: Unsubscribes,
 }
 
 impl Table {
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.index.timers.first().map(|(at, _)| *at)
+        self.index.first_timer().map(|(at, _)| *at)
     }
 
     /// Entries in all its tables and lists.
     pub(crate) fn entries(&self) -> usize {
-        let Index { timers, unconfirmed, conids, count } = &self.index;
-        let indexed = timers.len() + unconfirmed.len() + conids.len() + count.len();
-        let leaving: usize = self.leaving.values().map(VecDeque::len).sum();
-        let held = |row: &Entry| row.holders.len() + row.waiting.len() + row.leaving.len();
-        let held: usize = self.rows.iter().map(held).sum();
-        self.rows.len() + indexed + self.holders.len() + leaving + held + self.pace.len()
+        let lists: usize = self.store.iter().map(Subscription::entries).sum();
+        let shared = self.index.entries() + self.holders.len() + self.unsubscribes.len() + self.pace.len();
+        self.store.len() + lists + shared
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.rows.len()
+        self.store.len()
     }
 
     pub(crate) fn infos(&self) -> impl Iterator<Item = SubscriptionInfo> + '_ {
-        self.rows.iter().map(|row| SubscriptionInfo {
-            key: row.subscribe.key.clone(),
-            state: row.status,
-            attempt: row.attempt,
-            holders: row.holders.len(),
-            gap_since: row.gap,
-            server_id: row.server_id.clone(),
-            stale_since: row.stale.then_some(row.heard),
-            assumed: row.assumed,
-        })
+        self.store.iter().map(Subscription::info)
     }
 
     pub(crate) fn holds(&self, request: RequestId) -> bool {
         self.holders.contains_key(&request)
     }
 
-    pub(crate) fn status(&self, key: &SubscriptionKey) -> Option<SubscriptionState> {
-        self.rows.get(key.as_str()).map(|row| row.status)
+    pub(crate) fn state(&self, key: &SubscriptionKey) -> Option<SubscriptionState> {
+        self.store.get(key.as_str()).map(|subscription| subscription.state.kind())
     }
 
     /// Server id and conid of each history whose id is known; `None` for a key without such ids.
-    pub(crate) fn server_ids(&self, key: Key) -> Option<BTreeMap<alloc::boxed::Box<str>, i64>> {
-        (key == Key::MarketHistory).then(|| {
-            self.rows.iter().filter_map(|row| Some((row.server_id.clone()?, row.subscribe.key.conid()?))).collect()
-        })
-    }
-
-    fn insert(&mut self, row: Entry) {
-        let key = row.subscribe.key.clone();
-        if let Some(conid) = key.conid() {
-            self.index.conids.insert((key.key(), conid, key.clone()));
-        }
-        *self.index.count.entry(key.key()).or_default() += 1;
-        self.rows.insert(row);
-    }
-
-    /// Forgets a row, and tells so.
-    fn remove(&mut self, key: &SubscriptionKey, cause: StateCause, cx: &mut Context<'_>) {
-        let Some(mut row) = self.rows.remove(key.as_str()) else { return };
-        self.index.arm(&mut row, None);
-        self.index.unconfirmed.remove(&(key.key(), key.clone()));
-        if let Some(conid) = key.conid() {
-            self.index.conids.remove(&(key.key(), conid, key.clone()));
-        }
-        if let Some(count) = self.index.count.get_mut(&key.key()) {
-            *count = count.saturating_sub(1);
-        }
-        for holder in &row.holders {
-            self.holders.remove(holder);
-        }
-        tell(&row, SubscriptionState::Removed, cause, cx);
+    pub(crate) fn server_ids(&self, key: Key) -> Option<BTreeMap<Box<str>, i64>> {
+        let id = |history: &Subscription| Some((history.server_id()?.into(), history.subscribe.key.conid()?));
+        (key == Key::MarketHistory).then(|| self.store.iter().filter_map(id).collect())
     }
 
     fn keys(&self) -> Vec<SubscriptionKey> {
-        self.rows.names().cloned().collect()
+        self.store.names().cloned().collect()
     }
 
-    /// Moves a row to another state: the one place where states change.
-    fn enter(
+    fn insert(&mut self, subscription: Subscription) {
+        self.index.insert(&subscription.subscribe.key);
+        self.store.insert(subscription);
+    }
+
+    /// Lets a subscription act, then brings the indexes up to date and carries out its effects on the table.
+    fn update<R>(
         &mut self,
         key: &SubscriptionKey,
-        status: SubscriptionState,
-        timer: Option<Instant>,
-        cause: StateCause,
         cx: &mut Context<'_>,
-    ) {
-        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
-        row.paced = None;
-        let again =
-            status == row.status && status != SubscriptionState::Subscribing && status != SubscriptionState::Refused;
-        row.status = status;
-        self.index.arm(row, timer);
-        let mark = (key.key(), key.clone());
-        match status {
-            SubscriptionState::Subscribing | SubscriptionState::Quiet | SubscriptionState::Expiring => {
-                self.index.unconfirmed.insert(mark)
-            }
-            _ => self.index.unconfirmed.remove(&mark),
-        };
-        if !again {
-            tell(row, status, cause, cx);
+        act: impl FnOnce(&mut Subscription, &mut Scope<'_, '_>) -> R,
+    ) -> Option<R> {
+        let Self { store, index, pace, unsubscribes, .. } = self;
+        let subscription = store.get_mut(key.as_str())?;
+        let mut scope = Scope { cx, pace, unsubscribes, effects: Effects::default() };
+        let result = act(subscription, &mut scope);
+        index.update(subscription, scope.cx.now);
+        let Effects { remove, restore_ladders } = scope.effects;
+        if let Some(cause) = remove {
+            self.remove(key, cause, cx);
         }
-        let standing = match status {
-            SubscriptionState::Active => SubscribeOutcome::Active,
-            SubscriptionState::Quiet => SubscribeOutcome::Quiet,
-            _ => return,
-        };
-        row.streaming = true;
-        for request in core::mem::take(&mut row.waiting) {
-            cx.requests.answer(request, Ok(Reply::Subscribed(standing)), cx.out);
+        if restore_ladders {
+            self.restore_ladders(key, cx);
         }
+        Some(result)
     }
 
-    /// Opens the gap of a row whose data flowed until now. One outage is one gap.
-    fn open_gap(&mut self, key: &SubscriptionKey, cause: GapCause, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
-        if core::mem::take(&mut row.streaming) && row.gap.is_none() {
-            // What was sent and not confirmed is not known to have flowed since it was sent.
-            let unconfirmed = matches!(cause, GapCause::Refused(_) | GapCause::Unconfirmed)
-                || matches!(
-                    row.status,
-                    SubscriptionState::Subscribing | SubscriptionState::Expiring | SubscriptionState::Refused
-                );
-            let since = row.round.filter(|_| unconfirmed).map_or(cx.since, |round| round.min(cx.since));
-            let since = if row.stale { since.min(row.heard) } else { since }.max(row.begun);
-            row.gap = Some(since);
-            // The gap says more.
-            row.stale = false;
-            cx.event(Event::Gap(Gap { key: key.clone(), since, cause }));
+    /// Removes a subscription and emits that.
+    fn remove(&mut self, key: &SubscriptionKey, cause: StateCause, cx: &mut Context<'_>) {
+        let Some(mut subscription) = self.store.remove(key.as_str()) else { return };
+        self.index.remove(&mut subscription);
+        for holder in &subscription.holders {
+            self.holders.remove(holder);
+        }
+        let Self { pace, unsubscribes, .. } = self;
+        let mut scope = Scope { cx, pace, unsubscribes, effects: Effects::default() };
+        subscription.emit_removed(cause, &mut scope);
+    }
+
+    /// Sends the other ladders of an account again, after `unsubscribed` has ended them all.
+    fn restore_ladders(&mut self, unsubscribed: &SubscriptionKey, cx: &mut Context<'_>) {
+        let prefix = alloc::format!("bd+{}+", unsubscribed.account().unwrap_or_default());
+        let others: Vec<_> = self.with_prefix(&prefix).filter(|key| *key != unsubscribed).cloned().collect();
+        for key in others {
+            self.update(&key, cx, |ladder, scope| {
+                if ladder.on_wire.is_some() && !ladder.state.is_unsubscribing() {
+                    ladder.transmit(StateCause::Requested, scope);
+                }
+            });
         }
     }
-}
-
-impl Index {
-    /// Sets or clears the one timer of a row.
-    fn arm(&mut self, row: &mut Entry, at: Option<Instant>) {
-        let key = &row.subscribe.key;
-        if let Some(old) = row.timer.take() {
-            self.timers.remove(&(old, key.clone()));
-        }
-        if let Some(at) = at {
-            self.timers.insert((at, key.clone()));
-        }
-        row.timer = at;
-    }
-}
-
-fn tell(row: &Entry, status: SubscriptionState, cause: StateCause, cx: &mut Context<'_>) {
-    let reason =
-        matches!(status, SubscriptionState::Refused | SubscriptionState::Failed).then(|| row.reason.clone()).flatten();
-    let (at, key) = (cx.now, row.subscribe.key.clone());
-    cx.event(Event::Subscription(SubscriptionEvent { at, key, state: status, cause, attempt: row.attempt, reason }));
 }

@@ -1,241 +1,192 @@
-//! How a subscription is put on the wire and taken off it: primed, sent, paced, renewed, left.
+//! How a subscription is written: primed, sent, paced, renewed, unsubscribed.
 
 use alloc::string::String;
 
-use super::{Context, Table, Wire};
+use super::pace::Slot;
+use super::state::State;
+use super::subscription::{OnWire, Subscription};
+use super::{Scope, WritePermission};
 use crate::command::{CommandError, GapCause, Reply, UnsubscribeOutcome};
 use crate::config::Renewal;
-use crate::event::{Action, Event, Resumed};
-use crate::key::{Key, SubscriptionKey};
+use crate::key::Key;
 use crate::rest::RestRequest;
-use crate::status::{StateCause, SubscriptionState};
+use crate::state::{StateCause, SubscriptionState};
 use crate::time::Instant;
 
-/// Unsubscriptions of one kind whose topic-less confirmations are kept apart.
-const LEAVING_LIMIT: usize = 256;
-
-impl Table {
-    /// Subscribes when its turn comes: [`Config::resubscribe_burst`](crate::Config::resubscribe_burst) at once, then a pause.
-    pub(super) fn send_paced(&mut self, key: &SubscriptionKey, cause: StateCause, cx: &mut Context<'_>) {
-        // Whose turn is coming keeps it.
-        if self.rows.get(key.as_str()).is_none_or(|row| row.paced.is_some()) {
+impl Subscription {
+    /// Sends it in its slot: [`Config::resubscribe_burst`](crate::Config::resubscribe_burst) at once, then a pause.
+    pub(super) fn send_paced(&mut self, cause: StateCause, scope: &mut Scope<'_, '_>) {
+        // A slot that was given stays.
+        if self.slot.is_some() {
             return;
         }
-        let at = self.pace.turn(cx.now, cx.config);
-        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
-        if at > cx.now {
-            row.paced = Some(cause);
-            self.index.arm(row, Some(at));
+        let at = scope.pace.next_slot(scope.cx.now, scope.cx.config);
+        if at > scope.cx.now {
+            self.slot = Some(Slot { at, cause });
         } else {
-            self.act_in_turn(key, cause, cx);
+            self.run_slot(cause, scope);
         }
     }
 
-    /// Its turn has come.
-    pub(super) fn act_in_turn(&mut self, key: &SubscriptionKey, cause: StateCause, cx: &mut Context<'_>) {
+    /// Does what the slot was given for.
+    pub(super) fn run_slot(&mut self, cause: StateCause, scope: &mut Scope<'_, '_>) {
         match cause {
-            StateCause::Renewed => self.renew(key, cx),
-            StateCause::Requested if self.rows.get(key.as_str()).is_some_and(|row| row.server_id.is_some()) => {
-                // The gateway counts histories until they are left by their id (docs/protocol.md §3.2).
-                self.send_leave(key, cx);
-                if let Some(row) = self.rows.get_mut(key.as_str()) {
-                    row.attempt = 0;
-                }
-                self.send(key, cause, cx);
+            StateCause::Renewed => self.renew(scope),
+            StateCause::Requested if self.server_id().is_some() => {
+                // The gateway counts a history until it is unsubscribed by its id (docs/protocol.md §3.2).
+                self.send_unsubscribe(scope);
+                self.attempts.count = 0;
+                self.send(cause, scope);
             }
-            _ => self.send(key, cause, cx),
+            _ => self.send(cause, scope),
         }
     }
 
-    /// Subscribes: rest the host first where the gateway wants that (docs/protocol.md §1.3.3).
-    pub(super) fn send(&mut self, key: &SubscriptionKey, cause: StateCause, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
-        if cx.wire != Wire::Ready {
+    /// Subscribes. Orders are primed over REST first (docs/protocol.md §1.3.3).
+    pub(super) fn send(&mut self, cause: StateCause, scope: &mut Scope<'_, '_>) {
+        if !scope.may_send() {
             return;
         }
-        if key.key() != Key::Orders {
-            return self.transmit(key, cause, cx);
+        if self.channel() != Key::Orders {
+            return self.transmit(cause, scope);
         }
-        // The answer, or the end of the wait for it, sends.
-        row.priming = true;
-        row.paced = None;
-        self.index.arm(row, None);
-        cx.rest(RestRequest::Prime(key.clone()), cx.config.prime_timeout);
+        // The end of the REST request sends it, whatever its outcome.
+        self.priming = true;
+        self.slot = None;
+        scope.rest(RestRequest::Prime(self.subscribe.key.clone()), scope.cx.config.prime_timeout);
     }
 
-    pub(super) fn transmit(&mut self, key: &SubscriptionKey, cause: StateCause, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
-        row.priming = false;
-        // The wait for the host may end after the connection stopped taking anything.
-        if cx.wire != Wire::Ready {
+    /// Writes the text that subscribes.
+    pub(super) fn transmit(&mut self, cause: StateCause, scope: &mut Scope<'_, '_>) {
+        self.priming = false;
+        // Priming may end after the connection stopped taking anything.
+        if !scope.may_send() {
             return;
         }
-        (row.held, row.ever_sent) = (true, true);
-        row.attempt = row.attempt.saturating_add(1);
-        if row.attempt == 1 || row.gap.is_some() {
-            row.round = Some(cx.now);
+        let now = scope.cx.now;
+        self.on_wire.get_or_insert_with(OnWire::default);
+        self.sent_before = true;
+        self.attempts.count = self.attempts.count.saturating_add(1);
+        if self.attempts.count == 1 || self.flow.gap.is_some() {
+            self.attempts.began_at = Some(now);
         }
-        if !row.streaming {
-            row.begun = cx.now;
+        if !self.flow.flowing {
+            self.flow.flowing_since = now;
         }
-        let text = row.subscribe_text(cx.config);
-        cx.action(|conn| Action::SendText { conn, text });
-        if let Some(since) = row.gap.take() {
-            row.streaming = true;
-            cx.event(Event::Resumed(Resumed { key: key.clone(), since, at: cx.now, attempts: cx.attempts }));
-            if key.key() == Key::Orders {
-                self.reconcile(key, since, cx);
-            }
+        scope.write(self.subscribe_text(scope.cx.config));
+        self.resume(scope);
+        if !self.needs_confirmation() {
+            return self.flow(SubscriptionState::Quiet, cause, scope);
         }
-        let Some(row) = self.rows.get(key.as_str()) else { return };
-        if row.confirms() {
-            let status = if row.status == SubscriptionState::Expiring {
-                SubscriptionState::Expiring
-            } else {
-                SubscriptionState::Subscribing
-            };
-            self.enter(key, status, Some(cx.now + cx.config.subscription_timeout), cause, cx);
-        } else {
-            self.flow(key, SubscriptionState::Quiet, cause, cx);
-        }
+        let deadline = now + scope.cx.config.subscription_timeout;
+        let next = match self.state {
+            State::Expiring { .. } => State::Expiring { deadline: Some(deadline) },
+            _ => State::Subscribing { deadline },
+        };
+        self.enter(next, cause, scope);
     }
 
-    /// It flows from now on, or is taken to.
-    pub(super) fn flow(
-        &mut self,
-        key: &SubscriptionKey,
-        status: SubscriptionState,
-        cause: StateCause,
-        cx: &mut Context<'_>,
-    ) {
-        let renew_at = self.renewal(key, cx);
-        if status == SubscriptionState::Active {
-            self.end_silence(key, cx);
+    /// Enters `Active` or `Quiet`: data flows, or is expected without a confirmation.
+    pub(super) fn flow(&mut self, state: SubscriptionState, cause: StateCause, scope: &mut Scope<'_, '_>) {
+        let renew_at = self.renewal(scope);
+        if state == SubscriptionState::Active {
+            self.note_message(scope);
         }
-        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
-        row.renew_at = renew_at;
-        if !row.stale {
-            row.heard = cx.now;
+        if !self.flow.stale {
+            self.flow.last_message_at = scope.cx.now;
         }
-        let upkeep = row.upkeep();
-        self.enter(key, status, upkeep, cause, cx);
+        let next = match state {
+            SubscriptionState::Active => State::Active { renew_at, assumed: cause == StateCause::Assumed },
+            _ => State::Quiet { renew_at },
+        };
+        self.enter(next, cause, scope);
     }
 
-    /// Changes of orders may be missing, and the stream does not repeat them (docs/protocol.md §3.4): the host is asked for the
-    /// orders as they are now. What it could not make up for is asked for again after the next gap.
-    pub(super) fn reconcile(&mut self, key: &SubscriptionKey, since: Instant, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
-        let since = row.unreconciled.map_or(since, |before| before.min(since));
-        row.unreconciled = Some(since);
-        if cx.wire == Wire::Shut {
-            // The connection is being closed: the next one rest.
+    /// When market data must be renewed: up to 5 % before it reaches its age, so that renewals spread out.
+    fn renewal(&self, scope: &mut Scope<'_, '_>) -> Option<Instant> {
+        let age = scope.cx.config.renew_market_data.filter(|_| self.channel() == Key::MarketData)?;
+        Some(scope.cx.now + age.saturating_sub(scope.cx.random.up_to(age / 20)))
+    }
+
+    /// Subscribes again before the gateway ends the stream, by default after unsubscribing (docs/protocol.md §3.1). The
+    /// stream goes on, so there is no gap.
+    fn renew(&mut self, scope: &mut Scope<'_, '_>) {
+        if !scope.may_send() || self.channel() != Key::MarketData {
             return;
         }
-        cx.rest(RestRequest::Reconcile { key: key.clone(), since }, cx.config.rest_timeout);
+        if scope.cx.config.renewal == Renewal::UnsubscribeFirst {
+            self.send_unsubscribe(scope);
+        }
+        self.attempts.count = 0;
+        if self.needs_confirmation() {
+            self.enter(State::Expiring { deadline: None }, StateCause::Renewed, scope);
+        }
+        self.transmit(StateCause::Renewed, scope);
     }
 
-    /// All tries went unanswered: told, and tried again at the longest delay until it is withdrawn.
-    pub(super) fn fail(&mut self, key: &SubscriptionKey, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
-        let attempts = row.attempt;
-        let (failure, cause) = match row.reason.clone() {
+    /// All attempts went unconfirmed: replies that, and tries again at the longest delay until it is unsubscribed.
+    pub(super) fn fail(&mut self, scope: &mut Scope<'_, '_>) {
+        let (key, attempts) = (self.subscribe.key.clone(), self.attempts.count);
+        let (error, gap, cause) = match self.attempts.reason.clone() {
             Some(reason) => {
-                (CommandError::Refused { key: key.clone(), reason: reason.clone() }, GapCause::Refused(reason))
+                (CommandError::Refused { key, reason: reason.clone() }, GapCause::Refused(reason), StateCause::Refused)
             }
-            None => (CommandError::Unconfirmed { key: key.clone(), attempts }, GapCause::Unconfirmed),
+            None => (CommandError::Unconfirmed { key, attempts }, GapCause::Unconfirmed, StateCause::Unconfirmed),
         };
-        for request in core::mem::take(&mut row.waiting) {
-            cx.requests.answer(request, Err(failure.clone()), cx.out);
+        for request in core::mem::take(&mut self.waiters) {
+            scope.reply(request, Err(error.clone()));
         }
-        self.open_gap(key, cause, cx);
-        let why =
-            if matches!(failure, CommandError::Refused { .. }) { StateCause::Refused } else { StateCause::Unconfirmed };
-        self.enter(key, SubscriptionState::Failed, Some(cx.now + cx.config.refusal_max), why, cx);
+        self.open_gap(gap, scope);
+        self.enter(State::Failed { retry_at: scope.cx.now + scope.cx.config.refusal_max }, cause, scope);
     }
 
-    /// When market data must be renewed: a little before its age is reached, each at its own moment.
-    pub(super) fn renewal(&self, key: &SubscriptionKey, cx: &mut Context<'_>) -> Option<Instant> {
-        let age = cx.config.renew_market_data.filter(|_| key.key() == Key::MarketData)?;
-        Some(cx.now + age.saturating_sub(cx.random.up_to(age / 20)))
-    }
-
-    /// Subscribes again, by default after unsubscribing, as is known to work (docs/protocol.md §3.1); the stream goes on, so no
-    /// gap is told.
-    pub(super) fn renew(&mut self, key: &SubscriptionKey, cx: &mut Context<'_>) {
-        if cx.wire != Wire::Ready || key.key() != Key::MarketData {
+    /// Writes the text that unsubscribes, if that can be written now.
+    pub(super) fn send_unsubscribe(&mut self, scope: &mut Scope<'_, '_>) {
+        let Some(text) = self.unsubscribe_text(scope.cx.config) else { return };
+        if scope.cx.permission == WritePermission::None {
             return;
         }
-        if cx.config.renewal == Renewal::UnsubscribeFirst {
-            self.send_leave(key, cx);
+        self.attempts.count = self.attempts.count.saturating_add(1);
+        if let State::Unsubscribing { deadline, .. } = &mut self.state {
+            *deadline = scope.cx.now + scope.cx.config.subscription_timeout;
         }
-        if let Some(row) = self.rows.get_mut(key.as_str()) {
-            row.attempt = 0;
-            if row.confirms() {
-                self.enter(key, SubscriptionState::Expiring, None, StateCause::Renewed, cx);
-            }
-        }
-        self.transmit(key, StateCause::Renewed, cx);
+        self.write_unsubscribe(text, scope);
     }
 
-    /// Writes the text that unsubscribes.
-    pub(super) fn send_leave(&mut self, key: &SubscriptionKey, cx: &mut Context<'_>) {
-        let Some(row) = self.rows.get_mut(key.as_str()) else { return };
-        let Some(text) = row.unsubscribe_text(cx.config) else { return };
-        if cx.wire == Wire::Shut {
-            return;
+    /// Writes `text`, which ends the subscription at the gateway, and records what follows from it.
+    pub(super) fn write_unsubscribe(&mut self, text: String, scope: &mut Scope<'_, '_>) {
+        scope.write(text);
+        if let Some(wire) = self.on_wire.as_mut().filter(|_| !self.state.is_unsubscribing()) {
+            wire.server_id = None;
         }
-        row.attempt = row.attempt.saturating_add(1);
-        if row.status == SubscriptionState::Unsubscribing {
-            self.index.arm(row, Some(cx.now + cx.config.subscription_timeout));
-        }
-        self.write_leave(key, text, cx);
-    }
-
-    /// Writes `text`, which ends the subscription on the wire, and keeps the books that this calls for.
-    pub(super) fn write_leave(&mut self, key: &SubscriptionKey, text: String, cx: &mut Context<'_>) {
-        cx.action(|conn| Action::SendText { conn, text });
-        if let Some(row) = self.rows.get_mut(key.as_str()).filter(|row| row.status != SubscriptionState::Unsubscribing)
-        {
-            row.server_id = None;
-        }
-        if matches!(key.key(), Key::AccountSummary | Key::AccountLedger) {
-            let queue = self.leaving.entry(key.key()).or_default();
-            if queue.len() < LEAVING_LIMIT && !queue.contains(key) {
-                queue.push_back(key.clone());
-            }
-        }
-        if key.key() == Key::PriceLadder && cx.wire == Wire::Ready {
-            self.restore_ladders(key, cx);
+        match self.channel() {
+            Key::AccountSummary | Key::AccountLedger => scope.unsubscribes.push(&self.subscribe.key),
+            Key::PriceLadder if scope.may_send() => scope.effects.restore_ladders = true,
+            _ => {}
         }
     }
 
-    /// `ubd` ends all ladders of the account: those that are still wanted are sent again at once.
-    fn restore_ladders(&mut self, left: &SubscriptionKey, cx: &mut Context<'_>) {
-        let prefix = alloc::format!("bd+{}+", left.account().unwrap_or_default());
-        let others: alloc::vec::Vec<_> = self.below(&prefix).filter(|key| *key != left).cloned().collect();
-        for key in others {
-            if self.rows.get(key.as_str()).is_some_and(|row| row.held && row.status != SubscriptionState::Unsubscribing)
-            {
-                self.transmit(&key, StateCause::Requested, cx);
-            }
-        }
-    }
-
-    /// A withdrawal is over, one way or the other: answered, and forgotten.
-    pub(super) fn settle_leaving(
+    /// Ends an unsubscribe: replies `result` to the requests that wait for it, and has the subscription removed.
+    pub(super) fn finish_unsubscribe(
         &mut self,
-        key: &SubscriptionKey,
-        answer: Result<UnsubscribeOutcome, CommandError>,
+        result: Result<UnsubscribeOutcome, CommandError>,
         cause: StateCause,
-        cx: &mut Context<'_>,
+        scope: &mut Scope<'_, '_>,
     ) {
-        let Some(row) = self.rows.get_mut(key.as_str()).filter(|row| row.status == SubscriptionState::Unsubscribing)
-        else {
-            return;
-        };
-        for request in core::mem::take(&mut row.leaving) {
-            cx.requests.answer(request, answer.clone().map(Reply::Unsubscribed), cx.out);
+        let State::Unsubscribing { waiters, .. } = &mut self.state else { return };
+        for request in core::mem::take(waiters) {
+            scope.reply(request, result.clone().map(Reply::Unsubscribed));
         }
-        self.remove(key, cause, cx);
+        scope.effects.remove = Some(cause);
+    }
+
+    /// Emits that it is removed; the table forgets it.
+    pub(super) fn emit_removed(&mut self, cause: StateCause, scope: &mut Scope<'_, '_>) {
+        let from = self.state.kind();
+        if !super::transitions::allows(from, cause, SubscriptionState::Removed) {
+            *scope.cx.illegal_transitions += 1;
+            debug_assert!(false, "no transition from {from:?} to Removed for {cause:?}");
+        }
+        self.emit_state(SubscriptionState::Removed, cause, scope);
     }
 }

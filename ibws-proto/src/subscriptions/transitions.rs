@@ -1,31 +1,31 @@
-//! Every way from one state of a subscription to another, as a table: the picture in the README is drawn from it, and the
-//! walks of the tests hold the machine to it, and it to the machine.
+//! Every transition between the states of a subscription, as a table. The machine makes no other; the diagram in
+//! `docs/guarantees.md` is drawn from it, and walks of random inputs check that each of its rows is reached.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
-use crate::status::StateCause::{
+use crate::state::StateCause::{
     self, Assumed, Confirmed, Lost, Primed, Ready, Renewed, Requested, Retried, Unauthenticated, Unconfirmed,
     UnsubscribeConfirmed, UnsubscribeTimedOut,
 };
-use crate::status::SubscriptionState::{
+use crate::state::SubscriptionState::{
     self, Active, Degraded, Expiring, Failed, Pending, Quiet, Refused, Removed, Subscribing, Unsubscribing,
 };
 
-/// Moves that have their cause and their end in common.
+/// Transitions that share their cause and their target.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Transition {
-    /// From any of these; [`SubscriptionState::Removed`] is also the state before the first.
+    /// The states it starts from; [`SubscriptionState::Removed`] is also the state before the first.
     pub from: &'static [SubscriptionState],
-    /// For this reason.
+    /// Why the state changes.
     pub cause: StateCause,
-    /// To this one.
+    /// The state that begins.
     pub to: SubscriptionState,
-    /// Part of every subscription's life, and of the picture; the others need a request that changes or corrects
-    /// something, or a host or a gateway that is late.
+    /// Whether it is part of the ordinary life of a subscription, and of the diagram. The others need a request that
+    /// changes or corrects something, or a REST handler or a gateway that is late.
     pub usual: bool,
 }
 
@@ -34,12 +34,12 @@ const SENT: &[SubscriptionState] = &[Subscribing, Active, Quiet, Refused, Expiri
 /// The states that a loss of the connection ends.
 const LOST: &[SubscriptionState] = &[Subscribing, Active, Quiet, Refused, Expiring, Failed, Degraded];
 /// The states that a loss of authentication ends.
-const DENIED: &[SubscriptionState] = &[Subscribing, Active, Quiet, Refused, Expiring, Failed, Pending];
-/// The states in which it is wanted.
-const WANTED: &[SubscriptionState] = &[Subscribing, Active, Quiet, Refused, Expiring, Failed, Pending, Degraded];
-/// The states that a frame has not confirmed yet.
+const UNAUTHENTICATED: &[SubscriptionState] = &[Subscribing, Active, Quiet, Refused, Expiring, Failed, Pending];
+/// The states in which it is requested.
+const REQUESTED: &[SubscriptionState] = &[Subscribing, Active, Quiet, Refused, Expiring, Failed, Pending, Degraded];
+/// The states in which no frame has confirmed it yet.
 const UNCONFIRMED: &[SubscriptionState] = &[Subscribing, Quiet, Expiring];
-/// What is renewed stays so until its confirmation, however often it is sent.
+/// The states from which it is sent again. An expiring one stays expiring until its confirmation.
 const SENT_AGAIN: &[SubscriptionState] = &[Pending, Degraded, Subscribing, Active, Quiet, Refused, Failed];
 
 const fn usual(from: &'static [SubscriptionState], cause: StateCause, to: SubscriptionState) -> Transition {
@@ -50,7 +50,7 @@ const fn rare(from: &'static [SubscriptionState], cause: StateCause, to: Subscri
     Transition { from, cause, to, usual: false }
 }
 
-const MOVES: &[Transition] = &[
+const TRANSITIONS: &[Transition] = &[
     usual(&[Removed], Requested, Pending),
     usual(&[Removed], Requested, Subscribing),
     usual(&[Removed], Requested, Quiet),
@@ -66,55 +66,61 @@ const MOVES: &[Transition] = &[
     usual(&[Refused, Failed], Retried, Quiet),
     usual(&[Active], Renewed, Expiring),
     usual(LOST, Lost, Pending),
-    usual(DENIED, Unauthenticated, Degraded),
-    usual(WANTED, Requested, Unsubscribing),
-    usual(WANTED, Requested, Removed),
+    usual(UNAUTHENTICATED, Unauthenticated, Degraded),
+    usual(REQUESTED, Requested, Unsubscribing),
+    usual(REQUESTED, Requested, Removed),
     usual(&[Unsubscribing], UnsubscribeConfirmed, Removed),
     usual(&[Unsubscribing], Lost, Removed),
     usual(&[Unsubscribing], UnsubscribeTimedOut, Removed),
     usual(&[Unsubscribing], Requested, Removed),
-    // Recreated, modified, or asked for again.
+    // Recreated, modified, or requested again.
     rare(SENT_AGAIN, Requested, Subscribing),
     rare(&[Pending, Degraded, Subscribing, Active, Refused, Expiring, Failed], Requested, Quiet),
-    // The same for orders, once the host has answered; and orders that somebody wants confirmed.
+    // The same for orders, once they are primed; and orders with a confirmation required by the application.
     rare(SENT_AGAIN, Primed, Subscribing),
     rare(&[Active, Refused, Failed, Subscribing], Primed, Quiet),
-    // The greeting came after the wait for it was over.
+    // The greeting came after the wait for it had ended.
     rare(&[Subscribing, Quiet, Refused, Failed], Ready, Subscribing),
     rare(&[Subscribing, Expiring, Refused, Failed], Ready, Quiet),
-    // Its need of confirmation was changed meanwhile.
+    // Whether it needs a confirmation was changed meanwhile.
     rare(&[Subscribing, Expiring], Unconfirmed, Quiet),
     rare(&[Active], Renewed, Quiet),
     rare(&[Quiet], Renewed, Expiring),
-    // Said to flow, or not to; and data of what was not believed in.
+    // Set active or invalidated by the application; and data of an invalidated one.
     rare(&[Pending, Degraded, Subscribing, Quiet, Refused, Expiring, Failed], Assumed, Active),
     rare(SENT, Assumed, Pending),
     rare(&[Pending], Confirmed, Active),
 ];
 
-/// Every move of a subscription's state that there is. What is not here cannot happen.
+/// Returns every transition of a subscription's state; the machine makes no other.
 #[must_use]
 pub fn subscription_transitions() -> &'static [Transition] {
-    MOVES
+    TRANSITIONS
 }
 
-/// The usual life of a subscription as a Mermaid state diagram; the README holds it, and a test holds the README to it.
+/// Returns `true` if the table lists this transition.
+pub(super) fn allows(from: SubscriptionState, cause: StateCause, to: SubscriptionState) -> bool {
+    TRANSITIONS.iter().any(|row| row.to == to && row.cause == cause && row.from.contains(&from))
+}
+
+/// Returns the ordinary life of a subscription as a Mermaid state diagram. `docs/guarantees.md` shows it, and a test
+/// compares the two.
 #[must_use]
 pub fn subscription_diagram() -> String {
-    let name = |status: SubscriptionState| if status == Removed { "[*]" } else { status.name() };
+    let name = |state: SubscriptionState| if state == Removed { "[*]" } else { state.name() };
     let mut text = String::from("stateDiagram-v2\n    direction LR\n");
-    // What is the same for all that were sent is drawn once, from the box around them.
+    // Transitions that all sent states share are drawn once, from the box around these states.
     let mut labels: BTreeMap<(bool, &str, &str), Vec<&str>> = BTreeMap::new();
-    for moves in MOVES.iter().filter(|moves| moves.usual) {
-        let boxed = SENT.iter().all(|status| moves.from.contains(status));
-        let alone = moves.from.iter().filter(|status| !boxed || !SENT.contains(status));
-        let froms = alone.map(|status| name(*status)).chain(boxed.then_some("sent"));
+    for row in TRANSITIONS.iter().filter(|row| row.usual) {
+        let boxed = SENT.iter().all(|state| row.from.contains(state));
+        let alone = row.from.iter().filter(|state| !boxed || !SENT.contains(state));
+        let froms = alone.map(|state| name(*state)).chain(boxed.then_some("sent"));
         for from in froms {
-            let inside = |name: &str| SENT.iter().any(|status| status.name() == name);
-            let to = name(moves.to);
+            let inside = |name: &str| SENT.iter().any(|state| state.name() == name);
+            let to = name(row.to);
             let labels = labels.entry((!(inside(from) && inside(to)), from, to)).or_default();
-            if !labels.contains(&moves.cause.name()) {
-                labels.push(moves.cause.name());
+            if !labels.contains(&row.cause.name()) {
+                labels.push(row.cause.name());
             }
         }
     }

@@ -1,0 +1,106 @@
+//! What a change of the connection does to the subscriptions.
+
+use super::state::State;
+use super::subscription::Subscription;
+use super::{Context, Scope, Table};
+use crate::command::{CommandError, ConnectionLoss, GapCause, UnsubscribeOutcome};
+use crate::key::Key;
+use crate::state::StateCause;
+
+impl Table {
+    /// Lets every subscription act.
+    fn update_all(&mut self, cx: &mut Context<'_>, mut act: impl FnMut(&mut Subscription, &mut Scope<'_, '_>)) {
+        for key in self.keys() {
+            self.update(&key, cx, &mut act);
+        }
+    }
+
+    /// The connection takes subscriptions: sends those that it does not hold.
+    pub(crate) fn on_ready(&mut self, cx: &mut Context<'_>) {
+        self.update_all(cx, |subscription, scope| {
+            let recreate = scope.cx.config.recreate_on_reconnect || !subscription.sent_before;
+            if recreate && !subscription.state.is_unsubscribing() {
+                subscription.send_paced(StateCause::Ready, scope);
+            }
+        });
+    }
+
+    /// The greeting came after the wait for it had ended. The gateway discarded what was written until now
+    /// (docs/protocol.md §1.3.4), so everything that no data has confirmed is sent again.
+    pub(crate) fn on_late_greeting(&mut self, cx: &mut Context<'_>) {
+        self.update_all(cx, |subscription, scope| {
+            let confirmed = matches!(subscription.state, State::Active { .. } | State::Unsubscribing { .. });
+            if subscription.on_wire.is_some() && !confirmed {
+                subscription.attempts.count = 0;
+                subscription.send_paced(StateCause::Ready, scope);
+            }
+        });
+    }
+
+    /// The session is not authenticated: nothing flows, and nothing is sent until it is.
+    pub(crate) fn on_unauthenticated(&mut self, cx: &mut Context<'_>) {
+        self.pace.reset();
+        self.update_all(cx, |subscription, scope| {
+            if subscription.state.is_unsubscribing() {
+                return;
+            }
+            subscription.attempts.reset();
+            subscription.priming = false;
+            subscription.open_gap(GapCause::Unauthenticated, scope);
+            subscription.enter(State::Degraded, StateCause::Unauthenticated, scope);
+        });
+    }
+
+    /// The connection is gone, and with it everything that it held.
+    pub(crate) fn on_lost(&mut self, cause: &ConnectionLoss, cx: &mut Context<'_>) {
+        self.unsubscribes.clear();
+        self.pace.reset();
+        self.update_all(cx, |subscription, scope| subscription.on_lost(cause, scope));
+    }
+
+    /// Unsubscribes everything. Returns whether a confirmation is worth waiting for.
+    pub(crate) fn drain(&mut self, cx: &mut Context<'_>) -> bool {
+        for key in self.keys() {
+            let confirmed = matches!(key.key(), Key::AccountSummary | Key::AccountLedger | Key::MarketHistory);
+            if self.store.get(key.as_str()).is_some_and(|subscription| !subscription.state.is_unsubscribing()) {
+                // No request waits for it.
+                let _ = self.unsubscribe(None, &key, confirmed, cx);
+            }
+        }
+        self.is_draining()
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        !self.store.is_empty()
+    }
+
+    /// Removes everything.
+    pub(crate) fn clear(&mut self, cx: &mut Context<'_>) {
+        self.update_all(cx, |subscription, scope| {
+            subscription.finish_unsubscribe(Ok(UnsubscribeOutcome::Sent), StateCause::Requested, scope);
+            for request in core::mem::take(&mut subscription.waiters) {
+                scope.reply(request, Err(CommandError::ShutDown));
+            }
+            scope.effects.remove = Some(StateCause::Requested);
+        });
+        self.unsubscribes.clear();
+    }
+}
+
+impl Subscription {
+    fn on_lost(&mut self, cause: &ConnectionLoss, scope: &mut Scope<'_, '_>) {
+        let lost = CommandError::ConnectionLost(cause.clone());
+        if self.state.is_unsubscribing() {
+            return self.finish_unsubscribe(Err(lost), StateCause::Lost, scope);
+        }
+        if self.on_wire.take().is_some() {
+            for request in core::mem::take(&mut self.waiters) {
+                scope.reply(request, Err(lost.clone()));
+            }
+        }
+        self.priming = false;
+        self.attempts.reset();
+        self.open_gap(cause.clone().into(), scope);
+        self.enter(State::Pending, StateCause::Lost, scope);
+    }
+}

@@ -1,0 +1,153 @@
+//! What the gateway sends: data that confirms a subscription, refusals, confirmations of unsubscribes.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString as _};
+
+use super::state::State;
+use super::subscription::{OnWire, Subscription};
+use super::{Context, Scope, Table, WritePermission};
+use crate::command::{GapCause, UnsubscribeOutcome};
+use crate::frame::{Frame, Json};
+use crate::key::{Key, SubscriptionKey};
+use crate::mask::Masked;
+use crate::random::doubled;
+use crate::rest::RestRequest;
+use crate::state::{StateCause, SubscriptionState};
+use crate::time::Instant;
+
+impl Table {
+    /// Routes a frame with a topic of a channel. Returns its subscription, and whether the frame may change it.
+    pub(crate) fn on_frame(
+        &mut self,
+        key: Key,
+        topic: &str,
+        frame: &Frame,
+        now: Instant,
+    ) -> Option<(SubscriptionKey, bool)> {
+        let subscription = self.route(key, topic, frame)?;
+        let settled = matches!(subscription.state, State::Active { assumed: false, .. })
+            && !subscription.flow.stale
+            && (key != Key::MarketHistory || subscription.server_id().is_some());
+        let (found, limited) = (subscription.subscribe.key.clone(), subscription.staleness_limit().is_some());
+        if limited && settled {
+            // The timer stays where it is; it reads this when it fires.
+            if let Some(subscription) = self.store.get_mut(found.as_str()) {
+                subscription.flow.last_message_at = now;
+            }
+        }
+        Some((found, !settled))
+    }
+
+    /// Applies a frame to its subscription.
+    pub(crate) fn on_data(&mut self, key: &SubscriptionKey, frame: &Frame, cx: &mut Context<'_>) {
+        self.update(key, cx, |subscription, scope| subscription.on_data(frame, scope));
+    }
+
+    /// Applies an `error` frame with a data topic: it refuses what is unconfirmed on that channel, because it names no
+    /// target (docs/protocol.md §4.6).
+    pub(crate) fn on_refused(&mut self, topic: &str, reason: &str, cx: &mut Context<'_>) {
+        let Some(channel) = Key::from_topic(topic).filter(|key| !key.is_unsolicited()) else { return };
+        let exact = topic.strip_prefix('s').filter(|name| self.store.contains(name));
+        let mut prime = true;
+        for key in self.index.unconfirmed(channel) {
+            if exact.is_none_or(|name| name == key.as_str()) {
+                let primed = self.update(&key, cx, |subscription, scope| subscription.on_refused(reason, prime, scope));
+                prime &= primed != Some(true);
+            }
+        }
+    }
+
+    /// Applies `unsubscribed from summary` or `… ledger`: it confirms the unsubscribe that was written first
+    /// (docs/protocol.md §3.7).
+    pub(crate) fn on_unsubscribed(&mut self, channel: Key, cx: &mut Context<'_>) {
+        if let Some(key) = self.unsubscribes.pop(channel) {
+            self.confirm_unsubscribe(&key, cx);
+        }
+    }
+
+    /// Applies `Unsubscribed ID`: it confirms the unsubscribe of the history with that server id.
+    pub(crate) fn on_history_unsubscribed(&mut self, server_id: &str, cx: &mut Context<'_>) {
+        let found = self.with_prefix("mh").find(|key| {
+            self.store
+                .get(key.as_str())
+                .is_some_and(|history| history.state.is_unsubscribing() && history.server_id() == Some(server_id))
+        });
+        if let Some(key) = found.cloned() {
+            self.confirm_unsubscribe(&key, cx);
+        }
+    }
+
+    fn confirm_unsubscribe(&mut self, key: &SubscriptionKey, cx: &mut Context<'_>) {
+        self.update(key, cx, |subscription, scope| {
+            let confirmed = Ok(UnsubscribeOutcome::Confirmed);
+            subscription.finish_unsubscribe(confirmed, StateCause::UnsubscribeConfirmed, scope);
+        });
+    }
+}
+
+impl Subscription {
+    fn on_data(&mut self, frame: &Frame, scope: &mut Scope<'_, '_>) {
+        let Some(OnWire { server_id }) = &mut self.on_wire else { return };
+        if self.subscribe.key.key() == Key::MarketHistory && server_id.is_none() {
+            *server_id = frame.get("serverId").and_then(Json::scalar).map(|id| id.into_owned().into());
+        }
+        let has_server_id = server_id.is_some();
+        match &mut self.state {
+            State::Active { assumed, .. } => {
+                *assumed = false;
+                self.note_message(scope);
+            }
+            State::Pending
+            | State::Subscribing { .. }
+            | State::Quiet { .. }
+            | State::Expiring { .. }
+            | State::Refused { .. }
+            | State::Failed { .. } => {
+                self.attempts.reset();
+                self.attempts.reason = None;
+                self.priming = false;
+                // It may flow without having been sent again: late, or refused in place of another one.
+                self.resume(scope);
+                self.flow(SubscriptionState::Active, StateCause::Confirmed, scope);
+            }
+            // The id that unsubscribing waited for.
+            State::Unsubscribing { needs_confirmation, .. } if has_server_id && self.attempts.count == 0 => {
+                let needs_confirmation = *needs_confirmation;
+                self.send_unsubscribe(scope);
+                if !needs_confirmation && scope.cx.permission != WritePermission::None {
+                    self.finish_unsubscribe(Ok(UnsubscribeOutcome::Sent), StateCause::Requested, scope);
+                }
+            }
+            State::Unsubscribing { .. } | State::Degraded => {}
+        }
+    }
+
+    /// Backs off after a refusal. With `prime`, requests priming over REST; returns whether it did.
+    fn on_refused(&mut self, reason: &str, prime: bool, scope: &mut Scope<'_, '_>) -> bool {
+        let config = scope.cx.config;
+        self.attempts.reason = Some(excerpt(reason));
+        self.attempts.refusals = self.attempts.refusals.saturating_add(1);
+        // Another one of the channel may have been refused: if data comes after all, it counts.
+        self.priming = false;
+        if self.attempts.count >= config.subscription_retries {
+            self.fail(scope);
+            return false;
+        }
+        let delay = doubled(config.refusal_min, self.attempts.refusals - 1, config.refusal_max);
+        let delay = scope.cx.random.around(delay, 20).min(config.refusal_max);
+        self.open_gap(GapCause::Refused(excerpt(reason)), scope);
+        self.enter(State::Refused { retry_at: scope.cx.now + delay }, StateCause::Refused, scope);
+        // Orders are primed before each sending anyway.
+        let prime = prime && self.channel() != Key::Orders && scope.may_send();
+        if prime {
+            scope.rest(RestRequest::Prime(self.subscribe.key.clone()), config.prime_timeout);
+        }
+        prime
+    }
+}
+
+/// The gateway's reason, cut to 200 characters and with accounts masked, because it becomes part of errors.
+fn excerpt(reason: &str) -> Box<str> {
+    let most: String = reason.chars().take(200).collect();
+    Masked(&most).to_string().into()
+}

@@ -1,0 +1,99 @@
+//! The indexes of the table: they find subscriptions by timer, by channel and by conid without a search.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use super::subscription::Subscription;
+use crate::key::{Key, SubscriptionKey};
+use crate::time::Instant;
+
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    timers: BTreeSet<(Instant, SubscriptionKey)>,
+    unconfirmed: BTreeSet<(Key, SubscriptionKey)>,
+    conids: BTreeSet<(Key, i64, SubscriptionKey)>,
+    count: BTreeMap<Key, usize>,
+}
+
+impl Index {
+    pub(super) fn insert(&mut self, key: &SubscriptionKey) {
+        if let Some(conid) = key.conid() {
+            self.conids.insert((key.key(), conid, key.clone()));
+        }
+        *self.count.entry(key.key()).or_default() += 1;
+    }
+
+    pub(super) fn remove(&mut self, subscription: &mut Subscription) {
+        let key = subscription.subscribe.key.clone();
+        self.set_timer(subscription, None);
+        self.unconfirmed.remove(&(key.key(), key.clone()));
+        if let Some(conid) = key.conid() {
+            self.conids.remove(&(key.key(), conid, key.clone()));
+        }
+        if let Some(count) = self.count.get_mut(&key.key()) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    /// Brings the entries of a subscription up to date after it has acted.
+    pub(super) fn update(&mut self, subscription: &mut Subscription, now: Instant) {
+        // A deadline that has passed fired before, when nothing could be done about it, and must not fire again at once.
+        let indexed = subscription.indexed.timer;
+        let timer = subscription.deadline().filter(|at| *at > now || indexed == Some(*at));
+        self.set_timer(subscription, timer);
+        let unconfirmed = subscription.state.is_unconfirmed();
+        if unconfirmed != subscription.indexed.unconfirmed {
+            subscription.indexed.unconfirmed = unconfirmed;
+            let key = &subscription.subscribe.key;
+            let entry = (key.key(), key.clone());
+            if unconfirmed {
+                self.unconfirmed.insert(entry);
+            } else {
+                self.unconfirmed.remove(&entry);
+            }
+        }
+    }
+
+    fn set_timer(&mut self, subscription: &mut Subscription, at: Option<Instant>) {
+        if subscription.indexed.timer == at {
+            return;
+        }
+        let key = &subscription.subscribe.key;
+        if let Some(old) = subscription.indexed.timer {
+            self.timers.remove(&(old, key.clone()));
+        }
+        if let Some(at) = at {
+            self.timers.insert((at, key.clone()));
+        }
+        subscription.indexed.timer = at;
+    }
+
+    pub(super) fn first_timer(&self) -> Option<&(Instant, SubscriptionKey)> {
+        self.timers.first()
+    }
+
+    /// Clears the timer of a subscription, because it fires.
+    pub(super) fn clear_timer(&mut self, subscription: &mut Subscription) {
+        self.set_timer(subscription, None);
+    }
+
+    /// The subscriptions of a channel that were sent and not confirmed.
+    pub(super) fn unconfirmed(&self, channel: Key) -> Vec<SubscriptionKey> {
+        let first = (channel, SubscriptionKey::floor(channel));
+        self.unconfirmed.range(first..).take_while(|(key, _)| *key == channel).map(|(_, key)| key.clone()).collect()
+    }
+
+    pub(super) fn by_conid(&self, channel: Key, conid: i64) -> impl Iterator<Item = &SubscriptionKey> {
+        let first = (channel, conid, SubscriptionKey::floor(channel));
+        self.conids.range(first..).take_while(move |(k, c, _)| (*k, *c) == (channel, conid)).map(|(.., key)| key)
+    }
+
+    /// How many subscriptions a channel has.
+    pub(super) fn count(&self, channel: Key) -> usize {
+        self.count.get(&channel).copied().unwrap_or_default()
+    }
+
+    pub(super) fn entries(&self) -> usize {
+        self.timers.len() + self.unconfirmed.len() + self.conids.len() + self.count.len()
+    }
+}

@@ -1,0 +1,286 @@
+//! What the application requests of a subscription.
+
+use super::state::State;
+use super::subscription::{OnWire, Subscription};
+use super::{Context, Scope, Table, WritePermission};
+use crate::command::{CommandError, GapCause, Modify, Reply, RequestId, SubscribeOutcome, UnsubscribeOutcome};
+use crate::key::{Key, SubscriptionKey};
+use crate::payload::Subscribe;
+use crate::pending::Wait;
+use crate::state::{StateCause, SubscriptionState};
+
+/// The reply to a request; `Ok(None)` if it comes later.
+type Answer = Result<Option<Reply>, CommandError>;
+
+impl Table {
+    pub(crate) fn subscribe(&mut self, id: RequestId, subscribe: Subscribe, cx: &mut Context<'_>) -> Answer {
+        let key = subscribe.key.clone();
+        self.update(&key, cx, Subscription::abort_unsubscribe);
+        let found = self.update(&key, cx, |subscription, scope| subscription.add_holder(id, &subscribe, scope));
+        if let Some(answer) = found {
+            if !matches!(answer, Err(CommandError::Conflict(_))) {
+                self.holders.insert(id, key);
+            }
+            return answer;
+        }
+        let limit = match key.key() {
+            Key::MarketHistory => cx.config.max_histories,
+            Key::MarketData => cx.config.max_lines,
+            _ => usize::MAX,
+        };
+        if self.index.count(key.key()) >= limit {
+            return Err(CommandError::Budget { key, limit });
+        }
+        self.holders.insert(id, key.clone());
+        self.insert(Subscription::new(subscribe, id));
+        self.update(&key, cx, |subscription, scope| {
+            subscription.wait_for_outcome(id, scope);
+            if !scope.may_send() || subscription.channel() == Key::Orders {
+                // Gated, or primed over REST first.
+                subscription.emit_state(SubscriptionState::Pending, StateCause::Requested, scope);
+            }
+            subscription.send(StateCause::Requested, scope);
+        });
+        Ok(None)
+    }
+
+    pub(crate) fn unsubscribe(
+        &mut self,
+        id: Option<RequestId>,
+        key: &SubscriptionKey,
+        needs_confirmation: bool,
+        cx: &mut Context<'_>,
+    ) -> Answer {
+        self.update(key, cx, |subscription, scope| subscription.unsubscribe(id, needs_confirmation, scope))
+            .unwrap_or_else(|| Err(CommandError::UnknownSubscription(key.clone())))
+    }
+
+    /// Removes a holder; removing the last one unsubscribes.
+    pub(crate) fn release(&mut self, holder: RequestId, cx: &mut Context<'_>) {
+        let Some(key) = self.holders.remove(&holder) else { return };
+        let unheld = self.update(&key, cx, |subscription, scope| {
+            subscription.holders.retain(|id| *id != holder);
+            if let Some(at) = subscription.waiters.iter().position(|id| *id == holder) {
+                subscription.waiters.remove(at);
+                scope.reply(holder, Err(CommandError::Cancelled));
+            }
+            subscription.holders.is_empty() && !subscription.state.is_unsubscribing()
+        });
+        if unheld == Some(true) {
+            // No request waits for it.
+            let _ = self.unsubscribe(None, &key, false, cx);
+        }
+    }
+
+    pub(crate) fn modify(&mut self, modify: Modify, cx: &mut Context<'_>) -> Result<Reply, CommandError> {
+        let key = modify.key.clone();
+        self.update(&key, cx, |subscription, scope| subscription.modify(modify, scope))
+            .unwrap_or(Err(CommandError::UnknownSubscription(key)))
+    }
+
+    /// Marks one subscription, or all, as lost at the gateway. Returns how many it marked.
+    pub(crate) fn invalidate(
+        &mut self,
+        key: Option<&SubscriptionKey>,
+        cx: &mut Context<'_>,
+    ) -> Result<usize, CommandError> {
+        let keys = match key {
+            Some(key) if self.store.contains(key.as_str()) => [key.clone()].into(),
+            Some(key) => return Err(CommandError::UnknownSubscription(key.clone())),
+            None => self.keys(),
+        };
+        let marked = |key: &SubscriptionKey| self.update(key, cx, Subscription::invalidate) == Some(true);
+        Ok(keys.iter().map(marked).filter(|marked| *marked).count())
+    }
+
+    /// Sends every requested subscription again. Returns how many.
+    pub(crate) fn recreate(&mut self, cx: &mut Context<'_>) -> usize {
+        let mut sent = 0;
+        for key in self.keys() {
+            self.update(&key, cx, |subscription, scope| {
+                if !subscription.state.is_unsubscribing() {
+                    subscription.attempts.count = 0;
+                    subscription.send_paced(StateCause::Requested, scope);
+                    sent += 1;
+                }
+            });
+        }
+        sent
+    }
+
+    /// Replies to a `Subscribe` request that has waited as long as all attempts would take.
+    pub(crate) fn on_subscribe_timeout(&mut self, id: RequestId, key: &SubscriptionKey, cx: &mut Context<'_>) {
+        let result = self.update(key, cx, |subscription, scope| {
+            let result = match subscription.state.kind() {
+                SubscriptionState::Refused => {
+                    let reason = subscription.attempts.reason.clone().unwrap_or_default();
+                    Err(CommandError::Refused { key: key.clone(), reason })
+                }
+                SubscriptionState::Pending | SubscriptionState::Degraded => {
+                    Ok(Reply::Subscribed(SubscribeOutcome::Pending))
+                }
+                // Its own attempts, or the loss of the connection, end it.
+                _ => {
+                    scope.cx.requests.extend(id, scope.cx.now + scope.cx.config.subscription_timeout);
+                    return None;
+                }
+            };
+            subscription.waiters.retain(|waiting| *waiting != id);
+            Some(result)
+        });
+        match result {
+            Some(Some(result)) => cx.reply(id, result),
+            Some(None) => {}
+            None => cx.reply(id, Err(CommandError::Superseded)),
+        }
+    }
+}
+
+impl Subscription {
+    /// Registers that the reply to a `Subscribe` request waits for its outcome, as long as all attempts take.
+    fn wait_for_outcome(&mut self, id: RequestId, scope: &mut Scope<'_, '_>) {
+        let config = scope.cx.config;
+        let deadline = scope.cx.now + config.subscription_timeout.saturating_mul(config.subscription_retries);
+        scope.cx.requests.wait(id, Wait::Subscribe(self.subscribe.key.clone()), Some(deadline));
+    }
+
+    /// Ends an unsubscribe that waits for its confirmation, because the subscription is requested again. What is on the
+    /// wire comes first. An unsubscribe that was never written, for want of a server id, never will be.
+    fn abort_unsubscribe(&mut self, scope: &mut Scope<'_, '_>) {
+        let written = self.attempts.count > 0;
+        let result = if written { Ok(UnsubscribeOutcome::Sent) } else { Err(CommandError::Superseded) };
+        self.finish_unsubscribe(result, StateCause::Requested, scope);
+    }
+
+    /// Adds a holder to a subscription that exists.
+    fn add_holder(&mut self, id: RequestId, subscribe: &Subscribe, scope: &mut Scope<'_, '_>) -> Answer {
+        if self.subscribe.args != subscribe.args {
+            return Err(CommandError::Conflict(self.subscribe.key.clone()));
+        }
+        self.holders.push(id);
+        let outcome = match self.state {
+            State::Active { .. } | State::Expiring { .. } => SubscribeOutcome::Active,
+            State::Quiet { .. } => SubscribeOutcome::Quiet,
+            _ => {
+                self.waiters.push(id);
+                self.wait_for_outcome(id, scope);
+                // With `recreate_on_reconnect` off it stays pending on a new connection until it is requested.
+                if matches!(self.state, State::Pending) && !self.priming {
+                    self.send(StateCause::Requested, scope);
+                }
+                return Ok(None);
+            }
+        };
+        Ok(Some(Reply::Subscribed(outcome)))
+    }
+
+    fn unsubscribe(&mut self, id: Option<RequestId>, needs_confirmation: bool, scope: &mut Scope<'_, '_>) -> Answer {
+        let unwritable = scope.cx.permission == WritePermission::None;
+        let key = self.subscribe.key.clone();
+        let wait = |scope: &mut Scope<'_, '_>| {
+            if let Some(id) = id {
+                scope.cx.requests.wait(id, Wait::Unsubscribe(key.clone()), None);
+            }
+        };
+        if let State::Unsubscribing { waiters, needs_confirmation: confirm, .. } = &mut self.state
+            && !unwritable
+        {
+            // It is under way: this request shares its end.
+            if !needs_confirmation && self.attempts.count > 0 {
+                return Ok(Some(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
+            }
+            *confirm |= needs_confirmation;
+            waiters.extend(id);
+            wait(scope);
+            return Ok(None);
+        }
+        for request in core::mem::take(&mut self.waiters) {
+            scope.reply(request, Err(CommandError::Superseded));
+        }
+        if let State::Unsubscribing { waiters, .. } = &mut self.state {
+            for request in core::mem::take(waiters) {
+                scope.reply(request, Err(CommandError::Superseded));
+            }
+        }
+        if self.on_wire.is_none() || unwritable {
+            scope.effects.remove = Some(StateCause::Requested);
+            return Ok(Some(Reply::Unsubscribed(UnsubscribeOutcome::NotHeld)));
+        }
+        // A history cannot be named before its id is known: it waits for it (docs/protocol.md §3.2).
+        let waits_for_id = self.unsubscribe_text(scope.cx.config).is_none();
+        if !waits_for_id && !needs_confirmation {
+            self.send_unsubscribe(scope);
+            scope.effects.remove = Some(StateCause::Requested);
+            return Ok(Some(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
+        }
+        // The end of a REST request must not subscribe again.
+        self.priming = false;
+        self.attempts.count = 0;
+        wait(scope);
+        let config = scope.cx.config;
+        let attempts = if waits_for_id { config.subscription_retries } else { 1 };
+        let deadline = scope.cx.now + config.subscription_timeout.saturating_mul(attempts);
+        let next = State::Unsubscribing { waiters: id.into_iter().collect(), needs_confirmation, deadline };
+        self.enter(next, StateCause::Requested, scope);
+        if !waits_for_id {
+            self.send_unsubscribe(scope);
+        }
+        Ok(None)
+    }
+
+    fn modify(&mut self, modify: Modify, scope: &mut Scope<'_, '_>) -> Result<Reply, CommandError> {
+        if modify.active == Some(true) && (!scope.may_send() || self.state.is_unsubscribing()) {
+            return Err(CommandError::NotReady);
+        }
+        // With the arguments that it was subscribed with.
+        let unsubscribe = (modify.apply_now && self.on_wire.is_some() && scope.may_send())
+            .then(|| self.unsubscribe_text(scope.cx.config))
+            .flatten();
+        let Subscribe { args, needs_confirmation, processor, .. } = &mut self.subscribe;
+        *args = modify.args.unwrap_or_else(|| args.take());
+        *needs_confirmation = modify.needs_confirmation.unwrap_or(*needs_confirmation);
+        *processor = modify.processor.unwrap_or_else(|| processor.take());
+        if let Some(staleness) = modify.staleness {
+            self.set_staleness(staleness, scope);
+        }
+        match modify.active {
+            Some(true) => self.assume(scope),
+            Some(false) => drop(self.invalidate(scope)),
+            None => {}
+        }
+        if modify.apply_now && scope.may_send() && !self.state.is_unsubscribing() {
+            self.attempts.count = 0;
+            if let Some(text) = unsubscribe {
+                self.write_unsubscribe(text, scope);
+            }
+            self.send(StateCause::Requested, scope);
+        }
+        Ok(Reply::Modified)
+    }
+
+    /// Takes the application's word that it flows.
+    fn assume(&mut self, scope: &mut Scope<'_, '_>) {
+        if matches!(self.state, State::Active { .. }) {
+            return;
+        }
+        self.on_wire.get_or_insert_with(OnWire::default);
+        self.sent_before = true;
+        self.attempts.reset();
+        self.attempts.reason = None;
+        self.priming = false;
+        self.resume(scope);
+        self.flow(SubscriptionState::Active, StateCause::Assumed, scope);
+    }
+
+    /// Takes the application's word that it does not flow. Returns whether that changed anything.
+    fn invalidate(&mut self, scope: &mut Scope<'_, '_>) -> bool {
+        if matches!(self.state, State::Unsubscribing { .. } | State::Degraded | State::Pending) {
+            return false;
+        }
+        self.attempts.reset();
+        self.priming = false;
+        self.open_gap(GapCause::Invalidated, scope);
+        self.enter(State::Pending, StateCause::Assumed, scope);
+        true
+    }
+}

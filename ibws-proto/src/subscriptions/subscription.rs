@@ -1,0 +1,252 @@
+//! One subscription: what the application requests, what this connection holds of it, and what its stream lost.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::pace::Slot;
+use super::state::State;
+use super::transitions;
+use super::{Scope, SubscriptionInfo};
+use crate::command::{Reply, RequestId, SubscribeOutcome};
+use crate::config::Config;
+use crate::event::Event;
+use crate::key::Key;
+use crate::payload::{Processor, Subscribe};
+use crate::state::{StateCause, SubscriptionEvent, SubscriptionState};
+use crate::time::Instant;
+
+#[derive(Debug)]
+pub(super) struct Subscription {
+    pub(super) subscribe: Subscribe,
+    /// `Subscribe` requests that hold it; releasing the last one unsubscribes.
+    pub(super) holders: Vec<RequestId>,
+    /// Those of the holders that have no reply yet.
+    pub(super) waiters: Vec<RequestId>,
+    pub(super) state: State,
+    /// When the paced sending is due. While it is set, no other timer of this subscription runs.
+    pub(super) slot: Option<Slot>,
+    /// A REST request to prime it is pending; its end sends the subscription. No timer runs meanwhile.
+    pub(super) priming: bool,
+    /// What the present connection holds; `None` if the subscription was not sent on it.
+    pub(super) on_wire: Option<OnWire>,
+    /// It was sent on some connection before.
+    pub(super) sent_before: bool,
+    pub(super) attempts: Attempts,
+    pub(super) flow: Flow,
+    /// Order changes may be missing since then, and no REST snapshot has made up for them.
+    pub(super) unreconciled: Option<Instant>,
+    /// What the indexes hold of it.
+    pub(super) indexed: Indexed,
+}
+
+/// What the present connection holds of a subscription.
+#[derive(Debug, Default)]
+pub(super) struct OnWire {
+    /// The history's id, by which it is unsubscribed (docs/protocol.md §3.2).
+    pub(super) server_id: Option<Box<str>>,
+}
+
+/// The attempts to get it confirmed.
+#[derive(Debug, Default)]
+pub(super) struct Attempts {
+    /// How often its present text was sent.
+    pub(super) count: u32,
+    /// When these attempts began: an unconfirmed stream is not known to have flowed since.
+    pub(super) began_at: Option<Instant>,
+    /// Refusals in a row; the delays grow with them.
+    pub(super) refusals: u32,
+    /// The gateway's last reason for a refusal.
+    pub(super) reason: Option<Box<str>>,
+}
+
+/// The stream of its messages.
+#[derive(Debug)]
+pub(super) struct Flow {
+    /// Data flows or is expected: if that ends, a gap begins.
+    pub(super) flowing: bool,
+    /// When the stream began or was resumed: no gap reaches further back.
+    pub(super) flowing_since: Instant,
+    /// The gap that is open.
+    pub(super) gap: Option<OpenGap>,
+    /// Its last message, or when it began to wait for one. Kept for streams with a staleness limit only.
+    pub(super) last_message_at: Instant,
+    /// Its silence was reported.
+    pub(super) stale: bool,
+}
+
+/// A gap that has begun and not ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OpenGap {
+    /// Messages may be missing since then.
+    pub(super) since: Instant,
+    /// How many dials the machine had made when the gap began.
+    pub(super) dials: u64,
+}
+
+/// The entries of a subscription in the indexes of the table.
+#[derive(Debug, Default)]
+pub(super) struct Indexed {
+    pub(super) timer: Option<Instant>,
+    pub(super) unconfirmed: bool,
+}
+
+impl Attempts {
+    /// Forgets the attempts; the next sending is the first.
+    pub(super) fn reset(&mut self) {
+        (self.count, self.refusals) = (0, 0);
+    }
+}
+
+impl Subscription {
+    pub(super) fn new(subscribe: Subscribe, holder: RequestId) -> Self {
+        Self {
+            subscribe,
+            holders: [holder].into(),
+            waiters: [holder].into(),
+            state: State::Pending,
+            slot: None,
+            priming: false,
+            on_wire: None,
+            sent_before: false,
+            attempts: Attempts::default(),
+            flow: Flow {
+                flowing: false,
+                flowing_since: Instant::ORIGIN,
+                gap: None,
+                last_message_at: Instant::ORIGIN,
+                stale: false,
+            },
+            unreconciled: None,
+            indexed: Indexed::default(),
+        }
+    }
+
+    pub(super) fn channel(&self) -> Key {
+        self.subscribe.key.key()
+    }
+
+    /// Returns `true` if a frame must confirm it before it counts as active.
+    pub(super) fn needs_confirmation(&self) -> bool {
+        self.subscribe.needs_confirmation.unwrap_or_else(|| self.channel().is_confirmed())
+    }
+
+    pub(super) fn server_id(&self) -> Option<&str> {
+        self.on_wire.as_ref().and_then(|wire| wire.server_id.as_deref())
+    }
+
+    pub(super) fn is_assumed(&self) -> bool {
+        matches!(self.state, State::Active { assumed: true, .. })
+    }
+
+    /// Makes the transition to `next` for `cause`, emits it, and replies to the requests that wait for it.
+    ///
+    /// This is the one place where a state changes. A transition that the table does not list is not made: it is
+    /// counted, and fails debug builds.
+    pub(super) fn enter(&mut self, next: State, cause: StateCause, scope: &mut Scope<'_, '_>) {
+        let (from, to) = (self.state.kind(), next.kind());
+        // Sending again and refusing again are transitions; other states may be entered again with new data.
+        let repeated = from == to && !matches!(to, SubscriptionState::Subscribing | SubscriptionState::Refused);
+        if !repeated && !transitions::allows(from, cause, to) {
+            *scope.cx.illegal_transitions += 1;
+            debug_assert!(false, "no transition from {from:?} to {to:?} for {cause:?}");
+            return;
+        }
+        self.state = next;
+        self.slot = None;
+        if !repeated {
+            self.emit_state(to, cause, scope);
+        }
+        let outcome = match to {
+            SubscriptionState::Active => SubscribeOutcome::Active,
+            SubscriptionState::Quiet => SubscribeOutcome::Quiet,
+            _ => return,
+        };
+        self.flow.flowing = true;
+        for request in core::mem::take(&mut self.waiters) {
+            scope.reply(request, Ok(Reply::Subscribed(outcome)));
+        }
+    }
+
+    /// Emits that `state` begins.
+    pub(super) fn emit_state(&self, state: SubscriptionState, cause: StateCause, scope: &mut Scope<'_, '_>) {
+        let has_reason = matches!(state, SubscriptionState::Refused | SubscriptionState::Failed);
+        scope.event(Event::Subscription(SubscriptionEvent {
+            at: scope.cx.now,
+            key: self.subscribe.key.clone(),
+            state,
+            cause,
+            attempt: self.attempts.count,
+            reason: self.attempts.reason.clone().filter(|_| has_reason),
+        }));
+    }
+
+    /// When its one timer is due: the slot of a paced sending, else what its state waits for.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        if let Some(slot) = self.slot {
+            return Some(slot.at);
+        }
+        if self.priming && !self.state.is_unsubscribing() {
+            return None;
+        }
+        match self.state {
+            State::Pending | State::Degraded => None,
+            State::Subscribing { deadline } | State::Unsubscribing { deadline, .. } => Some(deadline),
+            State::Expiring { deadline } => deadline,
+            State::Refused { retry_at } | State::Failed { retry_at } => Some(retry_at),
+            State::Active { renew_at, .. } | State::Quiet { renew_at } => {
+                renew_at.into_iter().chain(self.staleness_deadline()).min()
+            }
+        }
+    }
+
+    /// How long the stream may be silent.
+    pub(super) fn staleness_limit(&self) -> Option<Duration> {
+        self.subscribe.staleness.limit(self.channel())
+    }
+
+    /// When silence becomes staleness; `None` without a limit, or once it was reported.
+    fn staleness_deadline(&self) -> Option<Instant> {
+        self.staleness_limit().filter(|_| !self.flow.stale).map(|limit| self.flow.last_message_at + limit)
+    }
+
+    pub(super) fn subscribe_text(&self, config: &Config) -> String {
+        self.processor(config).subscribe_payload(self.subscribe.key.as_str(), self.subscribe.args.as_ref())
+    }
+
+    /// The text that unsubscribes; `None` as long as it needs a server id that is not known.
+    pub(super) fn unsubscribe_text(&self, config: &Config) -> Option<String> {
+        let key = &self.subscribe.key;
+        let channel = match key.key() {
+            Key::MarketHistory => alloc::format!("mh+{}", self.server_id()?),
+            // By account: it ends all ladders of the account (docs/protocol.md §3.3).
+            Key::PriceLadder => alloc::format!("bd+{}", key.account().unwrap_or_default()),
+            _ => key.as_str().into(),
+        };
+        Some(self.processor(config).unsubscribe_payload(&channel, None))
+    }
+
+    fn processor<'a>(&'a self, config: &'a Config) -> &'a Processor {
+        self.subscribe.processor.as_ref().unwrap_or(&config.processor)
+    }
+
+    pub(super) fn info(&self) -> SubscriptionInfo {
+        SubscriptionInfo {
+            key: self.subscribe.key.clone(),
+            state: self.state.kind(),
+            attempt: self.attempts.count,
+            holders: self.holders.len(),
+            gap_since: self.flow.gap.map(|gap| gap.since),
+            server_id: self.server_id().map(Into::into),
+            stale_since: self.flow.stale.then_some(self.flow.last_message_at),
+            assumed: self.is_assumed(),
+        }
+    }
+
+    /// Entries in all its lists.
+    pub(super) fn entries(&self) -> usize {
+        let unsubscribes = if let State::Unsubscribing { waiters, .. } = &self.state { waiters.len() } else { 0 };
+        self.holders.len() + self.waiters.len() + unsubscribes
+    }
+}

@@ -1,0 +1,83 @@
+//! What time and REST replies bring: a subscription's next attempt, renewal, staleness check, or the end of a wait.
+
+use super::state::State;
+use super::subscription::Subscription;
+use super::{Context, Scope, Table};
+use crate::command::CommandError;
+use crate::key::SubscriptionKey;
+use crate::rest::RestOutcome;
+use crate::state::StateCause;
+use crate::time::Instant;
+
+impl Table {
+    /// Runs one timer that is due. Returns whether there was one.
+    pub(crate) fn run_due(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some((at, key)) = self.index.first_timer().cloned() else { return false };
+        if at > cx.now {
+            return false;
+        }
+        let Some(subscription) = self.store.get_mut(key.as_str()) else { return false };
+        self.index.clear_timer(subscription);
+        self.update(&key, cx, Subscription::on_timer).is_some()
+    }
+
+    /// Sends a subscription whose priming over REST has ended, whatever the outcome.
+    pub(crate) fn on_primed(&mut self, key: &SubscriptionKey, cx: &mut Context<'_>) {
+        self.update(key, cx, |subscription, scope| {
+            if subscription.priming {
+                subscription.transmit(StateCause::Primed, scope);
+            }
+        });
+    }
+
+    /// Notes that the orders since `since` were fetched over REST, or could not be.
+    pub(crate) fn on_reconciled(&mut self, key: &SubscriptionKey, since: Instant, outcome: RestOutcome) {
+        let Some(subscription) = self.store.get_mut(key.as_str()) else { return };
+        if outcome == RestOutcome::Done && subscription.unreconciled == Some(since) {
+            subscription.unreconciled = None;
+        }
+    }
+}
+
+impl Subscription {
+    fn on_timer(&mut self, scope: &mut Scope<'_, '_>) {
+        let now = scope.cx.now;
+        if let Some(slot) = self.slot {
+            if slot.at <= now {
+                self.slot = None;
+                self.run_slot(slot.cause, scope);
+            }
+            return;
+        }
+        // A frame may have moved the deadline since the timer was set.
+        if self.deadline().is_none_or(|at| at > now) {
+            return;
+        }
+        let exhausted = self.attempts.count >= scope.cx.config.subscription_retries;
+        match &mut self.state {
+            State::Subscribing { .. } | State::Expiring { .. } if exhausted => self.fail(scope),
+            State::Subscribing { .. } | State::Expiring { .. } => self.send(StateCause::Unconfirmed, scope),
+            State::Refused { .. } | State::Failed { .. } => self.send(StateCause::Retried, scope),
+            State::Active { renew_at, .. } | State::Quiet { renew_at } if renew_at.is_some_and(|at| at <= now) => {
+                *renew_at = None;
+                self.send_paced(StateCause::Renewed, scope);
+            }
+            State::Active { .. } | State::Quiet { .. } => self.check_staleness(scope),
+            State::Unsubscribing { .. } => self.on_unsubscribe_timeout(exhausted, scope),
+            State::Pending | State::Degraded => {}
+        }
+    }
+
+    fn on_unsubscribe_timeout(&mut self, exhausted: bool, scope: &mut Scope<'_, '_>) {
+        let key = self.subscribe.key.clone();
+        let error = if self.unsubscribe_text(scope.cx.config).is_none() {
+            CommandError::ServerIdUnknown(key)
+        } else if exhausted {
+            scope.unsubscribes.remove(&key);
+            CommandError::Unconfirmed { key, attempts: self.attempts.count }
+        } else {
+            return self.send_unsubscribe(scope);
+        };
+        self.finish_unsubscribe(Err(error), StateCause::UnsubscribeTimedOut, scope);
+    }
+}
