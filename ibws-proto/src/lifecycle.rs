@@ -44,6 +44,12 @@ impl ConnectionState {
     pub const fn has_socket(self) -> bool {
         matches!(self, Self::Open | Self::Ready | Self::Degraded | Self::Closing)
     }
+
+    /// Returns `true` if the socket is open and not being closed.
+    #[must_use]
+    pub const fn is_usable(self) -> bool {
+        matches!(self, Self::Open | Self::Ready | Self::Degraded)
+    }
 }
 
 /// What moves the connection from one state to the next.

@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use super::{End, Ending, Machine};
+use super::Machine;
+use super::teardown::Ended;
 use crate::command::{CommandError, ConnectionLoss, GapCause, Reply};
 use crate::config::ReadyGate;
 use crate::connect::{ConnId, ConnectError, ConnectErrorKind};
@@ -18,14 +19,10 @@ use crate::timer::Timer;
 const AUTHENTICATION_PAUSE: Duration = Duration::from_secs(60);
 /// A pause that the peer rest for is not believed beyond this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
-/// The wait for the answer to our Close when shutting down.
-const SHUTDOWN_CLOSE: Duration = Duration::from_secs(1);
-/// RFC 6455 §7.4.1: normal closure.
-const NORMAL: u16 = 1000;
 
 impl Machine {
     /// Moves along the table of the lifecycle, and tells.
-    fn enter(&mut self, trigger: Trigger, cause: Option<GapCause>, delay: Option<Duration>) {
+    pub(super) fn enter(&mut self, trigger: Trigger, cause: Option<GapCause>, delay: Option<Duration>) {
         let Some(state) = lifecycle::next(self.state, trigger) else { return };
         self.state = state;
         let (at, conn, attempt) = (self.now, self.conn, self.attempt);
@@ -68,7 +65,7 @@ impl Machine {
 
     fn start_succeeded(&mut self) {
         self.started = true;
-        self.answer_start(&Ok(Reply::Started));
+        self.reply_to_start(&Ok(Reply::Started));
     }
 
     /// Ready needs the greeting and an authenticated session.
@@ -132,9 +129,9 @@ impl Machine {
             Timer::Pong => self.lose(ConnectionLoss::PongMissing, true),
             Timer::Close => {
                 self.abandon();
-                self.ended(false);
+                self.torn_down(Ended::Abandoned);
             }
-            Timer::Drain => self.close(SHUTDOWN_CLOSE),
+            Timer::Drain => self.on_drain_timeout(),
         }
     }
 
@@ -147,13 +144,13 @@ impl Machine {
 
     /// Keeps the timer of the last pong's age where it belongs.
     pub(super) fn watch_pong(&mut self) {
-        let socket = matches!(self.state, ConnectionState::Open | ConnectionState::Ready | ConnectionState::Degraded);
+        let socket = self.state.is_usable();
         self.timers.set(Timer::Pong, self.liveness.pong_deadline(&self.config).filter(|_| socket));
     }
 
     /// Writes a text if the connection takes any.
     pub(super) fn write(&mut self, text: alloc::string::String) -> bool {
-        let Some(conn) = self.conn.filter(|_| self.state == ConnectionState::Ready && self.ending.is_none()) else {
+        let Some(conn) = self.conn.filter(|_| self.state == ConnectionState::Ready && self.teardown.is_none()) else {
             return false;
         };
         self.stats.sent += 1;
@@ -161,7 +158,7 @@ impl Machine {
         true
     }
 
-    fn abandon(&mut self) {
+    pub(super) fn abandon(&mut self) {
         if let Some(conn) = self.conn {
             self.out.push_back(Output::Action(Action::Abandon { conn }));
         }
@@ -170,7 +167,7 @@ impl Machine {
     /// The connection ended, by its peer or by itself.
     pub(super) fn closed(&mut self, code: Option<u16>) {
         match self.state {
-            ConnectionState::Closing => self.ended(true),
+            ConnectionState::Closing => self.torn_down(Ended::Cleanly),
             _ => self.lose(code.map_or(ConnectionLoss::Cut, ConnectionLoss::Closed), false),
         }
     }
@@ -180,20 +177,20 @@ impl Machine {
         if abandon {
             self.abandon();
         }
-        if self.ending.is_some() {
-            return self.ended(false);
+        if self.teardown.is_some() {
+            return self.torn_down(Ended::Abandoned);
         }
-        self.release(&cause);
+        self.release_connection(&cause);
         let restart = if cause.is_close() { self.config.restart_on_close } else { self.config.restart_on_critical };
         if !restart && self.started {
-            self.answer_start(&Err(CommandError::ConnectionLost(cause.clone())));
+            self.reply_to_start(&Err(CommandError::ConnectionLost(cause.clone())));
             return self.stop(Some(cause.into()));
         }
         self.back_off(cause);
     }
 
     /// Lets go of everything that was bound to the connection, and answers what waited on it.
-    fn release(&mut self, cause: &ConnectionLoss) {
+    pub(super) fn release_connection(&mut self, cause: &ConnectionLoss) {
         self.timers.clear();
         self.requests.reply_all(
             |wait| *wait == Wait::Tic,
@@ -210,7 +207,7 @@ impl Machine {
         self.session = Session::default();
     }
 
-    fn stop(&mut self, cause: Option<GapCause>) {
+    pub(super) fn stop(&mut self, cause: Option<GapCause>) {
         self.timers.clear();
         self.started = false;
         self.attempt = 0;
@@ -218,7 +215,7 @@ impl Machine {
     }
 
     /// Waits for the next dial, or gives up.
-    fn back_off(&mut self, cause: ConnectionLoss) {
+    pub(super) fn back_off(&mut self, cause: ConnectionLoss) {
         let refused =
             matches!(&cause, ConnectionLoss::Connect(error) if error.kind == ConnectErrorKind::AuthenticationRequired);
         let limit = if self.started { self.config.max_reconnect_attempts } else { self.config.max_connection_attempts };
@@ -228,108 +225,20 @@ impl Machine {
             other => ConnectError::new(ConnectErrorKind::Protocol, alloc::format!("{other}")),
         };
         if hopeless || (!refused && limit.is_some_and(|limit| self.attempt >= limit)) {
-            self.answer_start(&Err(CommandError::GaveUp { attempts: self.attempt, last: error }));
+            self.reply_to_start(&Err(CommandError::GaveUp { attempts: self.attempt, last: error }));
             return self.stop(Some(cause.into()));
         }
         if self.started && self.config.max_connection_attempts.is_some_and(|limit| self.attempt >= limit) {
             // A later `Start` has the same limit as the first; the machine itself goes on.
-            self.answer_start(&Err(CommandError::GaveUp { attempts: self.attempt, last: error.clone() }));
+            self.reply_to_start(&Err(CommandError::GaveUp { attempts: self.attempt, last: error.clone() }));
         }
         let mut delay = self.backoff.next(&mut self.random).max(Duration::from_millis(1));
         if refused {
             delay = AUTHENTICATION_PAUSE;
-            self.answer_start(&Err(CommandError::AuthenticationRequired(error.clone())));
+            self.reply_to_start(&Err(CommandError::AuthenticationRequired(error.clone())));
         }
         delay = delay.max(error.retry_after.unwrap_or_default().min(LONGEST_PAUSE));
         self.timers.set(Timer::Backoff, self.now + delay);
         self.enter(Trigger::Lost, Some(cause.into()), Some(delay));
-    }
-
-    /// Ends the connection, whatever state it is in, for `what`.
-    pub(super) fn end(&mut self, what: End, drain: bool) {
-        self.ending = Some(Ending { what, then_start: false });
-        match self.state {
-            ConnectionState::Open | ConnectionState::Ready | ConnectionState::Degraded if drain => {
-                self.timers.set(Timer::Drain, self.now + self.config.drain_timeout);
-                self.with_table(super::Table::drain);
-            }
-            ConnectionState::Open | ConnectionState::Ready | ConnectionState::Degraded => {
-                self.close(if what == End::Shutdown { SHUTDOWN_CLOSE } else { self.config.close_timeout });
-            }
-            ConnectionState::Closing => {
-                if what == End::Shutdown {
-                    self.timers.shorten(Timer::Close, self.now + SHUTDOWN_CLOSE);
-                }
-            }
-            ConnectionState::Connecting => {
-                self.abandon();
-                self.ended(false);
-            }
-            ConnectionState::Stopped | ConnectionState::Backoff => self.ended(true),
-        }
-    }
-
-    /// A drain that has nothing left to wait for closes at once.
-    pub(super) fn drained(&mut self) {
-        let drains = self.ending.is_some()
-            && matches!(self.state, ConnectionState::Open | ConnectionState::Ready | ConnectionState::Degraded);
-        if drains && !self.table.is_draining() {
-            self.close(SHUTDOWN_CLOSE);
-        }
-    }
-
-    fn close(&mut self, limit: Duration) {
-        let Some(conn) = self.conn else { return };
-        self.timers.clear();
-        self.timers.set(Timer::Close, self.now + limit);
-        self.out.push_back(Output::Action(Action::Close { conn, code: NORMAL }));
-        self.enter(Trigger::Close, Some(ConnectionLoss::Asked.into()), None);
-    }
-
-    /// What was to end has ended: `cleanly`, or abandoned.
-    fn ended(&mut self, cleanly: bool) {
-        let Some(ending) = self.ending.take() else { return };
-        let was = self.state;
-        self.release(&ConnectionLoss::Asked);
-        match ending.what {
-            End::Shutdown => {
-                self.with_table(super::Table::clear);
-                self.stop(None);
-                self.requests.reply_all(|wait| *wait == Wait::Shutdown, &Ok(Reply::Stopped), &mut self.out);
-                self.answer_start_unless(ending.then_start, CommandError::ShutDown);
-            }
-            End::Disconnect => {
-                self.stop(None);
-                self.requests.reply_all(|wait| *wait == Wait::Disconnect, &Ok(Reply::Disconnected), &mut self.out);
-                self.answer_start_unless(ending.then_start, CommandError::Superseded);
-            }
-            End::Reset { restart } => {
-                self.requests.reply_all(|wait| *wait == Wait::Reset, &Ok(Reply::Reset), &mut self.out);
-                if restart && was != ConnectionState::Connecting {
-                    return self.dial();
-                }
-                if was == ConnectionState::Stopped || was == ConnectionState::Backoff {
-                    // Nothing was there to reset: what was planned stays planned.
-                    if was == ConnectionState::Backoff {
-                        self.timers.set(Timer::Backoff, self.now + self.config.backoff_min);
-                    }
-                    return;
-                }
-                if restart || !cleanly || self.config.restart_on_close {
-                    return self.back_off(ConnectionLoss::Asked);
-                }
-                self.stop(Some(ConnectionLoss::Asked.into()));
-                self.answer_start_unless(ending.then_start, CommandError::Superseded);
-            }
-        }
-        if ending.then_start {
-            self.dial();
-        }
-    }
-
-    fn answer_start_unless(&mut self, kept: bool, failure: CommandError) {
-        if !kept {
-            self.answer_start(&Err(failure));
-        }
     }
 }

@@ -1,9 +1,10 @@
 //! The machine: the rules of the other files wired together. `connection` moves the lifecycle, `inbound` reads frames,
 //! `submit` takes commands; this file holds the state and the interface.
 
+mod commands;
 mod connection;
-mod inbound;
-mod submit;
+mod frames;
+mod teardown;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -24,6 +25,8 @@ use crate::state::SubscriptionState;
 use crate::subscriptions::{Context, SubscriptionInfo, Table, WritePermission};
 use crate::time::Instant;
 use crate::timer::{Timer, Timers};
+
+use teardown::Teardown;
 
 /// The protocol, as a pure state machine: inputs and time go in, actions, events and answers come out.
 ///
@@ -59,8 +62,8 @@ pub struct Machine {
     gate_expired: bool,
     /// The wait for a first word on authentication is over.
     auth_expired: bool,
-    /// What the end of the connection is for, once somebody here asked for it.
-    ending: Option<Ending>,
+    /// The requested end of the connection that is under way.
+    teardown: Option<Teardown>,
     timers: Timers,
     session: Session,
     /// What was last told of competing logins, on whichever connection.
@@ -71,21 +74,6 @@ pub struct Machine {
     rest: RestRequests,
     out: VecDeque<Output>,
     stats: Stats,
-}
-
-/// Why we end a connection, and what follows.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Ending {
-    what: End,
-    /// `Start` came while it was under way.
-    then_start: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum End {
-    Shutdown,
-    Disconnect,
-    Reset { restart: bool },
 }
 
 /// Counters since the machine was made.
@@ -169,7 +157,7 @@ impl Machine {
             started: false,
             gate_expired: false,
             auth_expired: false,
-            ending: None,
+            teardown: None,
             timers: Timers::default(),
             session: Session::default(),
             competing: false,
@@ -370,7 +358,7 @@ impl Machine {
 
     /// After a change: when is something due next?
     fn settle(&mut self) {
-        self.drained();
+        self.check_drained();
         self.due = self.next_wake().map_or(Self::END_OF_TIME, |(at, _)| at);
     }
 
@@ -404,7 +392,7 @@ impl Machine {
 
     /// RestRequests the host for a session that the gateway takes.
     fn want_session(&mut self, need: SessionNeed) {
-        if self.state != ConnectionState::Closing && self.ending.is_none() {
+        if self.state != ConnectionState::Closing && self.teardown.is_none() {
             self.rest.send(RestRequest::Session(need), self.now + self.config.rest_timeout, &mut self.out);
         }
     }
@@ -428,7 +416,7 @@ impl Machine {
     /// What may be written now.
     fn write_permission(&self) -> WritePermission {
         match self.state {
-            ConnectionState::Ready if self.ending.is_none() => WritePermission::All,
+            ConnectionState::Ready if self.teardown.is_none() => WritePermission::All,
             ConnectionState::Ready | ConnectionState::Degraded => WritePermission::UnsubscribeOnly,
             _ => WritePermission::None,
         }
@@ -458,7 +446,7 @@ impl Machine {
         result
     }
 
-    fn answer_start(&mut self, answer: &Result<Reply, crate::command::CommandError>) {
+    fn reply_to_start(&mut self, answer: &Result<Reply, crate::command::CommandError>) {
         self.requests.reply_all(|wait| *wait == Wait::Start, answer, &mut self.out);
     }
 

@@ -1,6 +1,7 @@
 //! Requests: what each command does, and what it is answered if the answer is known at once.
 
-use super::{End, Machine};
+use super::Machine;
+use super::teardown::Goal;
 use crate::command::{Command, CommandError, Reply, RequestId};
 use crate::lifecycle::ConnectionState;
 use crate::liveness::HealthReason;
@@ -14,25 +15,17 @@ impl Machine {
             Command::Start => Ok(self.start(id)),
             Command::Shutdown { drain } => {
                 self.requests.wait(id, Wait::Shutdown, None);
-                if let Some(ending) = self.ending.as_mut().filter(|ending| ending.what == End::Shutdown) {
-                    // The last word counts, also against a `Start` that came between the two.
-                    ending.then_start = false;
-                } else {
-                    // It supersedes what was under way.
-                    let waits = |wait: &Wait| matches!(wait, Wait::Disconnect | Wait::Reset);
-                    self.requests.reply_all(waits, &Err(CommandError::ShutDown), &mut self.out);
-                    self.end(End::Shutdown, drain);
-                }
+                self.shut_down(drain);
                 Ok(None)
             }
             Command::Disconnect => {
                 self.requests.wait(id, Wait::Disconnect, None);
-                self.end_unless_shutting(End::Disconnect);
+                self.tear_down(Goal::Disconnect);
                 Ok(None)
             }
             Command::HardReset { restart } => {
                 self.requests.wait(id, Wait::Reset, None);
-                self.end_unless_shutting(End::Reset { restart });
+                self.tear_down(Goal::Reset { restart });
                 Ok(None)
             }
             Command::CheckPing => Ok(Some(self.check(&[HealthReason::PongMissing]))),
@@ -75,8 +68,8 @@ impl Machine {
     }
 
     fn start(&mut self, id: RequestId) -> Option<Reply> {
-        if let Some(ending) = &mut self.ending {
-            ending.then_start = true;
+        if let Some(teardown) = &mut self.teardown {
+            teardown.then_start = true;
         } else if self.state == ConnectionState::Stopped {
             self.started = false;
             self.attempt = 0;
@@ -89,34 +82,12 @@ impl Machine {
         None
     }
 
-    /// A shutdown is final: what comes during it is answered when it is done.
-    fn end_unless_shutting(&mut self, what: End) {
-        match self.ending {
-            Some(ending) if ending.what == End::Shutdown => {
-                let answer = Err(CommandError::ShutDown);
-                let waits = |wait: &Wait| matches!(wait, Wait::Disconnect | Wait::Reset);
-                self.requests.reply_all(waits, &answer, &mut self.out);
-            }
-            Some(_) => {
-                let answer = Err(CommandError::Superseded);
-                let last = match what {
-                    End::Disconnect => Wait::Disconnect,
-                    _ => Wait::Reset,
-                };
-                let waits = |wait: &Wait| matches!(wait, Wait::Disconnect | Wait::Reset) && *wait != last;
-                self.requests.reply_all(waits, &answer, &mut self.out);
-                self.end(what, false);
-            }
-            None => self.end(what, false),
-        }
-    }
-
     /// True if not connected or nothing of `bad` is the case; otherwise hard reset with restart, and false.
     fn check(&mut self, bad: &[HealthReason]) -> Reply {
         let health = self.health(self.now);
         let good = !bad.contains(&health.reason) || self.state == ConnectionState::Closing;
         if !good {
-            self.end_unless_shutting(End::Reset { restart: true });
+            self.tear_down(Goal::Reset { restart: true });
         }
         Reply::Healthy(good)
     }
