@@ -1,66 +1,269 @@
-//! REST requests that wait for their outcome: each is reported once, within a deadline.
+//! REST requests: what is needed, what is pending, and when what failed is tried again.
+//!
+//! A need lasts until it is met or withdrawn. While it lasts, its request is pending or scheduled, and each attempt is
+//! reported once. Calls to the orders endpoint keep the distance that the gateway asks for (docs/protocol.md §8.3).
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use core::time::Duration;
 
 use crate::event::{Action, Event, Output};
-use crate::rest::{RestOutcome, RestReport, RestRequest, RestRequestId};
+use crate::key::{Key, SubscriptionKey};
+use crate::random::{Random, doubled};
+use crate::rest::{RestOutcome, RestReply, RestReport, RestRequest, RestRequestId, RestResult};
 use crate::time::Instant;
 
-/// Prompts that may wait for their answer at once; a gateway that asks more is not believed.
+/// Prompts that may wait for their reply at once; what a gateway sends beyond that is not asked.
 const PROMPTS: usize = 32;
+/// The distance of two calls to the orders endpoint (docs/protocol.md §8.3).
+const ORDERS_SPACING: Duration = Duration::from_secs(5);
+/// The first pause after a failure; it doubles.
+const RETRY_MIN: Duration = Duration::from_secs(5);
+/// The longest pause after a failure.
+const RETRY_MAX: Duration = Duration::from_secs(60);
 
-/// The questions that wait for their answer.
+/// What a need is about; there is one need for each.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Subject {
+    Session,
+    Prime(SubscriptionKey),
+    Reconcile(SubscriptionKey),
+    Prompt(Box<str>),
+}
+
+#[derive(Debug)]
+struct Need {
+    request: RestRequest,
+    /// How long an attempt may take.
+    timeout: Duration,
+    failures: u32,
+    progress: Progress,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Progress {
+    /// The next attempt starts then.
+    Scheduled(Instant),
+    /// An attempt is pending until then.
+    Pending(RestRequestId, Instant),
+}
+
+impl Progress {
+    fn timer(self) -> Instant {
+        match self {
+            Self::Scheduled(at) | Self::Pending(_, at) => at,
+        }
+    }
+}
+
+/// The needs, and what the machine passes in to act on them.
 #[derive(Debug, Default)]
 pub(crate) struct RestRequests {
     last: u64,
-    pending: BTreeMap<RestRequestId, (Instant, RestRequest)>,
-    deadlines: BTreeSet<(Instant, RestRequestId)>,
+    needs: BTreeMap<Subject, Need>,
+    pending: BTreeMap<RestRequestId, Subject>,
+    timers: BTreeSet<(Instant, Subject)>,
+    /// The last call to the orders endpoint.
+    orders_called_at: Option<Instant>,
+}
+
+impl Subject {
+    fn of(request: &RestRequest) -> Self {
+        match request {
+            RestRequest::Session(_) => Self::Session,
+            RestRequest::Prime(key) => Self::Prime(key.clone()),
+            RestRequest::Reconcile { key, .. } => Self::Reconcile(key.clone()),
+            RestRequest::Prompt(prompt) => Self::Prompt(prompt.req_id.clone()),
+        }
+    }
+
+    /// Whether its attempts call the orders endpoint.
+    fn calls_orders(&self) -> bool {
+        matches!(self, Self::Prime(key) | Self::Reconcile(key) if key.key() == Key::Orders)
+    }
+
+    /// Whether a failed attempt is repeated. A prompt may have been answered; and a refused channel is primed anew with
+    /// its next refusal.
+    fn is_retried(&self) -> bool {
+        match self {
+            Self::Session | Self::Reconcile(_) => true,
+            Self::Prime(key) => key.key() == Key::Orders,
+            Self::Prompt(_) => false,
+        }
+    }
 }
 
 impl RestRequests {
-    /// RestRequests, and waits for the answer until `deadline`. The same question asked before is overtaken.
-    pub(crate) fn send(&mut self, request: RestRequest, deadline: Instant, out: &mut VecDeque<Output>) {
-        let same = |other: &RestRequest| match (&request, other) {
-            (RestRequest::Prime(key), RestRequest::Prime(other)) => key == other,
-            (RestRequest::Reconcile { key, .. }, RestRequest::Reconcile { key: other, .. }) => key == other,
-            (RestRequest::Session(_), RestRequest::Session(_)) => true,
-            (RestRequest::Prompt(prompt), RestRequest::Prompt(other)) => prompt.req_id == other.req_id,
-            _ => false,
-        };
-        if let Some(id) = self.pending.iter().find(|(_, (_, other))| same(other)).map(|(id, _)| *id) {
-            let _ = self.settle(id, RestOutcome::Superseded, out);
+    /// Registers a need, and starts its first attempt as soon as pacing allows it. A need that exists stays as it is,
+    /// but for a later reconciling, which reaches further back.
+    pub(crate) fn require(
+        &mut self,
+        request: RestRequest,
+        timeout: Duration,
+        now: Instant,
+        out: &mut VecDeque<Output>,
+    ) {
+        let subject = Subject::of(&request);
+        if let Some(need) = self.needs.get_mut(&subject) {
+            if need.request == request {
+                return;
+            }
+            if let Progress::Pending(id, _) = need.progress {
+                let _ = self.end_attempt(id, RestOutcome::Superseded, None, now, out);
+            }
+            self.forget(&subject);
         }
-        let prompts = || self.pending.values().filter(|(_, request)| matches!(request, RestRequest::Prompt(_))).count();
-        if matches!(request, RestRequest::Prompt(_)) && prompts() >= PROMPTS {
-            let report = RestReport { id: None, request, outcome: RestOutcome::TooMany };
-            return out.push_back(Output::Event(Event::Rest(report)));
+        let prompts = self.needs.keys().filter(|subject| matches!(subject, Subject::Prompt(_))).count();
+        if matches!(subject, Subject::Prompt(_)) && prompts >= PROMPTS {
+            return report(None, request, RestOutcome::TooMany, None, None, out);
         }
-        self.last += 1;
-        let id = RestRequestId(self.last);
-        self.pending.insert(id, (deadline, request.clone()));
-        self.deadlines.insert((deadline, id));
-        out.push_back(Output::Action(Action::Rest { id, request }));
+        let progress = Progress::Scheduled(now);
+        self.needs.insert(subject.clone(), Need { request, timeout, failures: 0, progress });
+        self.timers.insert((now, subject));
+        self.run_due(now, out);
     }
 
-    /// Ends a question and tells so; gives it back if it was pending.
-    pub(crate) fn settle(
+    /// Ends a need that is no longer there.
+    pub(crate) fn withdraw(&mut self, request: &RestRequest, out: &mut VecDeque<Output>) {
+        let subject = Subject::of(request);
+        let Some(need) = self.needs.get(&subject).filter(|need| need.request == *request) else { return };
+        if let Progress::Pending(id, _) = need.progress {
+            let (id, request) = (id, need.request.clone());
+            self.pending.remove(&id);
+            report(Some(id), request, RestOutcome::Superseded, None, None, out);
+        }
+        self.forget(&subject);
+    }
+
+    /// Ends all needs, because the connection that had them is gone.
+    pub(crate) fn supersede_all(&mut self, out: &mut VecDeque<Output>) {
+        for (id, subject) in core::mem::take(&mut self.pending) {
+            if let Some(need) = self.needs.get(&subject) {
+                report(Some(id), need.request.clone(), RestOutcome::Superseded, None, None, out);
+            }
+        }
+        self.needs.clear();
+        self.timers.clear();
+    }
+
+    /// Takes the result of an attempt. Returns the request and its outcome, if the attempt was pending.
+    pub(crate) fn done(
+        &mut self,
+        id: RestRequestId,
+        result: RestResult,
+        now: Instant,
+        random: &mut Random,
+        out: &mut VecDeque<Output>,
+    ) -> Option<(RestRequest, RestOutcome)> {
+        match result {
+            Ok(RestReply::Complete) => {
+                let request = self.end_attempt(id, RestOutcome::Done, None, now, out)?;
+                self.forget(&Subject::of(&request));
+                Some((request, RestOutcome::Done))
+            }
+            Ok(RestReply::Incomplete) => {
+                self.fail(id, RestOutcome::Incomplete, None, |_| ORDERS_SPACING, now, out)
+            }
+            Err(error) => {
+                let pause = |failures| random.around(doubled(RETRY_MIN, failures, RETRY_MAX), 10);
+                self.fail(id, RestOutcome::Failed, Some(error.reason), pause, now, out)
+            }
+        }
+    }
+
+    /// Ends an attempt that has taken too long. Returns the request and its outcome.
+    pub(crate) fn take_overdue(
+        &mut self,
+        now: Instant,
+        random: &mut Random,
+        out: &mut VecDeque<Output>,
+    ) -> Option<(RestRequest, RestOutcome)> {
+        self.run_due(now, out);
+        let (at, subject) = self.timers.first()?;
+        let Some(Progress::Pending(id, _)) = self.needs.get(subject).map(|need| need.progress).filter(|_| *at <= now)
+        else {
+            return None;
+        };
+        let pause = |failures| random.around(doubled(RETRY_MIN, failures, RETRY_MAX), 10);
+        self.fail(id, RestOutcome::TimedOut, None, pause, now, out)
+    }
+
+    /// Starts the attempts whose time has come.
+    fn run_due(&mut self, now: Instant, out: &mut VecDeque<Output>) {
+        let due: alloc::vec::Vec<_> =
+            self.timers.iter().take_while(|(at, _)| *at <= now).map(|(_, subject)| subject.clone()).collect();
+        for subject in due {
+            let Some(need) = self.needs.get_mut(&subject) else { continue };
+            let Progress::Scheduled(at) = need.progress else { continue };
+            let earliest = self.orders_called_at.filter(|_| subject.calls_orders()).map(|at| at + ORDERS_SPACING);
+            self.timers.remove(&(at, subject.clone()));
+            if let Some(earliest) = earliest.filter(|earliest| *earliest > now) {
+                need.progress = Progress::Scheduled(earliest);
+            } else {
+                if subject.calls_orders() {
+                    self.orders_called_at = Some(now);
+                }
+                self.last += 1;
+                let id = RestRequestId(self.last);
+                need.progress = Progress::Pending(id, now + need.timeout);
+                self.pending.insert(id, subject.clone());
+                out.push_back(Output::Action(Action::Rest { id, request: need.request.clone() }));
+            }
+            self.timers.insert((need.progress.timer(), subject));
+        }
+    }
+
+    /// Ends an attempt, reports it, and takes its timer; the need stays.
+    fn end_attempt(
         &mut self,
         id: RestRequestId,
         outcome: RestOutcome,
+        reason: Option<Box<str>>,
+        now: Instant,
         out: &mut VecDeque<Output>,
     ) -> Option<RestRequest> {
-        let (deadline, request) = self.pending.remove(&id)?;
-        self.deadlines.remove(&(deadline, id));
-        let report = RestReport { id: Some(id), request: request.clone(), outcome };
-        out.push_back(Output::Event(Event::Rest(report)));
-        Some(request)
+        let subject = self.pending.remove(&id)?;
+        let need = self.needs.get_mut(&subject)?;
+        self.timers.remove(&(need.progress.timer(), subject));
+        // Nothing starts from here: the caller schedules the need anew, or forgets it.
+        need.progress = Progress::Scheduled(now);
+        report(Some(id), need.request.clone(), outcome, reason, None, out);
+        Some(need.request.clone())
     }
 
-    /// The connection is gone: what was asked for it no longer matters.
-    pub(crate) fn supersede_all(&mut self, out: &mut VecDeque<Output>) {
-        while let Some((id, _)) = self.pending.first_key_value() {
-            let id = *id;
-            let _ = self.settle(id, RestOutcome::Superseded, out);
+    /// Ends an attempt that did not meet its need, and schedules the next one after `pause`.
+    fn fail(
+        &mut self,
+        id: RestRequestId,
+        outcome: RestOutcome,
+        reason: Option<Box<str>>,
+        mut pause: impl FnMut(u32) -> Duration,
+        now: Instant,
+        out: &mut VecDeque<Output>,
+    ) -> Option<(RestRequest, RestOutcome)> {
+        let subject = self.pending.remove(&id)?;
+        let need = self.needs.get_mut(&subject)?;
+        self.timers.remove(&(need.progress.timer(), subject.clone()));
+        let request = need.request.clone();
+        if !subject.is_retried() {
+            self.needs.remove(&subject);
+            report(Some(id), request.clone(), outcome, reason, None, out);
+            return Some((request, outcome));
+        }
+        let next = now + pause(need.failures);
+        need.failures = if outcome == RestOutcome::Incomplete { 0 } else { need.failures.saturating_add(1) };
+        need.progress = Progress::Scheduled(next);
+        self.timers.insert((next, subject));
+        report(Some(id), request.clone(), outcome, reason, Some(next), out);
+        Some((request, outcome))
+    }
+
+    fn forget(&mut self, subject: &Subject) {
+        if let Some(need) = self.needs.remove(subject) {
+            self.timers.remove(&(need.progress.timer(), subject.clone()));
+            if let Progress::Pending(id, _) = need.progress {
+                self.pending.remove(&id);
+            }
         }
     }
 
@@ -68,21 +271,39 @@ impl RestRequests {
         self.pending.contains_key(&id)
     }
 
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(at, _)| *at)
+    /// Whether a need of this kind lasts: its request is pending or scheduled.
+    pub(crate) fn is_required(&self, request: &RestRequest) -> bool {
+        self.needs.contains_key(&Subject::of(request))
     }
 
-    /// One question whose time is over.
-    pub(crate) fn overdue(&self, now: Instant) -> Option<RestRequestId> {
-        self.deadlines.first().filter(|(at, _)| *at <= now).map(|(_, id)| *id)
+    /// The requests that are needed now.
+    pub(crate) fn needs(&self) -> impl Iterator<Item = &RestRequest> {
+        self.needs.values().map(|need| &need.request)
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.timers.first().map(|(at, _)| *at)
     }
 
     /// Entries in all its tables.
     pub(crate) fn entries(&self) -> usize {
-        self.pending.len() + self.deadlines.len()
+        self.needs.len() + self.pending.len() + self.timers.len()
     }
 
+    /// Attempts that are pending.
     pub(crate) fn len(&self) -> usize {
         self.pending.len()
     }
+}
+
+/// Reports that an attempt has ended, or was not made.
+pub(crate) fn report(
+    id: Option<RestRequestId>,
+    request: RestRequest,
+    outcome: RestOutcome,
+    reason: Option<Box<str>>,
+    next_try: Option<Instant>,
+    out: &mut VecDeque<Output>,
+) {
+    out.push_back(Output::Event(Event::Rest(RestReport { id, request, outcome, reason, next_try })));
 }

@@ -1,0 +1,191 @@
+//! The gate: what the connection has shown by its frames, what may be written therefore, and when the connection is
+//! ready. A state is reported only because a frame showed it.
+
+use core::time::Duration;
+
+use super::Machine;
+use crate::command::{ConnectionLoss, GapCause, Reply};
+use crate::config::ReadyGate;
+use crate::lifecycle::{ConnectionState, Trigger};
+use crate::rest::{RestRequest, SessionNeed};
+use crate::subscriptions::{Table, WritePermission};
+use crate::timer::Timer;
+
+/// How long a connection may send frames without greeting, where the gate waits for the greeting.
+const GREETING_LIMIT: Duration = Duration::from_secs(60);
+/// How long the old connection has to show a restored authentication after the REST handler has reported one.
+const RESTORED_WAIT: Duration = Duration::from_secs(5);
+/// Pauses before dialling anew for a session that stays unauthenticated; the last one repeats.
+const REDIAL_PAUSES: [Duration; 4] = secs([30, 60, 120, 300]);
+/// The same while streams flow that need no brokerage session.
+const FLOWING_REDIAL_PAUSES: [Duration; 4] = secs([60, 300, 600, 900]);
+
+const fn secs(seconds: [u64; 4]) -> [Duration; 4] {
+    let [a, b, c, d] = seconds;
+    [Duration::from_secs(a), Duration::from_secs(b), Duration::from_secs(c), Duration::from_secs(d)]
+}
+
+/// What one connection has shown, beside its session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Gate {
+    /// The bounded wait for the greeting is over.
+    pub(super) expired: bool,
+    /// The bounded wait for the first `sts` is over.
+    pub(super) auth_wait_over: bool,
+    /// The gate was opened: the greeting came, or need not be waited for any longer.
+    pub(super) opened: bool,
+}
+
+impl Machine {
+    /// The first frame of a connection arrived, and was applied.
+    pub(super) fn on_first_frame(&mut self) {
+        self.silent_connections = 0;
+        self.timers.set(Timer::FirstFrame, None);
+        if !self.session.greeted {
+            self.timers.set(Timer::Greeting, self.now + GREETING_LIMIT);
+        }
+        self.check_gate();
+    }
+
+    /// Opens the gate if what the connection has shown allows it.
+    pub(super) fn check_gate(&mut self) {
+        if self.gate.opened || !self.state.is_usable() || !self.liveness.has_frame() || !self.may_pass_gate() {
+            return self.check_ready();
+        }
+        self.gate.opened = true;
+        self.timers.set(Timer::Gate, None);
+        self.timers.set(Timer::Greeting, None);
+        self.timers.set(Timer::Auth, self.now + self.config.auth_wait);
+        self.timers.set(Timer::Stable, self.now + self.config.stable_after);
+        self.started = true;
+        self.reply_to_start(&Ok(Reply::Started));
+        self.check_ready();
+    }
+
+    /// Whether the gate need not wait for the greeting any longer.
+    fn may_pass_gate(&self) -> bool {
+        self.session.greeted
+            || match self.config.ready_gate {
+                ReadyGate::Off => true,
+                // A gateway that waits for a session is not merely silent.
+                ReadyGate::Wait(_) => self.gate.expired && !self.session.awaited,
+                ReadyGate::Strict => false,
+            }
+    }
+
+    /// Whether the brokerage session is authenticated, or nothing was said against it for long enough.
+    fn is_authenticated(&self) -> bool {
+        self.session.authenticated.unwrap_or(self.gate.auth_wait_over)
+    }
+
+    /// Enters `Ready` if the gate is open and the session is authenticated, and updates the write permission.
+    pub(super) fn check_ready(&mut self) {
+        let waits = matches!(self.state, ConnectionState::Open | ConnectionState::Degraded);
+        if waits && self.gate.opened && self.is_authenticated() {
+            self.timers.set(Timer::Auth, None);
+            self.timers.set(Timer::Redial, None);
+            self.timers.set(Timer::Authenticated, self.now + self.config.stable_after);
+            let first_tic = self.config.tic_interval.map(|span| self.config.first_tic.unwrap_or(span));
+            self.timers.set(Timer::Tic, first_tic.map(|span| self.now + span));
+            self.rest.withdraw(&RestRequest::Session(SessionNeed::Unauthenticated), &mut self.out);
+            self.enter(Trigger::Admitted, None, None);
+            self.update_permission();
+            self.attempt = 0;
+        } else {
+            self.update_permission();
+        }
+        self.check_waiting_for_ready();
+    }
+
+    /// The session lost its authentication: topics that need it wait until it is back, however long that takes.
+    pub(super) fn on_unauthenticated(&mut self) {
+        if self.state == ConnectionState::Ready {
+            self.timers.set(Timer::Tic, None);
+            self.timers.set(Timer::Authenticated, None);
+            self.enter(Trigger::Unauthenticated, Some(GapCause::Unauthenticated), None);
+        }
+        self.timers.set(Timer::Auth, None);
+        self.update_permission();
+        self.want_session(SessionNeed::Unauthenticated);
+    }
+
+    /// What may be written now, by what the connection has shown.
+    fn current_permission(&self) -> WritePermission {
+        let passed = self.gate.opened || self.config.ready_gate == ReadyGate::Off;
+        if !self.state.is_usable() || !passed {
+            return WritePermission::None;
+        }
+        if self.teardown.is_some() {
+            return WritePermission::UnsubscribeOnly;
+        }
+        let authenticated = self.session.authenticated.unwrap_or(self.config.ready_gate == ReadyGate::Off);
+        if authenticated || (self.session.authenticated.is_none() && self.gate.auth_wait_over) {
+            WritePermission::All
+        } else {
+            WritePermission::Ungated
+        }
+    }
+
+    /// Lets the subscriptions act on a change of the write permission.
+    pub(super) fn update_permission(&mut self) {
+        let before = core::mem::replace(&mut self.permission, self.current_permission());
+        match (before, self.permission) {
+            (before, now) if before == now => {}
+            (WritePermission::All, WritePermission::Ungated) => self.with_table(Table::on_unauthenticated),
+            (_, WritePermission::All | WritePermission::Ungated) => self.with_table(Table::on_permission),
+            (_, WritePermission::UnsubscribeOnly | WritePermission::None) => {}
+        }
+    }
+
+    /// The wait for the greeting is over.
+    pub(super) fn on_gate_timeout(&mut self) {
+        // A gateway that has not greeted by now has had its time for the first `sts` as well.
+        (self.gate.expired, self.gate.auth_wait_over) = (true, true);
+        self.check_gate();
+    }
+
+    /// The wait for the first `sts` is over.
+    pub(super) fn on_auth_timeout(&mut self) {
+        self.gate.auth_wait_over = true;
+        self.check_ready();
+    }
+
+    /// Frames arrive, but no greeting: dials anew as soon as the schedule of such dials allows it.
+    pub(super) fn on_greeting_timeout(&mut self) {
+        self.redial(ConnectionLoss::NotGreeted);
+    }
+
+    /// Keeps the timer that dials anew while the session is not authenticated and a subscription needs it.
+    pub(super) fn check_redial(&mut self) {
+        let needed = self.session.authenticated == Some(false)
+            && self.gate.opened
+            && self.state.is_usable()
+            && self.teardown.is_none()
+            && self.table.needs_brokerage_session();
+        if !needed {
+            self.timers.set(Timer::Redial, None);
+        } else if self.timers.get(Timer::Redial).is_none() {
+            let pauses = if self.table.is_ungated_flowing() { FLOWING_REDIAL_PAUSES } else { REDIAL_PAUSES };
+            let pause = pauses.get(self.redials as usize).or(pauses.last()).copied().unwrap_or_default();
+            let pause = pause.saturating_sub(self.random.up_to(pause / 10));
+            self.timers.set(Timer::Redial, self.now + pause);
+        }
+    }
+
+    /// The REST handler reports that the session is authenticated: this connection has a moment to show it. Only the
+    /// first dial of an outage may come sooner than scheduled, so a handler that is wrong cannot cause a loop.
+    pub(super) fn on_session_restored(&mut self) {
+        if self.redials == 0 && self.timers.get(Timer::Redial).is_some() {
+            self.timers.shorten(Timer::Redial, self.now + RESTORED_WAIT);
+        }
+    }
+
+    /// Dials anew, which counts for no limit of attempts.
+    pub(super) fn redial(&mut self, cause: ConnectionLoss) {
+        self.redials = self.redials.saturating_add(1);
+        self.abandon();
+        self.release_connection(&cause);
+        self.attempt = 0;
+        self.back_off(cause);
+    }
+}
