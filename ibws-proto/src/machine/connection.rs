@@ -283,14 +283,14 @@ impl Machine {
         self.timers.clear();
         self.timers.set(Timer::Close, self.now + limit);
         self.out.push_back(Output::Action(Action::Close { conn, code: NORMAL }));
-        self.enter(Trigger::Close, Some(ConnectionLoss::Asked.into()), None);
+        self.enter(Trigger::Close, Some(ConnectionLoss::Requested.into()), None);
     }
 
     /// What was to end has ended: `cleanly`, or abandoned.
     fn ended(&mut self, cleanly: bool) {
         let Some(ending) = self.ending.take() else { return };
         let was = self.state;
-        self.release(&ConnectionLoss::Asked);
+        self.release(&ConnectionLoss::Requested);
         match ending.what {
             End::Shutdown => {
                 self.with_table(super::Table::clear);
@@ -316,9 +316,9 @@ impl Machine {
                     return;
                 }
                 if restart || !cleanly || self.config.restart_on_close {
-                    return self.back_off(ConnectionLoss::Asked);
+                    return self.back_off(ConnectionLoss::Requested);
                 }
-                self.stop(Some(ConnectionLoss::Asked.into()));
+                self.stop(Some(ConnectionLoss::Requested.into()));
                 self.answer_start_unless(ending.then_start, CommandError::Superseded);
             }
         }
