@@ -38,10 +38,11 @@ pub enum Command {
     /// Closes the connection, and stays stopped until `Start` or `HardReset`. The subscriptions are
     /// kept for the next connection.
     Disconnect,
-    /// Closes the connection and clears its state: liveness, server ids, texts that wait to be sent.
+    /// Closes the connection and clears its state: liveness, server ids, texts that wait to be
+    /// sent.
     HardReset {
-        /// Dials again immediately. Without it, the machine dials again after a delay, or stops if the
-        /// connection closes in time and
+        /// Dials again immediately. Without it, the machine dials again after a delay, or stops if
+        /// the connection closes in time and
         /// [`Config::restart_on_close`](crate::Config::restart_on_close) is off.
         restart: bool,
     },

@@ -14,8 +14,8 @@ use crate::payload::Processor;
 pub enum ReadyGate {
     /// Writes as soon as the socket is open.
     Off,
-    /// Waits at most this long after the socket opened, then sends subscriptions without a greeting.
-    /// A gateway that sent `waiting for session` must greet first, as under `Strict`.
+    /// Waits at most this long after the socket opened, then sends subscriptions without a
+    /// greeting. A gateway that sent `waiting for session` must greet first, as under `Strict`.
     Wait(Duration),
     /// Waits for the greeting without a limit.
     Strict,
@@ -76,7 +76,8 @@ pub struct Config {
     pub close_timeout: Duration,
     /// How long a shutdown that unsubscribes first waits for confirmations. Default: 2 s.
     pub drain_timeout: Duration,
-    /// Upper bound of the first delay between dials. The bound doubles with each dial. Default: 1 s.
+    /// Upper bound of the first delay between dials. The bound doubles with each dial. Default: 1
+    /// s.
     pub backoff_min: Duration,
     /// Upper bound of every delay between dials. Default: 8 s.
     pub backoff_max: Duration,
@@ -102,9 +103,9 @@ pub struct Config {
     /// Interval of `tic`, which keeps the brokerage session alive; IBKR requires one a minute at
     /// least (docs/protocol.md §3.8). `None`: no `tic`. Default: 30 s.
     pub tic_interval: Option<Duration>,
-    /// Delay of the first `tic` after the connection is ready. Its reply has the session id, without
-    /// which a change cannot be seen: a shorter delay shortens the time in which a new login of the
-    /// gateway goes unnoticed. Default: `None`, which is one `tic_interval`.
+    /// Delay of the first `tic` after the connection is ready. Its reply has the session id,
+    /// without which a change cannot be seen: a shorter delay shortens the time in which a new
+    /// login of the gateway goes unnoticed. Default: `None`, which is one `tic_interval`.
     pub first_tic: Option<Duration>,
     /// Interval of WebSocket pings; `None`: no pings. Default: 45 s, that of the reference.
     pub ping_interval: Option<Duration>,
@@ -126,7 +127,8 @@ pub struct Config {
     /// How long the REST handler may take for any other request. Default: 30 s.
     pub rest_timeout: Duration,
     /// Age at which market data is renewed, because streams end silently after 10 minutes
-    /// (docs/protocol.md §3.1). The age varies down to 5 % less. `None`: no renewal. Default: 9 min.
+    /// (docs/protocol.md §3.1). The age varies down to 5 % less. `None`: no renewal. Default: 9
+    /// min.
     pub renew_market_data: Option<Duration>,
     /// How market data is renewed. Default: [`Renewal::UnsubscribeFirst`].
     pub renewal: Renewal,
