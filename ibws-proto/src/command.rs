@@ -275,6 +275,18 @@ pub enum ConnectionLoss {
     /// The connection ended without a Close.
     #[error("the connection ended without a close")]
     Cut,
+    /// The gateway accepted the connection and sent nothing within
+    /// [`Config::first_frame_timeout`](crate::Config::first_frame_timeout): its backend is away, or
+    /// nobody is logged in (docs/protocol.md §1.8).
+    #[error("the gateway accepted the connection but sent nothing; check that it is logged in")]
+    NoFirstFrame,
+    /// The gateway sent frames but no greeting for 60 s; the machine dials anew.
+    #[error("the gateway sent no greeting; dialling anew")]
+    NotGreeted,
+    /// The session stayed unauthenticated while a subscription needs it; the machine dials anew,
+    /// because a restored session may never be announced on this connection (docs/protocol.md §4.3).
+    #[error("the session stayed unauthenticated; dialling anew")]
+    NotAuthenticated,
     /// Nothing was received within [`Config::silence_limit`](crate::Config::silence_limit).
     #[error("nothing was received for too long")]
     Silent,

@@ -66,6 +66,10 @@ pub struct Config {
     pub seed: u64,
     /// How long texts are held back until the greeting. Default: at most 5 s.
     pub ready_gate: ReadyGate,
+    /// How long a connection may send no frame at all. A gateway accepts connections while its
+    /// backend is away, and they stay silent for ever (docs/protocol.md §1.8). Grows by half with
+    /// each silent connection in a row, to three times at most. Default: 20 s, then 30, 45, 60 s.
+    pub first_frame_timeout: Duration,
     /// How long the machine waits after the greeting for the first authentication state (`sts`). A
     /// gateway that sends none counts as authenticated after that. Default: 1 s, since recorded
     /// opening bursts end within 250 ms (docs/protocol.md §1.4).
@@ -81,7 +85,9 @@ pub struct Config {
     pub backoff_min: Duration,
     /// Upper bound of every delay between dials. Default: 8 s.
     pub backoff_max: Duration,
-    /// How long a connection must have been ready before the delays restart from `backoff_min`.
+    /// How long a connection must have been greeted before the delays between dials restart from
+    /// `backoff_min`, and how long it must have been ready before the pauses between dials for an
+    /// unauthenticated session do.
     /// Default: 30 s.
     pub stable_after: Duration,
     /// Number of dials after which `Start` fails; `None`: no limit. Default: 10.
@@ -96,9 +102,9 @@ pub struct Config {
     /// Silence after which a connection that has had a heartbeat counts as lost. Default: 25 s;
     /// heartbeats arrive every 10 s (docs/protocol.md §4.1).
     pub silence_limit: Duration,
-    /// Time to reply to a ping. Before the first heartbeat, silence of `silence_limit` causes a
-    /// WebSocket ping, and the connection counts as lost if this time ends without a byte. Default:
-    /// 20 s.
+    /// Time to reply to a probe. Before the first heartbeat, silence of `silence_limit` causes a
+    /// `tic`, which reaches the gateway's backend, and the connection counts as lost if this time
+    /// ends without a frame. A WebSocket ping has as long for its pong. Default: 20 s.
     pub ping_reply_limit: Duration,
     /// Interval of `tic`, which keeps the brokerage session alive; IBKR requires one a minute at
     /// least (docs/protocol.md §3.8). `None`: no `tic`. Default: 30 s.
@@ -116,11 +122,20 @@ pub struct Config {
     pub subscription_retries: u32,
     /// How long each attempt to subscribe waits for its confirmation. Default: 2 s.
     pub subscription_timeout: Duration,
+    /// The same for histories (`mh`), whose repeated requests may use up the five that the gateway
+    /// takes (docs/protocol.md §3.11). Default: 10 s.
+    pub history_timeout: Duration,
+    /// The same for ledgers (`ld`), which may wait for their next period (docs/protocol.md §3.11).
+    /// Default: 12 s.
+    pub ledger_timeout: Duration,
     /// First delay after a refusal. It doubles with each refusal and varies by 20 %. Default: 2 s.
     pub refusal_min: Duration,
     /// Longest delay after a refusal, and the delay between retries of a failed subscription.
     /// Default: 30 s.
     pub refusal_max: Duration,
+    /// Whether REST requests are made: somebody takes [`Action::Rest`](crate::Action::Rest) and
+    /// replies. The builder of the client sets it. Default: true.
+    pub rest_handler: bool,
     /// How long the REST handler may take to prime a subscription. The subscription is then sent
     /// without it. Default: 5 s.
     pub prime_timeout: Duration,
@@ -161,6 +176,7 @@ impl Default for Config {
         Self {
             seed: 0,
             ready_gate: ReadyGate::Wait(secs(5)),
+            first_frame_timeout: secs(20),
             auth_wait: secs(1),
             connect_timeout: secs(30),
             close_timeout: secs(5),
@@ -180,8 +196,11 @@ impl Default for Config {
             max_pong_age: Some(secs(300)),
             subscription_retries: 5,
             subscription_timeout: secs(2),
+            history_timeout: secs(10),
+            ledger_timeout: secs(12),
             refusal_min: secs(2),
             refusal_max: secs(30),
+            rest_handler: true,
             prime_timeout: secs(5),
             rest_timeout: secs(30),
             renew_market_data: Some(secs(9 * 60)),
@@ -203,6 +222,7 @@ impl Config {
     pub(crate) fn floored(mut self) -> Self {
         let floor = Duration::from_millis(1);
         for span in [
+            &mut self.first_frame_timeout,
             &mut self.auth_wait,
             &mut self.connect_timeout,
             &mut self.close_timeout,
@@ -213,6 +233,8 @@ impl Config {
             &mut self.silence_limit,
             &mut self.ping_reply_limit,
             &mut self.subscription_timeout,
+            &mut self.history_timeout,
+            &mut self.ledger_timeout,
             &mut self.refusal_min,
             &mut self.refusal_max,
             &mut self.prime_timeout,

@@ -9,7 +9,7 @@ use crate::connect::{ConnId, ConnectError};
 use crate::frame::{Frame, FrameError};
 use crate::key::{Key, SubscriptionKey};
 use crate::lifecycle::ConnectionState;
-use crate::rest::{RestReport, RestRequest, RestRequestId};
+use crate::rest::{RestReport, RestRequest, RestRequestId, RestResult};
 use crate::state::SubscriptionEvent;
 use crate::time::Instant;
 
@@ -158,7 +158,9 @@ pub struct Gap {
     pub cause: GapCause,
 }
 
-/// The end of a gap: the stream was subscribed to again on a ready connection.
+/// The end of a gap, on evidence: for a channel that the gateway confirms, the first frame of the
+/// stream on the new connection; for `or` and `bd`, a frame of their own, or 5 s and a later frame
+/// of the connection after they were sent without a refusal.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Resumed {
@@ -170,6 +172,37 @@ pub struct Resumed {
     pub at: Instant,
     /// Number of dials during the gap; 0 if the connection stayed open.
     pub attempts: u32,
+    /// What makes up for the messages that the gap lost.
+    pub recovery: GapRecovery,
+}
+
+/// What makes up for the messages that a gap lost, by channel (docs/protocol.md §3.11).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub enum GapRecovery {
+    /// The first frame holds the present values, all of them. The values between are lost for good.
+    /// `md`, `mh`, `pl`, `sd`, `ld`.
+    Snapshot,
+    /// The gateway repeats what the gap lost, after [`Resumed`]. `tr`.
+    Replay,
+    /// Only a REST call tells the present state; the machine requests it
+    /// ([`RestRequest::Reconcile`](crate::RestRequest::Reconcile)). `or`.
+    Rest,
+    /// Nothing is known to: what changed in the gap shows when it changes again. `bd`.
+    Nothing,
+}
+
+impl GapRecovery {
+    /// Returns what makes up for a gap in a stream of `key`.
+    #[must_use]
+    pub const fn of(key: Key) -> Self {
+        match key {
+            Key::Orders => Self::Rest,
+            Key::Trades => Self::Replay,
+            Key::PriceLadder => Self::Nothing,
+            _ => Self::Snapshot,
+        }
+    }
 }
 
 /// The start of a silence: a stream on a healthy connection had no message for longer than its
@@ -213,8 +246,8 @@ pub enum Input {
     Pinged(ConnId),
     /// The connection has ended. The code is that of the peer's Close, `None` if it sent none.
     Closed(ConnId, Option<u16>),
-    /// A REST request has succeeded (`true`) or failed (`false`).
-    RestDone(RestRequestId, bool),
+    /// An attempt at a REST request has ended, with what the REST handler replied.
+    RestDone(RestRequestId, RestResult),
     /// The result of [`Action::SendSession`], or a change of the session that was detected over
     /// REST.
     Session(ConnId, SessionUpdate),

@@ -113,6 +113,13 @@ impl Key {
         }
     }
 
+    /// Returns `true` if the channel needs an authenticated brokerage session. `pl`, `sd` and `ld` do not
+    /// (docs/protocol.md §8.1).
+    #[must_use]
+    pub const fn needs_brokerage_session(self) -> bool {
+        !matches!(self, Self::Pnl | Self::AccountSummary | Self::AccountLedger | Self::System)
+    }
+
     /// Returns `true` if the gateway confirms a subscription of this key with a frame; it never confirms `bd` and `or`
     /// (docs/protocol.md §3).
     #[must_use]

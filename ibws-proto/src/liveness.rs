@@ -1,5 +1,6 @@
-//! Decides whether the connection is alive. Only received bytes count, measured on the client's own
-//! clock. Timestamps of the server are not used, since its clock may differ, and a command of the
+//! Decides whether the connection is alive. Only received frames count, measured on the client's own
+//! clock: the gateway replies to pings itself while its backend is away (docs/protocol.md §1.8).
+//! Timestamps of the server are not used, since its clock may differ, and a command of the
 //! application extends no deadline.
 
 use core::time::Duration;
@@ -11,11 +12,11 @@ use crate::time::Instant;
 #[derive(Clone, Debug)]
 pub(crate) struct Liveness {
     opened: Instant,
-    last_received: Instant,
+    /// The last frame; `None` before the first.
+    last_frame: Option<Instant>,
     last_heartbeat: Option<Instant>,
     last_pong: Option<Instant>,
-    /// When a ping was sent because of silence. The connection is dead unless something is received
-    /// after it.
+    /// When silence was probed. The connection is dead unless a frame is received after it.
     probe: Option<Instant>,
     /// When the oldest ping without a pong was sent.
     unconfirmed_ping: Option<Instant>,
@@ -26,7 +27,7 @@ pub(crate) struct Liveness {
 pub(crate) enum Verdict {
     /// Nothing: something was received recently.
     Alive,
-    /// A ping, and the time to reply to it.
+    /// A probe, and the time to reply to it.
     Probe,
     /// The connection is lost.
     Dead,
@@ -36,7 +37,7 @@ impl Liveness {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             opened: now,
-            last_received: now,
+            last_frame: None,
             last_heartbeat: None,
             last_pong: None,
             probe: None,
@@ -44,11 +45,16 @@ impl Liveness {
         }
     }
 
-    /// Notes that something was received. Returns `true` if that ends a probe, which changes the
-    /// rule of the deadline and not only its time.
-    pub(crate) fn received(&mut self, now: Instant) -> bool {
-        self.last_received = now;
-        self.probe.take().is_some()
+    /// Notes a frame, well-formed or not. Returns `true` if that changes the rule of the deadline, and
+    /// not only its time: it is the first frame, or it ends a probe.
+    pub(crate) fn on_frame(&mut self, now: Instant) -> bool {
+        let first = self.last_frame.replace(now).is_none();
+        self.probe.take().is_some() || first
+    }
+
+    /// Whether the connection has sent a frame.
+    pub(crate) fn has_frame(&self) -> bool {
+        self.last_frame.is_some()
     }
 
     pub(crate) fn heartbeat(&mut self, now: Instant) {
@@ -65,28 +71,31 @@ impl Liveness {
         self.unconfirmed_ping.get_or_insert(now);
     }
 
-    /// Notes that a ping was sent because of silence.
+    /// Notes that silence was probed.
     pub(crate) fn probed(&mut self, now: Instant) {
         self.probe = Some(now);
     }
 
-    pub(crate) fn last_received(&self) -> Instant {
-        self.last_received
+    /// When the last frame arrived, or before the first, when the socket opened.
+    pub(crate) fn last_frame(&self) -> Instant {
+        self.last_frame.unwrap_or(self.opened)
     }
 
-    /// Returns when the silence must next be checked.
-    pub(crate) fn deadline(&self, config: &Config) -> Instant {
-        match self.probe {
+    /// Returns when the silence must next be checked; `None` before the first frame, for which
+    /// [`Config::first_frame_timeout`] is the limit.
+    pub(crate) fn deadline(&self, config: &Config) -> Option<Instant> {
+        let last_frame = self.last_frame?;
+        Some(match self.probe {
             Some(probe) if self.last_heartbeat.is_none() => probe + config.ping_reply_limit,
-            _ => self.last_received + config.silence_limit,
-        }
+            _ => last_frame + config.silence_limit,
+        })
     }
 
     /// Returns what the silence at `now` requires. Once heartbeats have been received, silence
-    /// means that the connection is dead. Before that the peer may have nothing to send, so it is
-    /// pinged first.
+    /// means that the connection is dead. Before that the gateway may have nothing to send, so it
+    /// is probed first.
     pub(crate) fn verdict(&self, now: Instant, config: &Config) -> Verdict {
-        if now < self.deadline(config) {
+        if self.deadline(config).is_none_or(|at| now < at) {
             Verdict::Alive
         } else if self.last_heartbeat.is_some() || self.probe.is_some() {
             Verdict::Dead
@@ -106,7 +115,7 @@ impl Liveness {
     /// Returns how long ago each kind of frame was received.
     pub(crate) fn ages(&self, now: Instant) -> Ages {
         Ages {
-            received: now.since(self.last_received),
+            received: now.since(self.last_frame()),
             heartbeat: self.last_heartbeat.map(|at| now.since(at)),
             pong: self.last_pong.map(|at| now.since(at)),
         }
@@ -117,7 +126,7 @@ impl Liveness {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Ages {
-    /// Time since anything was received. The opening of the socket counts.
+    /// Time since the last frame; before the first, since the socket opened.
     pub received: Duration,
     /// Time since the last heartbeat; `None` before the first.
     pub heartbeat: Option<Duration>,
@@ -145,9 +154,20 @@ pub enum HealthReason {
     Fine,
     /// No socket is open.
     NotConnected,
-    /// The socket is open, but the greeting or the authentication is missing.
+    /// The socket is open, but the gateway has sent no frame: its backend may be away, or nobody is
+    /// logged in.
+    NothingReceived,
+    /// The gateway waits for a session.
+    WaitingForSession,
+    /// The gateway sends frames, but has not greeted.
+    NotGreeted,
+    /// The brokerage session is not authenticated.
+    NotAuthenticated,
+    /// The brokerage session is not authenticated, because another login competes with it.
+    Competing,
+    /// The connection is greeted, and waits for the first authentication state.
     NotReady,
-    /// Nothing was received within the limit of silence.
+    /// No frame was received within the limit of silence.
     Silent,
     /// The last pong is too old.
     PongMissing,

@@ -80,32 +80,71 @@ impl Prompt {
     }
 }
 
-/// The end of a REST request. Emitted exactly once for each.
+/// The end of an attempt at a REST request. Emitted exactly once for each attempt.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct RestReport {
-    /// The number of the request; `None` if it was rejected before it reached the REST handler.
+    /// The number of the attempt; `None` if it did not reach the REST handler.
     pub id: Option<RestRequestId>,
-    /// The request that ended.
+    /// The request.
     pub request: RestRequest,
-    /// The outcome of the request.
+    /// The outcome of the attempt.
     pub outcome: RestOutcome,
+    /// Why it failed, as the REST handler said it.
+    pub reason: Option<Box<str>>,
+    /// When the next attempt starts; `None` if there is none.
+    pub next_try: Option<Instant>,
 }
 
-/// The outcome of a REST request.
+/// The outcome of an attempt at a REST request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum RestOutcome {
     /// The REST handler succeeded.
     Done,
-    /// The REST handler failed, or the client has none.
+    /// The gateway's list of orders is not complete yet; it is requested again.
+    Incomplete,
+    /// The REST handler failed, for [`RestReport::reason`].
     Failed,
     /// No result arrived within [`Config::prime_timeout`](crate::Config::prime_timeout) or
     /// [`Config::rest_timeout`](crate::Config::rest_timeout).
     TimedOut,
-    /// Its connection has ended, or a later request of the same kind replaced it.
+    /// Its connection has ended, its need has, or a later request of the same kind replaced it.
     Superseded,
     /// The machine made no request, because too many of the same kind are pending or were made on
     /// this connection.
     TooMany,
+    /// The machine made no request, because there is no REST handler.
+    NoHandler,
 }
+
+/// What a REST handler replies when it succeeds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum RestReply {
+    /// The request was carried out.
+    #[default]
+    Complete,
+    /// The list of orders said `"snapshot":false`: it is not complete yet, and must be requested again
+    /// (docs/protocol.md §8.2).
+    Incomplete,
+}
+
+/// Why a REST handler could not carry out a request.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{reason}")]
+#[non_exhaustive]
+pub struct RestError {
+    /// One line for people, without secrets. It is reported as [`RestReport::reason`].
+    pub reason: Box<str>,
+}
+
+impl RestError {
+    /// Makes an error with this reason.
+    #[must_use]
+    pub fn new(reason: impl Into<Box<str>>) -> Self {
+        Self { reason: reason.into() }
+    }
+}
+
+/// The result of an attempt at a REST request.
+pub type RestResult = Result<RestReply, RestError>;

@@ -10,8 +10,17 @@ pub enum Timer {
     /// Ends a dial that takes too long
     /// ([`Config::connect_timeout`](crate::Config::connect_timeout)).
     Connect,
+    /// Ends a connection that sent no frame
+    /// ([`Config::first_frame_timeout`](crate::Config::first_frame_timeout)).
+    FirstFrame,
     /// Ends the wait for the greeting ([`Config::ready_gate`](crate::Config::ready_gate)).
     Gate,
+    /// Dials anew because frames arrive, but no greeting, for 60 s.
+    Greeting,
+    /// Dials anew because the session stays unauthenticated.
+    Redial,
+    /// Restarts the pauses of [`Timer::Redial`], because the connection was ready long enough.
+    Authenticated,
     /// Ends the wait for the first authentication state after the greeting
     /// ([`Config::auth_wait`](crate::Config::auth_wait)).
     Auth,
@@ -19,8 +28,8 @@ pub enum Timer {
     Session,
     /// Starts the next dial.
     Backoff,
-    /// Restarts the delays between dials, because the connection was ready long enough
-    /// ([`Config::stable_after`](crate::Config::stable_after)).
+    /// Restarts the delays between dials, because the connection was greeted long enough
+    /// ago ([`Config::stable_after`](crate::Config::stable_after)).
     Stable,
     /// Sends the next `tic` ([`Config::tic_interval`](crate::Config::tic_interval)).
     Tic,
@@ -38,9 +47,13 @@ pub enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 15] = [
         Self::Connect,
+        Self::FirstFrame,
         Self::Gate,
+        Self::Greeting,
+        Self::Redial,
+        Self::Authenticated,
         Self::Auth,
         Self::Session,
         Self::Backoff,
@@ -63,6 +76,11 @@ impl Timers {
         if let Some(slot) = self.0.get_mut(timer as usize) {
             *slot = at.into();
         }
+    }
+
+    /// Returns when a timer is due; `None` if it does not run.
+    pub(crate) fn get(&self, timer: Timer) -> Option<Instant> {
+        self.0.get(timer as usize).copied().flatten()
     }
 
     /// Makes a timer due at `at` at the latest. Starts it if it does not run.

@@ -1,27 +1,29 @@
-//! The rules of the connection: dial, open, admit, lose, close, back off, give up.
+//! The rules of the connection: dial, open, lose, close, back off, give up.
 
 use core::time::Duration;
 
 use super::Machine;
+use super::gate::Gate;
 use super::teardown::Ended;
-use crate::command::{CommandError, ConnectionLoss, GapCause, Reply};
+use crate::command::{CommandError, ConnectionLoss, GapCause};
 use crate::config::ReadyGate;
 use crate::connect::{ConnId, ConnectError, ConnectErrorKind};
 use crate::event::{Action, Event, Output, StateChange};
 use crate::lifecycle::{self, ConnectionState, Trigger};
 use crate::liveness::Liveness;
 use crate::pending::Wait;
-use crate::rest::SessionNeed;
+use crate::random::doubled;
 use crate::session::Session;
+use crate::subscriptions::WritePermission;
 use crate::timer::Timer;
 
-/// A gateway that refuses the session is asked at most this often.
-const AUTHENTICATION_PAUSE: Duration = Duration::from_secs(60);
-/// A pause that the peer rest for is not believed beyond this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
+/// The first and the longest pause after an upgrade that the gateway refused, once the machine was connected.
+const REFUSED_PAUSE: (Duration, Duration) = (Duration::from_secs(8), Duration::from_secs(300));
+/// The longest pause that a peer may ask for with `Retry-After`.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
 
 impl Machine {
-    /// Moves along the table of the lifecycle, and tells.
+    /// Makes a transition of the lifecycle table, and emits it.
     pub(super) fn enter(&mut self, trigger: Trigger, cause: Option<GapCause>, delay: Option<Duration>) {
         let Some(state) = lifecycle::next(self.state, trigger) else { return };
         self.state = state;
@@ -41,121 +43,56 @@ impl Machine {
         self.out.push_back(Output::Action(Action::Connect { conn }));
     }
 
-    pub(super) fn opened(&mut self) {
+    /// The socket is open, which shows nothing yet: the gateway accepts connections while its backend is away
+    /// (docs/protocol.md §1.8).
+    pub(super) fn on_opened(&mut self) {
         self.session = Session::default();
         self.liveness = Liveness::new(self.now);
-        (self.gate_expired, self.auth_expired) = (false, false);
+        self.gate = Gate::default();
+        self.refused_dials = 0;
         self.timers.clear();
+        self.timers.set(Timer::FirstFrame, self.now + self.first_frame_timeout());
         if let ReadyGate::Wait(wait) = self.config.ready_gate {
             self.timers.set(Timer::Gate, self.now + wait.max(Duration::from_millis(1)));
         }
         self.timers.set(Timer::Ping, self.config.ping_interval.map(|span| self.now + span));
         self.enter(Trigger::Opened, None, None);
-        if self.config.ready_gate == ReadyGate::Off {
-            self.greeted();
-        }
+        self.update_permission();
     }
 
-    /// The gateway greeted, or need not: `Start` has what it waited for.
-    pub(super) fn greeted(&mut self) {
-        self.start_succeeded();
-        self.timers.set(Timer::Auth, self.now + self.config.auth_wait);
-        self.admit();
+    /// Grows by half with each silent connection in a row, to three times at most.
+    fn first_frame_timeout(&self) -> Duration {
+        let first = self.config.first_frame_timeout;
+        (0..self.silent_connections.min(3)).fold(first, |span, _| span.saturating_mul(3) / 2).min(first.saturating_mul(3))
     }
 
-    fn start_succeeded(&mut self) {
-        self.started = true;
-        self.reply_to_start(&Ok(Reply::Started));
-    }
-
-    /// Ready needs the greeting and an authenticated session.
-    pub(super) fn admit(&mut self) {
-        let authenticated = self.session.authenticated.unwrap_or(self.auth_expired);
-        if !matches!(self.state, ConnectionState::Open | ConnectionState::Degraded)
-            || !self.gate_is_open()
-            || !authenticated
-        {
-            return;
-        }
-        self.timers.set(Timer::Gate, None);
-        self.timers.set(Timer::Auth, None);
-        self.timers.set(Timer::Stable, self.now + self.config.stable_after);
-        self.timers
-            .set(Timer::Tic, self.config.tic_interval.map(|span| self.now + self.config.first_tic.unwrap_or(span)));
-        self.start_succeeded();
-        self.enter(Trigger::Ready, None, None);
-        self.with_table(super::Table::on_ready);
-        self.attempt = 0;
-    }
-
-    /// The session lost its authentication: nothing is sent until it is back, however long that takes.
-    pub(super) fn unauthenticated(&mut self) {
-        self.want_session(SessionNeed::Unauthenticated);
-        if self.state != ConnectionState::Ready {
-            return;
-        }
-        self.timers.set(Timer::Tic, None);
-        self.timers.set(Timer::Stable, None);
-        self.enter(Trigger::Unauthenticated, Some(GapCause::Unauthenticated), None);
-        self.with_table(super::Table::on_unauthenticated);
-    }
-
-    pub(super) fn timeout(&mut self, timer: Timer) {
+    pub(super) fn on_timer(&mut self, timer: Timer) {
         match timer {
             Timer::Connect => {
                 let detail = alloc::format!("no connection within {:?}", self.config.connect_timeout);
-                self.lose(ConnectionLoss::Connect(ConnectError::new(ConnectErrorKind::TimedOut, detail)), true);
+                self.give_up(ConnectionLoss::Connect(ConnectError::new(ConnectErrorKind::TimedOut, detail)));
             }
-            Timer::Gate => {
-                // Whoever has not greeted by now has had its time for a word on authentication as well.
-                (self.gate_expired, self.auth_expired) = (true, true);
-                self.greeted();
+            Timer::FirstFrame => {
+                self.silent_connections = self.silent_connections.saturating_add(1);
+                self.give_up(ConnectionLoss::NoFirstFrame);
             }
-            Timer::Auth => {
-                self.auth_expired = true;
-                self.admit();
-            }
-            Timer::Session => self.session_missing(),
+            Timer::Gate => self.on_gate_timeout(),
+            Timer::Greeting => self.redial(ConnectionLoss::NotGreeted),
+            Timer::Redial => self.redial(ConnectionLoss::NotAuthenticated),
+            Timer::Authenticated => self.redials = 0,
+            Timer::Auth => self.on_auth_timeout(),
+            Timer::Session => self.on_session_unavailable(),
             Timer::Backoff => self.dial(),
             Timer::Stable => self.backoff.reset(),
-            Timer::Tic => {
-                self.timers.set(Timer::Tic, self.config.tic_interval.map(|span| self.now + span));
-                self.write("tic".into());
-            }
-            Timer::Ping => {
-                self.timers.set(Timer::Ping, self.config.ping_interval.map(|span| self.now + span));
-                self.ping();
-            }
-            Timer::Pong => self.lose(ConnectionLoss::PongMissing, true),
+            Timer::Tic => self.on_tic_timer(),
+            Timer::Ping => self.on_ping_timer(),
+            Timer::Pong => self.give_up(ConnectionLoss::PongMissing),
             Timer::Close => {
                 self.abandon();
                 self.torn_down(Ended::Abandoned);
             }
             Timer::Drain => self.on_drain_timeout(),
         }
-    }
-
-    pub(super) fn ping(&mut self) {
-        let Some(conn) = self.conn else { return };
-        self.out.push_back(Output::Action(Action::Ping { conn }));
-        self.liveness.pinged(self.now);
-        self.watch_pong();
-    }
-
-    /// Keeps the timer of the last pong's age where it belongs.
-    pub(super) fn watch_pong(&mut self) {
-        let socket = self.state.is_usable();
-        self.timers.set(Timer::Pong, self.liveness.pong_deadline(&self.config).filter(|_| socket));
-    }
-
-    /// Writes a text if the connection takes any.
-    pub(super) fn write(&mut self, text: alloc::string::String) -> bool {
-        let Some(conn) = self.conn.filter(|_| self.state == ConnectionState::Ready && self.teardown.is_none()) else {
-            return false;
-        };
-        self.stats.sent += 1;
-        self.out.push_back(Output::Action(Action::SendText { conn, text }));
-        true
     }
 
     pub(super) fn abandon(&mut self) {
@@ -165,18 +102,21 @@ impl Machine {
     }
 
     /// The connection ended, by its peer or by itself.
-    pub(super) fn closed(&mut self, code: Option<u16>) {
+    pub(super) fn on_closed(&mut self, code: Option<u16>) {
         match self.state {
             ConnectionState::Closing => self.torn_down(Ended::Cleanly),
-            _ => self.lose(code.map_or(ConnectionLoss::Cut, ConnectionLoss::Closed), false),
+            _ => self.lose(code.map_or(ConnectionLoss::Cut, ConnectionLoss::Closed)),
         }
     }
 
-    /// The connection is lost without having been given up here.
-    pub(super) fn lose(&mut self, cause: ConnectionLoss, abandon: bool) {
-        if abandon {
-            self.abandon();
-        }
+    /// Abandons the connection, because it cannot be relied on.
+    pub(super) fn give_up(&mut self, cause: ConnectionLoss) {
+        self.abandon();
+        self.lose(cause);
+    }
+
+    /// The connection is lost without a request to end it.
+    pub(super) fn lose(&mut self, cause: ConnectionLoss) {
         if self.teardown.is_some() {
             return self.torn_down(Ended::Abandoned);
         }
@@ -189,22 +129,21 @@ impl Machine {
         self.back_off(cause);
     }
 
-    /// Lets go of everything that was bound to the connection, and answers what waited on it.
+    /// Clears what was bound to the connection, and replies to what waited on it.
     pub(super) fn release_connection(&mut self, cause: &ConnectionLoss) {
         self.timers.clear();
+        self.permission = WritePermission::None;
         self.requests.reply_all(
             |wait| *wait == Wait::Tic,
             &Err(CommandError::ConnectionLost(cause.clone())),
             &mut self.out,
         );
         // The lost connection's own number stays in the context, so that nothing can be written to a later one.
-        self.with_table(|table, cx| {
-            cx.permission = super::WritePermission::None;
-            table.on_lost(cause, cx);
-        });
+        self.with_table(|table, cx| table.on_lost(cause, cx));
         self.rest.supersede_all(&mut self.out);
         self.conn = None;
         self.session = Session::default();
+        self.gate = Gate::default();
     }
 
     pub(super) fn stop(&mut self, cause: Option<GapCause>) {
@@ -216,28 +155,36 @@ impl Machine {
 
     /// Waits for the next dial, or gives up.
     pub(super) fn back_off(&mut self, cause: ConnectionLoss) {
-        let refused =
-            matches!(&cause, ConnectionLoss::Connect(error) if error.kind == ConnectErrorKind::AuthenticationRequired);
         let limit = if self.started { self.config.max_reconnect_attempts } else { self.config.max_connection_attempts };
-        let hopeless = cause.is_trust() && !self.started;
         let error = match &cause {
             ConnectionLoss::Connect(error) => error.clone(),
             other => ConnectError::new(ConnectErrorKind::Protocol, alloc::format!("{other}")),
         };
-        if hopeless || (!refused && limit.is_some_and(|limit| self.attempt >= limit)) {
-            self.reply_to_start(&Err(CommandError::GaveUp { attempts: self.attempt, last: error }));
+        let refused = error.kind.is_refusal();
+        let failure = || match error.kind {
+            ConnectErrorKind::AuthenticationRequired => CommandError::AuthenticationRequired(error.clone()),
+            _ => CommandError::GaveUp { attempts: self.attempt, last: error.clone() },
+        };
+        // A certificate that is not trusted stays so; once connected, the machine goes on trying.
+        let hopeless = cause.is_trust() && !self.started;
+        if hopeless || limit.is_some_and(|limit| self.attempt >= limit) {
+            let failure = failure();
+            self.reply_to_start(&Err(failure.clone()));
+            self.fail_waiting_for_ready(&failure);
             return self.stop(Some(cause.into()));
         }
         if self.started && self.config.max_connection_attempts.is_some_and(|limit| self.attempt >= limit) {
             // A later `Start` has the same limit as the first; the machine itself goes on.
-            self.reply_to_start(&Err(CommandError::GaveUp { attempts: self.attempt, last: error.clone() }));
+            let failure = failure();
+            self.reply_to_start(&Err(failure));
         }
         let mut delay = self.backoff.next(&mut self.random).max(Duration::from_millis(1));
-        if refused {
-            delay = AUTHENTICATION_PAUSE;
-            self.reply_to_start(&Err(CommandError::AuthenticationRequired(error.clone())));
+        if refused && self.started {
+            let pause = doubled(REFUSED_PAUSE.0, self.refused_dials, REFUSED_PAUSE.1);
+            self.refused_dials = self.refused_dials.saturating_add(1);
+            delay = pause - self.random.up_to(pause / 10);
         }
-        delay = delay.max(error.retry_after.unwrap_or_default().min(LONGEST_PAUSE));
+        delay = delay.max(error.retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER));
         self.timers.set(Timer::Backoff, self.now + delay);
         self.enter(Trigger::Lost, Some(cause.into()), Some(delay));
     }

@@ -7,6 +7,8 @@ use super::Machine;
 use crate::command::{ConnectionLoss, GapCause, Reply};
 use crate::config::ReadyGate;
 use crate::lifecycle::{ConnectionState, Trigger};
+use crate::command::CommandError;
+use crate::pending::Wait;
 use crate::rest::{RestRequest, SessionNeed};
 use crate::subscriptions::{Table, WritePermission};
 use crate::timer::Timer;
@@ -42,7 +44,9 @@ impl Machine {
         self.silent_connections = 0;
         self.timers.set(Timer::FirstFrame, None);
         if !self.session.greeted {
-            self.timers.set(Timer::Greeting, self.now + GREETING_LIMIT);
+            // Dials for this cause share the schedule of those for an unauthenticated session.
+            let pause = self.redial_pause(&REDIAL_PAUSES).max(GREETING_LIMIT);
+            self.timers.set(Timer::Greeting, self.now + pause);
         }
         self.check_gate();
     }
@@ -87,7 +91,6 @@ impl Machine {
             self.timers.set(Timer::Authenticated, self.now + self.config.stable_after);
             let first_tic = self.config.tic_interval.map(|span| self.config.first_tic.unwrap_or(span));
             self.timers.set(Timer::Tic, first_tic.map(|span| self.now + span));
-            self.rest.withdraw(&RestRequest::Session(SessionNeed::Unauthenticated), &mut self.out);
             self.enter(Trigger::Admitted, None, None);
             self.update_permission();
             self.attempt = 0;
@@ -106,7 +109,6 @@ impl Machine {
         }
         self.timers.set(Timer::Auth, None);
         self.update_permission();
-        self.want_session(SessionNeed::Unauthenticated);
     }
 
     /// What may be written now, by what the connection has shown.
@@ -150,26 +152,30 @@ impl Machine {
         self.check_ready();
     }
 
-    /// Frames arrive, but no greeting: dials anew as soon as the schedule of such dials allows it.
-    pub(super) fn on_greeting_timeout(&mut self) {
-        self.redial(ConnectionLoss::NotGreeted);
-    }
-
-    /// Keeps the timer that dials anew while the session is not authenticated and a subscription needs it.
+    /// Keeps the need for a session, and the timer that dials anew, while the session is not authenticated and a
+    /// subscription needs it.
     pub(super) fn check_redial(&mut self) {
         let needed = self.session.authenticated == Some(false)
             && self.gate.opened
             && self.state.is_usable()
             && self.teardown.is_none()
             && self.table.needs_brokerage_session();
+        let request = RestRequest::Session(SessionNeed::Unauthenticated);
         if !needed {
             self.timers.set(Timer::Redial, None);
+            self.rest.withdraw(&request, &mut self.out);
         } else if self.timers.get(Timer::Redial).is_none() {
-            let pauses = if self.table.is_ungated_flowing() { FLOWING_REDIAL_PAUSES } else { REDIAL_PAUSES };
-            let pause = pauses.get(self.redials as usize).or(pauses.last()).copied().unwrap_or_default();
-            let pause = pause.saturating_sub(self.random.up_to(pause / 10));
+            let flowing = self.table.is_ungated_flowing();
+            let pause = self.redial_pause(if flowing { &FLOWING_REDIAL_PAUSES } else { &REDIAL_PAUSES });
             self.timers.set(Timer::Redial, self.now + pause);
+            self.require(request);
         }
+    }
+
+    /// The pause before the next dial for an unauthenticated session, up to 10 % less.
+    fn redial_pause(&mut self, pauses: &[Duration; 4]) -> Duration {
+        let pause = pauses.get(self.redials as usize).or(pauses.last()).copied().unwrap_or_default();
+        pause.saturating_sub(self.random.up_to(pause / 10))
     }
 
     /// The REST handler reports that the session is authenticated: this connection has a moment to show it. Only the
@@ -187,5 +193,27 @@ impl Machine {
         self.release_connection(&cause);
         self.attempt = 0;
         self.back_off(cause);
+    }
+
+    /// Replies to the requests that wait until every requested subscription may be sent.
+    pub(super) fn check_waiting_for_ready(&mut self) {
+        if self.is_ready() {
+            self.requests.reply_all(|wait| *wait == Wait::Ready, &Ok(Reply::Ready), &mut self.out);
+        }
+    }
+
+    /// Whether every requested subscription may be sent.
+    pub(super) fn is_ready(&self) -> bool {
+        self.liveness.has_frame()
+            && match self.permission {
+                WritePermission::All => true,
+                WritePermission::Ungated => self.table.len() > 0 && !self.table.needs_brokerage_session(),
+                WritePermission::UnsubscribeOnly | WritePermission::None => false,
+            }
+    }
+
+    /// Replies to the requests that wait for a ready connection that will not come.
+    pub(super) fn fail_waiting_for_ready(&mut self, error: &CommandError) {
+        self.requests.reply_all(|wait| *wait == Wait::Ready, &Err(error.clone()), &mut self.out);
     }
 }

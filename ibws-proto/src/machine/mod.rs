@@ -1,52 +1,60 @@
-//! The machine: the rules of the other files wired together. `connection` moves the lifecycle, `inbound` reads frames,
-//! `submit` takes commands; this file holds the state and the interface.
+//! The machine: wires the rules of the other files together. `connection` dials, loses and backs off, `gate` decides from what a
+//! connection has shown what may be written, `keepalive` probes and pings, `session` serves REST and session requests,
+//! `teardown` ends a connection on request, `frames` reads frames, `commands` takes requests. This file holds the state
+//! and the interface; `status` describes both.
 
 mod commands;
 mod connection;
 mod frames;
+mod gate;
+mod keepalive;
+mod session;
+mod status;
 mod teardown;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use crate::command::{Command, ConnectionLoss, Reply, RequestId};
-use crate::config::{Config, ReadyGate};
+use crate::command::{Command, CommandError, ConnectionLoss, Reply, RequestId};
+use crate::config::Config;
 use crate::connect::ConnId;
-use crate::event::{Input, Output, SessionUpdate};
+use crate::event::{Action, Input, Output};
 use crate::key::{Key, SubscriptionKey};
 use crate::lifecycle::ConnectionState;
-use crate::liveness::{Health, HealthReason, Liveness, Verdict};
+use crate::liveness::Liveness;
 use crate::pending::{Requests, RestRequests, Wait};
 use crate::random::{Backoff, Random};
-use crate::rest::{RestOutcome, RestRequest, RestRequestId, SessionNeed};
+use crate::rest::RestRequestId;
 use crate::session::Session;
 use crate::state::SubscriptionState;
 use crate::subscriptions::{Context, SubscriptionInfo, Table, WritePermission};
 use crate::time::Instant;
-use crate::timer::{Timer, Timers};
+use crate::timer::Timers;
 
+use gate::Gate;
+pub use status::{MachineStatus, Stats, WakeReason};
 use teardown::Teardown;
 
-/// The protocol, as a pure state machine: inputs and time go in, actions, events and answers come out.
+/// The protocol, as a pure state machine: inputs and time go in; actions, events and replies come out.
 ///
-/// The contract, in three kinds of calls:
+/// The contract has three kinds of calls:
 ///
-/// * [`handle`](Self::handle) and [`submit`](Self::submit) put something in. Both are total: they never fail, never panic
-///   and never block, whatever comes and in whatever order. Both take the present time; time that runs backwards is
-///   taken as standing still. Timers that are due fire first.
-/// * [`poll`](Self::poll) takes outputs out, in causal order. They were made when something was put in, so any rhythm of
-///   polling gives the same ones. [`poll_timeout`](Self::poll_timeout) says when to come back with
+/// * [`handle`](Self::handle) and [`submit`](Self::submit) put something in. Both are total: they never fail, panic or
+///   block, whatever comes in and in whatever order. Both take the present time; time that runs backwards counts as
+///   standing still. Timers that are due fire first.
+/// * [`poll`](Self::poll) takes outputs out, in causal order. They were made when something was put in, so the rhythm of
+///   polling does not change them. [`poll_timeout`](Self::poll_timeout) returns when to come back with
 ///   [`Input::Tick`] if nothing else happens before.
-/// * All other calls look and change nothing.
+/// * All other calls read and change nothing.
 ///
-/// Every [`Action`](crate::Action) is an order to whoever holds the socket. A transport input names the connection it is
-/// about; one about any connection but the present one is counted and changes nothing.
+/// Each [`Action`] is an operation that the holder of the socket must perform. A transport input names
+/// its connection; one about another connection than the present one is counted and changes nothing.
 #[derive(Debug)]
 pub struct Machine {
     config: Config,
     now: Instant,
-    /// No timer is due before this moment: what a frame has to look at, and nothing more.
+    /// No timer is due before this moment, which is all that a frame has to compare.
     due: Instant,
     random: Random,
     backoff: Backoff,
@@ -56,17 +64,22 @@ pub struct Machine {
     last_conn: u64,
     /// Dials since the last ready connection.
     attempt: u32,
-    /// `Start` has had its success, so that reconnecting has its own limit.
+    /// `Start` has succeeded, so that reconnecting has its own limit.
     started: bool,
-    /// The wait for the greeting is over.
-    gate_expired: bool,
-    /// The wait for a first word on authentication is over.
-    auth_expired: bool,
+    /// What the present connection has shown.
+    gate: Gate,
+    permission: WritePermission,
+    /// Connections in a row that sent no frame.
+    silent_connections: u32,
+    /// Dials made because the session stayed unauthenticated, since it was last ready for long enough.
+    redials: u32,
+    /// Upgrades in a row that the gateway refused; the pauses after them grow.
+    refused_dials: u32,
     /// The requested end of the connection that is under way.
     teardown: Option<Teardown>,
     timers: Timers,
     session: Session,
-    /// What was last told of competing logins, on whichever connection.
+    /// Whether another login competes, as last reported, on whichever connection.
     competing: bool,
     liveness: Liveness,
     table: Table,
@@ -76,71 +89,11 @@ pub struct Machine {
     stats: Stats,
 }
 
-/// Counters since the machine was made.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Frames accepted, malformed ones included.
-    pub frames: u64,
-    /// Of these, malformed.
-    pub malformed: u64,
-    /// Of these, with bytes that were not UTF-8.
-    pub lossy: u64,
-    /// Inputs about a connection that was not the present one, or that made no sense in its state.
-    pub stale: u64,
-    /// Dials.
-    pub dials: u64,
-    /// Texts written.
-    pub sent: u64,
-    /// Transitions of subscriptions that were refused because the table does not list them; a bug if not 0.
-    pub illegal_transitions: u64,
-}
-
-/// Where the machine stands.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub struct MachineStatus {
-    /// State of the connection.
-    pub state: ConnectionState,
-    /// The present connection.
-    pub conn: Option<ConnId>,
-    /// Did it greet?
-    pub greeted: bool,
-    /// Is its session authenticated? `None` as long as it has not said.
-    pub authenticated: Option<bool>,
-    /// Does another session compete with it? `None` as long as it has not said.
-    pub competing: Option<bool>,
-    /// Dials since the last ready connection.
-    pub attempt: u32,
-    /// Requested subscriptions.
-    pub subscriptions: usize,
-    /// Requests that wait for their answer.
-    pub requests: usize,
-    /// Questions to the host that wait for theirs.
-    pub rest_requests: usize,
-}
-
-/// What the machine will wake up for.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-#[non_exhaustive]
-pub enum WakeReason {
-    /// A timer of the connection.
-    Timer(Timer),
-    /// Silence must be judged.
-    Silence,
-    /// A subscription: its confirmation, its next try, its renewal.
-    Subscription,
-    /// A request has waited long enough.
-    Request,
-    /// A REST request has.
-    Rest,
-}
-
 impl Machine {
     /// Later than any clock gets (292 years), and early enough that adding to it never saturates.
     const END_OF_TIME: Instant = Instant::from_nanos(u64::MAX / 2);
 
-    /// A stopped machine. Settings that make no sense are raised to the least that does.
+    /// Makes a stopped machine. Settings that make no sense are raised to the least that does.
     #[must_use]
     pub fn new(config: Config, now: Instant) -> Self {
         let config = config.floored();
@@ -155,8 +108,11 @@ impl Machine {
             last_conn: 0,
             attempt: 0,
             started: false,
-            gate_expired: false,
-            auth_expired: false,
+            gate: Gate::default(),
+            permission: WritePermission::None,
+            silent_connections: 0,
+            redials: 0,
+            refused_dials: 0,
             teardown: None,
             timers: Timers::default(),
             session: Session::default(),
@@ -177,150 +133,100 @@ impl Machine {
         match input {
             // The hot path: a frame of an active subscription moves no timer.
             Input::Frame(conn, raw) => {
-                if self.frame(conn, raw) {
+                if self.on_frame(conn, raw) {
                     self.settle();
                 }
                 return;
             }
             Input::Tick => {}
-            Input::Opened(conn) if self.is_now(conn, ConnectionState::Connecting) => self.opened(),
+            Input::Opened(conn) if self.is_now(conn, ConnectionState::Connecting) => self.on_opened(),
             Input::ConnectFailed(conn, error) if self.is_now(conn, ConnectionState::Connecting) => {
-                self.lose(ConnectionLoss::Connect(error), false)
+                self.lose(ConnectionLoss::Connect(error))
             }
-            Input::Closed(conn, code) if self.conn == Some(conn) => self.closed(code),
-            Input::Pong(conn) if self.has_socket(conn) => {
-                let _ = self.liveness.received(self.now);
-                self.liveness.pong(self.now);
-                self.watch_pong();
-            }
-            Input::Pinged(conn) if self.has_socket(conn) => drop(self.liveness.received(self.now)),
-            Input::RestDone(id, done) => self.answered(id, if done { RestOutcome::Done } else { RestOutcome::Failed }),
-            Input::Session(conn, news) if self.has_socket(conn) => match news {
-                SessionUpdate::Sent => self.timers.set(Timer::Session, None),
-                SessionUpdate::Unavailable => self.session_missing(),
-                SessionUpdate::Changed if self.state != ConnectionState::Closing => {
-                    self.lose(ConnectionLoss::SessionChanged, true)
-                }
-                SessionUpdate::Changed => {}
-            },
+            Input::Closed(conn, code) if self.conn == Some(conn) => self.on_closed(code),
+            // Neither shows that the gateway's backend is there: the gateway handles pings itself
+            // (docs/protocol.md §1.8).
+            Input::Pong(conn) if self.has_socket(conn) => self.on_pong(),
+            Input::Pinged(conn) if self.has_socket(conn) => {}
+            Input::RestDone(id, result) => self.on_rest_done(id, result),
+            Input::Session(conn, update) if self.has_socket(conn) => self.on_session_update(update),
             _ => self.stats.stale += 1,
         }
         self.settle();
     }
 
-    /// Takes a request and gives it its number. The answer comes as [`Output::Done`], exactly once; it may be there
-    /// already when this returns.
+    /// Takes a request and returns its number. The reply comes as [`Output::Done`], exactly once; it may be there already
+    /// when this returns.
     pub fn submit(&mut self, now: Instant, command: Command) -> RequestId {
         self.advance(now);
         let id = self.requests.issue();
-        if let Some(answer) = self.command(id, command).transpose() {
-            self.out.push_back(Output::Done(id, answer));
+        if let Some(result) = self.command(id, command).transpose() {
+            self.out.push_back(Output::Done(id, result));
         }
         self.settle();
         id
     }
 
-    /// The next output.
+    /// Takes out the next output.
     pub fn poll(&mut self) -> Option<Output> {
         self.out.pop_front()
     }
 
-    /// When to call again at the latest: now, while there are outputs; `None` if nothing is pending.
+    /// Returns when to call again at the latest: now, while there are outputs; `None` if nothing is pending.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.out.is_empty() { self.next_wake().map(|(at, _)| at) } else { Some(self.now) }
     }
 
-    /// The next moment at which the machine acts by itself, and for what.
+    /// Returns the next moment at which the machine acts by itself, and what for.
     #[must_use]
     pub fn next_wake(&self) -> Option<(Instant, WakeReason)> {
         let timer = self.timers.next().map(|(at, timer)| (at, WakeReason::Timer(timer)));
         let silence = self.silence_deadline().map(|at| (at, WakeReason::Silence));
         let subscription = self.table.next_deadline().map(|at| (at, WakeReason::Subscription));
         let request = self.requests.next_deadline().map(|at| (at, WakeReason::Request));
-        let host = self.rest.next_deadline().map(|at| (at, WakeReason::Rest));
-        [timer, silence, subscription, request, host].into_iter().flatten().min()
+        let rest = self.rest.next_deadline().map(|at| (at, WakeReason::Rest));
+        [timer, silence, subscription, request, rest].into_iter().flatten().min()
     }
 
-    /// Where the machine stands.
-    #[must_use]
-    pub fn status(&self) -> MachineStatus {
-        MachineStatus {
-            state: self.state,
-            conn: self.conn,
-            greeted: self.session.greeted,
-            authenticated: self.session.authenticated,
-            competing: self.session.competing,
-            attempt: self.attempt,
-            subscriptions: self.table.len(),
-            requests: self.requests.len(),
-            rest_requests: self.rest.len(),
-        }
-    }
-
-    /// How well the connection is at `now`.
-    #[must_use]
-    pub fn health(&self, now: Instant) -> Health {
-        let now = now.max(self.now);
-        if !self.state.has_socket() {
-            return Health { healthy: false, reason: HealthReason::NotConnected, ages: None };
-        }
-        let reason = if now >= self.liveness.deadline(&self.config) {
-            HealthReason::Silent
-        } else if self.liveness.pong_deadline(&self.config).is_some_and(|at| now >= at) {
-            HealthReason::PongMissing
-        } else if self.state != ConnectionState::Ready {
-            HealthReason::NotReady
-        } else {
-            HealthReason::Fine
-        };
-        Health { healthy: reason == HealthReason::Fine, reason, ages: Some(self.liveness.ages(now)) }
-    }
-
-    /// Every wanted subscription, ordered by its text.
+    /// Lists every requested subscription, ordered by its text.
     #[must_use]
     pub fn subscriptions(&self) -> Vec<SubscriptionInfo> {
         self.table.infos().collect()
     }
 
-    /// State of one subscription; `None` if it is not wanted.
+    /// Returns the state of one subscription; `None` if it is not requested.
     #[must_use]
     pub fn subscription(&self, key: &SubscriptionKey) -> Option<SubscriptionState> {
         self.table.state(key)
     }
 
-    /// Does this `Subscribe` request still hold its subscription?
+    /// Returns `true` while this `Subscribe` request holds its subscription.
     #[must_use]
     pub fn holds(&self, request: RequestId) -> bool {
         self.table.holds(request)
     }
 
-    /// Does this question to the host still wait for its answer?
+    /// Returns `true` while this attempt at a REST request waits for its result.
     #[must_use]
     pub fn is_rest_pending(&self, request: RestRequestId) -> bool {
         self.rest.is_pending(request)
     }
 
-    /// Server id → conid of the histories of this connection; `None` for keys that have none.
+    /// Maps the server ids of this connection's histories to their conids; `None` for keys that have no such ids.
     #[must_use]
     pub fn server_ids(&self, key: Key) -> Option<BTreeMap<Box<str>, i64>> {
         self.table.server_ids(key)
     }
 
-    /// Counters.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        self.stats
-    }
-
-    /// Entries in all tables, indexes and queues together: what a machine that runs for a month must not have more and
-    /// more of.
+    /// Counts the entries in all tables, indexes and queues together. A machine that runs for a month must not have more
+    /// and more of them.
     #[must_use]
     pub fn entries(&self) -> usize {
         self.table.entries() + self.requests.entries() + self.rest.entries() + self.out.len()
     }
 
-    /// The settings in force.
+    /// Returns the settings in force.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
@@ -334,7 +240,7 @@ impl Machine {
         self.conn == Some(conn) && self.state.has_socket()
     }
 
-    /// Moves the clock and lets everything act that is due.
+    /// Moves the clock and runs everything that is due.
     fn advance(&mut self, now: Instant) {
         self.now = now.min(Self::END_OF_TIME).max(self.now);
         if self.now < self.due {
@@ -342,96 +248,43 @@ impl Machine {
         }
         loop {
             if let Some(timer) = self.timers.take_due(self.now) {
-                self.timeout(timer);
+                self.on_timer(timer);
             } else if self.silence_deadline().is_some_and(|at| at <= self.now) {
-                self.judge_silence();
+                self.check_silence();
             } else if let Some((id, wait)) = self.requests.take_overdue(self.now) {
-                self.overdue(id, &wait);
-            } else if let Some(id) = self.rest.overdue(self.now) {
-                self.answered(id, RestOutcome::TimedOut);
-            } else if !self.with_table(|table, cx| table.run_due(cx)) {
+                self.on_request_timeout(id, &wait);
+            } else if !self.run_rest() && !self.with_table(|table, cx| table.run_due(cx)) {
                 break;
             }
         }
         self.settle();
     }
 
-    /// After a change: when is something due next?
+    /// After a change: ends a drain that has nothing left to wait for, and computes when something is due next.
     fn settle(&mut self) {
         self.check_drained();
+        self.check_redial();
         self.due = self.next_wake().map_or(Self::END_OF_TIME, |(at, _)| at);
     }
 
-    fn overdue(&mut self, id: RequestId, wait: &Wait) {
+    fn on_request_timeout(&mut self, id: RequestId, wait: &Wait) {
         match wait {
             Wait::Subscribe(key) => self.with_table(|table, cx| table.on_subscribe_timeout(id, key, cx)),
-            _ => drop(self.requests.reply(id, Err(crate::command::CommandError::TimedOut), &mut self.out)),
-        }
-    }
-
-    /// A question to the host is over; what was to follow does.
-    fn answered(&mut self, id: RestRequestId, outcome: RestOutcome) {
-        match self.rest.finish(id, outcome, &mut self.out) {
-            Some(RestRequest::Prime(key)) => self.with_table(|table, cx| table.on_primed(&key, cx)),
-            Some(RestRequest::Reconcile { key, since }) => {
-                self.with_table(|table, _| table.on_reconciled(&key, since, outcome))
-            }
-            Some(RestRequest::Session(SessionNeed::Missing)) if outcome == RestOutcome::Done => {
-                self.reply_with_session()
-            }
-            Some(RestRequest::Session(_) | RestRequest::Prompt(_)) => {}
-            None => self.stats.stale += 1,
-        }
-    }
-
-    /// There is none to send.
-    fn session_missing(&mut self) {
-        self.timers.set(Timer::Session, None);
-        self.want_session(SessionNeed::Missing);
-    }
-
-    /// RestRequests the host for a session that the gateway takes.
-    fn want_session(&mut self, need: SessionNeed) {
-        if self.state != ConnectionState::Closing && self.teardown.is_none() {
-            self.rest.send(RestRequest::Session(need), self.now + self.config.rest_timeout, &mut self.out);
-        }
-    }
-
-    fn silence_deadline(&self) -> Option<Instant> {
-        matches!(self.state, ConnectionState::Open | ConnectionState::Ready | ConnectionState::Degraded)
-            .then(|| self.liveness.deadline(&self.config))
-    }
-
-    fn judge_silence(&mut self) {
-        match self.liveness.verdict(self.now, &self.config) {
-            Verdict::Alive => {}
-            Verdict::Probe => {
-                self.ping();
-                self.liveness.probed(self.now);
-            }
-            Verdict::Dead => self.lose(ConnectionLoss::Silent, true),
-        }
-    }
-
-    /// What may be written now.
-    fn write_permission(&self) -> WritePermission {
-        match self.state {
-            ConnectionState::Ready if self.teardown.is_none() => WritePermission::All,
-            ConnectionState::Ready | ConnectionState::Degraded => WritePermission::UnsubscribeOnly,
-            _ => WritePermission::None,
+            _ => drop(self.requests.reply(id, Err(CommandError::TimedOut), &mut self.out)),
         }
     }
 
     /// Lets the subscription rules act.
     fn with_table<R>(&mut self, act: impl FnOnce(&mut Table, &mut Context<'_>) -> R) -> R {
-        let permission = self.write_permission();
         let before = self.out.len();
         let mut cx = Context {
             now: self.now,
             conn: self.conn,
-            permission,
+            permission: self.permission,
+            authenticated: self.session.authenticated,
+            ready: self.state == ConnectionState::Ready,
             dials: self.stats.dials,
-            last_received: self.liveness.last_received(),
+            last_received: self.liveness.last_frame(),
             config: &self.config,
             random: &mut self.random,
             requests: &mut self.requests,
@@ -440,23 +293,12 @@ impl Machine {
             illegal_transitions: &mut self.stats.illegal_transitions,
         };
         let result = act(&mut self.table, &mut cx);
-        let texts =
-            self.out.iter().skip(before).filter(|out| matches!(out, Output::Action(crate::Action::SendText { .. })));
+        let texts = self.out.iter().skip(before).filter(|out| matches!(out, Output::Action(Action::SendText { .. })));
         self.stats.sent += texts.count() as u64;
         result
     }
 
-    fn reply_to_start(&mut self, answer: &Result<Reply, crate::command::CommandError>) {
-        self.requests.reply_all(|wait| *wait == Wait::Start, answer, &mut self.out);
-    }
-
-    fn gate_is_open(&self) -> bool {
-        self.session.greeted
-            || match self.config.ready_gate {
-                ReadyGate::Off => true,
-                // A gateway that said it waits for a session is not merely silent.
-                ReadyGate::Wait(_) => self.gate_expired && !self.session.awaited,
-                ReadyGate::Strict => false,
-            }
+    fn reply_to_start(&mut self, result: &Result<Reply, CommandError>) {
+        self.requests.reply_all(|wait| *wait == Wait::Start, result, &mut self.out);
     }
 }

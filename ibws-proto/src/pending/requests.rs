@@ -18,6 +18,8 @@ pub(crate) enum Wait {
     Subscribe(SubscriptionKey),
     Unsubscribe(SubscriptionKey),
     Tic,
+    /// Every requested subscription may be sent.
+    Ready,
 }
 
 /// The requests that wait for their reply.

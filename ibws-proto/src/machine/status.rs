@@ -1,0 +1,135 @@
+//! What the machine says about itself.
+
+use super::Machine;
+use crate::connect::ConnId;
+use crate::lifecycle::ConnectionState;
+use crate::liveness::{Health, HealthReason};
+use crate::rest::RestRequest;
+use crate::time::Instant;
+use crate::timer::Timer;
+
+/// Counters since the machine was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Frames accepted, malformed ones included.
+    pub frames: u64,
+    /// Of these, malformed.
+    pub malformed: u64,
+    /// Of these, with bytes that were not UTF-8.
+    pub lossy: u64,
+    /// Inputs about a connection that was not the present one, or that made no sense in its state.
+    pub stale: u64,
+    /// Dials.
+    pub dials: u64,
+    /// Texts written.
+    pub sent: u64,
+    /// Transitions of subscriptions that were refused because the table does not list them; a bug if not 0.
+    pub illegal_transitions: u64,
+}
+
+/// A summary of the machine's state.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct MachineStatus {
+    /// State of the connection.
+    pub state: ConnectionState,
+    /// The present connection.
+    pub conn: Option<ConnId>,
+    /// Whether the gateway has greeted on it.
+    pub greeted: bool,
+    /// Whether its session is authenticated; `None` until the gateway says.
+    pub authenticated: Option<bool>,
+    /// Whether another session competes with it; `None` until the gateway says.
+    pub competing: Option<bool>,
+    /// Dials since the last ready connection.
+    pub attempt: u32,
+    /// Requested subscriptions.
+    pub subscriptions: usize,
+    /// Requests that wait for their reply.
+    pub requests: usize,
+    /// Attempts at REST requests that wait for their result.
+    pub rest_requests: usize,
+}
+
+/// What the machine will wake up for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[non_exhaustive]
+pub enum WakeReason {
+    /// A timer of the connection.
+    Timer(Timer),
+    /// The silence of the connection must be checked.
+    Silence,
+    /// A subscription: its confirmation, its next attempt, its renewal.
+    Subscription,
+    /// A request has waited long enough.
+    Request,
+    /// A REST request starts, is repeated, or has taken long enough.
+    Rest,
+}
+
+impl Machine {
+    /// Returns a summary of the machine's state.
+    #[must_use]
+    pub fn status(&self) -> MachineStatus {
+        MachineStatus {
+            state: self.state,
+            conn: self.conn,
+            greeted: self.session.greeted,
+            authenticated: self.session.authenticated,
+            competing: self.session.competing,
+            attempt: self.attempt,
+            subscriptions: self.table.len(),
+            requests: self.requests.len(),
+            rest_requests: self.rest.len(),
+        }
+    }
+
+    /// Returns the health of the connection at `now`, and what it waits for.
+    #[must_use]
+    pub fn health(&self, now: Instant) -> Health {
+        let now = now.max(self.now);
+        if !self.state.has_socket() {
+            return Health { healthy: false, reason: HealthReason::NotConnected, ages: None };
+        }
+        let reason = if self.liveness.deadline(&self.config).is_some_and(|at| now >= at) {
+            HealthReason::Silent
+        } else if self.liveness.pong_deadline(&self.config).is_some_and(|at| now >= at) {
+            HealthReason::PongMissing
+        } else if self.state == ConnectionState::Ready {
+            HealthReason::Fine
+        } else {
+            self.waiting_for()
+        };
+        Health { healthy: reason == HealthReason::Fine, reason, ages: Some(self.liveness.ages(now)) }
+    }
+
+    /// What an open connection that is not ready waits for.
+    fn waiting_for(&self) -> HealthReason {
+        if !self.liveness.has_frame() {
+            HealthReason::NothingReceived
+        } else if self.session.awaited {
+            HealthReason::WaitingForSession
+        } else if !self.gate.opened {
+            HealthReason::NotGreeted
+        } else if self.session.authenticated != Some(false) {
+            HealthReason::NotReady
+        } else if self.session.competing == Some(true) {
+            HealthReason::Competing
+        } else {
+            HealthReason::NotAuthenticated
+        }
+    }
+
+    /// Lists the REST requests that are needed now: pending, scheduled, or waiting for a REST handler that is not there.
+    #[must_use]
+    pub fn rest_needs(&self) -> alloc::vec::Vec<RestRequest> {
+        self.rest.needs().cloned().collect()
+    }
+
+    /// Returns the counters.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+}
