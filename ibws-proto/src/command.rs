@@ -170,7 +170,8 @@ pub enum SubscribeOutcome {
 pub enum UnsubscribeOutcome {
     /// The gateway confirmed the unsubscribe.
     Confirmed,
-    /// The unsubscribe is sent; the request required no confirmation.
+    /// The unsubscribe is sent. The request required no confirmation, or a later subscribe of the
+    /// same key ended the wait for it.
     Sent,
     /// Nothing was sent, because the subscription was not active on this connection.
     NotHeld,

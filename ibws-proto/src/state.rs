@@ -17,7 +17,8 @@ pub struct SubscriptionEvent {
     pub state: SubscriptionState,
     /// Why the state changed.
     pub cause: StateCause,
-    /// Number of times it was sent since it was last confirmed, refused or requested.
+    /// Number of times it was sent in the current series of attempts. A request, a renewal and a
+    /// new connection begin a new series.
     pub attempt: u32,
     /// The gateway's reason, in `Refused` and in a `Failed` that follows it.
     pub reason: Option<Box<str>>,
