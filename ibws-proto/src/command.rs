@@ -78,6 +78,11 @@ pub enum Command {
     /// Writes a text of the application, for example `shs+exercise+{…}`. The reply comes when the
     /// text is handed to the connection.
     SendText(String),
+    /// Waits until every requested subscription may be sent: the connection is ready, or greeted where
+    /// only `pl`, `sd` and `ld` are requested. It has no time limit, and fails when the machine gives
+    /// up, is shut down or disconnected. Started machines only; a stopped one replies
+    /// [`CommandError::NotReady`].
+    WaitReady,
     /// Writes `tic` now. The first of the gateway's four replies completes the request
     /// (docs/protocol.md §3.8).
     Tic,
@@ -147,6 +152,8 @@ pub enum Reply {
     Sent,
     /// The gateway replied to `tic`.
     Tic,
+    /// Every requested subscription may be sent.
+    Ready,
     /// The other request is cancelled.
     Cancelled,
 }
@@ -170,7 +177,8 @@ pub enum SubscribeOutcome {
 pub enum UnsubscribeOutcome {
     /// The gateway confirmed the unsubscribe.
     Confirmed,
-    /// The unsubscribe is sent; the request required no confirmation.
+    /// The unsubscribe is sent. The request required no confirmation, or a later subscribe of the
+    /// same key ended the wait for it.
     Sent,
     /// Nothing was sent, because the subscription was not active on this connection.
     NotHeld,

@@ -49,6 +49,15 @@ pub struct ConnectError {
     pub detail: Box<str>,
 }
 
+impl ConnectErrorKind {
+    /// Returns `true` if the peer speaks HTTP and refused the upgrade for now: status 401, 403, 429 or 503. The pauses
+    /// between such dials grow to five minutes once the machine was connected.
+    #[must_use]
+    pub const fn is_refusal(self) -> bool {
+        matches!(self, Self::AuthenticationRequired | Self::Status(429 | 503))
+    }
+}
+
 impl ConnectError {
     /// Returns a failure of `kind` with the text `detail` and without a requested pause.
     #[must_use]

@@ -24,7 +24,8 @@ impl fmt::Display for RestRequestId {
 pub enum RestRequest {
     /// The calls that the gateway requires before this subscription: `GET /iserver/accounts`, and
     /// before `or` also `GET /iserver/account/orders`, with `force=true` and without a filter,
-    /// because a filter there silences the stream (docs/protocol.md §1.3, §3.4).
+    /// because a filter there silences the stream (docs/protocol.md §1.3, §3.4). Requested before
+    /// each subscribe of orders, and after a refusal of another channel.
     Prime(SubscriptionKey),
     /// A valid session: the gateway waits for one, or the current one is not authenticated
     /// (docs/protocol.md §1.2, §4.3).

@@ -17,7 +17,8 @@ pub struct SubscriptionEvent {
     pub state: SubscriptionState,
     /// Why the state changed.
     pub cause: StateCause,
-    /// Number of times it was sent since it was last confirmed, refused or requested.
+    /// Number of times it was sent in the current series of attempts. A request, a renewal and a
+    /// new connection begin a new series.
     pub attempt: u32,
     /// The gateway's reason, in `Refused` and in a `Failed` that follows it.
     pub reason: Option<Box<str>>,
@@ -107,6 +108,8 @@ pub enum StateCause {
     /// It reached the age of renewal, because streams of market data end silently after 10 minutes
     /// (docs/protocol.md §3.1).
     Renewed,
+    /// The stream was silent past its limit on a healthy connection, and is sent again.
+    Stale,
     /// The session lost its authentication.
     Unauthenticated,
     /// The connection was lost.
@@ -133,6 +136,7 @@ impl StateCause {
             Self::Refused => "refused",
             Self::Retried => "retried",
             Self::Renewed => "renewed",
+            Self::Stale => "stale",
             Self::Unauthenticated => "unauthenticated",
             Self::Lost => "lost",
             Self::UnsubscribeConfirmed => "left",

@@ -39,10 +39,18 @@ impl Machine {
                 Ok(Some(Reply::Released))
             }
             Command::Modify(modify) => self.with_table(|table, cx| table.modify(modify, cx)).map(Some),
-            Command::Recreate if self.write_permission() != WritePermission::All => Err(CommandError::NotReady),
+            Command::Recreate if self.permission != WritePermission::All => Err(CommandError::NotReady),
             Command::Recreate => Ok(Some(Reply::Recreated(self.with_table(super::Table::recreate)))),
             Command::Invalidate(key) => {
                 self.with_table(|table, cx| table.invalidate(key.as_ref(), cx)).map(|n| Some(Reply::Invalidated(n)))
+            }
+            Command::WaitReady if self.is_ready() => Ok(Some(Reply::Ready)),
+            Command::WaitReady if self.state == ConnectionState::Stopped || self.teardown.is_some() => {
+                Err(CommandError::NotReady)
+            }
+            Command::WaitReady => {
+                self.requests.wait(id, Wait::Ready, None);
+                Ok(None)
             }
             Command::SendText(text) => {
                 if text.is_empty() || text.len() > 65_536 || text.chars().any(char::is_control) {

@@ -11,7 +11,8 @@ use crate::key::{Key, SubscriptionKey};
 use crate::lifecycle::ConnectionState;
 use crate::message::{Body, Notification};
 use crate::pending::Wait;
-use crate::rest::{Prompt, RestOutcome, RestReport, RestRequest, SessionNeed};
+use crate::rest::{Prompt, RestRequest};
+use crate::subscriptions::WritePermission;
 use crate::timer::Timer;
 
 /// Answers to `waiting for session` on one connection; a gateway that rest more often will not be satisfied.
@@ -21,19 +22,21 @@ const PROMPTS_AT_ONCE: usize = 32;
 
 impl Machine {
     /// Takes a frame; says whether it changed anything that a timer may hang on.
-    pub(super) fn frame(&mut self, conn: ConnId, raw: Bytes) -> bool {
+    pub(super) fn on_frame(&mut self, conn: ConnId, raw: Bytes) -> bool {
         if !self.has_socket(conn) {
             self.stats.stale += 1;
             return false;
         }
-        let probed = self.liveness.received(self.now);
+        let first = !self.liveness.has_frame();
+        let rule_changed = self.liveness.on_frame(self.now);
         self.stats.frames += 1;
         let frame = match Frame::decode(raw) {
             Ok(frame) => frame,
             Err(malformed) => {
                 self.stats.malformed += 1;
                 self.out.push_back(Output::Event(Event::Malformed(malformed)));
-                return probed;
+                self.after_frame(first);
+                return rule_changed;
             }
         };
         self.stats.lossy += u64::from(frame.is_lossy());
@@ -67,7 +70,20 @@ impl Machine {
         if let Some(frame) = kept {
             self.act_on(&frame, key, known);
         }
-        acts || probed
+        let resumed = self.after_frame(first);
+        acts || rule_changed || resumed
+    }
+
+    /// Does what any frame may cause, well-formed or not, after it was applied. Returns whether it did something.
+    fn after_frame(&mut self, first: bool) -> bool {
+        if first {
+            self.on_first_frame();
+        }
+        let resumes = self.state == ConnectionState::Ready && self.table.resumes_by(self.now);
+        if resumes {
+            self.with_table(super::Table::on_later_frame);
+        }
+        first || resumes
     }
 
     fn act_on(&mut self, frame: &Frame, key: Option<Key>, subscription: Option<SubscriptionKey>) {
@@ -107,10 +123,12 @@ impl Machine {
         if frame.get("success").is_some() && !self.session.greeted && self.state != ConnectionState::Closing {
             self.session.greeted = true;
             self.session.awaited = false;
-            if self.state == ConnectionState::Ready {
+            self.timers.set(Timer::Greeting, None);
+            if self.permission != WritePermission::None {
+                // Written before the greeting, and so discarded (docs/protocol.md §1.3.4).
                 self.with_table(super::Table::on_late_greeting);
             }
-            self.greeted();
+            self.check_gate();
         }
     }
 
@@ -122,8 +140,8 @@ impl Machine {
             self.out.push_back(Output::Event(Event::Competing(competes)));
         }
         match self.session.authenticated {
-            Some(false) if authenticated != Some(false) => self.unauthenticated(),
-            Some(true) => self.admit(),
+            Some(false) if authenticated != Some(false) => self.on_unauthenticated(),
+            Some(true) => self.check_ready(),
             _ => {}
         }
     }
@@ -131,7 +149,7 @@ impl Machine {
     fn tic(&mut self, frame: &Frame) {
         self.requests.reply_all(|wait| *wait == Wait::Tic, &Ok(Reply::Tic), &mut self.out);
         if self.session.tic_changed(frame) && self.state != ConnectionState::Closing {
-            self.lose(ConnectionLoss::SessionChanged, true);
+            self.give_up(ConnectionLoss::SessionChanged);
         }
     }
 
@@ -154,7 +172,7 @@ impl Machine {
                 _ => None,
             };
             if let Some(prompt) = prompt.filter(|_| self.state != ConnectionState::Closing) {
-                self.rest.send(RestRequest::Prompt(prompt), self.now + self.config.rest_timeout, &mut self.out);
+                self.require(RestRequest::Prompt(prompt));
             }
         }
     }
@@ -170,22 +188,5 @@ impl Machine {
         }
         self.session.awaited = true;
         self.reply_with_session();
-    }
-
-    /// Sends the session, only when asked for: an authorised socket answers it with an error (docs/protocol.md §1.2).
-    pub(super) fn reply_with_session(&mut self) {
-        if !self.session.awaited || self.state == ConnectionState::Closing {
-            return;
-        }
-        if self.session.replies >= SESSION_REPLIES {
-            let request = RestRequest::Session(SessionNeed::Missing);
-            let report = RestReport { id: None, request, outcome: RestOutcome::TooMany };
-            return self.out.push_back(Output::Event(Event::Rest(report)));
-        }
-        if let Some(conn) = self.conn {
-            self.session.replies += 1;
-            self.timers.set(Timer::Session, self.now + self.config.rest_timeout);
-            self.out.push_back(Output::Action(Action::SendSession { conn }));
-        }
     }
 }

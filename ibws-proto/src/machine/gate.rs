@@ -91,7 +91,7 @@ impl Machine {
             self.timers.set(Timer::Authenticated, self.now + self.config.stable_after);
             let first_tic = self.config.tic_interval.map(|span| self.config.first_tic.unwrap_or(span));
             self.timers.set(Timer::Tic, first_tic.map(|span| self.now + span));
-            self.enter(Trigger::Admitted, None, None);
+            self.enter(Trigger::Ready, None, None);
             self.update_permission();
             self.attempt = 0;
         } else {

@@ -81,6 +81,7 @@ impl Machine {
         self.requests.reply_all(others, &Err(CommandError::ShutDown), &mut self.out);
         if drain && self.state.is_usable() {
             self.teardown = Some(Teardown { goal: Goal::Shutdown, then_start: false });
+            self.update_permission();
             self.timers.set(Timer::Drain, self.now + self.config.drain_timeout);
             self.with_table(crate::subscriptions::Table::drain);
         } else {
@@ -90,6 +91,7 @@ impl Machine {
 
     fn begin_teardown(&mut self, goal: Goal) {
         self.teardown = Some(Teardown { goal, then_start: false });
+        self.update_permission();
         match self.state {
             ConnectionState::Open | ConnectionState::Ready | ConnectionState::Degraded => {
                 let shutdown = goal == Goal::Shutdown;
@@ -125,6 +127,7 @@ impl Machine {
         self.timers.set(Timer::Close, self.now + limit);
         self.out.push_back(Output::Action(Action::Close { conn, code: NORMAL }));
         self.enter(Trigger::Close, Some(ConnectionLoss::Requested.into()), None);
+        self.update_permission();
     }
 
     /// The connection has ended as requested: does what the teardown was for.
@@ -137,11 +140,13 @@ impl Machine {
                 self.with_table(crate::subscriptions::Table::clear);
                 self.stop(None);
                 self.requests.reply_all(|wait| *wait == Wait::Shutdown, &Ok(Reply::Stopped), &mut self.out);
+                self.fail_waiting_for_ready(&CommandError::ShutDown);
                 self.fail_start_unless(then_start, CommandError::ShutDown);
             }
             Goal::Disconnect => {
                 self.stop(None);
                 self.requests.reply_all(|wait| *wait == Wait::Disconnect, &Ok(Reply::Disconnected), &mut self.out);
+                self.fail_waiting_for_ready(&CommandError::Superseded);
                 self.fail_start_unless(then_start, CommandError::Superseded);
             }
             Goal::Reset { restart } => {

@@ -61,6 +61,8 @@ impl Progress {
 pub(crate) struct RestRequests {
     last: u64,
     needs: BTreeMap<Subject, Need>,
+    /// What is needed while there is no REST handler: nothing is requested, the needs are listed.
+    unserved: BTreeMap<Subject, RestRequest>,
     pending: BTreeMap<RestRequestId, Subject>,
     timers: BTreeSet<(Instant, Subject)>,
     /// The last call to the orders endpoint.
@@ -100,6 +102,7 @@ impl RestRequests {
         &mut self,
         request: RestRequest,
         timeout: Duration,
+        has_handler: bool,
         now: Instant,
         out: &mut VecDeque<Output>,
     ) {
@@ -113,9 +116,15 @@ impl RestRequests {
             }
             self.forget(&subject);
         }
-        let prompts = self.needs.keys().filter(|subject| matches!(subject, Subject::Prompt(_))).count();
+        let prompts = self.needs.keys().chain(self.unserved.keys()).filter(|subject| matches!(subject, Subject::Prompt(_))).count();
         if matches!(subject, Subject::Prompt(_)) && prompts >= PROMPTS {
             return report(None, request, RestOutcome::TooMany, None, None, out);
+        }
+        if !has_handler {
+            if self.unserved.insert(subject, request.clone()).as_ref() != Some(&request) {
+                report(None, request, RestOutcome::NoHandler, None, None, out);
+            }
+            return;
         }
         let progress = Progress::Scheduled(now);
         self.needs.insert(subject.clone(), Need { request, timeout, failures: 0, progress });
@@ -126,6 +135,7 @@ impl RestRequests {
     /// Ends a need that is no longer there.
     pub(crate) fn withdraw(&mut self, request: &RestRequest, out: &mut VecDeque<Output>) {
         let subject = Subject::of(request);
+        self.unserved.remove(&subject);
         let Some(need) = self.needs.get(&subject).filter(|need| need.request == *request) else { return };
         if let Progress::Pending(id, _) = need.progress {
             let (id, request) = (id, need.request.clone());
@@ -143,6 +153,7 @@ impl RestRequests {
             }
         }
         self.needs.clear();
+        self.unserved.clear();
         self.timers.clear();
     }
 
@@ -278,7 +289,7 @@ impl RestRequests {
 
     /// The requests that are needed now.
     pub(crate) fn needs(&self) -> impl Iterator<Item = &RestRequest> {
-        self.needs.values().map(|need| &need.request)
+        self.needs.values().map(|need| &need.request).chain(self.unserved.values())
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -287,7 +298,7 @@ impl RestRequests {
 
     /// Entries in all its tables.
     pub(crate) fn entries(&self) -> usize {
-        self.needs.len() + self.pending.len() + self.timers.len()
+        self.needs.len() + self.unserved.len() + self.pending.len() + self.timers.len()
     }
 
     /// Attempts that are pending.

@@ -1,5 +1,8 @@
 //! What a change of the connection does to the subscriptions.
 
+use core::time::Duration;
+
+use super::send::SUMMARY_SILENCE;
 use super::state::State;
 use super::subscription::Subscription;
 use super::{Context, Scope, Table};
@@ -15,11 +18,15 @@ impl Table {
         }
     }
 
-    /// The connection takes subscriptions: sends those that it does not hold.
-    pub(crate) fn on_ready(&mut self, cx: &mut Context<'_>) {
+    /// More may be written now: sends what may be sent and is not held, and what the session lost with its
+    /// authentication.
+    pub(crate) fn on_permission(&mut self, cx: &mut Context<'_>) {
         self.update_all(cx, |subscription, scope| {
             let recreate = scope.cx.config.recreate_on_reconnect || !subscription.sent_before;
-            if recreate && !subscription.state.is_unsubscribing() {
+            let lost = matches!(subscription.state, State::Degraded) && subscription.on_wire.is_some();
+            let missing = subscription.on_wire.is_none() && recreate;
+            let may_send = scope.may_send(subscription.channel());
+            if may_send && (lost || missing) && !subscription.state.is_unsubscribing() && !subscription.priming {
                 subscription.send_paced(StateCause::Ready, scope);
             }
         });
@@ -37,17 +44,23 @@ impl Table {
         });
     }
 
-    /// The session is not authenticated: nothing flows, and nothing is sent until it is.
+    /// The session is not authenticated: what needs a brokerage session does not flow, and is not sent until it is. The
+    /// other channels go on (docs/protocol.md §8.1).
     pub(crate) fn on_unauthenticated(&mut self, cx: &mut Context<'_>) {
-        self.pace.reset();
         self.update_all(cx, |subscription, scope| {
             if subscription.state.is_unsubscribing() {
                 return;
             }
+            if !subscription.channel().needs_brokerage_session() {
+                return subscription.watch_summary(scope);
+            }
             subscription.attempts.reset();
             subscription.priming = false;
             subscription.open_gap(GapCause::Unauthenticated, scope);
+            // A slot that was given stays, so that flapping sends nothing faster than the pace.
+            let slot = subscription.slot;
             subscription.enter(State::Degraded, StateCause::Unauthenticated, scope);
+            subscription.slot = slot;
         });
     }
 
@@ -88,6 +101,19 @@ impl Table {
 }
 
 impl Subscription {
+    /// Has a summary that flows sent again if it stays silent.
+    fn watch_summary(&mut self, scope: &mut Scope<'_, '_>) {
+        let silent_until = self.flow.last_message_at + SUMMARY_SILENCE;
+        match &mut self.state {
+            State::Active { renew_at, .. } | State::Quiet { renew_at }
+                if self.subscribe.key.key() == Key::AccountSummary =>
+            {
+                *renew_at = Some(silent_until.max(scope.cx.now + Duration::from_millis(1)));
+            }
+            _ => {}
+        }
+    }
+
     fn on_lost(&mut self, cause: &ConnectionLoss, scope: &mut Scope<'_, '_>) {
         let lost = CommandError::ConnectionLost(cause.clone());
         if self.state.is_unsubscribing() {
@@ -98,7 +124,7 @@ impl Subscription {
                 scope.reply(request, Err(lost.clone()));
             }
         }
-        self.priming = false;
+        (self.priming, self.unprimed) = (false, false);
         self.attempts.reset();
         self.open_gap(cause.clone().into(), scope);
         self.enter(State::Pending, StateCause::Lost, scope);

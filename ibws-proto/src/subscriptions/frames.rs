@@ -11,7 +11,6 @@ use crate::frame::{Frame, Json};
 use crate::key::{Key, SubscriptionKey};
 use crate::mask::Masked;
 use crate::random::doubled;
-use crate::rest::RestRequest;
 use crate::state::{StateCause, SubscriptionState};
 use crate::time::Instant;
 
@@ -28,7 +27,8 @@ impl Table {
         let settled = matches!(subscription.state, State::Active { assumed: false, .. })
             && !subscription.flow.stale
             && (key != Key::MarketHistory || subscription.server_id().is_some());
-        let (found, limited) = (subscription.subscribe.key.clone(), subscription.staleness_limit().is_some());
+        let limited = subscription.staleness_limit().is_some() || key == Key::AccountSummary;
+        let found = subscription.subscribe.key.clone();
         if limited && settled {
             // The timer stays where it is; it reads this when it fires.
             if let Some(subscription) = self.store.get_mut(found.as_str()) {
@@ -54,6 +54,20 @@ impl Table {
                 let primed = self.update(&key, cx, |subscription, scope| subscription.on_refused(reason, prime, scope));
                 prime &= primed != Some(true);
             }
+        }
+    }
+
+    /// Whether a frame at `now` ends the gap of a stream that nothing confirms.
+    pub(crate) fn resumes_by(&self, now: Instant) -> bool {
+        self.index.resuming(now).next().is_some()
+    }
+
+    /// Ends the gaps of streams that nothing confirms: they were sent long enough ago without a refusal, and the
+    /// connection still delivers.
+    pub(crate) fn on_later_frame(&mut self, cx: &mut Context<'_>) {
+        let keys: alloc::vec::Vec<_> = self.index.resuming(cx.now).cloned().collect();
+        for key in keys {
+            self.update(&key, cx, Subscription::resume);
         }
     }
 
@@ -96,6 +110,13 @@ impl Subscription {
             State::Active { assumed, .. } => {
                 *assumed = false;
                 self.note_message(scope);
+                self.resume(scope);
+            }
+            // Data is evidence for its own stream, but the subscription is still sent again once authenticated.
+            State::Degraded => {
+                self.note_message(scope);
+                self.resume(scope);
+                self.flow.flowing = true;
             }
             State::Pending
             | State::Subscribing { .. }
@@ -118,7 +139,7 @@ impl Subscription {
                     self.finish_unsubscribe(Ok(UnsubscribeOutcome::Sent), StateCause::Requested, scope);
                 }
             }
-            State::Unsubscribing { .. } | State::Degraded => {}
+            State::Unsubscribing { .. } => {}
         }
     }
 
@@ -138,9 +159,9 @@ impl Subscription {
         self.open_gap(GapCause::Refused(excerpt(reason)), scope);
         self.enter(State::Refused { retry_at: scope.cx.now + delay }, StateCause::Refused, scope);
         // Orders are primed before each sending anyway.
-        let prime = prime && self.channel() != Key::Orders && scope.may_send();
+        let prime = prime && self.channel() != Key::Orders && scope.may_send(self.channel());
         if prime {
-            scope.rest(RestRequest::Prime(self.subscribe.key.clone()), config.prime_timeout);
+            self.require_priming(scope);
         }
         prime
     }

@@ -4,7 +4,7 @@ use super::state::State;
 use super::subscription::{OpenGap, Subscription};
 use super::{Scope, WritePermission};
 use crate::command::GapCause;
-use crate::event::{Event, Gap, Resumed};
+use crate::event::{Event, Gap, GapRecovery, Resumed};
 use crate::key::Key;
 use crate::rest::RestRequest;
 use crate::time::Instant;
@@ -15,12 +15,15 @@ impl Subscription {
         if !core::mem::take(&mut self.flow.flowing) || self.flow.gap.is_some() {
             return;
         }
+        self.flow.resumes_at = None;
         // What was sent and not confirmed is not known to have flowed since it was sent.
         let unconfirmed = matches!(cause, GapCause::Refused(_) | GapCause::Unconfirmed)
             || matches!(self.state, State::Subscribing { .. } | State::Expiring { .. } | State::Refused { .. });
         let last_received = scope.cx.last_received;
         let since = self.attempts.began_at.filter(|_| unconfirmed).map_or(last_received, |at| at.min(last_received));
-        let since = if self.flow.stale { since.min(self.flow.last_message_at) } else { since };
+        // The stream's own last message, where it is noted, is the better evidence.
+        let noted = self.flow.stale || self.staleness_limit().is_some();
+        let since = if noted { since.min(self.flow.last_message_at) } else { since };
         let since = since.max(self.flow.flowing_since);
         self.flow.gap = Some(OpenGap { since, dials: scope.cx.dials });
         // The gap covers the silence.
@@ -28,28 +31,30 @@ impl Subscription {
         scope.event(Event::Gap(Gap { key: self.subscribe.key.clone(), since, cause }));
     }
 
-    /// Ends the gap of a stream, if it has one.
+    /// Ends the gap of a stream on evidence, if it has one.
     pub(super) fn resume(&mut self, scope: &mut Scope<'_, '_>) {
         let Some(OpenGap { since, dials }) = self.flow.gap.take() else { return };
+        self.flow.resumes_at = None;
         let at = scope.cx.now;
         let attempts = u32::try_from(scope.cx.dials.saturating_sub(dials)).unwrap_or(u32::MAX);
         self.flow.flowing = true;
         self.flow.flowing_since = at;
-        scope.event(Event::Resumed(Resumed { key: self.subscribe.key.clone(), since, at, attempts }));
+        let (key, recovery) = (self.subscribe.key.clone(), GapRecovery::of(self.channel()));
+        scope.event(Event::Resumed(Resumed { key, since, at, attempts, recovery }));
         if self.channel() == Key::Orders {
             self.reconcile(since, scope);
         }
     }
 
     /// Requests the orders over REST: changes since then may be missing, and the stream does not repeat them
-    /// (docs/protocol.md §3.4). What fails is requested again after the next gap.
+    /// (docs/protocol.md §3.4). What fails is requested again for as long as it is needed.
     pub(super) fn reconcile(&mut self, since: Instant, scope: &mut Scope<'_, '_>) {
         let since = self.unreconciled.map_or(since, |before| before.min(since));
         self.unreconciled = Some(since);
         // A connection that is being closed requests nothing; the next one does.
-        if scope.cx.permission != WritePermission::None {
+        if matches!(scope.cx.permission, WritePermission::All | WritePermission::Ungated) {
             let key = self.subscribe.key.clone();
-            scope.rest(RestRequest::Reconcile { key, since }, scope.cx.config.rest_timeout);
+            scope.require(RestRequest::Reconcile { key, since }, scope.cx.config.rest_timeout);
         }
     }
 }

@@ -13,6 +13,8 @@ pub(super) struct Index {
     unconfirmed: BTreeSet<(Key, SubscriptionKey)>,
     conids: BTreeSet<(Key, i64, SubscriptionKey)>,
     count: BTreeMap<Key, usize>,
+    /// Streams whose gap ends with a frame of the connection after this moment.
+    resuming: BTreeSet<(Instant, SubscriptionKey)>,
 }
 
 impl Index {
@@ -26,6 +28,7 @@ impl Index {
     pub(super) fn remove(&mut self, subscription: &mut Subscription) {
         let key = subscription.subscribe.key.clone();
         self.set_timer(subscription, None);
+        self.set_resuming(subscription, None);
         self.unconfirmed.remove(&(key.key(), key.clone()));
         if let Some(conid) = key.conid() {
             self.conids.remove(&(key.key(), conid, key.clone()));
@@ -41,6 +44,7 @@ impl Index {
         let indexed = subscription.indexed.timer;
         let timer = subscription.deadline().filter(|at| *at > now || indexed == Some(*at));
         self.set_timer(subscription, timer);
+        self.set_resuming(subscription, subscription.flow.resumes_at);
         let unconfirmed = subscription.state.is_unconfirmed();
         if unconfirmed != subscription.indexed.unconfirmed {
             subscription.indexed.unconfirmed = unconfirmed;
@@ -66,6 +70,25 @@ impl Index {
             self.timers.insert((at, key.clone()));
         }
         subscription.indexed.timer = at;
+    }
+
+    fn set_resuming(&mut self, subscription: &mut Subscription, at: Option<Instant>) {
+        if subscription.indexed.resuming == at {
+            return;
+        }
+        let key = &subscription.subscribe.key;
+        if let Some(old) = subscription.indexed.resuming {
+            self.resuming.remove(&(old, key.clone()));
+        }
+        if let Some(at) = at {
+            self.resuming.insert((at, key.clone()));
+        }
+        subscription.indexed.resuming = at;
+    }
+
+    /// The streams whose gap ends with a frame at `now`.
+    pub(super) fn resuming(&self, now: Instant) -> impl Iterator<Item = &SubscriptionKey> {
+        self.resuming.iter().take_while(move |(at, _)| *at <= now).map(|(_, key)| key)
     }
 
     pub(super) fn first_timer(&self) -> Option<&(Instant, SubscriptionKey)> {
@@ -94,6 +117,6 @@ impl Index {
     }
 
     pub(super) fn entries(&self) -> usize {
-        self.timers.len() + self.unconfirmed.len() + self.conids.len() + self.count.len()
+        self.timers.len() + self.resuming.len() + self.unconfirmed.len() + self.conids.len() + self.count.len()
     }
 }

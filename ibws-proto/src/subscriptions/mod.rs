@@ -51,6 +51,10 @@ pub(crate) struct Context<'a> {
     pub(crate) now: Instant,
     pub(crate) conn: Option<ConnId>,
     pub(crate) permission: WritePermission,
+    /// Whether the brokerage session is authenticated; `None` until the gateway says.
+    pub(crate) authenticated: Option<bool>,
+    /// Whether the connection is ready.
+    pub(crate) ready: bool,
     /// Dials since the machine was made.
     pub(crate) dials: u64,
     /// When something was last received on the connection.
@@ -69,8 +73,10 @@ pub(crate) struct Context<'a> {
 pub(crate) enum WritePermission {
     /// Nothing.
     None,
-    /// Unsubscribes only: the session is not authenticated, or is being drained.
+    /// Unsubscribes only: the connection is being drained.
     UnsubscribeOnly,
+    /// Unsubscribes, and the channels that need no brokerage session: the session is not authenticated.
+    Ungated,
     /// Everything.
     All,
 }
@@ -117,13 +123,18 @@ impl Scope<'_, '_> {
         self.cx.reply(request, result);
     }
 
-    fn may_send(&self) -> bool {
-        self.cx.permission == WritePermission::All
+    /// Whether a subscription of this channel may be sent now.
+    fn may_send(&self, channel: Key) -> bool {
+        match self.cx.permission {
+            WritePermission::All => true,
+            WritePermission::Ungated => !channel.needs_brokerage_session(),
+            WritePermission::UnsubscribeOnly | WritePermission::None => false,
+        }
     }
 
-    /// Makes a REST request that is waited for during `timeout`.
-    fn rest(&mut self, request: RestRequest, timeout: Duration) {
-        self.cx.rest.send(request, self.cx.now + timeout, self.cx.out);
+    /// Registers that a REST request is needed, whose attempts may take `timeout` each.
+    fn require(&mut self, request: RestRequest, timeout: Duration) {
+        self.cx.rest.require(request, timeout, self.cx.config.rest_handler, self.cx.now, self.cx.out);
     }
 
     fn write(&mut self, text: alloc::string::String) {
@@ -224,6 +235,19 @@ impl Table {
     pub(crate) fn server_ids(&self, key: Key) -> Option<BTreeMap<Box<str>, i64>> {
         let id = |history: &Subscription| Some((history.server_id()?.into(), history.subscribe.key.conid()?));
         (key == Key::MarketHistory).then(|| self.store.iter().filter_map(id).collect())
+    }
+
+    /// Whether a requested subscription needs an authenticated brokerage session.
+    pub(crate) fn needs_brokerage_session(&self) -> bool {
+        Key::ALL.iter().any(|key| key.needs_brokerage_session() && self.index.count(*key) > 0)
+    }
+
+    /// Whether data flows that needs no brokerage session.
+    pub(crate) fn is_ungated_flowing(&self) -> bool {
+        let flows = |key: &SubscriptionKey| {
+            self.store.get(key.as_str()).is_some_and(|stream| matches!(stream.state, state::State::Active { .. }))
+        };
+        ["pl", "sd", "ld"].iter().any(|channel| self.with_prefix(channel).any(flows))
     }
 
     fn keys(&self) -> Vec<SubscriptionKey> {

@@ -35,7 +35,8 @@ impl Table {
         self.insert(Subscription::new(subscribe, id));
         self.update(&key, cx, |subscription, scope| {
             subscription.wait_for_outcome(id, scope);
-            if !scope.may_send() || subscription.channel() == Key::Orders {
+            let primes = subscription.channel() == Key::Orders && scope.cx.config.rest_handler;
+            if !scope.may_send(subscription.channel()) || primes {
                 // Gated, or primed over REST first.
                 subscription.emit_state(SubscriptionState::Pending, StateCause::Requested, scope);
             }
@@ -140,7 +141,8 @@ impl Subscription {
     /// Registers that the reply to a `Subscribe` request waits for its outcome, as long as all attempts take.
     fn wait_for_outcome(&mut self, id: RequestId, scope: &mut Scope<'_, '_>) {
         let config = scope.cx.config;
-        let deadline = scope.cx.now + config.subscription_timeout.saturating_mul(config.subscription_retries);
+        let timeout = self.confirmation_timeout(config);
+        let deadline = scope.cx.now + timeout.saturating_mul(config.subscription_retries);
         scope.cx.requests.wait(id, Wait::Subscribe(self.subscribe.key.clone()), Some(deadline));
     }
 
@@ -229,11 +231,11 @@ impl Subscription {
     }
 
     fn modify(&mut self, modify: Modify, scope: &mut Scope<'_, '_>) -> Result<Reply, CommandError> {
-        if modify.active == Some(true) && (!scope.may_send() || self.state.is_unsubscribing()) {
+        if modify.active == Some(true) && (!scope.may_send(self.channel()) || self.state.is_unsubscribing()) {
             return Err(CommandError::NotReady);
         }
         // With the arguments that it was subscribed with.
-        let unsubscribe = (modify.apply_now && self.on_wire.is_some() && scope.may_send())
+        let unsubscribe = (modify.apply_now && self.on_wire.is_some() && scope.may_send(self.channel()))
             .then(|| self.unsubscribe_text(scope.cx.config))
             .flatten();
         let Subscribe { args, needs_confirmation, processor, .. } = &mut self.subscribe;
@@ -248,7 +250,7 @@ impl Subscription {
             Some(false) => drop(self.invalidate(scope)),
             None => {}
         }
-        if modify.apply_now && scope.may_send() && !self.state.is_unsubscribing() {
+        if modify.apply_now && scope.may_send(self.channel()) && !self.state.is_unsubscribing() {
             self.attempts.count = 0;
             if let Some(text) = unsubscribe {
                 self.write_unsubscribe(text, scope);
@@ -268,7 +270,7 @@ impl Subscription {
         self.attempts.reset();
         self.attempts.reason = None;
         self.priming = false;
-        self.resume(scope);
+        // An open gap stays open until a frame ends it.
         self.flow(SubscriptionState::Active, StateCause::Assumed, scope);
     }
 

@@ -1,6 +1,7 @@
 //! How a subscription is written: primed, sent, paced, renewed, unsubscribed.
 
 use alloc::string::String;
+use core::time::Duration;
 
 use super::pace::Slot;
 use super::state::State;
@@ -12,6 +13,12 @@ use crate::key::Key;
 use crate::rest::RestRequest;
 use crate::state::{StateCause, SubscriptionState};
 use crate::time::Instant;
+
+/// How long a stream that nothing confirms must have been sent before a frame of its connection ends its gap.
+const RESUME_AFTER: Duration = Duration::from_secs(5);
+/// How long a summary may be silent while the session is not authenticated. It has no period, and its snapshot is the
+/// evidence that it still flows.
+pub(super) const SUMMARY_SILENCE: Duration = Duration::from_secs(60);
 
 impl Subscription {
     /// Sends it in its slot: [`Config::resubscribe_burst`](crate::Config::resubscribe_burst) at once, then a pause.
@@ -28,12 +35,18 @@ impl Subscription {
         }
     }
 
-    /// Does what the slot was given for.
+    /// Does what the slot was given for, if it may still be done.
     pub(super) fn run_slot(&mut self, cause: StateCause, scope: &mut Scope<'_, '_>) {
         match cause {
             StateCause::Renewed => self.renew(scope),
+            StateCause::Stale => self.resend(cause, scope),
             StateCause::Requested if self.server_id().is_some() => {
                 // The gateway counts a history until it is unsubscribed by its id (docs/protocol.md §3.2).
+                self.send_unsubscribe(scope);
+                self.attempts.count = 0;
+                self.send(cause, scope);
+            }
+            StateCause::Ready if self.must_unsubscribe_first(scope) => {
                 self.send_unsubscribe(scope);
                 self.attempts.count = 0;
                 self.send(cause, scope);
@@ -42,25 +55,40 @@ impl Subscription {
         }
     }
 
-    /// Subscribes. Orders are primed over REST first (docs/protocol.md §1.3.3).
+    /// Whether the gateway may still hold it from before the session lost its authentication. A plain repeated `smd` is
+    /// not known to cause a first frame (docs/protocol.md §3.1), so it is unsubscribed first. A ladder is not, because
+    /// that would end the other ladders of its account (docs/protocol.md §3.3).
+    fn must_unsubscribe_first(&self, scope: &Scope<'_, '_>) -> bool {
+        matches!(self.state, State::Degraded)
+            && self.on_wire.is_some()
+            && self.channel() != Key::PriceLadder
+            && scope.may_send(self.channel())
+    }
+
+    /// Subscribes. Orders are primed over REST first (docs/protocol.md §1.3.3), where there is a REST handler.
     pub(super) fn send(&mut self, cause: StateCause, scope: &mut Scope<'_, '_>) {
-        if !scope.may_send() {
+        if !scope.may_send(self.channel()) {
             return;
         }
-        if self.channel() != Key::Orders {
+        if self.channel() != Key::Orders || !scope.cx.config.rest_handler {
             return self.transmit(cause, scope);
         }
-        // The end of the REST request sends it, whatever its outcome.
+        // The end of the first attempt sends it, whatever its outcome.
         self.priming = true;
         self.slot = None;
-        scope.rest(RestRequest::Prime(self.subscribe.key.clone()), scope.cx.config.prime_timeout);
+        self.require_priming(scope);
+    }
+
+    /// Requests over REST what the gateway requires before it accepts the channel.
+    pub(super) fn require_priming(&mut self, scope: &mut Scope<'_, '_>) {
+        scope.require(RestRequest::Prime(self.subscribe.key.clone()), scope.cx.config.prime_timeout);
     }
 
     /// Writes the text that subscribes.
     pub(super) fn transmit(&mut self, cause: StateCause, scope: &mut Scope<'_, '_>) {
         self.priming = false;
         // Priming may end after the connection stopped taking anything.
-        if !scope.may_send() {
+        if !scope.may_send(self.channel()) {
             return;
         }
         let now = scope.cx.now;
@@ -74,11 +102,18 @@ impl Subscription {
             self.flow.flowing_since = now;
         }
         scope.write(self.subscribe_text(scope.cx.config));
-        self.resume(scope);
-        if !self.needs_confirmation() {
-            return self.flow(SubscriptionState::Quiet, cause, scope);
+        if self.channel() == Key::Orders && self.unreconciled.is_none() && self.flow.gap.is_none() {
+            // The stream starts without a snapshot (docs/protocol.md §3.4).
+            self.reconcile(now, scope);
         }
-        let deadline = now + scope.cx.config.subscription_timeout;
+        if !self.needs_confirmation() {
+            self.flow(SubscriptionState::Quiet, cause, scope);
+            if self.flow.gap.is_some() && !self.channel().is_confirmed() && scope.cx.ready {
+                self.flow.resumes_at = Some(now + RESUME_AFTER);
+            }
+            return;
+        }
+        let deadline = now + self.confirmation_timeout(scope.cx.config);
         let next = match self.state {
             State::Expiring { .. } => State::Expiring { deadline: Some(deadline) },
             _ => State::Subscribing { deadline },
@@ -104,6 +139,9 @@ impl Subscription {
 
     /// When market data must be renewed: up to 5 % before it reaches its age, so that renewals spread out.
     fn renewal(&self, scope: &mut Scope<'_, '_>) -> Option<Instant> {
+        if self.channel() == Key::AccountSummary && scope.cx.authenticated == Some(false) {
+            return Some(scope.cx.now + SUMMARY_SILENCE);
+        }
         let age = scope.cx.config.renew_market_data.filter(|_| self.channel() == Key::MarketData)?;
         Some(scope.cx.now + age.saturating_sub(scope.cx.random.up_to(age / 20)))
     }
@@ -111,17 +149,25 @@ impl Subscription {
     /// Subscribes again before the gateway ends the stream, by default after unsubscribing (docs/protocol.md §3.1). The
     /// stream goes on, so there is no gap.
     fn renew(&mut self, scope: &mut Scope<'_, '_>) {
-        if !scope.may_send() || self.channel() != Key::MarketData {
-            return;
-        }
-        if scope.cx.config.renewal == Renewal::UnsubscribeFirst {
+        if self.channel() == Key::MarketData
+            && scope.may_send(Key::MarketData)
+            && scope.cx.config.renewal == Renewal::UnsubscribeFirst
+        {
             self.send_unsubscribe(scope);
+        }
+        self.resend(StateCause::Renewed, scope);
+    }
+
+    /// Sends again a stream that flows, or should: it has no gap unless the attempts go unconfirmed.
+    fn resend(&mut self, cause: StateCause, scope: &mut Scope<'_, '_>) {
+        if !scope.may_send(self.channel()) || !self.state.is_flowing() {
+            return;
         }
         self.attempts.count = 0;
         if self.needs_confirmation() {
-            self.enter(State::Expiring { deadline: None }, StateCause::Renewed, scope);
+            self.enter(State::Expiring { deadline: None }, cause, scope);
         }
-        self.transmit(StateCause::Renewed, scope);
+        self.transmit(cause, scope);
     }
 
     /// All attempts went unconfirmed: replies that, and tries again at the longest delay until it is unsubscribed.
@@ -161,7 +207,7 @@ impl Subscription {
         }
         match self.channel() {
             Key::AccountSummary | Key::AccountLedger => scope.unsubscribes.push(&self.subscribe.key),
-            Key::PriceLadder if scope.may_send() => scope.effects.restore_ladders = true,
+            Key::PriceLadder if scope.may_send(Key::PriceLadder) => scope.effects.restore_ladders = true,
             _ => {}
         }
     }

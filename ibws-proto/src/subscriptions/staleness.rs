@@ -6,21 +6,29 @@ use super::subscription::Subscription;
 use crate::event::{Event, Fresh, Stale};
 use crate::key::Key;
 use crate::payload::Staleness;
+use crate::state::StateCause;
 
 impl Subscription {
     /// Reports a stream as stale if it has been silent for its limit.
     pub(super) fn check_staleness(&mut self, scope: &mut Scope<'_, '_>) {
         let since = self.flow.last_message_at;
         // Silence means nothing on a connection that is being closed.
-        if !self.state.is_flowing() || !scope.may_send() || self.flow.stale {
+        if !self.state.is_flowing() || !scope.may_send(self.channel()) || self.flow.stale {
             return;
         }
         if self.staleness_limit().is_some_and(|limit| since + limit <= scope.cx.now) {
             self.flow.stale = true;
             scope.event(Event::Stale(Stale { key: self.subscribe.key.clone(), since }));
-            if self.channel() == Key::Orders {
+            match self.channel() {
                 // A filtered REST call silences the stream, a forced one ends that (docs/protocol.md §3.4).
-                self.reconcile(since, scope);
+                Key::Orders => {
+                    self.unprimed = true;
+                    self.require_priming(scope);
+                    self.reconcile(since, scope);
+                }
+                // They have a period, so silence means that the gateway does not hold them.
+                Key::Pnl | Key::AccountLedger => self.send_paced(StateCause::Stale, scope),
+                _ => {}
             }
         }
     }

@@ -27,8 +27,10 @@ pub(super) struct Subscription {
     pub(super) state: State,
     /// When the paced sending is due. While it is set, no other timer of this subscription runs.
     pub(super) slot: Option<Slot>,
-    /// A REST request to prime it is pending; its end sends the subscription. No timer runs meanwhile.
+    /// The first attempt to prime it over REST is pending; its end sends the subscription. No timer runs meanwhile.
     pub(super) priming: bool,
+    /// It was sent unprimed, because priming failed; when that succeeds, it is sent again.
+    pub(super) unprimed: bool,
     /// What the present connection holds; `None` if the subscription was not sent on it.
     pub(super) on_wire: Option<OnWire>,
     /// It was sent on some connection before.
@@ -70,6 +72,8 @@ pub(super) struct Flow {
     pub(super) flowing_since: Instant,
     /// The gap that is open.
     pub(super) gap: Option<OpenGap>,
+    /// A frame of the connection after this moment ends the gap of a stream that nothing confirms.
+    pub(super) resumes_at: Option<Instant>,
     /// Its last message, or when it began to wait for one. Kept for streams with a staleness limit only.
     pub(super) last_message_at: Instant,
     /// Its silence was reported.
@@ -89,6 +93,7 @@ pub(super) struct OpenGap {
 #[derive(Debug, Default)]
 pub(super) struct Indexed {
     pub(super) timer: Option<Instant>,
+    pub(super) resuming: Option<Instant>,
     pub(super) unconfirmed: bool,
 }
 
@@ -108,6 +113,7 @@ impl Subscription {
             state: State::Pending,
             slot: None,
             priming: false,
+            unprimed: false,
             on_wire: None,
             sent_before: false,
             attempts: Attempts::default(),
@@ -115,6 +121,7 @@ impl Subscription {
                 flowing: false,
                 flowing_since: Instant::ORIGIN,
                 gap: None,
+                resumes_at: None,
                 last_message_at: Instant::ORIGIN,
                 stale: false,
             },
@@ -155,6 +162,9 @@ impl Subscription {
         }
         self.state = next;
         self.slot = None;
+        if to != SubscriptionState::Quiet {
+            self.flow.resumes_at = None;
+        }
         if !repeated {
             self.emit_state(to, cause, scope);
         }
@@ -198,6 +208,15 @@ impl Subscription {
             State::Active { renew_at, .. } | State::Quiet { renew_at } => {
                 renew_at.into_iter().chain(self.staleness_deadline()).min()
             }
+        }
+    }
+
+    /// How long an attempt waits for its confirmation.
+    pub(super) fn confirmation_timeout(&self, config: &Config) -> Duration {
+        match self.channel() {
+            Key::MarketHistory => config.history_timeout,
+            Key::AccountLedger => config.ledger_timeout,
+            _ => config.subscription_timeout,
         }
     }
 

@@ -1,10 +1,11 @@
 //! What time and REST replies bring: a subscription's next attempt, renewal, staleness check, or the end of a wait.
 
+use super::send::SUMMARY_SILENCE;
 use super::state::State;
 use super::subscription::Subscription;
 use super::{Context, Scope, Table};
 use crate::command::CommandError;
-use crate::key::SubscriptionKey;
+use crate::key::{Key, SubscriptionKey};
 use crate::rest::RestOutcome;
 use crate::state::StateCause;
 use crate::time::Instant;
@@ -21,10 +22,12 @@ impl Table {
         self.update(&key, cx, Subscription::on_timer).is_some()
     }
 
-    /// Sends a subscription whose priming over REST has ended, whatever the outcome.
-    pub(crate) fn on_primed(&mut self, key: &SubscriptionKey, cx: &mut Context<'_>) {
+    /// Sends a subscription after the first attempt to prime it, whatever the outcome, and again when an attempt
+    /// succeeds after it was sent unprimed.
+    pub(crate) fn on_primed(&mut self, key: &SubscriptionKey, done: bool, cx: &mut Context<'_>) {
         self.update(key, cx, |subscription, scope| {
-            if subscription.priming {
+            let late = core::mem::replace(&mut subscription.unprimed, !done) && done;
+            if subscription.priming || (late && subscription.state.is_flowing()) {
                 subscription.transmit(StateCause::Primed, scope);
             }
         });
@@ -60,11 +63,24 @@ impl Subscription {
             State::Refused { .. } | State::Failed { .. } => self.send(StateCause::Retried, scope),
             State::Active { renew_at, .. } | State::Quiet { renew_at } if renew_at.is_some_and(|at| at <= now) => {
                 *renew_at = None;
-                self.send_paced(StateCause::Renewed, scope);
+                self.renew_if_due(scope);
             }
             State::Active { .. } | State::Quiet { .. } => self.check_staleness(scope),
             State::Unsubscribing { .. } => self.on_unsubscribe_timeout(exhausted, scope),
             State::Pending | State::Degraded => {}
+        }
+    }
+
+    /// Renews the stream in its slot; a summary only after silence, since its frames are evidence too.
+    fn renew_if_due(&mut self, scope: &mut Scope<'_, '_>) {
+        let silent_until = self.flow.last_message_at + SUMMARY_SILENCE;
+        match &mut self.state {
+            State::Active { renew_at, .. } | State::Quiet { renew_at }
+                if self.subscribe.key.key() == Key::AccountSummary && silent_until > scope.cx.now =>
+            {
+                *renew_at = Some(silent_until);
+            }
+            _ => self.send_paced(StateCause::Renewed, scope),
         }
     }
 

@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use core::fmt::Write as _;
 
 use crate::state::StateCause::{
-    self, Assumed, Confirmed, Lost, Primed, Ready, Renewed, Requested, Retried, Unauthenticated, Unconfirmed,
+    self, Assumed, Confirmed, Lost, Primed, Ready, Renewed, Requested, Retried, Stale, Unauthenticated,
+    Unconfirmed,
     UnsubscribeConfirmed, UnsubscribeTimedOut,
 };
 use crate::state::SubscriptionState::{
@@ -65,6 +66,7 @@ const TRANSITIONS: &[Transition] = &[
     usual(&[Refused, Failed], Retried, Subscribing),
     usual(&[Refused, Failed], Retried, Quiet),
     usual(&[Active], Renewed, Expiring),
+    usual(&[Active], Stale, Expiring),
     usual(LOST, Lost, Pending),
     usual(UNAUTHENTICATED, Unauthenticated, Degraded),
     usual(REQUESTED, Requested, Unsubscribing),
@@ -86,6 +88,8 @@ const TRANSITIONS: &[Transition] = &[
     rare(&[Subscribing, Expiring], Unconfirmed, Quiet),
     rare(&[Active], Renewed, Quiet),
     rare(&[Quiet], Renewed, Expiring),
+    rare(&[Active, Quiet], Stale, Quiet),
+    rare(&[Quiet], Stale, Expiring),
     // Set active or invalidated by the application; and data of an invalidated one.
     rare(&[Pending, Degraded, Subscribing, Quiet, Refused, Expiring, Failed], Assumed, Active),
     rare(SENT, Assumed, Pending),
