@@ -1,4 +1,5 @@
-//! What one may ask of the machine, and how each request is answered: exactly once.
+//! The requests of the application to the machine, and their replies. Each request has exactly one
+//! reply.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -8,7 +9,8 @@ use crate::connect::{ConnectError, ConnectErrorKind};
 use crate::key::SubscriptionKey;
 use crate::payload::{Args, Processor, Staleness, Subscribe};
 
-/// Number of a request, given by [`Machine::submit`](crate::Machine::submit) and repeated in its answer.
+/// Number of a request. [`Machine::submit`](crate::Machine::submit) returns it, and the reply
+/// repeats it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RequestId(pub(crate) u64);
 
@@ -18,76 +20,96 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// A request.
+/// A request of the application.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Command {
-    /// Connect, and stay connected. Answered at the greeting, or when the bounded wait for it ends on an open socket.
+    /// Connects, and keeps the client connected.
+    ///
+    /// The reply comes at the greeting, or when the time of
+    /// [`Config::ready_gate`](crate::Config::ready_gate) ends on an open socket.
     Start,
-    /// Stop for good and forget the subscriptions; with `drain`, unsubscribe them first.
+    /// Closes the connection, stops, and removes all subscriptions.
     Shutdown {
-        /// Unsubscribe everything, one wait of [`Config::drain_timeout`](crate::Config::drain_timeout) for confirmations.
+        /// Unsubscribes from everything before the Close, and waits at most
+        /// [`Config::drain_timeout`](crate::Config::drain_timeout) for the confirmations.
         drain: bool,
     },
-    /// Close the connection and stay stopped until `Start` or `HardReset`. Subscriptions stay wanted.
+    /// Closes the connection, and stays stopped until `Start` or `HardReset`. The subscriptions are
+    /// kept for the next connection.
     Disconnect,
-    /// Throw the connection away, with its liveness, server ids and outbox.
+    /// Closes the connection and clears its state: liveness, server ids, texts that wait to be
+    /// sent.
     HardReset {
-        /// Dial again at once.
+        /// Dials again immediately. Without it, the machine dials again after a delay, or stops if
+        /// the connection closes in time and
+        /// [`Config::restart_on_close`](crate::Config::restart_on_close) is off.
         restart: bool,
     },
-    /// Is the last pong young enough? If not, hard reset with restart.
+    /// Checks the age of the last pong. If it is too old, does a hard reset with restart. Without a
+    /// connection the check succeeds.
     CheckPing,
-    /// Is the connection alive by pong and by silence? If not, hard reset with restart.
+    /// Checks the age of the last pong and the silence of the connection. If either is too long,
+    /// does a hard reset with restart. Without a connection the check succeeds.
     CheckHealth,
-    /// Want this subscription.
+    /// Subscribes, and keeps the subscription across reconnects.
     Subscribe(Subscribe),
-    /// Want it no more, whoever else holds it.
+    /// Unsubscribes, even if other handles still use the subscription.
     Unsubscribe {
-        /// Which.
+        /// The subscription to remove.
         key: SubscriptionKey,
-        /// Repeat until the gateway confirms; default: sent is success.
+        /// Repeats the unsubscribe until the gateway confirms it. If `false`, the request succeeds
+        /// as soon as the text is sent.
         needs_confirmation: bool,
     },
-    /// One holder less: the last one unsubscribes. Names the `Subscribe` request by which it was held.
+    /// Removes one holder of a subscription, named by its `Subscribe` request. Removing the last
+    /// holder unsubscribes.
     Release(RequestId),
-    /// Change what is stored for a subscription; what is `None` stays.
+    /// Changes the stored settings of a subscription. Fields that are `None` keep their value.
     Modify(Modify),
-    /// Send every wanted subscription anew, in bursts of [`Config::resubscribe_burst`](crate::Config::resubscribe_burst).
+    /// Sends every requested subscription again, in bursts of
+    /// [`Config::resubscribe_burst`](crate::Config::resubscribe_burst).
     Recreate,
-    /// Believe no longer that the wire holds this subscription; `None`: any of them. Its gap begins; it goes out again
-    /// with `Recreate`, on the next connection, or when it is asked for again, and data of it ends the gap sooner.
+    /// Marks this subscription (all, if `None`) as lost at the gateway and opens a gap.
+    ///
+    /// It is sent again by `Recreate`, on the next connection, or when it is requested again. Data
+    /// that arrives for it ends the gap before that.
     Invalidate(Option<SubscriptionKey>),
-    /// Write a text of one's own, `shs+exercise+{…}` for example. Answered when it was handed to the connection.
+    /// Writes a text of the application, for example `shs+exercise+{…}`. The reply comes when the
+    /// text is handed to the connection.
     SendText(String),
-    /// Write `tic` now; answered by the first of its four replies.
+    /// Writes `tic` now. The first of the gateway's four replies completes the request
+    /// (docs/protocol.md §3.8).
     Tic,
-    /// End a pending request.
+    /// Ends a pending request with [`CommandError::Cancelled`]. What the request has already done
+    /// is kept.
     Cancel(RequestId),
 }
 
-/// A change to a stored subscription.
+/// A change to the stored settings of a subscription.
 #[derive(Clone, Debug)]
 pub struct Modify {
-    /// Which.
+    /// The subscription to change.
     pub key: SubscriptionKey,
-    /// New arguments; `Some(None)` takes them away.
+    /// The new arguments; `Some(None)` removes them.
     pub args: Option<Option<Args>>,
-    /// New need of confirmation; `Some(None)` puts back that of its channel.
+    /// Whether a confirmation is required; `Some(None)` restores the default of the channel.
     pub needs_confirmation: Option<Option<bool>>,
-    /// New processor; `Some(None)` puts back the client's.
+    /// The new processor; `Some(None)` restores that of [`Config`](crate::Config).
     pub processor: Option<Option<Processor>>,
-    /// New limit of silence.
+    /// The new limit of silence.
     pub staleness: Option<Staleness>,
-    /// What the caller knows better: `true`, it flows; `false`, it does not (as with [`Command::Invalidate`]). It is taken
-    /// at that, marked as [assumed](crate::SubscriptionInfo::assumed) until a frame or a loss says otherwise.
+    /// Overrides the state with what the application knows from elsewhere. With `true` data flows;
+    /// `false` has the effect of [`Command::Invalidate`]. `true` is marked as
+    /// [assumed](crate::SubscriptionInfo::assumed) until a frame confirms it or a loss ends it.
     pub active: Option<bool>,
-    /// Unsubscribe and subscribe at once, without a gap told; otherwise it applies at the next subscribing.
+    /// Unsubscribes and subscribes immediately, without a gap event. If `false`, the change applies
+    /// when the subscription is next sent.
     pub apply_now: bool,
 }
 
 impl Modify {
-    /// A change of `key` that leaves everything as it is; set what should change.
+    /// Returns a change of `key` that keeps every setting. Set the fields that are to change.
     #[must_use]
     pub fn new(key: SubscriptionKey) -> Self {
         let (args, needs_confirmation, processor, staleness, active) = (None, None, None, None, None);
@@ -95,136 +117,149 @@ impl Modify {
     }
 }
 
-/// A good answer.
+/// The reply to a request that succeeded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Reply {
-    /// The connection is there.
+    /// The client is connected.
     Started,
-    /// Everything is released.
+    /// The client has shut down and removed its subscriptions.
     Stopped,
     /// The connection is closed.
     Disconnected,
-    /// The connection is thrown away.
+    /// The connection is closed and its state cleared.
     Reset,
-    /// The verdict of a check.
+    /// The result of a check; `false` if it caused a hard reset.
     Healthy(bool),
-    /// How the subscription stands.
+    /// The subscription is stored, with this outcome.
     Subscribed(SubscribeOutcome),
-    /// How the unsubscription went.
+    /// The subscription is removed, with this outcome.
     Unsubscribed(UnsubscribeOutcome),
-    /// One holder less.
+    /// One holder of the subscription is removed.
     Released,
-    /// Stored.
+    /// The change is stored.
     Modified,
-    /// So many subscriptions are sent anew.
+    /// This many subscriptions are sent again.
     Recreated(usize),
-    /// So many subscriptions are no longer believed in.
+    /// This many subscriptions are marked as lost.
     Invalidated(usize),
-    /// Handed to the connection.
+    /// The text is handed to the connection.
     Sent,
-    /// The gateway answered `tic`.
+    /// The gateway replied to `tic`.
     Tic,
-    /// The other request was ended.
+    /// The other request is cancelled.
     Cancelled,
 }
 
-/// How a subscription stood when its request was answered.
+/// The outcome of a `Subscribe` request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SubscribeOutcome {
-    /// Data confirmed it.
+    /// Data confirmed the subscription.
     Active,
-    /// Sent; its channel never confirms (`or`, `bd`), or no confirmation was wanted.
+    /// The subscription is sent and no confirmation is expected: its channel has none (`or`, `bd`,
+    /// docs/protocol.md §3), or the request required none.
     Quiet,
-    /// The gateway is not ready for it. It stays wanted and goes out as soon as it can.
+    /// The gateway is not ready for the subscription. It is kept and sent as soon as possible.
     Pending,
 }
 
-/// How an unsubscription went.
+/// The outcome of an `Unsubscribe` request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum UnsubscribeOutcome {
-    /// The gateway confirmed it.
+    /// The gateway confirmed the unsubscribe.
     Confirmed,
-    /// Sent; no confirmation was asked for.
+    /// The unsubscribe is sent. The request required no confirmation, or a later subscribe of the
+    /// same key ended the wait for it.
     Sent,
-    /// Nothing had to be sent: this connection did not hold it.
+    /// Nothing was sent, because the subscription was not active on this connection.
     NotHeld,
 }
 
-/// A bad answer, told apart by what the caller can do.
+/// The reply to a request that failed. The variants differ in what the application can do.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
-    /// The dials of `Start` came to an end without an open socket. The machine has stopped, unless it had been started
-    /// before: then it goes on trying.
-    #[error("gave up after {attempts} attempts: {last}")]
+    /// All dials of `Start` failed, or the certificate is not trusted. The machine has stopped,
+    /// unless it was connected before; in that case it continues to dial.
+    ///
+    /// The limits are
+    /// [`Config::max_connection_attempts`](crate::Config::max_connection_attempts) and
+    /// [`Config::max_reconnect_attempts`](crate::Config::max_reconnect_attempts).
+    #[error("gave up after {attempts} connection attempts: {last}")]
     GaveUp {
-        /// Dials made.
+        /// Number of dials.
         attempts: u32,
-        /// Why the last one failed.
+        /// The failure of the last dial.
         last: ConnectError,
     },
-    /// HTTP 401 or 403. The machine goes on trying, once a minute at most.
+    /// The gateway replied 401 or 403 over HTTP. The machine continues to dial, at most once a
+    /// minute.
     #[error("{0}")]
     AuthenticationRequired(ConnectError),
-    /// The connection was lost while the request was bound to it. What was wanted stays wanted.
+    /// The connection that the request depended on was lost. Requested subscriptions are kept.
     #[error("the connection was lost: {0}")]
     ConnectionLost(ConnectionLoss),
-    /// Nothing can be written now: not connected, or the gateway is not ready.
-    #[error("not ready: there is no connection that takes messages now")]
+    /// Nothing can be written now: the client is not connected, or the gateway is not ready.
+    #[error("not ready: no connection accepts messages now; send it again when the connection is ready")]
     NotReady,
-    /// No confirmation within all tries.
-    #[error("{key:?} was not confirmed after {attempts} attempts; it is tried again until it is withdrawn")]
+    /// The gateway confirmed none of the
+    /// [`Config::subscription_retries`](crate::Config::subscription_retries) attempts.
+    #[error("{key:?} was not confirmed after {attempts} attempts; a subscription is retried until it is unsubscribed")]
     Unconfirmed {
-        /// Which subscription.
+        /// The subscription.
         key: SubscriptionKey,
-        /// How often it was sent.
+        /// Number of times it was sent.
         attempts: u32,
     },
-    /// The gateway refused. It is tried again, with growing delays, until it is withdrawn.
-    #[error("the gateway refused {key:?}: {reason}")]
+    /// The gateway refused the subscription. The machine retries it with growing delays until it is
+    /// unsubscribed.
+    #[error("the gateway refused {key:?}: {reason}; it is retried until it is unsubscribed")]
     Refused {
-        /// Which subscription.
+        /// The subscription.
         key: SubscriptionKey,
-        /// The gateway's words.
+        /// The text of the gateway's error frame.
         reason: Box<str>,
     },
-    /// The key is subscribed to with other arguments; `Modify` changes them.
-    #[error("{0:?} is subscribed to with other arguments: modify it, or unsubscribe first")]
+    /// The key is already subscribed to with other arguments. `Modify` changes them.
+    #[error("{0:?} is already subscribed to with other arguments; modify it, or unsubscribe first")]
     Conflict(SubscriptionKey),
     /// The key is not subscribed to.
     #[error("{0:?} is not subscribed to")]
     UnknownSubscription(SubscriptionKey),
-    /// The gateway would not take one more of these. Nothing was sent.
+    /// The channel has as many subscriptions as the gateway accepts. Nothing was sent.
+    ///
+    /// The limits are [`Config::max_histories`](crate::Config::max_histories) and
+    /// [`Config::max_lines`](crate::Config::max_lines).
     #[error("{key:?}: the limit of {limit} concurrent subscriptions of its channel is reached; unsubscribe one first")]
     Budget {
-        /// Which subscription.
+        /// The subscription that was requested.
         key: SubscriptionKey,
-        /// How many there may be.
+        /// The greatest number of concurrent subscriptions.
         limit: usize,
     },
-    /// The server id that unsubscribing needs never came.
-    #[error("{0:?} cannot be unsubscribed: the gateway never told its server id")]
+    /// The server id that the unsubscribe must name never arrived (docs/protocol.md §3.2).
+    #[error("{0:?} cannot be unsubscribed: its server id, which the gateway sends with the data, never arrived")]
     ServerIdUnknown(SubscriptionKey),
-    /// No answer in time.
-    #[error("the gateway did not answer in time")]
+    /// No reply arrived within
+    /// [`Config::subscription_timeout`](crate::Config::subscription_timeout).
+    #[error("the gateway did not reply within `subscription_timeout`")]
     TimedOut,
-    /// The text cannot be sent: it is empty, too long, or holds control characters.
+    /// The text is empty, too long, or contains control characters.
     #[error("the text cannot be sent: it must have 1 to 65536 bytes and no control characters")]
     BadText,
-    /// The request to end is not pending.
-    #[error("no such pending request")]
+    /// The request to cancel is not pending.
+    #[error("the request to cancel is not pending")]
     UnknownRequest,
-    /// Ended by `Cancel`.
+    /// A [`Command::Cancel`] or [`Command::Release`] ended the request.
     #[error("cancelled")]
     Cancelled,
-    /// Ended by an unsubscription, a disconnect or a later command.
+    /// An unsubscribe, a disconnect or a later command ended the request.
     #[error("superseded by a later request")]
     Superseded,
     /// The machine has been shut down.
-    #[error("shut down")]
+    #[error("the client has been shut down")]
     ShutDown,
 }
 
@@ -235,28 +270,30 @@ pub enum ConnectionLoss {
     /// The dial failed.
     #[error("{0}")]
     Connect(ConnectError),
-    /// The peer sent a Close with this code.
+    /// The peer sent a Close with this code (docs/protocol.md §6).
     #[error("the gateway closed the connection (code {0})")]
     Closed(u16),
     /// The connection ended without a Close.
     #[error("the connection ended without a close")]
     Cut,
-    /// Nothing was received within the limit.
+    /// Nothing was received within [`Config::silence_limit`](crate::Config::silence_limit).
     #[error("nothing was received for too long")]
     Silent,
-    /// No pong was received within the limit.
+    /// No pong was received within [`Config::max_pong_age`](crate::Config::max_pong_age).
     #[error("pings were not answered for too long")]
     PongMissing,
-    /// The gateway serves another session than the one that this connection was opened with (docs/protocol.md §6).
+    /// The gateway serves another session than the one that this connection was opened with
+    /// (docs/protocol.md §6).
     #[error("the gateway's session changed")]
     SessionChanged,
     /// The application requested it: a hard reset, a disconnect, a shutdown.
     #[error("closed here")]
-    Asked,
+    Requested,
 }
 
 impl ConnectionLoss {
-    /// Returns `true` for a Close by the peer, as opposed to a failure of transport, TLS, protocol or liveness.
+    /// Returns `true` for a Close by the peer, as opposed to a failure of transport, TLS, protocol
+    /// or liveness.
     #[must_use]
     pub const fn is_close(&self) -> bool {
         matches!(self, Self::Closed(_))

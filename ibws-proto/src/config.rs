@@ -1,4 +1,4 @@
-//! Everything that can be set, with its default and the reason for it.
+//! The settings of the machine, each with its default and the reason for it.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -6,41 +6,43 @@ use core::time::Duration;
 
 use crate::payload::Processor;
 
-/// How long writing waits for the gateway's greeting.
+/// How long the machine holds back texts until the gateway's greeting.
 ///
-/// The gateway discards without a word whatever is written before `{"topic":"system","success":…}` (docs/protocol.md §1.3).
+/// The gateway discards without a reply whatever is written before
+/// `{"topic":"system","success":…}` (docs/protocol.md §1.3.4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReadyGate {
-    /// Not at all.
+    /// Writes as soon as the socket is open.
     Off,
-    /// This long after the socket opened; then subscriptions go out all the same.
+    /// Waits at most this long after the socket opened, then sends subscriptions without a
+    /// greeting. A gateway that sent `waiting for session` must greet first, as under `Strict`.
     Wait(Duration),
-    /// Until it comes, however long.
+    /// Waits for the greeting without a limit.
     Strict,
 }
 
-/// How market data is subscribed anew before the gateway ends it.
+/// How market data is renewed before the gateway ends the stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Renewal {
-    /// `umd`, then `smd`: known to work (docs/protocol.md §3.1).
+    /// Sends `umd`, then `smd`. This form is known to work (docs/protocol.md §3.1).
     #[default]
     UnsubscribeFirst,
-    /// `smd` again: one text less. Whether it extends the stream was never measured.
+    /// Sends `smd` alone, which is one text less. Whether it extends the stream was never measured.
     Resubscribe,
 }
 
-/// An account id. Its `Debug` does not show it.
+/// An account id. Its `Debug` output hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Account(Box<str>);
 
 impl Account {
-    /// The account with this id, `DU1234567`.
+    /// Returns the account with this id, for example `DU1234567`.
     #[must_use]
     pub fn new(id: impl Into<Box<str>>) -> Self {
         Self(id.into())
     }
 
-    /// The id.
+    /// Returns the id.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -55,85 +57,101 @@ impl fmt::Debug for Account {
 
 /// The settings of a [`Machine`](crate::Machine).
 ///
-/// Times of zero would make it spin; the machine raises them to a millisecond.
+/// The machine raises durations of zero to one millisecond and counts of attempts to one, because
+/// with zero it would loop without end.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Seed of the jitter of delays. Two clients with different seeds spread out. Default 0; the driver draws one.
+    /// Seed of the jitter of delays. Different seeds spread the dials of several clients. Default:
+    /// 0; the builder of the client draws a random one.
     pub seed: u64,
-    /// The wait for the greeting. Default: 5 s.
+    /// How long texts are held back until the greeting. Default: at most 5 s.
     pub ready_gate: ReadyGate,
-    /// How long after the greeting the first word on authentication (`sts`) is awaited; a gateway that never says it is
-    /// taken at its greeting. Default: 1 s (real bursts are over within 250 ms, docs/protocol.md §1.4).
+    /// How long the machine waits after the greeting for the first authentication state (`sts`). A
+    /// gateway that sends none counts as authenticated after that. Default: 1 s, since recorded
+    /// opening bursts end within 250 ms (docs/protocol.md §1.4).
     pub auth_wait: Duration,
-    /// TCP, TLS and upgrade together. Default: 30 s.
+    /// Limit of a dial: TCP, TLS and upgrade together. Default: 30 s.
     pub connect_timeout: Duration,
-    /// The wait for the answer to our Close. Default: 5 s; 1 s at shutdown.
+    /// How long the machine waits for the reply to its Close; at shutdown always 1 s. Default: 5 s.
     pub close_timeout: Duration,
-    /// The wait for confirmations when a shutdown unsubscribes first. Default: 2 s.
+    /// How long a shutdown that unsubscribes first waits for confirmations. Default: 2 s.
     pub drain_timeout: Duration,
-    /// Upper bound of the first delay between dials; it doubles. Default: 1 s.
+    /// Upper bound of the first delay between dials. The bound doubles with each dial. Default: 1
+    /// s.
     pub backoff_min: Duration,
     /// Upper bound of every delay between dials. Default: 8 s.
     pub backoff_max: Duration,
-    /// How long a connection must have been ready before the delays start over. Default: 30 s.
+    /// How long a connection must have been ready before the delays restart from `backoff_min`.
+    /// Default: 30 s.
     pub stable_after: Duration,
-    /// How often `Start` dials before it gives up; `None`: for ever. Default: 10.
+    /// Number of dials after which `Start` fails; `None`: no limit. Default: 10.
     pub max_connection_attempts: Option<u32>,
-    /// The same after a first success. Default: `None`, for ever.
+    /// Number of dials after which the machine stops once it was connected; `None`: no limit.
+    /// Default: `None`.
     pub max_reconnect_attempts: Option<u32>,
-    /// Dial again after a Close that nobody here asked for, code 1000 included. Default: true.
+    /// Dials again after a Close by the peer, code 1000 included. Default: true.
     pub restart_on_close: bool,
-    /// Dial again after a failure of transport, TLS, protocol or liveness. Default: true.
+    /// Dials again after a failure of transport, TLS, protocol or liveness. Default: true.
     pub restart_on_critical: bool,
-    /// Once heartbeats were seen on a connection: silence that long means it is dead. Default: 25 s (heartbeats come
-    /// every 10 s, docs/protocol.md §4.1).
+    /// Silence after which a connection that has had a heartbeat counts as lost. Default: 25 s;
+    /// heartbeats arrive every 10 s (docs/protocol.md §4.1).
     pub silence_limit: Duration,
-    /// Before heartbeats were seen: after `silence_limit` without a byte a WebSocket ping goes out, and the connection is
-    /// dead that much later. Default: 20 s.
+    /// Time to reply to a ping. Before the first heartbeat, silence of `silence_limit` causes a
+    /// WebSocket ping, and the connection counts as lost if this time ends without a byte. Default:
+    /// 20 s.
     pub ping_reply_limit: Duration,
-    /// `tic` keeps the brokerage session alive; IBKR asks for one a minute at least (docs/protocol.md §3.8). Default: 30 s; `None`:
-    /// off.
+    /// Interval of `tic`, which keeps the brokerage session alive; IBKR requires one a minute at
+    /// least (docs/protocol.md §3.8). `None`: no `tic`. Default: 30 s.
     pub tic_interval: Option<Duration>,
-    /// How soon after ready the first `tic` goes out. Its answer holds the session's id, and only with it can a change be
-    /// seen: the sooner, the shorter the time in which a gateway that logs in anew goes unnoticed. Default: `None`, one
-    /// `tic_interval`.
+    /// Delay of the first `tic` after the connection is ready. Its reply has the session id,
+    /// without which a change cannot be seen: a shorter delay shortens the time in which a new
+    /// login of the gateway goes unnoticed. Default: `None`, which is one `tic_interval`.
     pub first_tic: Option<Duration>,
-    /// WebSocket pings. Default: 45 s, the reference's; `None`: off.
+    /// Interval of WebSocket pings; `None`: no pings. Default: 45 s, that of the reference.
     pub ping_interval: Option<Duration>,
-    /// A last pong older than this, with pings on, means the connection is dead. Default: 300 s; `None`: off.
+    /// Age of the last pong after which the connection counts as lost, while a ping is pending;
+    /// `None`: no limit. Default: 300 s.
     pub max_pong_age: Option<Duration>,
-    /// How often a subscription is sent before it counts as failed. Default: 5.
+    /// Number of times a subscription is sent before it counts as failed. Default: 5.
     pub subscription_retries: u32,
-    /// How long each sending waits for its confirmation. Default: 2 s.
+    /// How long each attempt to subscribe waits for its confirmation. Default: 2 s.
     pub subscription_timeout: Duration,
-    /// The first delay after a refusal; it doubles, give or take 20 %. Default: 2 s.
+    /// First delay after a refusal. It doubles with each refusal and varies by 20 %. Default: 2 s.
     pub refusal_min: Duration,
-    /// The longest delay after a refusal, and between tries of a failed subscription. Default: 30 s.
+    /// Longest delay after a refusal, and the delay between retries of a failed subscription.
+    /// Default: 30 s.
     pub refusal_max: Duration,
-    /// How long the host may take to prime a subscription over REST; then it is sent all the same. Default: 5 s.
+    /// How long the REST handler may take to prime a subscription. The subscription is then sent
+    /// without it. Default: 5 s.
     pub prime_timeout: Duration,
-    /// How long the host may take for anything else it is asked. Default: 30 s.
+    /// How long the REST handler may take for any other request. Default: 30 s.
     pub rest_timeout: Duration,
-    /// Age at which market data is subscribed anew: streams end silently after 10 minutes (docs/protocol.md §3.1). Default:
-    /// 9 min, up to 5 % sooner; `None`: off.
+    /// Age at which market data is renewed, because streams end silently after 10 minutes
+    /// (docs/protocol.md §3.1). The age varies down to 5 % less. `None`: no renewal. Default: 9
+    /// min.
     pub renew_market_data: Option<Duration>,
-    /// How it is subscribed anew. Default: [`Renewal::UnsubscribeFirst`].
+    /// How market data is renewed. Default: [`Renewal::UnsubscribeFirst`].
     pub renewal: Renewal,
-    /// How many subscriptions are sent at once after a reconnect, by a `Recreate`, and by renewals that fall together.
-    /// Default: 25, which a gateway was seen to take (docs/protocol.md §3.1).
+    /// Number of subscriptions sent at a time after a reconnect, by a `Recreate`, and by renewals
+    /// that coincide. Default: 25, which a gateway was seen to accept (docs/protocol.md §3.1).
     pub resubscribe_burst: usize,
-    /// The pause between two such bursts. Default: 250 ms.
+    /// Pause between two such bursts. Default: 250 ms.
     pub resubscribe_pause: Duration,
-    /// The account that the session should serve: an `act` that lists others only is told as
-    /// [`Event::AccountMismatch`](crate::Event::AccountMismatch). Default: none, nothing is compared.
+    /// Account that the session must serve. An `act` frame that lists only others causes
+    /// [`Event::AccountMismatch`](crate::Event::AccountMismatch). Default: none, no comparison.
     pub account: Option<Account>,
-    /// Concurrent histories; the gateway takes 5 (docs/protocol.md §3.2). Default: 5.
+    /// Greatest number of concurrent histories; the gateway accepts 5 (docs/protocol.md §3.2). A
+    /// subscribe beyond it fails with [`CommandError::Budget`](crate::CommandError::Budget).
+    /// Default: 5.
     pub max_histories: usize,
-    /// Market data lines; 100 by default at IBKR (docs/protocol.md §5). Default: 100.
+    /// Greatest number of market data lines; IBKR allows 100 by default (docs/protocol.md §5). A
+    /// subscribe beyond it fails with [`CommandError::Budget`](crate::CommandError::Budget).
+    /// Default: 100.
     pub max_lines: usize,
-    /// Subscribe everything anew on each connection. Default: true; otherwise only `Recreate` does.
+    /// Sends every subscription again on each new connection. If `false`, only `Recreate` does.
+    /// Default: true.
     pub recreate_on_reconnect: bool,
-    /// How payload texts are made. Default: [`WireProcessor`](crate::WireProcessor).
+    /// Builds the texts of subscriptions. Default: [`WireProcessor`](crate::WireProcessor).
     pub processor: Processor,
 }
 
@@ -180,8 +198,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The same with every time at least a millisecond and every count of tries at least one, so that no setting can
-    /// make the machine spin.
+    /// Raises every duration to at least a millisecond and every count of attempts to at least one,
+    /// so that no setting makes the machine loop without end.
     pub(crate) fn floored(mut self) -> Self {
         let floor = Duration::from_millis(1);
         for span in [

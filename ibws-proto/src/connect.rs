@@ -1,12 +1,13 @@
-//! What names a connection, and why one could not be had: the words the machine and its adapters share.
+//! The id of a connection and the error of a failed dial, shared by the machine and its adapters.
 
 use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 
-/// Number of one attempt to connect, counted up from 1 by the machine.
+/// Number of one attempt to connect. The machine counts up from 1.
 ///
-/// Every transport input carries the id it belongs to, so that what is late, doubled or foreign changes nothing.
+/// Every transport input carries the id of its connection, so that a late, duplicate or foreign
+/// input changes nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ConnId(pub u64);
 
@@ -16,40 +17,40 @@ impl fmt::Display for ConnId {
     }
 }
 
-/// Why a dial ended without an open WebSocket, told apart by what can be done about it.
+/// Why a dial ended without an open WebSocket. The kinds differ in what the application can do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[non_exhaustive]
 pub enum ConnectErrorKind {
-    /// Nobody answered: refused, reset, no route, no such name. Retrying may help.
+    /// No connection: refused, reset, no route, or an unknown name. A retry may help.
     Unreachable,
-    /// A limit of the dial (TCP, TLS, upgrade) ran out. Retrying may help.
+    /// A time limit of the dial (TCP, TLS, upgrade) ended. A retry may help.
     TimedOut,
-    /// The peer's certificate is not trusted under the configured `Trust`. Retrying does not help.
+    /// The peer's certificate is not trusted under the configured `Trust`. A retry does not help.
     Trust,
-    /// The peer speaks something other than TLS or WebSocket here, or breaks off in the middle of it.
+    /// The peer does not speak TLS or WebSocket at this address, or ended the handshake early.
     Protocol,
-    /// HTTP 401 or 403: the session must be renewed first.
+    /// HTTP 401 or 403: the session must be renewed before the next dial.
     AuthenticationRequired,
-    /// Any other HTTP status than 101.
+    /// Any other HTTP status except 101, which is success.
     Status(u16),
     /// The session provider did not deliver credentials.
     Credentials,
 }
 
-/// A failed dial: its kind, a pause the peer asked for, and one line for people.
+/// A failed dial: its kind, a pause that the peer requested, and one line for people.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{detail}")]
 pub struct ConnectError {
-    /// What can be done about it.
+    /// The kind of failure.
     pub kind: ConnectErrorKind,
-    /// The peer's `Retry-After`, where it sent one.
+    /// The `Retry-After` of the peer; `None` if it sent none.
     pub retry_after: Option<Duration>,
-    /// One line that says what happened and what to do; never holds a secret.
+    /// One line that states what happened and what to do. It never contains a secret.
     pub detail: Box<str>,
 }
 
 impl ConnectError {
-    /// A failure of `kind`, told as `detail`, without a pause asked for.
+    /// Returns a failure of `kind` with the text `detail` and without a requested pause.
     #[must_use]
     pub fn new(kind: ConnectErrorKind, detail: impl Into<Box<str>>) -> Self {
         Self { kind, retry_after: None, detail: detail.into() }

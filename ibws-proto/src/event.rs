@@ -1,4 +1,5 @@
-//! What comes out of the machine: actions for whoever holds the socket, events for whoever listens, answers to requests.
+//! The inputs and outputs of the machine. Inputs come from the transport and the REST handler.
+//! Outputs are actions for the driver, events for the application, and replies to requests.
 
 use alloc::string::String;
 use core::time::Duration;
@@ -12,65 +13,67 @@ use crate::rest::{RestReport, RestRequest, RestRequestId};
 use crate::state::SubscriptionEvent;
 use crate::time::Instant;
 
-/// One output, in causal order.
+/// An output of the machine. Outputs come in causal order.
 #[derive(Clone, Debug)]
 pub enum Output {
-    /// Do this.
+    /// An I/O operation that the driver must perform.
     Action(Action),
-    /// Tell this.
+    /// An event for the application.
     Event(Event),
-    /// The answer to a request, the only one.
+    /// The reply to a request; emitted exactly once.
     Done(RequestId, Result<Reply, CommandError>),
 }
 
-/// What the holder of the socket must do, and nothing else. It decides nothing.
+/// An I/O operation that the driver performs as it is. The driver makes no decision of its own.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Action {
-    /// Dial; answer with `Opened` or `ConnectFailed`.
+    /// Dial. The result is [`Input::Opened`] or [`Input::ConnectFailed`].
     Connect {
-        /// Number of the connection to be.
+        /// The number of the new connection.
         conn: ConnId,
     },
     /// Write a text frame.
     SendText {
-        /// On this connection.
+        /// The connection to write to.
         conn: ConnId,
-        /// The text.
+        /// The payload of the text frame.
         text: String,
     },
-    /// Write the session message, `{"session":"…"}`; answer with `Session`. The machine never sees the session itself,
-    /// so no output of it can hold the secret.
+    /// Write the session message, `{"session":"…"}` (docs/protocol.md §1.2). The result is
+    /// [`Input::Session`]. The machine never sees the session itself, so none of its outputs can
+    /// contain the secret.
     SendSession {
-        /// On this connection.
+        /// The connection to write to.
         conn: ConnId,
     },
     /// Write an empty WebSocket ping.
     Ping {
-        /// On this connection.
+        /// The connection to write to.
         conn: ConnId,
     },
-    /// Write a Close frame; answer with `Closed` when the connection has ended.
+    /// Write a Close frame. The result is [`Input::Closed`] when the connection has ended.
     Close {
-        /// On this connection.
+        /// The connection to write to.
         conn: ConnId,
-        /// RFC 6455 §7.4.
+        /// The close code (RFC 6455 §7.4).
         code: u16,
     },
-    /// Drop the connection, or the dial, without a further word. Nothing is awaited.
+    /// Drop the connection, or cancel the dial, without a Close. The machine expects no result.
     Abandon {
-        /// This connection.
+        /// The connection to drop.
         conn: ConnId,
     },
-    /// Make the REST calls for this request; answer with `RestDone`. Without a REST handler: at once, with `false`.
+    /// Make the REST calls for this request. The result is [`Input::RestDone`]; without a REST
+    /// handler the driver reports `false` immediately.
     Rest {
-        /// Number of the request, repeated in `RestDone`.
+        /// The number of the request, repeated in `RestDone`.
         id: RestRequestId,
-        /// The request.
+        /// The calls to make.
         request: RestRequest,
     },
 }
 
-/// What happened.
+/// An event for the application.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -78,7 +81,7 @@ pub enum Event {
     State(StateChange),
     /// A subscription's state changed.
     Subscription(SubscriptionEvent),
-    /// A frame arrived: one event for each frame that was accepted.
+    /// A frame arrived. Each frame that could be read causes exactly one of these.
     Message(Message),
     /// A frame arrived that could not be read.
     Malformed(FrameError),
@@ -94,30 +97,32 @@ pub enum Event {
     Rest(RestReport),
     /// Another login competes with this session, or no longer does (`sts`, docs/protocol.md §4.3).
     Competing(bool),
-    /// The `act` frame told before this lists accounts, and the one of [`Config::account`](crate::Config::account) is not
-    /// among them: this session does not serve it.
+    /// The `act` frame emitted before this lists accounts without that of
+    /// [`Config::account`](crate::Config::account), so this session does not serve it
+    /// (docs/protocol.md §4.2).
     AccountMismatch,
 }
 
-/// A frame and where it belongs.
+/// A frame, with the connection and the subscription that it belongs to.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Message {
-    /// The connection it came on.
+    /// The connection that received it.
     pub conn: ConnId,
-    /// When it was handed in.
+    /// When the machine received it.
     pub at: Instant,
-    /// How many earlier messages of its stream a queue merged into it because its consumer was slow; 0 for a frame as it
-    /// came. Of a merged one, `frame` is JSON put together from theirs: what they told, the newest of each; a value in it
-    /// may be as old as `since`.
+    /// Number of earlier messages of its stream that a queue merged into it because its consumer
+    /// was slow; 0 for a frame as received. The `frame` of a merged message is JSON built from all
+    /// of them, with the newest of each value; a value in it may be as old as `since`.
     pub merged: u64,
-    /// When the earliest that is merged into it was handed in; else the same as `at`.
+    /// When the machine received the earliest message merged into it; `at` if none is.
     pub since: Instant,
-    /// What it is about; `None` for a topic, or a shape, that nobody has heard of.
+    /// The kind of message; `None` for an unknown topic or shape.
     pub key: Option<Key>,
-    /// The subscription it belongs to, where exactly one is meant (`design` §4).
+    /// The subscription it belongs to. `None` if it belongs to none, or if its topic does not
+    /// identify exactly one (docs/protocol.md §2).
     pub subscription: Option<SubscriptionKey>,
-    /// The frame itself.
+    /// The decoded frame.
     pub frame: Frame,
 }
 
@@ -125,69 +130,72 @@ pub struct Message {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct StateChange {
-    /// When.
+    /// When the state changed.
     pub at: Instant,
-    /// The state that begins.
+    /// The new state.
     pub state: ConnectionState,
-    /// The connection it is about, if there is one.
+    /// The connection that the change concerns; `None` without one.
     pub conn: Option<ConnId>,
-    /// Why the state before it ended, where something was lost.
+    /// Why the previous state ended; `None` unless something was lost.
     pub cause: Option<GapCause>,
-    /// In `Backoff`: how long.
+    /// The delay until the next dial; `None` except in `Backoff`.
     pub delay: Option<Duration>,
-    /// Dials since the last ready connection.
+    /// Number of dials since the last ready connection.
     pub attempt: u32,
 }
 
-/// From `since` on, messages of a stream may be missing. One outage is one gap.
+/// The start of a gap: from `since` on, messages of a stream may be missing. One outage causes one
+/// gap for each stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Gap {
-    /// The stream.
+    /// The subscription of the stream.
     pub key: SubscriptionKey,
-    /// The last moment at which the connection is known to have been good.
+    /// The last moment at which the stream is known to have been complete: the last frame received
+    /// on the connection, or an earlier moment for a stream that was stale or unconfirmed.
     pub since: Instant,
-    /// What ended it.
+    /// Why the stream was interrupted.
     pub cause: GapCause,
 }
 
-/// A gap ended: the stream was subscribed to again on a ready connection.
+/// The end of a gap: the stream was subscribed to again on a ready connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Resumed {
-    /// The stream.
+    /// The subscription of the stream.
     pub key: SubscriptionKey,
-    /// Where the gap began.
+    /// When the gap began, as in its [`Gap`].
     pub since: Instant,
-    /// When it was subscribed to again.
+    /// When the gap ended.
     pub at: Instant,
-    /// Dials that it took.
+    /// Number of dials during the gap; 0 if the connection stayed open.
     pub attempts: u32,
 }
 
-/// A stream has been silent for longer than its limit, on a connection that is fine.
+/// The start of a silence: a stream on a healthy connection had no message for longer than its
+/// [`Staleness`](crate::Staleness) allows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Stale {
-    /// The stream.
+    /// The subscription of the stream.
     pub key: SubscriptionKey,
-    /// Its last message, or when it began.
+    /// When its last message arrived, or when it began to flow.
     pub since: Instant,
 }
 
-/// A stale stream speaks again.
+/// The end of a silence: a stale stream has a message again.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Fresh {
-    /// The stream.
+    /// The subscription of the stream.
     pub key: SubscriptionKey,
-    /// When its silence began.
+    /// When the silence began, as in its [`Stale`].
     pub since: Instant,
-    /// When it ended.
+    /// When the silence ended.
     pub at: Instant,
 }
 
-/// What is handed in.
+/// An input of the machine, from the transport, the clock or the REST handler.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Input {
@@ -197,28 +205,30 @@ pub enum Input {
     Opened(ConnId),
     /// The dial failed.
     ConnectFailed(ConnId, ConnectError),
-    /// A whole message arrived, text or binary alike.
+    /// A complete message arrived. Text and binary messages are treated alike.
     Frame(ConnId, bytes::Bytes),
-    /// The answer to one of our pings arrived.
+    /// The reply to one of the client's pings arrived.
     Pong(ConnId),
-    /// The peer's own ping arrived (and was answered).
+    /// A ping of the peer arrived. The transport has replied to it.
     Pinged(ConnId),
-    /// The connection has ended; with the peer's code if it sent a Close.
+    /// The connection has ended. The code is that of the peer's Close, `None` if it sent none.
     Closed(ConnId, Option<u16>),
-    /// A REST request was carried out (`true`), or could not be.
+    /// A REST request has succeeded (`true`) or failed (`false`).
     RestDone(RestRequestId, bool),
-    /// What became of `SendSession`, or what the host found out about the session.
+    /// The result of [`Action::SendSession`], or a change of the session that was detected over
+    /// REST.
     Session(ConnId, SessionUpdate),
 }
 
-/// News of the session.
+/// A change that concerns the session of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum SessionUpdate {
     /// The session message was written.
     Sent,
-    /// There is no session to send.
+    /// No session is available to send.
     Unavailable,
-    /// The gateway's session is no longer the one this connection was opened with.
+    /// The gateway's session is no longer the one that this connection was opened with
+    /// (docs/protocol.md §6).
     Changed,
 }

@@ -1,23 +1,27 @@
-//! The protocol of Interactive Brokers' Client Portal streaming WebSocket (`/v1/api/ws`), as a pure state machine.
+//! The protocol of Interactive Brokers' Client Portal streaming WebSocket (`/v1/api/ws`), as a pure
+//! state machine.
 //!
-//! No socket, no clock, no thread, no runtime: [`Machine`] takes frames and time, and gives back what to write, what
-//! happened, and the answers to requests. Its one promise is that nothing is lost silently: the user gets the message, or
-//! is told exactly what is missing and since when.
+//! [`Machine`] has no socket, no clock, no thread and no runtime. It takes frames and the time, and
+//! returns the I/O operations to perform, the events for the application, and the replies to
+//! requests. It guarantees that no loss is silent: the application receives each message, or an
+//! event that states which stream is incomplete and since when.
 //!
-//! Most people want an adapter instead (`ibws-tokio`), or, for a runtime of their own, the feature `driver`: it runs the
-//! machine over a small trait. Everything below is for those who drive it themselves, and for those who test it.
+//! Most applications use an adapter instead (`ibws-tokio`, `ibws-async-std`). For another runtime,
+//! the feature `client` runs the machine over a small trait. The rest of this page is for programs
+//! that drive the machine themselves, and for tests. `docs/protocol.md` describes the wire
+//! protocol, with the source of each fact.
 //!
 //! # The run loop
 //!
-//! 1. Make a [`Machine`] from a [`Config`] and the present [`Instant`], and [`submit`](Machine::submit)
-//!    [`Command::Start`].
-//! 2. Take all outputs with [`poll`](Machine::poll). An [`Action`] is an order about the socket: carry it out. An
-//!    [`Event`] is for the user. A `Done` is the answer to a request.
-//! 3. Wait until something arrives on the socket, a user asks for something, or
-//!    [`poll_timeout`](Machine::poll_timeout) is reached, whichever is first.
-//! 4. Hand it in: an [`Input`] with [`handle`](Machine::handle) (for the timeout, [`Input::Tick`]), a [`Command`] with
-//!    `submit`. Always with the present time.
-//! 5. Go on with 2.
+//! 1. Create a [`Machine`] from a [`Config`] and the current [`Instant`], and
+//!    [`submit`](Machine::submit) [`Command::Start`].
+//! 2. Take all outputs with [`poll`](Machine::poll). An [`Action`] is an I/O operation to perform.
+//!    An [`Event`] is for the application. A [`Done`](Output::Done) is the reply to a request.
+//! 3. Wait until the socket receives something, the application makes a request, or
+//!    [`poll_timeout`](Machine::poll_timeout) is reached.
+//! 4. Pass it to the machine with the current time: an [`Input`] with [`handle`](Machine::handle)
+//!    ([`Input::Tick`] for the timeout), a [`Command`] with `submit`.
+//! 5. Continue with step 2.
 //!
 //! ```
 //! use ibws_proto::{Action, Command, Config, Event, Input, Instant, Machine, Output, Subscribe};
@@ -25,16 +29,18 @@
 //! let now = Instant::ORIGIN;
 //! let mut machine = Machine::new(Config::default(), now);
 //! machine.submit(now, Command::Start);
-//! machine.submit(now, Command::Subscribe(Subscribe::parse(r#"md+265598+{"fields":["31"]}"#).unwrap()));
+//! let subscribe = Subscribe::parse(r#"md+265598+{"fields":["31"]}"#).unwrap();
+//! machine.submit(now, Command::Subscribe(subscribe));
 //!
-//! // What a gateway would say to this client, in a world without sockets.
-//! let said = [r#"{"topic":"system","success":"user"}"#, r#"{"topic":"sts","args":{"authenticated":true}}"#];
+//! // The opening burst of a gateway, without a socket.
+//! let greeting = r#"{"topic":"system","success":"user"}"#;
+//! let authenticated = r#"{"topic":"sts","args":{"authenticated":true}}"#;
 //! let mut written = Vec::new();
 //! while let Some(output) = machine.poll() {
 //!     match output {
 //!         Output::Action(Action::Connect { conn }) => {
 //!             machine.handle(now, Input::Opened(conn));
-//!             for frame in said {
+//!             for frame in [greeting, authenticated] {
 //!                 machine.handle(now, Input::Frame(conn, frame.into()));
 //!             }
 //!         }
@@ -48,55 +54,68 @@
 //!
 //! # Time
 //!
-//! [`Instant`] is a duration since an origin that the caller picks. The machine reads no clock; time that runs backwards
-//! is taken as standing still. Randomness (the jitter of delays) comes from [`Config::seed`]: the same inputs give the
-//! same outputs.
+//! [`Instant`] is a duration since an origin that the driver chooses. The machine reads no clock. A
+//! time before the previous one counts as the previous one. The only randomness, the jitter of
+//! delays, comes from [`Config::seed`], so the same inputs give the same outputs.
 //!
 //! # Slow consumers
 //!
-//! [`Queues`] hold events for consumers, each within [`QueueLimits`]: whoever reads the socket never waits for them. A full
-//! [`Queue`] merges market data and ladders, folds orders and executions, drops other messages, and says so: in
-//! [`Message::merged`] and [`Item::Lost`], to the message.
+//! [`Queues`] hold events for consumers, each within [`QueueLimits`], so the task that reads the
+//! socket never waits for a consumer. A full [`Queue`] merges market data and ladders, folds orders
+//! and executions, and drops other messages. [`Message::merged`] and [`Item::Lost`] report the
+//! exact number of messages that were merged, folded or dropped.
 //!
-//! # The host
+//! # REST requests
 //!
-//! REST stays outside. Where the stream needs a call, the machine asks ([`Action::Rest`]): before orders are subscribed, when
-//! the gateway waits for a session or lost its own, after a gap in orders, which the gateway does not repeat, and when it
-//! asks something about an order itself. Each question is answered with [`Input::RestDone`] or its time runs out, and its
-//! end is told once ([`Event::Rest`]); without a host the stream goes on all the same.
+//! The machine makes no REST calls. It requests them with [`Action::Rest`]:
 //!
-//! # Errors, by how far they reach
+//! * before it subscribes to orders, and after a refusal of another channel, because the gateway
+//!   refuses subscriptions if certain calls are missing;
+//! * when the gateway waits for a session, or the session is no longer authenticated;
+//! * after a gap in orders, which the gateway does not repeat;
+//! * when the gateway asks a question about an order.
 //!
-//! * A frame: [`Event::Malformed`]. The next frame is fine.
-//! * A request: its answer is a [`CommandError`].
-//! * A connection: a [`ConnectionLoss`], told by state changes, gaps and the answers of what waited on it.
-//! * The machine: [`CommandError::GaveUp`]; it has stopped and can be started again.
+//! A request ends with [`Input::RestDone`] or at its time limit, and [`Event::Rest`] reports its
+//! outcome exactly once. The streams continue without a REST handler.
+//!
+//! # Errors by reach
+//!
+//! | reach | reported by | effect |
+//! |---|---|---|
+//! | a frame | [`Event::Malformed`] | none on the frames after it |
+//! | a request | a [`CommandError`] as its reply | none on other requests |
+//! | a subscription | its state, [`Event::Gap`], [`Event::Resumed`] | it is retried until it is unsubscribed |
+//! | a connection | a [`ConnectionLoss`] in state changes, gaps and replies | the machine dials again |
+//! | the machine | [`CommandError::GaveUp`] | it has stopped and can be started again |
 //!
 //! # Features
 //!
-//! | feature | what it adds | and depends on |
+//! | feature | content | dependencies |
 //! |---|---|---|
 //! | none | the machine, `no_std` with `alloc` | `bytes`, `serde`, `serde_json`, `thiserror` |
-//! | `driver` | the generic driver, client and streams over a `Runtime` | `std`, `futures-core`, `zeroize` |
-//! | `transport` | the pure half of the HTTP upgrade | `httparse` |
-//! | `tls` | the trust rules as a rustls configuration | `rustls`, `webpki-roots` |
-//! | `decimal` | prices and amounts without loss | `rust_decimal` |
+//! | `transport` | endpoint, credentials, limits, the pure half of the HTTP upgrade, the text filter | `std`, `httparse`, `zeroize` |
+//! | `client` | the client, its handles and streams over any runtime | `transport`, `futures-core` |
+//! | `tls` | the trust rules as a rustls configuration | `transport`, `rustls`, `webpki-roots` |
+//! | `decimal` | lossless decimal prices and amounts | `rust_decimal` |
 //!
-//! # Where it deliberately differs from the reference
+//! # Deliberate differences from the reference
 //!
-//! The reference for behaviour is the WebSocket client of the Python library IBind 0.1. What it can do, this can; it
-//! differs where users were bitten:
+//! The reference for behaviour is the WebSocket client of the Python library IBind 0.1. This crate
+//! has all of its functions. It differs where the behaviour of the reference caused faults for its
+//! users:
 //!
-//! * The age of a heartbeat is measured on our clock, never against the server's timestamp: clocks differ.
-//! * Subscriptions run in parallel, and only a frame that belongs to one confirms it.
-//! * `or` and `bd` are not waited for: the gateway never confirms them. They are [`SubscriptionState::Quiet`] until data comes.
-//! * Nothing dials from inside a request; a text that cannot be written is an error.
-//! * A topic is a channel only if it begins with the subscribe letter: `actABC` is not `act`.
-//! * Bad bytes cost neither the connection nor the message.
-//! * A close by the server, code 1000 included, is a reason to connect again.
-//! * Switching certificate checks off is not possible; an exact pin is.
+//! * The client's own clock measures the age of a heartbeat. The server's timestamp is not used,
+//!   because the clocks may differ.
+//! * Subscriptions run in parallel, and only a frame that belongs to a subscription confirms it.
+//! * The machine does not wait for a confirmation of `or` and `bd`, because the gateway sends none.
+//!   They are [`SubscriptionState::Quiet`] until data arrives.
+//! * No request dials. A text that cannot be written is an error.
+//! * A topic names a channel only if it begins with the subscribe letter: `actABC` is not `act`.
+//! * Bytes that are not UTF-8 end neither the connection nor the message.
+//! * A Close by the server, code 1000 included, causes a reconnect.
+//! * Certificate checks cannot be disabled. An exact pin is possible.
 #![cfg_attr(not(test), no_std)]
-// The core is total: nothing that comes in may make it panic.
+// The core is total: no input makes it panic.
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)
@@ -146,7 +165,7 @@ pub use command::{
 pub use config::{Account, Config, ReadyGate, Renewal};
 pub use connect::{ConnId, ConnectError, ConnectErrorKind};
 pub use event::{Action, Event, Fresh, Gap, Input, Message, Output, Resumed, SessionUpdate, Stale, StateChange};
-pub use field::{Field, UnknownFieldError, Value};
+pub use field::Field;
 pub use frame::{Frame, FrameError, FrameErrorKind, Json, Shape};
 pub use json::{Elements, Kind, Members};
 pub use key::{Key, SubscriptionKey, SubscriptionKeyError, UnknownChannelError, UnknownKeyError};

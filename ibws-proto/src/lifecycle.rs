@@ -1,5 +1,5 @@
-//! The states of the connection and every way from one to another, as a table: the machine moves by it and the picture
-//! in the README is drawn from it.
+//! The states of the connection and a table of every transition. The machine changes its state by
+//! this table, and the diagram in the documents is generated from it.
 
 use alloc::string::String;
 use core::fmt::Write as _;
@@ -8,24 +8,24 @@ use core::fmt::Write as _;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum ConnectionState {
-    /// Stopped: never started, shut down, disconnected, or given up.
+    /// Stopped: never started, shut down, disconnected, or out of connection attempts.
     Stopped,
-    /// Dialling.
+    /// A dial is in progress.
     Connecting,
-    /// The socket is open; nothing may be written yet.
+    /// The socket is open; texts are held back until the greeting and the authentication.
     Open,
-    /// Greeted and authenticated: subscriptions flow.
+    /// The gateway greeted and the session is authenticated; subscriptions are sent.
     Ready,
-    /// Ready once, but the session lost its authentication.
+    /// The connection was ready, but the session lost its authentication.
     Degraded,
-    /// Our Close is under way, or subscriptions are being drained before it.
+    /// The client sent a Close and waits for the reply.
     Closing,
-    /// Waiting to dial again.
+    /// The client waits before it dials again.
     Backoff,
 }
 
 impl ConnectionState {
-    /// The name in lower case; `stopped` for [`ConnectionState::Stopped`].
+    /// Returns the name in lower case, for example `stopped`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -39,7 +39,7 @@ impl ConnectionState {
         }
     }
 
-    /// Is there an open socket?
+    /// Returns `true` in the states with an open socket.
     #[must_use]
     pub const fn has_socket(self) -> bool {
         matches!(self, Self::Open | Self::Ready | Self::Degraded | Self::Closing)
@@ -52,12 +52,12 @@ impl ConnectionState {
     }
 }
 
-/// What moves the connection from one state to the next.
+/// An occurrence that changes the state of the connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Trigger {
     Dial,
     Opened,
-    Admitted,
+    Ready,
     Unauthenticated,
     Close,
     Lost,
@@ -69,7 +69,7 @@ impl Trigger {
         match self {
             Self::Dial => "dial",
             Self::Opened => "socket open",
-            Self::Admitted => "greeted and authenticated",
+            Self::Ready => "greeted and authenticated",
             Self::Unauthenticated => "authentication lost",
             Self::Close => "close asked for",
             Self::Lost => "lost",
@@ -78,13 +78,13 @@ impl Trigger {
     }
 }
 
-/// Every legal move. What is not here cannot happen.
-const MOVES: &[(ConnectionState, Trigger, ConnectionState)] = &[
+/// Every legal transition. The machine ignores all others.
+const TRANSITIONS: &[(ConnectionState, Trigger, ConnectionState)] = &[
     (ConnectionState::Stopped, Trigger::Dial, ConnectionState::Connecting),
     (ConnectionState::Connecting, Trigger::Opened, ConnectionState::Open),
-    (ConnectionState::Open, Trigger::Admitted, ConnectionState::Ready),
+    (ConnectionState::Open, Trigger::Ready, ConnectionState::Ready),
     (ConnectionState::Ready, Trigger::Unauthenticated, ConnectionState::Degraded),
-    (ConnectionState::Degraded, Trigger::Admitted, ConnectionState::Ready),
+    (ConnectionState::Degraded, Trigger::Ready, ConnectionState::Ready),
     (ConnectionState::Connecting, Trigger::Lost, ConnectionState::Backoff),
     (ConnectionState::Open, Trigger::Lost, ConnectionState::Backoff),
     (ConnectionState::Ready, Trigger::Lost, ConnectionState::Backoff),
@@ -103,16 +103,17 @@ const MOVES: &[(ConnectionState, Trigger, ConnectionState)] = &[
     (ConnectionState::Backoff, Trigger::Stop, ConnectionState::Stopped),
 ];
 
-/// Where `trigger` leads from `state`; `None` if it leads nowhere.
+/// Returns the state after `trigger` in `state`; `None` if the table has no such transition.
 pub(crate) fn next(state: ConnectionState, trigger: Trigger) -> Option<ConnectionState> {
-    MOVES.iter().find(|(from, by, _)| (*from, *by) == (state, trigger)).map(|(.., to)| *to)
+    TRANSITIONS.iter().find(|(from, by, _)| (*from, *by) == (state, trigger)).map(|(.., to)| *to)
 }
 
-/// The table as a Mermaid state diagram; the README holds it, and a test holds the README to it.
+/// Returns the transitions of the connection as a Mermaid state diagram. A test compares the
+/// documents with it.
 #[must_use]
 pub fn lifecycle_diagram() -> String {
     let mut text = String::from("stateDiagram-v2\n    direction LR\n    [*] --> stopped\n");
-    for (from, by, to) in MOVES {
+    for (from, by, to) in TRANSITIONS {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "    {} --> {}: {}", from.name(), to.name(), by.label());
     }

@@ -1,39 +1,51 @@
-//! Is the connection alive? Only what was received counts, on our own clock; the server's timestamps are never looked
-//! at, and commands of ours extend nothing (`design` §4 "Liveness").
+//! Decides whether the connection is alive. Only received bytes count, measured on the client's own
+//! clock. Timestamps of the server are not used, since its clock may differ, and a command of the
+//! application extends no deadline.
 
 use core::time::Duration;
 
 use crate::config::Config;
 use crate::time::Instant;
 
-/// The evidence of one connection.
+/// What was received on one connection, and when.
 #[derive(Clone, Debug)]
 pub(crate) struct Liveness {
     opened: Instant,
     last_received: Instant,
     last_heartbeat: Option<Instant>,
     last_pong: Option<Instant>,
-    /// A ping that went out because of silence; dead unless something is received after it.
+    /// When a ping was sent because of silence. The connection is dead unless something is received
+    /// after it.
     probe: Option<Instant>,
-    /// The oldest ping that was not answered.
-    unanswered: Option<Instant>,
+    /// When the oldest ping without a pong was sent.
+    unconfirmed_ping: Option<Instant>,
 }
 
-/// What silence calls for.
+/// What the silence of a connection requires.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Verdict {
+    /// Nothing: something was received recently.
     Alive,
-    /// RestRequest the peer, then wait a little longer.
+    /// A ping, and the time to reply to it.
     Probe,
+    /// The connection is lost.
     Dead,
 }
 
 impl Liveness {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { opened: now, last_received: now, last_heartbeat: None, last_pong: None, probe: None, unanswered: None }
+        Self {
+            opened: now,
+            last_received: now,
+            last_heartbeat: None,
+            last_pong: None,
+            probe: None,
+            unconfirmed_ping: None,
+        }
     }
 
-    /// Something came; says whether that changes what silence calls for, and not only since when.
+    /// Notes that something was received. Returns `true` if that ends a probe, which changes the
+    /// rule of the deadline and not only its time.
     pub(crate) fn received(&mut self, now: Instant) -> bool {
         self.last_received = now;
         self.probe.take().is_some()
@@ -45,13 +57,15 @@ impl Liveness {
 
     pub(crate) fn pong(&mut self, now: Instant) {
         self.last_pong = Some(now);
-        self.unanswered = None;
+        self.unconfirmed_ping = None;
     }
 
+    /// Notes that a ping was sent.
     pub(crate) fn pinged(&mut self, now: Instant) {
-        self.unanswered.get_or_insert(now);
+        self.unconfirmed_ping.get_or_insert(now);
     }
 
+    /// Notes that a ping was sent because of silence.
     pub(crate) fn probed(&mut self, now: Instant) {
         self.probe = Some(now);
     }
@@ -60,7 +74,7 @@ impl Liveness {
         self.last_received
     }
 
-    /// When silence must be judged next.
+    /// Returns when the silence must next be checked.
     pub(crate) fn deadline(&self, config: &Config) -> Instant {
         match self.probe {
             Some(probe) if self.last_heartbeat.is_none() => probe + config.ping_reply_limit,
@@ -68,7 +82,9 @@ impl Liveness {
         }
     }
 
-    /// With heartbeats seen, silence alone is proof; before that a peer may simply have nothing to say, and is asked.
+    /// Returns what the silence at `now` requires. Once heartbeats have been received, silence
+    /// means that the connection is dead. Before that the peer may have nothing to send, so it is
+    /// pinged first.
     pub(crate) fn verdict(&self, now: Instant, config: &Config) -> Verdict {
         if now < self.deadline(config) {
             Verdict::Alive
@@ -79,13 +95,15 @@ impl Liveness {
         }
     }
 
-    /// When the last pong, or in its absence the connection itself, becomes too old; `None` while no ping waits for an
-    /// answer. A ping always has time to be answered.
+    /// Returns when the last pong becomes too old; before the first pong the age of the connection
+    /// counts. `None` while no ping waits for its pong. A ping always has
+    /// [`Config::ping_reply_limit`] for its reply.
     pub(crate) fn pong_deadline(&self, config: &Config) -> Option<Instant> {
         let age = self.last_pong.unwrap_or(self.opened) + config.max_pong_age?;
-        Some(age.max(self.unanswered? + config.ping_reply_limit))
+        Some(age.max(self.unconfirmed_ping? + config.ping_reply_limit))
     }
 
+    /// Returns how long ago each kind of frame was received.
     pub(crate) fn ages(&self, now: Instant) -> Ages {
         Ages {
             received: now.since(self.last_received),
@@ -95,27 +113,27 @@ impl Liveness {
     }
 }
 
-/// How long ago each kind of evidence was received on this connection.
+/// How long ago each kind of frame was received on this connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Ages {
-    /// Anything at all (the opening counts).
+    /// Time since anything was received. The opening of the socket counts.
     pub received: Duration,
-    /// A heartbeat; `None` before the first.
+    /// Time since the last heartbeat; `None` before the first.
     pub heartbeat: Option<Duration>,
-    /// A pong; `None` before the first.
+    /// Time since the last pong; `None` before the first.
     pub pong: Option<Duration>,
 }
 
-/// How well the connection is, and why.
+/// The health of the connection, with the reason.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Health {
-    /// May one rely on it now?
+    /// `true` if the connection is ready and had data and pongs in time.
     pub healthy: bool,
-    /// The reason.
+    /// Why the connection is healthy or not.
     pub reason: HealthReason,
-    /// The ages of the evidence; `None` without an open socket.
+    /// How long ago frames were received; `None` without an open socket.
     pub ages: Option<Ages>,
 }
 
@@ -123,13 +141,13 @@ pub struct Health {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum HealthReason {
-    /// Ready, and heard from in time.
+    /// The connection is ready and received data in time.
     Fine,
     /// No socket is open.
     NotConnected,
-    /// Open, but not greeted or not authenticated.
+    /// The socket is open, but the greeting or the authentication is missing.
     NotReady,
-    /// Nothing was received for too long.
+    /// Nothing was received within the limit of silence.
     Silent,
     /// The last pong is too old.
     PongMissing,

@@ -1,9 +1,10 @@
-//! Accounts in texts that end up in logs and errors: shown in part only, enough to tell them apart.
+//! Masks account ids in texts for logs and errors. The remaining part distinguishes the accounts of
+//! one login.
 
 use core::fmt::{self, Write as _};
 
-/// A text whose account ids are masked: `DU1234567` shows as `DU…567`. An account id is what looks like one: one to three
-/// capital letters and six to ten digits, with nothing like that around it.
+/// Displays a text with its account ids masked: `DU1234567` becomes `DU…567`. An account id is a
+/// whole word of one to three capital letters and six to ten digits.
 pub(crate) struct Masked<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Masked<'_> {

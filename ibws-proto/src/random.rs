@@ -1,8 +1,10 @@
-//! The only randomness of the core: a small generator with a seed, so that the same inputs give the same outputs.
+//! The only source of randomness in the core: a small generator with a seed, so that the same
+//! inputs give the same outputs.
 
 use core::time::Duration;
 
-/// SplitMix64 (Steele, Lea, Flood 2014): one multiplication chain a number, good enough to spread a herd.
+/// A SplitMix64 generator (Steele, Lea, Flood 2014). It is cheap, and good enough to spread the
+/// dials of many clients.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
@@ -18,21 +20,21 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Uniform in `[0, limit]`.
+    /// Returns a duration that is uniform in `[0, limit]`.
     pub(crate) fn up_to(&mut self, limit: Duration) -> Duration {
         let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX - 1);
         let share = (u128::from(self.next()) * (u128::from(nanos) + 1)) >> 64;
         Duration::from_nanos(u64::try_from(share).unwrap_or(nanos))
     }
 
-    /// `span`, off by at most `percent` of itself either way.
+    /// Returns `span`, changed by at most `percent` of itself in either direction.
     pub(crate) fn around(&mut self, span: Duration, percent: u32) -> Duration {
         let slack = span.saturating_mul(percent) / 100;
         span.saturating_sub(slack).saturating_add(self.up_to(slack.saturating_mul(2)))
     }
 }
 
-/// The delays between attempts to connect: full jitter under a cap that doubles.
+/// The delays between dials: full jitter under a bound that doubles.
 #[derive(Clone, Debug)]
 pub(crate) struct Backoff {
     first: Duration,
@@ -45,19 +47,20 @@ impl Backoff {
         Self { first, cap, n: 0 }
     }
 
-    /// Delay n: uniform in `[0, min(cap, first * 2^n)]`.
+    /// Returns delay number n, which is uniform in `[0, min(cap, first * 2^n)]`.
     pub(crate) fn next(&mut self, random: &mut Random) -> Duration {
         let limit = doubled(self.first, self.n, self.cap);
         self.n = self.n.saturating_add(1);
         random.up_to(limit)
     }
 
+    /// Restarts from the first delay.
     pub(crate) fn reset(&mut self) {
         self.n = 0;
     }
 }
 
-/// `first * 2^n`, at most `cap`.
+/// Returns `first * 2^n`, at most `cap`.
 pub(crate) fn doubled(first: Duration, n: u32, cap: Duration) -> Duration {
     first.saturating_mul(1_u32.checked_shl(n).unwrap_or(u32::MAX)).min(cap)
 }
@@ -67,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_fill_the_whole_range_under_a_cap_that_doubles() {
+    fn delays_fill_the_whole_range_under_a_bound_that_doubles() {
         let (first, cap) = (Duration::from_secs(1), Duration::from_secs(8));
         let mut random = Random::new(1);
         let mut longest = [Duration::ZERO; 7];

@@ -1,4 +1,5 @@
-//! What the host is asked for. REST stays outside the core: it asks, and goes on when the answer comes or its time is over.
+//! REST requests of the machine. The core makes no REST calls itself: it requests them, and
+//! continues when the result arrives or the time limit ends.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -7,7 +8,7 @@ use crate::key::SubscriptionKey;
 use crate::message::OrderPrompt;
 use crate::time::Instant;
 
-/// Number of a question to the host.
+/// Number of a REST request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RestRequestId(pub u64);
 
@@ -17,51 +18,57 @@ impl fmt::Display for RestRequestId {
     }
 }
 
-/// A question to the host: REST calls that it should make.
+/// A request to the REST handler: the calls that it must make.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum RestRequest {
-    /// What the gateway wants before this is subscribed to: `GET /iserver/accounts`, and before `or` also
-    /// `GET /iserver/account/orders`, forced and unfiltered, since a filter there silences the stream (docs/protocol.md §1.3, §3.4).
+    /// The calls that the gateway requires before this subscription: `GET /iserver/accounts`, and
+    /// before `or` also `GET /iserver/account/orders`, with `force=true` and without a filter,
+    /// because a filter there silences the stream (docs/protocol.md §1.3, §3.4). Requested before
+    /// each subscribe of orders, and after a refusal of another channel.
     Prime(SubscriptionKey),
-    /// A session: the gateway waits for one, or the present one is not authenticated.
+    /// A valid session: the gateway waits for one, or the current one is not authenticated
+    /// (docs/protocol.md §1.2, §4.3).
     Session(SessionNeed),
-    /// The live orders, forced and unfiltered: changes since then may be missing from the stream.
+    /// The live orders, with `force=true` and without a filter. Changes since `since` may be
+    /// missing from the stream, which does not repeat them (docs/protocol.md §3.4).
     Reconcile {
-        /// The stream.
+        /// The subscription to orders.
         key: SubscriptionKey,
-        /// The end of what is known to be complete.
+        /// The moment until which the stream is known to be complete.
         since: Instant,
     },
-    /// The answer to a question about an order: `POST /iserver/notification` (docs/protocol.md §4.4).
+    /// The reply to the gateway's question about an order: `POST /iserver/notification`
+    /// (docs/protocol.md §4.4).
     Prompt(Prompt),
 }
 
-/// Why a session is wanted.
+/// Why a session is requested.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SessionNeed {
-    /// The gateway said `waiting for session`, and none was at hand.
+    /// The gateway sent `waiting for session`, and none was available.
     Missing,
-    /// `sts` said `authenticated: false`.
+    /// A frame of `sts` has `authenticated: false`.
     Unauthenticated,
 }
 
-/// A question of the gateway about an order.
+/// A question of the gateway about an order (docs/protocol.md §4.4).
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Prompt {
-    /// The order.
+    /// The id of the order; `None` if the row has none.
     pub order_id: Option<i64>,
-    /// What the answer must name.
+    /// The request id that the reply must repeat.
     pub req_id: Box<str>,
-    /// The question.
+    /// The text of the question.
     pub text: Box<str>,
-    /// What can be answered.
+    /// The possible replies.
     pub options: Box<[Box<str>]>,
 }
 
 impl Prompt {
-    /// The prompt of an `ntf` row; `None` if the row does not say what an answer must name.
+    /// Reads the prompt of an `ntf` row; `None` if the row lacks the request id, so that no reply
+    /// is possible.
     pub(crate) fn of(row: &OrderPrompt<'_>) -> Option<Self> {
         let req_id = row.req_id().ok().flatten()?.into();
         let options = row.options().ok().flatten().unwrap_or_default();
@@ -74,31 +81,32 @@ impl Prompt {
     }
 }
 
-/// A question to the host is over. Told for each one, exactly once.
+/// The end of a REST request. Emitted exactly once for each.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct RestReport {
-    /// Its number; `None` for one that was never asked.
+    /// The number of the request; `None` if it was rejected before it reached the REST handler.
     pub id: Option<RestRequestId>,
-    /// The question.
+    /// The request that ended.
     pub request: RestRequest,
-    /// What became of it.
+    /// The outcome of the request.
     pub outcome: RestOutcome,
 }
 
-/// What became of a question to the host.
+/// The outcome of a REST request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum RestOutcome {
-    /// The host did it.
+    /// The REST handler succeeded.
     Done,
-    /// The host could not, or there is no host.
+    /// The REST handler failed, or the client has none.
     Failed,
-    /// No answer within [`Config::prime_timeout`](crate::Config::prime_timeout) or
+    /// No result arrived within [`Config::prime_timeout`](crate::Config::prime_timeout) or
     /// [`Config::rest_timeout`](crate::Config::rest_timeout).
     TimedOut,
-    /// The connection it was for is gone, or it was asked anew.
+    /// Its connection has ended, or a later request of the same kind replaced it.
     Superseded,
-    /// It was not asked at all: too many like it wait for their answer.
+    /// The machine made no request, because too many of the same kind are pending or were made on
+    /// this connection.
     TooMany,
 }

@@ -1,4 +1,4 @@
-//! The states of a subscription, and what moves it from one to another.
+//! The states of a subscription, and the causes of its state changes.
 
 use alloc::boxed::Box;
 
@@ -9,49 +9,53 @@ use crate::time::Instant;
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct SubscriptionEvent {
-    /// When.
+    /// When the state changed.
     pub at: Instant,
-    /// Which.
+    /// The subscription.
     pub key: SubscriptionKey,
-    /// The state that begins.
+    /// The new state.
     pub state: SubscriptionState,
-    /// Why.
+    /// Why the state changed.
     pub cause: StateCause,
-    /// How often it was sent in this round.
+    /// Number of times it was sent in the current series of attempts. A request, a renewal and a
+    /// new connection begin a new series.
     pub attempt: u32,
-    /// The gateway's words, in `Refused` and in a `Failed` that follows it.
+    /// The gateway's reason, in `Refused` and in a `Failed` that follows it.
     pub reason: Option<Box<str>>,
 }
 
-/// State of a subscription (`design` §4).
+/// State of a subscription. [`subscription_transitions`](crate::subscription_transitions) lists
+/// every legal change.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum SubscriptionState {
     /// Requested, but the gateway is not ready for it.
     Pending,
-    /// Sent, its confirmation awaited.
+    /// Sent; the confirmation is pending.
     Subscribing,
-    /// Data of this connection confirmed it.
+    /// Confirmed by data of this connection.
     Active,
-    /// Sent; no confirmation is to be expected.
+    /// Sent; no confirmation is expected (docs/protocol.md §3).
     Quiet,
-    /// Refused by the gateway; tried again after a delay.
+    /// Refused by the gateway; retried after a delay.
     Refused,
-    /// Sent again because the gateway ends streams by age.
+    /// Renewed because the gateway ends streams by age; the confirmation is pending.
     Expiring,
-    /// The session lost its authentication; sent again when that is back.
+    /// The session lost its authentication; sent again when the authentication is restored.
     Degraded,
-    /// All tries went unanswered; tried again now and then.
+    /// All attempts ended without a confirmation; retried once every
+    /// [`Config::refusal_max`](crate::Config::refusal_max).
     Failed,
-    /// Withdrawn, the confirmation of that awaited.
+    /// The unsubscribe is pending: it waits for its confirmation or for the server id that it must
+    /// name.
     Unsubscribing,
-    /// Forgotten.
+    /// Removed; the machine keeps nothing of it.
     Removed,
 }
 
 impl SubscriptionState {
-    /// All of them, in the order of a subscription's life.
+    /// All states, in the order of a subscription's life.
     pub const ALL: [Self; 10] = [
         Self::Pending,
         Self::Subscribing,
@@ -65,7 +69,7 @@ impl SubscriptionState {
         Self::Removed,
     ];
 
-    /// The name in lower case, `active`.
+    /// Returns the name that programs print, for example `active`. `Removed` is printed as `gone`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -87,11 +91,11 @@ impl SubscriptionState {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum StateCause {
-    /// A request here: to subscribe, unsubscribe, modify, recreate, shut down.
+    /// The application requested it: to subscribe, unsubscribe, modify, recreate or shut down.
     Requested,
     /// The connection became ready for it.
     Ready,
-    /// The host has answered, or its time was over.
+    /// The REST handler has primed it, or its time limit ended.
     Primed,
     /// A frame of this connection belongs to it.
     Confirmed,
@@ -99,24 +103,26 @@ pub enum StateCause {
     Unconfirmed,
     /// The gateway refused its channel.
     Refused,
-    /// The delay before its next try is over.
+    /// The delay before its next attempt ended.
     Retried,
-    /// It came of age: streams of market data end silently after 10 minutes (docs/protocol.md §3.1).
+    /// It reached the age of renewal, because streams of market data end silently after 10 minutes
+    /// (docs/protocol.md §3.1).
     Renewed,
     /// The session lost its authentication.
     Unauthenticated,
     /// The connection was lost.
     Lost,
-    /// The gateway confirmed its withdrawal.
+    /// The gateway confirmed the unsubscribe.
     UnsubscribeConfirmed,
-    /// The wait for the confirmation of its withdrawal is over.
+    /// The time limit for the confirmation of the unsubscribe ended.
     UnsubscribeTimedOut,
-    /// A request said that it flows, or that it does not.
+    /// A request of the application overrode the state.
     Assumed,
 }
 
 impl StateCause {
-    /// The name in lower case, `confirmed`.
+    /// Returns the name that programs print, for example `confirmed`. `UnsubscribeConfirmed` is
+    /// printed as `left`, `UnsubscribeTimedOut` as `overdue`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,32 +1,39 @@
-//! The timers of the connection: a small table, one slot a purpose. Those of subscriptions and requests lie with them.
+//! The timers of the connection, one for each purpose. Subscriptions and requests keep their own
+//! deadlines.
 
 use crate::time::Instant;
 
-/// What a timer is for.
+/// A timer of the connection, named by its purpose.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[non_exhaustive]
 pub enum Timer {
-    /// The dial takes too long.
+    /// Ends a dial that takes too long
+    /// ([`Config::connect_timeout`](crate::Config::connect_timeout)).
     Connect,
-    /// The greeting does not come.
+    /// Ends the wait for the greeting ([`Config::ready_gate`](crate::Config::ready_gate)).
     Gate,
-    /// No word on authentication after the greeting.
+    /// Ends the wait for the first authentication state after the greeting
+    /// ([`Config::auth_wait`](crate::Config::auth_wait)).
     Auth,
-    /// The session that was to be sent does not come.
+    /// Ends the wait for a session to send ([`Config::rest_timeout`](crate::Config::rest_timeout)).
     Session,
-    /// Time to dial again.
+    /// Starts the next dial.
     Backoff,
-    /// Ready long enough for the delays to start over.
+    /// Restarts the delays between dials, because the connection was ready long enough
+    /// ([`Config::stable_after`](crate::Config::stable_after)).
     Stable,
-    /// Time for the next `tic`.
+    /// Sends the next `tic` ([`Config::tic_interval`](crate::Config::tic_interval)).
     Tic,
-    /// Time for the next WebSocket ping.
+    /// Sends the next WebSocket ping ([`Config::ping_interval`](crate::Config::ping_interval)).
     Ping,
-    /// The last pong is too old.
+    /// Ends a connection whose last pong is too old
+    /// ([`Config::max_pong_age`](crate::Config::max_pong_age)).
     Pong,
-    /// The peer does not answer our Close.
+    /// Ends the wait for the reply to the client's Close
+    /// ([`Config::close_timeout`](crate::Config::close_timeout)).
     Close,
-    /// The wait for confirmations of a drain is over.
+    /// Ends the wait for the confirmations of a drain
+    /// ([`Config::drain_timeout`](crate::Config::drain_timeout)).
     Drain,
 }
 
@@ -46,34 +53,36 @@ impl Timer {
     ];
 }
 
-/// When each timer is due.
+/// When each timer is due; `None` for a timer that does not run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Timers([Option<Instant>; Timer::ALL.len()]);
 
 impl Timers {
+    /// Starts a timer, or stops it with `None`.
     pub(crate) fn set(&mut self, timer: Timer, at: impl Into<Option<Instant>>) {
         if let Some(slot) = self.0.get_mut(timer as usize) {
             *slot = at.into();
         }
     }
 
-    /// Brings a running timer forward to `at`, if that is earlier.
+    /// Makes a timer due at `at` at the latest. Starts it if it does not run.
     pub(crate) fn shorten(&mut self, timer: Timer, at: Instant) {
         if let Some(slot) = self.0.get_mut(timer as usize) {
             *slot = Some(slot.map_or(at, |old| old.min(at)));
         }
     }
 
+    /// Stops all timers.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// The earliest timer; of two at the same moment the first in the table.
+    /// Returns the earliest timer; of two at the same moment, the first one in [`Timer`].
     pub(crate) fn next(&self) -> Option<(Instant, Timer)> {
         self.0.iter().zip(Timer::ALL).filter_map(|(at, timer)| at.map(|at| (at, timer))).min()
     }
 
-    /// Takes one timer that is due.
+    /// Stops the earliest timer that is due, and returns it.
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Timer> {
         let (at, timer) = self.next()?;
         (at <= now).then(|| {

@@ -83,7 +83,7 @@ impl Machine {
         self.timers
             .set(Timer::Tic, self.config.tic_interval.map(|span| self.now + self.config.first_tic.unwrap_or(span)));
         self.start_succeeded();
-        self.enter(Trigger::Admitted, None, None);
+        self.enter(Trigger::Ready, None, None);
         self.with_table(super::Table::on_ready);
         self.attempt = 0;
     }

@@ -371,7 +371,7 @@ impl Machine {
 
     /// A question to the host is over; what was to follow does.
     fn answered(&mut self, id: RestRequestId, outcome: RestOutcome) {
-        match self.rest.settle(id, outcome, &mut self.out) {
+        match self.rest.finish(id, outcome, &mut self.out) {
             Some(RestRequest::Prime(key)) => self.with_table(|table, cx| table.on_primed(&key, cx)),
             Some(RestRequest::Reconcile { key, since }) => {
                 self.with_table(|table, _| table.on_reconciled(&key, since, outcome))

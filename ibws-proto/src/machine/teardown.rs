@@ -124,14 +124,14 @@ impl Machine {
         self.timers.clear();
         self.timers.set(Timer::Close, self.now + limit);
         self.out.push_back(Output::Action(Action::Close { conn, code: NORMAL }));
-        self.enter(Trigger::Close, Some(ConnectionLoss::Asked.into()), None);
+        self.enter(Trigger::Close, Some(ConnectionLoss::Requested.into()), None);
     }
 
     /// The connection has ended as requested: does what the teardown was for.
     pub(super) fn torn_down(&mut self, ended: Ended) {
         let Some(Teardown { goal, then_start }) = self.teardown.take() else { return };
         let before = self.state;
-        self.release_connection(&ConnectionLoss::Asked);
+        self.release_connection(&ConnectionLoss::Requested);
         match goal {
             Goal::Shutdown => {
                 self.with_table(crate::subscriptions::Table::clear);
@@ -173,10 +173,10 @@ impl Machine {
             _ => {}
         }
         if restart || ended == Ended::Abandoned || self.config.restart_on_close {
-            self.back_off(ConnectionLoss::Asked);
+            self.back_off(ConnectionLoss::Requested);
             return false;
         }
-        self.stop(Some(ConnectionLoss::Asked.into()));
+        self.stop(Some(ConnectionLoss::Requested.into()));
         true
     }
 

@@ -1,4 +1,4 @@
-//! What waits for a reply: requests of the application and REST requests of the machine.
+//! The pending requests: those of the application and the REST requests of the machine.
 
 mod requests;
 mod rest;

@@ -1,4 +1,4 @@
-//! Pending requests: each is answered exactly once, and none waits for ever.
+//! The pending requests of the application. Each has exactly one reply, within a bounded time.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -8,7 +8,7 @@ use crate::event::Output;
 use crate::key::SubscriptionKey;
 use crate::time::Instant;
 
-/// What a pending request waits for.
+/// The occurrence that completes a pending request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Wait {
     Start,
@@ -20,6 +20,7 @@ pub(crate) enum Wait {
     Tic,
 }
 
+/// The requests that wait for their reply.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     last: u64,
@@ -28,17 +29,19 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
+    /// Returns the number of a new request.
     pub(crate) fn issue(&mut self) -> RequestId {
         self.last += 1;
         RequestId(self.last)
     }
 
+    /// Makes a request pending, until `deadline` if there is one.
     pub(crate) fn wait(&mut self, id: RequestId, wait: Wait, deadline: Option<Instant>) {
         self.pending.insert(id, (wait, deadline));
         self.deadlines.extend(deadline.map(|at| (at, id)));
     }
 
-    /// Answers `id` if it is pending; says whether it was.
+    /// Emits the reply to `id` if it is pending. Returns whether it was.
     pub(crate) fn reply(
         &mut self,
         id: RequestId,
@@ -53,7 +56,7 @@ impl Requests {
         true
     }
 
-    /// Answers all that wait for such a thing, oldest first.
+    /// Emits the same reply to all requests that `which` selects, oldest first.
     pub(crate) fn reply_all(
         &mut self,
         which: impl Fn(&Wait) -> bool,
@@ -70,7 +73,8 @@ impl Requests {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// Takes the deadline off one request that is overdue and names it; it stays pending.
+    /// Returns one request whose deadline has passed, and removes the deadline. The request stays
+    /// pending.
     pub(crate) fn take_overdue(&mut self, now: Instant) -> Option<(RequestId, Wait)> {
         let (at, id) = *self.deadlines.first()?;
         if at > now {
@@ -82,6 +86,7 @@ impl Requests {
         Some((id, wait.clone()))
     }
 
+    /// Gives a pending request the deadline `at`.
     pub(crate) fn extend(&mut self, id: RequestId, at: Instant) {
         if let Some((_, deadline)) = self.pending.get_mut(&id) {
             *deadline = Some(at);
@@ -89,7 +94,7 @@ impl Requests {
         }
     }
 
-    /// Entries in all its tables.
+    /// Returns the number of entries in all tables.
     pub(crate) fn entries(&self) -> usize {
         self.pending.len() + self.deadlines.len()
     }

@@ -1,4 +1,4 @@
-//! REST requests that wait for their outcome: each is reported once, within a deadline.
+//! The pending REST requests. The outcome of each is reported exactly once, within a deadline.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -6,10 +6,11 @@ use crate::event::{Action, Event, Output};
 use crate::rest::{RestOutcome, RestReport, RestRequest, RestRequestId};
 use crate::time::Instant;
 
-/// Prompts that may wait for their answer at once; a gateway that asks more is not believed.
+/// Greatest number of pending prompts. A gateway that sends more is taken for faulty, and the limit
+/// bounds the memory.
 const PROMPTS: usize = 32;
 
-/// The questions that wait for their answer.
+/// The REST requests that wait for their outcome.
 #[derive(Debug, Default)]
 pub(crate) struct RestRequests {
     last: u64,
@@ -18,7 +19,8 @@ pub(crate) struct RestRequests {
 }
 
 impl RestRequests {
-    /// RestRequests, and waits for the answer until `deadline`. The same question asked before is overtaken.
+    /// Emits a REST request that is pending until `deadline`. It supersedes a pending one of the
+    /// same kind and target.
     pub(crate) fn send(&mut self, request: RestRequest, deadline: Instant, out: &mut VecDeque<Output>) {
         let same = |other: &RestRequest| match (&request, other) {
             (RestRequest::Prime(key), RestRequest::Prime(other)) => key == other,
@@ -28,7 +30,7 @@ impl RestRequests {
             _ => false,
         };
         if let Some(id) = self.pending.iter().find(|(_, (_, other))| same(other)).map(|(id, _)| *id) {
-            let _ = self.settle(id, RestOutcome::Superseded, out);
+            let _ = self.finish(id, RestOutcome::Superseded, out);
         }
         let prompts = || self.pending.values().filter(|(_, request)| matches!(request, RestRequest::Prompt(_))).count();
         if matches!(request, RestRequest::Prompt(_)) && prompts() >= PROMPTS {
@@ -42,8 +44,9 @@ impl RestRequests {
         out.push_back(Output::Action(Action::Rest { id, request }));
     }
 
-    /// Ends a question and tells so; gives it back if it was pending.
-    pub(crate) fn settle(
+    /// Ends a pending request and reports its outcome. Returns the request, or `None` if it is not
+    /// pending.
+    pub(crate) fn finish(
         &mut self,
         id: RestRequestId,
         outcome: RestOutcome,
@@ -56,11 +59,11 @@ impl RestRequests {
         Some(request)
     }
 
-    /// The connection is gone: what was asked for it no longer matters.
+    /// Ends all requests as superseded, because the connection that they were made for has ended.
     pub(crate) fn supersede_all(&mut self, out: &mut VecDeque<Output>) {
         while let Some((id, _)) = self.pending.first_key_value() {
             let id = *id;
-            let _ = self.settle(id, RestOutcome::Superseded, out);
+            let _ = self.finish(id, RestOutcome::Superseded, out);
         }
     }
 
@@ -72,12 +75,12 @@ impl RestRequests {
         self.deadlines.first().map(|(at, _)| *at)
     }
 
-    /// One question whose time is over.
+    /// Returns one request whose deadline has passed.
     pub(crate) fn overdue(&self, now: Instant) -> Option<RestRequestId> {
         self.deadlines.first().filter(|(at, _)| *at <= now).map(|(_, id)| *id)
     }
 
-    /// Entries in all its tables.
+    /// Returns the number of entries in all tables.
     pub(crate) fn entries(&self) -> usize {
         self.pending.len() + self.deadlines.len()
     }

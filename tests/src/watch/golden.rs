@@ -284,7 +284,7 @@ fn words() -> String {
         GapCause::Refused("why".into()),
         GapCause::Unconfirmed,
         GapCause::Invalidated,
-        ConnectionLoss::Asked.into(),
+        ConnectionLoss::Requested.into(),
     ];
     for loss in losses {
         writeln!(text, "cause {loss}").unwrap();
