@@ -25,8 +25,8 @@ pub(super) fn subscription(event: &Event) -> Option<&SubscriptionKey> {
     }
 }
 
-/// Returns the time of an event, or of the earliest message merged into it; `None` if the event has no
-/// time.
+/// Returns the time of an event, or of the earliest message merged into it; `None` if the event has
+/// no time.
 pub(super) fn since(event: &Event) -> Option<Instant> {
     match event {
         Event::Message(message) => Some(message.since),

@@ -30,8 +30,8 @@ impl Default for QueueLimits {
 
 /// A bounded queue of events for one consumer.
 ///
-/// It never holds more than its limits allow. A push takes amortised logarithmic time in the length of
-/// the queue, however slow the consumer is.
+/// It never holds more than its limits allow. A push takes amortised logarithmic time in the length
+/// of the queue, however slow the consumer is.
 #[derive(Debug, Default)]
 pub struct Queue {
     pub(super) limits: QueueLimits,
@@ -106,7 +106,8 @@ impl Queue {
             }
             Content::Folded(folded) if is_announced(&folded.message) => {
                 let Message { key, since, merged, .. } = folded.message;
-                // From here on, messages are no longer folded into it: the report counts what it holds now.
+                // From here on, messages are no longer folded into it: the report counts what it
+                // holds now.
                 self.announced = Some((folded, slot.cost));
                 Some(Dequeued::Item(Item::Lost(LossReport { folded: merged, ..LossReport::empty(key, since) })))
             }

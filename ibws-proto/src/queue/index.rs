@@ -1,9 +1,9 @@
-//! The places at which a full queue can make room: what precedes what in each stream, and what may be
-//! merged, superseded or dropped, the oldest first.
+//! The places at which a full queue can make room: what precedes what in each stream, and what may
+//! be merged, superseded or dropped, the oldest first.
 //!
-//! The index is built when a queue first reaches a limit and kept until the queue is empty, so a queue
-//! that is never full pays nothing. Its entries are hints: an entry of an event that is gone by then is
-//! skipped.
+//! The index is built when a queue first reaches a limit and kept until the queue is empty, so a
+//! queue that is never full pays nothing. Its entries are hints: an entry of an event that is gone
+//! by then is skipped.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -22,7 +22,8 @@ pub(super) struct Index {
     fences: BTreeMap<SubscriptionKey, u64>,
     /// The latest notice about each subject.
     subjects: BTreeMap<Subject, u64>,
-    /// Messages that can be merged with the previous one of their stream without a loss that matters.
+    /// Messages that can be merged with the previous one of their stream without a loss that
+    /// matters.
     pub(super) conflated: VecDeque<u64>,
     /// Notices that supersede an earlier one.
     pub(super) superseding: VecDeque<u64>,
@@ -34,8 +35,8 @@ pub(super) struct Index {
     pub(super) last_resort: VecDeque<u64>,
 }
 
-/// The messages that may be merged: those of one topic on one connection. A fold starts anew with each
-/// connection, so messages of two connections never merge.
+/// The messages that may be merged: those of one topic on one connection. A fold starts anew with
+/// each connection, so messages of two connections never merge.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Stream {
     subscription: Option<SubscriptionKey>,
@@ -44,7 +45,8 @@ pub(super) struct Stream {
     topic: Box<str>,
 }
 
-/// The subject of a notice. The latest notice about a subject contains what the earlier ones contained.
+/// The subject of a notice. The latest notice about a subject contains what the earlier ones
+/// contained.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Subject {
     Connection,
@@ -69,8 +71,8 @@ impl Stream {
 }
 
 impl Index {
-    /// Adds the event at `place`, which is behind everything added before, and links it to the previous
-    /// one of its stream or subject.
+    /// Adds the event at `place`, which is behind everything added before, and links it to the
+    /// previous one of its stream or subject.
     pub(super) fn add(&mut self, place: u64, slot: &mut Slot) {
         match slot.class() {
             Class::Droppable => self.droppable.push_back(place),

@@ -16,8 +16,8 @@ pub enum Item {
     Lost(LossReport),
 }
 
-/// The number of events of one key that did not reach the consumer as they came, since the last report
-/// of that key.
+/// The number of events of one key that did not reach the consumer as they came, since the last
+/// report of that key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct LossReport {
@@ -27,12 +27,12 @@ pub struct LossReport {
     pub since: Instant,
     /// The number of messages that were dropped, malformed ones included.
     pub messages: u64,
-    /// The number of messages about orders or executions whose single steps were dropped. The next item
-    /// is a message with the rows that they add up to, which counts them as
+    /// The number of messages about orders or executions whose single steps were dropped. The next
+    /// item is a message with the rows that they add up to, which counts them as
     /// [`merged`](crate::Message::merged). They are not part of `messages`.
     pub folded: u64,
-    /// The number of other events that were dropped: changes of state, gaps, reports. The latest about
-    /// each subject is kept as long as there is room.
+    /// The number of other events that were dropped: changes of state, gaps, reports. The latest
+    /// about each subject is kept as long as there is room.
     pub notices: u64,
 }
 
@@ -42,8 +42,8 @@ impl LossReport {
     }
 }
 
-/// An item that may still have to be assembled. Assembling it needs no access to the queue, so that a
-/// consumer can do it after it has released a lock on the queue.
+/// An item that may still have to be assembled. Assembling it needs no access to the queue, so that
+/// a consumer can do it after it has released a lock on the queue.
 #[derive(Debug)]
 pub(crate) enum Dequeued {
     /// An item that is complete.

@@ -1,5 +1,5 @@
-//! Merges two frames of one stream into one: the members of both, with the newer value where both have
-//! one.
+//! Merges two frames of one stream into one: the members of both, with the newer value where both
+//! have one.
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -1,29 +1,30 @@
 //! Bounded queues of events, one for each consumer. The reader of the socket never waits for a
 //! consumer, and every event that a consumer does not receive as it came is counted exactly.
 //!
-//! A queue is bounded in events and in bytes. Below its limits it holds every event as it came. At its
-//! limits it makes room in the way that costs the consumer least:
+//! A queue is bounded in events and in bytes. Below its limits it holds every event as it came. At
+//! its limits it makes room in the way that costs the consumer least:
 //!
-//! 1. Market data and ladders are merged: a message updates the one before it in its stream, field by
-//!    field and row by row. The newest value wins, and [`Message::merged`](crate::Message::merged)
-//!    counts. A fold of what remains ends where a fold of all messages would have ended. Nothing is
-//!    merged across a gap or across connections.
+//! 1. Market data and ladders are merged: a message updates the one before it in its stream, field
+//!    by field and row by row. The newest value wins, and
+//!    [`Message::merged`](crate::Message::merged) counts. A fold of what remains ends where a fold
+//!    of all messages would have ended. Nothing is merged across a gap or across connections.
 //! 2. Notices that a later one supersedes are removed and counted: an earlier state of the same
-//!    subject, or the end of a gap and the gap that came next. The gap before and the end after then
-//!    describe one outage that spans both.
+//!    subject, or the end of a gap and the gap that came next. The gap before and the end after
+//!    then describe one outage that spans both.
 //! 3. Messages of other keys, and reports about REST requests, are dropped and counted, the oldest
 //!    first.
-//! 4. Orders and executions are folded by the rules of [`fold`](crate::fold). An [`Item::Lost`] counts
-//!    the messages, and the next item is one message with the rows that they add up to.
+//! 4. Orders and executions are folded by the rules of [`fold`](crate::fold). An [`Item::Lost`]
+//!    counts the messages, and the next item is one message with the rows that they add up to.
 //! 5. If nothing else helps, because there are more streams than room or one message is larger than
 //!    all of it, the oldest message is dropped and counted, and at last the oldest notice.
 //!
-//! The counts of what was dropped are state of the queue, one count for each key, so a loss report can
-//! never itself be dropped. They are delivered before anything else. For each key, once the queue is
-//! empty: messages put in = messages taken out + their `merged` + [`LossReport::messages`].
+//! The counts of what was dropped are state of the queue, one count for each key, so a loss report
+//! can never itself be dropped. They are delivered before anything else. For each key, once the
+//! queue is empty: messages put in = messages taken out + their `merged` +
+//! [`LossReport::messages`].
 //!
-//! `bounded` holds the queue, `room` makes room, `index` finds where room can be made, `slot` decides
-//! what may become of one event, `merge` and `rows` merge messages, `queues` routes events.
+//! `bounded` holds the queue, `room` makes room, `index` finds where room can be made, `slot`
+//! decides what may become of one event, `merge` and `rows` merge messages, `queues` routes events.
 
 mod attribution;
 mod bounded;

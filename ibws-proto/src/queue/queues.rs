@@ -34,7 +34,8 @@ pub struct QueueId(u64);
 /// let all = queues.open(EventFilter::All, QueueLimits::default());
 /// let system = queues.open(EventFilter::Key(Key::System), QueueLimits::default());
 /// queues.deliver(Event::Competing(true), |id| assert_eq!(id, all));
-/// assert!(matches!(queues.get_mut(all).unwrap().pop(), Some(Item::Event(Event::Competing(true)))));
+/// let item = queues.get_mut(all).unwrap().pop();
+/// assert!(matches!(item, Some(Item::Event(Event::Competing(true)))));
 /// assert!(queues.get(system).unwrap().is_empty());
 /// ```
 #[derive(Debug, Default)]
@@ -71,8 +72,8 @@ impl Queues {
         Some(queue)
     }
 
-    /// Puts an event into every queue whose filter includes it, and calls `delivered` with the number of
-    /// each of them.
+    /// Puts an event into every queue whose filter includes it, and calls `delivered` with the
+    /// number of each of them.
     pub fn deliver(&mut self, event: Event, mut delivered: impl FnMut(QueueId)) {
         let key = match &event {
             // The states of a subscription are of interest to that subscription alone.

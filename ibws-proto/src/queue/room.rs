@@ -28,7 +28,8 @@ impl Queue {
                 break;
             }
         }
-        // Entries of events that are gone are cleared before they are most of the index or of the slots.
+        // Entries of events that are gone are cleared before they are most of the index or of the
+        // slots.
         let is_outdated = |index: &Index| index.len() > 8 * self.len + 64 || self.slots.len() > 2 * self.len + 64;
         if self.index.as_ref().is_some_and(is_outdated) {
             self.build_index();
@@ -45,8 +46,8 @@ impl Queue {
         self.index = Some(index);
     }
 
-    /// Merges a message that is not in the queue into the latest of its stream, and keeps the place of
-    /// that one. Returns the message if it cannot be merged.
+    /// Merges a message that is not in the queue into the latest of its stream, and keeps the place
+    /// of that one. Returns the message if it cannot be merged.
     pub(super) fn merge_into_latest(&mut self, newer: Slot) -> Option<Slot> {
         let stream = newer.message().filter(|_| newer.can_merge()).map(Stream::from_message);
         let latest = self.index.as_ref().zip(stream).and_then(|(index, stream)| index.latest(&stream));
@@ -67,8 +68,8 @@ impl Queue {
         }
     }
 
-    /// Merges the message before `place` in its stream into the one at `place`, and keeps the place of
-    /// the newer one.
+    /// Merges the message before `place` in its stream into the one at `place`, and keeps the place
+    /// of the newer one.
     fn merge_with_previous(&mut self, place: u64) {
         let Some(previous) = self.slot(place).and_then(|slot| slot.previous.take()) else { return };
         let Some(older) = self.at(previous).and_then(Option::take) else { return };
@@ -89,8 +90,8 @@ impl Queue {
         }
     }
 
-    /// Drops the notice that the one at `place` supersedes. The end of a gap supersedes two: the gap
-    /// that it ends and the end of the gap before that, so that one outage spans both.
+    /// Drops the notice that the one at `place` supersedes. The end of a gap supersedes two: the
+    /// gap that it ends and the end of the gap before that, so that one outage spans both.
     fn supersede(&mut self, place: u64) {
         let Some(slot) = self.slot(place) else { return };
         let Some(previous) = slot.previous.take() else { return };

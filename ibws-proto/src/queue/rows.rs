@@ -1,5 +1,5 @@
-//! Folds messages of rows into one: what orders, executions and ladders add up to, row by row, by the
-//! rules of the folds.
+//! Folds messages of rows into one: what orders, executions and ladders add up to, row by row, by
+//! the rules of the folds.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -63,8 +63,8 @@ struct RowChanges {
 }
 
 impl Folded {
-    /// Returns `true` if the message can be folded with others: each of its rows has a key, and none is
-    /// too large.
+    /// Returns `true` if the message can be folded with others: each of its rows has a key, and
+    /// none is too large.
     pub(super) fn is_foldable(message: &Message) -> bool {
         let is_small = |row: Json<'_>| row.text().len() <= MAX_ROW_BYTES && row.members().count() <= MAX_MEMBERS;
         message.frame.raw().len() <= MAX_FRAME_BYTES
@@ -104,8 +104,8 @@ impl Folded {
         self.bytes
     }
 
-    /// Makes the newest message the one that stands for all, with the members beside the rows that only
-    /// earlier ones had.
+    /// Makes the newest message the one that stands for all, with the members beside the rows that
+    /// only earlier ones had.
     fn replace_message(&mut self, newer: &mut Message) {
         merge::count(&self.message, newer);
         let list = list_key(newer.key);
@@ -181,8 +181,9 @@ impl RowChanges {
         self.rows.iter().map(|row| size_of::<Merged>() + row.json().text().len()).sum()
     }
 
-    /// Writes a row into a list. Changes to an order that together look like a whole order are written as
-    /// two rows, because a fold would take one row for an order that replaces what is known.
+    /// Writes a row into a list. Changes to an order that together look like a whole order are
+    /// written as two rows, because a fold would take one row for an order that replaces what is
+    /// known.
     fn write(&self, row: Json<'_>, key: Option<Key>, list: &mut String) {
         let mut push = |text: &str| {
             list.push(if list.is_empty() { '[' } else { ',' });
@@ -238,8 +239,8 @@ struct KeyedRow<'a> {
     replaces: bool,
 }
 
-/// Calls `visit` for each row of a frame. Returns `false` at the first row that has no key or for which
-/// `visit` returns `false`.
+/// Calls `visit` for each row of a frame. Returns `false` at the first row that has no key or for
+/// which `visit` returns `false`.
 fn for_each_row<'a>(frame: &'a Frame, visit: impl FnMut(KeyedRow<'a>) -> bool) -> bool {
     match frame.body() {
         Body::Orders(orders) => for_each::<Order<'a>>(orders.rows(), visit),

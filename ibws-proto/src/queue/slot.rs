@@ -24,7 +24,8 @@ pub(super) struct Slot {
 #[derive(Debug)]
 pub(super) enum Content {
     Event(Event),
-    /// Several messages of orders, executions or a ladder. A message becomes a fold at its first merge.
+    /// Several messages of orders, executions or a ladder. A message becomes a fold at its first
+    /// merge.
     Folded(Box<Folded>),
 }
 
@@ -85,8 +86,8 @@ impl Slot {
     /// Merges two events of one stream. The result has the predecessor of the older one.
     ///
     /// # Errors
-    /// Both slots as they were, in the same order, if one of them is no message or the result would be
-    /// too large.
+    /// Both slots as they were, in the same order, if one of them is no message or the result would
+    /// be too large.
     pub(super) fn merge(older: Self, newer: Self) -> Result<Self, (Self, Self)> {
         let (older_cost, newer_cost) = (older.cost, newer.cost);
         match Content::merge(older.content, newer.content) {
