@@ -1,9 +1,9 @@
 //! A host behind the whole client: asked, waited for, given up. On the runtime without sockets, so all times are exact.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use ibws_proto::client::RestFuture;
+use ibws_proto::client::{Client, RestFuture};
 use ibws_proto::transport::{CookieForm, Credentials, CredentialsFuture, Runtime as _, Secret};
 use ibws_proto::{
     ConnectError, ConnectErrorKind, ConnectionState, Event, Item, RestOutcome, RestRequest, SessionNeed, Subscribe,
@@ -119,4 +119,46 @@ fn a_session_that_the_host_brought_about_is_taken_from_the_provider_and_sent() {
     runtime.run(Duration::from_secs(2));
     assert_eq!(client.status().state, ConnectionState::Ready);
     assert_eq!(rest_requests(&asked), [RestRequest::Session(SessionNeed::Missing)]);
+}
+
+// The drop of a REST future is code of the application. It may use the client, and the last clone of
+// a client that it holds ends the client.
+#[test]
+fn rest_future_that_timed_out_may_use_the_client_when_it_is_dropped() {
+    struct UsesClient(Client<Simulated>);
+
+    impl Drop for UsesClient {
+        fn drop(&mut self) {
+            let _ = self.0.status();
+        }
+    }
+
+    let (done, is_done) = mpsc::channel();
+    // On a thread of its own, because a deadlock would never end.
+    std::thread::spawn(move || {
+        let runtime = Simulated::new(GatewayConfig::default());
+        let slot = Arc::new(Mutex::new(None::<Client<Simulated>>));
+        let known = slot.clone();
+        let client = runtime
+            .builder()
+            .rest_handler(move |_: RestRequest| -> RestFuture {
+                let held = known.lock().unwrap().clone().map(UsesClient);
+                Box::pin(async move {
+                    let _held = held;
+                    std::future::pending().await
+                })
+            })
+            .build()
+            .unwrap();
+        *slot.lock().unwrap() = Some(client.clone());
+        runtime.block_on(client.start()).unwrap();
+        let orders = client.subscribe_nowait(Subscribe::parse("or").unwrap());
+        runtime.run(Duration::from_secs(6));
+        assert_eq!(client.status().rest_requests, 0, "it timed out");
+        slot.lock().unwrap().take();
+        drop((client, orders));
+        runtime.run(Duration::from_secs(10));
+        done.send(runtime.tasks()).unwrap();
+    });
+    assert_eq!(is_done.recv_timeout(Duration::from_secs(20)), Ok(0), "tasks at the end");
 }

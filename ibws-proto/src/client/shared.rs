@@ -9,7 +9,8 @@
 //!   collected in [`Deferred`].
 //! - The clock of the runtime is read, and limits of queues are requested from the application,
 //!   before the lock is taken.
-//! - The queues of detached consumers are moved out of the lock and dropped.
+//! - REST futures that are no longer awaited, and the queues of detached consumers, are moved out
+//!   of the lock and dropped.
 //! - Folded rows are assembled by the consumer, and sinks, REST handlers and credentials providers
 //!   are called by their tasks, without the lock.
 //!

@@ -105,7 +105,7 @@ impl<R: Runtime> ClientTask<R> {
     fn run_machine(&mut self, cx: &mut Context<'_>) -> bool {
         let now = self.shared.runtime.now();
         let (inputs, actions, rest_futures) = (&mut self.inputs, &mut self.actions, &mut self.rest_futures);
-        self.shared.with(|state| {
+        let (is_over, settled) = self.shared.with(|state| {
             if state.task.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
                 let before = state.task.replace(cx.waker().clone());
                 state.deferred.dropped_wakers.extend(before);
@@ -119,9 +119,14 @@ impl<R: Runtime> ClientTask<R> {
                 state.machine.handle(now, Input::Tick);
                 state.drain(actions);
             }
-            rest_futures.retain(|(id, _)| state.machine.is_rest_pending(*id));
-            state.handles == 0 && state.machine.status().state == ConnectionState::Stopped
-        })
+            let is_settled = |(id, _): &mut (RestRequestId, RestFuture)| !state.machine.is_rest_pending(*id);
+            let settled: Vec<_> = rest_futures.extract_if(.., is_settled).collect();
+            (state.handles == 0 && state.machine.status().state == ConnectionState::Stopped, settled)
+        });
+        // These futures are code of the application: dropping them may use the client, which takes
+        // the lock.
+        drop(settled);
+        is_over
     }
 
     fn perform_actions(&mut self) {
