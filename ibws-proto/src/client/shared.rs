@@ -91,7 +91,7 @@ impl<R: Runtime> Shared<R> {
         self.with(|state| state.submit(now, command))
     }
 
-    /// Submits a request whose reply nobody awaits.
+    /// Submits a request whose reply is not awaited.
     pub(super) fn order(&self, command: Command) {
         let now = self.runtime.now();
         self.with(|state| {

@@ -35,7 +35,7 @@ pub(super) struct Index {
     pub(super) last_resort: VecDeque<u64>,
 }
 
-/// The messages that may be merged: those of one topic on one connection. A fold starts anew with
+/// The messages that may be merged: those of one topic on one connection. A fold starts over with
 /// each connection, so messages of two connections never merge.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Stream {
