@@ -117,9 +117,12 @@ impl<R: Runtime> Client<R> {
 
     /// Closes the connection and clears what is bound to it; with `restart`, dials again at once.
     ///
-    /// A connection that was never opened, or that is not closed within
-    /// [`Config::close_timeout`](crate::Config::close_timeout) (5 s by default), is abandoned and
-    /// dialled again even without `restart`. Completes when the old connection has ended.
+    /// Without `restart`, the client dials again after the backoff if
+    /// [`Config::restart_on_close`](crate::Config::restart_on_close) is set, as it is by default,
+    /// and otherwise stays stopped. A connection that was never opened, or that is not closed
+    /// within [`Config::close_timeout`](crate::Config::close_timeout) (5 s by default), is
+    /// abandoned, and the client dials again whatever the settings. Completes when the old
+    /// connection has ended.
     ///
     /// # Errors
     /// [`CommandError::Superseded`] by a later command, [`CommandError::ShutDown`] by a shutdown.
