@@ -1,6 +1,7 @@
-//! The ledger: sent = delivered + merged + told as lost, exactly, under faults.
+//! Accounting: sent = delivered + merged + reported as lost, exactly, under faults.
 //!
-//! `IBWS_ACCOUNTING` sets the number of seeds; the default is 1,000 in release builds and 20 in debug builds. Ten thousand:
+//! `IBWS_ACCOUNTING` sets the number of seeds; the default is 1,000 in release builds and 20 in
+//! debug builds. Ten thousand:
 //!
 //! ```text
 //! IBWS_ACCOUNTING=10000 cargo test --release -p ibws-testkit --test accounting -- --nocapture
@@ -13,8 +14,8 @@ use std::time::Instant;
 use ibws_testkit::accounting::{MESSAGES, Report, ledger};
 
 #[test]
-#[expect(clippy::print_stdout, reason = "what became of the messages, for those who run it with --nocapture")]
-fn every_number_is_delivered_merged_or_told_as_lost() {
+#[expect(clippy::print_stdout, reason = "prints what became of the messages, for a run with --nocapture")]
+fn every_number_is_delivered_merged_or_reported_as_lost() {
     let default = if cfg!(debug_assertions) { 20 } else { 1_000 };
     let seeds: u64 = std::env::var("IBWS_ACCOUNTING").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(default);
     let began = Instant::now();
@@ -35,7 +36,7 @@ fn every_number_is_delivered_merged_or_told_as_lost() {
     let Report { said, delivered, merged, lost, cut, gaps } = report;
     assert_eq!(said, delivered + merged + lost + cut);
     assert!(said > seeds * MESSAGES);
-    // A ledger in which nothing happens proves nothing.
+    // A run without a merge, a loss or a gap proves nothing.
     for happened in [delivered, merged, lost, cut, gaps] {
         assert!(happened > seeds * 5, "{report:?}");
     }

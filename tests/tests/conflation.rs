@@ -1,13 +1,14 @@
-//! Queues against their reference model: what a slow consumer is told adds up to what was sent.
+//! Queues against their reference model: what a slow consumer receives adds up to what was sent.
 //!
-//! `IBWS_CONFLATION` sets the number of seeds; the default is 100,000 in release builds and 2,000 in debug builds. A
-//! failure names its seed, which repeats it: `ibws_testkit::conflation::case(seed)`.
+//! `IBWS_CONFLATION` sets the number of seeds; the default is 100,000 in release builds and 2,000
+//! in debug builds. A failure names its seed, which repeats it:
+//! `ibws_testkit::conflation::case(seed)`.
 
 use ibws_testkit::conflation::{Reach, case};
 
 #[test]
-#[expect(clippy::print_stdout, reason = "what the cases reached, for those who run them with --nocapture")]
-fn what_a_slow_consumer_is_told_adds_up_to_what_was_sent() {
+#[expect(clippy::print_stdout, reason = "prints what the cases reached, for a run with --nocapture")]
+fn what_a_slow_consumer_receives_adds_up_to_what_was_sent() {
     let default = if cfg!(debug_assertions) { 2_000 } else { 100_000 };
     let seeds: u64 = std::env::var("IBWS_CONFLATION").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(default);
     let half = |from: u64| {
@@ -24,7 +25,7 @@ fn what_a_slow_consumer_is_told_adds_up_to_what_was_sent() {
         reach
     });
     println!("{seeds} seeds: {reach:?}");
-    // Cases that reach nothing prove nothing.
+    // A run that reaches no merge, no fold, no loss and no gap proves nothing.
     let each = seeds / 10;
     for reached in [reach.merged, reach.folded, reach.lost, reach.notices, reach.gaps, reach.whole] {
         assert!(reached > each, "{reach:?}");
