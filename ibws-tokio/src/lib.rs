@@ -32,14 +32,11 @@
 //! tungstenite writes every frame, the session message and the ids in `tic` included, to its TRACE log: keep the
 //! `tungstenite` log target below TRACE. The upgrade request with its cookie does not pass through it.
 
-mod dial;
-mod filtered;
-mod io;
-mod link;
+mod net;
 mod runtime;
+mod stream;
 
-pub use dial::open;
-pub use link::WebSocket;
+pub use net::{WebSocket, open};
 pub use runtime::TokioRuntime;
 
 /// A client on this runtime. See [`ibws_proto::client::Client`].

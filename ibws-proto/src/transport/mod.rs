@@ -13,6 +13,8 @@ mod text_filter;
 pub mod tls;
 mod trust;
 pub mod upgrade;
+#[cfg(feature = "websocket")]
+pub mod websocket;
 
 pub use credentials::{CredentialsFuture, CredentialsProvider};
 pub use endpoint::{DEFAULT_PATH, Endpoint, EndpointError, Plaintext};
