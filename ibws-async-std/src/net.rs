@@ -30,7 +30,8 @@ impl Net for AsyncStdRuntime {
 
     async fn connect(address: SocketAddr) -> io::Result<impl ByteStream> {
         let stream = TcpStream::connect(address).await?;
-        // The client sends small messages and waits for their replies. Without the option they only arrive later.
+        // The client sends small messages and waits for their replies. If the option is refused,
+        // the messages arrive later, so the error is ignored.
         let _ = stream.set_nodelay(true);
         Ok(Adapted(stream))
     }
@@ -53,12 +54,17 @@ impl Net for AsyncStdRuntime {
     }
 }
 
-/// Opens a WebSocket on a connection that the application made, through a proxy for example: TLS and the upgrade.
+/// Opens a WebSocket on a connection that the application made, through a proxy for example: TLS
+/// and the upgrade.
 ///
-/// It serves a [`Runtime`] that dials in its own way. The limits of `request` run on the clock of `runtime`.
+/// It serves a [`Runtime`] that dials in its own way. The limits of `request` run on the clock of
+/// `runtime`.
 ///
 /// # Errors
 /// [`ConnectError`], whose kind decides whether a retry helps and whose detail names the peer.
+///
+/// # Cancel safety
+/// Dropping the future closes the connection.
 pub async fn open<R, S>(runtime: &R, stream: S, request: &DialRequest) -> Result<WebSocket, ConnectError>
 where
     R: Runtime,

@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
 use ibws_proto::transport::websocket::ByteStream;
 
-/// A stream with the traits of the other side: [`ByteStream`] over `AsyncRead + AsyncWrite`, or these over `ByteStream`.
+/// A stream with the traits of the other side: [`ByteStream`] over `AsyncRead + AsyncWrite`, or
+/// these over `ByteStream`.
 #[derive(Debug)]
 pub struct Adapted<S>(pub(crate) S);
 

@@ -11,8 +11,8 @@ use ibws_proto::{ConnectError, Instant};
 
 use crate::WebSocket;
 
-/// The longest sleep. The clock of the timer overflows some time after that, and the client compares its own clock after
-/// each sleep anyway.
+/// The longest sleep. The clock of the timer overflows some time after that, and the client
+/// compares its own clock after each sleep anyway.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A tokio runtime for the client. Clones share their clock.

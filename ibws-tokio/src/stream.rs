@@ -7,7 +7,8 @@ use std::task::{Context, Poll, ready};
 use ibws_proto::transport::websocket::ByteStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream with the traits of the other side: [`ByteStream`] over `AsyncRead + AsyncWrite`, or these over `ByteStream`.
+/// A stream with the traits of the other side: [`ByteStream`] over `AsyncRead + AsyncWrite`, or
+/// these over `ByteStream`.
 #[derive(Debug)]
 pub struct Adapted<S>(pub(crate) S);
 
@@ -38,7 +39,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ByteStream for Adapted<
 impl<S: ByteStream> AsyncRead for Adapted<S> {
     #[inline]
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        // Costs nothing where the buffer is initialized already, as those of tungstenite and rustls are.
+        // Costs nothing where the buffer is initialized already, as those of tungstenite and rustls
+        // are.
         let count = ready!(self.0.poll_read(cx, buf.initialize_unfilled()))?;
         buf.advance(count);
         Poll::Ready(Ok(()))

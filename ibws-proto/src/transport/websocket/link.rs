@@ -18,9 +18,11 @@ use crate::transport::{IncomingMessage, Link, OutgoingMessage, WriteError};
 /// An open WebSocket on the network `N`. Dropping it closes the socket without a Close frame.
 pub struct WebSocket<N: Net> {
     socket: N::Socket,
-    /// A write failed. What has arrived is still delivered, followed by the end, even if the read half would stay pending.
+    /// A write failed. What has arrived is still delivered, followed by the end, even if the read
+    /// half would stay pending.
     broken: bool,
-    /// The socket is broken and the last read was pending. Two such reads in a row mean that everything has been read.
+    /// The socket is broken and the last read was pending. Two such reads in a row mean that
+    /// everything has been read.
     drained: bool,
     /// A Close frame was sent. Nothing may follow it, but the peer's reply is still to come.
     closing: bool,
@@ -35,7 +37,8 @@ impl<N: Net> WebSocket<N> {
 
     fn end(&mut self, cx: &mut Context<'_>, code: Option<u16>) -> Poll<IncomingMessage> {
         self.ended = true;
-        // The reply to a Close frame and the close alert of TLS are sent once, without waiting for room.
+        // The reply to a Close frame and the close alert of TLS are sent once, without waiting for
+        // room.
         let _ = Pin::new(&mut self.socket).poll_flush(cx);
         let _ = N::stream_of(&mut self.socket).poll_close(cx);
         Poll::Ready(IncomingMessage::Closed(code))
@@ -67,7 +70,8 @@ impl<N: Net> Link for WebSocket<N> {
         loop {
             let received = match Pin::new(&mut self.socket).poll_next(cx) {
                 Poll::Pending if self.broken => {
-                    // The first pending read may be due to a used-up read budget instead of an empty socket.
+                    // The first pending read may be due to a used-up read budget instead of an
+                    // empty socket.
                     let was_drained = core::mem::replace(&mut self.drained, N::pending_is_empty());
                     if was_drained && self.drained {
                         return self.end(cx, None);
@@ -77,7 +81,8 @@ impl<N: Net> Link for WebSocket<N> {
                 }
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(message))) => message,
-                // Every error of tungstenite ends its stream: a protocol violation, an exceeded limit, a reset.
+                // Every error of tungstenite ends its stream: a protocol violation, an exceeded
+                // limit, a reset.
                 Poll::Ready(Some(Err(_)) | None) => return self.end(cx, None),
             };
             self.drained = false;
@@ -102,7 +107,8 @@ impl<N: Net> Link for WebSocket<N> {
         if self.ended || self.broken || self.closing {
             return Poll::Ready(Err(WriteError));
         }
-        // tungstenite discards a Close frame that does not fit, so a Close waits until the buffer is empty.
+        // tungstenite discards a Close frame that does not fit, so a Close waits until the buffer
+        // is empty.
         let is_close = matches!(message, Some(OutgoingMessage::Close(_)));
         let room = if is_close {
             Pin::new(&mut self.socket).poll_flush(cx)
@@ -112,7 +118,8 @@ impl<N: Net> Link for WebSocket<N> {
         if ready!(room).is_err() {
             return self.fail(cx);
         }
-        // Replies to a flood of pings can fill the buffer after `poll_ready` reported room. One retry after a flush.
+        // Replies to a flood of pings can fill the buffer after `poll_ready` reported room. One
+        // retry after a flush.
         for _ in 0..2 {
             let Some(outgoing) = message.take() else { return Poll::Ready(Ok(())) };
             match Pin::new(&mut self.socket).start_send(into_message(outgoing)) {

@@ -1,7 +1,9 @@
-//! Opens a WebSocket on any runtime and drives it: TCP, TLS, the HTTP upgrade and the [`Link`](super::Link).
+//! Opens a WebSocket on any runtime and drives it: TCP, TLS, the HTTP upgrade and the
+//! [`Link`](super::Link).
 //!
-//! An adapter implements [`Net`] and [`Runtime`](super::Runtime) for its runtime type and calls [`dial`]; an application
-//! with a connection of its own calls [`open`]. Everything else about the socket is written here once.
+//! An adapter implements [`Net`] and [`Runtime`](super::Runtime) for its runtime type and calls
+//! [`dial`]; an application with a connection of its own calls [`open`]. Everything else about the
+//! socket is written here once.
 
 mod link;
 mod net;

@@ -19,8 +19,9 @@ use super::TextFilterStream;
 
 /// A connected byte stream, such as TCP or TLS over TCP, polled in both directions.
 ///
-/// It stands between the `AsyncRead` and `AsyncWrite` traits of tokio and those of futures-io: an adapter converts its own
-/// traits to this one and back. The contracts are those of the methods of the same name in futures-io.
+/// It stands between the `AsyncRead` and `AsyncWrite` traits of tokio and those of futures-io: an
+/// adapter converts its own traits to this one and back. The contracts are those of the methods of
+/// the same name in futures-io.
 pub trait ByteStream: Send + Unpin + 'static {
     /// Reads into `buf` and returns the number of bytes read; 0 means the end of the stream.
     ///
@@ -68,8 +69,9 @@ impl<S: ByteStream + ?Sized> ByteStream for Box<S> {
 
 /// The network of a runtime: name lookup, TCP, TLS and a WebSocket library on top of `tungstenite`.
 ///
-/// An adapter implements this trait for its runtime type. The WebSocket type is foreign to the adapter and the trait is
-/// foreign too, so an implementation on that type would break the orphan rule.
+/// An adapter implements this trait for its runtime type. The WebSocket type is foreign to the
+/// adapter and the trait is foreign too, so an implementation on that type would break the orphan
+/// rule.
 pub trait Net: Send + Sync + 'static {
     /// The client side of a WebSocket over a [`TextFilterStream`].
     type Socket: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Send + Unpin + 'static;
@@ -90,7 +92,8 @@ pub trait Net: Send + Sync + 'static {
     /// Completes a TLS handshake with the server `name` over `stream`.
     ///
     /// # Errors
-    /// The error of the connection; one of rustls is its inner error, so that the dial can tell a refused certificate.
+    /// The error of the connection; one of rustls is its inner error, so that the dial can recognise
+    /// a refused certificate.
     fn secure(
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
@@ -102,8 +105,8 @@ pub trait Net: Send + Sync + 'static {
     fn stream_of(socket: &mut Self::Socket) -> &mut TextFilterStream;
     /// Returns `true` if a read that is pending means that no byte has arrived.
     ///
-    /// A runtime that gives each task a budget returns `false` once the budget is used up: reads are pending then although
-    /// bytes may have arrived, and the runtime polls the task again.
+    /// A runtime that gives each task a budget returns `false` once the budget is used up: reads
+    /// are pending then although bytes may have arrived, and the runtime polls the task again.
     #[inline]
     fn pending_is_empty() -> bool {
         true

@@ -15,14 +15,16 @@ use tungstenite::protocol::WebSocketConfig;
 
 use super::stream::YieldingStream;
 use super::{ByteStream, Net, TextFilterStream, WebSocket};
-use crate::transport::dial::{connect, within};
+use crate::transport::dial::{Stage, connect, within};
 use crate::transport::upgrade::{self, UpgradeResponse};
 use crate::transport::{DialRequest, Limits, Runtime, tls};
 use crate::{ConnectError, ConnectErrorKind};
 
-/// Dials as `request` says: connects over TCP, runs the TLS handshake unless the endpoint is plaintext, and upgrades.
+/// Dials the endpoint of `request`: connects over TCP, runs the TLS handshake unless the endpoint is
+/// plaintext, and upgrades.
 ///
-/// The addresses of the host are tried in order. This is the whole of [`Runtime::dial`] for an adapter.
+/// The addresses of the host are tried in order. This is the whole of [`Runtime::dial`] for an
+/// adapter.
 ///
 /// # Errors
 /// [`ConnectError`], whose kind decides whether a retry helps and whose detail names the peer.
@@ -36,10 +38,11 @@ pub async fn dial<R: Runtime + Net>(runtime: &R, request: &DialRequest) -> Resul
     secure_and_upgrade(runtime, tcp, tls, request).await
 }
 
-/// Opens a WebSocket on a connection that the application made, through a proxy for example: TLS and the upgrade.
+/// Opens a WebSocket on a connection that the application made, through a proxy for example: TLS
+/// and the upgrade.
 ///
-/// It serves a [`Runtime`] that dials in its own way. The limits of `request` run on the clock of `runtime`; the limit for
-/// TCP has no effect.
+/// It serves a [`Runtime`] that dials in its own way. The limits of `request` run on the clock of
+/// `runtime`; the limit for TCP has no effect.
 ///
 /// # Errors
 /// [`ConnectError`], whose kind decides whether a retry helps and whose detail names the peer.
@@ -68,14 +71,15 @@ async fn secure_and_upgrade<N: Net, R: Runtime>(
                 let stream = N::secure(config, name, stream).await;
                 stream.map_err(|error| tls::handshake_error(&error, endpoint))
             };
-            Box::new(within(runtime, limits.tls, "the TLS handshake", endpoint, handshake).await?)
+            Box::new(within(runtime, Stage::Tls, request, handshake).await?)
         }
         None => Box::new(stream),
     };
     let upgrade = upgrade(&mut *stream, request);
-    let first_frames = within(runtime, limits.upgrade, "the WebSocket upgrade", endpoint, upgrade).await?;
-    // tungstenite could take these bytes as its read buffer (`from_partially_read`), but that buffer would then keep their
-    // size forever, and every later frame would cost two reads of the socket.
+    let first_frames = within(runtime, Stage::Upgrade, request, upgrade).await?;
+    // tungstenite could take these bytes as its read buffer (`from_partially_read`), but that
+    // buffer would then keep their size forever, and every later frame would cost two reads of the
+    // socket.
     let stream = TextFilterStream::new(stream, first_frames);
     Ok(WebSocket::new(N::socket(stream, websocket_config(limits)).await))
 }
@@ -106,8 +110,8 @@ async fn upgrade(stream: &mut dyn ByteStream, request: &DialRequest) -> Result<V
     let head = upgrade::request(endpoint, credentials, &key)
         .map_err(|error| ConnectError::new(ConnectErrorKind::Credentials, error.to_string()))?;
     let mut response = UpgradeResponse::new(endpoint, &derive_accept_key(key.as_bytes()));
-    // A peer that refuses without reading may close while the request is being written. Its response says more than the
-    // write error, so it is read all the same.
+    // A peer that refuses without reading may close while the request is being written. Its
+    // response explains more than the write error, so it is read in this case too.
     let written = write_all(stream, &head).await;
     let mut chunk = vec![0; 4096];
     loop {

@@ -16,8 +16,9 @@ const READ_BUDGET: u8 = 32;
 
 /// Yields after 32 reads, so a peer that floods with empty fragments cannot starve other tasks.
 ///
-/// The layers above read until they have a whole message. A peer that sends empty fragments, or empty TLS records, as
-/// fast as they are read would keep them in that loop forever, together with the task, its clock and its handles.
+/// The layers above read until they have a whole message. A peer that sends empty fragments, or
+/// empty TLS records, as fast as they are read would keep them in that loop forever, and with them
+/// the task, its clock and its handles.
 #[derive(Debug)]
 pub(super) struct YieldingStream<S> {
     stream: S,

@@ -74,7 +74,8 @@ impl ByteStream for ScriptedStream {
     }
 }
 
-/// A WebSocket library that returns what the script holds: reads pending, writes successful after its end.
+/// A WebSocket library that returns what the script holds: reads pending, writes successful after
+/// its end.
 struct ScriptedSocket {
     stream: TextFilterStream,
     reads: VecDeque<Poll<Option<Result<Message, Error>>>>,
@@ -83,7 +84,7 @@ struct ScriptedSocket {
     probe: Arc<Probe>,
 }
 
-/// What reached the peer.
+/// Records the messages and the closes that reached the peer.
 #[derive(Default)]
 struct Probe {
     sent: Mutex<Vec<Message>>,
@@ -170,13 +171,15 @@ impl Net for Scripted {
     }
 }
 
-/// A WebSocket after `script` has filled its socket, and a look at what reaches its peer.
+/// Returns a WebSocket after `script` has filled its socket, and the probe of its peer.
 fn websocket(script: impl FnOnce(&mut ScriptedSocket)) -> (WebSocket<Scripted>, Arc<Probe>) {
     let stream = ScriptedStream::default();
     let probe = stream.probe.clone();
     let stream = TextFilterStream::new(Box::new(stream), Vec::new());
     let mut socket = core::pin::pin!(Scripted::socket(stream, WebSocketConfig::default()));
-    let (Poll::Ready(mut socket), _) = polled(|cx| socket.as_mut().poll(cx)) else { panic!("it does not wait") };
+    let (Poll::Ready(mut socket), _) = polled(|cx| socket.as_mut().poll(cx)) else {
+        panic!("the scripted socket is ready at once")
+    };
     socket.probe = probe.clone();
     script(&mut socket);
     (WebSocket::new(socket), probe)
@@ -200,7 +203,7 @@ const DONE: Poll<Result<(), WriteError>> = Poll::Ready(Ok(()));
 const END: Poll<IncomingMessage> = Poll::Ready(IncomingMessage::Closed(None));
 
 #[test]
-fn every_message_of_the_peer_has_its_counterpart_and_the_end_comes_once() {
+fn each_message_of_the_peer_is_converted_and_the_end_is_reported_once() {
     let close = CloseFrame { code: 1001.into(), reason: "".into() };
     let reads = [
         Message::binary(&b"a"[..]),
@@ -234,7 +237,7 @@ fn every_message_of_the_peer_has_its_counterpart_and_the_end_comes_once() {
 }
 
 #[test]
-fn an_error_of_the_library_and_the_end_of_its_stream_are_an_end_without_a_code() {
+fn an_error_of_the_library_and_the_end_of_its_stream_end_the_link_without_a_code() {
     for read in [Poll::Ready(Some(Err(Error::AttackAttempt))), Poll::Ready(None)] {
         let (mut websocket, peer) = websocket(|socket| socket.reads.push_back(read));
         assert_eq!(polled(|cx| websocket.poll_recv(cx)).0, END);
@@ -248,7 +251,7 @@ fn after_a_failed_write_the_frames_that_arrived_come_before_the_end() {
         socket.flushes.push_back(Poll::Ready(Err(Error::ConnectionClosed)));
         socket.reads.extend([binary(b"1"), Poll::Pending, binary(b"2")]);
     });
-    assert_eq!(polled(|cx| websocket.poll_flush(cx)), (FAILED, 1), "the read half must be polled");
+    assert_eq!(polled(|cx| websocket.poll_flush(cx)), (FAILED, 1), "the read half must be polled again");
     assert_eq!(polled(|cx| websocket.poll_send(cx, &mut text("late"))).0, FAILED);
     let frame = |bytes: &'static [u8]| Poll::Ready(IncomingMessage::Frame(Bytes::from_static(bytes)));
     assert_eq!(polled(|cx| websocket.poll_recv(cx)), (frame(b"1"), 0));
@@ -288,7 +291,7 @@ fn a_close_waits_for_an_empty_buffer_and_nothing_follows_it() {
 }
 
 #[test]
-fn a_message_that_replies_to_pings_crowd_out_is_sent_after_a_flush() {
+fn a_message_refused_by_a_buffer_full_of_pongs_is_sent_after_a_flush() {
     let (mut websocket, peer) = websocket(|socket| {
         socket.sends.extend([Ok(()), buffer_full("smd+1"), Ok(())]);
         socket.flushes.push_back(Poll::Pending);
@@ -312,7 +315,7 @@ fn a_message_that_does_not_fit_into_an_empty_buffer_breaks_the_socket() {
 }
 
 #[test]
-fn a_stream_yields_once_after_32_reads_and_counts_no_pending_one() {
+fn a_stream_yields_once_after_32_reads_and_does_not_count_pending_ones() {
     let mut stream = YieldingStream::new(ScriptedStream::default());
     for _ in 0..100 {
         assert!(matches!(polled(|cx| stream.poll_read(cx, &mut [0])), (Poll::Pending, 0)));
@@ -328,7 +331,7 @@ fn a_stream_yields_once_after_32_reads_and_counts_no_pending_one() {
 }
 
 #[test]
-fn frames_behind_the_upgrade_response_are_read_first_and_share_the_filter_with_the_stream() {
+fn frames_behind_the_upgrade_response_are_read_first_and_share_the_filter() {
     let whole = *b"\x81\x02hi\x81\x03you\x89\x00\x81\x01!";
     for cut in 0..whole.len() {
         for room in [1, 3, 64] {
