@@ -149,3 +149,138 @@ async fn until<R: Runtime, T>(runtime: &R, deadline: Instant, future: impl Futur
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use core::future::{Ready, pending, ready};
+    use core::sync::atomic::{AtomicU64, Ordering};
+    use core::task::{Context, Waker};
+    use std::sync::Mutex;
+    use std::vec;
+
+    use super::*;
+    use crate::transport::{IncomingMessage, Limits, Link, OutgoingMessage, WriteError};
+
+    /// A runtime whose clock advances by a second at each sleep.
+    #[derive(Default)]
+    struct Clock(AtomicU64);
+
+    struct NoLink;
+
+    impl Link for NoLink {
+        fn poll_recv(&mut self, _: &mut Context<'_>) -> Poll<IncomingMessage> {
+            Poll::Pending
+        }
+
+        fn poll_send(&mut self, _: &mut Context<'_>, _: &mut Option<OutgoingMessage>) -> Poll<Result<(), WriteError>> {
+            Poll::Ready(Err(WriteError))
+        }
+
+        fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+            Poll::Ready(Err(WriteError))
+        }
+    }
+
+    impl Runtime for Clock {
+        type Link = NoLink;
+        type Sleep = Ready<()>;
+
+        fn now(&self) -> Instant {
+            Instant::ORIGIN + Duration::from_secs(self.0.load(Ordering::Relaxed))
+        }
+
+        fn sleep_until(&self, _: Instant) -> Ready<()> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            ready(())
+        }
+
+        fn dial(&self, _: DialRequest) -> impl Future<Output = Result<NoLink, ConnectError>> + Send + 'static {
+            pending()
+        }
+
+        fn spawn(&self, _: impl Future<Output = ()> + Send + 'static) {}
+    }
+
+    fn done<T>(future: impl Future<Output = T>) -> T {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => value,
+            Poll::Pending => panic!("the future waits although the clock advances"),
+        }
+    }
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_stage_above_its_limit_ends_with_the_value_and_the_name_of_the_limit() {
+        let mut request = DialRequest::new(Endpoint::gateway("localhost", 5000).unwrap());
+        request.limits = Limits { tls: Duration::from_secs(3), upgrade: Duration::from_secs(4), ..Limits::default() };
+        for (stage, text) in [
+            (Stage::Tls, "the TLS handshake with localhost:5000 took longer than 3s (`Limits::tls`)"),
+            (Stage::Upgrade, "the WebSocket upgrade with localhost:5000 took longer than 4s (`Limits::upgrade`)"),
+        ] {
+            let error = done(within(&Clock::default(), stage, &request, pending::<Result<(), _>>())).unwrap_err();
+            assert_eq!(error.kind, ConnectErrorKind::TimedOut);
+            assert!(error.detail.starts_with(text), "{error}");
+        }
+    }
+
+    #[test]
+    fn addresses_share_the_limit_and_the_first_that_accepts_is_used() {
+        let (clock, tried) = (Clock::default(), Mutex::new(Vec::new()));
+        let endpoint = Endpoint::gateway("gateway.example", 5000).unwrap();
+        let found = ["192.0.2.1:5000", "192.0.2.2:5000", "192.0.2.3:5000", "192.0.2.4:5000"].map(address);
+        let connect_one = |address: SocketAddr| {
+            let began = clock.now();
+            tried.lock().unwrap().push((address, began));
+            async move {
+                match address {
+                    _ if address == found[0] => pending().await,
+                    _ if address == found[1] => Err(io::ErrorKind::ConnectionRefused.into()),
+                    _ => Ok(address),
+                }
+            }
+        };
+        let look_up = |host, port| {
+            assert_eq!((host, port), (String::from("gateway.example"), 5000));
+            ready(Ok(found.into_iter()))
+        };
+        let limit = Duration::from_secs(40);
+        assert_eq!(done(connect(&clock, &endpoint, limit, look_up, connect_one)).unwrap(), found[2]);
+        let tried = tried.into_inner().unwrap();
+        assert_eq!(tried.iter().map(|(address, _)| *address).collect::<Vec<_>>(), found[..3]);
+        let first_share = tried[1].1.since(tried[0].1);
+        assert!(first_share <= limit / 4 + Duration::from_secs(1), "the first of four addresses took {first_share:?}");
+    }
+
+    #[test]
+    fn localhost_is_never_connected_to_elsewhere_whatever_the_resolver_returns() {
+        let endpoint = Endpoint::gateway("localhost", 5000).unwrap();
+        let limit = Duration::from_secs(10);
+        let dialled = |found: Vec<SocketAddr>| {
+            let look_up = |_, _| ready(Ok(found.into_iter()));
+            done(connect(&Clock::default(), &endpoint, limit, look_up, |address| ready(Ok(address))))
+        };
+        let (elsewhere, loopback) = (address("192.0.2.1:5000"), address("127.0.0.1:5000"));
+        assert_eq!(dialled(vec![elsewhere, loopback]).unwrap(), loopback);
+        let error = dialled(vec![elsewhere]).unwrap_err();
+        assert_eq!(error.kind, ConnectErrorKind::Unreachable);
+        assert!(error.detail.contains("cannot look up localhost (no usable address)"), "{error}");
+    }
+
+    #[test]
+    fn a_refused_connection_and_one_that_hangs_are_different_errors() {
+        let endpoint = Endpoint::gateway("127.0.0.1", 5000).unwrap();
+        let limit = Duration::from_secs(10);
+        let no_lookup = |_, _| ready(Err::<vec::IntoIter<SocketAddr>, _>(io::Error::other("an address has no name")));
+        let refused = |_| ready(Err::<(), _>(io::ErrorKind::ConnectionRefused.into()));
+        let error = done(connect(&Clock::default(), &endpoint, limit, no_lookup, refused)).unwrap_err();
+        assert_eq!(error.kind, ConnectErrorKind::Unreachable);
+        assert!(error.detail.starts_with("cannot connect to 127.0.0.1:5000 ("), "{error}");
+        let hangs = |_| pending::<io::Result<()>>();
+        let error = done(connect(&Clock::default(), &endpoint, limit, no_lookup, hangs)).unwrap_err();
+        assert_eq!(error.kind, ConnectErrorKind::TimedOut);
+        assert!(error.detail.contains("127.0.0.1:5000 took longer than 10s (`Limits::tcp`)"), "{error}");
+    }
+}

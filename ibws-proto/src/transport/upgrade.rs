@@ -249,7 +249,7 @@ fn seconds(value: &[u8]) -> Option<Duration> {
 /// Returns the target of a redirect without the parts that may hold a token.
 fn without_query(location: &[u8]) -> &[u8] {
     let end = location.iter().position(|byte| b"?#;".contains(byte)).unwrap_or(location.len());
-    // A password may stand before an `@`.
+    // A password may precede an `@`.
     location.get(..end).filter(|shown| !shown.contains(&b'@')).unwrap_or(b"another place")
 }
 

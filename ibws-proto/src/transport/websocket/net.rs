@@ -89,11 +89,11 @@ pub trait Net: Send + Sync + 'static {
     /// # Errors
     /// The error of the connection.
     fn connect(address: SocketAddr) -> impl Future<Output = io::Result<impl ByteStream>> + Send;
-    /// Completes a TLS handshake with the server `name` over `stream`.
+    /// Completes a TLS handshake over `stream` with a server that presents a certificate for `name`.
     ///
     /// # Errors
-    /// The error of the connection; one of rustls is its inner error, so that the dial can recognise
-    /// a refused certificate.
+    /// The error of the connection. An error of rustls is its inner error, so that the dial can
+    /// recognise a refused certificate.
     fn secure(
         config: Arc<ClientConfig>,
         name: ServerName<'static>,
