@@ -114,7 +114,7 @@ impl UpgradeResponse {
     #[must_use]
     pub fn cut_off(&self) -> ConnectError {
         self.protocol(if self.head.is_empty() {
-            "closed the connection instead of responding to the upgrade: check the port, and that the gateway is logged in"
+            "closed the connection instead of responding to the upgrade: check the port and the login of the gateway"
         } else {
             "closed the connection in the middle of its upgrade response: check the gateway and any proxy in between"
         })

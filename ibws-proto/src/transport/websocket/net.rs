@@ -89,7 +89,7 @@ pub trait Net: Send + Sync + 'static {
     /// # Errors
     /// The error of the connection.
     fn connect(address: SocketAddr) -> impl Future<Output = io::Result<impl ByteStream>> + Send;
-    /// Completes a TLS handshake over `stream` with a server that presents a certificate for `name`.
+    /// Completes a TLS handshake over `stream`; the certificate of the server must match `name`.
     ///
     /// # Errors
     /// The error of the connection. An error of rustls is its inner error, so that the dial can

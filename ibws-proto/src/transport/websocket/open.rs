@@ -20,8 +20,8 @@ use crate::transport::upgrade::{self, UpgradeResponse};
 use crate::transport::{DialRequest, Limits, Runtime, tls};
 use crate::{ConnectError, ConnectErrorKind};
 
-/// Dials the endpoint of `request`: connects over TCP, runs the TLS handshake unless the endpoint is
-/// plaintext, and upgrades.
+/// Dials the endpoint of `request`: connects over TCP, runs the TLS handshake unless the endpoint
+/// is plaintext, and upgrades.
 ///
 /// The addresses of the host are tried in order. This is the whole of [`Runtime::dial`] for an
 /// adapter.
