@@ -212,7 +212,7 @@ fn bad_input_costs_one_clear_line_and_no_panic() {
     let unpinned = taken.ws_url();
     for (flags, hint) in [
         (vec!["--url", "nonsense"], "wss://HOST:PORT"),
-        (vec!["--url", "ws://example.com/v1/api/ws"], "this machine only"),
+        (vec!["--url", "ws://example.com/v1/api/ws"], "loopback hosts only"),
         (vec!["--url", "wss://user:pw@localhost/"], "watch"),
         (vec!["--frobnicate"], "--help"),
         (vec!["--subscribe", "zz"], "unknown channel"),
@@ -240,7 +240,7 @@ fn bad_input_costs_one_clear_line_and_no_panic() {
         (vec!["--trust", "ca:some.pem"], "not available yet"),
         (vec!["--trust", "anything"], "pin:FILE"),
         (vec!["--url", "wss://localhost:1/", "--trust", "pin:no-such-file"], "cannot read the pin"),
-        (vec!["--url", unpinned.as_str()], "pin"),
+        (vec!["--url", unpinned.as_str()], "--trust pin:FILE"),
         (vec!["--session", "not a token"], "bad --session"),
     ] {
         let (_, err, status) = Running::start(watch().args(["--for", "20"]).args(&flags)).remaining();
@@ -255,7 +255,10 @@ fn bad_input_costs_one_clear_line_and_no_panic() {
 fn a_dead_port_ends_after_the_attempts_of_start() {
     let (_, err, status) = Running::start(watch().args(["--json", "--url", "ws://127.0.0.1:1/v1/api/ws"])).remaining();
     assert!(!status.success());
-    assert!(err.lines().count() == 1 && err.contains("127.0.0.1:1") && err.contains("is the gateway running"), "{err}");
+    assert!(
+        err.lines().count() == 1 && err.contains("127.0.0.1:1") && err.contains("check that the gateway is running"),
+        "{err}"
+    );
 }
 
 #[test]

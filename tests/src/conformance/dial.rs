@@ -33,7 +33,7 @@ pub async fn a_dead_port_is_named_and_start_gives_up<R: Runtime + Clone>(stage: 
     let (scheme, plaintext) = if stage.tls { ("wss", Plaintext::Refused) } else { ("ws", Plaintext::OnLoopback) };
     let url = format!("{scheme}://{free}/v1/api/ws");
     let request = DialRequest::new(Endpoint::parse(&url, plaintext).expect("an address"));
-    let line = dialled(&stage, request, "nothing answers").await;
+    let line = dialled(&stage, request, "cannot connect").await;
     let builder = Builder::new(stage.runtime.clone()).url(url).plaintext_on_loopback();
     let short = Duration::from_millis(1);
     let builder = builder.configure(|config| {
@@ -139,7 +139,7 @@ pub async fn a_swapped_certificate_is_not_talked_to<R: Runtime + Clone>(stage: S
     let wrong = stage.script(|_, mut caller| caller.head().map(drop));
     for trust in [script.trust(), Trust::CaPem(script.pem().into()), Trust::WebPki] {
         let request = DialRequest { trust, ..stage.request(&wrong) };
-        player.note(dialled(&stage, request, "--trust pin:FILE").await);
+        player.note(dialled(&stage, request, "`Trust::ExactCert` (`Builder::trust`)").await);
     }
     player.finish().await
 }
@@ -313,7 +313,7 @@ pub async fn a_pin_for_another_machine_is_refused_before_anything_is_sent_there<
     let endpoint = Endpoint::gateway("192.0.2.1", 1).expect("an address");
     let request = DialRequest { trust: script.trust(), ..DialRequest::new(endpoint) };
     let error = stage.runtime.dial(request).await.err().expect("a refusal");
-    assert!(error.detail.contains("this machine only"), "{error}");
+    assert!(error.detail.contains("loopback hosts only"), "{error}");
     assert_eq!(error.kind, ConnectErrorKind::Trust);
     vec![format!("{:?}", error.kind)]
 }

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use ibws_proto::client::{Builder, Client, EventStream};
 use ibws_proto::transport::{CookieForm, Credentials, Endpoint, Plaintext, Runtime, Trust};
-use ibws_proto::{Account, CommandError, Item, QueueLimits, Subscribe};
+use ibws_proto::{Account, CommandError, ConnectErrorKind, Item, QueueLimits, Subscribe};
 
 use crate::{GatewayConfig, Server, ServerConfig};
 use options::{Options, TrustOption};
@@ -228,13 +228,14 @@ async fn finish<R: Runtime>(client: &Client<R>, mut events: EventStream<R>, outp
     output.flush()
 }
 
-/// A failed start, as one line that says what to do.
+/// Describes a failed start in one line and names the flag of `watch` that helps.
 fn explain(failure: &CommandError) -> String {
     match failure {
         CommandError::AuthenticationRequired(error) => {
-            format!(
-                "the gateway wants a login: {error}; log in at its web page, or pass --session with the one of /tickle"
-            )
+            format!("{error}; log in at the gateway's web page, or pass --session with the session of /tickle")
+        }
+        CommandError::GaveUp { last, .. } if last.kind == ConnectErrorKind::Trust => {
+            format!("{last}; pass --trust pin:FILE to pin the certificate of a gateway on this machine")
         }
         CommandError::GaveUp { attempts: 1, last } => last.to_string(),
         CommandError::GaveUp { attempts, last } => format!("{last} (gave up after {attempts} attempts)"),
