@@ -22,7 +22,7 @@ use crate::frame::{Frame, FrameError, FrameErrorKind};
 use crate::key::{Key, SubscriptionKey};
 use crate::lifecycle::ConnectionState;
 use crate::message::Body;
-use crate::status::{StateCause, SubscriptionEvent, SubscriptionState};
+use crate::state::{StateCause, SubscriptionEvent, SubscriptionState};
 use crate::time::Instant;
 
 /// No limit.
