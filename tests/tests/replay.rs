@@ -1,6 +1,5 @@
 //! Tests of the report of a walk that breaks a rule: a timeline, the shrunk steps and a test to
-//! paste. The rule of these tests is one that every confirmed subscription breaks, so that there is
-//! a report.
+//! paste. Every confirmed subscription breaks the rule of these tests, so that there is a report.
 
 use ibws_proto::{Event, Output, SubscriptionState};
 use ibws_testkit::chaos::chaos_with;

@@ -49,7 +49,7 @@ fn a_stream_survives_a_dropped_connection_and_shuts_down() {
     assert_eq!(world.written("umd+265598").len(), 1);
     assert_eq!(world.connection_state(), ConnectionState::Stopped);
     world.run(secs(3_600));
-    assert_eq!(world.dials().len(), 2, "a shutdown is followed by no dial");
+    assert_eq!(world.dials().len(), 2, "no dial follows a shutdown");
 }
 
 // [ibkrdotnet #73]
@@ -279,8 +279,8 @@ fn a_changed_session_id_in_tic_reconnects_while_heartbeats_continue() {
     assert_eq!(world.dials().len(), 2);
 }
 
-// [bezant]: The new login comes while the session is not authenticated, or soon after the
-// connection is ready.
+// [bezant] The new login comes while the session is not authenticated, or soon after the connection
+// is ready.
 #[test]
 fn an_early_first_tic_detects_a_new_login_at_any_time() {
     for degraded in [true, false] {
@@ -435,8 +435,7 @@ fn a_dial_without_outcome_is_abandoned_after_30_s() {
     assert_eq!(world.connection_state(), ConnectionState::Ready);
 }
 
-// A `Start` during an outage completes in bounded time as well, although the machine keeps
-// dialling.
+// A `Start` during an outage completes in bounded time, although the machine continues to dial.
 #[test]
 fn a_start_during_an_outage_fails_after_its_attempts() {
     let mut world = world();

@@ -176,7 +176,7 @@ fn a_clock_jump_of_eight_hours_recovers_like_a_silent_link() {
 
 /// Returns a world in each connection state in which a command can arrive, with the state's name.
 fn connection_states() -> Vec<(&'static str, World)> {
-    let idle = world();
+    let stopped = world();
     let mut connecting = world();
     connecting.link.dials_to = Dial::Hangs;
     connecting.start();
@@ -203,7 +203,7 @@ fn connection_states() -> Vec<(&'static str, World)> {
     closing.link.answers_close = false;
     closing.submit(Command::Disconnect);
     let mut worlds = vec![
-        ("idle", idle),
+        ("stopped", stopped),
         ("connecting", connecting),
         ("open", open),
         ("ready", ready),
@@ -280,7 +280,7 @@ fn a_hard_reset_is_legal_in_every_state() {
                 let reset = world.submit(Command::HardReset { restart });
                 assert_eq!(within(&mut world, requested_at, reset, secs(5)), Ok(Reply::Reset), "{state}");
                 world.run(secs(30));
-                let stops = state == "idle" && !restart;
+                let stops = state == "stopped" && !restart;
                 let expected = if stops { ConnectionState::Stopped } else { ConnectionState::Ready };
                 assert_eq!(world.connection_state(), expected, "{state}, restart {restart}: {}", world.timeline());
                 let pl = if stops { SubscriptionState::Pending } else { SubscriptionState::Active };

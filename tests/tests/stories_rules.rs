@@ -137,9 +137,9 @@ fn checks_reset_nothing_on_a_healthy_connection_or_without_one() {
         assert_eq!(world.answer(id).1, Ok(Reply::Healthy(true)));
     }
     assert_eq!(world.dials().len(), 1);
-    let mut idle = ibws_testkit::world::world();
-    let id = idle.submit(Command::CheckHealth);
-    assert_eq!(idle.answer(id).1, Ok(Reply::Healthy(true)), "without a connection there is nothing to check");
+    let mut stopped = ibws_testkit::world::world();
+    let id = stopped.submit(Command::CheckHealth);
+    assert_eq!(stopped.answer(id).1, Ok(Reply::Healthy(true)), "without a connection there is nothing to check");
 }
 
 #[test]

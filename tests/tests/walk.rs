@@ -3,8 +3,7 @@
 //! replayed in other forms at its end.
 //!
 //! `IBWS_CASES` sets the number of walks. The default is 50,000 in release builds and 512 in debug
-//! builds. A failure prints the shrunk bytes, which repeat it: `ibws_testkit::walk::walk(&bytes,
-//! 256)`.
+//! builds. A failure prints the shrunk bytes. `ibws_testkit::walk::walk(&bytes, 256)` repeats it.
 
 use std::cell::RefCell;
 
