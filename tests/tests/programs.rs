@@ -343,7 +343,7 @@ fn gateway_and_watch_json_pass_on_every_frame_of_the_market_data_recording_uncha
 }
 
 /// Returns the exit status of a program that must exit within `limit`.
-fn exit_status_within(child: &mut Child, limit: Duration) -> ExitStatus {
+fn exit_within(child: &mut Child, limit: Duration) -> ExitStatus {
     let started_at = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -359,7 +359,7 @@ fn watch_exits_with_success_and_no_message_when_its_output_is_closed() {
     let mut child = watch().args(["--json", "--for", "60"]).spawn().unwrap();
     // The reader closes the pipe after one line, as `head -1` does.
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
-    let status = exit_status_within(&mut child, Duration::from_secs(20));
+    let status = exit_within(&mut child, Duration::from_secs(20));
     let mut err = String::new();
     child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
     assert!(status.success() && err.is_empty(), "{status}: {err}");
@@ -381,5 +381,5 @@ fn watch_exits_in_time_while_its_output_is_blocked() {
         watch.stdout.consume(read);
     }
     watch.interrupt();
-    assert!(exit_status_within(&mut watch.child, Duration::from_secs(6)).success());
+    assert!(exit_within(&mut watch.child, Duration::from_secs(6)).success());
 }

@@ -200,7 +200,7 @@ fn lost_authentication_degrades_writes_nothing_and_recovers_without_a_command() 
 
 // [ibind #25]
 #[test]
-fn partial_sts_frames_merge_and_the_status_includes_competing() {
+fn partial_sts_frames_merge_and_keep_competing() {
     let mut world = world();
     world.settle(&[QUOTES]);
     world.gateway.set_competing(true);

@@ -123,7 +123,7 @@ fn priming_without_a_result_delays_orders_by_5_s() {
 
 // [bezant]
 #[test]
-fn orders_are_quiet_without_a_confirmation_and_are_not_retried() {
+fn orders_need_no_confirmation_and_are_not_retried() {
     let mut world = settled(&[]);
     let request = world.subscribe("or");
     assert_eq!(world.answer(request).1, Ok(Reply::Subscribed(SubscribeOutcome::Quiet)));

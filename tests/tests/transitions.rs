@@ -21,8 +21,8 @@ fn transitions(world: &World) -> BTreeSet<Observed> {
 
 // The two worlds below make transitions that no walk makes reliably.
 
-/// Market data is quiet because it needs no confirmation, and needs one by the time of its renewal.
-fn renewed_while_quiet() -> BTreeSet<Observed> {
+/// Market data is not confirmed because it needs no confirmation, and needs one by its renewal.
+fn renewed_while_unconfirmed() -> BTreeSet<Observed> {
     let mut world = world();
     world.settle(&[]);
     world.gateway.set_confirmations(false);
@@ -62,7 +62,7 @@ fn every_transition_of_the_table_occurs() {
     for seed in 0..chaos_runs {
         seen.extend(storm(seed).unwrap().moves);
     }
-    seen.extend(renewed_while_quiet());
+    seen.extend(renewed_while_unconfirmed());
     seen.extend(greeted_late());
     assert!(seen.len() > 40, "{seen:?}");
     if cfg!(debug_assertions) {

@@ -38,7 +38,7 @@ fn orders_are_not_confirmed_but_change_within_two_seconds() {
 }
 
 #[test]
-fn every_order_runs_from_a_full_row_to_a_final_status() {
+fn every_order_runs_from_a_full_row_to_cancelled_or_filled() {
     let mut world = World::ready(config());
     let frames = world.replies("sor+{}", "sor", 300_000);
     let mut rows_by_order: BTreeMap<u64, Vec<Value>> = BTreeMap::new();
