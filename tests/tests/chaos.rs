@@ -1,13 +1,16 @@
-//! Storms: the machine and the simulated gateway under faults from a seed. See `ibws_testkit::storm` for what one is.
+//! Chaos runs: the machine and the simulated gateway under faults that a seed selects. The module
+//! `ibws_testkit::chaos` describes a run.
 //!
-//! `cargo test --release -p ibws-testkit --test chaos -- --nocapture` takes from the environment:
+//! `cargo test --release -p ibws-testkit --test chaos -- --nocapture` reads these environment
+//! variables:
 //!
-//! * `IBWS_CHAOS`: how many seeds; 1,000 by default (60 in debug builds);
-//! * `IBWS_MINUTES`: for how long instead, on as many seeds as that takes;
-//! * `IBWS_SEED`: the first seed; 0 by default;
-//! * `IBWS_THREADS`: on how many threads; 1 by default.
+//! * `IBWS_CHAOS`: the number of seeds, by default 1,000 (60 in debug builds);
+//! * `IBWS_MINUTES`: the duration in minutes, instead of a number of seeds;
+//! * `IBWS_SEED`: the first seed, by default 0;
+//! * `IBWS_THREADS`: the number of threads, by default 1.
 //!
-//! It prints a summary: storms, steps, faults of each kind, failures. A seed that fails prints its timeline and a test.
+//! The test prints a summary: runs, steps, faults of each kind, failures. For a seed that fails it
+//! prints the timeline and a test that repeats the failure.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,17 +18,17 @@ use std::time::{Duration, Instant};
 
 use ibws_testkit::chaos::{Broken, Report, STEPS, faults, storm};
 
-/// More failures than these say nothing new.
-const MOST_FAILURES: usize = 5;
+/// The test stops after this many failures, because more of them add no information.
+const MAX_FAILURES: usize = 5;
 
 fn setting(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value}: it takes a number")))
+    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value}: the value must be a number")))
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the summary, for those who run it with --nocapture")]
-fn no_storm_breaks_a_rule() {
+#[expect(clippy::print_stdout, reason = "prints the summary, with --nocapture")]
+fn no_chaos_run_breaks_a_rule() {
     let first = setting("IBWS_SEED").unwrap_or(0);
     let minutes = setting("IBWS_MINUTES");
     let seeds = setting("IBWS_CHAOS").or(minutes.map(|_| u64::MAX >> 1));
@@ -39,7 +42,7 @@ fn no_storm_breaks_a_rule() {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= first + seeds || is_over() || all.lock().unwrap().1.len() >= MOST_FAILURES {
+                    if seed >= first + seeds || is_over() || all.lock().unwrap().1.len() >= MAX_FAILURES {
                         return;
                     }
                     let outcome = storm(seed);
@@ -57,9 +60,10 @@ fn no_storm_breaks_a_rule() {
     });
     let (report, broken) = all.into_inner().unwrap();
     println!("{report}, in {:.1} s", began.elapsed().as_secs_f64());
-    let told: String = broken.iter().map(|broken| format!("{broken}\n")).collect();
-    assert!(broken.is_empty(), "{told}\n{report}");
-    // Storms that reach nothing prove nothing; a few, asked for by their seeds, need not.
+    let failures: String = broken.iter().map(|broken| format!("{broken}\n")).collect();
+    assert!(broken.is_empty(), "{failures}\n{report}");
+    // Runs that reach none of these states prove nothing. A few runs of chosen seeds need not reach
+    // them.
     if report.walks < 60 {
         return;
     }

@@ -1,8 +1,9 @@
-//! The property walk: arbitrary inputs and commands, half of the walks blind, half guided by the present state, every
-//! invariant after every step, and the same walk told differently at its end.
+//! The property walk: arbitrary inputs and commands. Half of the walks choose blindly, the other
+//! half by the present state. Every invariant is checked after every step, and each walk is
+//! replayed in other forms at its end.
 //!
-//! `IBWS_CASES` sets the number of walks; the default is 50,000 in release builds and 512 in debug builds. A failure
-//! prints the shrunk bytes, which repeat it: `ibws_testkit::walk::walk(&bytes, 256)`.
+//! `IBWS_CASES` sets the number of walks. The default is 50,000 in release builds and 512 in debug
+//! builds. A failure prints the shrunk bytes. `ibws_testkit::walk::walk(&bytes, 256)` repeats it.
 
 use std::cell::RefCell;
 
@@ -11,7 +12,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
 #[test]
-#[expect(clippy::print_stdout, reason = "what the walks reached, for those who run them with --nocapture")]
+#[expect(clippy::print_stdout, reason = "prints what the walks reached, with --nocapture")]
 fn no_walk_breaks_an_invariant() {
     let default = if cfg!(debug_assertions) { 512 } else { 50_000 };
     let cases = std::env::var("IBWS_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(default);
@@ -26,7 +27,7 @@ fn no_walk_breaks_an_invariant() {
     match outcome {
         Ok(()) => {}
         Err(TestError::Fail(rule, mut bytes)) => {
-            // Their end is zeros, as is what comes after it.
+            // A walk reads zeros after the last byte, so trailing zeros are not needed.
             while bytes.last() == Some(&0) && bytes.len() > 1 {
                 bytes.pop();
             }
@@ -36,7 +37,7 @@ fn no_walk_breaks_an_invariant() {
     }
     let reach = reach.into_inner();
     println!("{reach:?}");
-    // A walk that reaches nothing proves nothing.
+    // Walks that reach none of these states prove nothing.
     assert!(reach.ready * 3 > reach.walks, "{reach:?}");
     assert!(reach.confirmed * 4 > reach.walks, "{reach:?}");
     assert!(reach.resumed * 20 > reach.walks, "{reach:?}");

@@ -1,5 +1,6 @@
-//! The table of a subscription's moves is what walks and storms see: every move that is told is in it (the invariants see
-//! to that), and everything in it is told.
+//! The transition table of a subscription equals what walks and chaos runs observe: every emitted
+//! transition is in the table, which the invariants check, and every transition of the table is
+//! emitted.
 
 use std::collections::BTreeSet;
 
@@ -11,16 +12,17 @@ use ibws_testkit::walk::walk;
 use ibws_testkit::world::{World, ms, secs, sub, world};
 use ibws_testkit::{GatewayConfig, Prng, Success};
 
-type Move = (SubscriptionState, SubscriptionState, StateCause);
+type Observed = (SubscriptionState, SubscriptionState, StateCause);
 
-fn moves(world: &World) -> BTreeSet<Move> {
+/// Returns the transitions that the world emitted.
+fn transitions(world: &World) -> BTreeSet<Observed> {
     world.told().checked().checker().moves().clone()
 }
 
-// What no walk can be relied on to do.
+// The two worlds below make transitions that no walk makes reliably.
 
-/// Market data that needs no confirmation is quiet; by its renewal it needs one.
-fn renewed_though_quiet() -> BTreeSet<Move> {
+/// Market data is not confirmed because it needs no confirmation, and needs one by its renewal.
+fn renewed_while_unconfirmed() -> BTreeSet<Observed> {
     let mut world = world();
     world.settle(&[]);
     world.gateway.set_confirmations(false);
@@ -28,11 +30,12 @@ fn renewed_though_quiet() -> BTreeSet<Move> {
     world.submit(Command::Subscribe(Subscribe { needs_confirmation, ..Subscribe::new(sub("md+265598")) }));
     world.submit(Command::Modify(Modify { needs_confirmation: Some(None), ..Modify::new(sub("md+265598")) }));
     world.run(secs(545));
-    moves(&world)
+    transitions(&world)
 }
 
-/// What was written before a late greeting is written again; by then it needs no confirmation.
-fn greeted_late() -> BTreeSet<Move> {
+/// A subscription that was written before a late greeting is written again, and needs no
+/// confirmation by then.
+fn greeted_late() -> BTreeSet<Observed> {
     let config = Config { ready_gate: ReadyGate::Wait(secs(1)), ..Config::default() };
     let mut gateway = GatewayConfig::default();
     gateway.success = Success::After(ms(2_500));
@@ -43,12 +46,12 @@ fn greeted_late() -> BTreeSet<Move> {
     let needs_confirmation = Some(Some(false));
     world.submit(Command::Modify(Modify { needs_confirmation, ..Modify::new(sub("md+265598")) }));
     world.run(secs(1));
-    moves(&world)
+    transitions(&world)
 }
 
 #[test]
-fn every_move_in_the_table_happens() {
-    let (walks, storms) = if cfg!(debug_assertions) { (500, 20) } else { (25_000, 300) };
+fn every_transition_of_the_table_occurs() {
+    let (walks, chaos_runs) = if cfg!(debug_assertions) { (500, 20) } else { (25_000, 300) };
     let mut seen = BTreeSet::new();
     for seed in 0..walks {
         let mut chance = Prng::part(seed, "moves", 0);
@@ -56,25 +59,27 @@ fn every_move_in_the_table_happens() {
         let bytes: Vec<u8> = (0..length).map(|_| chance.next().to_le_bytes()[0]).collect();
         seen.extend(walk(&bytes, 400).unwrap().moves);
     }
-    for seed in 0..storms {
+    for seed in 0..chaos_runs {
         seen.extend(storm(seed).unwrap().moves);
     }
-    seen.extend(renewed_though_quiet());
+    seen.extend(renewed_while_unconfirmed());
     seen.extend(greeted_late());
     assert!(seen.len() > 40, "{seen:?}");
     if cfg!(debug_assertions) {
-        // So few walks do not get everywhere.
+        // So few walks do not reach every transition.
         return;
     }
     let mut missing = Vec::new();
-    for moves in subscription_transitions() {
-        let told = |from: &&SubscriptionState| seen.contains(&(**from, moves.to, moves.cause));
-        if moves.from.iter().find(told).is_none() {
-            missing.push(format!("{moves:?}"));
+    for transition in subscription_transitions() {
+        let occurred = |from: &&SubscriptionState| seen.contains(&(**from, transition.to, transition.cause));
+        if transition.from.iter().find(occurred).is_none() {
+            missing.push(format!("{transition:?}"));
         }
-        // Each state leads there, be it for another reason.
-        let leads = |from: &&SubscriptionState| seen.iter().any(|(a, b, _)| (a, b) == (*from, &moves.to));
-        missing.extend(moves.from.iter().filter(|from| !leads(from)).map(|from| format!("{from:?} to {:?}", moves.to)));
+        // Each source state leads to the target state, for this cause or another.
+        let leads = |from: &&SubscriptionState| seen.iter().any(|(a, b, _)| (a, b) == (*from, &transition.to));
+        missing.extend(
+            transition.from.iter().filter(|from| !leads(from)).map(|from| format!("{from:?} to {:?}", transition.to)),
+        );
     }
-    assert!(missing.is_empty(), "never told: {missing:#?}");
+    assert!(missing.is_empty(), "never emitted: {missing:#?}");
 }
