@@ -16,7 +16,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ibws_testkit::chaos::{Broken, Report, STEPS, faults, storm};
+use ibws_testkit::chaos::{Broken, Report, STEPS, faults, run_chaos};
 
 /// The test stops after this many failures, because more of them add no information.
 const MAX_FAILURES: usize = 5;
@@ -45,7 +45,7 @@ fn no_chaos_run_breaks_a_rule() {
                     if seed >= first + seeds || is_over() || all.lock().unwrap().1.len() >= MAX_FAILURES {
                         return;
                     }
-                    let outcome = storm(seed);
+                    let outcome = run_chaos(seed);
                     let mut all = all.lock().unwrap();
                     match outcome {
                         Ok(report) => all.0.add(&report),

@@ -2,9 +2,9 @@
 //! paste. Every confirmed subscription breaks the rule of these tests, so that there is a report.
 
 use ibws_proto::{Event, Output, SubscriptionState};
-use ibws_testkit::chaos::chaos_with;
+use ibws_testkit::chaos::run_chaos_with;
+use ibws_testkit::frames::{AUTHENTICATED, HEARTBEAT, SUCCESS, data};
 use ibws_testkit::replay::prelude::*;
-use ibws_testkit::walk::frames::{AUTHENTICATED, HEARTBEAT, SUCCESS, data};
 
 fn no_subscription_is_active(output: &Output) -> Result<(), String> {
     match output {
@@ -17,7 +17,7 @@ fn no_subscription_is_active(output: &Output) -> Result<(), String> {
 
 #[test]
 fn a_chaos_run_that_breaks_a_rule_prints_timeline_steps_and_test() {
-    let broken = chaos_with(4, Some(no_subscription_is_active)).unwrap_err();
+    let broken = run_chaos_with(4, Some(no_subscription_is_active)).unwrap_err();
     assert!(broken.rule.ends_with("is active"), "{}", broken.rule);
     // The timeline has one line an entry, with aligned times in ascending order.
     let lines: Vec<&str> = broken.timeline.lines().collect();
@@ -31,7 +31,7 @@ fn a_chaos_run_that_breaks_a_rule_prints_timeline_steps_and_test() {
     let whole = broken.to_string();
     assert!([&broken.timeline, &broken.shrunk, &broken.test].iter().all(|part| whole.contains(part.as_str())));
     // Without that rule the same run passes.
-    let report = storm(4).unwrap();
+    let report = run_chaos(4).unwrap();
     assert_eq!((report.walks, report.confirmed), (1, 1));
 }
 
@@ -76,16 +76,17 @@ fn the_shrunk_steps_are_printed_as_a_test_that_compiles() {
 fn the_shortest_confirmation() {
     let at = Instant::from_nanos;
     let config = Config { seed: 7, ready_gate: ReadyGate::Strict, tic_interval: None, ..Config::default() };
-    let mut told = Transcript::new(config, at(0));
-    told.submit(at(10000000), Command::Start).unwrap();
-    told.submit(at(20000000), Command::Subscribe(Subscribe::new(sub("pl")).args(Some(args("{}"))))).unwrap();
-    told.handle(at(100000000), Input::Opened(ConnId(1))).unwrap();
-    told.handle(
-        at(200000000),
-        Input::Frame(ConnId(1), r#"{"topic":"system","success":"simulated","isFT":false,"isPaper":true}"#.into()),
-    )
-    .unwrap();
-    told.handle(
+    let mut transcript = Transcript::new(config, at(0));
+    transcript.submit(at(10000000), Command::Start).unwrap();
+    transcript.submit(at(20000000), Command::Subscribe(Subscribe::new(sub("pl")).args(Some(args("{}"))))).unwrap();
+    transcript.handle(at(100000000), Input::Opened(ConnId(1))).unwrap();
+    transcript
+        .handle(
+            at(200000000),
+            Input::Frame(ConnId(1), r#"{"topic":"system","success":"simulated","isFT":false,"isPaper":true}"#.into()),
+        )
+        .unwrap();
+    transcript.handle(
         at(250000000),
         Input::Frame(
             ConnId(1),
@@ -94,6 +95,6 @@ fn the_shortest_confirmation() {
         ),
     )
     .unwrap();
-    told.handle(at(400000000), Input::Frame(ConnId(1), r#"{"topic":"spl","args":[]}"#.into())).unwrap();
-    told.same_however_told().unwrap();
+    transcript.handle(at(400000000), Input::Frame(ConnId(1), r#"{"topic":"spl","args":[]}"#.into())).unwrap();
+    transcript.check_replays().unwrap();
 }

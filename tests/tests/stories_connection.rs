@@ -26,8 +26,8 @@ fn a_stream_survives_a_dropped_connection_and_shuts_down() {
     let started = world.start();
     let subscribed = world.subscribe(QUOTES);
     world.run(secs(20));
-    assert!(matches!(world.answered(started), Some((_, Ok(Reply::Started)))));
-    let (at, reply) = world.answer(subscribed);
+    assert!(matches!(world.reply(started), Some((_, Ok(Reply::Started)))));
+    let (at, reply) = world.wait_for_reply(subscribed);
     assert!(matches!(reply, Ok(Reply::Subscribed(ibws_proto::SubscribeOutcome::Active))), "{reply:?}");
     assert!(at < Instant::from_millis(1_000), "{at:?}");
     assert_eq!(world.written("smd+265598").len(), 1);
@@ -43,7 +43,7 @@ fn a_stream_survives_a_dropped_connection_and_shuts_down() {
 
     let stopped = world.submit(Command::Shutdown { drain: true });
     let requested_at = world.now();
-    let (at, reply) = world.answer(stopped);
+    let (at, reply) = world.wait_for_reply(stopped);
     assert_eq!(reply, Ok(Reply::Stopped));
     assert_eq!(at, requested_at + ms(20), "a drain without pending confirmations lasts one round trip of Close");
     assert_eq!(world.written("umd+265598").len(), 1);
@@ -87,10 +87,10 @@ fn the_ready_gate_opens_after_5_s_without_a_greeting() {
     let mut world = World::new(Config::default(), gateway);
     let started = world.start();
     world.subscribe(QUOTES);
-    assert_eq!(world.answer(started), (Instant::from_millis(5_100), Ok(Reply::Started)));
+    assert_eq!(world.wait_for_reply(started), (Instant::from_millis(5_100), Ok(Reply::Started)));
     world.run(secs(5));
     assert_eq!(world.written("smd"), [Instant::from_millis(5_100)]);
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
 }
 
 #[test]
@@ -154,10 +154,10 @@ fn late_authentication_subscribes_everything() {
         let pending = world.subscribe(QUOTES);
         world.subscribe("pl");
         assert!(
-            matches!(world.answer(started).1, Ok(Reply::Started)),
+            matches!(world.wait_for_reply(started).1, Ok(Reply::Started)),
             "an unauthenticated session is a state, not an error"
         );
-        let (at, reply) = world.answer(pending);
+        let (at, reply) = world.wait_for_reply(pending);
         assert_eq!(reply, Ok(Reply::Subscribed(ibws_proto::SubscribeOutcome::Pending)));
         assert_eq!(at, Instant::from_millis(10_000), "the attempts of a subscribe times its timeout");
         world.run_until(Instant::from_millis(late * 1_000 + 1_000));
@@ -167,8 +167,8 @@ fn late_authentication_subscribes_everything() {
         let restored_at = world.now();
         world.run(secs(3));
         assert_eq!(world.written("smd"), [restored_at + ms(10)], "{}", world.timeline());
-        assert_eq!(world.status("md+265598"), SubscriptionState::Active);
-        assert_eq!(world.status("pl"), SubscriptionState::Active);
+        assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
+        assert_eq!(world.subscription_state("pl"), SubscriptionState::Active);
         assert_eq!(world.dials().len(), 1);
     }
 }
@@ -182,7 +182,7 @@ fn lost_authentication_degrades_writes_nothing_and_recovers_without_a_command() 
     world.gateway.set_authenticated(false);
     world.run(secs(3_600));
     assert_eq!(world.connection_state(), ConnectionState::Degraded);
-    assert_eq!(world.status("md+265598"), SubscriptionState::Degraded);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Degraded);
     assert!(last(&world) <= Some(lost + ms(10)), "{}", world.timeline());
     assert_eq!(world.dials().len(), 1, "lost authentication causes no dial");
     let gaps: Vec<_> = world.gaps().iter().map(|gap| (gap.since, gap.cause.clone())).collect();
@@ -194,7 +194,7 @@ fn lost_authentication_degrades_writes_nothing_and_recovers_without_a_command() 
     assert_eq!(world.connection_state(), ConnectionState::Ready);
     assert_eq!(world.written("smd").last(), Some(&(restored_at + ms(10))));
     assert_eq!(world.written("sor").last(), Some(&(restored_at + ms(60))), "priming precedes the write");
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     assert_eq!(world.resumptions().len(), 2);
 }
 
@@ -210,10 +210,10 @@ fn partial_sts_frames_merge_and_keep_competing() {
         (status.authenticated, status.competing, status.state),
         (Some(true), Some(true), ConnectionState::Ready)
     );
-    world.say(r#"{"topic":"sts","args":{"message":""}}"#);
+    world.gateway_sends(r#"{"topic":"sts","args":{"message":""}}"#);
     world.run(secs(1));
     assert_eq!(world.machine().status(), status);
-    world.say(r#"{"topic":"sts","args":{"authenticated":false}}"#);
+    world.gateway_sends(r#"{"topic":"sts","args":{"authenticated":false}}"#);
     world.run(secs(1));
     assert_eq!(world.machine().status().competing, Some(true));
     assert_eq!(world.connection_state(), ConnectionState::Degraded);
@@ -243,8 +243,8 @@ fn the_session_is_sent_only_on_request_of_the_gateway() {
     let mut authorised = World::new(Config::default(), gateway.clone());
     authorised.link.session = Some("00112233445566778899aabbccddeeff".into());
     authorised.settle(&[QUOTES]);
-    authorised.say(r#"{"message":"welcome"}"#);
-    authorised.say(r#"{"message":"waiting for session"}"#);
+    authorised.gateway_sends(r#"{"message":"welcome"}"#);
+    authorised.gateway_sends(r#"{"message":"waiting for session"}"#);
     authorised.run(secs(1));
     assert_eq!((sent(&authorised), authorised.connection_state()), (0, ConnectionState::Ready));
 
@@ -273,7 +273,7 @@ fn a_changed_session_id_in_tic_reconnects_while_heartbeats_continue() {
     assert_eq!(cause, Some(ConnectionLoss::SessionChanged.into()));
     world.run(secs(15));
     assert_eq!(
-        (world.connection_state(), world.status("md+265598")),
+        (world.connection_state(), world.subscription_state("md+265598")),
         (ConnectionState::Ready, SubscriptionState::Active)
     );
     assert_eq!(world.dials().len(), 2);
@@ -294,7 +294,11 @@ fn an_early_first_tic_detects_a_new_login_at_any_time() {
         world.gateway.relogin("ffeeddccbbaa99887766554433221100");
         world.gateway.set_authenticated(true);
         world.run(secs(45));
-        assert_eq!((world.dials().len(), world.status("md+265598")), (2, SubscriptionState::Active), "{degraded}");
+        assert_eq!(
+            (world.dials().len(), world.subscription_state("md+265598")),
+            (2, SubscriptionState::Active),
+            "{degraded}"
+        );
     }
 }
 
@@ -310,7 +314,7 @@ fn every_close_code_and_a_cut_reconnect() {
         }
         world.run(secs(5));
         assert_eq!(
-            (world.connection_state(), world.status("md+265598")),
+            (world.connection_state(), world.subscription_state("md+265598")),
             (ConnectionState::Ready, SubscriptionState::Active),
             "{code:?}"
         );
@@ -328,7 +332,7 @@ fn a_close_before_the_greeting_does_not_block_the_next_connect() {
     world.close(1000);
     world.run(secs(8));
     assert_eq!(
-        (world.connection_state(), world.status("md+265598")),
+        (world.connection_state(), world.subscription_state("md+265598")),
         (ConnectionState::Ready, SubscriptionState::Active)
     );
 }
@@ -347,7 +351,7 @@ fn a_long_outage_is_retried_without_limit_and_with_capped_delays() {
     assert!(longest <= secs(8) + ms(100) && longest > secs(7), "{longest:?}");
     world.link.dials_to = Dial::Opens;
     world.run(secs(10));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     assert_eq!((world.gaps().len(), world.resumptions().len()), (1, 1), "one outage is one gap");
     assert!(world.resumptions()[0].attempts > 2_000);
 }
@@ -381,7 +385,7 @@ fn start_fails_after_10_attempts() {
     let mut world = world();
     world.link.dials_to = Dial::refused();
     let started = world.start();
-    let (_, reply) = world.answer(started);
+    let (_, reply) = world.wait_for_reply(started);
     assert!(matches!(reply, Err(CommandError::GaveUp { attempts: 10, .. })), "{reply:?}");
     assert_eq!((world.dials().len(), world.connection_state()), (10, ConnectionState::Stopped));
     world.run(secs(3_600));
@@ -389,7 +393,7 @@ fn start_fails_after_10_attempts() {
     // A later `Start` dials again.
     world.link.dials_to = Dial::Opens;
     let again = world.start();
-    assert_eq!(world.answer(again).1, Ok(Reply::Started));
+    assert_eq!(world.wait_for_reply(again).1, Ok(Reply::Started));
 }
 
 #[test]
@@ -397,7 +401,7 @@ fn a_refused_certificate_fails_the_start_at_once() {
     let mut world = world();
     world.link.dials_to = Dial::Fails(ConnectErrorKind::Trust, None);
     let started = world.start();
-    let (at, reply) = world.answer(started);
+    let (at, reply) = world.wait_for_reply(started);
     assert!(matches!(reply, Err(CommandError::GaveUp { attempts: 1, .. })), "{reply:?}");
     assert_eq!(at, Instant::from_millis(100));
 }
@@ -407,7 +411,7 @@ fn http_401_fails_the_start_at_once_and_is_retried_once_a_minute() {
     let mut world = world();
     world.link.dials_to = Dial::Fails(ConnectErrorKind::AuthenticationRequired, None);
     let started = world.start();
-    assert!(matches!(world.answer(started).1, Err(CommandError::AuthenticationRequired(_))));
+    assert!(matches!(world.wait_for_reply(started).1, Err(CommandError::AuthenticationRequired(_))));
     world.run(secs(3_600));
     let dials = world.dials();
     assert!(dials.windows(2).all(|pair| pair[1].since(pair[0]) == secs(60) + ms(100)));
@@ -444,7 +448,7 @@ fn a_start_during_an_outage_fails_after_its_attempts() {
     world.cut();
     world.run(secs(1));
     let started = world.start();
-    let (_, reply) = world.answer(started);
+    let (_, reply) = world.wait_for_reply(started);
     assert!(matches!(reply, Err(CommandError::GaveUp { attempts: 10, .. })), "{reply:?}");
     let dials = world.dials().len();
     assert_eq!(dials, 1 + 10, "the start fails only after all of its attempts");
@@ -462,7 +466,7 @@ fn a_start_completes_when_reconnecting_ends_for_good() {
     world.run(ms(20));
     world.link.dials_to = Dial::refused();
     let started = world.start();
-    assert!(matches!(world.answer(started).1, Err(CommandError::ConnectionLost(ConnectionLoss::Connect(_)))));
+    assert!(matches!(world.wait_for_reply(started).1, Err(CommandError::ConnectionLost(ConnectionLoss::Connect(_)))));
     assert_eq!(world.connection_state(), ConnectionState::Stopped);
 }
 
@@ -486,11 +490,11 @@ fn binary_and_text_frames_are_handled_alike() {
 fn malformed_and_lossy_frames_do_not_end_the_connection() {
     let mut world = world();
     world.settle(&[QUOTES]);
-    world.say(b"{\"topic\":\"ntf\",\"args\":[{\"text\":\"ACME\x99\"}]}".to_vec());
-    world.say(b"{\"topic\":".to_vec());
-    world.say(b"ech+hb".to_vec());
-    world.say(br#"{"topic":"smd+265598","conid":1,"conid":2}"#.to_vec());
-    world.say(br#"{"topic":"xyz","args":{}}"#.to_vec());
+    world.gateway_sends(b"{\"topic\":\"ntf\",\"args\":[{\"text\":\"ACME\x99\"}]}".to_vec());
+    world.gateway_sends(b"{\"topic\":".to_vec());
+    world.gateway_sends(b"ech+hb".to_vec());
+    world.gateway_sends(br#"{"topic":"smd+265598","conid":1,"conid":2}"#.to_vec());
+    world.gateway_sends(br#"{"topic":"xyz","args":{}}"#.to_vec());
     world.run(secs(5));
     let stats = world.machine().stats();
     assert_eq!((stats.malformed, stats.lossy, world.dials().len()), (2, 1, 1));

@@ -30,11 +30,11 @@ fn after_heartbeats_a_half_open_link_is_detected_25_s_after_the_last_byte() {
     world.run(secs(30));
     world.freeze();
     world.run(ms(20));
-    let last = world.last_heard().unwrap();
+    let last = world.last_received_at().unwrap();
     world.run(secs(60));
     assert_eq!(losses(&world), [(last + secs(25), ConnectionLoss::Silent.into())]);
     assert_eq!(world.gaps()[0].since, last, "messages may be missing since the last byte");
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     assert_eq!(world.dials().len(), 2);
 }
 
@@ -47,7 +47,7 @@ fn before_heartbeats_a_ping_is_sent_after_25_s_and_the_link_ends_20_s_later() {
     world.run(ms(500));
     world.freeze();
     world.run(ms(20));
-    let last = world.last_heard().unwrap();
+    let last = world.last_received_at().unwrap();
     world.run(secs(50));
     assert_eq!(pings(&world), [last + secs(25)]);
     assert_eq!(losses(&world), [(last + secs(45), ConnectionLoss::Silent.into())]);
@@ -70,11 +70,11 @@ fn a_byte_after_a_ping_restarts_the_silence_limit() {
     (config.silence_limit, config.ping_reply_limit) = (secs(5), secs(20));
     let mut world = World::new(config, GatewayConfig::default());
     world.gateway.set_heartbeats(false);
-    world.link.answers_pings = false;
+    world.link.replies_to_pings = false;
     world.settle(&[]);
-    let last = world.last_heard().unwrap();
+    let last = world.last_received_at().unwrap();
     world.run_until(last + secs(7));
-    world.say(r#"{"topic":"xyz"}"#);
+    world.gateway_sends(r#"{"topic":"xyz"}"#);
     world.run(secs(7));
     assert_eq!(pings(&world), [last + secs(5), last + secs(12) + ms(10)]);
 }
@@ -87,7 +87,7 @@ fn sending_is_no_sign_of_life() {
     world.run(secs(30));
     world.freeze();
     world.run(ms(20));
-    let last = world.last_heard().unwrap();
+    let last = world.last_received_at().unwrap();
     for _ in 0..30 {
         world.submit(Command::Tic);
         world.submit(Command::SendText("ech+hb".into()));
@@ -111,7 +111,7 @@ fn a_freeze_below_the_silence_limit_causes_no_loss_and_no_gap() {
 #[test]
 fn missing_pongs_end_a_connection_that_delivers_data() {
     let mut world = world();
-    world.link.answers_pings = false;
+    world.link.replies_to_pings = false;
     world.settle(&[QUOTES]);
     let opened =
         world.connection_states().iter().find(|(_, to)| *to == ConnectionState::Open).map(|(at, _)| *at).unwrap();
@@ -153,8 +153,8 @@ fn health_of_a_new_connection_ignores_the_age_of_the_previous_one() {
     }
     let check = world.submit(Command::CheckHealth);
     let ping = world.submit(Command::CheckPing);
-    assert_eq!(world.answered(check).unwrap().1, Ok(Reply::Healthy(true)));
-    assert_eq!(world.answered(ping).unwrap().1, Ok(Reply::Healthy(true)));
+    assert_eq!(world.reply(check).unwrap().1, Ok(Reply::Healthy(true)));
+    assert_eq!(world.reply(ping).unwrap().1, Ok(Reply::Healthy(true)));
     world.run(secs(40));
     assert_eq!(world.connection_state(), ConnectionState::Ready);
 }
@@ -169,7 +169,7 @@ fn a_clock_jump_of_eight_hours_recovers_like_a_silent_link() {
     world.thaw();
     world.run(secs(10));
     assert_eq!(
-        (world.connection_state(), world.status("md+265598")),
+        (world.connection_state(), world.subscription_state("md+265598")),
         (ConnectionState::Ready, SubscriptionState::Active)
     );
 }
@@ -200,7 +200,7 @@ fn connection_states() -> Vec<(&'static str, World)> {
     }
     let mut closing = world();
     closing.settle(&[QUOTES]);
-    closing.link.answers_close = false;
+    closing.link.replies_to_close = false;
     closing.submit(Command::Disconnect);
     let mut worlds = vec![
         ("stopped", stopped),
@@ -221,7 +221,7 @@ fn connection_states() -> Vec<(&'static str, World)> {
 
 /// Returns the reply to a request, which must complete within `limit` after `requested_at`.
 fn within(world: &mut World, requested_at: Instant, id: RequestId, limit: Duration) -> Result<Reply, CommandError> {
-    let (at, reply) = world.answer(id);
+    let (at, reply) = world.wait_for_reply(id);
     assert!(at <= requested_at + limit, "completed after {:?}:\n{}", at.since(requested_at), world.timeline());
     reply
 }
@@ -230,7 +230,7 @@ fn within(world: &mut World, requested_at: Instant, id: RequestId, limit: Durati
 fn a_draining_shutdown_completes_within_3_s_in_every_state() {
     for replies in [true, false] {
         for (state, mut world) in connection_states() {
-            world.link.answers_close = replies && state != "closing";
+            world.link.replies_to_close = replies && state != "closing";
             world.gateway.set_confirmations(replies);
             let requested_at = world.now();
             let first = world.submit(Command::Shutdown { drain: true });
@@ -257,15 +257,19 @@ fn a_drain_waits_for_confirmations_only() {
     for text in ["umd+265598+{}", "usd+DU1234567+{}", "umh+"] {
         assert_eq!(world.written(text), [requested_at], "the drain writes all unsubscribes at once: {text}");
     }
-    assert_eq!(world.answer(stopped).0, requested_at + ms(40), "one round trip for the confirmations, one for Close");
+    assert_eq!(
+        world.wait_for_reply(stopped).0,
+        requested_at + ms(40),
+        "one round trip for the confirmations, one for Close"
+    );
 
     let mut silent = self::world();
     silent.settle(&[QUOTES, "sd+DU1234567+{}"]);
     silent.gateway.set_confirmations(false);
-    silent.link.answers_close = false;
+    silent.link.replies_to_close = false;
     let requested_at = silent.now();
     let stopped = silent.submit(Command::Shutdown { drain: true });
-    assert_eq!(silent.answer(stopped).0, requested_at + secs(3), "2 s for confirmations, 1 s for Close");
+    assert_eq!(silent.wait_for_reply(stopped).0, requested_at + secs(3), "2 s for confirmations, 1 s for Close");
 }
 
 #[test]
@@ -273,7 +277,7 @@ fn a_hard_reset_is_legal_in_every_state() {
     for restart in [true, false] {
         for replies in [true, false] {
             for (state, mut world) in connection_states() {
-                world.link.answers_close = replies && state != "closing";
+                world.link.replies_to_close = replies && state != "closing";
                 world.link.dials_to = Dial::Opens;
                 world.gateway.set_authenticated(true);
                 let requested_at = world.now();
@@ -284,7 +288,7 @@ fn a_hard_reset_is_legal_in_every_state() {
                 let expected = if stops { ConnectionState::Stopped } else { ConnectionState::Ready };
                 assert_eq!(world.connection_state(), expected, "{state}, restart {restart}: {}", world.timeline());
                 let pl = if stops { SubscriptionState::Pending } else { SubscriptionState::Active };
-                assert_eq!(world.status("pl"), pl, "{state}");
+                assert_eq!(world.subscription_state("pl"), pl, "{state}");
             }
         }
     }
@@ -302,9 +306,9 @@ fn a_disconnect_lasts_until_start_and_keeps_the_subscriptions() {
         world.run(secs(600));
         assert_eq!((world.connection_state(), world.dials().len()), (ConnectionState::Stopped, dials), "{state}");
         let start = world.start();
-        assert_eq!(world.answer(start).1, Ok(Reply::Started), "{state}");
+        assert_eq!(world.wait_for_reply(start).1, Ok(Reply::Started), "{state}");
         world.run(secs(5));
-        assert_eq!(world.status("pl"), SubscriptionState::Active, "{state}");
+        assert_eq!(world.subscription_state("pl"), SubscriptionState::Active, "{state}");
     }
 }
 
@@ -320,12 +324,12 @@ fn requests_of_a_lost_connection_fail_with_the_cause_before_the_next_dial() {
     world.input(ibws_proto::Input::Closed(world.conn().unwrap(), Some(1000)));
     for request in requests {
         let expected = (lost, Err(CommandError::ConnectionLost(ConnectionLoss::Closed(1000))));
-        assert_eq!(world.answered(request), Some(&expected));
+        assert_eq!(world.reply(request), Some(&expected));
     }
     world.gateway.set_confirmations(true);
     world.run(secs(5));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active, "the subscription is kept");
-    assert_eq!(world.status("sd+DU1234567"), SubscriptionState::Removed);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active, "the subscription is kept");
+    assert_eq!(world.subscription_state("sd+DU1234567"), SubscriptionState::Removed);
 }
 
 #[test]
@@ -337,20 +341,23 @@ fn a_second_shutdown_supersedes_a_start_after_the_first() {
     let second = world.submit(Command::Shutdown { drain: false });
     world.run(secs(5));
     assert_eq!((world.connection_state(), world.dials().len()), (ConnectionState::Stopped, 1));
-    assert_eq!(world.answer(start).1, Err(CommandError::ShutDown));
-    assert_eq!([world.answer(first).1, world.answer(second).1], [Ok(Reply::Stopped), Ok(Reply::Stopped)]);
+    assert_eq!(world.wait_for_reply(start).1, Err(CommandError::ShutDown));
+    assert_eq!(
+        [world.wait_for_reply(first).1, world.wait_for_reply(second).1],
+        [Ok(Reply::Stopped), Ok(Reply::Stopped)]
+    );
 }
 
 #[test]
 fn a_shutdown_completes_the_requests_that_it_supersedes() {
     let mut world = world();
     world.settle(&[QUOTES]);
-    world.link.answers_close = false;
+    world.link.replies_to_close = false;
     let disconnect = world.submit(Command::Disconnect);
     let start = world.start();
     world.submit(Command::Shutdown { drain: true });
-    assert_eq!(world.answer(disconnect).1, Err(CommandError::ShutDown));
-    assert_eq!(world.answer(start).1, Err(CommandError::ShutDown));
+    assert_eq!(world.wait_for_reply(disconnect).1, Err(CommandError::ShutDown));
+    assert_eq!(world.wait_for_reply(start).1, Err(CommandError::ShutDown));
 }
 
 // Nothing is written after the client's Close, whether the REST result arrives after it or never.
@@ -360,7 +367,7 @@ fn orders_that_are_priming_at_the_close_are_not_subscribed() {
         let mut world = world();
         world.settle(&[]);
         world.link.rest = rest;
-        world.link.answers_close = false;
+        world.link.replies_to_close = false;
         world.subscribe("or");
         world.run(ms(500));
         world.submit(Command::Disconnect);

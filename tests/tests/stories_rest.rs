@@ -36,7 +36,7 @@ fn an_unfiltered_rest_call_restores_orders_silenced_by_a_filtered_one() {
     let orders = Subscribe::new(sub("or")).staleness(Staleness::After(secs(60)));
     world.submit(Command::Subscribe(orders));
     world.run(secs(30));
-    assert_eq!(world.status("or"), SubscriptionState::Active, "the simulated orders change within 30 s");
+    assert_eq!(world.subscription_state("or"), SubscriptionState::Active, "the simulated orders change within 30 s");
     let _ = world.gateway.rest(world.now(), "GET", "/v1/api/iserver/account/orders", "filters=nothing_at_all");
     world.run(secs(90));
     let silences: Vec<_> = world
@@ -123,7 +123,7 @@ fn a_rest_request_without_result_times_out_after_30_s_and_is_reported() {
     let before = world.machine().stats().stale;
     world.input(Input::RestDone(report.id.unwrap(), true));
     assert_eq!(world.machine().stats().stale, before + 1);
-    assert_eq!(world.status("or"), SubscriptionState::Active, "the timeout does not stop the orders");
+    assert_eq!(world.subscription_state("or"), SubscriptionState::Active, "the timeout does not stop the orders");
 }
 
 // [ibkrdotnet #68, #74]
@@ -131,9 +131,11 @@ fn a_rest_request_without_result_times_out_after_30_s_and_is_reported() {
 fn notices_in_both_shapes_are_delivered_and_a_prompt_makes_a_rest_request() {
     let mut world = settled(&[]);
     world.link.rest = None;
-    world.say(r#"{"topic":"ntf","args":{"id":"n1","text":"Market closes early","title":"Notice","url":null}}"#);
-    world.say(r#"{"topic":"blt","args":{"id":"b1","message":"Maintenance"}}"#);
-    world.say(r#"{"topic":"blt","args":[{"id":12,"exchanges":null,"message":"Maintenance"}]}"#);
+    world.gateway_sends(
+        r#"{"topic":"ntf","args":{"id":"n1","text":"Market closes early","title":"Notice","url":null}}"#,
+    );
+    world.gateway_sends(r#"{"topic":"blt","args":{"id":"b1","message":"Maintenance"}}"#);
+    world.gateway_sends(r#"{"topic":"blt","args":[{"id":12,"exchanges":null,"message":"Maintenance"}]}"#);
     world.run(secs(1));
     assert_eq!(world.rest_requests().count(), 0, "a notice without options makes no REST request");
     let prompt = |req: &str| {
@@ -141,7 +143,7 @@ fn notices_in_both_shapes_are_delivered_and_a_prompt_makes_a_rest_request() {
             r#"{{"topic":"ntf","args":[{{"id":"n2","text":"Read"}},{{"orderId":71,"reqId":"{req}","dismissable":[],"text":"Really?","options":["Yes","No"],"type":"M","messageId":"p12","prompt":true}}]}}"#
         )
     };
-    world.say(prompt("r1"));
+    world.gateway_sends(prompt("r1"));
     world.run(secs(1));
     let requests: Vec<_> = world.rest_requests().map(|(_, request)| request.clone()).collect();
     let [RestRequest::Prompt(prompted)] = &requests[..] else { panic!("{requests:?}") };
@@ -152,8 +154,8 @@ fn notices_in_both_shapes_are_delivered_and_a_prompt_makes_a_rest_request() {
     // A repeated prompt supersedes the earlier one. The number of pending prompts is limited, so a
     // gateway that prompts without end cannot fill the memory.
     for n in 0..40 {
-        world.say(prompt(&format!("q{}", n / 2)));
-        world.say(prompt(&format!("s{n}")));
+        world.gateway_sends(prompt(&format!("q{}", n / 2)));
+        world.gateway_sends(prompt(&format!("s{n}")));
     }
     world.run(secs(1));
     let count = |outcome: RestOutcome| world.reports().filter(|(_, report)| report.outcome == outcome).count();
@@ -180,7 +182,7 @@ fn a_missing_session_is_requested_over_rest_and_sent_once_available() {
     world.link.session = Some(session);
     world.run(secs(15));
     assert_eq!(
-        (world.connection_state(), world.status("md+265598")),
+        (world.connection_state(), world.subscription_state("md+265598")),
         (ConnectionState::Ready, SubscriptionState::Active)
     );
     assert_eq!(sessions(&world).len(), 1);
@@ -235,7 +237,7 @@ fn lost_authentication_makes_one_rest_request() {
     assert_eq!(sessions(&world), [SessionNeed::Unauthenticated]);
     world.gateway.set_authenticated(true);
     world.run(secs(5));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     world.gateway.set_authenticated(false);
     world.run(secs(5));
     assert_eq!(sessions(&world).len(), 2, "each loss makes one request");
@@ -261,7 +263,7 @@ fn a_session_for_other_accounts_is_reported_as_a_mismatch() {
         let mut world = World::new(config, GatewayConfig::default());
         world.settle(&[]);
         let before = world.events().filter(|(_, event)| matches!(event, Event::AccountMismatch)).count();
-        world.say(frame);
+        world.gateway_sends(frame);
         world.run(secs(1));
         (before, world.events().filter(|(_, event)| matches!(event, Event::AccountMismatch)).count() - before)
     };

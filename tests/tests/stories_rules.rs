@@ -55,10 +55,10 @@ fn commands_that_need_a_ready_connection_fail_with_not_ready_elsewhere() {
     let mut world = world();
     for command in [Command::Recreate, Command::Tic, Command::SendText("ech+hb".into())] {
         let id = world.submit(command);
-        assert_eq!(world.answer(id).1, Err(CommandError::NotReady));
+        assert_eq!(world.wait_for_reply(id).1, Err(CommandError::NotReady));
     }
     let invalidated = world.submit(Command::Invalidate(None));
-    assert_eq!(world.answer(invalidated).1, Ok(Reply::Invalidated(0)));
+    assert_eq!(world.wait_for_reply(invalidated).1, Ok(Reply::Invalidated(0)));
 }
 
 #[test]
@@ -68,23 +68,23 @@ fn a_refusal_that_names_a_target_refuses_only_that_subscription() {
     world.subscribe(QUOTES);
     world.subscribe("md+8314");
     world.run(ms(50));
-    world.say(r#"{"error":"No market data","code":500,"topic":"smd+8314"}"#);
+    world.gateway_sends(r#"{"error":"No market data","code":500,"topic":"smd+8314"}"#);
     world.run(ms(50));
-    assert_eq!(world.status("md+8314"), SubscriptionState::Refused);
-    assert_eq!(world.status("md+265598"), SubscriptionState::Subscribing);
+    assert_eq!(world.subscription_state("md+8314"), SubscriptionState::Refused);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Subscribing);
     assert_eq!(world.gaps().len(), 0, "a stream that never delivered data has no gap");
     // A channel without a target is refused by its bare topic.
     world.subscribe("pl");
     world.run(ms(50));
-    world.say(r#"{"error":"No accounts","code":500,"topic":"spl"}"#);
+    world.gateway_sends(r#"{"error":"No accounts","code":500,"topic":"spl"}"#);
     world.run(ms(50));
-    assert_eq!(world.status("pl"), SubscriptionState::Refused);
+    assert_eq!(world.subscription_state("pl"), SubscriptionState::Refused);
     // A refusal of no channel, or of a channel without a subscription, refuses nothing.
     let before = world.events().filter(|(_, event)| matches!(event, Event::Subscription(_))).count();
     for topic in ["sts", "xyz", "sor", "smh+1"] {
-        world.say(format!(r#"{{"error":"no","topic":"{topic}"}}"#));
+        world.gateway_sends(format!(r#"{{"error":"no","topic":"{topic}"}}"#));
     }
-    world.say(r#"{"error":"Topic unknown","code":1}"#);
+    world.gateway_sends(r#"{"error":"Topic unknown","code":1}"#);
     world.run(ms(50));
     assert_eq!(world.events().filter(|(_, event)| matches!(event, Event::Subscription(_))).count(), before);
 }
@@ -98,7 +98,7 @@ fn health_reports_the_reason_and_the_ages() {
     let fine = health(&world, ms(0));
     assert!(fine.healthy && fine.reason == HealthReason::Fine);
     world.run(secs(60));
-    let received = world.last_heard().unwrap();
+    let received = world.last_received_at().unwrap();
     let ages = world.machine().health(received + secs(3)).ages.unwrap();
     assert_eq!(ages.received, secs(3));
     assert!(ages.heartbeat.is_some_and(|age| age >= secs(3) && age < secs(14)));
@@ -134,12 +134,16 @@ fn checks_reset_nothing_on_a_healthy_connection_or_without_one() {
     world.run(secs(30));
     for check in [Command::CheckPing, Command::CheckHealth] {
         let id = world.submit(check);
-        assert_eq!(world.answer(id).1, Ok(Reply::Healthy(true)));
+        assert_eq!(world.wait_for_reply(id).1, Ok(Reply::Healthy(true)));
     }
     assert_eq!(world.dials().len(), 1);
     let mut stopped = ibws_testkit::world::world();
     let id = stopped.submit(Command::CheckHealth);
-    assert_eq!(stopped.answer(id).1, Ok(Reply::Healthy(true)), "without a connection there is nothing to check");
+    assert_eq!(
+        stopped.wait_for_reply(id).1,
+        Ok(Reply::Healthy(true)),
+        "without a connection there is nothing to check"
+    );
 }
 
 #[test]
@@ -226,7 +230,7 @@ fn a_session_change_found_over_rest_reconnects_once() {
     let conn = world.conn().unwrap();
     world.input(Input::Session(conn, SessionUpdate::Changed));
     world.run(secs(10));
-    assert_eq!((world.dials().len(), world.status("md+265598")), (2, SubscriptionState::Active));
+    assert_eq!((world.dials().len(), world.subscription_state("md+265598")), (2, SubscriptionState::Active));
     assert_eq!(world.gaps()[0].cause, ibws_proto::ConnectionLoss::SessionChanged.into());
     // A connection that is already closing ignores the update.
     let mut bare = BareMachine::new(Config::default());
@@ -244,15 +248,15 @@ fn a_session_change_found_over_rest_reconnects_once() {
 #[test]
 fn a_disconnect_supersedes_a_reset_and_a_shutdown_supersedes_both() {
     let mut world = settled(&[QUOTES]);
-    world.link.answers_close = false;
+    world.link.replies_to_close = false;
     let reset = world.submit(Command::HardReset { restart: true });
     let disconnect = world.submit(Command::Disconnect);
-    assert_eq!(world.answered(reset).unwrap().1, Err(CommandError::Superseded));
+    assert_eq!(world.reply(reset).unwrap().1, Err(CommandError::Superseded));
     let shutdown = world.submit(Command::Shutdown { drain: false });
-    assert_eq!(world.answered(disconnect).unwrap().1, Err(CommandError::ShutDown));
+    assert_eq!(world.reply(disconnect).unwrap().1, Err(CommandError::ShutDown));
     let late = world.submit(Command::HardReset { restart: true });
-    assert_eq!(world.answered(late).unwrap().1, Err(CommandError::ShutDown), "a shutdown is final");
-    assert_eq!(world.answer(shutdown).1, Ok(Reply::Stopped));
+    assert_eq!(world.reply(late).unwrap().1, Err(CommandError::ShutDown), "a shutdown is final");
+    assert_eq!(world.wait_for_reply(shutdown).1, Ok(Reply::Stopped));
     assert_eq!(world.dials().len(), 1);
 }
 
@@ -260,11 +264,11 @@ fn a_disconnect_supersedes_a_reset_and_a_shutdown_supersedes_both() {
 fn a_reset_without_a_connection_keeps_the_plan_unless_it_restarts() {
     let mut world = world();
     let id = world.submit(Command::HardReset { restart: false });
-    assert_eq!(world.answer(id).1, Ok(Reply::Reset));
+    assert_eq!(world.wait_for_reply(id).1, Ok(Reply::Reset));
     world.run(secs(60));
     assert_eq!(world.dials().len(), 0, "a stopped client remains stopped");
     let id = world.submit(Command::HardReset { restart: true });
-    assert_eq!(world.answer(id).1, Ok(Reply::Reset));
+    assert_eq!(world.wait_for_reply(id).1, Ok(Reply::Reset));
     world.run(secs(5));
     assert_eq!((world.dials().len(), world.connection_state()), (1, ConnectionState::Ready));
     world.link.dials_to = Dial::refused();
@@ -284,8 +288,8 @@ fn needs_confirmation_can_be_set_on_any_channel() {
     world.gateway.set_confirmations(false);
     let unconfirmed = ibws_proto::Subscribe::parse(QUOTES).unwrap().needs_confirmation(false);
     let id = world.submit(Command::Subscribe(unconfirmed));
-    assert_eq!(world.answer(id).1, Ok(Reply::Subscribed(ibws_proto::SubscribeOutcome::Quiet)));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Quiet);
+    assert_eq!(world.wait_for_reply(id).1, Ok(Reply::Subscribed(ibws_proto::SubscribeOutcome::Quiet)));
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Quiet);
 }
 
 #[test]
@@ -297,10 +301,10 @@ fn a_refused_channel_makes_one_rest_request_for_all_its_subscriptions() {
     }
     world.run(ms(50));
     world.gateway.refuse("smd", "No accounts", Some(1), Recovery::Never);
-    world.say(r#"{"error":"No accounts","code":500,"topic":"smd"}"#);
+    world.gateway_sends(r#"{"error":"No accounts","code":500,"topic":"smd"}"#);
     world.run(ms(20));
     assert_eq!(world.rest_requests().count(), 1);
-    assert!((1..=5).all(|conid| world.status(&format!("md+{conid}")) == SubscriptionState::Refused));
+    assert!((1..=5).all(|conid| world.subscription_state(&format!("md+{conid}")) == SubscriptionState::Refused));
 }
 
 #[test]
@@ -391,10 +395,10 @@ fn entries_counts_everything_that_the_machine_holds() {
 fn a_shutdown_waits_1_s_for_the_reply_to_its_close_and_a_disconnect_5_s() {
     for (command, wait) in [(Command::Shutdown { drain: false }, 1), (Command::Disconnect, 5)] {
         let mut world = settled(&[QUOTES]);
-        world.link.answers_close = false;
+        world.link.replies_to_close = false;
         let requested_at = world.now();
         let id = world.submit(command);
-        assert_eq!(world.answer(id).0, requested_at + secs(wait));
+        assert_eq!(world.wait_for_reply(id).0, requested_at + secs(wait));
     }
 }
 
@@ -443,7 +447,7 @@ fn a_ladder_frame_with_a_partial_topic_belongs_to_the_only_ladder_that_matches()
     let row = |topic: &str| format!(r#"{{"topic":"{topic}","data":[{{"row":0,"focus":0,"price":"181.20"}}]}}"#);
     let data = |world: &World| world.data("bd+DU1234567+265598+ARCA").len();
     for (n, topic) in ["sbd+DU1234567+265598", "sbd+DU1234567", "sbd"].into_iter().enumerate() {
-        world.say(row(topic));
+        world.gateway_sends(row(topic));
         world.run(ms(50));
         assert_eq!(data(&world), n + 1, "{topic}");
     }
@@ -451,7 +455,7 @@ fn a_ladder_frame_with_a_partial_topic_belongs_to_the_only_ladder_that_matches()
     world.run(ms(50));
     for (more, topic) in [(0, "sbd"), (0, "sbd+DU1234567"), (0, "sbd+U12345678"), (1, "sbd+DU1234567+265598")] {
         let before = data(&world);
-        world.say(row(topic));
+        world.gateway_sends(row(topic));
         world.run(ms(50));
         assert_eq!(data(&world) - before, more, "{topic}");
     }

@@ -65,7 +65,7 @@ fn outputs_other_than_frames_and_writes_contain_neither_session_nor_account() {
         }
     }
     assert!(checked > 30, "{checked}");
-    let (_, reply) = world.answered(refused).unwrap();
+    let (_, reply) = world.reply(refused).unwrap();
     let error = reply.clone().unwrap_err();
     assert!(texts_of(&error).contains("DU…567"), "{error}");
     let state = format!("{:?}", world.machine());
@@ -73,7 +73,7 @@ fn outputs_other_than_frames_and_writes_contain_neither_session_nor_account() {
         !state.contains(SESSION),
         "the debug output of the machine contains no session, because the machine never holds it"
     );
-    assert_eq!(world.status("sd+DU1234567"), SubscriptionState::Active, "the tenth attempt succeeds");
+    assert_eq!(world.subscription_state("sd+DU1234567"), SubscriptionState::Active, "the tenth attempt succeeds");
 }
 
 // [ibind, bezant]

@@ -17,7 +17,12 @@ fn settled(channels: &[&str]) -> World {
 
 /// Returns the times at which the subscription failed.
 fn failures_of(world: &World, key: &str) -> Vec<Instant> {
-    world.statuses(key).into_iter().filter(|(_, to)| *to == SubscriptionState::Failed).map(|(at, _)| at).collect()
+    world
+        .subscription_states(key)
+        .into_iter()
+        .filter(|(_, to)| *to == SubscriptionState::Failed)
+        .map(|(at, _)| at)
+        .collect()
 }
 
 #[test]
@@ -26,7 +31,7 @@ fn an_unconfirmed_subscribe_is_sent_5_times_2_s_apart_then_fails_and_is_retried_
     world.gateway.set_confirmations(false);
     let requested_at = world.now();
     let request = world.subscribe(QUOTES);
-    let (at, reply) = world.answer(request);
+    let (at, reply) = world.wait_for_reply(request);
     assert_eq!(reply, Err(CommandError::Unconfirmed { key: sub("md+265598"), attempts: 5 }));
     assert_eq!(at, requested_at + secs(10));
     assert_eq!(world.written("smd"), [0, 2, 4, 6, 8].map(|after| requested_at + secs(after)));
@@ -35,7 +40,7 @@ fn an_unconfirmed_subscribe_is_sent_5_times_2_s_apart_then_fails_and_is_retried_
     assert_eq!(world.written("smd")[5..], [requested_at + secs(40)], "a retry after the failure is a single write");
     world.gateway.set_confirmations(true);
     world.run(secs(10));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active, "the subscription is kept");
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active, "the subscription is kept");
 }
 
 // [ibeam #281]
@@ -46,7 +51,8 @@ fn a_refusal_applies_to_the_unconfirmed_subscriptions_of_its_channel_with_backof
     let requested_at = world.now();
     world.subscribe(QUOTES);
     world.run(secs(40));
-    let refused = world.statuses("md+265598").into_iter().filter(|(_, to)| *to == SubscriptionState::Refused).count();
+    let refused =
+        world.subscription_states("md+265598").into_iter().filter(|(_, to)| *to == SubscriptionState::Refused).count();
     assert_eq!(refused, 3);
     let written = world.written("smd+265598");
     assert_eq!((written.len(), written[0]), (4, requested_at));
@@ -54,10 +60,10 @@ fn a_refusal_applies_to_the_unconfirmed_subscriptions_of_its_channel_with_backof
         let waited = pair[1].since(pair[0]);
         assert!(waited >= ms(wait * 8 / 10) && waited <= ms(wait * 12 / 10 + 20), "{waited:?} of {wait} ms");
     }
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     for other in ["md+8314", "pl"] {
         assert!(
-            world.statuses(other).iter().all(|(_, to)| *to != SubscriptionState::Refused),
+            world.subscription_states(other).iter().all(|(_, to)| *to != SubscriptionState::Refused),
             "{other} was confirmed before the refusal"
         );
     }
@@ -73,11 +79,11 @@ fn data_after_a_refusal_of_its_channel_confirms_a_subscription() {
     world.subscribe(QUOTES);
     world.subscribe("md+8314");
     world.run(ms(50));
-    world.say(r#"{"error":"No accounts","code":500,"topic":"smd"}"#);
-    world.say(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
+    world.gateway_sends(r#"{"error":"No accounts","code":500,"topic":"smd"}"#);
+    world.gateway_sends(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
     world.run(ms(50));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
-    assert_eq!(world.status("md+8314"), SubscriptionState::Refused);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+8314"), SubscriptionState::Refused);
 }
 
 #[test]
@@ -86,10 +92,10 @@ fn late_data_ends_the_gap_of_a_failed_stream() {
     world.gateway.set_confirmations(false);
     world.cut();
     world.run(secs(15));
-    assert_eq!((world.status("md+265598"), world.gaps().len()), (SubscriptionState::Failed, 2));
-    world.say(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
+    assert_eq!((world.subscription_state("md+265598"), world.gaps().len()), (SubscriptionState::Failed, 2));
+    world.gateway_sends(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
     world.run(ms(20));
-    assert_eq!((world.status("md+265598"), world.resumptions().len()), (SubscriptionState::Active, 2));
+    assert_eq!((world.subscription_state("md+265598"), world.resumptions().len()), (SubscriptionState::Active, 2));
 }
 
 // [bezant]
@@ -103,7 +109,7 @@ fn refused_orders_are_primed_and_retried_and_the_refusal_is_never_data() {
     assert_eq!(world.written("sor").len(), 3, "{}", world.timeline());
     let primes = world.rest_requests().filter(|(_, request)| matches!(request, RestRequest::Prime(_))).count();
     assert_eq!(primes, 3, "priming precedes each write");
-    assert!(matches!(world.status("or"), SubscriptionState::Quiet | SubscriptionState::Active));
+    assert!(matches!(world.subscription_state("or"), SubscriptionState::Quiet | SubscriptionState::Active));
     assert!(world.messages().all(|message| message.frame.get("error").is_none() || message.subscription.is_none()));
     // Orders are written but never confirmed, so each refusal opens a gap that begins at the write.
     let sent = world.written("sor");
@@ -126,9 +132,9 @@ fn priming_without_a_result_delays_orders_by_5_s() {
 fn orders_need_no_confirmation_and_are_not_retried() {
     let mut world = settled(&[]);
     let request = world.subscribe("or");
-    assert_eq!(world.answer(request).1, Ok(Reply::Subscribed(SubscribeOutcome::Quiet)));
+    assert_eq!(world.wait_for_reply(request).1, Ok(Reply::Subscribed(SubscribeOutcome::Quiet)));
     world.run(ms(200));
-    assert_eq!(world.status("or"), SubscriptionState::Quiet);
+    assert_eq!(world.subscription_state("or"), SubscriptionState::Quiet);
     world.run(secs(3_600));
     assert_eq!(world.written("sor").len(), 1);
 }
@@ -172,7 +178,7 @@ fn unsubscribing_a_ladder_covers_its_account_and_restores_the_other_ladders() {
     let mut world = settled(&["bd+DU1234567+265598", "bd+DU1234567+8314"]);
     let requested_at = world.now();
     let request = world.unsubscribe("bd+DU1234567+265598", false);
-    assert_eq!(world.answer(request).1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
+    assert_eq!(world.wait_for_reply(request).1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
     world.run(secs(5));
     assert_eq!(world.written("ubd+DU1234567"), [requested_at]);
     assert_eq!(world.written("sbd+DU1234567+8314").last(), Some(&requested_at));
@@ -197,21 +203,21 @@ fn a_history_unsubscribe_waits_for_the_server_id_and_names_it() {
     let requested_at = world.now();
     world.subscribe("mh+265598+{}");
     let request = world.unsubscribe("mh+265598", false);
-    assert_eq!(world.answered(request), None, "the server id is not known yet");
+    assert_eq!(world.reply(request), None, "the server id is not known yet");
     world.run(ms(1));
-    assert_eq!(world.status("mh+265598"), SubscriptionState::Unsubscribing);
-    let (at, reply) = world.answer(request);
+    assert_eq!(world.subscription_state("mh+265598"), SubscriptionState::Unsubscribing);
+    let (at, reply) = world.wait_for_reply(request);
     assert_eq!(reply, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
     let written = world.written("umh+");
     assert_eq!(written, [at]);
     assert!(at > requested_at + ms(60) && at < requested_at + ms(300));
-    assert_eq!(world.status("mh+265598"), SubscriptionState::Removed);
+    assert_eq!(world.subscription_state("mh+265598"), SubscriptionState::Removed);
 
     let confirmed = world.subscribe("mh+8314+{}");
-    assert_eq!(world.answer(confirmed).1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
+    assert_eq!(world.wait_for_reply(confirmed).1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
     assert_eq!(world.machine().server_ids(Key::MarketHistory).unwrap().values().collect::<Vec<_>>(), [&8314]);
     let request = world.unsubscribe("mh+8314", true);
-    assert_eq!(world.answer(request).1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
+    assert_eq!(world.wait_for_reply(request).1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
 }
 
 #[test]
@@ -222,10 +228,10 @@ fn a_history_unsubscribe_without_a_server_id_fails_with_server_id_unknown() {
     let requested_at = world.now();
     let request = world.unsubscribe("mh+265598", true);
     let second = world.unsubscribe("mh+265598", false);
-    let (at, reply) = world.answer(request);
+    let (at, reply) = world.wait_for_reply(request);
     assert_eq!(reply, Err(CommandError::ServerIdUnknown(sub("mh+265598"))));
     assert_eq!(at, requested_at + secs(10));
-    assert_eq!(world.answer(second).1, reply, "both unsubscribes complete alike");
+    assert_eq!(world.wait_for_reply(second).1, reply, "both unsubscribes complete alike");
     assert_eq!(world.written("umh").len(), 0);
 }
 
@@ -236,9 +242,9 @@ fn resubscribing_a_history_before_its_server_id_supersedes_the_unsubscribe() {
     world.subscribe("mh+265598+{}");
     let request = world.unsubscribe("mh+265598", true);
     world.subscribe("mh+265598+{}");
-    assert_eq!(world.answer(request).1, Err(CommandError::Superseded));
+    assert_eq!(world.wait_for_reply(request).1, Err(CommandError::Superseded));
     world.run(secs(3));
-    assert_eq!(world.status("mh+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("mh+265598"), SubscriptionState::Active);
 }
 
 // [ibind]
@@ -260,12 +266,12 @@ fn server_ids_are_cleared_on_reconnect() {
 fn a_sixth_history_fails_with_a_budget_error_and_is_not_written() {
     let mut world = settled(&["mh+1+{}", "mh+2+{}", "mh+3+{}", "mh+4+{}", "mh+5+{}"]);
     let sixth = world.subscribe("mh+6+{}");
-    assert_eq!(world.answered(sixth).unwrap().1, Err(CommandError::Budget { key: sub("mh+6"), limit: 5 }));
+    assert_eq!(world.reply(sixth).unwrap().1, Err(CommandError::Budget { key: sub("mh+6"), limit: 5 }));
     assert_eq!(world.written("smh").len(), 5);
     world.unsubscribe("mh+1", true);
     world.run(secs(1));
     let again = world.subscribe("mh+6+{}");
-    assert_eq!(world.answer(again).1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
+    assert_eq!(world.wait_for_reply(again).1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
 }
 
 #[test]
@@ -275,18 +281,18 @@ fn a_confirmation_without_a_topic_completes_the_first_unsubscribe_written() {
     let first = world.unsubscribe("sd+DU1234567", true);
     let second = world.unsubscribe("sd+U12345678", true);
     let ledger = world.unsubscribe("ld+DU1234567", true);
-    world.say(r#"{"result":"unsubscribed from summary"}"#);
+    world.gateway_sends(r#"{"result":"unsubscribed from summary"}"#);
     world.run(secs(1));
-    assert_eq!(world.answered(first).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
+    assert_eq!(world.reply(first).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
     assert_eq!(
-        (world.answered(second), world.answered(ledger)),
+        (world.reply(second), world.reply(ledger)),
         (None, None),
         "one confirmation completes one unsubscribe of its kind"
     );
     world.run(secs(20));
     let unconfirmed = |key| Err(CommandError::Unconfirmed { key: sub(key), attempts: 5 });
-    assert_eq!(world.answered(second).unwrap().1, unconfirmed("sd+U12345678"), "the other unsubscribes time out");
-    assert_eq!(world.answered(ledger).unwrap().1, unconfirmed("ld+DU1234567"));
+    assert_eq!(world.reply(second).unwrap().1, unconfirmed("sd+U12345678"), "the other unsubscribes time out");
+    assert_eq!(world.reply(ledger).unwrap().1, unconfirmed("ld+DU1234567"));
 }
 
 #[test]
@@ -295,14 +301,14 @@ fn a_resubscribed_summary_still_consumes_its_pending_confirmation() {
     world.gateway.set_confirmations(false);
     let first = world.unsubscribe("sd+DU1234567", true);
     world.subscribe("sd+DU1234567+{}");
-    assert_eq!(world.answered(first).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
+    assert_eq!(world.reply(first).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
     let second = world.unsubscribe("sd+U12345678", true);
-    world.say(r#"{"result":"unsubscribed from summary"}"#);
+    world.gateway_sends(r#"{"result":"unsubscribed from summary"}"#);
     world.run(ms(100));
-    assert_eq!(world.answered(second), None, "that confirmation belongs to the first unsubscribe");
-    world.say(r#"{"result":"unsubscribed from summary"}"#);
+    assert_eq!(world.reply(second), None, "that confirmation belongs to the first unsubscribe");
+    world.gateway_sends(r#"{"result":"unsubscribed from summary"}"#);
     world.run(ms(100));
-    assert_eq!(world.answered(second).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
+    assert_eq!(world.reply(second).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
 }
 
 // [openalgo #1784]
@@ -310,7 +316,7 @@ fn a_resubscribed_summary_still_consumes_its_pending_confirmation() {
 fn a_failed_unsubscribe_is_not_resubscribed_on_reconnect() {
     let mut world = settled(&[QUOTES]);
     let request = world.unsubscribe("md+265598", true);
-    assert!(matches!(world.answer(request).1, Err(CommandError::Unconfirmed { attempts: 5, .. })));
+    assert!(matches!(world.wait_for_reply(request).1, Err(CommandError::Unconfirmed { attempts: 5, .. })));
     assert_eq!(world.written("umd").len(), 5);
     world.cut();
     world.run(secs(30));
@@ -327,7 +333,7 @@ fn orders_unsubscribed_while_priming_are_not_subscribed_by_the_rest_result() {
     world.unsubscribe("or", true);
     world.run(secs(30));
     assert_eq!(world.written("sor").len(), 1);
-    assert_eq!(world.status("or"), SubscriptionState::Removed);
+    assert_eq!(world.subscription_state("or"), SubscriptionState::Removed);
 }
 
 // [ThetaDataDx #803, rust-ibapi #836, #415]
@@ -336,14 +342,14 @@ fn handles_share_one_subscription_and_the_last_release_ends_it() {
     let mut world = settled(&[QUOTES]);
     let second = world.subscribe(QUOTES);
     let third = world.subscribe(QUOTES);
-    assert_eq!(world.answered(third).unwrap().1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
+    assert_eq!(world.reply(third).unwrap().1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
     world.cut();
     world.run(secs(5));
     assert_eq!(world.written("smd").len(), 2, "several subscribes write one text a connection");
     world.submit(Command::Release(second));
     world.submit(Command::Release(second));
     world.run(secs(1));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     world.submit(Command::Release(third));
     assert_eq!(world.written("umd").len(), 0);
     let first = world.trace().iter().find_map(|entry| match &entry.what {
@@ -351,7 +357,7 @@ fn handles_share_one_subscription_and_the_last_release_ends_it() {
         _ => None,
     });
     world.submit(Command::Release(first.unwrap()));
-    assert_eq!((world.written("umd").len(), world.status("md+265598")), (1, SubscriptionState::Removed));
+    assert_eq!((world.written("umd").len(), world.subscription_state("md+265598")), (1, SubscriptionState::Removed));
 }
 
 // [ibind]
@@ -359,7 +365,7 @@ fn handles_share_one_subscription_and_the_last_release_ends_it() {
 fn other_arguments_for_a_live_key_conflict_and_modify_changes_them() {
     let mut world = settled(&[QUOTES]);
     let conflict = world.subscribe(r#"md+265598+{"fields":["31"]}"#);
-    assert_eq!(world.answered(conflict).unwrap().1, Err(CommandError::Conflict(sub("md+265598"))));
+    assert_eq!(world.reply(conflict).unwrap().1, Err(CommandError::Conflict(sub("md+265598"))));
     let modify = |apply_now| Modify {
         args: Some(Some(args(r#"{"fields":["31"]}"#))),
         apply_now,
@@ -377,9 +383,9 @@ fn other_arguments_for_a_live_key_conflict_and_modify_changes_them() {
     world.run(secs(5));
     assert_eq!(world.written("umd"), [requested_at]);
     assert_eq!(world.written(r#"smd+265598+{"fields":["31"]}"#), [requested_at]);
-    assert_eq!((world.gaps().len(), world.status("md+265598")), (0, SubscriptionState::Active));
+    assert_eq!((world.gaps().len(), world.subscription_state("md+265598")), (0, SubscriptionState::Active));
     let unknown = world.submit(Command::Modify(Modify { key: sub("pl"), ..modify(false) }));
-    assert_eq!(world.answered(unknown).unwrap().1, Err(CommandError::UnknownSubscription(sub("pl"))));
+    assert_eq!(world.reply(unknown).unwrap().1, Err(CommandError::UnknownSubscription(sub("pl"))));
 }
 
 // [IBKR samples]
@@ -389,7 +395,7 @@ fn exchanges_and_combos_are_separate_subscriptions() {
     let mut world = settled(&[QUOTES, "md+265598@ARCA", combo]);
     world.run(secs(10));
     for key in ["md+265598", "md+265598@ARCA", combo] {
-        assert_eq!(world.status(key), SubscriptionState::Active, "{key}");
+        assert_eq!(world.subscription_state(key), SubscriptionState::Active, "{key}");
         let topic = format!("s{key}");
         assert!(world.data(key).iter().all(|frame| frame.topic().as_deref() == Some(&topic)), "{key}");
     }
@@ -398,9 +404,9 @@ fn exchanges_and_combos_are_separate_subscriptions() {
 #[test]
 fn a_frame_that_matches_two_subscriptions_is_assigned_to_neither() {
     let mut world = settled(&[QUOTES, "md+265598@ARCA", "md+8314@ARCA"]);
-    world.say(r#"{"31":"1.00","conid":265598,"topic":"smd+265598@IBIS"}"#);
-    world.say(r#"{"31":"1.00","conid":8314,"topic":"smd+8314"}"#);
-    world.say(r#"{"31":"1.00","conidEx":"265598@ARCA","conid":265598,"topic":"smd+265598@IBIS"}"#);
+    world.gateway_sends(r#"{"31":"1.00","conid":265598,"topic":"smd+265598@IBIS"}"#);
+    world.gateway_sends(r#"{"31":"1.00","conid":8314,"topic":"smd+8314"}"#);
+    world.gateway_sends(r#"{"31":"1.00","conidEx":"265598@ARCA","conid":265598,"topic":"smd+265598@IBIS"}"#);
     world.run(ms(20));
     let messages: Vec<_> = world.messages().filter(|message| message.frame.text().contains("1.00\"")).collect();
     let assigned: Vec<_> = messages.iter().map(|message| message.subscription.clone()).collect();
@@ -411,7 +417,7 @@ fn a_frame_that_matches_two_subscriptions_is_assigned_to_neither() {
 fn a_market_data_frame_without_conid_or_values_is_delivered_as_data() {
     let mut world = settled(&[QUOTES]);
     let before = world.data("md+265598").len();
-    world.say(r#"{"_updated":1767623400000,"topic":"smd+265598"}"#);
+    world.gateway_sends(r#"{"_updated":1767623400000,"topic":"smd+265598"}"#);
     world.run(ms(20));
     assert_eq!(world.data("md+265598").len(), before + 1);
 }
@@ -421,11 +427,11 @@ fn a_market_data_frame_without_conid_or_values_is_delivered_as_data() {
 fn a_tic_completes_once_and_a_later_unknown_topic_error_is_tolerated() {
     let mut world = settled(&[QUOTES]);
     let tic = world.submit(Command::Tic);
-    let (at, reply) = world.answer(tic);
+    let (at, reply) = world.wait_for_reply(tic);
     assert_eq!((at, reply), (Instant::from_millis(5_020), Ok(Reply::Tic)));
-    world.say(r#"{"error":"Topic unknown 'tic'","code":1}"#);
+    world.gateway_sends(r#"{"error":"Topic unknown 'tic'","code":1}"#);
     world.run(secs(1));
-    assert_eq!((world.dials().len(), world.status("md+265598")), (1, SubscriptionState::Active));
+    assert_eq!((world.dials().len(), world.subscription_state("md+265598")), (1, SubscriptionState::Active));
     let tics = world.messages().filter(|message| message.frame.topic().as_deref() == Some("tic"));
     assert_eq!(tics.count(), 4, "each of the four frames is delivered");
 }
@@ -437,14 +443,14 @@ fn without_recreate_on_reconnect_nothing_is_resubscribed_until_requested() {
     world.settle(&[QUOTES, "pl"]);
     world.cut();
     world.run(secs(30));
-    assert_eq!((world.written("smd").len(), world.status("md+265598")), (1, SubscriptionState::Pending));
+    assert_eq!((world.written("smd").len(), world.subscription_state("md+265598")), (1, SubscriptionState::Pending));
     world.subscribe("pl");
     world.run(secs(1));
-    assert_eq!(world.status("pl"), SubscriptionState::Active, "a subscribe command is enough");
+    assert_eq!(world.subscription_state("pl"), SubscriptionState::Active, "a subscribe command is enough");
     let recreate = world.submit(Command::Recreate);
-    assert_eq!(world.answered(recreate).unwrap().1, Ok(Reply::Recreated(2)));
+    assert_eq!(world.reply(recreate).unwrap().1, Ok(Reply::Recreated(2)));
     world.run(secs(1));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
 }
 
 #[test]
@@ -452,7 +458,7 @@ fn a_subscription_that_needs_no_confirmation_is_written_once_and_has_no_gap() {
     let mut world = settled(&[]);
     world.gateway.set_confirmations(false);
     let sent = world.submit(Command::Subscribe(Subscribe::new(sub("pl")).args(args("{}")).needs_confirmation(false)));
-    assert_eq!(world.answered(sent).unwrap().1, Ok(Reply::Subscribed(SubscribeOutcome::Quiet)));
+    assert_eq!(world.reply(sent).unwrap().1, Ok(Reply::Subscribed(SubscribeOutcome::Quiet)));
     world.run(secs(60));
     assert_eq!(world.written("spl").len(), 1);
     assert!(world.events().all(|(_, event)| !matches!(event, Event::Gap(_))));
@@ -480,11 +486,11 @@ fn a_closing_connection_makes_no_rest_request() {
     let mut world = world();
     world.settle(&["or"]);
     world.run(secs(30));
-    world.link.answers_close = false;
+    world.link.replies_to_close = false;
     world.submit(Command::HardReset { restart: false });
     world.submit(Command::Invalidate(Some(sub("or"))));
     let requests = world.rest_requests().count();
-    world.say(r#"{"topic":"sor","args":[]}"#);
+    world.gateway_sends(r#"{"topic":"sor","args":[]}"#);
     world.run(ms(100));
     assert_eq!(
         (world.connection_state(), world.resumptions().len(), world.rest_requests().count()),

@@ -16,10 +16,10 @@ fn data_during_an_unconfirmed_unsubscribe_repeats_no_write() {
     world.gateway.set_confirmations(false);
     world.unsubscribe("ld+DU1234567", true);
     world.run(ms(50));
-    world.say(r#"{"topic":"sld+DU1234567","result":[]}"#);
+    world.gateway_sends(r#"{"topic":"sld+DU1234567","result":[]}"#);
     world.run(ms(50));
     assert_eq!(world.written("uld").len(), 1);
-    assert_eq!(world.status("ld+DU1234567"), SubscriptionState::Unsubscribing);
+    assert_eq!(world.subscription_state("ld+DU1234567"), SubscriptionState::Unsubscribing);
 }
 
 #[test]
@@ -29,13 +29,13 @@ fn a_history_unsubscribe_waits_for_a_frame_with_a_server_id() {
     world.subscribe("mh+265598+{}");
     world.run(ms(50));
     let request = world.unsubscribe("mh+265598", false);
-    world.say(r#"{"topic":"smh+265598","data":[]}"#);
+    world.gateway_sends(r#"{"topic":"smh+265598","data":[]}"#);
     world.run(ms(50));
-    assert_eq!((world.written("umh").len(), world.answered(request)), (0, None));
-    world.say(r#"{"topic":"smh+265598","serverId":"990017","data":[]}"#);
+    assert_eq!((world.written("umh").len(), world.reply(request)), (0, None));
+    world.gateway_sends(r#"{"topic":"smh+265598","serverId":"990017","data":[]}"#);
     world.run(ms(50));
     assert_eq!(world.texts().last().unwrap().2, "umh+990017");
-    assert_eq!(world.answered(request).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
+    assert_eq!(world.reply(request).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
 }
 
 #[test]
@@ -45,14 +45,14 @@ fn history_unsubscribe_completes_only_on_its_own_server_id() {
     let ids = world.machine().server_ids(Key::MarketHistory).unwrap();
     let id_of = |conid: i64| ids.iter().find(|(_, of)| **of == conid).unwrap().0.clone();
     let request = world.unsubscribe("mh+265598", true);
-    world.say(format!(r#"{{"message":"Unsubscribed {}"}}"#, id_of(8314)));
-    world.say(r#"{"message":"Unsubscribed"}"#);
+    world.gateway_sends(format!(r#"{{"message":"Unsubscribed {}"}}"#, id_of(8314)));
+    world.gateway_sends(r#"{"message":"Unsubscribed"}"#);
     world.run(ms(50));
-    assert_eq!(world.answered(request), None, "a confirmation of another history, or of none, does not count");
-    world.say(format!(r#"{{"message":"Unsubscribed {}"}}"#, id_of(265_598)));
+    assert_eq!(world.reply(request), None, "a confirmation of another history, or of none, does not count");
+    world.gateway_sends(format!(r#"{{"message":"Unsubscribed {}"}}"#, id_of(265_598)));
     world.run(ms(50));
-    assert_eq!(world.answered(request).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
-    assert_eq!(world.status("mh+8314"), SubscriptionState::Active, "the other history is not unsubscribed");
+    assert_eq!(world.reply(request).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
+    assert_eq!(world.subscription_state("mh+8314"), SubscriptionState::Active, "the other history is not unsubscribed");
     assert_eq!(world.machine().server_ids(Key::MarketData), None);
 }
 
@@ -70,7 +70,7 @@ fn recreated_histories_are_unsubscribed_first_so_that_none_counts_twice() {
     });
     assert_eq!(written, expected.concat());
     let again = world.machine().server_ids(Key::MarketHistory).unwrap();
-    assert_eq!((again.len(), world.status("mh+265598")), (2, SubscriptionState::Active));
+    assert_eq!((again.len(), world.subscription_state("mh+265598")), (2, SubscriptionState::Active));
     assert!(first.keys().all(|id| !again.contains_key(id)), "the server ids are new: {first:?}, {again:?}");
     assert_eq!(world.gaps().len(), 0);
 }

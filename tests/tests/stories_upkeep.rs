@@ -70,10 +70,10 @@ fn a_ledger_that_stops_on_a_healthy_link_is_stale_after_30_s_and_fresh_on_data()
         (vec![(last + secs(30), last)], vec![]),
         "reported once; quotes have no period and so no limit"
     );
-    assert_eq!(world.status("ld+DU1234567"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("ld+DU1234567"), SubscriptionState::Active);
     let info = world.machine().subscriptions().into_iter().find(|info| info.key == sub("ld+DU1234567")).unwrap();
     assert_eq!(info.stale_since, Some(last));
-    world.say(r#"{"topic":"sld+DU1234567","result":[]}"#);
+    world.gateway_sends(r#"{"topic":"sld+DU1234567","result":[]}"#);
     world.run(secs(1));
     assert_eq!(silences(&world).1, [(last_data(&world, "ld+DU1234567"), last)]);
     world.run(secs(60));
@@ -110,7 +110,7 @@ fn a_gap_replaces_a_silence_and_begins_where_it_began() {
     world.run(secs(10));
     assert_eq!(world.gaps()[0].since, last, "nothing is known of the stream since its last message");
     assert_eq!(silences(&world).1, [], "the end of the gap ends the silence, without a `Fresh` event");
-    assert_eq!(world.status("ld+DU1234567"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("ld+DU1234567"), SubscriptionState::Active);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_hundred_subscriptions_are_restored_25_at_once_4_times_a_second() {
     let (reported, sent): (BTreeSet<_>, BTreeSet<_>) =
         (ends.iter().map(|end| end.at).collect(), sent.into_iter().collect());
     assert_eq!((ends.len(), reported), (100, sent), "each gap ends when its own subscription is written");
-    assert!(lines.iter().all(|line| world.status(line) == SubscriptionState::Active));
+    assert!(lines.iter().all(|line| world.subscription_state(line) == SubscriptionState::Active));
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn simultaneous_renewals_are_paced_and_open_no_gap() {
         assert!(three[2].since(three[0]) >= secs(3), "{three:?}");
     }
     assert_eq!(world.gaps().len(), 0);
-    assert!(lines.iter().all(|line| world.status(line) == SubscriptionState::Active));
+    assert!(lines.iter().all(|line| world.subscription_state(line) == SubscriptionState::Active));
 }
 
 #[test]
@@ -247,22 +247,22 @@ fn an_invalidated_subscription_is_a_gap_until_it_is_recreated_or_data_arrives() 
     let mut world = settled(&[QUOTES, "pl"]);
     let requested_at = world.now();
     let id = world.submit(Command::Invalidate(Some(sub("md+265598"))));
-    assert_eq!(world.answer(id).1, Ok(Reply::Invalidated(1)));
+    assert_eq!(world.wait_for_reply(id).1, Ok(Reply::Invalidated(1)));
     assert_eq!((world.gaps()[0].cause.clone(), world.gaps().len()), (GapCause::Invalidated, 1));
     assert!(world.gaps()[0].since <= requested_at);
-    assert_eq!(world.status("md+265598"), SubscriptionState::Pending);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Pending);
     world.run(secs(30));
     assert_eq!(world.written("smd").len(), 1, "an invalidation writes nothing");
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active, "data of this connection confirms it");
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active, "data of this connection confirms it");
     assert_eq!(world.resumptions().len(), 1);
     let id = world.submit(Command::Invalidate(None));
-    assert_eq!(world.answer(id).1, Ok(Reply::Invalidated(2)));
+    assert_eq!(world.wait_for_reply(id).1, Ok(Reply::Invalidated(2)));
     let id = world.submit(Command::Recreate);
-    assert_eq!(world.answer(id).1, Ok(Reply::Recreated(2)));
+    assert_eq!(world.wait_for_reply(id).1, Ok(Reply::Recreated(2)));
     world.run(secs(2));
     assert_eq!((world.written("smd").len(), world.written("spl").len(), world.resumptions().len()), (2, 2, 3));
     let id = world.submit(Command::Invalidate(Some(sub("md+1"))));
-    assert_eq!(world.answer(id).1, Err(CommandError::UnknownSubscription(sub("md+1"))));
+    assert_eq!(world.wait_for_reply(id).1, Err(CommandError::UnknownSubscription(sub("md+1"))));
 }
 
 #[test]
@@ -271,13 +271,13 @@ fn a_state_set_by_the_application_is_assumed_until_data_or_a_loss() {
     world.gateway.set_confirmations(false);
     world.subscribe(QUOTES);
     world.run(secs(20));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Failed);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Failed);
     let assume = |active| Command::Modify(Modify { active: Some(active), ..Modify::new(sub("md+265598")) });
     let info = |world: &World| world.machine().subscriptions().remove(0);
     world.submit(assume(true));
     assert_eq!((info(&world).state, info(&world).assumed), (SubscriptionState::Active, true));
     assert_eq!(states(&world, "md+265598").last(), Some(&(SubscriptionState::Active, StateCause::Assumed)));
-    world.say(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
+    world.gateway_sends(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
     world.run(secs(1));
     assert_eq!(
         (info(&world).state, info(&world).assumed),
@@ -295,7 +295,11 @@ fn a_state_set_by_the_application_is_assumed_until_data_or_a_loss() {
         "a loss ends the assumption"
     );
     let id = world.submit(assume(true));
-    assert_eq!(world.answer(id).1, Err(CommandError::NotReady), "without a connection no subscription can be active");
+    assert_eq!(
+        world.wait_for_reply(id).1,
+        Err(CommandError::NotReady),
+        "without a connection no subscription can be active"
+    );
 }
 
 // The gateway repeats executions, and replays them on each subscribe (docs/protocol.md §3.6).

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use ibws_proto::{
     Command, Config, Modify, ReadyGate, StateCause, Subscribe, SubscriptionState, subscription_transitions,
 };
-use ibws_testkit::chaos::storm;
+use ibws_testkit::chaos::run_chaos;
 use ibws_testkit::walk::walk;
 use ibws_testkit::world::{World, ms, secs, sub, world};
 use ibws_testkit::{GatewayConfig, Prng, Success};
@@ -16,7 +16,7 @@ type Observed = (SubscriptionState, SubscriptionState, StateCause);
 
 /// Returns the transitions that the world emitted.
 fn transitions(world: &World) -> BTreeSet<Observed> {
-    world.told().checked().checker().moves().clone()
+    world.transcript().checked().checker().moves().clone()
 }
 
 // The two worlds below make transitions that no walk makes reliably.
@@ -60,7 +60,7 @@ fn every_transition_of_the_table_occurs() {
         seen.extend(walk(&bytes, 400).unwrap().moves);
     }
     for seed in 0..chaos_runs {
-        seen.extend(storm(seed).unwrap().moves);
+        seen.extend(run_chaos(seed).unwrap().moves);
     }
     seen.extend(renewed_while_unconfirmed());
     seen.extend(greeted_late());
