@@ -59,7 +59,7 @@ impl Report {
 ///
 /// # Panics
 /// If an invariant of the machine breaks, with the timeline.
-pub fn ledger(seed: u64) -> Result<Report, String> {
+pub fn run_accounting(seed: u64) -> Result<Report, String> {
     let chance = &mut Prng::part(seed, "ledger", 0);
     let mut book = Book::new(seed, chance)?;
     let mut said = 0;
@@ -165,7 +165,7 @@ impl Book {
             Key::Trades => format!(r#""args":[{{"execution_id":"{n}","price":"{n}"}}]"#),
             _ => r#""args":{}"#.to_owned(),
         };
-        self.world.say(format!(r#"{{"topic":"s{key}","n":{n},{rest}}}"#));
+        self.world.gateway_sends(format!(r#"{{"topic":"s{key}","n":{n},{rest}}}"#));
         true
     }
 

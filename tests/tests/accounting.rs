@@ -6,11 +6,11 @@
 //! IBWS_ACCOUNTING=10000 cargo test --release -p ibws-testkit --test accounting -- --nocapture
 //! ```
 //!
-//! A failure names its seed, which repeats it: `ibws_testkit::accounting::ledger(seed)`.
+//! A failure names its seed, which repeats it: `ibws_testkit::accounting::run_accounting(seed)`.
 
 use std::time::Instant;
 
-use ibws_testkit::accounting::{MESSAGES, Report, ledger};
+use ibws_testkit::accounting::{MESSAGES, Report, run_accounting};
 
 #[test]
 #[expect(clippy::print_stdout, reason = "what became of the messages, for those who run it with --nocapture")]
@@ -21,7 +21,7 @@ fn every_number_is_delivered_merged_or_told_as_lost() {
     let half = |from: u64| {
         let mut report = Report::default();
         for seed in (from..seeds).step_by(2) {
-            report.add(&ledger(seed).unwrap_or_else(|broken| panic!("seed {seed}: {broken}")));
+            report.add(&run_accounting(seed).unwrap_or_else(|broken| panic!("seed {seed}: {broken}")));
         }
         report
     };

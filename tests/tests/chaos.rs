@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ibws_testkit::chaos::{Broken, Report, STEPS, faults, storm};
+use ibws_testkit::chaos::{Broken, Report, STEPS, faults, run_chaos};
 
 /// More failures than these say nothing new.
 const MOST_FAILURES: usize = 5;
@@ -42,7 +42,7 @@ fn no_storm_breaks_a_rule() {
                     if seed >= first + seeds || is_over() || all.lock().unwrap().1.len() >= MOST_FAILURES {
                         return;
                     }
-                    let outcome = storm(seed);
+                    let outcome = run_chaos(seed);
                     let mut all = all.lock().unwrap();
                     match outcome {
                         Ok(report) => all.0.add(&report),

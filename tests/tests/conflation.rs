@@ -1,9 +1,9 @@
 //! Queues against their reference model: what a slow consumer is told adds up to what was sent.
 //!
 //! `IBWS_CONFLATION` sets the number of seeds; the default is 100,000 in release builds and 2,000 in debug builds. A
-//! failure names its seed, which repeats it: `ibws_testkit::conflation::case(seed)`.
+//! failure names its seed, which repeats it: `ibws_testkit::conflation::run_conflation(seed)`.
 
-use ibws_testkit::conflation::{Reach, case};
+use ibws_testkit::conflation::{Reach, run_conflation};
 
 #[test]
 #[expect(clippy::print_stdout, reason = "what the cases reached, for those who run them with --nocapture")]
@@ -13,7 +13,7 @@ fn what_a_slow_consumer_is_told_adds_up_to_what_was_sent() {
     let half = |from: u64| {
         let mut reach = Reach::default();
         for seed in (from..seeds).step_by(2) {
-            reach.add(&case(seed).unwrap_or_else(|broken| panic!("seed {seed}: {broken}")));
+            reach.add(&run_conflation(seed).unwrap_or_else(|broken| panic!("seed {seed}: {broken}")));
         }
         reach
     };

@@ -6,7 +6,7 @@ use ibws_proto::{
     Action, Command, Config, ConnId, ConnectionLoss, ConnectionState, Event, GapCause, Input, Instant, Machine, Output,
     SubscriptionState,
 };
-use ibws_testkit::walk::frames::{AUTHENTICATED, SUCCESS};
+use ibws_testkit::frames::{AUTHENTICATED, SUCCESS};
 use ibws_testkit::world::{Dial, QUOTES, World, ms, secs};
 use ibws_testkit::{GatewayConfig, Prng};
 
@@ -109,7 +109,7 @@ fn heartbeats_up_to_19_9_s_apart_alarm_nobody_in_a_day() {
         world.settle(&[]);
         let mut chance = Prng::new(199);
         while world.now() < Instant::ORIGIN + secs(24 * 3_600) {
-            world.say(r#"{"topic":"system","hb":1767623400000}"#);
+            world.gateway_sends(r#"{"topic":"system","hb":1767623400000}"#);
             let pause = if chance.chance(1, 3) { ms(19_900) } else { chance.millis(100, 19_900) };
             world.run(pause);
         }
@@ -132,7 +132,7 @@ fn a_dead_link_is_noticed_25_s_after_its_last_byte_whenever_it_dies() {
         world.run(secs(15) + chance.millis(0, 60_000));
         world.freeze();
         world.run(secs(3));
-        let last = world.last_heard().unwrap();
+        let last = world.last_received_at().unwrap();
         world.run(secs(30));
         let noticed = world
             .connection_states()
@@ -174,7 +174,7 @@ fn heartbeats_that_tell_no_time_are_heartbeats() {
         world.gateway.set_heartbeats(false);
         world.settle(&[]);
         for _ in 0..360 {
-            world.say(format!(r#"{{"topic":"system","hb":{time}}}"#));
+            world.gateway_sends(format!(r#"{{"topic":"system","hb":{time}}}"#));
             world.run(secs(10));
         }
         assert_eq!((losses(&world), world.dials().len()), (vec![], 1), "{time}");

@@ -3,7 +3,7 @@
 use std::alloc::System;
 
 use ibws_proto::{Command, Config, ConnId, Input, Instant, Machine, Subscribe};
-use ibws_testkit::walk::frames::{AUTHENTICATED, SUCCESS};
+use ibws_testkit::frames::{AUTHENTICATED, SUCCESS};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use ibws_proto::{
     Command, Config, Modify, ReadyGate, StateCause, Subscribe, SubscriptionState, subscription_transitions,
 };
-use ibws_testkit::chaos::storm;
+use ibws_testkit::chaos::run_chaos;
 use ibws_testkit::walk::walk;
 use ibws_testkit::world::{World, ms, secs, sub, world};
 use ibws_testkit::{GatewayConfig, Prng, Success};
@@ -14,7 +14,7 @@ use ibws_testkit::{GatewayConfig, Prng, Success};
 type Move = (SubscriptionState, SubscriptionState, StateCause);
 
 fn moves(world: &World) -> BTreeSet<Move> {
-    world.told().checked().checker().moves().clone()
+    world.transcript().checked().checker().moves().clone()
 }
 
 // What no walk can be relied on to do.
@@ -57,7 +57,7 @@ fn every_move_in_the_table_happens() {
         seen.extend(walk(&bytes, 400).unwrap().moves);
     }
     for seed in 0..storms {
-        seen.extend(storm(seed).unwrap().moves);
+        seen.extend(run_chaos(seed).unwrap().moves);
     }
     seen.extend(renewed_though_quiet());
     seen.extend(greeted_late());

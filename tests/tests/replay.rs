@@ -2,9 +2,9 @@
 //! nobody keeps, so that there is something to print.
 
 use ibws_proto::{Event, Output, SubscriptionState};
-use ibws_testkit::chaos::chaos_with;
+use ibws_testkit::chaos::run_chaos_with;
+use ibws_testkit::frames::{AUTHENTICATED, HEARTBEAT, SUCCESS, data};
 use ibws_testkit::replay::prelude::*;
-use ibws_testkit::walk::frames::{AUTHENTICATED, HEARTBEAT, SUCCESS, data};
 
 fn nothing_is_ever_active(output: &Output) -> Result<(), String> {
     match output {
@@ -17,7 +17,7 @@ fn nothing_is_ever_active(output: &Output) -> Result<(), String> {
 
 #[test]
 fn a_storm_that_breaks_a_rule_tells_its_story() {
-    let broken = chaos_with(4, Some(nothing_is_ever_active)).unwrap_err();
+    let broken = run_chaos_with(4, Some(nothing_is_ever_active)).unwrap_err();
     assert!(broken.rule.ends_with("is active"), "{}", broken.rule);
     // One line an entry, the times aligned, in their order.
     let lines: Vec<&str> = broken.timeline.lines().collect();
@@ -30,7 +30,7 @@ fn a_storm_that_breaks_a_rule_tells_its_story() {
     let whole = broken.to_string();
     assert!([&broken.timeline, &broken.shrunk, &broken.test].iter().all(|part| whole.contains(part.as_str())));
     // Without that rule the same storm passes.
-    let report = storm(4).unwrap();
+    let report = run_chaos(4).unwrap();
     assert_eq!((report.walks, report.confirmed), (1, 1));
 }
 
@@ -43,20 +43,20 @@ fn plain(code: &str) -> String {
 fn walked() -> Transcript {
     let ms = Instant::from_millis;
     let config = Config { seed: 7, ready_gate: ReadyGate::Strict, tic_interval: None, ..Config::default() };
-    let mut told = Transcript::new(config, ms(0)).with_rule(Some(nothing_is_ever_active));
+    let mut transcript = Transcript::new(config, ms(0)).with_rule(Some(nothing_is_ever_active));
     let frame = |text: &str| Input::Frame(ConnId(1), text.to_owned().into());
-    let (other, _) = told.submit(ms(5), Command::Subscribe(Subscribe::new(sub("or")))).unwrap();
-    told.submit(ms(10), Command::Start).unwrap();
-    told.submit(ms(20), Command::Subscribe(Subscribe::new(sub("pl")).args(Some(args("{}"))))).unwrap();
-    told.handle(ms(100), Input::Opened(ConnId(1))).unwrap();
-    told.handle(ms(150), frame(HEARTBEAT)).unwrap();
-    told.handle(ms(200), frame(SUCCESS)).unwrap();
-    told.submit(ms(210), Command::Release(other)).unwrap();
-    told.handle(ms(250), frame(AUTHENTICATED)).unwrap();
-    told.handle(ms(300), Input::Tick).unwrap();
-    told.handle(ms(310), Input::Frame(ConnId(2), data(&sub("pl")))).unwrap();
-    told.handle(ms(400), Input::Frame(ConnId(1), data(&sub("pl")))).unwrap_err();
-    told
+    let (other, _) = transcript.submit(ms(5), Command::Subscribe(Subscribe::new(sub("or")))).unwrap();
+    transcript.submit(ms(10), Command::Start).unwrap();
+    transcript.submit(ms(20), Command::Subscribe(Subscribe::new(sub("pl")).args(Some(args("{}"))))).unwrap();
+    transcript.handle(ms(100), Input::Opened(ConnId(1))).unwrap();
+    transcript.handle(ms(150), frame(HEARTBEAT)).unwrap();
+    transcript.handle(ms(200), frame(SUCCESS)).unwrap();
+    transcript.submit(ms(210), Command::Release(other)).unwrap();
+    transcript.handle(ms(250), frame(AUTHENTICATED)).unwrap();
+    transcript.handle(ms(300), Input::Tick).unwrap();
+    transcript.handle(ms(310), Input::Frame(ConnId(2), data(&sub("pl")))).unwrap();
+    transcript.handle(ms(400), Input::Frame(ConnId(1), data(&sub("pl")))).unwrap_err();
+    transcript
 }
 
 #[test]
@@ -75,16 +75,17 @@ fn the_fewest_steps_are_printed_as_a_test_that_compiles() {
 fn the_plainest_confirmation() {
     let at = Instant::from_nanos;
     let config = Config { seed: 7, ready_gate: ReadyGate::Strict, tic_interval: None, ..Config::default() };
-    let mut told = Transcript::new(config, at(0));
-    told.submit(at(10000000), Command::Start).unwrap();
-    told.submit(at(20000000), Command::Subscribe(Subscribe::new(sub("pl")).args(Some(args("{}"))))).unwrap();
-    told.handle(at(100000000), Input::Opened(ConnId(1))).unwrap();
-    told.handle(
-        at(200000000),
-        Input::Frame(ConnId(1), r#"{"topic":"system","success":"simulated","isFT":false,"isPaper":true}"#.into()),
-    )
-    .unwrap();
-    told.handle(
+    let mut transcript = Transcript::new(config, at(0));
+    transcript.submit(at(10000000), Command::Start).unwrap();
+    transcript.submit(at(20000000), Command::Subscribe(Subscribe::new(sub("pl")).args(Some(args("{}"))))).unwrap();
+    transcript.handle(at(100000000), Input::Opened(ConnId(1))).unwrap();
+    transcript
+        .handle(
+            at(200000000),
+            Input::Frame(ConnId(1), r#"{"topic":"system","success":"simulated","isFT":false,"isPaper":true}"#.into()),
+        )
+        .unwrap();
+    transcript.handle(
         at(250000000),
         Input::Frame(
             ConnId(1),
@@ -93,6 +94,6 @@ fn the_plainest_confirmation() {
         ),
     )
     .unwrap();
-    told.handle(at(400000000), Input::Frame(ConnId(1), r#"{"topic":"spl","args":[]}"#.into())).unwrap();
-    told.same_however_told().unwrap();
+    transcript.handle(at(400000000), Input::Frame(ConnId(1), r#"{"topic":"spl","args":[]}"#.into())).unwrap();
+    transcript.check_replays().unwrap();
 }

@@ -26,8 +26,8 @@ fn a_stream_from_start_to_shutdown_with_a_drop_between() {
     let started = world.start();
     let subscribed = world.subscribe(QUOTES);
     world.run(secs(20));
-    assert!(matches!(world.answered(started), Some((_, Ok(Reply::Started)))));
-    let (at, answer) = world.answer(subscribed);
+    assert!(matches!(world.reply(started), Some((_, Ok(Reply::Started)))));
+    let (at, answer) = world.wait_for_reply(subscribed);
     assert!(matches!(answer, Ok(Reply::Subscribed(ibws_proto::SubscribeOutcome::Active))), "{answer:?}");
     assert!(at < Instant::from_millis(1_000), "{at:?}");
     assert_eq!(world.written("smd+265598").len(), 1);
@@ -43,7 +43,7 @@ fn a_stream_from_start_to_shutdown_with_a_drop_between() {
 
     let stopped = world.submit(Command::Shutdown { drain: true });
     let asked = world.now();
-    let (at, answer) = world.answer(stopped);
+    let (at, answer) = world.wait_for_reply(stopped);
     assert_eq!(answer, Ok(Reply::Stopped));
     assert_eq!(at, asked + ms(20), "a drain with nothing to wait for lasts one round trip of Close");
     assert_eq!(world.written("umd+265598").len(), 1);
@@ -87,10 +87,10 @@ fn the_wait_for_the_greeting_ends_after_5_s() {
     let mut world = World::new(Config::default(), gateway);
     let started = world.start();
     world.subscribe(QUOTES);
-    assert_eq!(world.answer(started), (Instant::from_millis(5_100), Ok(Reply::Started)));
+    assert_eq!(world.wait_for_reply(started), (Instant::from_millis(5_100), Ok(Reply::Started)));
     world.run(secs(5));
     assert_eq!(world.written("smd"), [Instant::from_millis(5_100)]);
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
 }
 
 #[test]
@@ -148,8 +148,11 @@ fn authentication_that_comes_late_still_subscribes_everything() {
         let started = world.start();
         let pending = world.subscribe(QUOTES);
         world.subscribe("pl");
-        assert!(matches!(world.answer(started).1, Ok(Reply::Started)), "unauthenticated is a status, not an error");
-        let (at, answer) = world.answer(pending);
+        assert!(
+            matches!(world.wait_for_reply(started).1, Ok(Reply::Started)),
+            "unauthenticated is a status, not an error"
+        );
+        let (at, answer) = world.wait_for_reply(pending);
         assert_eq!(answer, Ok(Reply::Subscribed(ibws_proto::SubscribeOutcome::Pending)));
         assert_eq!(at, Instant::from_millis(10_000), "after its attempts times its timeout");
         world.run_until(Instant::from_millis(late * 1_000 + 1_000));
@@ -159,8 +162,8 @@ fn authentication_that_comes_late_still_subscribes_everything() {
         let back = world.now();
         world.run(secs(3));
         assert_eq!(world.written("smd"), [back + ms(10)], "{}", world.timeline());
-        assert_eq!(world.status("md+265598"), SubscriptionState::Active);
-        assert_eq!(world.status("pl"), SubscriptionState::Active);
+        assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
+        assert_eq!(world.subscription_state("pl"), SubscriptionState::Active);
         assert_eq!(world.dials().len(), 1);
     }
 }
@@ -174,7 +177,7 @@ fn authentication_lost_in_mid_stream_degrades_writes_nothing_and_resumes_by_itse
     world.gateway.set_authenticated(false);
     world.run(secs(3_600));
     assert_eq!(world.connection_state(), ConnectionState::Degraded);
-    assert_eq!(world.status("md+265598"), SubscriptionState::Degraded);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Degraded);
     assert!(last(&world) <= Some(lost + ms(10)), "{}", world.timeline());
     assert_eq!(world.dials().len(), 1, "the gateway is not hammered");
     let gaps: Vec<_> = world.gaps().iter().map(|gap| (gap.since, gap.cause.clone())).collect();
@@ -186,7 +189,7 @@ fn authentication_lost_in_mid_stream_degrades_writes_nothing_and_resumes_by_itse
     assert_eq!(world.connection_state(), ConnectionState::Ready);
     assert_eq!(world.written("smd").last(), Some(&(back + ms(10))));
     assert_eq!(world.written("sor").last(), Some(&(back + ms(60))), "primed first");
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     assert_eq!(world.resumptions().len(), 2);
 }
 
@@ -202,10 +205,10 @@ fn partial_statuses_merge_and_competing_is_told() {
         (status.authenticated, status.competing, status.state),
         (Some(true), Some(true), ConnectionState::Ready)
     );
-    world.say(r#"{"topic":"sts","args":{"message":""}}"#);
+    world.gateway_sends(r#"{"topic":"sts","args":{"message":""}}"#);
     world.run(secs(1));
     assert_eq!(world.machine().status(), status);
-    world.say(r#"{"topic":"sts","args":{"authenticated":false}}"#);
+    world.gateway_sends(r#"{"topic":"sts","args":{"authenticated":false}}"#);
     world.run(secs(1));
     assert_eq!(world.machine().status().competing, Some(true));
     assert_eq!(world.connection_state(), ConnectionState::Degraded);
@@ -235,8 +238,8 @@ fn the_session_is_sent_only_when_it_is_asked_for() {
     let mut authorised = World::new(Config::default(), gateway.clone());
     authorised.link.session = Some("00112233445566778899aabbccddeeff".into());
     authorised.settle(&[QUOTES]);
-    authorised.say(r#"{"message":"welcome"}"#);
-    authorised.say(r#"{"message":"waiting for session"}"#);
+    authorised.gateway_sends(r#"{"message":"welcome"}"#);
+    authorised.gateway_sends(r#"{"message":"waiting for session"}"#);
     authorised.run(secs(1));
     assert_eq!((asked(&authorised), authorised.connection_state()), (0, ConnectionState::Ready));
 
@@ -264,7 +267,7 @@ fn a_changed_session_id_in_tic_reconnects_although_heartbeats_go_on() {
     assert_eq!(cause, Some(ConnectionLoss::SessionChanged.into()));
     world.run(secs(15));
     assert_eq!(
-        (world.connection_state(), world.status("md+265598")),
+        (world.connection_state(), world.subscription_state("md+265598")),
         (ConnectionState::Ready, SubscriptionState::Active)
     );
     assert_eq!(world.dials().len(), 2);
@@ -284,7 +287,11 @@ fn with_an_early_first_tic_a_login_anew_is_noticed_however_early_it_comes() {
         world.gateway.relogin("ffeeddccbbaa99887766554433221100");
         world.gateway.set_authenticated(true);
         world.run(secs(45));
-        assert_eq!((world.dials().len(), world.status("md+265598")), (2, SubscriptionState::Active), "{degraded}");
+        assert_eq!(
+            (world.dials().len(), world.subscription_state("md+265598")),
+            (2, SubscriptionState::Active),
+            "{degraded}"
+        );
     }
 }
 
@@ -300,7 +307,7 @@ fn every_close_code_and_none_means_reconnect() {
         }
         world.run(secs(5));
         assert_eq!(
-            (world.connection_state(), world.status("md+265598")),
+            (world.connection_state(), world.subscription_state("md+265598")),
             (ConnectionState::Ready, SubscriptionState::Active),
             "{code:?}"
         );
@@ -318,7 +325,7 @@ fn a_close_before_the_greeting_does_not_block_the_next_connect() {
     world.close(1000);
     world.run(secs(8));
     assert_eq!(
-        (world.connection_state(), world.status("md+265598")),
+        (world.connection_state(), world.subscription_state("md+265598")),
         (ConnectionState::Ready, SubscriptionState::Active)
     );
 }
@@ -337,7 +344,7 @@ fn a_long_outage_is_retried_for_ever_with_capped_delays() {
     assert!(longest <= secs(8) + ms(100) && longest > secs(7), "{longest:?}");
     world.link.dials_to = Dial::Opens;
     world.run(secs(10));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     assert_eq!((world.gaps().len(), world.resumptions().len()), (1, 1), "one outage is one gap");
     assert!(world.resumptions()[0].attempts > 2_000);
 }
@@ -371,7 +378,7 @@ fn start_gives_up_after_10_attempts() {
     let mut world = world();
     world.link.dials_to = Dial::refused();
     let started = world.start();
-    let (_, answer) = world.answer(started);
+    let (_, answer) = world.wait_for_reply(started);
     assert!(matches!(answer, Err(CommandError::GaveUp { attempts: 10, .. })), "{answer:?}");
     assert_eq!((world.dials().len(), world.connection_state()), (10, ConnectionState::Stopped));
     world.run(secs(3_600));
@@ -379,7 +386,7 @@ fn start_gives_up_after_10_attempts() {
     // And may be told to try again.
     world.link.dials_to = Dial::Opens;
     let again = world.start();
-    assert_eq!(world.answer(again).1, Ok(Reply::Started));
+    assert_eq!(world.wait_for_reply(again).1, Ok(Reply::Started));
 }
 
 #[test]
@@ -387,7 +394,7 @@ fn a_refused_certificate_is_told_at_once() {
     let mut world = world();
     world.link.dials_to = Dial::Fails(ConnectErrorKind::Trust, None);
     let started = world.start();
-    let (at, answer) = world.answer(started);
+    let (at, answer) = world.wait_for_reply(started);
     assert!(matches!(answer, Err(CommandError::GaveUp { attempts: 1, .. })), "{answer:?}");
     assert_eq!(at, Instant::from_millis(100));
 }
@@ -397,7 +404,7 @@ fn http_401_is_told_at_once_and_tried_again_once_a_minute() {
     let mut world = world();
     world.link.dials_to = Dial::Fails(ConnectErrorKind::AuthenticationRequired, None);
     let started = world.start();
-    assert!(matches!(world.answer(started).1, Err(CommandError::AuthenticationRequired(_))));
+    assert!(matches!(world.wait_for_reply(started).1, Err(CommandError::AuthenticationRequired(_))));
     world.run(secs(3_600));
     let dials = world.dials();
     assert!(dials.windows(2).all(|pair| pair[1].since(pair[0]) == secs(60) + ms(100)));
@@ -434,7 +441,7 @@ fn a_start_during_an_outage_is_answered_after_its_attempts() {
     world.cut();
     world.run(secs(1));
     let started = world.start();
-    let (_, answer) = world.answer(started);
+    let (_, answer) = world.wait_for_reply(started);
     assert!(matches!(answer, Err(CommandError::GaveUp { attempts: 10, .. })), "{answer:?}");
     let dials = world.dials().len();
     assert_eq!(dials, 1 + 10, "not before its attempts are used up");
@@ -452,7 +459,7 @@ fn a_start_whose_reconnecting_ends_for_good_is_answered() {
     world.run(ms(20));
     world.link.dials_to = Dial::refused();
     let started = world.start();
-    assert!(matches!(world.answer(started).1, Err(CommandError::ConnectionLost(ConnectionLoss::Connect(_)))));
+    assert!(matches!(world.wait_for_reply(started).1, Err(CommandError::ConnectionLost(ConnectionLoss::Connect(_)))));
     assert_eq!(world.connection_state(), ConnectionState::Stopped);
 }
 
@@ -476,11 +483,11 @@ fn binary_and_text_frames_are_the_same_to_it() {
 fn malformed_and_lossy_frames_never_cost_the_connection() {
     let mut world = world();
     world.settle(&[QUOTES]);
-    world.say(b"{\"topic\":\"ntf\",\"args\":[{\"text\":\"ACME\x99\"}]}".to_vec());
-    world.say(b"{\"topic\":".to_vec());
-    world.say(b"ech+hb".to_vec());
-    world.say(br#"{"topic":"smd+265598","conid":1,"conid":2}"#.to_vec());
-    world.say(br#"{"topic":"xyz","args":{}}"#.to_vec());
+    world.gateway_sends(b"{\"topic\":\"ntf\",\"args\":[{\"text\":\"ACME\x99\"}]}".to_vec());
+    world.gateway_sends(b"{\"topic\":".to_vec());
+    world.gateway_sends(b"ech+hb".to_vec());
+    world.gateway_sends(br#"{"topic":"smd+265598","conid":1,"conid":2}"#.to_vec());
+    world.gateway_sends(br#"{"topic":"xyz","args":{}}"#.to_vec());
     world.run(secs(5));
     let stats = world.machine().stats();
     assert_eq!((stats.malformed, stats.lossy, world.dials().len()), (2, 1, 1));

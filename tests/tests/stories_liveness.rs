@@ -29,11 +29,11 @@ fn a_half_open_link_is_noticed_25_s_after_the_last_byte_once_heartbeats_were_see
     world.run(secs(30));
     world.freeze();
     world.run(ms(20));
-    let last = world.last_heard().unwrap();
+    let last = world.last_received_at().unwrap();
     world.run(secs(60));
     assert_eq!(losses(&world), [(last + secs(25), ConnectionLoss::Silent.into())]);
     assert_eq!(world.gaps()[0].since, last, "messages may be missing since the last byte");
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     assert_eq!(world.dials().len(), 2);
 }
 
@@ -46,7 +46,7 @@ fn before_heartbeats_a_ping_asks_after_25_s_and_20_s_later_the_link_is_dead() {
     world.run(ms(500));
     world.freeze();
     world.run(ms(20));
-    let last = world.last_heard().unwrap();
+    let last = world.last_received_at().unwrap();
     world.run(secs(50));
     assert_eq!(pings(&world), [last + secs(25)]);
     assert_eq!(losses(&world), [(last + secs(45), ConnectionLoss::Silent.into())]);
@@ -69,11 +69,11 @@ fn a_byte_after_a_probe_starts_the_silence_over() {
     (config.silence_limit, config.ping_reply_limit) = (secs(5), secs(20));
     let mut world = World::new(config, GatewayConfig::default());
     world.gateway.set_heartbeats(false);
-    world.link.answers_pings = false;
+    world.link.replies_to_pings = false;
     world.settle(&[]);
-    let last = world.last_heard().unwrap();
+    let last = world.last_received_at().unwrap();
     world.run_until(last + secs(7));
-    world.say(r#"{"topic":"xyz"}"#);
+    world.gateway_sends(r#"{"topic":"xyz"}"#);
     world.run(secs(7));
     assert_eq!(pings(&world), [last + secs(5), last + secs(12) + ms(10)]);
 }
@@ -86,7 +86,7 @@ fn what_we_send_is_no_sign_of_life() {
     world.run(secs(30));
     world.freeze();
     world.run(ms(20));
-    let last = world.last_heard().unwrap();
+    let last = world.last_received_at().unwrap();
     for _ in 0..30 {
         world.submit(Command::Tic);
         world.submit(Command::SendText("ech+hb".into()));
@@ -110,7 +110,7 @@ fn a_freeze_that_ends_in_time_costs_nothing() {
 #[test]
 fn missing_pongs_end_a_connection_on_which_data_flows() {
     let mut world = world();
-    world.link.answers_pings = false;
+    world.link.replies_to_pings = false;
     world.settle(&[QUOTES]);
     let opened =
         world.connection_states().iter().find(|(_, to)| *to == ConnectionState::Open).map(|(at, _)| *at).unwrap();
@@ -152,8 +152,8 @@ fn the_age_of_the_last_connection_says_nothing_about_the_fresh_one() {
     }
     let check = world.submit(Command::CheckHealth);
     let ping = world.submit(Command::CheckPing);
-    assert_eq!(world.answered(check).unwrap().1, Ok(Reply::Healthy(true)));
-    assert_eq!(world.answered(ping).unwrap().1, Ok(Reply::Healthy(true)));
+    assert_eq!(world.reply(check).unwrap().1, Ok(Reply::Healthy(true)));
+    assert_eq!(world.reply(ping).unwrap().1, Ok(Reply::Healthy(true)));
     world.run(secs(40));
     assert_eq!(world.connection_state(), ConnectionState::Ready);
 }
@@ -168,7 +168,7 @@ fn a_clock_that_jumps_eight_hours_is_a_silent_link_and_nothing_worse() {
     world.thaw();
     world.run(secs(10));
     assert_eq!(
-        (world.connection_state(), world.status("md+265598")),
+        (world.connection_state(), world.subscription_state("md+265598")),
         (ConnectionState::Ready, SubscriptionState::Active)
     );
 }
@@ -199,7 +199,7 @@ fn connection_states() -> Vec<(&'static str, World)> {
     }
     let mut closing = world();
     closing.settle(&[QUOTES]);
-    closing.link.answers_close = false;
+    closing.link.replies_to_close = false;
     closing.submit(Command::Disconnect);
     let mut worlds = vec![
         ("idle", idle),
@@ -219,7 +219,7 @@ fn connection_states() -> Vec<(&'static str, World)> {
 }
 
 fn within(world: &mut World, asked: Instant, id: RequestId, limit: Duration) -> Result<Reply, CommandError> {
-    let (at, answer) = world.answer(id);
+    let (at, answer) = world.wait_for_reply(id);
     assert!(at <= asked + limit, "answered after {:?}:\n{}", at.since(asked), world.timeline());
     answer
 }
@@ -228,7 +228,7 @@ fn within(world: &mut World, asked: Instant, id: RequestId, limit: Duration) -> 
 fn a_shutdown_with_drain_ends_within_3_s_from_every_phase() {
     for answers in [true, false] {
         for (phase, mut world) in connection_states() {
-            world.link.answers_close = answers && phase != "closing";
+            world.link.replies_to_close = answers && phase != "closing";
             world.gateway.set_confirmations(answers);
             let asked = world.now();
             let first = world.submit(Command::Shutdown { drain: true });
@@ -255,15 +255,15 @@ fn a_drain_waits_for_confirmations_only() {
     for text in ["umd+265598+{}", "usd+DU1234567+{}", "umh+"] {
         assert_eq!(world.written(text), [asked], "all at once: {text}");
     }
-    assert_eq!(world.answer(stopped).0, asked + ms(40), "a round trip for them, another for Close");
+    assert_eq!(world.wait_for_reply(stopped).0, asked + ms(40), "a round trip for them, another for Close");
 
     let mut silent = self::world();
     silent.settle(&[QUOTES, "sd+DU1234567+{}"]);
     silent.gateway.set_confirmations(false);
-    silent.link.answers_close = false;
+    silent.link.replies_to_close = false;
     let asked = silent.now();
     let stopped = silent.submit(Command::Shutdown { drain: true });
-    assert_eq!(silent.answer(stopped).0, asked + secs(3), "2 s for confirmations, 1 s for Close");
+    assert_eq!(silent.wait_for_reply(stopped).0, asked + secs(3), "2 s for confirmations, 1 s for Close");
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn a_hard_reset_is_legal_from_every_phase() {
     for restart in [true, false] {
         for answers in [true, false] {
             for (phase, mut world) in connection_states() {
-                world.link.answers_close = answers && phase != "closing";
+                world.link.replies_to_close = answers && phase != "closing";
                 world.link.dials_to = Dial::Opens;
                 world.gateway.set_authenticated(true);
                 let asked = world.now();
@@ -282,7 +282,7 @@ fn a_hard_reset_is_legal_from_every_phase() {
                 let expected = if stays { ConnectionState::Stopped } else { ConnectionState::Ready };
                 assert_eq!(world.connection_state(), expected, "{phase}, restart {restart}: {}", world.timeline());
                 let pl = if stays { SubscriptionState::Pending } else { SubscriptionState::Active };
-                assert_eq!(world.status("pl"), pl, "{phase}");
+                assert_eq!(world.subscription_state("pl"), pl, "{phase}");
             }
         }
     }
@@ -300,9 +300,9 @@ fn a_disconnect_stays_disconnected_until_start_and_keeps_the_intents() {
         world.run(secs(600));
         assert_eq!((world.connection_state(), world.dials().len()), (ConnectionState::Stopped, dials), "{phase}");
         let start = world.start();
-        assert_eq!(world.answer(start).1, Ok(Reply::Started), "{phase}");
+        assert_eq!(world.wait_for_reply(start).1, Ok(Reply::Started), "{phase}");
         world.run(secs(5));
-        assert_eq!(world.status("pl"), SubscriptionState::Active, "{phase}");
+        assert_eq!(world.subscription_state("pl"), SubscriptionState::Active, "{phase}");
     }
 }
 
@@ -318,12 +318,12 @@ fn requests_bound_to_a_lost_connection_are_answered_with_the_reason_before_the_n
     world.input(ibws_proto::Input::Closed(world.conn().unwrap(), Some(1000)));
     for request in requests {
         let expected = (lost, Err(CommandError::ConnectionLost(ConnectionLoss::Closed(1000))));
-        assert_eq!(world.answered(request), Some(&expected));
+        assert_eq!(world.reply(request), Some(&expected));
     }
     world.gateway.set_confirmations(true);
     world.run(secs(5));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active, "what was wanted stays wanted");
-    assert_eq!(world.status("sd+DU1234567"), SubscriptionState::Removed);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active, "what was wanted stays wanted");
+    assert_eq!(world.subscription_state("sd+DU1234567"), SubscriptionState::Removed);
 }
 
 #[test]
@@ -335,20 +335,23 @@ fn a_second_shutdown_supersedes_the_start_between_the_two() {
     let second = world.submit(Command::Shutdown { drain: false });
     world.run(secs(5));
     assert_eq!((world.connection_state(), world.dials().len()), (ConnectionState::Stopped, 1));
-    assert_eq!(world.answer(start).1, Err(CommandError::ShutDown));
-    assert_eq!([world.answer(first).1, world.answer(second).1], [Ok(Reply::Stopped), Ok(Reply::Stopped)]);
+    assert_eq!(world.wait_for_reply(start).1, Err(CommandError::ShutDown));
+    assert_eq!(
+        [world.wait_for_reply(first).1, world.wait_for_reply(second).1],
+        [Ok(Reply::Stopped), Ok(Reply::Stopped)]
+    );
 }
 
 #[test]
 fn a_shutdown_answers_what_it_supersedes() {
     let mut world = world();
     world.settle(&[QUOTES]);
-    world.link.answers_close = false;
+    world.link.replies_to_close = false;
     let disconnect = world.submit(Command::Disconnect);
     let start = world.start();
     world.submit(Command::Shutdown { drain: true });
-    assert_eq!(world.answer(disconnect).1, Err(CommandError::ShutDown));
-    assert_eq!(world.answer(start).1, Err(CommandError::ShutDown));
+    assert_eq!(world.wait_for_reply(disconnect).1, Err(CommandError::ShutDown));
+    assert_eq!(world.wait_for_reply(start).1, Err(CommandError::ShutDown));
 }
 
 // Nothing goes out after our Close, though the host's answer comes, or fails to come, after it.
@@ -358,7 +361,7 @@ fn orders_that_are_primed_when_the_connection_is_closed_are_not_written_any_more
         let mut world = world();
         world.settle(&[]);
         world.link.rest = primes;
-        world.link.answers_close = false;
+        world.link.replies_to_close = false;
         world.subscribe("or");
         world.run(ms(500));
         world.submit(Command::Disconnect);

@@ -35,7 +35,7 @@ fn orders_silenced_by_a_filtered_rest_call_speak_again_after_an_unfiltered_one()
     let orders = Subscribe::new(sub("or")).staleness(Staleness::After(secs(60)));
     world.submit(Command::Subscribe(orders));
     world.run(secs(30));
-    assert_eq!(world.status("or"), SubscriptionState::Active, "orders change");
+    assert_eq!(world.subscription_state("or"), SubscriptionState::Active, "orders change");
     let _ = world.gateway.rest(world.now(), "GET", "/v1/api/iserver/account/orders", "filters=nothing_at_all");
     world.run(secs(90));
     let silences: Vec<_> = world
@@ -122,7 +122,7 @@ fn a_host_that_does_not_answer_is_waited_for_30_s_and_told() {
     let before = world.machine().stats().stale;
     world.input(Input::RestDone(report.id.unwrap(), true));
     assert_eq!(world.machine().stats().stale, before + 1);
-    assert_eq!(world.status("or"), SubscriptionState::Active, "orders flow all the same");
+    assert_eq!(world.subscription_state("or"), SubscriptionState::Active, "orders flow all the same");
 }
 
 // A29 [ibkrdotnet #68, #74]
@@ -130,9 +130,11 @@ fn a_host_that_does_not_answer_is_waited_for_30_s_and_told() {
 fn notices_in_both_shapes_are_told_and_a_prompt_asks_the_host_for_its_answer() {
     let mut world = settled(&[]);
     world.link.rest = None;
-    world.say(r#"{"topic":"ntf","args":{"id":"n1","text":"Market closes early","title":"Notice","url":null}}"#);
-    world.say(r#"{"topic":"blt","args":{"id":"b1","message":"Maintenance"}}"#);
-    world.say(r#"{"topic":"blt","args":[{"id":12,"exchanges":null,"message":"Maintenance"}]}"#);
+    world.gateway_sends(
+        r#"{"topic":"ntf","args":{"id":"n1","text":"Market closes early","title":"Notice","url":null}}"#,
+    );
+    world.gateway_sends(r#"{"topic":"blt","args":{"id":"b1","message":"Maintenance"}}"#);
+    world.gateway_sends(r#"{"topic":"blt","args":[{"id":12,"exchanges":null,"message":"Maintenance"}]}"#);
     world.run(secs(1));
     assert_eq!(world.rest_requests().count(), 0, "something to read is no question");
     let prompt = |req: &str| {
@@ -140,7 +142,7 @@ fn notices_in_both_shapes_are_told_and_a_prompt_asks_the_host_for_its_answer() {
             r#"{{"topic":"ntf","args":[{{"id":"n2","text":"Read"}},{{"orderId":71,"reqId":"{req}","dismissable":[],"text":"Really?","options":["Yes","No"],"type":"M","messageId":"p12","prompt":true}}]}}"#
         )
     };
-    world.say(prompt("r1"));
+    world.gateway_sends(prompt("r1"));
     world.run(secs(1));
     let asked: Vec<_> = world.rest_requests().map(|(_, request)| request.clone()).collect();
     let [RestRequest::Prompt(prompted)] = &asked[..] else { panic!("{asked:?}") };
@@ -150,8 +152,8 @@ fn notices_in_both_shapes_are_told_and_a_prompt_asks_the_host_for_its_answer() {
     assert_eq!(unasked, 2, "each frame is told, whoever answers it");
     // The same question again replaces itself; a gateway that rest_requests for ever is not believed.
     for n in 0..40 {
-        world.say(prompt(&format!("q{}", n / 2)));
-        world.say(prompt(&format!("s{n}")));
+        world.gateway_sends(prompt(&format!("q{}", n / 2)));
+        world.gateway_sends(prompt(&format!("s{n}")));
     }
     world.run(secs(1));
     let of = |wanted: RestOutcome| world.reports().filter(|(_, report)| report.outcome == wanted).count();
@@ -178,7 +180,7 @@ fn a_session_that_is_waited_for_is_asked_of_the_host_and_sent_when_it_is_there()
     world.link.session = Some(session);
     world.run(secs(15));
     assert_eq!(
-        (world.connection_state(), world.status("md+265598")),
+        (world.connection_state(), world.subscription_state("md+265598")),
         (ConnectionState::Ready, SubscriptionState::Active)
     );
     assert_eq!(sessions(&world).len(), 1);
@@ -233,7 +235,7 @@ fn lost_authentication_asks_the_host_once_and_hammers_nobody() {
     assert_eq!(sessions(&world), [SessionNeed::Unauthenticated]);
     world.gateway.set_authenticated(true);
     world.run(secs(5));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     world.gateway.set_authenticated(false);
     world.run(secs(5));
     assert_eq!(sessions(&world).len(), 2, "each loss is one question");
@@ -259,7 +261,7 @@ fn a_session_for_other_accounts_is_told() {
         let mut world = World::new(config, GatewayConfig::default());
         world.settle(&[]);
         let before = world.events().filter(|(_, event)| matches!(event, Event::AccountMismatch)).count();
-        world.say(said);
+        world.gateway_sends(said);
         world.run(secs(1));
         (before, world.events().filter(|(_, event)| matches!(event, Event::AccountMismatch)).count() - before)
     };

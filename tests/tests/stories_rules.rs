@@ -36,13 +36,13 @@ impl Alone {
         self.1.extend(std::iter::from_fn(|| self.0.poll()));
     }
 
-    fn say(&mut self, after: u64, text: &'static str) {
+    fn receive(&mut self, after: u64, text: &'static str) {
         self.input(after, Input::Frame(ConnId(1), text.into()));
     }
 
     fn ready(&mut self) {
-        self.say(0, r#"{"topic":"system","success":"user"}"#);
-        self.say(0, r#"{"topic":"sts","args":{"authenticated":true}}"#);
+        self.receive(0, r#"{"topic":"system","success":"user"}"#);
+        self.receive(0, r#"{"topic":"sts","args":{"authenticated":true}}"#);
     }
 }
 
@@ -51,10 +51,10 @@ fn what_can_be_written_on_a_ready_connection_only_is_refused_elsewhere() {
     let mut world = world();
     for command in [Command::Recreate, Command::Tic, Command::SendText("ech+hb".into())] {
         let id = world.submit(command);
-        assert_eq!(world.answer(id).1, Err(CommandError::NotReady));
+        assert_eq!(world.wait_for_reply(id).1, Err(CommandError::NotReady));
     }
     let invalidated = world.submit(Command::Invalidate(None));
-    assert_eq!(world.answer(invalidated).1, Ok(Reply::Invalidated(0)));
+    assert_eq!(world.wait_for_reply(invalidated).1, Ok(Reply::Invalidated(0)));
 }
 
 #[test]
@@ -64,23 +64,23 @@ fn a_refusal_that_names_its_target_means_that_one_alone() {
     world.subscribe(QUOTES);
     world.subscribe("md+8314");
     world.run(ms(50));
-    world.say(r#"{"error":"No market data","code":500,"topic":"smd+8314"}"#);
+    world.gateway_sends(r#"{"error":"No market data","code":500,"topic":"smd+8314"}"#);
     world.run(ms(50));
-    assert_eq!(world.status("md+8314"), SubscriptionState::Refused);
-    assert_eq!(world.status("md+265598"), SubscriptionState::Subscribing);
+    assert_eq!(world.subscription_state("md+8314"), SubscriptionState::Refused);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Subscribing);
     assert_eq!(world.gaps().len(), 0, "what never flowed has no gap");
     // A channel without a target is named whole.
     world.subscribe("pl");
     world.run(ms(50));
-    world.say(r#"{"error":"No accounts","code":500,"topic":"spl"}"#);
+    world.gateway_sends(r#"{"error":"No accounts","code":500,"topic":"spl"}"#);
     world.run(ms(50));
-    assert_eq!(world.status("pl"), SubscriptionState::Refused);
+    assert_eq!(world.subscription_state("pl"), SubscriptionState::Refused);
     // One of no channel, or of what nobody subscribed to, refuses nothing.
     let before = world.events().filter(|(_, event)| matches!(event, Event::Subscription(_))).count();
     for topic in ["sts", "xyz", "sor", "smh+1"] {
-        world.say(format!(r#"{{"error":"no","topic":"{topic}"}}"#));
+        world.gateway_sends(format!(r#"{{"error":"no","topic":"{topic}"}}"#));
     }
-    world.say(r#"{"error":"Topic unknown","code":1}"#);
+    world.gateway_sends(r#"{"error":"Topic unknown","code":1}"#);
     world.run(ms(50));
     assert_eq!(world.events().filter(|(_, event)| matches!(event, Event::Subscription(_))).count(), before);
 }
@@ -94,7 +94,7 @@ fn health_names_the_reason_and_the_ages() {
     let fine = health(&world, ms(0));
     assert!(fine.healthy && fine.reason == HealthReason::Fine);
     world.run(secs(60));
-    let heard = world.last_heard().unwrap();
+    let heard = world.last_received_at().unwrap();
     let ages = world.machine().health(heard + secs(3)).ages.unwrap();
     assert_eq!(ages.received, secs(3));
     assert!(ages.heartbeat.is_some_and(|age| age >= secs(3) && age < secs(14)));
@@ -112,7 +112,7 @@ fn a_missing_pong_is_a_reason_of_its_own_300_s_after_the_last_one() {
     let mut alone = Alone::new(Config::default());
     alone.ready();
     for after in 1..=34 {
-        alone.say(after * 10_000, r#"{"topic":"system","hb":1}"#);
+        alone.receive(after * 10_000, r#"{"topic":"system","hb":1}"#);
         if after == 5 {
             alone.input(50_000, Input::Pong(ConnId(1)));
         }
@@ -130,12 +130,12 @@ fn checks_reset_a_connection_that_is_bad_and_leave_a_good_one_alone() {
     world.run(secs(30));
     for check in [Command::CheckPing, Command::CheckHealth] {
         let id = world.submit(check);
-        assert_eq!(world.answer(id).1, Ok(Reply::Healthy(true)));
+        assert_eq!(world.wait_for_reply(id).1, Ok(Reply::Healthy(true)));
     }
     assert_eq!(world.dials().len(), 1);
     let mut idle = ibws_testkit::world::world();
     let id = idle.submit(Command::CheckHealth);
-    assert_eq!(idle.answer(id).1, Ok(Reply::Healthy(true)), "nothing to check");
+    assert_eq!(idle.wait_for_reply(id).1, Ok(Reply::Healthy(true)), "nothing to check");
 }
 
 #[test]
@@ -143,13 +143,13 @@ fn what_it_will_wake_for_is_told() {
     let mut alone = Alone::new(Config::default());
     let at = |after: u64| Instant::ORIGIN + ms(after);
     assert_eq!(alone.0.next_wake(), Some((at(5_000), WakeReason::Timer(Timer::Gate))));
-    alone.say(0, r#"{"topic":"system","success":"user"}"#);
+    alone.receive(0, r#"{"topic":"system","success":"user"}"#);
     assert_eq!(alone.0.next_wake(), Some((at(1_000), WakeReason::Timer(Timer::Auth))));
-    alone.say(0, r#"{"topic":"sts","args":{"authenticated":true}}"#);
+    alone.receive(0, r#"{"topic":"sts","args":{"authenticated":true}}"#);
     assert_eq!(alone.0.next_wake(), Some((at(25_000), WakeReason::Silence)));
     alone.submit(0, Command::Subscribe(ibws_proto::Subscribe::new(sub("pl"))));
     assert_eq!(alone.0.next_wake(), Some((at(2_000), WakeReason::Subscription)));
-    alone.say(0, r#"{"topic":"spl","args":{}}"#);
+    alone.receive(0, r#"{"topic":"spl","args":{}}"#);
     alone.submit(0, Command::Subscribe(ibws_proto::Subscribe::new(sub("or"))));
     assert_eq!(alone.0.next_wake(), Some((at(5_000), WakeReason::Rest)));
     alone.submit(0, Command::Tic);
@@ -187,8 +187,8 @@ fn inputs_that_make_no_sense_where_it_stands_are_counted_and_change_nothing() {
 #[test]
 fn frames_are_counted_by_what_they_are() {
     let mut alone = Alone::new(Config::default());
-    alone.say(1, r#"{"topic":"sts","args":{}}"#);
-    alone.say(1, "{");
+    alone.receive(1, r#"{"topic":"sts","args":{}}"#);
+    alone.receive(1, "{");
     alone.input(1, Input::Frame(ConnId(1), b"{\"topic\":\"sor\",\"args\":[\"\x99\"]}".as_slice().into()));
     let stats = alone.0.stats();
     assert_eq!((stats.frames, stats.malformed, stats.lossy, stats.sent), (3, 1, 1, 0));
@@ -197,17 +197,17 @@ fn frames_are_counted_by_what_they_are() {
 #[test]
 fn a_strict_gate_waits_however_long_and_a_gateway_that_waits_for_a_session_keeps_it_shut() {
     let mut alone = Alone::new(Config { ready_gate: ReadyGate::Strict, ..Config::default() });
-    alone.say(0, r#"{"topic":"sts","args":{"authenticated":true}}"#);
+    alone.receive(0, r#"{"topic":"sts","args":{"authenticated":true}}"#);
     for after in 1..300 {
-        alone.say(after * 1_000, r#"{"topic":"system","hb":1}"#);
+        alone.receive(after * 1_000, r#"{"topic":"system","hb":1}"#);
     }
     assert_eq!(alone.0.status().state, ConnectionState::Open);
     alone.ready();
     assert_eq!(alone.0.status().state, ConnectionState::Ready);
 
     let mut waiting = Alone::new(Config::default());
-    waiting.say(0, r#"{"topic":"sts","args":{"authenticated":true}}"#);
-    waiting.say(0, r#"{"message":"waiting for session"}"#);
+    waiting.receive(0, r#"{"topic":"sts","args":{"authenticated":true}}"#);
+    waiting.receive(0, r#"{"message":"waiting for session"}"#);
     waiting.input(6_000, Input::Tick);
     assert_eq!(waiting.0.status().state, ConnectionState::Open, "it is not merely silent");
 }
@@ -218,7 +218,7 @@ fn what_the_host_finds_out_of_the_session_reconnects_once() {
     let conn = world.conn().unwrap();
     world.input(Input::Session(conn, SessionUpdate::Changed));
     world.run(secs(10));
-    assert_eq!((world.dials().len(), world.status("md+265598")), (2, SubscriptionState::Active));
+    assert_eq!((world.dials().len(), world.subscription_state("md+265598")), (2, SubscriptionState::Active));
     assert_eq!(world.gaps()[0].cause, ibws_proto::ConnectionLoss::SessionChanged.into());
     // While it is closed anyway, that is no news.
     let mut alone = Alone::new(Config::default());
@@ -236,15 +236,15 @@ fn what_the_host_finds_out_of_the_session_reconnects_once() {
 #[test]
 fn a_disconnect_supersedes_a_reset_and_a_shutdown_both() {
     let mut world = settled(&[QUOTES]);
-    world.link.answers_close = false;
+    world.link.replies_to_close = false;
     let reset = world.submit(Command::HardReset { restart: true });
     let disconnect = world.submit(Command::Disconnect);
-    assert_eq!(world.answered(reset).unwrap().1, Err(CommandError::Superseded));
+    assert_eq!(world.reply(reset).unwrap().1, Err(CommandError::Superseded));
     let shutdown = world.submit(Command::Shutdown { drain: false });
-    assert_eq!(world.answered(disconnect).unwrap().1, Err(CommandError::ShutDown));
+    assert_eq!(world.reply(disconnect).unwrap().1, Err(CommandError::ShutDown));
     let late = world.submit(Command::HardReset { restart: true });
-    assert_eq!(world.answered(late).unwrap().1, Err(CommandError::ShutDown), "a shutdown is final");
-    assert_eq!(world.answer(shutdown).1, Ok(Reply::Stopped));
+    assert_eq!(world.reply(late).unwrap().1, Err(CommandError::ShutDown), "a shutdown is final");
+    assert_eq!(world.wait_for_reply(shutdown).1, Ok(Reply::Stopped));
     assert_eq!(world.dials().len(), 1);
 }
 
@@ -252,11 +252,11 @@ fn a_disconnect_supersedes_a_reset_and_a_shutdown_both() {
 fn a_reset_of_what_is_not_there_changes_no_plan() {
     let mut world = world();
     let id = world.submit(Command::HardReset { restart: false });
-    assert_eq!(world.answer(id).1, Ok(Reply::Reset));
+    assert_eq!(world.wait_for_reply(id).1, Ok(Reply::Reset));
     world.run(secs(60));
     assert_eq!(world.dials().len(), 0, "stopped stays stopped");
     let id = world.submit(Command::HardReset { restart: true });
-    assert_eq!(world.answer(id).1, Ok(Reply::Reset));
+    assert_eq!(world.wait_for_reply(id).1, Ok(Reply::Reset));
     world.run(secs(5));
     assert_eq!((world.dials().len(), world.connection_state()), (1, ConnectionState::Ready));
     world.link.dials_to = Dial::refused();
@@ -276,8 +276,8 @@ fn the_need_of_a_confirmation_can_be_set_on_any_channel() {
     world.gateway.set_confirmations(false);
     let quiet = ibws_proto::Subscribe::parse(QUOTES).unwrap().needs_confirmation(false);
     let id = world.submit(Command::Subscribe(quiet));
-    assert_eq!(world.answer(id).1, Ok(Reply::Subscribed(ibws_proto::SubscribeOutcome::Quiet)));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Quiet);
+    assert_eq!(world.wait_for_reply(id).1, Ok(Reply::Subscribed(ibws_proto::SubscribeOutcome::Quiet)));
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Quiet);
 }
 
 #[test]
@@ -289,10 +289,10 @@ fn a_refused_channel_asks_the_host_once_for_all_of_it() {
     }
     world.run(ms(50));
     world.gateway.refuse("smd", "No accounts", Some(1), Recovery::Never);
-    world.say(r#"{"error":"No accounts","code":500,"topic":"smd"}"#);
+    world.gateway_sends(r#"{"error":"No accounts","code":500,"topic":"smd"}"#);
     world.run(ms(20));
     assert_eq!(world.rest_requests().count(), 1);
-    assert!((1..=5).all(|conid| world.status(&format!("md+{conid}")) == SubscriptionState::Refused));
+    assert!((1..=5).all(|conid| world.subscription_state(&format!("md+{conid}")) == SubscriptionState::Refused));
 }
 
 #[test]
@@ -337,9 +337,9 @@ fn the_same_question_again_takes_the_place_of_the_first_and_each_is_awaited_unti
     alone.input(30, Input::RestDone(second, false));
     assert_eq!((written(&alone), alone.0.is_rest_pending(second)), (1, false));
     // Two keys are two questions.
-    alone.say(40, r#"{"error":"No accounts","code":500,"topic":"sor"}"#);
+    alone.receive(40, r#"{"error":"No accounts","code":500,"topic":"sor"}"#);
     alone.submit(50, Command::Subscribe(ibws_proto::Subscribe::new(sub("pl"))));
-    alone.say(60, r#"{"error":"No accounts","code":500,"topic":"spl"}"#);
+    alone.receive(60, r#"{"error":"No accounts","code":500,"topic":"spl"}"#);
     alone.submit(70, Command::Recreate);
     assert_eq!(alone.0.status().rest_requests, 2);
 }
@@ -356,7 +356,7 @@ fn what_it_holds_is_counted_to_the_entry() {
     // count, its holder both ways, its waiting request; two requests with their deadlines.
     let queued = std::iter::from_fn(|| alone.0.poll()).count();
     assert_eq!((queued, alone.0.entries()), (3, 8 + 4));
-    alone.say(1, r#"{"31":"271.50","conid":265598,"topic":"smd+265598"}"#);
+    alone.receive(1, r#"{"31":"271.50","conid":265598,"topic":"smd+265598"}"#);
     // Active: no mark, nobody waits.
     assert_eq!((alone.0.status().subscriptions, alone.0.status().requests, alone.0.entries()), (1, 1, 6 + 2));
     alone.submit(2, Command::Subscribe(ibws_proto::Subscribe::new(sub("or"))));
@@ -374,10 +374,10 @@ fn what_it_holds_is_counted_to_the_entry() {
 fn a_shutdown_waits_a_second_for_the_answer_to_its_close_a_disconnect_five() {
     for (command, wait) in [(Command::Shutdown { drain: false }, 1), (Command::Disconnect, 5)] {
         let mut world = settled(&[QUOTES]);
-        world.link.answers_close = false;
+        world.link.replies_to_close = false;
         let asked = world.now();
         let id = world.submit(command);
-        assert_eq!(world.answer(id).0, asked + secs(wait));
+        assert_eq!(world.wait_for_reply(id).0, asked + secs(wait));
     }
 }
 
@@ -385,13 +385,13 @@ fn a_shutdown_waits_a_second_for_the_answer_to_its_close_a_disconnect_five() {
 fn a_topic_that_nobody_knows_answers_no_tic_and_shows_no_session() {
     let mut alone = Alone::new(Config::default());
     alone.ready();
-    alone.say(1, r#"{"topic":"tic","alive":true,"id":"one","lastAccessed":1}"#);
+    alone.receive(1, r#"{"topic":"tic","alive":true,"id":"one","lastAccessed":1}"#);
     alone.submit(2, Command::Tic);
-    alone.say(3, r#"{"topic":"xyz","alive":true,"id":"another"}"#);
+    alone.receive(3, r#"{"topic":"xyz","alive":true,"id":"another"}"#);
     assert_eq!((alone.0.status().state, alone.0.status().requests), (ConnectionState::Ready, 1));
-    alone.say(4, r#"{"topic":"tic","alive":true,"id":"one","lastAccessed":2}"#);
+    alone.receive(4, r#"{"topic":"tic","alive":true,"id":"one","lastAccessed":2}"#);
     assert_eq!((alone.0.status().state, alone.0.status().requests), (ConnectionState::Ready, 0));
-    alone.say(5, r#"{"topic":"tic","alive":true,"id":"another","lastAccessed":3}"#);
+    alone.receive(5, r#"{"topic":"tic","alive":true,"id":"another","lastAccessed":3}"#);
     assert_eq!(alone.0.status().state, ConnectionState::Backoff);
 }
 
@@ -426,7 +426,7 @@ fn a_ladder_frame_without_its_exchange_or_target_belongs_to_the_only_ladder_it_c
     let row = |topic: &str| format!(r#"{{"topic":"{topic}","data":[{{"row":0,"focus":0,"price":"181.20"}}]}}"#);
     let data = |world: &World| world.data("bd+DU1234567+265598+ARCA").len();
     for (n, topic) in ["sbd+DU1234567+265598", "sbd+DU1234567", "sbd"].into_iter().enumerate() {
-        world.say(row(topic));
+        world.gateway_sends(row(topic));
         world.run(ms(50));
         assert_eq!(data(&world), n + 1, "{topic}");
     }
@@ -434,7 +434,7 @@ fn a_ladder_frame_without_its_exchange_or_target_belongs_to_the_only_ladder_it_c
     world.run(ms(50));
     for (more, topic) in [(0, "sbd"), (0, "sbd+DU1234567"), (0, "sbd+U12345678"), (1, "sbd+DU1234567+265598")] {
         let before = data(&world);
-        world.say(row(topic));
+        world.gateway_sends(row(topic));
         world.run(ms(50));
         assert_eq!(data(&world) - before, more, "{topic}");
     }

@@ -64,12 +64,12 @@ fn what_a_whole_life_tells_shows_neither_session_nor_account_beside_the_frames_a
         }
     }
     assert!(told > 30, "{told}");
-    let (_, answer) = world.answered(refused).unwrap();
+    let (_, answer) = world.reply(refused).unwrap();
     let failure = answer.clone().unwrap_err();
     assert!(shown(&failure).contains("DU…567"), "{failure}");
     let state = format!("{:?}", world.machine());
     assert!(!state.contains(SESSION), "nothing of the machine shows the session: it never has it");
-    assert_eq!(world.status("sd+DU1234567"), SubscriptionState::Active, "after nine refusals");
+    assert_eq!(world.subscription_state("sd+DU1234567"), SubscriptionState::Active, "after nine refusals");
 }
 
 // A41 [ibind, bezant]

@@ -16,7 +16,12 @@ fn settled(channels: &[&str]) -> World {
 }
 
 fn first_unconfirmed(world: &World, key: &str) -> Vec<Instant> {
-    world.statuses(key).into_iter().filter(|(_, to)| *to == SubscriptionState::Failed).map(|(at, _)| at).collect()
+    world
+        .subscription_states(key)
+        .into_iter()
+        .filter(|(_, to)| *to == SubscriptionState::Failed)
+        .map(|(at, _)| at)
+        .collect()
 }
 
 #[test]
@@ -25,7 +30,7 @@ fn an_unconfirmed_subscription_is_sent_5_times_2_s_apart_then_fails_and_is_tried
     world.gateway.set_confirmations(false);
     let asked = world.now();
     let request = world.subscribe(QUOTES);
-    let (at, answer) = world.answer(request);
+    let (at, answer) = world.wait_for_reply(request);
     assert_eq!(answer, Err(CommandError::Unconfirmed { key: sub("md+265598"), attempts: 5 }));
     assert_eq!(at, asked + secs(10));
     assert_eq!(world.written("smd"), [0, 2, 4, 6, 8].map(|after| asked + secs(after)));
@@ -34,7 +39,7 @@ fn an_unconfirmed_subscription_is_sent_5_times_2_s_apart_then_fails_and_is_tried
     assert_eq!(world.written("smd")[5..], [asked + secs(40)], "then once each time");
     world.gateway.set_confirmations(true);
     world.run(secs(10));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active, "the intent stayed");
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active, "the intent stayed");
 }
 
 // A14 [ibeam #281]
@@ -45,7 +50,8 @@ fn a_refusal_reaches_the_unconfirmed_subscriptions_of_its_channel_with_backoff()
     let asked = world.now();
     world.subscribe(QUOTES);
     world.run(secs(40));
-    let refused = world.statuses("md+265598").into_iter().filter(|(_, to)| *to == SubscriptionState::Refused).count();
+    let refused =
+        world.subscription_states("md+265598").into_iter().filter(|(_, to)| *to == SubscriptionState::Refused).count();
     assert_eq!(refused, 3);
     let written = world.written("smd+265598");
     assert_eq!((written.len(), written[0]), (4, asked));
@@ -53,10 +59,10 @@ fn a_refusal_reaches_the_unconfirmed_subscriptions_of_its_channel_with_backoff()
         let waited = pair[1].since(pair[0]);
         assert!(waited >= ms(wait * 8 / 10) && waited <= ms(wait * 12 / 10 + 20), "{waited:?} of {wait} ms");
     }
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     for other in ["md+8314", "pl"] {
         assert!(
-            world.statuses(other).iter().all(|(_, to)| *to != SubscriptionState::Refused),
+            world.subscription_states(other).iter().all(|(_, to)| *to != SubscriptionState::Refused),
             "{other} was confirmed before"
         );
     }
@@ -72,11 +78,11 @@ fn data_after_a_refusal_that_meant_another_one_confirms() {
     world.subscribe(QUOTES);
     world.subscribe("md+8314");
     world.run(ms(50));
-    world.say(r#"{"error":"No accounts","code":500,"topic":"smd"}"#);
-    world.say(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
+    world.gateway_sends(r#"{"error":"No accounts","code":500,"topic":"smd"}"#);
+    world.gateway_sends(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
     world.run(ms(50));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
-    assert_eq!(world.status("md+8314"), SubscriptionState::Refused);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+8314"), SubscriptionState::Refused);
 }
 
 #[test]
@@ -85,10 +91,10 @@ fn data_that_comes_after_all_ends_the_gap_of_a_failed_stream() {
     world.gateway.set_confirmations(false);
     world.cut();
     world.run(secs(15));
-    assert_eq!((world.status("md+265598"), world.gaps().len()), (SubscriptionState::Failed, 2));
-    world.say(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
+    assert_eq!((world.subscription_state("md+265598"), world.gaps().len()), (SubscriptionState::Failed, 2));
+    world.gateway_sends(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
     world.run(ms(20));
-    assert_eq!((world.status("md+265598"), world.resumptions().len()), (SubscriptionState::Active, 2));
+    assert_eq!((world.subscription_state("md+265598"), world.resumptions().len()), (SubscriptionState::Active, 2));
 }
 
 // A15 [bezant]
@@ -102,7 +108,7 @@ fn refused_orders_are_primed_and_retried_never_delivered_as_data() {
     assert_eq!(world.written("sor").len(), 3, "{}", world.timeline());
     let primes = world.rest_requests().filter(|(_, ask)| matches!(ask, RestRequest::Prime(_))).count();
     assert_eq!(primes, 3, "before each sending");
-    assert!(matches!(world.status("or"), SubscriptionState::Quiet | SubscriptionState::Active));
+    assert!(matches!(world.subscription_state("or"), SubscriptionState::Quiet | SubscriptionState::Active));
     assert!(world.messages().all(|message| message.frame.get("error").is_none() || message.subscription.is_none()));
     // Sent and never confirmed: each refusal is told, from the moment of the sending on.
     let sent = world.written("sor");
@@ -125,9 +131,9 @@ fn a_host_that_never_primes_delays_orders_by_5_s_and_no_more() {
 fn orders_are_quiet_and_not_endlessly_retried() {
     let mut world = settled(&[]);
     let request = world.subscribe("or");
-    assert_eq!(world.answer(request).1, Ok(Reply::Subscribed(SubscribeOutcome::Quiet)));
+    assert_eq!(world.wait_for_reply(request).1, Ok(Reply::Subscribed(SubscribeOutcome::Quiet)));
     world.run(ms(200));
-    assert_eq!(world.status("or"), SubscriptionState::Quiet);
+    assert_eq!(world.subscription_state("or"), SubscriptionState::Quiet);
     world.run(secs(3_600));
     assert_eq!(world.written("sor").len(), 1);
 }
@@ -169,7 +175,7 @@ fn a_ladder_is_unsubscribed_by_account_and_the_others_of_it_restored() {
     let mut world = settled(&["bd+DU1234567+265598", "bd+DU1234567+8314"]);
     let asked = world.now();
     let request = world.unsubscribe("bd+DU1234567+265598", false);
-    assert_eq!(world.answer(request).1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
+    assert_eq!(world.wait_for_reply(request).1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
     world.run(secs(5));
     assert_eq!(world.written("ubd+DU1234567"), [asked]);
     assert_eq!(world.written("sbd+DU1234567+8314").last(), Some(&asked));
@@ -194,21 +200,21 @@ fn a_history_is_unsubscribed_by_its_server_id_and_waits_for_it() {
     let asked = world.now();
     world.subscribe("mh+265598+{}");
     let request = world.unsubscribe("mh+265598", false);
-    assert_eq!(world.answered(request), None, "its id is not known yet");
+    assert_eq!(world.reply(request), None, "its id is not known yet");
     world.run(ms(1));
-    assert_eq!(world.status("mh+265598"), SubscriptionState::Unsubscribing);
-    let (at, answer) = world.answer(request);
+    assert_eq!(world.subscription_state("mh+265598"), SubscriptionState::Unsubscribing);
+    let (at, answer) = world.wait_for_reply(request);
     assert_eq!(answer, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
     let written = world.written("umh+");
     assert_eq!(written, [at]);
     assert!(at > asked + ms(60) && at < asked + ms(300));
-    assert_eq!(world.status("mh+265598"), SubscriptionState::Removed);
+    assert_eq!(world.subscription_state("mh+265598"), SubscriptionState::Removed);
 
     let confirmed = world.subscribe("mh+8314+{}");
-    assert_eq!(world.answer(confirmed).1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
+    assert_eq!(world.wait_for_reply(confirmed).1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
     assert_eq!(world.machine().server_ids(Key::MarketHistory).unwrap().values().collect::<Vec<_>>(), [&8314]);
     let request = world.unsubscribe("mh+8314", true);
-    assert_eq!(world.answer(request).1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
+    assert_eq!(world.wait_for_reply(request).1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
 }
 
 #[test]
@@ -219,10 +225,10 @@ fn a_history_whose_server_id_never_comes_ends_with_that_reason() {
     let asked = world.now();
     let request = world.unsubscribe("mh+265598", true);
     let second = world.unsubscribe("mh+265598", false);
-    let (at, answer) = world.answer(request);
+    let (at, answer) = world.wait_for_reply(request);
     assert_eq!(answer, Err(CommandError::ServerIdUnknown(sub("mh+265598"))));
     assert_eq!(at, asked + secs(10));
-    assert_eq!(world.answer(second).1, answer, "two withdrawals share their end");
+    assert_eq!(world.wait_for_reply(second).1, answer, "two withdrawals share their end");
     assert_eq!(world.written("umh").len(), 0);
 }
 
@@ -233,9 +239,9 @@ fn a_history_wanted_again_before_its_server_id_came_supersedes_its_withdrawal() 
     world.subscribe("mh+265598+{}");
     let request = world.unsubscribe("mh+265598", true);
     world.subscribe("mh+265598+{}");
-    assert_eq!(world.answer(request).1, Err(CommandError::Superseded));
+    assert_eq!(world.wait_for_reply(request).1, Err(CommandError::Superseded));
     world.run(secs(3));
-    assert_eq!(world.status("mh+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("mh+265598"), SubscriptionState::Active);
 }
 
 // A20 [ibind]
@@ -257,12 +263,12 @@ fn server_ids_are_forgotten_on_reconnect() {
 fn a_sixth_history_is_a_typed_error_and_nothing_is_sent() {
     let mut world = settled(&["mh+1+{}", "mh+2+{}", "mh+3+{}", "mh+4+{}", "mh+5+{}"]);
     let sixth = world.subscribe("mh+6+{}");
-    assert_eq!(world.answered(sixth).unwrap().1, Err(CommandError::Budget { key: sub("mh+6"), limit: 5 }));
+    assert_eq!(world.reply(sixth).unwrap().1, Err(CommandError::Budget { key: sub("mh+6"), limit: 5 }));
     assert_eq!(world.written("smh").len(), 5);
     world.unsubscribe("mh+1", true);
     world.run(secs(1));
     let again = world.subscribe("mh+6+{}");
-    assert_eq!(world.answer(again).1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
+    assert_eq!(world.wait_for_reply(again).1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
 }
 
 // A24
@@ -273,14 +279,14 @@ fn confirmations_without_a_topic_settle_the_first_one_written() {
     let first = world.unsubscribe("sd+DU1234567", true);
     let second = world.unsubscribe("sd+U12345678", true);
     let ledger = world.unsubscribe("ld+DU1234567", true);
-    world.say(r#"{"result":"unsubscribed from summary"}"#);
+    world.gateway_sends(r#"{"result":"unsubscribed from summary"}"#);
     world.run(secs(1));
-    assert_eq!(world.answered(first).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
-    assert_eq!((world.answered(second), world.answered(ledger)), (None, None), "per kind, one each");
+    assert_eq!(world.reply(first).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
+    assert_eq!((world.reply(second), world.reply(ledger)), (None, None), "per kind, one each");
     world.run(secs(20));
     let unconfirmed = |key| Err(CommandError::Unconfirmed { key: sub(key), attempts: 5 });
-    assert_eq!(world.answered(second).unwrap().1, unconfirmed("sd+U12345678"), "a timeout settles the rest");
-    assert_eq!(world.answered(ledger).unwrap().1, unconfirmed("ld+DU1234567"));
+    assert_eq!(world.reply(second).unwrap().1, unconfirmed("sd+U12345678"), "a timeout settles the rest");
+    assert_eq!(world.reply(ledger).unwrap().1, unconfirmed("ld+DU1234567"));
 }
 
 #[test]
@@ -289,14 +295,14 @@ fn a_summary_wanted_again_still_owns_the_confirmation_that_is_under_way() {
     world.gateway.set_confirmations(false);
     let first = world.unsubscribe("sd+DU1234567", true);
     world.subscribe("sd+DU1234567+{}");
-    assert_eq!(world.answered(first).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
+    assert_eq!(world.reply(first).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
     let second = world.unsubscribe("sd+U12345678", true);
-    world.say(r#"{"result":"unsubscribed from summary"}"#);
+    world.gateway_sends(r#"{"result":"unsubscribed from summary"}"#);
     world.run(ms(100));
-    assert_eq!(world.answered(second), None, "that was the first one's");
-    world.say(r#"{"result":"unsubscribed from summary"}"#);
+    assert_eq!(world.reply(second), None, "that was the first one's");
+    world.gateway_sends(r#"{"result":"unsubscribed from summary"}"#);
     world.run(ms(100));
-    assert_eq!(world.answered(second).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
+    assert_eq!(world.reply(second).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
 }
 
 // A26 [openalgo #1784]
@@ -304,7 +310,7 @@ fn a_summary_wanted_again_still_owns_the_confirmation_that_is_under_way() {
 fn a_failed_unsubscribe_is_never_resurrected() {
     let mut world = settled(&[QUOTES]);
     let request = world.unsubscribe("md+265598", true);
-    assert!(matches!(world.answer(request).1, Err(CommandError::Unconfirmed { attempts: 5, .. })));
+    assert!(matches!(world.wait_for_reply(request).1, Err(CommandError::Unconfirmed { attempts: 5, .. })));
     assert_eq!(world.written("umd").len(), 5);
     world.cut();
     world.run(secs(30));
@@ -321,7 +327,7 @@ fn orders_withdrawn_while_they_are_primed_are_not_subscribed_by_the_answer() {
     world.unsubscribe("or", true);
     world.run(secs(30));
     assert_eq!(world.written("sor").len(), 1);
-    assert_eq!(world.status("or"), SubscriptionState::Removed);
+    assert_eq!(world.subscription_state("or"), SubscriptionState::Removed);
 }
 
 // A27 [ThetaDataDx #803], A28 [rust-ibapi #836, #415]
@@ -330,14 +336,14 @@ fn holders_share_one_subscription_and_the_last_one_ends_it() {
     let mut world = settled(&[QUOTES]);
     let second = world.subscribe(QUOTES);
     let third = world.subscribe(QUOTES);
-    assert_eq!(world.answered(third).unwrap().1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
+    assert_eq!(world.reply(third).unwrap().1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
     world.cut();
     world.run(secs(5));
     assert_eq!(world.written("smd").len(), 2, "subscribing more than once does not multiply");
     world.submit(Command::Release(second));
     world.submit(Command::Release(second));
     world.run(secs(1));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     world.submit(Command::Release(third));
     assert_eq!(world.written("umd").len(), 0);
     let first = world.trace().iter().find_map(|entry| match &entry.what {
@@ -345,7 +351,7 @@ fn holders_share_one_subscription_and_the_last_one_ends_it() {
         _ => None,
     });
     world.submit(Command::Release(first.unwrap()));
-    assert_eq!((world.written("umd").len(), world.status("md+265598")), (1, SubscriptionState::Removed));
+    assert_eq!((world.written("umd").len(), world.subscription_state("md+265598")), (1, SubscriptionState::Removed));
 }
 
 // A19 [ibind]
@@ -353,7 +359,7 @@ fn holders_share_one_subscription_and_the_last_one_ends_it() {
 fn other_arguments_on_a_live_key_are_a_conflict_and_modify_changes_them() {
     let mut world = settled(&[QUOTES]);
     let conflict = world.subscribe(r#"md+265598+{"fields":["31"]}"#);
-    assert_eq!(world.answered(conflict).unwrap().1, Err(CommandError::Conflict(sub("md+265598"))));
+    assert_eq!(world.reply(conflict).unwrap().1, Err(CommandError::Conflict(sub("md+265598"))));
     let modify = |apply_now| Modify {
         args: Some(Some(args(r#"{"fields":["31"]}"#))),
         apply_now,
@@ -367,9 +373,9 @@ fn other_arguments_on_a_live_key_are_a_conflict_and_modify_changes_them() {
     world.run(secs(5));
     assert_eq!(world.written("umd"), [asked]);
     assert_eq!(world.written(r#"smd+265598+{"fields":["31"]}"#), [asked]);
-    assert_eq!((world.gaps().len(), world.status("md+265598")), (0, SubscriptionState::Active));
+    assert_eq!((world.gaps().len(), world.subscription_state("md+265598")), (0, SubscriptionState::Active));
     let unknown = world.submit(Command::Modify(Modify { key: sub("pl"), ..modify(false) }));
-    assert_eq!(world.answered(unknown).unwrap().1, Err(CommandError::UnknownSubscription(sub("pl"))));
+    assert_eq!(world.reply(unknown).unwrap().1, Err(CommandError::UnknownSubscription(sub("pl"))));
 }
 
 // A23 [IBKR samples]
@@ -379,7 +385,7 @@ fn exchanges_and_combos_are_subscriptions_of_their_own() {
     let mut world = settled(&[QUOTES, "md+265598@ARCA", combo]);
     world.run(secs(10));
     for key in ["md+265598", "md+265598@ARCA", combo] {
-        assert_eq!(world.status(key), SubscriptionState::Active, "{key}");
+        assert_eq!(world.subscription_state(key), SubscriptionState::Active, "{key}");
         let topic = format!("s{key}");
         assert!(world.data(key).iter().all(|frame| frame.topic().as_deref() == Some(&topic)), "{key}");
     }
@@ -388,9 +394,9 @@ fn exchanges_and_combos_are_subscriptions_of_their_own() {
 #[test]
 fn a_frame_that_two_subscriptions_could_mean_is_given_to_neither() {
     let mut world = settled(&[QUOTES, "md+265598@ARCA", "md+8314@ARCA"]);
-    world.say(r#"{"31":"1.00","conid":265598,"topic":"smd+265598@IBIS"}"#);
-    world.say(r#"{"31":"1.00","conid":8314,"topic":"smd+8314"}"#);
-    world.say(r#"{"31":"1.00","conidEx":"265598@ARCA","conid":265598,"topic":"smd+265598@IBIS"}"#);
+    world.gateway_sends(r#"{"31":"1.00","conid":265598,"topic":"smd+265598@IBIS"}"#);
+    world.gateway_sends(r#"{"31":"1.00","conid":8314,"topic":"smd+8314"}"#);
+    world.gateway_sends(r#"{"31":"1.00","conidEx":"265598@ARCA","conid":265598,"topic":"smd+265598@IBIS"}"#);
     world.run(ms(20));
     let said: Vec<_> = world.messages().filter(|message| message.frame.text().contains("1.00\"")).collect();
     let given: Vec<_> = said.iter().map(|message| message.subscription.clone()).collect();
@@ -402,7 +408,7 @@ fn a_frame_that_two_subscriptions_could_mean_is_given_to_neither() {
 fn a_market_data_frame_without_conid_or_values_is_an_ordinary_message() {
     let mut world = settled(&[QUOTES]);
     let before = world.data("md+265598").len();
-    world.say(r#"{"_updated":1767623400000,"topic":"smd+265598"}"#);
+    world.gateway_sends(r#"{"_updated":1767623400000,"topic":"smd+265598"}"#);
     world.run(ms(20));
     assert_eq!(world.data("md+265598").len(), before + 1);
 }
@@ -412,11 +418,11 @@ fn a_market_data_frame_without_conid_or_values_is_an_ordinary_message() {
 fn a_tic_is_answered_once_and_an_unknown_topic_after_it_is_tolerated() {
     let mut world = settled(&[QUOTES]);
     let tic = world.submit(Command::Tic);
-    let (at, answer) = world.answer(tic);
+    let (at, answer) = world.wait_for_reply(tic);
     assert_eq!((at, answer), (Instant::from_millis(5_020), Ok(Reply::Tic)));
-    world.say(r#"{"error":"Topic unknown 'tic'","code":1}"#);
+    world.gateway_sends(r#"{"error":"Topic unknown 'tic'","code":1}"#);
     world.run(secs(1));
-    assert_eq!((world.dials().len(), world.status("md+265598")), (1, SubscriptionState::Active));
+    assert_eq!((world.dials().len(), world.subscription_state("md+265598")), (1, SubscriptionState::Active));
     let tics = world.messages().filter(|message| message.frame.topic().as_deref() == Some("tic"));
     assert_eq!(tics.count(), 4, "each of the four frames is told");
 }
@@ -428,14 +434,14 @@ fn nothing_is_recreated_where_that_is_switched_off_until_asked_for() {
     world.settle(&[QUOTES, "pl"]);
     world.cut();
     world.run(secs(30));
-    assert_eq!((world.written("smd").len(), world.status("md+265598")), (1, SubscriptionState::Pending));
+    assert_eq!((world.written("smd").len(), world.subscription_state("md+265598")), (1, SubscriptionState::Pending));
     world.subscribe("pl");
     world.run(secs(1));
-    assert_eq!(world.status("pl"), SubscriptionState::Active, "asking for it is enough");
+    assert_eq!(world.subscription_state("pl"), SubscriptionState::Active, "asking for it is enough");
     let recreate = world.submit(Command::Recreate);
-    assert_eq!(world.answered(recreate).unwrap().1, Ok(Reply::Recreated(2)));
+    assert_eq!(world.reply(recreate).unwrap().1, Ok(Reply::Recreated(2)));
     world.run(secs(1));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
 }
 
 #[test]
@@ -443,7 +449,7 @@ fn a_custom_need_of_confirmation_is_kept() {
     let mut world = settled(&[]);
     world.gateway.set_confirmations(false);
     let sent = world.submit(Command::Subscribe(Subscribe::new(sub("pl")).args(args("{}")).needs_confirmation(false)));
-    assert_eq!(world.answered(sent).unwrap().1, Ok(Reply::Subscribed(SubscribeOutcome::Quiet)));
+    assert_eq!(world.reply(sent).unwrap().1, Ok(Reply::Subscribed(SubscribeOutcome::Quiet)));
     world.run(secs(60));
     assert_eq!(world.written("spl").len(), 1);
     assert!(world.events().all(|(_, event)| !matches!(event, Event::Gap(_))));
@@ -471,11 +477,11 @@ fn nothing_is_asked_of_the_host_for_a_connection_that_is_being_closed() {
     let mut world = world();
     world.settle(&["or"]);
     world.run(secs(30));
-    world.link.answers_close = false;
+    world.link.replies_to_close = false;
     world.submit(Command::HardReset { restart: false });
     world.submit(Command::Invalidate(Some(sub("or"))));
     let asked = world.rest_requests().count();
-    world.say(r#"{"topic":"sor","args":[]}"#);
+    world.gateway_sends(r#"{"topic":"sor","args":[]}"#);
     world.run(ms(100));
     assert_eq!(
         (world.connection_state(), world.resumptions().len(), world.rest_requests().count()),

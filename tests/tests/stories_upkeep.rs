@@ -65,10 +65,10 @@ fn a_ledger_that_stops_on_a_healthy_link_is_told_after_30_s_and_again_when_it_sp
     world.run(secs(3_600));
     let last = last_data(&world, "ld+DU1234567");
     assert_eq!(silences(&world), (vec![(last + secs(30), last)], vec![]), "told once; quotes have no period");
-    assert_eq!(world.status("ld+DU1234567"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("ld+DU1234567"), SubscriptionState::Active);
     let info = world.machine().subscriptions().into_iter().find(|info| info.key == sub("ld+DU1234567")).unwrap();
     assert_eq!(info.stale_since, Some(last));
-    world.say(r#"{"topic":"sld+DU1234567","result":[]}"#);
+    world.gateway_sends(r#"{"topic":"sld+DU1234567","result":[]}"#);
     world.run(secs(1));
     assert_eq!(silences(&world).1, [(last_data(&world, "ld+DU1234567"), last)]);
     world.run(secs(60));
@@ -104,7 +104,7 @@ fn a_gap_takes_the_place_of_a_silence_and_begins_where_it_did() {
     world.run(secs(10));
     assert_eq!(world.gaps()[0].since, last, "nothing is known of it since its last message");
     assert_eq!(silences(&world).1, [], "the end of the gap is what ends it");
-    assert_eq!(world.status("ld+DU1234567"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("ld+DU1234567"), SubscriptionState::Active);
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_hundred_lines_are_replayed_25_at_once_4_times_a_second() {
     let (told, sent): (BTreeSet<_>, BTreeSet<_>) =
         (ends.iter().map(|end| end.at).collect(), sent.into_iter().collect());
     assert_eq!((ends.len(), told), (100, sent), "each gap ends with its own sending");
-    assert!(lines.iter().all(|line| world.status(line) == SubscriptionState::Active));
+    assert!(lines.iter().all(|line| world.subscription_state(line) == SubscriptionState::Active));
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn renewals_that_fall_together_are_paced_and_tell_no_gap() {
         assert!(three[2].since(three[0]) >= secs(3), "{three:?}");
     }
     assert_eq!(world.gaps().len(), 0);
-    assert!(lines.iter().all(|line| world.status(line) == SubscriptionState::Active));
+    assert!(lines.iter().all(|line| world.subscription_state(line) == SubscriptionState::Active));
 }
 
 #[test]
@@ -240,22 +240,22 @@ fn what_is_invalidated_is_a_gap_until_it_is_recreated_or_speaks() {
     let mut world = settled(&[QUOTES, "pl"]);
     let asked = world.now();
     let id = world.submit(Command::Invalidate(Some(sub("md+265598"))));
-    assert_eq!(world.answer(id).1, Ok(Reply::Invalidated(1)));
+    assert_eq!(world.wait_for_reply(id).1, Ok(Reply::Invalidated(1)));
     assert_eq!((world.gaps()[0].cause.clone(), world.gaps().len()), (GapCause::Invalidated, 1));
     assert!(world.gaps()[0].since <= asked);
-    assert_eq!(world.status("md+265598"), SubscriptionState::Pending);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Pending);
     world.run(secs(30));
     assert_eq!(world.written("smd").len(), 1, "nothing is sent for it");
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active, "data of this connection is evidence");
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active, "data of this connection is evidence");
     assert_eq!(world.resumptions().len(), 1);
     let id = world.submit(Command::Invalidate(None));
-    assert_eq!(world.answer(id).1, Ok(Reply::Invalidated(2)));
+    assert_eq!(world.wait_for_reply(id).1, Ok(Reply::Invalidated(2)));
     let id = world.submit(Command::Recreate);
-    assert_eq!(world.answer(id).1, Ok(Reply::Recreated(2)));
+    assert_eq!(world.wait_for_reply(id).1, Ok(Reply::Recreated(2)));
     world.run(secs(2));
     assert_eq!((world.written("smd").len(), world.written("spl").len(), world.resumptions().len()), (2, 2, 3));
     let id = world.submit(Command::Invalidate(Some(sub("md+1"))));
-    assert_eq!(world.answer(id).1, Err(CommandError::UnknownSubscription(sub("md+1"))));
+    assert_eq!(world.wait_for_reply(id).1, Err(CommandError::UnknownSubscription(sub("md+1"))));
 }
 
 #[test]
@@ -264,13 +264,13 @@ fn a_state_that_the_caller_sets_is_marked_as_assumed_until_something_shows() {
     world.gateway.set_confirmations(false);
     world.subscribe(QUOTES);
     world.run(secs(20));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Failed);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Failed);
     let assume = |active| Command::Modify(Modify { active: Some(active), ..Modify::new(sub("md+265598")) });
     let info = |world: &World| world.machine().subscriptions().remove(0);
     world.submit(assume(true));
     assert_eq!((info(&world).state, info(&world).assumed), (SubscriptionState::Active, true));
     assert_eq!(life(&world, "md+265598").last(), Some(&(SubscriptionState::Active, StateCause::Assumed)));
-    world.say(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
+    world.gateway_sends(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
     world.run(secs(1));
     assert_eq!((info(&world).state, info(&world).assumed), (SubscriptionState::Active, false), "now it is known");
     world.submit(assume(false));
@@ -280,7 +280,7 @@ fn a_state_that_the_caller_sets_is_marked_as_assumed_until_something_shows() {
     world.run(ms(100));
     assert_eq!((info(&world).state, info(&world).assumed), (SubscriptionState::Pending, false), "a loss ends it");
     let id = world.submit(assume(true));
-    assert_eq!(world.answer(id).1, Err(CommandError::NotReady), "without a connection nothing flows");
+    assert_eq!(world.wait_for_reply(id).1, Err(CommandError::NotReady), "without a connection nothing flows");
 }
 
 // A32 [docs/protocol.md §3.6]

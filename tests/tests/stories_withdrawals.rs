@@ -16,10 +16,10 @@ fn data_that_comes_while_a_withdrawal_is_confirmed_repeats_nothing() {
     world.gateway.set_confirmations(false);
     world.unsubscribe("ld+DU1234567", true);
     world.run(ms(50));
-    world.say(r#"{"topic":"sld+DU1234567","result":[]}"#);
+    world.gateway_sends(r#"{"topic":"sld+DU1234567","result":[]}"#);
     world.run(ms(50));
     assert_eq!(world.written("uld").len(), 1);
-    assert_eq!(world.status("ld+DU1234567"), SubscriptionState::Unsubscribing);
+    assert_eq!(world.subscription_state("ld+DU1234567"), SubscriptionState::Unsubscribing);
 }
 
 #[test]
@@ -29,13 +29,13 @@ fn a_history_is_not_left_by_a_frame_that_names_no_server_id() {
     world.subscribe("mh+265598+{}");
     world.run(ms(50));
     let left = world.unsubscribe("mh+265598", false);
-    world.say(r#"{"topic":"smh+265598","data":[]}"#);
+    world.gateway_sends(r#"{"topic":"smh+265598","data":[]}"#);
     world.run(ms(50));
-    assert_eq!((world.written("umh").len(), world.answered(left)), (0, None));
-    world.say(r#"{"topic":"smh+265598","serverId":"990017","data":[]}"#);
+    assert_eq!((world.written("umh").len(), world.reply(left)), (0, None));
+    world.gateway_sends(r#"{"topic":"smh+265598","serverId":"990017","data":[]}"#);
     world.run(ms(50));
     assert_eq!(world.texts().last().unwrap().2, "umh+990017");
-    assert_eq!(world.answered(left).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
+    assert_eq!(world.reply(left).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
 }
 
 #[test]
@@ -45,14 +45,14 @@ fn a_history_that_is_left_with_confirmation_is_over_when_its_own_id_is_confirmed
     let ids = world.machine().server_ids(Key::MarketHistory).unwrap();
     let id_of = |conid: i64| ids.iter().find(|(_, of)| **of == conid).unwrap().0.clone();
     let left = world.unsubscribe("mh+265598", true);
-    world.say(format!(r#"{{"message":"Unsubscribed {}"}}"#, id_of(8314)));
-    world.say(r#"{"message":"Unsubscribed"}"#);
+    world.gateway_sends(format!(r#"{{"message":"Unsubscribed {}"}}"#, id_of(8314)));
+    world.gateway_sends(r#"{"message":"Unsubscribed"}"#);
     world.run(ms(50));
-    assert_eq!(world.answered(left), None, "another one, or none, was meant");
-    world.say(format!(r#"{{"message":"Unsubscribed {}"}}"#, id_of(265_598)));
+    assert_eq!(world.reply(left), None, "another one, or none, was meant");
+    world.gateway_sends(format!(r#"{{"message":"Unsubscribed {}"}}"#, id_of(265_598)));
     world.run(ms(50));
-    assert_eq!(world.answered(left).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
-    assert_eq!(world.status("mh+8314"), SubscriptionState::Active, "nobody left it");
+    assert_eq!(world.reply(left).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
+    assert_eq!(world.subscription_state("mh+8314"), SubscriptionState::Active, "nobody left it");
     assert_eq!(world.machine().server_ids(Key::MarketData), None);
 }
 
@@ -70,7 +70,7 @@ fn histories_that_are_recreated_are_left_first_so_that_they_never_count_twice() 
     });
     assert_eq!(written, expected.concat());
     let again = world.machine().server_ids(Key::MarketHistory).unwrap();
-    assert_eq!((again.len(), world.status("mh+265598")), (2, SubscriptionState::Active));
+    assert_eq!((again.len(), world.subscription_state("mh+265598")), (2, SubscriptionState::Active));
     assert!(first.keys().all(|id| !again.contains_key(id)), "new ones: {first:?}, {again:?}");
     assert_eq!(world.gaps().len(), 0);
 }

@@ -24,10 +24,10 @@ use ibws_proto::{Config, ConnectionState, Instant, RequestId, SubscriptionKey};
 pub use fault::{Bites, Fault, SOCKETS_ONLY, faults};
 pub use report::Report;
 
+use crate::frames::{KEYS, data};
 use crate::gateway::{FrameKind, GatewayConfig, OpeningOrder, Success};
 use crate::prng::Prng;
 use crate::replay::{Rule, Step, panic_message};
-use crate::walk::frames::{KEYS, data};
 use crate::walk::{ByteSource, step};
 use crate::world::{World, sub};
 
@@ -69,15 +69,15 @@ impl fmt::Display for Broken {
 ///
 /// # Errors
 /// The rule that was broken, with everything that led there.
-pub fn storm(seed: u64) -> Result<Report, Box<Broken>> {
-    chaos_with(seed, None)
+pub fn run_chaos(seed: u64) -> Result<Report, Box<Broken>> {
+    run_chaos_with(seed, None)
 }
 
 /// The same with one rule more, for every output.
 ///
 /// # Errors
 /// The rule that was broken, with everything that led there.
-pub fn chaos_with(seed: u64, rule: Option<Rule>) -> Result<Report, Box<Broken>> {
+pub fn run_chaos_with(seed: u64, rule: Option<Rule>) -> Result<Report, Box<Broken>> {
     let mut storm = Storm::new(seed, rule);
     let outcome = catch_unwind(AssertUnwindSafe(|| storm.run()));
     let rule = match outcome {
@@ -85,14 +85,14 @@ pub fn chaos_with(seed: u64, rule: Option<Rule>) -> Result<Report, Box<Broken>> 
         Ok(Err(rule)) => rule,
         Err(panic) => panic_message(&*panic),
     };
-    let told = storm.world.told();
+    let told = storm.world.transcript();
     let (shrunk, test) = match told.shrunk() {
         Some((shrunk, broken)) => {
             let name = format!("storm_{seed}");
             (format!("{}{broken}\n", shrunk.timeline()), shrunk.as_test(&name))
         }
         // No step breaks a rule by itself: what should have come did not.
-        None => (String::new(), format!("#[test]\nfn storm_{seed}() {{\n    storm({seed}).unwrap();\n}}\n")),
+        None => (String::new(), format!("#[test]\nfn storm_{seed}() {{\n    run_chaos({seed}).unwrap();\n}}\n")),
     };
     Err(Box::new(Broken { seed, rule, timeline: storm.world.timeline(), shrunk, test }))
 }
@@ -144,11 +144,11 @@ impl Storm {
             let drain = self.chance.chance(1, 2);
             recovery::stop(&mut self.world, drain)?;
         }
-        self.world.told().same_however_told()
+        self.world.transcript().check_replays()
     }
 
     fn is_on(&self, moves: u32) -> bool {
-        let steps = self.world.told().taken().len();
+        let steps = self.world.transcript().taken().len();
         (steps < STEPS || moves < MOVES) && steps < MOST_STEPS && moves < MOST_MOVES
     }
 
@@ -236,8 +236,8 @@ impl Storm {
         for (_, output) in self.world.outputs_at() {
             report.see(output);
         }
-        let steps = self.world.told().taken().len() as u64;
-        let moves = self.world.told().checked().checker().moves().clone();
+        let steps = self.world.transcript().taken().len() as u64;
+        let moves = self.world.transcript().checked().checker().moves().clone();
         Report { walks: 1, moves, calmed: u64::from(self.calms), steps, time, ..report }
     }
 }

@@ -22,7 +22,7 @@ fn heal(world: &mut World) {
     world.link.dials.clear();
     world.link.dials_to = Dial::Opens;
     world.link.latency = Duration::from_millis(10);
-    world.link.answers_pings = true;
+    world.link.replies_to_pings = true;
     world.link.rest = Some((Duration::from_millis(50), true));
     world.clear_line();
     world.rescue_dial();
@@ -108,7 +108,7 @@ pub(super) fn stop(world: &mut World, drain: bool) -> Result<(), String> {
     let began = world.now();
     world.run(limit);
     let status = world.machine().status();
-    match world.answered(id) {
+    match world.reply(id) {
         Some(_) if status.requests == 0 && status.state == ConnectionState::Stopped && status.subscriptions == 0 => {
             Ok(())
         }

@@ -43,7 +43,7 @@ fn bad_bytes(world: &mut World, chance: &mut Prng) {
 }
 
 fn again(world: &mut World, chance: &mut Prng, old: bool) {
-    let mut inputs: Vec<_> = world.heard().cloned().collect();
+    let mut inputs: Vec<_> = world.recent_inputs().cloned().collect();
     chance.shuffle(&mut inputs);
     let present = world.conn();
     for input in inputs {
@@ -59,7 +59,7 @@ fn again(world: &mut World, chance: &mut Prng, old: bool) {
 
 fn orders(world: &mut World, chance: &mut Prng) {
     for _ in 0..FLOOD {
-        world.say(frame(Kind::SorFull, chance.next()));
+        world.gateway_sends(frame(Kind::SorFull, chance.next()));
     }
 }
 
@@ -138,8 +138,8 @@ pub(super) const FAULTS: &[Fault] = &[
         name: "our Close is never answered",
         how: "the link swallows it",
         bites: Always,
-        inject: |world, _| world.link.answers_close = false,
-        heal: Some(|world| world.link.answers_close = true),
+        inject: |world, _| world.link.replies_to_close = false,
+        heal: Some(|world| world.link.replies_to_close = true),
     },
     Fault {
         number: 29,
@@ -208,7 +208,7 @@ pub(super) const FAULTS: &[Fault] = &[
         inject: |world, chance| {
             for _ in 0..FLOOD {
                 let raw = some_data(world, chance);
-                world.say(raw);
+                world.gateway_sends(raw);
             }
         },
         heal: None,
@@ -220,7 +220,7 @@ pub(super) const FAULTS: &[Fault] = &[
         bites: Connected,
         inject: |world, chance| {
             for _ in 0..FLOOD {
-                world.say(format!(r#"{{"topic":"x{}","args":{{}}}}"#, chance.hex(8)));
+                world.gateway_sends(format!(r#"{{"topic":"x{}","args":{{}}}}"#, chance.hex(8)));
             }
         },
         heal: None,

@@ -95,7 +95,7 @@ struct Model {
 ///
 /// # Errors
 /// What did not hold.
-pub fn case(seed: u64) -> Result<Reach, String> {
+pub fn run_conflation(seed: u64) -> Result<Reach, String> {
     let dice = &mut Prng::part(seed, "conflation", 0);
     let numbered = dice.chance(3, 4);
     let mut source = Source::new(seed, numbered);

@@ -2,8 +2,10 @@
 
 mod channels;
 mod make;
+mod minimal;
 mod reach;
 mod unsolicited;
 
 pub use make::{Kind, frame};
+pub use minimal::{AUTHENTICATED, HEARTBEAT, KEYS, OTHER_FRAMES, SUCCESS, UNAUTHENTICATED, WAITING, data, server_id};
 pub use reach::{expected, reachable, variant};

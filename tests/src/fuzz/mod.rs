@@ -13,8 +13,8 @@ use ibws_proto::{
     Action, Command, Config, ConnId, ConnectionState, Input, Instant, Output, ReadyGate, RestRequestId, Subscribe,
 };
 
+use crate::frames::{AUTHENTICATED, KEYS, SUCCESS, UNAUTHENTICATED, data};
 use crate::invariants::Checked;
-use crate::walk::frames::{AUTHENTICATED, KEYS, SUCCESS, UNAUTHENTICATED, data};
 
 /// The connection states in which frames arrive, or arrive too late.
 const SCENES: [Scene; 8] = [

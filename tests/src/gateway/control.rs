@@ -188,7 +188,7 @@ impl Gateway {
     }
 
     /// What is left of a connection's opening burst comes now.
-    pub fn hasten_opening(&mut self, conn: u64) {
+    pub fn send_opening_now(&mut self, conn: u64) {
         let parts = self.agenda.take(|due| matches!(due, Due::Opening(of, _) if *of == conn));
         for due in parts {
             self.agenda.add(self.now, due);

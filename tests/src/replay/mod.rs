@@ -163,7 +163,7 @@ impl Transcript {
     ///
     /// # Errors
     /// The telling that came out differently.
-    pub fn same_however_told(&self) -> Result<(), String> {
+    pub fn check_replays(&self) -> Result<(), String> {
         compare::compare(&self.config, self.start, &self.taken, &self.told)
     }
 

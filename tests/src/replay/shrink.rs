@@ -62,7 +62,7 @@ impl Transcript {
                     numbers.insert(*first, now);
                 }
             }
-            replay.same_however_told()
+            replay.check_replays()
         }));
         let rule = match told {
             Ok(Ok(())) => return None,

@@ -1,7 +1,6 @@
 //! Walks: a machine, a string of bytes that decides, and all the invariants.
 
 mod byte_source;
-pub mod frames;
 mod recovery;
 pub(crate) mod step;
 
@@ -82,7 +81,7 @@ pub fn walk(bytes: &[u8], most: usize) -> Result<Reach, String> {
             outputs.iter().for_each(|output| reach.see(output));
         }
         reach.moves.clone_from(told.checked().checker().moves());
-        told.same_however_told()?;
+        told.check_replays()?;
         recovery::run(told.checked_mut(), &mut |_| {})
     })();
     walked.map(|()| reach).map_err(|rule: String| format!("{rule}\n{}\n{}", told.timeline(), told.as_test("walked")))

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use ibws_proto::{Action, Command, Config, ConnId, ConnectionState, Input, Output, SubscriptionKey, SubscriptionState};
 
-use super::frames;
+use crate::frames;
 use crate::invariants::Checked;
 
 /// More steps than this are no progress.

@@ -205,7 +205,7 @@ fn no_item_is_lost_when_waiting_for_it_is_given_up() {
                     }
                 };
                 for n in 0..3 {
-                    say(&runtime, &format!(r#"{{"topic":"smd+265598","7220":{n}}}"#));
+                    gateway_sends(&runtime, &format!(r#"{{"topic":"smd+265598","7220":{n}}}"#));
                 }
                 let mut done = false;
                 // Many waits given up in a row; what each gets counts.

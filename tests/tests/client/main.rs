@@ -28,7 +28,7 @@ fn ms(ms: u64) -> Duration {
 }
 
 /// The gateway says exactly this, on the connection that is open.
-fn say(runtime: &Simulated, text: &str) {
+fn gateway_sends(runtime: &Simulated, text: &str) {
     runtime.gateway(|gateway| {
         let conn = gateway.connections().last().unwrap();
         gateway.inject(conn, GatewayOutput::Text(text.into()));

@@ -17,9 +17,9 @@ fn a_queue_can_be_tried_awaited_and_waited_for() {
     let began = client.stats().frames;
     assert!(runtime.block_on(bulletins.recv_timeout(ms(20_000))).is_none());
     assert!(client.stats().frames > began, "other keys went on meanwhile");
-    say(&runtime, BULLETIN);
+    gateway_sends(&runtime, BULLETIN);
     assert_eq!(text(runtime.block_on(bulletins.recv())).as_deref(), Some(BULLETIN));
-    say(&runtime, BULLETIN);
+    gateway_sends(&runtime, BULLETIN);
     runtime.run(ms(1));
     assert_eq!((bulletins.is_empty(), bulletins.len()), (false, 1));
     assert_eq!(text(runtime.block_on(bulletins.recv_timeout(ms(0)))).as_deref(), Some(BULLETIN));
@@ -30,16 +30,16 @@ fn a_queue_can_be_tried_awaited_and_waited_for() {
 #[test]
 fn nothing_is_queued_for_a_key_that_nobody_asked_for() {
     let (runtime, client) = ready();
-    say(&runtime, HEARTBEAT);
+    gateway_sends(&runtime, HEARTBEAT);
     runtime.run(ms(1));
     let mut system = client.queue(Key::System);
     assert!(system.try_recv().is_none());
-    say(&runtime, HEARTBEAT);
+    gateway_sends(&runtime, HEARTBEAT);
     runtime.run(ms(1));
     drop(system);
     let mut system = client.queue(Key::System);
     assert!(system.try_recv().is_none(), "with its last accessor a queue is gone");
-    say(&runtime, HEARTBEAT);
+    gateway_sends(&runtime, HEARTBEAT);
     runtime.run(ms(1));
     assert_eq!(text(system.try_recv()).as_deref(), Some(HEARTBEAT));
 }
@@ -49,7 +49,7 @@ fn accessors_of_one_key_share_its_queue() {
     let (runtime, client) = ready();
     let mut accessors = [client.queue(Key::Bulletins), client.queue(Key::Bulletins)];
     for _ in 0..4 {
-        say(&runtime, BULLETIN);
+        gateway_sends(&runtime, BULLETIN);
     }
     runtime.run(ms(1));
     assert_eq!(accessors.each_ref().map(|accessor| accessor.len()), [4, 4]);
@@ -63,7 +63,7 @@ fn accessors_of_one_key_share_its_queue() {
 fn an_accessor_can_be_made_for_any_stream_under_any_name() {
     let (runtime, client) = ready();
     let mut all = QueueAccessor::new(client.events(), "everything");
-    say(&runtime, BULLETIN);
+    gateway_sends(&runtime, BULLETIN);
     assert_eq!((*all.key(), text(runtime.block_on(all.recv())).as_deref()), ("everything", Some(BULLETIN)));
 }
 
@@ -75,8 +75,8 @@ fn each_key_may_have_limits_of_its_own() {
     runtime.block_on(client.start()).unwrap();
     let (bulletins, system, all) = (client.queue(Key::Bulletins), client.queue(Key::System), client.events());
     for _ in 0..10 {
-        say(&runtime, BULLETIN);
-        say(&runtime, HEARTBEAT);
+        gateway_sends(&runtime, BULLETIN);
+        gateway_sends(&runtime, HEARTBEAT);
     }
     runtime.run(ms(1));
     assert_eq!((bulletins.len(), system.len()), (2, 5));
@@ -90,7 +90,10 @@ fn a_stream_whose_consumer_slept_is_merged_and_ends_where_it_should() {
     let mut all = client.events_within(QueueLimits { events: 4, bytes: usize::MAX });
     while quotes.try_next().is_some() {}
     for n in 0..5_000 {
-        say(&runtime, &format!(r#"{{"topic":"smd+265598","conid":265598,"31":"{n}","{}":"{n}"}}"#, 7000 + n % 5));
+        gateway_sends(
+            &runtime,
+            &format!(r#"{{"topic":"smd+265598","conid":265598,"31":"{n}","{}":"{n}"}}"#, 7000 + n % 5),
+        );
     }
     runtime.run(ms(1));
     let (mut stands_for, mut last) = (0, None);

@@ -72,7 +72,7 @@ fn a_slow_sink_delays_nobody_and_is_told_what_it_missed() {
         }
     });
     for n in 0..100 {
-        say(&runtime, &format!(r#"{{"topic":"blt","args":[{{"id":{n},"message":"x"}}]}}"#));
+        gateway_sends(&runtime, &format!(r#"{{"topic":"blt","args":[{{"id":{n},"message":"x"}}]}}"#));
         // The gated sink is always awake: steps are counted, not awaited.
         for _ in 0..20 {
             runtime.step(ibws_proto::transport::Runtime::now(&runtime));
@@ -101,13 +101,13 @@ fn a_sink_that_panics_or_has_enough_harms_nobody() {
         if round == 2 {
             assert_eq!(receiver.try_iter().count(), 0);
         }
-        say(&runtime, r#"{"topic":"blt","args":[]}"#);
+        gateway_sends(&runtime, r#"{"topic":"blt","args":[]}"#);
         runtime.run(ms(1));
         assert!(events.try_next().is_some() && receiver.try_recv().is_ok(), "round {round}");
     }
     assert_eq!(runtime.tasks(), tasks + 1, "the one that panicked is gone");
     drop(receiver);
-    say(&runtime, r#"{"topic":"blt","args":[]}"#);
+    gateway_sends(&runtime, r#"{"topic":"blt","args":[]}"#);
     runtime.run(ms(1));
     assert_eq!(runtime.tasks(), tasks, "so is the one whose channel nobody reads");
     assert!(events.try_next().is_some() && client.status().state == ConnectionState::Ready);

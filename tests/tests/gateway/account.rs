@@ -10,8 +10,8 @@ use crate::world::{World, config, text, topics};
 #[test]
 fn a_tic_is_answered_four_times_alike_and_an_echo_as_bare_text() {
     let mut world = World::ready(config());
-    world.say(1, "tic");
-    world.say(1, "ech+hb");
+    world.client_sends(1, "tic");
+    world.client_sends(1, "ech+hb");
     let texts: Vec<String> = world.sent.iter().map(|(_, _, output)| text(output)).collect();
     assert_eq!(texts.len(), 5);
     assert!(texts[..4].iter().all(|tic| *tic == texts[0]));
@@ -23,14 +23,14 @@ fn a_tic_is_answered_four_times_alike_and_an_echo_as_bare_text() {
 fn orders_are_not_confirmed_but_change_within_two_seconds() {
     for seed in 0..20 {
         let mut world = World::ready(GatewayConfig::seeded(seed));
-        world.say(1, "sor");
+        world.client_sends(1, "sor");
         assert!(world.frames().is_empty());
         world.run(2_000);
         assert!(topics(&world.frames()).contains(&"sor"), "seed {seed}");
         // A second connection does not wait for the first one's next order either.
         world.open(2);
         world.run(40_000);
-        world.say(2, "sor+{}");
+        world.client_sends(2, "sor+{}");
         world.sent.clear();
         world.run(2_000);
         assert!(world.sent.iter().any(|(_, conn, output)| *conn == 2 && text(output).contains("sor")), "seed {seed}");
@@ -77,7 +77,7 @@ fn executions_are_confirmed_at_once_and_replayed_two_or_three_times_each() {
     world.sent.clear();
     world.run(10_000);
     assert!(topics(&world.frames()).contains(&"str"));
-    world.say(1, "utr");
+    world.client_sends(1, "utr");
     world.run(10_000);
     assert!(!topics(&world.frames()).contains(&"str"));
     assert_eq!(world.ask("str+{\"realtimeUpdatesOnly\":true}", "str", 0).len(), 1);
@@ -105,7 +105,7 @@ fn the_summary_begins_in_full_and_goes_on_with_what_changed() {
     let narrow = world.ask(asked, "ssd+DU1234567", 300);
     let row = &narrow[0]["result"][0];
     assert_eq!(row.as_object().unwrap().keys().collect::<Vec<_>>(), ["key", "monetaryValue", "timestamp"]);
-    world.say(1, "usd+DU1234567+{}");
+    world.client_sends(1, "usd+DU1234567+{}");
     world.sent.clear();
     world.run(10_000);
     assert!(!topics(&world.frames()).contains(&"ssd+DU1234567"));
@@ -114,7 +114,7 @@ fn the_summary_begins_in_full_and_goes_on_with_what_changed() {
 #[test]
 fn the_ledger_comes_every_ten_seconds_with_blank_rows_for_what_did_not_change() {
     let mut world = World::ready(config());
-    world.say(1, "sld+DU1234567");
+    world.client_sends(1, "sld+DU1234567");
     world.run(25_000);
     let timed: Vec<(u64, Value)> =
         world.timed().into_iter().filter(|(_, frame)| frame["topic"] == "sld+DU1234567").collect();
@@ -123,9 +123,9 @@ fn the_ledger_comes_every_ten_seconds_with_blank_rows_for_what_did_not_change() 
     assert!(timed[0].1["result"].as_array().unwrap().iter().all(|row| row["acctCode"] == "DU1234567"));
     let euros = timed[1].1["result"].as_array().unwrap().iter().find(|row| row["key"] == "LedgerListEUR").unwrap();
     assert_eq!(euros.as_object().unwrap().len(), 2);
-    world.say(1, "uld+DU1234567");
+    world.client_sends(1, "uld+DU1234567");
     assert_eq!(world.frames().last().unwrap()["result"], "unsubscribed from ledger");
-    world.say(1, "sld+DU1234567");
+    world.client_sends(1, "sld+DU1234567");
     world.run(300);
     let with_exponent = world.sent.iter().any(|(_, _, output)| text(output).contains("E7,"));
     assert!(with_exponent, "amounts above ten million are written as Java writes them");
@@ -149,10 +149,10 @@ fn refusals_name_the_bare_topic_and_are_lifted_over_rest() {
 #[test]
 fn a_muted_connection_stays_open_and_silent() {
     let mut world = World::ready(config());
-    world.say(1, "spl");
+    world.client_sends(1, "spl");
     world.gateway.mute(1);
     world.sent.clear();
-    world.say(1, "tic");
+    world.client_sends(1, "tic");
     world.run(30_000);
     assert!(world.sent.is_empty());
     assert_eq!(world.gateway.connections().collect::<Vec<_>>(), [1]);
@@ -162,7 +162,7 @@ fn a_muted_connection_stays_open_and_silent() {
 fn a_clock_that_jumps_hours_costs_no_flood() {
     let mut world = World::ready(config());
     for text in ["smd+265598", "spl", "sor", "str", "sld+DU1234567", "sbd+DU1234567+265598"] {
-        world.say(1, text);
+        world.client_sends(1, text);
     }
     world.sent.clear();
     world.now_ms += 8 * 3_600_000;

@@ -9,14 +9,14 @@ use crate::world::{World, config, text, topics};
 #[test]
 fn lost_authentication_ends_all_subscriptions_and_late_authentication_begins_none() {
     let mut world = World::ready(config());
-    world.say(1, "smd+265598");
-    world.say(1, "spl");
+    world.client_sends(1, "smd+265598");
+    world.client_sends(1, "spl");
     world.run(2_000);
     world.sent.clear();
     world.gateway.set_authenticated(false);
     world.collect();
     assert_eq!(world.frames()[0]["args"]["authenticated"], false);
-    world.say(1, "smd+265598");
+    world.client_sends(1, "smd+265598");
     world.run(5_000);
     world.gateway.set_authenticated(true);
     world.run(5_000);
@@ -28,12 +28,12 @@ fn lost_authentication_ends_all_subscriptions_and_late_authentication_begins_non
 #[test]
 fn a_socket_of_an_older_session_heartbeats_on_but_its_subscriptions_are_dead() {
     let mut world = World::ready(config());
-    world.say(1, "smd+265598");
+    world.client_sends(1, "smd+265598");
     world.run(3_000);
     world.gateway.relogin("ffffffffffffffffffffffffffffffff");
     world.sent.clear();
-    world.say(1, "smd+265598");
-    world.say(1, "tic");
+    world.client_sends(1, "smd+265598");
+    world.client_sends(1, "tic");
     world.run(20_000);
     let frames = world.frames();
     assert!(frames.iter().any(|frame| frame.get("hb").is_some()));
@@ -78,8 +78,8 @@ fn nothing_follows_a_close_or_a_drop() {
     let mut world = World::ready(config());
     world.open(2);
     world.run(300);
-    world.say(1, "spl");
-    world.say(2, "spl");
+    world.client_sends(1, "spl");
+    world.client_sends(2, "spl");
     world.sent.clear();
     world.gateway.close(1, 1_000);
     world.gateway.drop_connection(2);
@@ -96,7 +96,7 @@ fn nothing_follows_a_close_or_a_drop() {
 fn what_a_client_can_make_it_hold_is_bounded() {
     let mut world = World::ready(config());
     for conid in 0..150 {
-        world.say(1, &format!("smd+{conid}"));
+        world.client_sends(1, &format!("smd+{conid}"));
     }
     assert_eq!(world.gateway.subscriptions(1).count(), 100);
     let refused = world.frames().iter().filter(|frame| frame["topic"] == "smd").count();
@@ -109,7 +109,7 @@ fn what_a_client_can_make_it_hold_is_bounded() {
     assert_eq!(world.sent.last().map(|(_, _, output)| output.clone()), Some(GatewayOutput::Drop));
     assert_eq!(world.sent.len(), 1);
     world.open(2);
-    world.say(2, &"x".repeat(100_000));
+    world.client_sends(2, &"x".repeat(100_000));
     assert_eq!(world.sent.last().map(|(_, _, output)| output.clone()), Some(GatewayOutput::Close(1_009)));
 }
 
@@ -120,8 +120,8 @@ fn every_scenario_has_a_name_and_shows_what_the_name_says() {
         let mut world = World::new(config().with_scenario(scenario));
         world.open(1);
         world.run(400);
-        world.say(1, "smd+265598");
-        world.say(1, "sor");
+        world.client_sends(1, "smd+265598");
+        world.client_sends(1, "sor");
         world.run(60_000);
         let sent = std::mem::take(&mut world.sent);
         let last = sent.last().unwrap();

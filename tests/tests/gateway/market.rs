@@ -9,7 +9,7 @@ use crate::world::{World, config, text, topics};
 #[test]
 fn the_first_market_data_frame_comes_twice_in_two_key_orders() {
     let mut world = World::ready(config());
-    world.say(1, "smd+265598+{\"fields\":[\"31\",\"84\",\"86\",\"83\",\"6509\"]}");
+    world.client_sends(1, "smd+265598+{\"fields\":[\"31\",\"84\",\"86\",\"83\",\"6509\"]}");
     world.run(200);
     let texts: Vec<String> = world.sent.iter().map(|(_, _, output)| text(output)).collect();
     let frames = world.frames();
@@ -25,7 +25,7 @@ fn the_first_market_data_frame_comes_twice_in_two_key_orders() {
 #[test]
 fn deltas_hold_what_changed_and_nothing_else_half_a_second_apart() {
     let mut world = World::ready(config());
-    world.say(1, "smd+265598+{\"fields\":[\"31\",\"84\",\"86\",\"6509\",\"55\"]}");
+    world.client_sends(1, "smd+265598+{\"fields\":[\"31\",\"84\",\"86\",\"6509\",\"55\"]}");
     world.run(120_000);
     let frames: Vec<(u64, Value)> =
         world.timed().into_iter().filter(|(_, frame)| frame["topic"] == "smd+265598").collect();
@@ -48,7 +48,7 @@ fn all_five_shares_move_within_a_few_seconds() {
     let mut world = World::ready(config());
     let conids = [265_598, 272_093, 266_093, 3_691_937, 4_815_747];
     for conid in conids {
-        world.say(1, &format!("smd+{conid}+{{\"fields\":[\"31\",\"84\",\"86\"]}}"));
+        world.client_sends(1, &format!("smd+{conid}+{{\"fields\":[\"31\",\"84\",\"86\"]}}"));
     }
     world.run(1_000);
     for _ in 0..10 {
@@ -81,11 +81,11 @@ fn an_unknown_contract_gets_two_frames_without_a_price_and_no_error() {
 #[test]
 fn market_data_ends_silently_after_ten_minutes_unless_it_is_renewed() {
     let mut world = World::ready(config());
-    world.say(1, "smd+265598");
-    world.say(1, "smd+272093");
+    world.client_sends(1, "smd+265598");
+    world.client_sends(1, "smd+272093");
     world.run(9 * 60_000);
     world.sent.clear();
-    world.say(1, "smd+272093");
+    world.client_sends(1, "smd+272093");
     world.run(70_000);
     world.sent.clear();
     world.run(60_000);
@@ -102,7 +102,7 @@ fn every_market_data_request_gets_a_server_id_of_its_own() {
     for _ in 0..3 {
         let frames = world.ask("smd+265598", "smd+265598", 200);
         ids.insert(frames[0]["server_id"].as_str().unwrap().to_owned());
-        world.say(1, "umd+265598+{}");
+        world.client_sends(1, "umd+265598+{}");
     }
     assert_eq!(ids.len(), 3);
     world.sent.clear();
@@ -121,7 +121,7 @@ fn a_sixth_history_request_is_refused_until_one_is_cancelled_by_its_id() {
         ids.push(frames[0]["serverId"].as_str().unwrap().to_owned());
     }
     assert_eq!(world.ask("smh+265598+{}", "smh", 500)[0]["code"], 500);
-    world.say(1, &format!("umh+{}", ids[0]));
+    world.client_sends(1, &format!("umh+{}", ids[0]));
     assert_eq!(world.frames()[0]["message"], format!("Unsubscribed {}", ids[0]));
     assert_eq!(world.ask("smh+265598+{\"period\":\"never\"}", "smh+265598", 500)[0]["points"], 0);
 }
@@ -129,8 +129,8 @@ fn a_sixth_history_request_is_refused_until_one_is_cancelled_by_its_id() {
 #[test]
 fn one_ladder_unsubscribe_ends_all_ladders_of_the_account() {
     let mut world = World::ready(config());
-    world.say(1, "sbd+DU1234567+265598");
-    world.say(1, "sbd+DU1234567+272093+ARCA");
+    world.client_sends(1, "sbd+DU1234567+265598");
+    world.client_sends(1, "sbd+DU1234567+272093+ARCA");
     world.run(5_000);
     let frames = world.frames();
     for topic in ["sbd+DU1234567+265598", "sbd+DU1234567+272093"] {
@@ -140,7 +140,7 @@ fn one_ladder_unsubscribe_ends_all_ladders_of_the_account() {
         assert!(rows.iter().all(|row| row["price"].is_string() && row["row"].is_number()));
         assert_eq!(rows.iter().filter(|row| row["focus"] == 1).count(), 1);
     }
-    world.say(1, "ubd+DU1234567");
+    world.client_sends(1, "ubd+DU1234567");
     world.run(10_000);
     assert!(world.frames().iter().all(|frame| frame.get("data").is_none()));
 }

@@ -38,8 +38,8 @@ fn frames_before_success_are_dropped_without_a_word() {
     let mut world = World::new(config);
     world.open(1);
     world.run(1_000);
-    world.say(1, "smd+265598+{\"fields\":[\"31\"]}");
-    world.say(1, "tic");
+    world.client_sends(1, "smd+265598+{\"fields\":[\"31\"]}");
+    world.client_sends(1, "tic");
     world.run(4_000);
     let frames: Vec<Value> = world.frames().into_iter().filter(|frame| frame.get("hb").is_none()).collect();
     assert_eq!(topics(&frames), ["system", "act", "sts"]);
@@ -57,14 +57,14 @@ fn a_gateway_that_never_says_success_honours_frames_all_the_same() {
 fn a_connection_without_a_session_waits_for_the_right_one() {
     let mut world = World::new(config().with_scenario(Scenario::WaitingForSession));
     world.open(1);
-    world.say(1, "smd+265598");
-    world.say(1, "{\"session\":\"wrong\"}");
+    world.client_sends(1, "smd+265598");
+    world.client_sends(1, "{\"session\":\"wrong\"}");
     world.run(5_000);
     let waiting = world.frames();
     assert_eq!(waiting.len(), 2);
     assert!(waiting.iter().all(|frame| frame["message"] == "waiting for session"));
     let session = world.gateway.session().to_owned();
-    world.say(1, &format!("{{\"session\": \"{session}\"}}"));
+    world.client_sends(1, &format!("{{\"session\": \"{session}\"}}"));
     world.run(250);
     assert_eq!(topics(&world.frames()), ["system", "act", "sts"]);
 }
@@ -85,7 +85,7 @@ fn a_valid_cookie_spares_the_wait() {
 fn an_authorised_socket_takes_a_session_message_for_an_unknown_topic() {
     let mut world = World::ready(config());
     for (said, error) in [("{\"session\":\"x\"}", "Topic unknown '{\"s'"), ("xyz+1", "Topic unknown 'xyz'")] {
-        world.say(1, said);
+        world.client_sends(1, said);
         let frames = world.frames();
         assert_eq!((&frames[0]["error"], &frames[0]["code"]), (&Value::from(error), &Value::from(1)));
     }

@@ -33,8 +33,8 @@ fn a_recording_is_played_verbatim_once_per_loop_and_not_before_its_question() {
     };
     let opening = texts(&mut world);
     assert_eq!(opening.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 20]);
-    world.say(1, "smd+1+{\"fields\": [\"31\"]}");
-    world.say(1, "tic");
+    world.client_sends(1, "smd+1+{\"fields\": [\"31\"]}");
+    world.client_sends(1, "tic");
     world.run(1_000);
     let (tics, data): (Vec<_>, Vec<_>) = texts(&mut world).into_iter().partition(|(_, text)| text.contains("\"tic\""));
     assert_eq!(tics.len(), 4);

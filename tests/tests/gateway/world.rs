@@ -35,7 +35,7 @@ impl World {
         self.collect();
     }
 
-    pub(crate) fn say(&mut self, conn: u64, text: &str) {
+    pub(crate) fn client_sends(&mut self, conn: u64, text: &str) {
         self.gateway.received(self.now(), conn, text.as_bytes());
         self.collect();
     }
@@ -76,7 +76,7 @@ impl World {
     /// What came within `ms` milliseconds of saying `text` on connection 1, of `topic` only.
     pub(crate) fn ask(&mut self, text: &str, topic: &str, ms: u64) -> Vec<Value> {
         self.sent.clear();
-        self.say(1, text);
+        self.client_sends(1, text);
         self.run(ms);
         self.frames().into_iter().filter(|frame| frame["topic"] == topic).collect()
     }
