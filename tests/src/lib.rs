@@ -6,6 +6,7 @@
 //! around that. The data comes from a seeded feed or from a [`Recording`].
 
 pub mod accounting;
+mod balance;
 mod calendar;
 pub mod chaos;
 pub mod conflation;
@@ -24,6 +25,7 @@ mod recording;
 pub mod replay;
 #[cfg(feature = "client")]
 pub mod runtime;
+pub mod tally;
 pub mod walk;
 #[cfg(feature = "net")]
 mod watch;

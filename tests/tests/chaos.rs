@@ -14,14 +14,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ibws_testkit::chaos::{Broken, Report, STEPS, faults, run_chaos};
+use ibws_testkit::tally::{Reach, Tally as _, setting};
 
 /// More failures than these say nothing new.
 const MOST_FAILURES: usize = 5;
-
-fn setting(name: &str) -> Option<u64> {
-    let value = std::env::var(name).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value}: it takes a number")))
-}
 
 #[test]
 #[expect(clippy::print_stdout, reason = "the summary, for those who run it with --nocapture")]
@@ -47,7 +43,8 @@ fn no_storm_breaks_a_rule() {
                     match outcome {
                         Ok(report) => all.0.add(&report),
                         Err(broken) => {
-                            all.0.add(&Report { walks: 1, failures: vec![seed], ..Report::default() });
+                            let reach = Reach { runs: 1, ..Reach::default() };
+                            all.0.add(&Report { reach, failures: vec![seed], ..Report::default() });
                             all.1.push(broken);
                         }
                     }
@@ -60,13 +57,14 @@ fn no_storm_breaks_a_rule() {
     let told: String = broken.iter().map(|broken| format!("{broken}\n")).collect();
     assert!(broken.is_empty(), "{told}\n{report}");
     // Storms that reach nothing prove nothing; a few, asked for by their seeds, need not.
-    if report.walks < 60 {
+    if report.reach.runs < 60 {
         return;
     }
-    assert!(report.steps >= report.walks * STEPS as u64, "{report}");
-    assert!(report.ready * 4 > report.walks * 3, "{report}");
-    assert!(report.confirmed * 2 > report.walks, "{report}");
-    assert!(report.resumed * 4 > report.walks, "{report}");
+    let reach = &report.reach;
+    assert!(reach.steps >= reach.runs * STEPS as u64, "{report}");
+    assert!(reach.ready * 4 > reach.runs * 3, "{report}");
+    assert!(reach.confirmed * 2 > reach.runs, "{report}");
+    assert!(reach.resumed * 4 > reach.runs, "{report}");
     let missing: Vec<_> = faults().filter(|fault| !report.faults.contains_key(&fault.number)).collect();
     let missing: Vec<_> = missing.iter().map(|fault| fault.name).collect();
     assert!(missing.is_empty(), "never injected: {missing:?}");

@@ -3,24 +3,21 @@
 
 use std::collections::BTreeSet;
 
-use ibws_proto::{
-    Command, Config, Modify, ReadyGate, StateCause, Subscribe, SubscriptionState, subscription_transitions,
-};
+use ibws_proto::{Command, Config, Modify, ReadyGate, Subscribe, SubscriptionState, subscription_transitions};
 use ibws_testkit::chaos::run_chaos;
+use ibws_testkit::tally::Transition;
 use ibws_testkit::walk::walk;
 use ibws_testkit::world::{World, ms, secs, sub, world};
 use ibws_testkit::{GatewayConfig, Prng, Success};
 
-type Move = (SubscriptionState, SubscriptionState, StateCause);
-
-fn moves(world: &World) -> BTreeSet<Move> {
-    world.transcript().checked().checker().moves().clone()
+fn moves(world: &World) -> BTreeSet<Transition> {
+    world.transcript().checked().checker().transitions().clone()
 }
 
 // What no walk can be relied on to do.
 
 /// Market data that needs no confirmation is quiet; by its renewal it needs one.
-fn renewed_though_quiet() -> BTreeSet<Move> {
+fn renewed_though_quiet() -> BTreeSet<Transition> {
     let mut world = world();
     world.settle(&[]);
     world.gateway.set_confirmations(false);
@@ -32,7 +29,7 @@ fn renewed_though_quiet() -> BTreeSet<Move> {
 }
 
 /// What was written before a late greeting is written again; by then it needs no confirmation.
-fn greeted_late() -> BTreeSet<Move> {
+fn greeted_late() -> BTreeSet<Transition> {
     let config = Config { ready_gate: ReadyGate::Wait(secs(1)), ..Config::default() };
     let mut gateway = GatewayConfig::default();
     gateway.success = Success::After(ms(2_500));
@@ -54,10 +51,10 @@ fn every_move_in_the_table_happens() {
         let mut chance = Prng::part(seed, "moves", 0);
         let length = 200 + chance.below(1_400);
         let bytes: Vec<u8> = (0..length).map(|_| chance.next().to_le_bytes()[0]).collect();
-        seen.extend(walk(&bytes, 400).unwrap().moves);
+        seen.extend(walk(&bytes, 400).unwrap().transitions);
     }
     for seed in 0..storms {
-        seen.extend(run_chaos(seed).unwrap().moves);
+        seen.extend(run_chaos(seed).unwrap().reach.transitions);
     }
     seen.extend(renewed_though_quiet());
     seen.extend(greeted_late());

@@ -31,7 +31,7 @@ fn a_storm_that_breaks_a_rule_tells_its_story() {
     assert!([&broken.timeline, &broken.shrunk, &broken.test].iter().all(|part| whole.contains(part.as_str())));
     // Without that rule the same storm passes.
     let report = run_chaos(4).unwrap();
-    assert_eq!((report.walks, report.confirmed), (1, 1));
+    assert_eq!((report.reach.runs, report.reach.confirmed), (1, 1));
 }
 
 /// Without what rustfmt changes.

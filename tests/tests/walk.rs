@@ -6,7 +6,8 @@
 
 use std::cell::RefCell;
 
-use ibws_testkit::walk::{Reach, walk};
+use ibws_testkit::tally::{Reach, Tally as _, setting};
+use ibws_testkit::walk::walk;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
@@ -14,7 +15,7 @@ use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 #[expect(clippy::print_stdout, reason = "what the walks reached, for those who run them with --nocapture")]
 fn no_walk_breaks_an_invariant() {
     let default = if cfg!(debug_assertions) { 512 } else { 50_000 };
-    let cases = std::env::var("IBWS_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(default);
+    let cases = setting("IBWS_CASES").map_or(default, |cases| u32::try_from(cases).unwrap_or(u32::MAX));
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
     let reach = RefCell::new(Reach::default());
     let bytes = proptest::collection::vec(any::<u8>(), 40..700);
@@ -37,7 +38,7 @@ fn no_walk_breaks_an_invariant() {
     let reach = reach.into_inner();
     println!("{reach:?}");
     // A walk that reaches nothing proves nothing.
-    assert!(reach.ready * 3 > reach.walks, "{reach:?}");
-    assert!(reach.confirmed * 4 > reach.walks, "{reach:?}");
-    assert!(reach.resumed * 20 > reach.walks, "{reach:?}");
+    assert!(reach.ready * 3 > reach.runs, "{reach:?}");
+    assert!(reach.confirmed * 4 > reach.runs, "{reach:?}");
+    assert!(reach.resumed * 20 > reach.runs, "{reach:?}");
 }

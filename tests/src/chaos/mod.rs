@@ -28,6 +28,7 @@ use crate::frames::{KEYS, data};
 use crate::gateway::{FrameKind, GatewayConfig, OpeningOrder, Success};
 use crate::prng::Prng;
 use crate::replay::{Rule, Step, panic_message};
+use crate::tally::Reach;
 use crate::walk::{ByteSource, step};
 use crate::world::{World, sub};
 
@@ -101,7 +102,7 @@ struct Storm {
     world: World,
     chance: Prng,
     is_blind: bool,
-    calms: bool,
+    recovers: bool,
     /// The faults of this storm, with the time at which a lasting one ends.
     faults: Vec<(&'static Fault, Option<Instant>)>,
     requests: Vec<RequestId>,
@@ -111,10 +112,10 @@ struct Storm {
 impl Storm {
     fn new(seed: u64, rule: Option<Rule>) -> Self {
         let mut chance = Prng::part(seed, "storm", 0);
-        let (is_blind, calms) = (chance.chance(1, 2), chance.chance(1, 2));
+        let (is_blind, recovers) = (chance.chance(1, 2), chance.chance(1, 2));
         let (config, gateway) = (settings(seed, &mut chance), gateway(seed, &mut chance));
         let mut world = World::remembering(config, gateway, rule);
-        world.note(&format!("storm {seed}: blind {is_blind}, calm at its end {calms}"));
+        world.note(&format!("storm {seed}: blind {is_blind}, calm at its end {recovers}"));
         world.link.clock_late = chance.millis(0, 20);
         world.link.clock_back = chance.millis(0, 4);
         world.link.latency = chance.millis(0, 60);
@@ -123,7 +124,7 @@ impl Storm {
         world.link.session = Some(session);
         let share = chance.between(1, 8).unsigned_abs();
         let faults = faults().filter(|_| chance.chance(share, 8)).map(|fault| (fault, None)).collect();
-        Self { world, chance, is_blind, calms, faults, requests: Vec::new(), report: Report::default() }
+        Self { world, chance, is_blind, recovers, faults, requests: Vec::new(), report: Report::default() }
     }
 
     fn run(&mut self) -> Result<(), String> {
@@ -138,7 +139,7 @@ impl Storm {
             self.heal_some();
             self.act();
         }
-        if self.calms {
+        if self.recovers {
             recovery::run(&mut self.world)?;
         } else {
             let drain = self.chance.chance(1, 2);
@@ -234,11 +235,12 @@ impl Storm {
         let time = self.world.now().since(Instant::ORIGIN);
         let mut report = core::mem::take(&mut self.report);
         for (_, output) in self.world.outputs_at() {
-            report.see(output);
+            report.reach.see(output);
         }
         let steps = self.world.transcript().taken().len() as u64;
-        let moves = self.world.transcript().checked().checker().moves().clone();
-        Report { walks: 1, moves, calmed: u64::from(self.calms), steps, time, ..report }
+        let transitions = self.world.transcript().checked().checker().transitions().clone();
+        report.reach = Reach { runs: 1, steps, transitions, ..report.reach };
+        Report { recovered: u64::from(self.recovers), time, ..report }
     }
 }
 

@@ -3,6 +3,7 @@
 mod channels;
 mod make;
 mod minimal;
+pub(crate) mod numbered;
 mod reach;
 mod unsolicited;
 

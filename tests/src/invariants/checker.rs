@@ -16,6 +16,7 @@ use super::grammar::{self, Text};
 use super::model::Model;
 use super::patience::Patience;
 use super::table::Table;
+use crate::tally::Transition;
 
 type Verdict = Result<(), String>;
 
@@ -91,9 +92,9 @@ impl Checker {
         self.pending.iter().map(|(id, (at, ..))| (*id, *at))
     }
 
-    /// The moves of subscriptions that were told: from, to, why.
-    pub fn moves(&self) -> &BTreeSet<(SubscriptionState, SubscriptionState, StateCause)> {
-        self.table.moves()
+    /// The transitions of subscriptions that were emitted.
+    pub fn transitions(&self) -> &BTreeSet<Transition> {
+        self.table.transitions()
     }
 
     fn begin(&mut self, now: Instant) {

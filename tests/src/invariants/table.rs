@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ibws_proto::{
-    Command, CommandError, Event, Instant, Machine, Reply, RequestId, StateCause, SubscriptionKey, SubscriptionState,
+    Command, CommandError, Event, Instant, Machine, Reply, RequestId, SubscriptionKey, SubscriptionState,
 };
+
+use crate::tally::Transition;
 
 /// What was told of one subscription.
 #[derive(Clone, Debug)]
@@ -27,12 +29,9 @@ pub(crate) struct Table {
     shutting: BTreeSet<RequestId>,
     /// A shutdown is under way that nobody waits for any more.
     unheard: bool,
-    /// The moves from state to state that were told.
-    moves: BTreeSet<Move>,
+    /// The transitions that were emitted.
+    transitions: BTreeSet<Transition>,
 }
-
-/// From, to, why. Both ends of a subscription's life are `Gone`.
-pub(crate) type Move = (SubscriptionState, SubscriptionState, StateCause);
 
 impl Table {
     pub(crate) fn command(&mut self, id: RequestId, command: &Command) {
@@ -57,8 +56,8 @@ impl Table {
         self.told.keys()
     }
 
-    pub(crate) fn moves(&self) -> &BTreeSet<Move> {
-        &self.moves
+    pub(crate) fn transitions(&self) -> &BTreeSet<Transition> {
+        &self.transitions
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -109,11 +108,11 @@ impl Table {
                 let from = self.told.get(key).map_or(SubscriptionState::Removed, |told| told.status);
                 let known = ibws_proto::subscription_transitions()
                     .iter()
-                    .any(|moves| (moves.cause, moves.to) == (event.cause, status) && moves.from.contains(&from));
+                    .any(|row| (row.cause, row.to) == (event.cause, status) && row.from.contains(&from));
                 if !known {
                     return Err(format!("{key} went from {from:?} to {status:?}: {:?}", event.cause));
                 }
-                self.moves.insert((from, status, event.cause));
+                self.transitions.insert((from, status, event.cause));
                 if status == SubscriptionState::Removed {
                     return self.told.remove(key).map(drop).ok_or_else(|| format!("{key} gone, but never there"));
                 }
