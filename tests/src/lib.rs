@@ -27,7 +27,7 @@ pub mod replay;
 pub mod runtime;
 pub mod tally;
 pub mod walk;
-#[cfg(feature = "net")]
+#[cfg(feature = "watch")]
 mod watch;
 pub mod world;
 
@@ -41,5 +41,5 @@ pub use net::{
 };
 pub use prng::Prng;
 pub use recording::{Recording, RecordingError};
-#[cfg(feature = "net")]
+#[cfg(feature = "watch")]
 pub use watch::watch;
