@@ -1,9 +1,9 @@
-//! Accounting: numbered messages pass through the machine and the queues, under faults, to consumers
-//! that are fast or slow.
+//! Accounting: numbered messages pass through the machine and the queues, under faults, to
+//! consumers that are fast or slow.
 //!
-//! Every number that the gateway sent is accounted for, for each consumer. It was delivered; or it was
-//! merged into a message that counts it; or it was reported as lost; or it never reached the client,
-//! and the consumer got the gap in which it is missing.
+//! Every number that the gateway sent is accounted for, for each consumer. It was delivered; or it
+//! was merged into a message that counts it; or it was reported as lost; or it never reached the
+//! client, and the consumer got the gap in which it is missing.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -257,8 +257,8 @@ impl Consumer {
         if n - first != message.merged {
             return Err(format!("{key}: {n} stands for {first} on, of which some never reached the client"));
         }
-        // Skipped numbers that reached the client were dropped by the queue. All others never reached
-        // it, and a gap must have been reported.
+        // Skipped numbers that reached the client were dropped by the queue. All others never
+        // reached it, and a gap must have been reported.
         let before =
             account.covered.checked_sub(1).and_then(|last| stream.received.get(last)).map_or(0, |last| last + 1);
         let dropped = (oldest - account.covered) as u64;
@@ -289,7 +289,8 @@ impl Consumer {
                 continue;
             }
             self.deliveries.sent += stream.sent;
-            // Numbers after the last message taken were dropped; the balance counted their loss report.
+            // Numbers after the last message taken were dropped; the balance counted their loss
+            // report.
             let account = self.accounts.entry(key.clone()).or_default();
             self.deliveries.lost += (stream.received.len() - account.covered) as u64;
             let last = stream.received.last().map_or(0, |last| last + 1);

@@ -80,7 +80,8 @@ fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// Checks that the queue exists and keeps its limits, and that its counts of events and bytes agree.
+/// Checks that the queue exists and keeps its limits, and that its counts of events and bytes
+/// agree.
 pub(crate) fn within_limits(queue: Option<&Queue>, limits: QueueLimits) -> Result<(), String> {
     let Some(queue) = queue else { return Err("the queue is gone".into()) };
     let (events, bytes) = (queue.len(), queue.bytes());

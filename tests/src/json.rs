@@ -1,7 +1,8 @@
-//! JSON as the gateway writes it: keys in the order they were put in, numbers as Java prints a double.
+//! JSON as the gateway writes it: keys in the order they were put in, numbers as Java prints a
+//! double.
 //!
-//! `serde_json::Value` sorts its keys, and the real gateway does not: it even sends one frame in two orders
-//! (docs/protocol.md §2). Reading is left to `serde_json`.
+//! `serde_json::Value` sorts its keys, and the real gateway does not: it even sends one frame in
+//! two orders (docs/protocol.md §2). Reading is left to `serde_json`.
 
 use core::fmt;
 
@@ -41,7 +42,8 @@ impl Json {
         Self::double(value as f64 / 100.0)
     }
 
-    /// As Java prints a double: always a fraction, E notation from 1E7 up and below 1E-3 (seen in `sld`, docs/protocol.md §3.7).
+    /// As Java prints a double: always a fraction, E notation from 1E7 up and below 1E-3 (seen in
+    /// `sld`, docs/protocol.md §3.7).
     pub(crate) fn double(value: f64) -> Self {
         let size = value.abs();
         if size == 0.0 || (1e-3..1e7).contains(&size) {

@@ -1,9 +1,10 @@
 //! The kit that ibws is tested with.
 //!
-//! Its centre is a simulated gateway: the peer of the client, speaking the protocol as the real one does, from a seed.
-//! [`Gateway`] is the protocol half, a state machine without socket or clock, for the virtual world of the tests;
-//! `Server` (feature `net`) puts it behind a real socket, TLS and all, and the `gateway` program is a command line
-//! around that. The data comes from a seeded feed or from a [`Recording`].
+//! Its centre is a simulated gateway: the peer of the client, speaking the protocol as the real one
+//! does, from a seed. [`Gateway`] is the protocol half, a state machine without socket or clock,
+//! for the virtual world of the tests; `Server` (feature `net`) puts it behind a real socket, TLS
+//! and all, and the `gateway` program is a command line around that. The data comes from a seeded
+//! feed or from a [`Recording`].
 
 pub mod accounting;
 mod balance;

@@ -1,4 +1,5 @@
-//! The one source of chance in the kit: SplitMix64, seeded, so that a run can be repeated from its seed alone.
+//! The one source of chance in the kit: SplitMix64, seeded, so that a run can be repeated from its
+//! seed alone.
 
 /// A small seeded generator of numbers (SplitMix64). Not for secrets.
 ///
@@ -17,8 +18,8 @@ impl Prng {
         Self(seed)
     }
 
-    /// A generator of its own for one part of a world: parts then do not disturb each other when one of them draws
-    /// more often than before.
+    /// A generator of its own for one part of a world: parts then do not disturb each other when
+    /// one of them draws more often than before.
     #[must_use]
     pub fn part(seed: u64, name: &str, number: u64) -> Self {
         let mut state = Self(seed ^ number.wrapping_mul(0xD6E8_FEB8_6659_FD93));

@@ -1,8 +1,9 @@
-//! Recordings: one JSON object per line, `{"t":ms,"dir":"in"|"out","raw":"…"}`, and how a gateway plays them.
+//! Recordings: one JSON object per line, `{"t":ms,"dir":"in"|"out","raw":"…"}`, and how a gateway
+//! plays them.
 //!
-//! Server frames (`in`) are played verbatim, once per loop, in order, with the gaps they were recorded with. Lines of
-//! the client (`out`) are never sent; a subscribe among them holds the clock until the client at hand has sent the
-//! same, so that no answer comes before its question.
+//! Server frames (`in`) are played verbatim, once per loop, in order, with the gaps they were
+//! recorded with. Lines of the client (`out`) are never sent; a subscribe among them holds the
+//! clock until the client at hand has sent the same, so that no answer comes before its question.
 
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -25,7 +26,8 @@ const OPENING_TOPICS: [&str; 3] = ["system", "act", "sts"];
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Recording {
     entries: Vec<Entry>,
-    /// `system` success, `act` and `sts` before this entry are the opening, which is not repeated when it loops.
+    /// `system` success, `act` and `sts` before this entry are the opening, which is not repeated
+    /// when it loops.
     opening_end: usize,
     /// Where a second loop begins: the first server frame that is not of the opening.
     loop_start: Option<usize>,

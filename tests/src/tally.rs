@@ -1,7 +1,7 @@
 //! What runs did and reached, summed over seeds.
 //!
-//! A run that reaches nothing proves nothing: every suite asserts on these sums that the interesting
-//! things happened often enough.
+//! A run that reaches nothing proves nothing: every suite asserts on these sums that the
+//! interesting things happened often enough.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};

@@ -46,14 +46,14 @@ pub(super) fn run(checked: &mut Checked, seen: &mut impl FnMut(&Output)) -> Resu
             matches!(status, SubscriptionState::Active | SubscriptionState::Quiet | SubscriptionState::Unsubscribing)
         };
         let flows = checked.machine().subscriptions().iter().all(|info| fine(info.state));
-        if checked.checker().all_answered().is_ok()
+        if checked.checker().check_all_replied().is_ok()
             && (status.state == ConnectionState::Stopped || status.state == ConnectionState::Ready)
             && (flows || !config.recreate_on_reconnect)
         {
             return Ok(());
         }
         if now > end {
-            checked.checker().all_answered()?;
+            checked.checker().check_all_replied()?;
             return Err(format!(
                 "no calm within {:?}: {status:?} {:?}",
                 bound(&config),
