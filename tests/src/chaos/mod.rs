@@ -1,10 +1,11 @@
-//! Storms: a machine and a simulated gateway under faults from a seed, with every invariant checked after every step.
+//! Storms: a machine and a simulated gateway under faults from a seed, with every invariant checked
+//! after every step.
 //!
-//! One seed is one storm: a small random [`Config`], a random gateway, a random subset of the [`faults`], commands
-//! and the passing of time in between. Half of the storms choose blindly; half choose what bites in the present state.
-//! Half of them go on to the end and are then shut down; in the other half the faults stop, and all must be well again
-//! in bounded time. What a storm handed to its machine is told again at its end in other ways, and must come out the
-//! same.
+//! One seed is one storm: a small random [`Config`], a random gateway, a random subset of the
+//! [`faults`], commands and the passing of time in between. Half of the storms choose blindly; half
+//! choose what bites in the present state. Half of them go on to the end and are then shut down; in
+//! the other half the faults stop, and all must be well again in bounded time. What a storm handed
+//! to its machine is told again at its end in other ways, and must come out the same.
 
 mod client;
 mod dial;
@@ -244,7 +245,8 @@ impl Storm {
     }
 }
 
-/// Small settings in which everything happens soon, or the default ones; never so small that time stands still.
+/// Small settings in which everything happens soon, or the default ones; never so small that time
+/// stands still.
 fn settings(seed: u64, chance: &mut Prng) -> Config {
     let mut bytes = [0; 160];
     bytes.fill_with(|| chance.next().to_le_bytes()[0]);

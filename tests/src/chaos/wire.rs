@@ -32,7 +32,8 @@ fn bad_bytes(world: &mut World, chance: &mut Prng) {
     let mut raw = some_data(world, chance);
     let at = chance.below(raw.len() as u64) as usize;
     match chance.below(3) {
-        // The trade mark sign of Windows-1252 (docs/protocol.md §1.6), half a character, a surrogate in UTF-8.
+        // The trade mark sign of Windows-1252 (docs/protocol.md §1.6), half a character, a
+        // surrogate in UTF-8.
         0 => raw[at] = 0x99,
         1 => raw.truncate(at),
         _ => drop(raw.splice(at..at, [0xED, 0xA0, 0x80])),

@@ -1,12 +1,14 @@
-//! Conflation: a queue merges messages for a slow consumer, and a reference model checks the result.
+//! Conflation: a queue merges messages for a slow consumer, and a reference model checks the
+//! result.
 //!
-//! The model keeps every event that was put into the queue, in order. What comes out must account for
-//! all of it:
+//! The model keeps every event that was put into the queue, in order. What comes out must account
+//! for all of it:
 //!
 //! * Each message stands for a run of messages put in: in order, none twice, within one connection,
 //!   and between the same gaps.
 //! * Messages in no run are exactly those that were reported as lost.
-//! * The consumer's fold of what it got equals the fold of all messages in those runs, in every field.
+//! * The consumer's fold of what it got equals the fold of all messages in those runs, in every
+//!   field.
 
 mod folds;
 mod source;
@@ -35,7 +37,8 @@ tally! {
         folded: u64,
         /// Notices, which are events other than messages, reported as lost.
         notices: u64,
-        /// Streams of more than eight messages of which none was lost, so that their folds are complete.
+        /// Streams of more than eight messages of which none was lost, so that their folds are
+        /// complete.
         whole: u64,
     }
 }
@@ -258,8 +261,8 @@ impl Model {
         }
         stream.covered = newest + 1;
         stream.got.apply(message.conn, message.at, &message.frame);
-        // The folds are compared now and then, so that a later message cannot hide a difference, and
-        // always at the end.
+        // The folds are compared now and then, so that a later message cannot hide a difference,
+        // and always at the end.
         if newest % 4 == 0 { stream.agrees() } else { Ok(()) }
     }
 

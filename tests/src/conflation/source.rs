@@ -1,5 +1,5 @@
-//! The source of the events: a machine whose connection comes and goes, and numbered frames of every
-//! stream.
+//! The source of the events: a machine whose connection comes and goes, and numbered frames of
+//! every stream.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Frames of every shape that the gateway is known to send, with values of the project's own, from a seed.
+//! Frames of every shape that the gateway is known to send, with values of the project's own, from
+//! a seed.
 
 mod channels;
 mod make;

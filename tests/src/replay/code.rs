@@ -69,8 +69,8 @@ fn fields(debug: &str) -> Vec<(String, String)> {
     parts.filter_map(pair).collect()
 }
 
-/// A value as its `Debug` shows it, as code: spans become spans, names of variants get the type that their field is
-/// named after.
+/// A value as its `Debug` shows it, as code: spans become spans, names of variants get the type
+/// that their field is named after.
 fn value_code(name: &str, value: &str) -> String {
     let is_word = |c: char| c.is_alphanumeric() || c == '.' || c == '_';
     let mut text = String::new();

@@ -1,8 +1,8 @@
 //! Walks: a string of bytes decides what a machine gets, and all invariants are checked after every
 //! step.
 //!
-//! A walk has neither gateway nor link: it gives the machine any input in any state. It is the harness
-//! for the rules of the machine alone; chaos runs add a gateway and a link.
+//! A walk has neither gateway nor link: it gives the machine any input in any state. It is the
+//! harness for the rules of the machine alone; chaos runs add a gateway and a link.
 
 mod byte_source;
 mod recovery;
@@ -15,8 +15,8 @@ use crate::replay::Transcript;
 use crate::tally::Reach;
 pub use byte_source::ByteSource;
 
-/// Takes at most `most` steps that `bytes` decide. The first byte decides whether the steps are blind
-/// or guided by the machine's state.
+/// Takes at most `most` steps that `bytes` decide. The first byte decides whether the steps are
+/// blind or guided by the machine's state.
 ///
 /// # Errors
 /// The rule that was broken, with every step that led there and a test that repeats it.

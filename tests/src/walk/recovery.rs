@@ -1,5 +1,5 @@
-//! After the storm: a link and a gateway that do everything right. Then every request must be answered and every wanted
-//! subscription flow, in bounded time.
+//! After the storm: a link and a gateway that do everything right. Then every request must be
+//! answered and every wanted subscription flow, in bounded time.
 
 use core::time::Duration;
 

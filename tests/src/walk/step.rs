@@ -65,7 +65,8 @@ pub(crate) fn config(bytes: &mut ByteSource<'_>) -> Config {
     config
 }
 
-/// How far the clock goes before a step: mostly a little, often exactly to what is due, sometimes very far, or back.
+/// How far the clock goes before a step: mostly a little, often exactly to what is due, sometimes
+/// very far, or back.
 pub(crate) fn time(bytes: &mut ByteSource<'_>, now: Instant, machine: &Machine) -> Instant {
     let due = machine.next_wake().map_or(now, |(at, _)| at.max(now));
     match bytes.below(16) {
