@@ -74,7 +74,7 @@ fn floods_cost_bounded_memory() {
         floods::empty_frames,
         floods::empty_fragments,
         floods::endless_message,
-        line::a_peer_that_does_not_read_is_left_in_the_end,
+        line::a_peer_that_does_not_read_is_disconnected_in_the_end,
     );
     let seconds = std::env::var("IBWS_FLOOD_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(3);
     let on_tokio = max_allocated(|| play(tokio.clone(), true, move |stage| slow::consumer(stage, seconds)));

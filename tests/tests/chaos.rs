@@ -1,34 +1,28 @@
-//! Chaos runs: the machine and the simulated gateway under faults that a seed selects. The module
-//! `ibws_testkit::chaos` describes a run.
+//! Chaos runs: the machine and the simulated gateway under faults from a seed, as `ibws_testkit::chaos` describes.
 //!
-//! `cargo test --release -p ibws-testkit --test chaos -- --nocapture` reads these environment
-//! variables:
+//! `cargo test --release -p ibws-testkit --test chaos -- --nocapture` takes from the environment:
 //!
-//! * `IBWS_CHAOS`: the number of seeds, by default 1,000 (60 in debug builds);
-//! * `IBWS_MINUTES`: the duration in minutes, instead of a number of seeds;
-//! * `IBWS_SEED`: the first seed, by default 0;
-//! * `IBWS_THREADS`: the number of threads, by default 1.
+//! * `IBWS_CHAOS`: how many seeds; 1,000 by default (60 in debug builds);
+//! * `IBWS_MINUTES`: for how long instead, on as many seeds as that takes;
+//! * `IBWS_SEED`: the first seed; 0 by default;
+//! * `IBWS_THREADS`: on how many threads; 1 by default.
 //!
-//! The test prints a summary: runs, steps, faults of each kind, failures. For a seed that fails it
-//! prints the timeline and a test that repeats the failure.
+//! The test prints a summary: runs, steps, faults of each kind, failures. A seed that fails prints its timeline and a
+//! test.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ibws_testkit::chaos::{Broken, Report, STEPS, faults, run_chaos};
+use ibws_testkit::tally::{Reach, Tally as _, setting};
 
-/// The test stops after this many failures, because more of them add no information.
-const MAX_FAILURES: usize = 5;
-
-fn setting(name: &str) -> Option<u64> {
-    let value = std::env::var(name).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value}: the value must be a number")))
-}
+/// The run ends after this many failures.
+const MOST_FAILURES: usize = 5;
 
 #[test]
-#[expect(clippy::print_stdout, reason = "prints the summary, with --nocapture")]
-fn no_chaos_run_breaks_a_rule() {
+#[expect(clippy::print_stdout, reason = "prints the summary for a run with --nocapture")]
+fn no_chaos_run_breaks_an_invariant() {
     let first = setting("IBWS_SEED").unwrap_or(0);
     let minutes = setting("IBWS_MINUTES");
     let seeds = setting("IBWS_CHAOS").or(minutes.map(|_| u64::MAX >> 1));
@@ -42,7 +36,7 @@ fn no_chaos_run_breaks_a_rule() {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= first + seeds || is_over() || all.lock().unwrap().1.len() >= MAX_FAILURES {
+                    if seed >= first + seeds || is_over() || all.lock().unwrap().1.len() >= MOST_FAILURES {
                         return;
                     }
                     let outcome = run_chaos(seed);
@@ -50,7 +44,8 @@ fn no_chaos_run_breaks_a_rule() {
                     match outcome {
                         Ok(report) => all.0.add(&report),
                         Err(broken) => {
-                            all.0.add(&Report { walks: 1, failures: vec![seed], ..Report::default() });
+                            let reach = Reach { runs: 1, ..Reach::default() };
+                            all.0.add(&Report { reach, failures: vec![seed], ..Report::default() });
                             all.1.push(broken);
                         }
                     }
@@ -62,15 +57,15 @@ fn no_chaos_run_breaks_a_rule() {
     println!("{report}, in {:.1} s", began.elapsed().as_secs_f64());
     let failures: String = broken.iter().map(|broken| format!("{broken}\n")).collect();
     assert!(broken.is_empty(), "{failures}\n{report}");
-    // Runs that reach none of these states prove nothing. A few runs of chosen seeds need not reach
-    // them.
-    if report.walks < 60 {
+    // The runs must reach these states, or they prove nothing. A few seeds of one's own need not.
+    if report.reach.runs < 60 {
         return;
     }
-    assert!(report.steps >= report.walks * STEPS as u64, "{report}");
-    assert!(report.ready * 4 > report.walks * 3, "{report}");
-    assert!(report.confirmed * 2 > report.walks, "{report}");
-    assert!(report.resumed * 4 > report.walks, "{report}");
+    let reach = &report.reach;
+    assert!(reach.steps >= reach.runs * STEPS as u64, "{report}");
+    assert!(reach.ready * 4 > reach.runs * 3, "{report}");
+    assert!(reach.confirmed * 2 > reach.runs, "{report}");
+    assert!(reach.resumed * 4 > reach.runs, "{report}");
     let missing: Vec<_> = faults().filter(|fault| !report.faults.contains_key(&fault.number)).collect();
     let missing: Vec<_> = missing.iter().map(|fault| fault.name).collect();
     assert!(missing.is_empty(), "never injected: {missing:?}");

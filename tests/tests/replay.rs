@@ -32,7 +32,7 @@ fn a_chaos_run_that_breaks_a_rule_prints_timeline_steps_and_test() {
     assert!([&broken.timeline, &broken.shrunk, &broken.test].iter().all(|part| whole.contains(part.as_str())));
     // Without that rule the same run passes.
     let report = run_chaos(4).unwrap();
-    assert_eq!((report.walks, report.confirmed), (1, 1));
+    assert_eq!((report.reach.runs, report.reach.confirmed), (1, 1));
 }
 
 /// Returns the code without what rustfmt changes: white space and commas.

@@ -16,7 +16,7 @@ type Observed = (SubscriptionState, SubscriptionState, StateCause);
 
 /// Returns the transitions that the world emitted.
 fn transitions(world: &World) -> BTreeSet<Observed> {
-    world.transcript().checked().checker().moves().clone()
+    world.transcript().checked().checker().transitions().clone()
 }
 
 // The two worlds below make transitions that no walk makes reliably.
@@ -57,10 +57,10 @@ fn every_transition_of_the_table_occurs() {
         let mut chance = Prng::part(seed, "moves", 0);
         let length = 200 + chance.below(1_400);
         let bytes: Vec<u8> = (0..length).map(|_| chance.next().to_le_bytes()[0]).collect();
-        seen.extend(walk(&bytes, 400).unwrap().moves);
+        seen.extend(walk(&bytes, 400).unwrap().transitions);
     }
     for seed in 0..chaos_runs {
-        seen.extend(run_chaos(seed).unwrap().moves);
+        seen.extend(run_chaos(seed).unwrap().reach.transitions);
     }
     seen.extend(renewed_while_unconfirmed());
     seen.extend(greeted_late());

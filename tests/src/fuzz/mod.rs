@@ -1,5 +1,5 @@
-//! What fuzzers run: ordinary functions, so that the corpus is an ordinary test too. The targets under `fuzz/` are
-//! shims over these.
+//! What fuzzers run: ordinary functions, so that the corpus is an ordinary test too. The targets
+//! under `fuzz/` are shims over these.
 
 mod decode;
 mod payload;
@@ -13,8 +13,8 @@ use ibws_proto::{
     Action, Command, Config, ConnId, ConnectionState, Input, Instant, Output, ReadyGate, RestRequestId, Subscribe,
 };
 
+use crate::frames::{AUTHENTICATED, KEYS, SUCCESS, UNAUTHENTICATED, data};
 use crate::invariants::Checked;
-use crate::walk::frames::{AUTHENTICATED, KEYS, SUCCESS, UNAUTHENTICATED, data};
 
 /// The connection states in which frames arrive, or arrive too late.
 const SCENES: [Scene; 8] = [
@@ -85,7 +85,8 @@ fn play(scene: Scene, lines: &[Bytes]) -> Result<(), String> {
         Scene::Closing => drop(checked.submit(now, Command::Disconnect)?),
         _ => {}
     }
-    // What the frames brought about must also end well: time goes on from timer to timer for a while.
+    // What the frames brought about must also end well: time goes on from timer to timer for a
+    // while.
     for line in lines {
         now = now + core::time::Duration::from_millis(7);
         checked.handle(now, Input::Frame(conn, line.clone()))?;

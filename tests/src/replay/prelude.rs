@@ -8,5 +8,5 @@ pub use ibws_proto::{
 };
 
 pub use super::Transcript;
-pub use crate::chaos::storm;
+pub use crate::chaos::run_chaos;
 pub use crate::world::{args, sub};

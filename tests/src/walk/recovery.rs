@@ -1,11 +1,11 @@
-//! After the storm: a link and a gateway that do everything right. Then every request must be answered and every wanted
-//! subscription flow, in bounded time.
+//! After the storm: a link and a gateway that do everything right. Then every request must be
+//! answered and every wanted subscription flow, in bounded time.
 
 use core::time::Duration;
 
 use ibws_proto::{Action, Command, Config, ConnId, ConnectionState, Input, Output, SubscriptionKey, SubscriptionState};
 
-use super::frames;
+use crate::frames;
 use crate::invariants::Checked;
 
 /// More steps than this are no progress.
@@ -46,14 +46,14 @@ pub(super) fn run(checked: &mut Checked, seen: &mut impl FnMut(&Output)) -> Resu
             matches!(status, SubscriptionState::Active | SubscriptionState::Quiet | SubscriptionState::Unsubscribing)
         };
         let flows = checked.machine().subscriptions().iter().all(|info| fine(info.state));
-        if checked.checker().all_answered().is_ok()
+        if checked.checker().check_all_replied().is_ok()
             && (status.state == ConnectionState::Stopped || status.state == ConnectionState::Ready)
             && (flows || !config.recreate_on_reconnect)
         {
             return Ok(());
         }
         if now > end {
-            checked.checker().all_answered()?;
+            checked.checker().check_all_replied()?;
             return Err(format!(
                 "no calm within {:?}: {status:?} {:?}",
                 bound(&config),

@@ -1,6 +1,7 @@
 //! `watch`, the main job: subscribes, and shows what the stream says until it is told to stop.
 //!
-//! One function for every runtime. An adapter's example makes a builder and a way to run a future; the rest is here.
+//! One function for every runtime. An adapter's example makes a builder and a way to run a future;
+//! the rest is here.
 
 mod describe;
 #[cfg(test)]
@@ -34,7 +35,8 @@ const ATTEMPTS: u32 = 5;
 
 /// The program: reads the command line, runs, and says how the process ends.
 ///
-/// `run` gets a future and runs it to its end on a runtime of the adapter's; `builder` is called on that runtime.
+/// `run` gets a future and runs it to its end on a runtime of the adapter's; `builder` is called on
+/// that runtime.
 pub fn watch<R, B, X>(builder: B, run: X) -> ExitCode
 where
     R: Runtime,
@@ -100,7 +102,8 @@ fn configured<R: Runtime>(options: &Options, builder: Builder<R>) -> Result<(Bui
         builder = builder.trust(Trust::ExactCert(pin));
     }
     if let Some(session) = &options.session {
-        // docs/protocol.md §1.2: JSON in the cookie towards a local gateway, bare towards IBKR itself.
+        // docs/protocol.md §1.2: JSON in the cookie towards a local gateway, bare towards IBKR
+        // itself.
         let form = if endpoint.is_loopback() { CookieForm::Gateway } else { CookieForm::Direct };
         builder = builder.credentials(Credentials::default().with_session(session.clone(), form));
     }
@@ -150,7 +153,8 @@ impl Output {
 enum Next {
     Item(Option<Item>),
     Started(Result<(), CommandError>),
-    /// A subscription that cannot be: another of the same key has other arguments, or there are too many.
+    /// A subscription that cannot be: another of the same key has other arguments, or there are too
+    /// many.
     Impossible(CommandError),
     Stop,
 }
