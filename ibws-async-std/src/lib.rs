@@ -1,19 +1,22 @@
-//! The ibws client on async-std, for the streaming WebSocket of Interactive Brokers' Client Portal Web API.
+//! The ibws client on async-std: Interactive Brokers' Client Portal streaming WebSocket.
 //!
-//! [`builder`] makes a [`Client`]; the client, its streams and its queues are those of [`ibws_proto::client`], and the same
-//! on every runtime. This crate adds the rest: the dial, TLS over it, and the clock.
+//! [`builder`] creates a builder for a [`Client`]. The client, its streams and its queues are those
+//! of [`ibws_proto::client`] and equal on every runtime; so are the dial and the WebSocket, in
+//! [`ibws_proto::transport::websocket`]. This crate supplies the network, the clock and the tasks.
 //!
 //! ```
 //! use ibws_proto::{Event, Item, SubscribeOutcome, Subscribe};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # async_std::task::block_on(async {
-//! // A simulated gateway; a real one has its address, wss://localhost:5000/v1/api/ws, and its certificate in a file.
+//! // A simulated gateway. A real one has the address wss://localhost:5000/v1/api/ws and a
+//! // certificate to pin.
 //! let gateway = ibws_testkit::Server::start(Default::default())?;
 //! let client = ibws_async_std::builder().url(gateway.ws_url()).trust(gateway.trust()).build()?;
 //! client.start().await?;
 //!
-//! let mut quotes = client.subscribe(Subscribe::parse(r#"md+265598+{"fields":["31","84","86"]}"#)?).await?;
+//! let subscribe = Subscribe::parse(r#"md+265598+{"fields":["31","84","86"]}"#)?;
+//! let mut quotes = client.subscribe(subscribe).await?;
 //! assert_eq!(quotes.known_outcome(), SubscribeOutcome::Active);
 //! while let Some(item) = quotes.next().await {
 //!     if let Item::Event(Event::Message(quote)) = item {
@@ -29,20 +32,18 @@
 //!
 //! # Logs
 //!
-//! tungstenite writes every frame, the session message and the ids in `tic` included, to its TRACE log: keep the
-//! `tungstenite` log target below TRACE. The upgrade request with its cookie does not pass through it.
+//! tungstenite writes every frame to its TRACE log, including the session message and the ids in
+//! `tic`. The `tungstenite` log target must therefore stay below TRACE. The upgrade request with
+//! its cookie does not pass through tungstenite.
 
-mod dial;
-mod filtered;
-mod io;
-mod link;
+mod net;
 mod runtime;
+mod stream;
 
-pub use dial::open;
-pub use link::WebSocket;
+pub use net::{WebSocket, open};
 pub use runtime::AsyncStdRuntime;
 
-/// A client on this runtime. See [`ibws_proto::client::Client`].
+/// A client on this runtime; see [`ibws_proto::client::Client`].
 pub type Client = ibws_proto::client::Client<AsyncStdRuntime>;
 /// The stream of one subscription.
 pub type Subscription = ibws_proto::client::Subscription<AsyncStdRuntime>;
@@ -51,12 +52,12 @@ pub type EventStream = ibws_proto::client::EventStream<AsyncStdRuntime>;
 /// The queue of one key.
 pub type QueueAccessor<K = ibws_proto::Key> = ibws_proto::client::QueueAccessor<AsyncStdRuntime, K>;
 
-/// Begins a client on the runtime that this is called on.
+/// Returns a builder for a client on the runtime of this process.
 pub fn builder() -> ibws_proto::client::Builder<AsyncStdRuntime> {
     ibws_proto::client::Builder::new(AsyncStdRuntime::new())
 }
 
-/// The README's examples, compiled and run.
+/// Compiles and runs the examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,37 +1,37 @@
-//! The clock, the sleep and the tasks.
+//! The clock, the sleep and the tasks of the runtime.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant as Clock};
 
-use ibws_proto::transport::{DialRequest, Runtime};
+use async_std::task::{sleep, spawn};
+
+use ibws_proto::transport::{DialRequest, Runtime, websocket};
 use ibws_proto::{ConnectError, Instant};
 
 use crate::WebSocket;
-use crate::dial::dial;
-use crate::io::{Clock, sleep};
 
-/// How far ahead a sleep can be at most: the timer's clock overflows some time after that, and the driver looks at the
-/// clock when it wakes anyway.
+/// The longest sleep. The clock of the timer overflows some time after that, and the client
+/// compares its own clock after each sleep anyway.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// async-std, as the driver uses it. Clones share their clock.
+/// The async-std runtime for the client. Clones share their clock.
 ///
-/// async-std has one runtime for the whole process, which starts by itself.
+/// A process has one async-std runtime, which starts by itself.
 #[derive(Clone, Debug)]
 pub struct AsyncStdRuntime {
     origin: Clock,
 }
 
 impl AsyncStdRuntime {
-    /// The runtime of this process.
+    /// Returns the runtime of this process.
     #[must_use]
     pub fn new() -> Self {
         Self { origin: Clock::now() }
     }
 }
 
-/// As `new`.
+/// Equals `new`.
 impl Default for AsyncStdRuntime {
     fn default() -> Self {
         Self::new()
@@ -52,10 +52,10 @@ impl Runtime for AsyncStdRuntime {
 
     fn dial(&self, request: DialRequest) -> impl Future<Output = Result<WebSocket, ConnectError>> + Send + 'static {
         let runtime = self.clone();
-        async move { dial(&runtime, &request).await }
+        async move { websocket::dial(&runtime, &request).await }
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        drop(async_std::task::spawn(task));
+        drop(spawn(task));
     }
 }

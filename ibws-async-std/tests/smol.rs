@@ -1,4 +1,5 @@
-//! The same crate on smol: its executor, its timer, its sockets. Every story of the conformance suite, over TLS.
+//! Runs every story of the conformance suite over TLS on smol: its executor, its timer and its
+//! sockets.
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpStream};
@@ -9,7 +10,7 @@ use ibws_async_std::{WebSocket, open};
 use ibws_proto::transport::{DialRequest, Runtime, dial};
 use ibws_proto::{ConnectError, Instant};
 
-/// What a program on smol has to write to use this crate; the README shows the same.
+/// The runtime that a program on smol writes to use this crate. The README shows the same code.
 #[derive(Clone)]
 struct Smol(Clock);
 
@@ -22,7 +23,7 @@ impl Runtime for Smol {
     }
 
     fn sleep_until(&self, at: Instant) -> Self::Sleep {
-        // A timer that ends early does no harm: the driver looks at the clock.
+        // A timer that ends early does no harm: the client compares the clock.
         let wait = at.since(self.now()).min(Duration::from_secs(86_400));
         Box::pin(async move {
             smol::Timer::after(wait).await;

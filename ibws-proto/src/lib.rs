@@ -164,7 +164,9 @@ pub use command::{
 };
 pub use config::{Account, Config, ReadyGate, Renewal};
 pub use connect::{ConnId, ConnectError, ConnectErrorKind};
-pub use event::{Action, Event, Fresh, Gap, GapRecovery, Input, Message, Output, Resumed, SessionUpdate, Stale, StateChange};
+pub use event::{
+    Action, Event, Fresh, Gap, GapRecovery, Input, Message, Output, Resumed, SessionUpdate, Stale, StateChange,
+};
 pub use field::Field;
 pub use frame::{Frame, FrameError, FrameErrorKind, Json, Shape};
 pub use json::{Elements, Kind, Members};
@@ -180,7 +182,9 @@ pub use payload::{
 };
 pub use queue::{EventFilter, Item, LossReport, Queue, QueueId, QueueLimits, Queues};
 pub use read::{Expected, FieldError, FieldResult, FromJson, RowError, RowReason};
-pub use rest::{Prompt, RestError, RestOutcome, RestReply, RestReport, RestRequest, RestRequestId, RestResult, SessionNeed};
+pub use rest::{
+    Prompt, RestError, RestOutcome, RestReply, RestReport, RestRequest, RestRequestId, RestResult, SessionNeed,
+};
 pub use scan::JsonError;
 pub use state::{StateCause, SubscriptionEvent, SubscriptionState};
 pub use subscriptions::{SubscriptionInfo, Transition, subscription_diagram, subscription_transitions};

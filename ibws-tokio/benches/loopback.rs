@@ -1,5 +1,5 @@
-//! Messages a second over loopback TCP: the whole client, to its consumer's hand, beside a bare tokio-tungstenite loop
-//! that reads the same frames from the same server in the same run.
+//! Messages a second over loopback TCP: the whole client, from the socket to its consumer, beside a
+//! bare tokio-tungstenite loop that reads the same frames from the same server in the same run.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use ibws_proto::{Item, QueueLimits, Subscribe};
 use ibws_testkit::{Flood, GatewayConfig, Server, ServerConfig};
 use tokio_tungstenite::tungstenite::Message;
 
-/// Frames of one measurement.
+/// The number of frames in one measurement.
 const FRAMES: u64 = 100_000;
 
 fn server() -> Server {
@@ -25,13 +25,13 @@ async fn read(socket: &mut Socket) -> Message {
     std::future::poll_fn(|cx| std::pin::Pin::new(&mut *socket).poll_next(cx)).await.unwrap().unwrap()
 }
 
-/// Nothing but reading: no keys, no events, no queue.
+/// Reads the frames and does nothing else: no keys, no events, no queue.
 async fn bare(server: &Server) -> Duration {
     let stream = tokio::net::TcpStream::connect(server.addr()).await.unwrap();
     stream.set_nodelay(true).unwrap();
     let (mut socket, _) = tokio_tungstenite::client_async(server.ws_url(), stream).await.unwrap();
     while !read(&mut socket).await.to_text().unwrap_or_default().contains("success") {}
-    // The subscription that sets the flood off.
+    // This subscription starts the flood.
     let mut text = Some(Message::text(r#"smd+265598+{"fields":["31"]}"#));
     let began = Instant::now();
     std::future::poll_fn(|cx| {
@@ -45,13 +45,13 @@ async fn bare(server: &Server) -> Duration {
     .unwrap();
     let mut count = 0;
     while count < FRAMES {
-        // Market data only: the opening burst is not over yet.
+        // Only market data counts, because the opening burst may still arrive.
         count += u64::from(read(&mut socket).await.into_data().windows(5).any(|bytes| bytes == b"\"smd+"));
     }
     began.elapsed()
 }
 
-/// The client: filter, decoding, routing, queue, stream.
+/// Runs the client: filter, decoding, routing, queue and stream.
 async fn client(server: &Server) -> Duration {
     let limits = QueueLimits { events: 1 << 20, bytes: 1 << 30 };
     let builder = ibws_tokio::builder().url(server.ws_url()).plaintext_on_loopback().queue_limits(limits);

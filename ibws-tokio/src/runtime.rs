@@ -1,23 +1,23 @@
-//! The clock, the sleep and the tasks.
+//! The clock, the sleep and the tasks of the runtime.
 
 use std::future::Future;
 use std::time::Duration;
 
-use ibws_proto::transport::{DialRequest, Runtime};
-use ibws_proto::{ConnectError, Instant};
 use tokio::runtime::Handle;
+use tokio::time::{Instant as Clock, Sleep, sleep};
+
+use ibws_proto::transport::{DialRequest, Runtime, websocket};
+use ibws_proto::{ConnectError, Instant};
 
 use crate::WebSocket;
-use crate::dial::dial;
-use crate::io::{Clock, sleep};
 
-/// How far ahead a sleep can be at most: the timer's clock overflows some time after that, and the driver looks at the
-/// clock when it wakes anyway.
+/// The longest sleep. The clock of the timer overflows some time after that, and the client
+/// compares its own clock after each sleep anyway.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// A tokio runtime, as the driver uses it. Clones share their clock.
+/// A tokio runtime for the client. Clones share their clock.
 ///
-/// Time is tokio's, so that a test may pause and advance it.
+/// Time is tokio's, so a test may pause and advance it.
 #[derive(Clone, Debug)]
 pub struct TokioRuntime {
     origin: Clock,
@@ -25,25 +25,25 @@ pub struct TokioRuntime {
 }
 
 impl TokioRuntime {
-    /// The runtime that this is called on.
+    /// Returns the runtime that this function is called on.
     ///
     /// # Panics
-    /// Off a tokio runtime; there, use [`TokioRuntime::with_handle`].
+    /// Outside a tokio runtime; [`TokioRuntime::with_handle`] works there.
     #[must_use]
     pub fn new() -> Self {
         Self::with_handle(Handle::current())
     }
 
-    /// The runtime behind `handle`. It must have its I/O and time drivers enabled.
+    /// Returns the runtime behind `handle`, whose I/O and time drivers must be enabled.
     #[must_use]
     pub fn with_handle(handle: Handle) -> Self {
-        // Which clock is read depends on the runtime one is on.
+        // The clock that `now` reads is the one of the runtime that the thread has entered.
         let _on_runtime = handle.enter();
         Self { origin: Clock::now(), handle: handle.clone() }
     }
 }
 
-/// As `new`.
+/// Equals `new`.
 impl Default for TokioRuntime {
     fn default() -> Self {
         Self::new()
@@ -52,7 +52,7 @@ impl Default for TokioRuntime {
 
 impl Runtime for TokioRuntime {
     type Link = WebSocket;
-    type Sleep = tokio::time::Sleep;
+    type Sleep = Sleep;
 
     fn now(&self) -> Instant {
         let _on_runtime = self.handle.enter();
@@ -66,7 +66,7 @@ impl Runtime for TokioRuntime {
 
     fn dial(&self, request: DialRequest) -> impl Future<Output = Result<WebSocket, ConnectError>> + Send + 'static {
         let runtime = self.clone();
-        async move { dial(&runtime, &request).await }
+        async move { websocket::dial(&runtime, &request).await }
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

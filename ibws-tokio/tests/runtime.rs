@@ -1,4 +1,5 @@
-//! Time is tokio's, so that a test may pause it. All else is told by the conformance suite, `tests/tests/conform`.
+//! The clock is tokio's, so a test may pause it. The conformance suite, `tests/tests/conformance`,
+//! covers everything else.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use ibws_proto::transport::Runtime;
 use ibws_tokio::TokioRuntime;
 
 #[tokio::test(start_paused = true)]
-async fn an_hour_of_paused_time_is_over_at_once() {
+async fn a_sleep_of_an_hour_ends_at_once_while_time_is_paused() {
     let began = std::time::Instant::now();
     let runtime = TokioRuntime::new();
     let wake = runtime.now() + Duration::from_secs(3600);

@@ -4,7 +4,8 @@ const DAY_MS: u64 = 86_400_000;
 
 /// Year, month, day, hour, minute, second.
 fn parts(epoch_ms: u64) -> (u64, u64, u64, u64, u64, u64) {
-    // Days to a civil date: eras of 400 years that start on the first of March.
+    // The conversion of days to a civil date counts in eras of 400 years that begin on the first of
+    // March.
     let days = epoch_ms / DAY_MS + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -17,13 +18,14 @@ fn parts(epoch_ms: u64) -> (u64, u64, u64, u64, u64, u64) {
     (year, month, day, second / 3_600, second / 60 % 60, second % 60)
 }
 
-/// `20260105-14:30:00`, as executions and history write it (docs/protocol.md §3.6).
+/// A date such as `20260105-14:30:00`, the form of executions and history (docs/protocol.md §3.6).
 pub(crate) fn dashed(epoch_ms: u64) -> String {
     let (year, month, day, hour, minute, second) = parts(epoch_ms);
     format!("{year:04}{month:02}{day:02}-{hour:02}:{minute:02}:{second:02}")
 }
 
-/// `260105143000`, as `lastExecutionTime` of an order writes it (docs/protocol.md §3.4).
+/// A date such as `260105143000`, the form of an order's `lastExecutionTime` (docs/protocol.md
+/// §3.4).
 pub(crate) fn compact(epoch_ms: u64) -> String {
     let (year, month, day, hour, minute, second) = parts(epoch_ms);
     format!("{:02}{month:02}{day:02}{hour:02}{minute:02}{second:02}", year % 100)

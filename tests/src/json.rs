@@ -1,14 +1,14 @@
-//! JSON as the gateway writes it: keys in the order they were put in, numbers as Java prints a double.
+//! Writes JSON as the gateway does: keys in insertion order, numbers as Java prints a double.
 //!
-//! `serde_json::Value` sorts its keys, and the real gateway does not: it even sends one frame in two orders
-//! (docs/protocol.md §2). Reading is left to `serde_json`.
+//! `serde_json::Value` sorts its keys, and a real gateway does not: it even sends one frame in two
+//! orders (docs/protocol.md §2). Reading uses `serde_json`.
 
 use core::fmt;
 
-/// A JSON value that keeps its key order and its numbers' own text.
+/// A JSON value that keeps the order of its keys and the text of its numbers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Json {
-    /// A literal that is written as it is: a number, `true`, `false`, `null`.
+    /// A literal that is written unchanged: a number, `true`, `false`, `null`.
     Raw(String),
     /// A string.
     Text(String),
@@ -18,7 +18,7 @@ pub(crate) enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// A row of an object under construction.
+/// The members of an object under construction.
 pub(crate) type Members = Vec<(String, Json)>;
 
 impl Json {
@@ -41,7 +41,8 @@ impl Json {
         Self::double(value as f64 / 100.0)
     }
 
-    /// As Java prints a double: always a fraction, E notation from 1E7 up and below 1E-3 (seen in `sld`, docs/protocol.md §3.7).
+    /// A number as Java prints a double: always with a fraction, in E notation from 1E7 up and
+    /// below 1E-3 (captured in `sld`, docs/protocol.md §3.7).
     pub(crate) fn double(value: f64) -> Self {
         let size = value.abs();
         if size == 0.0 || (1e-3..1e7).contains(&size) {

@@ -1,11 +1,13 @@
 //! The kit that ibws is tested with.
 //!
-//! Its centre is a simulated gateway: the peer of the client, speaking the protocol as the real one does, from a seed.
-//! [`Gateway`] is the protocol half, a state machine without socket or clock, for the virtual world of the tests;
-//! `Server` (feature `net`) puts it behind a real socket, TLS and all, and the `gateway` program is a command line
-//! around that. The data comes from a seeded feed or from a [`Recording`].
+//! Its centre is a simulated gateway: the peer of the client, speaking the protocol as the real one
+//! does, from a seed. [`Gateway`] is the protocol half, a state machine without socket or clock,
+//! for the virtual world of the tests; `Server` (feature `net`) puts it behind a real socket, TLS
+//! and all, and the `gateway` program is a command line around that. The data comes from a seeded
+//! feed or from a [`Recording`].
 
 pub mod accounting;
+mod balance;
 mod calendar;
 pub mod chaos;
 pub mod conflation;
@@ -24,8 +26,9 @@ mod recording;
 pub mod replay;
 #[cfg(feature = "client")]
 pub mod runtime;
+pub mod tally;
 pub mod walk;
-#[cfg(feature = "net")]
+#[cfg(feature = "watch")]
 mod watch;
 pub mod world;
 
@@ -39,5 +42,5 @@ pub use net::{
 };
 pub use prng::Prng;
 pub use recording::{Recording, RecordingError};
-#[cfg(feature = "net")]
+#[cfg(feature = "watch")]
 pub use watch::watch;

@@ -1,6 +1,6 @@
-//! The one source of chance in the kit: SplitMix64, seeded, so that a run can be repeated from its seed alone.
+//! The only source of randomness in the kit: SplitMix64, so that a seed alone repeats a run.
 
-/// A small seeded generator of numbers (SplitMix64). Not for secrets.
+/// A small seeded generator of random numbers (SplitMix64). It must not be used for secrets.
 ///
 /// ```
 /// use ibws_testkit::Prng;
@@ -11,14 +11,16 @@
 pub struct Prng(u64);
 
 impl Prng {
-    /// The generator that starts at `seed`.
+    /// Makes a generator that starts at `seed`.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// A generator of its own for one part of a world: parts then do not disturb each other when one of them draws
-    /// more often than before.
+    /// Makes a generator for one part of a world. A part that draws more numbers than before then
+    /// does not change the numbers of the others.
+    ///
+    /// The name is part of the seed: another name gives other runs.
     #[must_use]
     pub fn part(seed: u64, name: &str, number: u64) -> Self {
         let mut state = Self(seed ^ number.wrapping_mul(0xD6E8_FEB8_6659_FD93));
@@ -40,7 +42,7 @@ impl Prng {
 
     /// A number below `limit`; 0 where `limit` is 0.
     pub const fn below(&mut self, limit: u64) -> u64 {
-        // The bias of a plain remainder is far below what any test here could see.
+        // The bias of a plain remainder is far too small to affect a test.
         if limit == 0 { 0 } else { self.next() % limit }
     }
 
@@ -55,7 +57,7 @@ impl Prng {
         core::time::Duration::from_millis(low + self.below(high.saturating_sub(low) + 1))
     }
 
-    /// True `yes` times out of `of`.
+    /// Returns `true` `yes` times out of `of`.
     pub const fn chance(&mut self, yes: u64, of: u64) -> bool {
         self.below(of) < yes
     }
@@ -71,7 +73,7 @@ impl Prng {
         (0..digits).map(|_| char::from_digit((self.next() >> 60) as u32, 16).unwrap_or('0')).collect()
     }
 
-    /// Puts `items` into another order.
+    /// Puts `items` into a random order.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, usize::try_from(self.below(last as u64 + 1)).unwrap_or(0));

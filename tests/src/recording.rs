@@ -1,8 +1,9 @@
-//! Recordings: one JSON object per line, `{"t":ms,"dir":"in"|"out","raw":"…"}`, and how a gateway plays them.
+//! Recordings: one JSON object per line, `{"t":ms,"dir":"in"|"out","raw":"…"}`, and how a gateway
+//! plays them.
 //!
-//! Server frames (`in`) are played verbatim, once per loop, in order, with the gaps they were recorded with. Lines of
-//! the client (`out`) are never sent; a subscribe among them holds the clock until the client at hand has sent the
-//! same, so that no answer comes before its question.
+//! The gateway plays server frames (`in`) verbatim, once per loop, in order, with their recorded
+//! pauses. It never sends lines of the client (`out`). A subscribe among them holds the clock until
+//! the present client has sent the same, so that no reply comes before its request.
 
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -14,20 +15,22 @@ use serde_json::Value;
 
 /// How long playing waits for a subscribe that the recording has and the client does not send.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Silence between the last frame and the first of the next loop.
+/// Pause between the last frame and the first one of the next loop.
 const BETWEEN_LOOPS: Duration = Duration::from_secs(1);
-/// Frames handed out in one go at most.
+/// Largest number of frames played in one call.
 const BURST: usize = 512;
-/// What may come before the first data.
+/// Topics of frames that can come before the first data.
 const OPENING_TOPICS: [&str; 3] = ["system", "act", "sts"];
 
 /// A recorded session, read and checked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Recording {
     entries: Vec<Entry>,
-    /// `system` success, `act` and `sts` before this entry are the opening, which is not repeated when it loops.
+    /// `system` success, `act` and `sts` before this entry are the opening, which loops do not
+    /// repeat.
     opening_end: usize,
-    /// Where a second loop begins: the first server frame that is not of the opening.
+    /// The entry at which the second loop begins: the first server frame that is not part of the
+    /// opening.
     loop_start: Option<usize>,
     has_success: bool,
     has_heartbeats: bool,
@@ -42,15 +45,16 @@ struct Entry {
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Line {
-    /// A server frame; whether it is one of `system` success, `act`, `sts`.
+    /// A server frame, and whether it is `system` success, `act` or `sts`.
     Server { raw: String, is_opening: bool },
-    /// A subscribe of the client: topic and target.
+    /// A subscribe of the client, as topic and target.
     Subscribe(String),
-    /// Anything else that the client sent.
+    /// Any other text of the client.
     Client,
 }
 
-/// Why a recording cannot be played. Each message names the file, the line, and what to do.
+/// The reason why a recording cannot be played. Each message names the file, the line, and what to
+/// do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordingError {
@@ -59,7 +63,7 @@ pub enum RecordingError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// A line is not of the form of a recording.
@@ -69,10 +73,10 @@ pub enum RecordingError {
         path: PathBuf,
         /// Its line, counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The problem of the line.
         problem: String,
     },
-    /// There is nothing to play.
+    /// No line is a server frame.
     #[error("{}: no line has \"dir\":\"in\", so there is nothing to play; take a recording with server frames", path.display())]
     Empty {
         /// The file.
@@ -93,7 +97,7 @@ impl Recording {
         Self::parse(path, &text)
     }
 
-    /// Reads `text`; `path` is for the errors.
+    /// Parses `text`; `path` appears in errors.
     ///
     /// # Errors
     ///
@@ -135,7 +139,8 @@ impl Recording {
         })
     }
 
-    /// It has a `system` success of its own, which then replaces the gateway's opening burst.
+    /// Returns `true` if it has a `system` success, which then replaces the gateway's opening
+    /// burst.
     pub(crate) const fn has_success(&self) -> bool {
         self.has_success
     }
@@ -156,13 +161,16 @@ impl Recording {
 impl Entry {
     fn parse(line: &str) -> Result<Self, String> {
         let value: Value = serde_json::from_str(line).map_err(|error| format!("this is not JSON ({error})"))?;
-        let at = value.get("t").and_then(Value::as_u64).ok_or("\"t\" is missing or no whole number of milliseconds")?;
-        let raw = value.get("raw").and_then(Value::as_str).ok_or("\"raw\" is missing or no string")?;
+        let at = value
+            .get("t")
+            .and_then(Value::as_u64)
+            .ok_or("\"t\" is missing or is not a whole number of milliseconds")?;
+        let raw = value.get("raw").and_then(Value::as_str).ok_or("\"raw\" is missing or is not a string")?;
         let line = match value.get("dir").and_then(Value::as_str) {
             Some("in") => Line::Server { raw: raw.to_owned(), is_opening: is_opening(raw) },
             Some("out") => subscribe(raw).map_or(Line::Client, Line::Subscribe),
             Some(other) => return Err(format!("\"dir\" is \"{other}\"")),
-            None => return Err("\"dir\" is missing or no string".into()),
+            None => return Err("\"dir\" is missing or is not a string".into()),
         };
         Ok(Self { at: Duration::from_millis(at), line })
     }
@@ -183,27 +191,27 @@ fn is_opening(raw: &str) -> bool {
     }
 }
 
-/// Whether a frame opens the gate: the `system` success.
+/// Returns `true` if the frame is the `system` success.
 pub(crate) fn is_success(raw: &str) -> bool {
     let value: Value = serde_json::from_str(raw).unwrap_or(Value::Null);
     value.get("topic").and_then(Value::as_str) == Some("system") && value.get("success").is_some()
 }
 
-/// Topic and target of a subscribe; `None` if `text` is something else.
+/// Topic and target of a subscribe; `None` for any other text.
 fn subscribe(text: &str) -> Option<String> {
     let head = text.split('{').next().unwrap_or(text).trim_end_matches('+');
     let is_topic = head.starts_with('s') && head.split('+').next().is_some_and(|topic| topic.len() == 3);
     is_topic.then(|| head.to_owned())
 }
 
-/// One playing of a recording on one connection.
+/// The playback of a recording on one connection.
 pub(crate) struct Playback {
     recording: Arc<Recording>,
     next: usize,
-    /// This moment is that time of the recording.
+    /// A moment, and the time of the recording that it corresponds to.
     anchor: (Instant, Duration),
-    heard: BTreeSet<String>,
-    /// Still waits for subscribes: in the first loop, until one failed to come.
+    subscribed: BTreeSet<String>,
+    /// It waits for subscribes: in the first loop, until one of them did not come in time.
     is_patient: bool,
     has_looped: bool,
 }
@@ -211,17 +219,17 @@ pub(crate) struct Playback {
 impl Playback {
     pub(crate) fn new(recording: Arc<Recording>, now: Instant) -> Self {
         let anchor = (now, recording.starts_at());
-        Self { recording, next: 0, anchor, heard: BTreeSet::new(), is_patient: true, has_looped: false }
+        Self { recording, next: 0, anchor, subscribed: BTreeSet::new(), is_patient: true, has_looped: false }
     }
 
-    /// The client sent `text`.
-    pub(crate) fn heard(&mut self, text: &str) {
-        if self.is_patient && self.heard.len() < 1_024 {
-            self.heard.extend(subscribe(text));
+    /// Records a text of the client.
+    pub(crate) fn received(&mut self, text: &str) {
+        if self.is_patient && self.subscribed.len() < 1_024 {
+            self.subscribed.extend(subscribe(text));
         }
     }
 
-    /// What is due by `now`, and when there will be more.
+    /// Returns the frames that are due by `now`, and the time of the next one.
     pub(crate) fn advance(&mut self, now: Instant) -> (Vec<String>, Option<Instant>) {
         let mut frames = Vec::new();
         while frames.len() < BURST {
@@ -237,14 +245,14 @@ impl Playback {
                 Line::Server { is_opening: true, .. } if self.has_looped && self.next < self.recording.opening_end => {}
                 Line::Server { raw, .. } if due <= now => frames.push(raw.clone()),
                 Line::Server { .. } => return (frames, Some(due)),
-                Line::Subscribe(key) if self.is_patient && !self.heard.contains(key) => {
+                Line::Subscribe(key) if self.is_patient && !self.subscribed.contains(key) => {
                     if now < due + PATIENCE {
                         return (frames, Some(due + PATIENCE));
                     }
                     self.is_patient = false;
                     self.anchor = (now, entry.at);
                 }
-                // The question came late, so all that follows is late by as much.
+                // The subscribe came late, so everything after it is late by the same time.
                 Line::Subscribe(_) if self.is_patient && due < now => self.anchor = (now, entry.at),
                 Line::Subscribe(_) | Line::Client => {}
             }

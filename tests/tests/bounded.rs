@@ -1,7 +1,9 @@
-//! What a hostile peer, or a lazy consumer, costs in memory: bounded, whatever is sent and however long.
+//! The memory that a hostile peer or a slow consumer costs. It is bounded, whatever is sent and for
+//! however long.
 //!
-//! The lazy consumer takes one message a second of a flood of 20,000 a second, for 3 s in the ordinary run, on both
-//! adapters over TLS. For 30 s, in real time:
+//! The slow consumer takes one message a second of a flood of 20,000 a second, for 3 s by default,
+//! on both adapters over TLS. `IBWS_FLOOD_SECONDS` sets the length, in real time:
+//!
 //! `IBWS_FLOOD_SECONDS=30 cargo test --release -p ibws-testkit --test bounded -- --nocapture`
 #![cfg(feature = "net")]
 
@@ -18,38 +20,40 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 #[global_allocator]
 static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Client, gateway and all. Unbounded, each flood would cost more: 200,000 answers to pings 13 MB, as many events 30 MB, a
-/// message without end 650 MB; and three seconds of the slow consumer 10 MB a second, were its queues not bounded.
-const MEMORY: usize = 8 << 20;
-/// How often is looked. A flood takes far longer, and what it fills stays full.
-const LOOK: Duration = Duration::from_micros(500);
+/// The limit in bytes for the client, the gateway and everything else. Without bounds each flood
+/// would cost more: 200,000 pongs 13 MB, as many events 30 MB, a message without end 650 MB, and
+/// the slow consumer 10 MB a second.
+const MAX_MEMORY: usize = 8 << 20;
+/// The pause between two samples. A flood takes far longer, and a buffer that it fills stays full.
+const SAMPLE_PAUSE: Duration = Duration::from_micros(500);
 
-fn held() -> usize {
+/// Returns the number of bytes that are allocated now.
+fn allocated() -> usize {
     let stats = COUNTED.stats();
     stats.bytes_allocated.saturating_sub(stats.bytes_deallocated)
 }
 
-/// The most that was held at any time while `act` ran, over what was held before.
-fn most(act: impl FnOnce() -> Trace) -> usize {
-    let (before, over) = (held(), AtomicBool::new(false));
+/// Returns the largest number of bytes allocated while `act` runs, less those allocated before.
+fn max_allocated(act: impl FnOnce() -> Trace) -> usize {
+    let (before, is_over) = (allocated(), AtomicBool::new(false));
     thread::scope(|scope| {
-        let watch = scope.spawn(|| {
-            let mut most = 0;
-            while !over.load(Ordering::SeqCst) {
-                most = most.max(held());
-                thread::park_timeout(LOOK);
+        let sampler = scope.spawn(|| {
+            let mut max = 0;
+            while !is_over.load(Ordering::SeqCst) {
+                max = max.max(allocated());
+                thread::park_timeout(SAMPLE_PAUSE);
             }
-            most
+            max
         });
         act();
-        over.store(true, Ordering::SeqCst);
-        watch.join().expect("no panic").saturating_sub(before)
+        is_over.store(true, Ordering::SeqCst);
+        sampler.join().expect("no panic").saturating_sub(before)
     })
 }
 
-/// One test in this file: others would run beside it and be counted.
+/// The only test of this file: the allocations of another, in parallel, would be counted as well.
 #[test]
-#[expect(clippy::print_stdout, reason = "the figures, for those who run it with --nocapture")]
+#[expect(clippy::print_stdout, reason = "prints the figures, for a run with --nocapture")]
 fn floods_cost_bounded_memory() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
@@ -58,8 +62,8 @@ fn floods_cost_bounded_memory() {
     macro_rules! measured {
         ($($module:ident :: $story:ident),* $(,)?) => {$(
             for tls in [false, true] {
-                let on_tokio = most(|| play(tokio.clone(), tls, $module::$story));
-                let on_async_std = most(|| play(AsyncStdRuntime::new(), tls, $module::$story));
+                let on_tokio = max_allocated(|| play(tokio.clone(), tls, $module::$story));
+                let on_async_std = max_allocated(|| play(AsyncStdRuntime::new(), tls, $module::$story));
                 report.push((stringify!($story), tls, on_tokio, on_async_std));
             }
         )*};
@@ -70,13 +74,14 @@ fn floods_cost_bounded_memory() {
         floods::empty_frames,
         floods::empty_fragments,
         floods::endless_message,
-        line::a_peer_that_does_not_read_is_left_in_the_end,
+        line::a_peer_that_does_not_read_is_disconnected_in_the_end,
     );
     let seconds = std::env::var("IBWS_FLOOD_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(3);
-    let on_tokio = most(|| play(tokio.clone(), true, move |stage| slow::consumer(stage, seconds)));
-    let on_async_std = most(|| play(AsyncStdRuntime::new(), true, move |stage| slow::consumer(stage, seconds)));
+    let on_tokio = max_allocated(|| play(tokio.clone(), true, move |stage| slow::consumer(stage, seconds)));
+    let on_async_std =
+        max_allocated(|| play(AsyncStdRuntime::new(), true, move |stage| slow::consumer(stage, seconds)));
     report.push(("consumer", true, on_tokio, on_async_std));
-    println!("{seconds} s of a slow consumer; the most that was held: {report:?}");
+    println!("{seconds} s of a slow consumer; the most that was allocated: {report:?}");
     let worst = report.iter().map(|(_, _, one, other)| one.max(other)).max();
-    assert!(worst.is_some_and(|worst| *worst < MEMORY), "bytes on tokio and on async-std: {report:#?}");
+    assert!(worst.is_some_and(|worst| *worst < MAX_MEMORY), "bytes on tokio and on async-std: {report:#?}");
 }

@@ -1,4 +1,4 @@
-//! Storms: the machine and the simulated gateway under faults from a seed. See `ibws_testkit::storm` for what one is.
+//! Chaos runs: the machine and the simulated gateway under faults from a seed, as `ibws_testkit::chaos` describes.
 //!
 //! `cargo test --release -p ibws-testkit --test chaos -- --nocapture` takes from the environment:
 //!
@@ -7,25 +7,22 @@
 //! * `IBWS_SEED`: the first seed; 0 by default;
 //! * `IBWS_THREADS`: on how many threads; 1 by default.
 //!
-//! It prints a summary: storms, steps, faults of each kind, failures. A seed that fails prints its timeline and a test.
+//! The test prints a summary: runs, steps, faults of each kind, failures. A seed that fails prints its timeline and a
+//! test.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ibws_testkit::chaos::{Broken, Report, STEPS, faults, storm};
+use ibws_testkit::chaos::{Broken, Report, STEPS, faults, run_chaos};
+use ibws_testkit::tally::{Reach, Tally as _, setting};
 
-/// More failures than these say nothing new.
+/// The run ends after this many failures.
 const MOST_FAILURES: usize = 5;
 
-fn setting(name: &str) -> Option<u64> {
-    let value = std::env::var(name).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{name}={value}: it takes a number")))
-}
-
 #[test]
-#[expect(clippy::print_stdout, reason = "the summary, for those who run it with --nocapture")]
-fn no_storm_breaks_a_rule() {
+#[expect(clippy::print_stdout, reason = "prints the summary for a run with --nocapture")]
+fn no_chaos_run_breaks_an_invariant() {
     let first = setting("IBWS_SEED").unwrap_or(0);
     let minutes = setting("IBWS_MINUTES");
     let seeds = setting("IBWS_CHAOS").or(minutes.map(|_| u64::MAX >> 1));
@@ -42,12 +39,13 @@ fn no_storm_breaks_a_rule() {
                     if seed >= first + seeds || is_over() || all.lock().unwrap().1.len() >= MOST_FAILURES {
                         return;
                     }
-                    let outcome = storm(seed);
+                    let outcome = run_chaos(seed);
                     let mut all = all.lock().unwrap();
                     match outcome {
                         Ok(report) => all.0.add(&report),
                         Err(broken) => {
-                            all.0.add(&Report { walks: 1, failures: vec![seed], ..Report::default() });
+                            let reach = Reach { runs: 1, ..Reach::default() };
+                            all.0.add(&Report { reach, failures: vec![seed], ..Report::default() });
                             all.1.push(broken);
                         }
                     }
@@ -57,16 +55,17 @@ fn no_storm_breaks_a_rule() {
     });
     let (report, broken) = all.into_inner().unwrap();
     println!("{report}, in {:.1} s", began.elapsed().as_secs_f64());
-    let told: String = broken.iter().map(|broken| format!("{broken}\n")).collect();
-    assert!(broken.is_empty(), "{told}\n{report}");
-    // Storms that reach nothing prove nothing; a few, asked for by their seeds, need not.
-    if report.walks < 60 {
+    let failures: String = broken.iter().map(|broken| format!("{broken}\n")).collect();
+    assert!(broken.is_empty(), "{failures}\n{report}");
+    // The runs must reach these states, or they prove nothing. A few seeds of one's own need not.
+    if report.reach.runs < 60 {
         return;
     }
-    assert!(report.steps >= report.walks * STEPS as u64, "{report}");
-    assert!(report.ready * 4 > report.walks * 3, "{report}");
-    assert!(report.confirmed * 2 > report.walks, "{report}");
-    assert!(report.resumed * 4 > report.walks, "{report}");
+    let reach = &report.reach;
+    assert!(reach.steps >= reach.runs * STEPS as u64, "{report}");
+    assert!(reach.ready * 4 > reach.runs * 3, "{report}");
+    assert!(reach.confirmed * 2 > reach.runs, "{report}");
+    assert!(reach.resumed * 4 > reach.runs, "{report}");
     let missing: Vec<_> = faults().filter(|fault| !report.faults.contains_key(&fault.number)).collect();
     let missing: Vec<_> = missing.iter().map(|fault| fault.name).collect();
     assert!(missing.is_empty(), "never injected: {missing:?}");

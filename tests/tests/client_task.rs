@@ -1,4 +1,4 @@
-//! The driver over a runtime whose socket does what the test says.
+//! The client's task over a runtime whose socket the test scripts.
 #![cfg(feature = "net")]
 
 use std::collections::VecDeque;
@@ -14,10 +14,10 @@ use ibws_proto::transport::{DialRequest, IncomingMessage, Link, OutgoingMessage,
 use ibws_proto::{CommandError, ConnectError, ConnectionState, Event, Instant, Item, Key, Subscribe};
 use ibws_tokio::TokioRuntime;
 
-/// No test waits longer than this for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest that a test waits for anything.
+const MAX_WAIT: Duration = Duration::from_secs(20);
 
-/// tokio's clock and tasks, and a wire that the test holds the other end of.
+/// The clock and the tasks of tokio, with a wire whose other end the test holds.
 #[derive(Clone)]
 struct Scripted {
     tokio: TokioRuntime,
@@ -31,10 +31,10 @@ struct Wire(Arc<Mutex<Ends>>);
 struct Ends {
     incoming: VecDeque<IncomingMessage>,
     reader: Option<Waker>,
-    /// The socket takes nothing more.
+    /// Set if the socket accepts no more bytes.
     stuck: bool,
-    /// Bytes that were taken.
-    taken: usize,
+    /// The number of bytes that the socket accepted.
+    accepted: usize,
     dials: usize,
 }
 
@@ -69,7 +69,7 @@ impl Link for Wire {
             return Poll::Pending;
         }
         if let Some(OutgoingMessage::Text(text)) = message.take() {
-            ends.taken += text.len();
+            ends.accepted += text.len();
         }
         Poll::Ready(Ok(()))
     }
@@ -107,7 +107,7 @@ fn client() -> (Client<Scripted>, Wire) {
     (Builder::new(runtime).build().unwrap(), wire)
 }
 
-/// A client whose gateway has greeted it.
+/// Returns a client that is ready.
 async fn ready() -> (Client<Scripted>, Wire) {
     let (client, wire) = client();
     wire.push(r#"{"topic":"system","success":"user"}"#);
@@ -123,9 +123,10 @@ async fn ready() -> (Client<Scripted>, Wire) {
 }
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.expect("nothing came in time")
+    tokio::time::timeout(MAX_WAIT, future).await.expect("it takes too long")
 }
 
+/// Counts how often it is woken.
 #[derive(Default)]
 struct Count(AtomicUsize);
 
@@ -136,7 +137,7 @@ impl Wake for Count {
 }
 
 #[tokio::test]
-async fn consumers_that_share_a_queue_sleep_until_something_comes() {
+async fn consumers_that_share_a_queue_wait_until_an_event_comes() {
     let (client, wire) = ready().await;
     let mut queues: [QueueAccessor<_>; 3] = core::array::from_fn(|_| client.queue(Key::System));
     let counts: [Arc<Count>; 3] = Default::default();
@@ -147,10 +148,10 @@ async fn consumers_that_share_a_queue_sleep_until_something_comes() {
             assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         }
     }
-    assert_eq!(counts.each_ref().map(|count| count.0.load(Ordering::SeqCst)), [0; 3], "they wake one another");
+    assert_eq!(counts.each_ref().map(|count| count.0.load(Ordering::SeqCst)), [0; 3], "the consumers wake one another");
     wire.push(r#"{"topic":"system","hb":1}"#);
     within(async {
-        // None is forgotten either: whoever gives up, another one takes.
+        // Every consumer is woken, because the one that is woken first may no longer wait.
         while counts.iter().any(|count| count.0.load(Ordering::SeqCst) == 0) {
             tokio::task::yield_now().await;
         }
@@ -158,40 +159,41 @@ async fn consumers_that_share_a_queue_sleep_until_something_comes() {
     .await;
 }
 
-/// As the wakers of an executor whose tasks live as long as their wakers: dropping the last drops a task with handles.
-struct Holder(Client<Scripted>);
+/// A waker like those of an executor whose tasks live as long as their wakers: dropping the last
+/// one drops a task with the handles that it holds.
+struct UsesClient(Client<Scripted>);
 
-impl Wake for Holder {
+impl Wake for UsesClient {
     fn wake(self: Arc<Self>) {}
 }
 
-impl Drop for Holder {
+impl Drop for UsesClient {
     fn drop(&mut self) {
         let _ = self.0.status();
     }
 }
 
-/// Does something on a thread of its own, since it may hang.
-fn ends(act: impl FnOnce() + Send + 'static) {
+/// Calls `act` on a thread of its own, because it may block for ever, and asserts that it returns.
+fn assert_returns(act: impl FnOnce() + Send + 'static) {
     let (done, is_done) = mpsc::channel();
     std::thread::spawn(move || {
         act();
         let _ = done.send(());
     });
-    is_done.recv_timeout(PATIENCE).expect("it hangs");
+    is_done.recv_timeout(MAX_WAIT).expect("it blocks");
 }
 
 fn poll_once(future: Pin<&mut (impl Future + ?Sized)>, client: &Client<Scripted>) {
-    let waker = Waker::from(Arc::new(Holder(client.clone())));
+    let waker = Waker::from(Arc::new(UsesClient(client.clone())));
     assert!(future.poll(&mut Context::from_waker(&waker)).is_pending());
 }
 
 #[test]
 fn no_waker_is_dropped_under_the_lock() {
-    ends(|| {
+    assert_returns(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let _on_runtime = runtime.enter();
-        // Its task never runs.
+        // The client's task never runs.
         let (client, _wire) = client();
         let mut request = Box::pin(client.disconnect());
         poll_once(request.as_mut(), &client);
@@ -208,16 +210,16 @@ fn no_waker_is_dropped_under_the_lock() {
 }
 
 #[tokio::test]
-async fn a_peer_that_does_not_read_is_left_before_it_costs_much_memory() {
+async fn connection_to_a_peer_that_does_not_read_is_dropped_before_it_costs_much_memory() {
     let (client, wire) = ready().await;
     let text = "x".repeat(65_536);
-    // A burst that the socket takes is no reason to.
+    // A burst that the socket accepts does not end the connection.
     let burst: Vec<_> = (0..64).map(|_| client.send_text(&text)).collect();
     for sent in burst {
         within(sent).await.unwrap();
     }
     within(async {
-        while wire.0.lock().unwrap().taken < 64 * text.len() {
+        while wire.0.lock().unwrap().accepted < 64 * text.len() {
             tokio::task::yield_now().await;
         }
     })
@@ -229,12 +231,12 @@ async fn a_peer_that_does_not_read_is_left_before_it_costs_much_memory() {
             return;
         }
     }
-    panic!("everything is held");
+    panic!("the client holds every text");
 }
 
 #[test]
-fn a_client_that_outlives_its_runtime_is_stopped_and_says_so() {
-    ends(|| {
+fn client_that_outlives_its_runtime_is_stopped_and_reports_it() {
+    assert_returns(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (client, wire) = runtime.block_on(ready());
         let mut events = client.events();

@@ -1,4 +1,5 @@
-//! What only shows after a while, or with many: a month of nights, a day of late heartbeats, a herd. All in virtual time.
+//! Tests of long runs and of many clients: a month of nightly resets, a day of late heartbeats, a
+//! thousand clients that reconnect at once. All times are virtual.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use ibws_proto::{
     Action, Command, Config, ConnId, ConnectionLoss, ConnectionState, Event, GapCause, Input, Instant, Machine, Output,
     SubscriptionState,
 };
-use ibws_testkit::walk::frames::{AUTHENTICATED, SUCCESS};
+use ibws_testkit::frames::{AUTHENTICATED, SUCCESS};
 use ibws_testkit::world::{Dial, QUOTES, World, ms, secs};
 use ibws_testkit::{GatewayConfig, Prng};
 
@@ -22,14 +23,15 @@ const CHANNELS: [&str; 9] = [
     "ld+DU1234567+{}",
 ];
 
-fn flows(world: &World) -> bool {
+/// Returns `true` if every subscription is active, quiet or renewing and none has a gap.
+fn all_active(world: &World) -> bool {
     let fine =
-        |status| matches!(status, SubscriptionState::Active | SubscriptionState::Quiet | SubscriptionState::Expiring);
+        |state| matches!(state, SubscriptionState::Active | SubscriptionState::Quiet | SubscriptionState::Expiring);
     let infos = world.machine().subscriptions();
     infos.len() == CHANNELS.len() && infos.iter().all(|info| fine(info.state) && info.gap_since.is_none())
 }
 
-/// Why connections were lost, dials that failed apart.
+/// Returns the causes of lost connections, without those of failed dials.
 fn losses(world: &World) -> Vec<GapCause> {
     let loss = |event: &Event| match event {
         Event::State(change) => {
@@ -40,8 +42,9 @@ fn losses(world: &World) -> Vec<GapCause> {
     world.events().filter_map(|(_, event)| loss(event)).collect()
 }
 
-/// The session is gone, the connection with it, and nothing answers for one to two minutes; then a new session is there.
-fn night(world: &mut World, chance: &mut Prng) {
+/// Ends the session and the connection, and refuses dials for one to two minutes. Then a new
+/// session is available.
+fn nightly_reset(world: &mut World, chance: &mut Prng) {
     world.gateway.set_authenticated(false);
     world.gateway.relogin(chance.hex(32));
     world.link.dials_to = Dial::refused();
@@ -53,55 +56,57 @@ fn night(world: &mut World, chance: &mut Prng) {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the figures, for those who run it with --nocapture")]
+#[expect(clippy::print_stdout, reason = "prints the figures, with --nocapture")]
 fn thirty_days_with_a_reset_each_night_lose_no_subscription_and_grow_no_table() {
     let days = if cfg!(debug_assertions) { 2 } else { 30 };
     let mut chance = Prng::new(30);
     let mut gateway = GatewayConfig::seeded(30);
-    // A quiet market: what a stream says is not the matter here.
+    // Slow market data keeps the run short. The content of the streams does not matter here.
     gateway.pace = 60;
     let mut world = World::new(Config { seed: 30, ..Config::default() }, gateway);
-    // Heartbeats and everything else come up to 0.9 s late.
+    // Heartbeats and all other frames arrive up to 0.9 s late.
     world.link.jitter = ms(900);
     world.link.clock_late = ms(20);
     world.settle(&CHANNELS);
     world.run(secs(60));
-    assert!(flows(&world), "{}", world.timeline());
+    assert!(all_active(&world), "{}", world.timeline());
     let mut entries = Vec::new();
     let (mut gaps, mut renewals, mut frames) = (0, 0, 0);
     for day in 0..days {
         world.forget();
         for _hour in 0..24 {
             world.run(secs(3_600));
-            assert!(flows(&world), "day {day}: {:?}", world.machine().subscriptions());
+            assert!(all_active(&world), "day {day}: {:?}", world.machine().subscriptions());
         }
-        assert_eq!((losses(&world), world.gaps().len()), (vec![], 0), "day {day}: a false reset");
+        assert_eq!((losses(&world), world.gaps().len()), (vec![], 0), "day {day}: a reset without a cause");
         renewals += world.written("smd+265598").len();
         frames += world.messages().count();
         entries.push(world.machine().entries());
         world.forget();
-        night(&mut world, &mut chance);
-        assert!(flows(&world), "after night {day}\n{}", world.timeline());
-        // Authentication went first, or the connection: one outage is one gap all the same.
-        assert_eq!(world.gaps().len(), CHANNELS.len(), "one outage, one gap a stream");
+        nightly_reset(&mut world, &mut chance);
+        assert!(all_active(&world), "after the reset of day {day}\n{}", world.timeline());
+        // The loss of the authentication or of the connection may arrive first. Both are one
+        // outage, and so one gap a stream.
+        assert_eq!(world.gaps().len(), CHANNELS.len(), "one outage is one gap a stream");
         assert_eq!(world.resumptions().len(), CHANNELS.len());
         gaps += world.gaps().len();
     }
     println!(
         "{days} days: {frames} frames, {renewals} renewals of one quote, {gaps} gaps, entries each day {entries:?}"
     );
-    // Every 8.55 to 9 minutes, each day.
+    // A renewal follows every 8.55 to 9 minutes.
     assert!((days * 155..=days * 169).contains(&renewals), "{renewals}");
-    // What is under way at midnight differs by a few; what is kept does not grow.
+    // The number of requests in progress at the end of a day differs by a few entries. The number
+    // of kept entries does not grow.
     let (least, most) = (entries.iter().min().unwrap(), entries.iter().max().unwrap());
     assert!(most - least <= 8, "{entries:?}");
 }
 
 #[test]
-fn heartbeats_up_to_19_9_s_apart_alarm_nobody_in_a_day() {
-    for own_signs in [false, true] {
-        // Without our own tics and pings, heartbeats are all that is heard.
-        let tic_interval = own_signs.then(|| secs(30));
+fn heartbeats_up_to_19_9_s_apart_cause_no_loss_in_a_day() {
+    for keep_alive in [false, true] {
+        // Without tics and pings of the client, the gateway sends only heartbeats.
+        let tic_interval = keep_alive.then(|| secs(30));
         let config = Config { tic_interval, ping_interval: tic_interval, ..Config::default() };
         let mut world = World::new(config, GatewayConfig::default());
         world.gateway.set_heartbeats(false);
@@ -109,7 +114,7 @@ fn heartbeats_up_to_19_9_s_apart_alarm_nobody_in_a_day() {
         world.settle(&[]);
         let mut chance = Prng::new(199);
         while world.now() < Instant::ORIGIN + secs(24 * 3_600) {
-            world.say(r#"{"topic":"system","hb":1767623400000}"#);
+            world.gateway_sends(r#"{"topic":"system","hb":1767623400000}"#);
             let pause = if chance.chance(1, 3) { ms(19_900) } else { chance.millis(100, 19_900) };
             world.run(pause);
         }
@@ -121,30 +126,31 @@ fn heartbeats_up_to_19_9_s_apart_alarm_nobody_in_a_day() {
 }
 
 #[test]
-fn a_dead_link_is_noticed_25_s_after_its_last_byte_whenever_it_dies() {
+fn a_dead_link_is_detected_25_s_after_its_last_byte_at_any_time() {
     let seeds = if cfg!(debug_assertions) { 20 } else { 300 };
     for seed in 0..seeds {
         let mut chance = Prng::part(seed, "dead link", 0);
         let mut world = World::new(Config { seed, ..Config::default() }, GatewayConfig::seeded(seed));
         world.link.jitter = chance.millis(0, 2_000);
         world.settle(&CHANNELS);
-        // Heartbeats were seen.
+        // Heartbeats have been received by then.
         world.run(secs(15) + chance.millis(0, 60_000));
         world.freeze();
         world.run(secs(3));
-        let last = world.last_heard().unwrap();
+        let last = world.last_received_at().unwrap();
         world.run(secs(30));
-        let noticed = world
+        let detected = world
             .connection_states()
             .iter()
             .find(|(at, to)| *at > last && *to == ConnectionState::Backoff)
             .map(|(at, _)| *at);
-        assert_eq!(noticed, Some(last + secs(25)), "seed {seed}\n{}", world.timeline());
+        assert_eq!(detected, Some(last + secs(25)), "seed {seed}\n{}", world.timeline());
     }
 }
 
-/// What a machine does with a gateway whose clock shows this: everything but the frames themselves.
-fn lived(epoch_ms: u64) -> Vec<String> {
+/// Returns every output of a machine except the frames, with a gateway whose clock starts at
+/// `epoch_ms`.
+fn outputs_without_frames(epoch_ms: u64) -> Vec<String> {
     let mut gateway = GatewayConfig::seeded(35);
     gateway.epoch_ms = epoch_ms;
     let mut world = World::new(Config::default(), gateway);
@@ -155,30 +161,32 @@ fn lived(epoch_ms: u64) -> Vec<String> {
 }
 
 #[test]
-fn the_clock_of_the_gateway_changes_nothing() {
+fn the_clock_of_the_gateway_changes_no_output() {
     const NOW: u64 = 1_767_623_400_000;
-    // The heartbeats' phase is the server's: whole multiples of their period keep it.
+    // The clock of the server sets the offset of the heartbeats. Differences that are multiples of
+    // the heartbeat period keep that offset.
     const HOUR: u64 = 3_600_000;
     const TEN_YEARS: u64 = 87_660 * HOUR;
-    let right = lived(NOW);
+    let right = outputs_without_frames(NOW);
     assert!(right.len() > 50);
     for wrong in [NOW - HOUR, NOW + HOUR, NOW - TEN_YEARS, NOW + TEN_YEARS, 0] {
-        assert_eq!(lived(wrong), right, "{wrong}");
+        assert_eq!(outputs_without_frames(wrong), right, "{wrong}");
     }
 }
 
 #[test]
-fn heartbeats_that_tell_no_time_are_heartbeats() {
+fn heartbeats_without_a_valid_time_count_as_heartbeats() {
     for time in ["\"NaN\"", "null", "-1", "1e400", "{}", "0", "99999999999999999999999"] {
         let mut world = World::new(Config { tic_interval: None, ..Config::default() }, GatewayConfig::default());
         world.gateway.set_heartbeats(false);
         world.settle(&[]);
         for _ in 0..360 {
-            world.say(format!(r#"{{"topic":"system","hb":{time}}}"#));
+            world.gateway_sends(format!(r#"{{"topic":"system","hb":{time}}}"#));
             world.run(secs(10));
         }
         assert_eq!((losses(&world), world.dials().len()), (vec![], 1), "{time}");
-        // They were taken for heartbeats: silence alone is proof now, and nobody is asked first.
+        // The frames counted as heartbeats, so silence alone means that the connection is dead, and
+        // no ping precedes the reset.
         let pings = |output: &Output| matches!(output, Output::Action(Action::Ping { .. }));
         world.forget();
         world.freeze();
@@ -188,7 +196,7 @@ fn heartbeats_that_tell_no_time_are_heartbeats() {
     }
 }
 
-/// A ready machine of its own seed, and its first dial after being cut off at `cut`.
+/// Returns the delay of the first dial of a ready machine whose connection is cut at `cut`.
 fn first_dial(seed: u64, cut: Instant) -> Duration {
     let mut machine = Machine::new(Config { seed, ..Config::default() }, Instant::ORIGIN);
     machine.submit(Instant::ORIGIN, Command::Start);
@@ -207,8 +215,8 @@ fn first_dial(seed: u64, cut: Instant) -> Duration {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the figure, for those who run it with --nocapture")]
-fn a_thousand_clients_cut_off_together_do_not_come_back_together() {
+#[expect(clippy::print_stdout, reason = "prints the figure, with --nocapture")]
+fn a_thousand_clients_cut_off_together_do_not_dial_together() {
     let cut = Instant::ORIGIN + secs(20);
     let mut dials: Vec<_> = (0..1_000).map(|seed| first_dial(seed, cut)).collect();
     dials.sort();

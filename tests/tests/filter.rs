@@ -1,10 +1,10 @@
-//! The text-opcode filter against a slow and obvious model of frames.
+//! Compares the text-opcode filter with a slow and simple model of frames.
 
 use ibws_proto::transport::TextFilter;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// One frame as it goes over the wire, its length in the form asked for.
+/// A frame as it is on the wire, with its length in the form `form`.
 #[derive(Clone, Debug)]
 struct Frame {
     first: u8,
@@ -35,7 +35,8 @@ impl Frame {
 }
 
 fn frame() -> impl Strategy<Value = Frame> {
-    // Text and payload bytes that look like text headers are common, or the filter would have nothing to get wrong.
+    // Text frames, and payload bytes that look like text headers, are frequent, because they are
+    // what the filter could get wrong.
     let first = prop_oneof![Just(0x81), Just(0x01), Just(0x80), Just(0x89), any::<u8>()];
     let byte = prop_oneof![Just(0x81), any::<u8>()];
     let payload = prop_oneof![4 => vec(byte.clone(), 0..20), 1 => vec(byte, 120..600)];
@@ -47,13 +48,13 @@ fn frame() -> impl Strategy<Value = Frame> {
     })
 }
 
-fn in_one_go(bytes: &[u8]) -> Vec<u8> {
+fn filtered_whole(bytes: &[u8]) -> Vec<u8> {
     let mut out = bytes.to_vec();
     TextFilter::new().apply(&mut out);
     out
 }
 
-fn in_pieces(bytes: &[u8], sizes: &[usize]) -> Vec<u8> {
+fn filtered_in_pieces(bytes: &[u8], sizes: &[usize]) -> Vec<u8> {
     let (mut out, mut filter, mut at) = (bytes.to_vec(), TextFilter::new(), 0);
     for size in sizes.iter().cycle().take(out.len() * 2) {
         let end = (at + size).min(out.len());
@@ -66,28 +67,28 @@ fn in_pieces(bytes: &[u8], sizes: &[usize]) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn well_formed_frames_differ_in_the_text_opcode_and_nothing_else(frames in vec(frame(), 0..12)) {
+    fn valid_frames_change_in_their_text_opcode_only(frames in vec(frame(), 0..12)) {
         let (mut sent, mut expected) = (Vec::new(), Vec::new());
         for frame in &frames {
             frame.write(frame.first, &mut sent);
             let opcode = if frame.first & 0x0f == 1 { 2 } else { frame.first & 0x0f };
             frame.write(frame.first & 0xf0 | opcode, &mut expected);
         }
-        prop_assert_eq!(in_one_go(&sent), expected);
+        prop_assert_eq!(filtered_whole(&sent), expected);
     }
 
     #[test]
-    fn where_the_stream_is_cut_does_not_matter(frames in vec(frame(), 0..8), sizes in vec(0_usize..9, 1..8)) {
+    fn output_is_independent_of_where_the_stream_is_cut(frames in vec(frame(), 0..8), sizes in vec(0_usize..9, 1..8)) {
         let mut sent = Vec::new();
         frames.iter().for_each(|frame| frame.write(frame.first, &mut sent));
-        prop_assert_eq!(in_pieces(&sent, &sizes), in_one_go(&sent));
+        prop_assert_eq!(filtered_in_pieces(&sent, &sizes), filtered_whole(&sent));
     }
 
     #[test]
-    fn noise_is_passed_on_the_same_however_it_is_cut(noise in vec(any::<u8>(), 0..300), sizes in vec(0_usize..9, 1..8)) {
-        let out = in_one_go(&noise);
-        prop_assert_eq!(in_pieces(&noise, &sizes), &out[..]);
+    fn noise_changes_only_in_its_text_opcodes(noise in vec(any::<u8>(), 0..300), sizes in vec(0_usize..9, 1..8)) {
+        let out = filtered_whole(&noise);
+        prop_assert_eq!(filtered_in_pieces(&noise, &sizes), &out[..]);
         prop_assert!(noise.iter().zip(&out).all(|(a, b)| a == b || (a & 0x0f == 1 && *b == a & 0xf0 | 2)));
-        prop_assert_eq!(in_one_go(&out), out, "filtering twice changes nothing more");
+        prop_assert_eq!(filtered_whole(&out), out, "a second filter changes nothing");
     }
 }

@@ -1,4 +1,4 @@
-//! A consumer of one item a second under a flood of 20,000 messages a second.
+//! A consumer that takes one item a second of a flood of 20,000 messages a second.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::alloc::System;
@@ -16,13 +16,14 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Seconds of flood; a debug build is ten times slower.
+/// The length of the flood in virtual seconds; a debug build is ten times slower.
 const SECONDS: u64 = if cfg!(debug_assertions) { 3 } else { 30 };
+/// Messages in each millisecond.
 const EACH_MS: u64 = 20;
-/// Three queues of 1,024 events of less than 2 KiB, and what they are made of.
-const MEMORY: usize = 16 << 20;
+/// The limit in bytes: three queues of 1,024 events of less than 2 KiB, and their indexes.
+const MAX_MEMORY: usize = 16 << 20;
 
-/// What an order stream adds up to, and how many messages it had.
+/// The fold of an order stream, and the number of its messages.
 #[derive(Default)]
 struct Orders {
     book: OrderBook,
@@ -42,9 +43,9 @@ impl Orders {
     }
 }
 
-/// One test in this file: others would run beside it and be counted.
+/// The only test of this file: the allocations of another, in parallel, would be counted as well.
 #[test]
-fn a38_a_slow_consumer_costs_bounded_memory_and_delays_nobody_else() {
+fn slow_consumer_costs_bounded_memory_and_delays_no_other_consumer() {
     let runtime = Simulated::new(GatewayConfig::seeded(1));
     let client = runtime.client();
     runtime.block_on(client.start()).unwrap();
@@ -53,7 +54,7 @@ fn a38_a_slow_consumer_costs_bounded_memory_and_delays_nobody_else() {
     let md = client.subscribe_nowait(Subscribe::parse(r#"md+265598+{"fields":["31"]}"#).unwrap());
     runtime.run(Duration::from_secs(1));
     let (mut orders, mut everything) = (client.queue(Key::Orders), client.events());
-    // Beside them, one who keeps up: no message may reach it later than it came.
+    // A third consumer keeps up: every message reaches it at the moment at which it came.
     let seen = Arc::new(AtomicU64::new(0));
     let all = Arc::new(Mutex::new(Orders::default()));
     let (counted, folded, clock) = (seen.clone(), all.clone(), runtime.clone());
@@ -67,10 +68,10 @@ fn a38_a_slow_consumer_costs_bounded_memory_and_delays_nobody_else() {
     });
     let frames = client.stats().frames;
     let region = Region::new(COUNTED);
-    let (mut slow, mut lost, mut taken, mut most) = (Orders::default(), 0, 0, 0);
+    let (mut slow, mut lost, mut taken, mut max_bytes) = (Orders::default(), 0, 0, 0);
     let mut order_item = |item: Item| match item {
         Item::Event(Event::Message(message)) => slow.apply(&message),
-        Item::Lost(told) => lost += told.messages,
+        Item::Lost(report) => lost += report.messages,
         Item::Event(_) => {}
     };
     for now in 0..SECONDS * 1_000 {
@@ -80,10 +81,10 @@ fn a38_a_slow_consumer_costs_bounded_memory_and_delays_nobody_else() {
             orders.try_recv().into_iter().for_each(&mut order_item);
             taken += u64::from(everything.try_next().is_some());
             let change = region.change();
-            most = most.max(change.bytes_allocated.saturating_sub(change.bytes_deallocated));
+            max_bytes = max_bytes.max(change.bytes_allocated.saturating_sub(change.bytes_deallocated));
         }
     }
-    assert!(most < MEMORY, "{most} bytes are held");
+    assert!(max_bytes < MAX_MEMORY, "{max_bytes} bytes were allocated");
     assert!(orders.len() <= 1_024 && everything.len() <= 1_024 + 64 && md.len() <= 1_024);
     assert_eq!(taken, SECONDS);
     let (status, health) = (client.status(), client.health());
@@ -91,8 +92,9 @@ fn a38_a_slow_consumer_costs_bounded_memory_and_delays_nobody_else() {
     assert_eq!(seen.load(Ordering::Relaxed), client.stats().frames - frames);
     assert!(client.stats().frames - frames >= SECONDS * 1_000 * EACH_MS);
     let tics = runtime.gateway(|gateway| gateway.log().filter(|received| received.text == "tic").count() as u64);
-    assert_eq!(tics, runtime.now().since(Instant::ORIGIN).as_secs() / 30, "our own heartbeats go out in time");
-    // The order queue is exact: no message is missing, and what is left of them adds up to what they were.
+    assert_eq!(tics, runtime.now().since(Instant::ORIGIN).as_secs() / 30, "every tic is sent in time");
+    // The queue of orders is exact: no message is missing, and the fold of what it delivers is the
+    // fold of all.
     while let Some(item) = orders.try_recv() {
         order_item(item);
     }
@@ -103,7 +105,7 @@ fn a38_a_slow_consumer_costs_bounded_memory_and_delays_nobody_else() {
     drop((or, md));
 }
 
-/// Quotes of a hundred contracts, changes of fifty orders, and what nobody knows.
+/// Quotes of a hundred contracts, changes of fifty orders, and messages of an unknown topic.
 fn flood(n: u64) -> GatewayOutput {
     let text = match n % 4 {
         0 => {

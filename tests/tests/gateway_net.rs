@@ -1,4 +1,5 @@
-//! The simulated gateway behind a real socket: TLS, upgrade, REST, and an end without leftovers.
+//! Tests of the simulated gateway behind a real socket: TLS, upgrade, REST, and a shutdown that
+//! leaks nothing.
 #![cfg(feature = "net")]
 
 use std::io::{Read, Write};
@@ -13,7 +14,7 @@ use serde_json::Value;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::{Error, Message, WebSocket};
 
-/// Nothing here takes longer.
+/// The longest wait of these tests.
 const LIMIT: Duration = Duration::from_secs(10);
 
 trait Stream: Read + Write {}
@@ -28,7 +29,8 @@ fn tcp(server: &Server) -> TcpStream {
     stream
 }
 
-/// TCP or, if the server has a certificate, TLS that trusts that one only.
+/// Connects over TCP or, if the server has a certificate, over TLS that trusts only this
+/// certificate.
 fn connect(server: &Server) -> Box<dyn Stream> {
     let Some(der) = server.certificate_der() else { return Box::new(tcp(server)) };
     let mut roots = RootCertStore::empty();
@@ -50,18 +52,18 @@ fn upgrade(server: &Server, cookie: Option<&str>) -> Socket {
     tungstenite::client(request, connect(server)).unwrap().0
 }
 
-/// The next frame as JSON that `wanted` accepts.
-fn until(socket: &mut Socket, wanted: impl Fn(&Value) -> bool) -> Value {
+/// Returns the next JSON frame that `matches` accepts.
+fn until(socket: &mut Socket, matches: impl Fn(&Value) -> bool) -> Value {
     let start = Instant::now();
     while start.elapsed() < LIMIT {
         let message = socket.read().unwrap();
         if let Ok(frame) = serde_json::from_slice(&message.into_data())
-            && wanted(&frame)
+            && matches(&frame)
         {
             return frame;
         }
     }
-    panic!("it never came");
+    panic!("the expected frame did not arrive within {LIMIT:?}");
 }
 
 fn http(server: &Server, request: &str) -> String {
@@ -91,7 +93,7 @@ fn a_stream_runs_over_plain_and_tls_sockets() {
         let frame = until(&mut socket, |frame| frame["topic"] == "smd+265598");
         let age = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         let age = age.as_millis().abs_diff(u128::from(frame["_updated"].as_u64().unwrap()));
-        assert!(age < 20_000, "frames carry the present time");
+        assert!(age < 20_000, "frames contain the present time");
         socket.send(Message::Ping("x".into())).unwrap();
         while !socket.read().unwrap().is_pong() {}
         socket.close(None).unwrap();
@@ -100,7 +102,7 @@ fn a_stream_runs_over_plain_and_tls_sockets() {
 }
 
 #[test]
-fn rest_lives_on_the_same_port() {
+fn rest_is_served_on_the_same_port() {
     for server in both() {
         let (status, tickle) = get(&server, "/v1/api/tickle");
         assert_eq!((status, tickle["session"].as_str()), (200, Some(server.control().session())));
@@ -112,7 +114,7 @@ fn rest_lives_on_the_same_port() {
 }
 
 #[test]
-fn a_connection_is_kept_for_a_second_request() {
+fn an_http_connection_serves_a_second_request() {
     let server = Server::start(ServerConfig::plain(GatewayConfig::seeded(3))).unwrap();
     let request = "GET /v1/api/tickle HTTP/1.1\r\n\r\n";
     let last = "GET /v1/api/tickle HTTP/1.1\r\nConnection: close\r\n\r\n";
@@ -120,29 +122,29 @@ fn a_connection_is_kept_for_a_second_request() {
 }
 
 #[test]
-fn requests_that_are_none_are_refused() {
+fn invalid_requests_are_refused() {
     let server = Server::start(ServerConfig::plain(GatewayConfig::seeded(3))).unwrap();
     assert!(http(&server, "GET /v1/api/ws HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 426"));
     let huge = format!("GET / HTTP/1.1\r\nX: {}\r\n", "x".repeat(16 * 1024));
     assert!(http(&server, &huge).starts_with("HTTP/1.1 431"));
-    assert_eq!(get(&server, "/v1/api/tickle").0, 200, "others are still served");
+    assert_eq!(get(&server, "/v1/api/tickle").0, 200, "other requests are still served");
 }
 
 #[test]
 fn a_cookie_authorises_the_upgrade() {
     let config = GatewayConfig::seeded(3).with_scenario(Scenario::WaitingForSession);
     let server = Server::start(ServerConfig::tls(config)).unwrap();
-    let mut stranger = upgrade(&server, None);
-    assert_eq!(until(&mut stranger, |_| true)["message"], "waiting for session");
+    let mut unauthorised = upgrade(&server, None);
+    assert_eq!(until(&mut unauthorised, |_| true)["message"], "waiting for session");
     let session = server.control().session().to_owned();
-    let mut known = upgrade(&server, Some(&format!("api={{\"session\":\"{session}\"}}")));
-    assert!(until(&mut known, |_| true).get("success").is_some());
-    stranger.send(Message::text(format!("{{\"session\":\"{session}\"}}"))).unwrap();
-    assert!(until(&mut stranger, |_| true).get("success").is_some());
+    let mut authorised = upgrade(&server, Some(&format!("api={{\"session\":\"{session}\"}}")));
+    assert!(until(&mut authorised, |_| true).get("success").is_some());
+    unauthorised.send(Message::text(format!("{{\"session\":\"{session}\"}}"))).unwrap();
+    assert!(until(&mut unauthorised, |_| true).get("success").is_some());
 }
 
 #[test]
-fn a_test_can_reach_into_the_running_gateway() {
+fn a_test_can_inject_frames_and_close_connections_of_a_running_gateway() {
     let server = Server::start(ServerConfig::plain(GatewayConfig::seeded(3))).unwrap();
     let mut socket = upgrade(&server, None);
     until(&mut socket, |frame| frame["topic"] == "sts");
@@ -150,7 +152,7 @@ fn a_test_can_reach_into_the_running_gateway() {
     server.control().inject(conn, GatewayOutput::Binary(b"{\"topic\":\"new\"}".to_vec()));
     until(&mut socket, |frame| frame["topic"] == "new");
     server.control().inject(conn, GatewayOutput::Text(b"\x99".to_vec()));
-    assert!(matches!(socket.read(), Err(Error::Utf8(_))), "bad bytes go out as they are");
+    assert!(matches!(socket.read(), Err(Error::Utf8(_))), "invalid bytes are sent unchanged");
 
     let mut socket = upgrade(&server, None);
     until(&mut socket, |frame| frame["topic"] == "sts");
@@ -172,7 +174,7 @@ fn a_dropped_connection_ends_without_a_close_frame() {
 }
 
 #[test]
-fn a_muted_connection_answers_no_ping() {
+fn a_muted_connection_sends_no_pong() {
     let server = Server::start(ServerConfig::plain(GatewayConfig::seeded(3))).unwrap();
     let stream = tcp(&server);
     let twin = stream.try_clone().unwrap();
@@ -180,7 +182,7 @@ fn a_muted_connection_answers_no_ping() {
     while !socket.read().unwrap().into_data().windows(5).any(|window| window == b"\"sts\"") {}
     let conn = server.control().connections().next().unwrap();
     server.control().mute(conn);
-    // The mute is seen by the time another connection was served.
+    // The mute has taken effect once another connection has been served.
     assert_eq!(get(&server, "/v1/api/tickle").0, 200);
     twin.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     let mut pongs = 0;
@@ -188,7 +190,7 @@ fn a_muted_connection_answers_no_ping() {
         let _ = socket.send(Message::Ping("x".into()));
         pongs += u32::from(socket.read().is_ok_and(|message| message.is_pong()));
     }
-    assert!(pongs <= 1, "at most the read that was under way answered");
+    assert!(pongs <= 1, "only a read in progress may still send a pong");
     assert_eq!(server.control().connections().count(), 1);
 }
 
@@ -201,7 +203,8 @@ fn a_flood_sends_exactly_its_frames() {
         let server = Server::start(config).unwrap();
         let mut socket = upgrade(&server, None);
         until(&mut socket, |frame| frame["topic"] == "sts");
-        // Orders have no frames of their own at once, so that only the flood is counted.
+        // Orders have no immediate frames of their own, so only the frames of the flood are
+        // counted.
         socket.send(Message::text("sor")).unwrap();
         let mut count = 0;
         while count < 5_000 {
@@ -213,7 +216,7 @@ fn a_flood_sends_exactly_its_frames() {
 }
 
 #[test]
-fn an_end_leaves_no_thread_and_no_port_behind() {
+fn shutdown_ends_every_thread_and_frees_the_port() {
     for server in both() {
         let address = server.addr();
         let mut socket = upgrade(&server, None);
@@ -228,7 +231,7 @@ fn an_end_leaves_no_thread_and_no_port_behind() {
 }
 
 #[test]
-fn it_listens_on_loopback_only_and_says_so_when_a_port_is_taken() {
+fn the_server_listens_on_loopback_only_and_reports_a_taken_port() {
     let server = Server::start(ServerConfig::plain(GatewayConfig::seeded(3))).unwrap();
     let start = |listen: SocketAddr| {
         let config = ServerConfig { listen, ..ServerConfig::plain(GatewayConfig::seeded(3)) };

@@ -1,18 +1,18 @@
-//! What a subscription costs in memory: 1 KiB at most.
+//! The memory that a subscription costs: at most 1 KiB.
 
 use std::alloc::System;
 
 use ibws_proto::{Command, Config, ConnId, Input, Instant, Machine, Subscribe};
-use ibws_testkit::walk::frames::{AUTHENTICATED, SUCCESS};
+use ibws_testkit::frames::{AUTHENTICATED, SUCCESS};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
 static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// One test in this file: others would run beside it and be counted.
+/// The only test of this file: the allocations of another, in parallel, would be counted as well.
 #[test]
-#[expect(clippy::print_stdout, reason = "the figure, for those who run it with --nocapture")]
-fn a_subscription_costs_a_kibibyte_at_most() {
+#[expect(clippy::print_stdout, reason = "prints the figure, for a run with --nocapture")]
+fn subscription_costs_at_most_1_kib() {
     let now = Instant::ORIGIN;
     for count in [1_000_usize, 100_000] {
         let config = Config { max_lines: usize::MAX, resubscribe_burst: usize::MAX, ..Config::default() };
@@ -32,12 +32,13 @@ fn a_subscription_costs_a_kibibyte_at_most() {
             while machine.poll().is_some() {}
         }
         let change = region.change();
-        // What was reallocated is in both.
+        // Reallocated bytes are part of both counts.
         let kept = change.bytes_allocated as i64 - change.bytes_deallocated as i64;
         let each = kept / count as i64;
         println!("{count} active subscriptions: {each} bytes each");
         assert_eq!(machine.status().subscriptions, count);
-        // The request and the arguments alone are more than a few bytes: a count of nothing measures nothing.
+        // The request and its arguments alone have more than 100 bytes. Fewer would mean that
+        // nothing was measured.
         assert!((100..=1_024).contains(&each), "{each} bytes a subscription");
     }
 }

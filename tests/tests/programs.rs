@@ -1,4 +1,4 @@
-//! The two programs, as a user runs them: real processes, real sockets on loopback.
+//! Tests of the two programs as a user runs them: real processes with real sockets on loopback.
 
 use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::TcpListener;
@@ -11,8 +11,9 @@ use ibws_testkit::{GatewayConfig, GatewayOutput, Server, ServerConfig};
 use serde_json::Value;
 use tungstenite::Message;
 
-/// The `watch` example of the tokio adapter. Testing the whole workspace builds it along with this test; testing this
-/// package alone builds it here, the first time.
+/// Returns the command of the `watch` example of the tokio adapter. A test run of the whole
+/// workspace builds the example along with this test. A test run of this package builds it here,
+/// once.
 fn watch() -> Command {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     let path = PATH.get_or_init(|| {
@@ -32,7 +33,7 @@ fn watch() -> Command {
     command
 }
 
-/// A program that is ended when the test is.
+/// A running program, which is killed at the end of the test.
 struct Running {
     child: Child,
     stdout: BufReader<std::process::ChildStdout>,
@@ -45,14 +46,15 @@ impl Running {
         Self { child, stdout }
     }
 
-    /// Reads lines up to one that is wanted, and gives it back; what came before is handed to `seen`.
-    fn until(&mut self, mut seen: impl FnMut(&str), wanted: impl Fn(&str) -> bool) -> String {
+    /// Reads lines up to the first one that `matches` accepts, and returns it. `seen` receives each
+    /// line.
+    fn until(&mut self, mut seen: impl FnMut(&str), matches: impl Fn(&str) -> bool) -> String {
         let mut line = String::new();
         loop {
             line.clear();
             assert_ne!(self.stdout.read_line(&mut line).unwrap(), 0, "the program ended early");
             seen(line.trim_end());
-            if wanted(line.trim_end()) {
+            if matches(line.trim_end()) {
                 return line.trim_end().to_owned();
             }
         }
@@ -63,7 +65,7 @@ impl Running {
         assert!(status.success());
     }
 
-    /// Everything that is still printed, and how it ends.
+    /// Waits for the end, and returns the remaining output, the error output and the exit status.
     fn remaining(mut self) -> (String, String, ExitStatus) {
         let (mut out, mut err) = (String::new(), String::new());
         self.stdout.read_to_string(&mut out).unwrap();
@@ -99,7 +101,7 @@ fn watch_without_flags_shows_all_five_symbols_with_bid_ask_and_last() {
 }
 
 #[test]
-fn ctrl_c_unsubscribes_and_ends_with_success() {
+fn ctrl_c_unsubscribes_and_exits_with_success() {
     let server = Server::start(ServerConfig::plain(GatewayConfig::seeded(5))).unwrap();
     let mut watch = watch();
     let mut watch = Running::start(watch.args(["--json", "--url", &server.ws_url(), "--subscribe", "md+265598"]));
@@ -113,7 +115,7 @@ fn ctrl_c_unsubscribes_and_ends_with_success() {
 }
 
 #[test]
-fn watch_writes_nothing_before_success_and_comes_back_after_every_kind_of_end() {
+fn watch_writes_nothing_before_success_and_reconnects_after_every_kind_of_end() {
     let server = Server::start(ServerConfig::plain(GatewayConfig::seeded(9))).unwrap();
     let mut watch = watch();
     let fields = r#"md+265598+{"fields":["31","84"]}"#;
@@ -144,7 +146,7 @@ fn watch_writes_nothing_before_success_and_comes_back_after_every_kind_of_end() 
 }
 
 #[test]
-fn a_frame_with_a_bad_byte_is_delivered_and_flagged_and_so_is_the_next_one() {
+fn a_frame_with_a_bad_byte_is_delivered_as_lossy_and_the_next_one_is_not() {
     for output in [GatewayOutput::Text, GatewayOutput::Binary] {
         let server = Server::start(ServerConfig::plain(GatewayConfig::seeded(2))).unwrap();
         let mut watch = watch();
@@ -168,7 +170,7 @@ fn a_frame_with_a_bad_byte_is_delivered_and_flagged_and_so_is_the_next_one() {
 }
 
 #[test]
-fn a_session_that_came_with_the_upgrade_is_not_sent_again() {
+fn a_session_sent_with_the_upgrade_is_not_sent_as_a_message() {
     let mut demanding = GatewayConfig::seeded(4);
     demanding.waiting_for_session = true;
     let server = Server::start(ServerConfig::plain(demanding)).unwrap();
@@ -184,8 +186,8 @@ fn a_session_that_came_with_the_upgrade_is_not_sent_again() {
 }
 
 #[test]
-fn a_gateway_that_waits_for_a_session_gets_it_as_a_message_and_nothing_else_before_success() {
-    // A peer that takes no cookie, written out frame by frame.
+fn a_gateway_that_waits_for_a_session_receives_only_the_session_before_success() {
+    // A peer that ignores the cookie and sends each frame explicitly.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/v1/api/ws", listener.local_addr().unwrap());
     let mut watch = watch();
@@ -207,12 +209,12 @@ fn a_gateway_that_waits_for_a_session_gets_it_as_a_message_and_nothing_else_befo
 }
 
 #[test]
-fn bad_input_costs_one_clear_line_and_no_panic() {
+fn invalid_input_prints_one_line_with_a_hint_and_does_not_panic() {
     let taken = Server::start(ServerConfig::tls(GatewayConfig::seeded(1))).unwrap();
     let unpinned = taken.ws_url();
     for (flags, hint) in [
         (vec!["--url", "nonsense"], "wss://HOST:PORT"),
-        (vec!["--url", "ws://example.com/v1/api/ws"], "this machine only"),
+        (vec!["--url", "ws://example.com/v1/api/ws"], "loopback hosts only"),
         (vec!["--url", "wss://user:pw@localhost/"], "watch"),
         (vec!["--frobnicate"], "--help"),
         (vec!["--subscribe", "zz"], "unknown channel"),
@@ -240,7 +242,7 @@ fn bad_input_costs_one_clear_line_and_no_panic() {
         (vec!["--trust", "ca:some.pem"], "not available yet"),
         (vec!["--trust", "anything"], "pin:FILE"),
         (vec!["--url", "wss://localhost:1/", "--trust", "pin:no-such-file"], "cannot read the pin"),
-        (vec!["--url", unpinned.as_str()], "pin"),
+        (vec!["--url", unpinned.as_str()], "--trust pin:FILE"),
         (vec!["--session", "not a token"], "bad --session"),
     ] {
         let (_, err, status) = Running::start(watch().args(["--for", "20"]).args(&flags)).remaining();
@@ -252,14 +254,17 @@ fn bad_input_costs_one_clear_line_and_no_panic() {
 }
 
 #[test]
-fn a_dead_port_ends_after_the_attempts_of_start() {
+fn a_closed_port_ends_watch_after_the_attempts_of_start() {
     let (_, err, status) = Running::start(watch().args(["--json", "--url", "ws://127.0.0.1:1/v1/api/ws"])).remaining();
     assert!(!status.success());
-    assert!(err.lines().count() == 1 && err.contains("127.0.0.1:1") && err.contains("is the gateway running"), "{err}");
+    assert!(
+        err.lines().count() == 1 && err.contains("127.0.0.1:1") && err.contains("check that the gateway is running"),
+        "{err}"
+    );
 }
 
 #[test]
-fn the_gateway_refuses_what_it_cannot_do_in_one_line() {
+fn the_gateway_refuses_invalid_flags_with_one_line() {
     let taken = Server::start(ServerConfig::plain(GatewayConfig::seeded(1))).unwrap();
     let address = taken.addr().to_string();
     for flags in [
@@ -279,13 +284,13 @@ fn the_gateway_refuses_what_it_cannot_do_in_one_line() {
     }
 }
 
-/// Plays a recording through `gateway --recording` and `watch --json`, and compares.
+/// Plays a recording through `gateway --recording` and `watch --json`, and compares the frames.
 fn plays_unchanged(recording: &Path) {
     let text = std::fs::read_to_string(recording).unwrap();
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let frames =
         |dir: &str| lines.iter().filter(|l| l["dir"] == dir).map(|l| l["raw"].as_str().unwrap()).collect::<Vec<_>>();
-    let wanted = frames("in");
+    let expected = frames("in");
     let mut gateway = Command::new(env!("CARGO_BIN_EXE_gateway"));
     gateway.args(["--listen", "127.0.0.1:0", "--plain", "--recording"]).arg(recording);
     let mut gateway = Running::start(gateway.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
@@ -297,22 +302,22 @@ fn plays_unchanged(recording: &Path) {
         watch.args(["--subscribe", channel]);
     }
     let mut watch = Running::start(&mut watch);
-    let mut got = Vec::new();
-    while got.len() < wanted.len() {
+    let mut received = Vec::new();
+    while received.len() < expected.len() {
         let line = watch.until(|_| (), |line| line.starts_with(r#"{"type":"data""#));
-        // The frame's own text stands at the end of the line, to the byte.
+        // The end of the line is the text of the frame, byte for byte.
         let (_, message) = line.split_once(r#","message":"#).unwrap();
-        got.push(message.strip_suffix('}').unwrap().to_owned());
+        received.push(message.strip_suffix('}').unwrap().to_owned());
     }
-    for (n, (got, wanted)) in got.iter().zip(&wanted).enumerate() {
-        assert_eq!(got, wanted, "server frame {n}");
+    for (n, (received, expected)) in received.iter().zip(&expected).enumerate() {
+        assert_eq!(received, expected, "server frame {n}");
     }
     watch.interrupt();
     assert!(watch.remaining().2.success());
 }
 
 #[test]
-fn gateway_recording_and_watch_json_carry_every_frame_of_our_own_recording_unchanged() {
+fn gateway_and_watch_json_pass_on_every_frame_of_a_generated_recording_unchanged() {
     let path = std::env::temp_dir().join(format!("ibws-recording-{}.jsonl", std::process::id()));
     let mut text = String::new();
     let mut line =
@@ -323,7 +328,7 @@ fn gateway_recording_and_watch_json_carry_every_frame_of_our_own_recording_uncha
     for n in 0..50 {
         line(20 + 10 * n, "in", &format!(r#"{{"31":"{}.{n:02}", "é":"\u00e9","topic":"smd+76792991"}}"#, 100 + n));
     }
-    // With a heartbeat in the recording the gateway adds none of its own.
+    // A recording with a heartbeat makes the gateway add none of its own.
     line(600, "in", r#"{"topic":"system","hb":1767225600000}"#);
     std::fs::write(&path, text).unwrap();
     plays_unchanged(&path);
@@ -331,53 +336,53 @@ fn gateway_recording_and_watch_json_carry_every_frame_of_our_own_recording_uncha
 }
 
 #[test]
-fn gateway_recording_and_watch_json_carry_every_frame_of_the_market_data_capture_unchanged() {
+fn gateway_and_watch_json_pass_on_every_frame_of_the_market_data_recording_unchanged() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/recordings/market-data-5-symbols.jsonl");
     if !path.exists() {
-        let _ = writeln!(std::io::stderr(), "skipped: the capture is not published with the project");
+        let _ = writeln!(std::io::stderr(), "skipped: the recording is not published with the project");
         return;
     }
     plays_unchanged(&path);
 }
 
-/// How a program ends that has to within `limit`.
-fn ended(child: &mut Child, limit: Duration) -> ExitStatus {
-    let began = Instant::now();
+/// Returns the exit status of a program that must exit within `limit`.
+fn exit_within(child: &mut Child, limit: Duration) -> ExitStatus {
+    let started_at = Instant::now();
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
         }
-        assert!(began.elapsed() < limit, "it does not end");
+        assert!(started_at.elapsed() < limit, "the program did not exit within {limit:?}");
         std::thread::yield_now();
     }
 }
 
 #[test]
-fn watch_ends_quietly_when_nobody_reads_it_any_more() {
+fn watch_exits_with_success_and_no_message_when_its_output_is_closed() {
     let mut child = watch().args(["--json", "--for", "60"]).spawn().unwrap();
-    // `head -1`.
+    // The reader closes the pipe after one line, as `head -1` does.
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
-    let status = ended(&mut child, Duration::from_secs(20));
+    let status = exit_within(&mut child, Duration::from_secs(20));
     let mut err = String::new();
     child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
     assert!(status.success() && err.is_empty(), "{status}: {err}");
 }
 
 #[test]
-fn watch_ends_in_time_although_its_output_is_stuck() {
+fn watch_exits_in_time_while_its_output_is_blocked() {
     let server = Server::start(ServerConfig::plain(GatewayConfig::seeded(1))).unwrap();
     let mut watch = watch();
     let mut watch = Running::start(watch.args(["--json", "--url", &server.ws_url(), "--subscribe", "pl"]));
     watch.until(|_| (), |line| line.contains(r#""state":"ready""#));
     let conn = server.control().connections().last().unwrap();
-    // More than a pipe and its reader's buffer hold.
+    // The frame is larger than a pipe and the buffer of its reader together.
     let big = format!(r#"{{"topic":"big","text":"{}"}}"#, "x".repeat(1_000_000));
     server.control().inject(conn, GatewayOutput::Text(big.into_bytes()));
-    // The line has begun, and will not end.
+    // The output has begun a line that it cannot finish.
     while !watch.stdout.fill_buf().unwrap().ends_with(b"xxx") {
         let read = watch.stdout.buffer().len();
         watch.stdout.consume(read);
     }
     watch.interrupt();
-    assert!(ended(&mut watch.child, Duration::from_secs(6)).success());
+    assert!(exit_within(&mut watch.child, Duration::from_secs(6)).success());
 }

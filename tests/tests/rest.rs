@@ -1,39 +1,41 @@
-//! A host behind the whole client: asked, waited for, given up. On the runtime without sockets, so all times are exact.
+//! The REST handler behind a whole client: called, awaited, timed out. The runtime is simulated, so
+//! all times are exact.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use ibws_proto::client::RestFuture;
+use ibws_proto::client::{Client, RestFuture};
 use ibws_proto::transport::{CookieForm, Credentials, CredentialsFuture, Runtime as _, Secret};
 use ibws_proto::{
-    ConnectError, ConnectErrorKind, ConnectionState, Event, Item, RestOutcome, RestRequest, SessionNeed, Subscribe,
+    ConnectError, ConnectErrorKind, ConnectionState, Event, Item, RestOutcome, RestReply, RestRequest, SessionNeed,
+    Subscribe,
 };
 use ibws_testkit::GatewayConfig;
 use ibws_testkit::runtime::Simulated;
 
 const SESSION: &str = "00112233445566778899aabbccddeeff";
 
-/// What a host was asked.
-type Asked = Arc<Mutex<Vec<RestRequest>>>;
+/// The requests that a REST handler received.
+type Requests = Arc<Mutex<Vec<RestRequest>>>;
 
-/// Set when a future is dropped.
-struct Dropped(Arc<Mutex<u32>>);
+/// Counts its drops.
+struct CountsDrops(Arc<Mutex<u32>>);
 
-impl Drop for Dropped {
+impl Drop for CountsDrops {
     fn drop(&mut self) {
         *self.0.lock().unwrap() += 1;
     }
 }
 
-fn rest_requests(asked: &Asked) -> Vec<RestRequest> {
-    asked.lock().unwrap().clone()
+fn received(requests: &Requests) -> Vec<RestRequest> {
+    requests.lock().unwrap().clone()
 }
 
 #[test]
-fn orders_are_subscribed_when_the_host_has_made_its_calls() {
+fn orders_are_subscribed_once_the_rest_handler_has_primed_them() {
     let runtime = Simulated::new(GatewayConfig::default());
-    let asked = Asked::default();
-    let (seen, clock) = (asked.clone(), runtime.clone());
+    let requests = Requests::default();
+    let (seen, clock) = (requests.clone(), runtime.clone());
     let client = runtime
         .builder()
         .rest_handler(move |request: RestRequest| -> RestFuture {
@@ -41,7 +43,7 @@ fn orders_are_subscribed_when_the_host_has_made_its_calls() {
             let clock = clock.clone();
             Box::pin(async move {
                 clock.sleep_until(clock.now() + Duration::from_millis(700)).await;
-                true
+                Ok(RestReply::Complete)
             })
         })
         .build()
@@ -52,18 +54,18 @@ fn orders_are_subscribed_when_the_host_has_made_its_calls() {
     let orders = runtime.block_on(client.subscribe(Subscribe::parse("or").unwrap())).unwrap();
     let waited = runtime.now().since(before);
     assert_eq!((orders.known_outcome(), waited.as_millis()), (ibws_proto::SubscribeOutcome::Quiet, 700));
-    assert_eq!(rest_requests(&asked), [RestRequest::Prime(orders.key().clone())]);
+    assert_eq!(received(&requests), [RestRequest::Prime(orders.key().clone())]);
 }
 
 #[test]
-fn a_host_that_never_answers_is_dropped_after_5_s_and_told() {
+fn rest_future_that_never_completes_is_dropped_and_reported_after_5_s() {
     let runtime = Simulated::new(GatewayConfig::default());
     let dropped = Arc::new(Mutex::new(0));
     let counter = dropped.clone();
     let client = runtime
         .builder()
         .rest_handler(move |_: RestRequest| -> RestFuture {
-            let held = Dropped(counter.clone());
+            let held = CountsDrops(counter.clone());
             Box::pin(async move {
                 let _held = held;
                 std::future::pending().await
@@ -77,7 +79,7 @@ fn a_host_that_never_answers_is_dropped_after_5_s_and_told() {
     runtime.run(Duration::from_millis(4_900));
     assert_eq!(*dropped.lock().unwrap(), 0);
     runtime.run(Duration::from_millis(200));
-    assert_eq!(*dropped.lock().unwrap(), 1, "nobody waits for it any more");
+    assert_eq!(*dropped.lock().unwrap(), 1, "the client no longer waits for it");
     let mut reports = Vec::new();
     while let Some(item) = events.try_next() {
         if let Item::Event(Event::Rest(report)) = item {
@@ -87,16 +89,16 @@ fn a_host_that_never_answers_is_dropped_after_5_s_and_told() {
     assert_eq!(reports, [RestOutcome::TimedOut]);
 }
 
-// B65: the provider fails first; what the host brings about is found at the next attempt.
+// The provider has no session at first. After the REST handler made one, the next attempt finds it.
 #[test]
-fn a_session_that_the_host_brought_about_is_taken_from_the_provider_and_sent() {
+fn session_that_the_rest_handler_made_is_taken_from_the_provider_and_sent() {
     let mut gateway = GatewayConfig::default();
     gateway.waiting_for_session = true;
     gateway.session = Some(SESSION.into());
     let runtime = Simulated::new(gateway);
-    let there = Arc::new(Mutex::new(false));
-    let (asked, known, made) = (Asked::default(), there.clone(), there.clone());
-    let seen = asked.clone();
+    let has_session = Arc::new(Mutex::new(false));
+    let (requests, known, made) = (Requests::default(), has_session.clone(), has_session);
+    let seen = requests.clone();
     let client = runtime
         .builder()
         .credentials(move || -> CredentialsFuture {
@@ -111,12 +113,54 @@ fn a_session_that_the_host_brought_about_is_taken_from_the_provider_and_sent() {
         .rest_handler(move |request: RestRequest| -> RestFuture {
             seen.lock().unwrap().push(request);
             *made.lock().unwrap() = true;
-            Box::pin(std::future::ready(true))
+            Box::pin(std::future::ready(Ok(RestReply::Complete)))
         })
         .build()
         .unwrap();
     runtime.block_on(client.start()).unwrap();
     runtime.run(Duration::from_secs(2));
     assert_eq!(client.status().state, ConnectionState::Ready);
-    assert_eq!(rest_requests(&asked), [RestRequest::Session(SessionNeed::Missing)]);
+    assert_eq!(received(&requests), [RestRequest::Session(SessionNeed::Missing)]);
+}
+
+// The drop of a REST future is code of the application. It may use the client, and the last clone
+// of a client that it holds ends the client.
+#[test]
+fn rest_future_that_timed_out_may_use_the_client_when_it_is_dropped() {
+    struct UsesClient(Client<Simulated>);
+
+    impl Drop for UsesClient {
+        fn drop(&mut self) {
+            let _ = self.0.status();
+        }
+    }
+
+    let (done, is_done) = mpsc::channel();
+    // On a thread of its own, because a deadlock would never end.
+    std::thread::spawn(move || {
+        let runtime = Simulated::new(GatewayConfig::default());
+        let slot = Arc::new(Mutex::new(None::<Client<Simulated>>));
+        let known = slot.clone();
+        let client = runtime
+            .builder()
+            .rest_handler(move |_: RestRequest| -> RestFuture {
+                let held = known.lock().unwrap().clone().map(UsesClient);
+                Box::pin(async move {
+                    let _held = held;
+                    std::future::pending().await
+                })
+            })
+            .build()
+            .unwrap();
+        *slot.lock().unwrap() = Some(client.clone());
+        runtime.block_on(client.start()).unwrap();
+        let orders = client.subscribe_nowait(Subscribe::parse("or").unwrap());
+        runtime.run(Duration::from_secs(6));
+        assert_eq!(client.status().rest_requests, 0, "it timed out");
+        slot.lock().unwrap().take();
+        drop((client, orders));
+        runtime.run(Duration::from_secs(10));
+        done.send(runtime.tasks()).unwrap();
+    });
+    assert_eq!(is_done.recv_timeout(Duration::from_secs(20)), Ok(0), "tasks at the end");
 }

@@ -1,5 +1,5 @@
-//! Stories of the connection: the greeting, authentication, loss, reconnecting. All times are virtual and exact. In
-//! brackets: where users were bitten.
+//! Tests of the connection: greeting, authentication, loss and reconnection. All times are virtual
+//! and exact. The brackets above a test name the public issues that it covers.
 
 use std::time::Duration;
 
@@ -21,14 +21,14 @@ fn last(world: &World) -> Option<Instant> {
 }
 
 #[test]
-fn a_stream_from_start_to_shutdown_with_a_drop_between() {
+fn a_stream_survives_a_dropped_connection_and_shuts_down() {
     let mut world = world();
     let started = world.start();
     let subscribed = world.subscribe(QUOTES);
     world.run(secs(20));
-    assert!(matches!(world.answered(started), Some((_, Ok(Reply::Started)))));
-    let (at, answer) = world.answer(subscribed);
-    assert!(matches!(answer, Ok(Reply::Subscribed(ibws_proto::SubscribeOutcome::Active))), "{answer:?}");
+    assert!(matches!(world.reply(started), Some((_, Ok(Reply::Started)))));
+    let (at, reply) = world.wait_for_reply(subscribed);
+    assert!(matches!(reply, Ok(Reply::Subscribed(ibws_proto::SubscribeOutcome::Active))), "{reply:?}");
     assert!(at < Instant::from_millis(1_000), "{at:?}");
     assert_eq!(world.written("smd+265598").len(), 1);
     let before = world.data("md+265598").len();
@@ -42,19 +42,19 @@ fn a_stream_from_start_to_shutdown_with_a_drop_between() {
     assert_eq!((world.gaps().len(), world.resumptions().len()), (1, 1));
 
     let stopped = world.submit(Command::Shutdown { drain: true });
-    let asked = world.now();
-    let (at, answer) = world.answer(stopped);
-    assert_eq!(answer, Ok(Reply::Stopped));
-    assert_eq!(at, asked + ms(20), "a drain with nothing to wait for lasts one round trip of Close");
+    let requested_at = world.now();
+    let (at, reply) = world.wait_for_reply(stopped);
+    assert_eq!(reply, Ok(Reply::Stopped));
+    assert_eq!(at, requested_at + ms(20), "a drain without pending confirmations lasts one round trip of Close");
     assert_eq!(world.written("umd+265598").len(), 1);
     assert_eq!(world.connection_state(), ConnectionState::Stopped);
     world.run(secs(3_600));
-    assert_eq!(world.dials().len(), 2, "nothing is dialled after a shutdown");
+    assert_eq!(world.dials().len(), 2, "no dial follows a shutdown");
 }
 
-// A1 [ibkrdotnet #73]
+// [ibkrdotnet #73]
 #[test]
-fn nothing_is_written_before_the_greeting_on_every_connection() {
+fn no_connection_is_written_to_before_its_greeting() {
     let mut world = greeting_after(ms(3_000));
     world.start();
     world.subscribe(QUOTES);
@@ -81,20 +81,20 @@ fn nothing_is_written_before_the_greeting_on_every_connection() {
 }
 
 #[test]
-fn the_wait_for_the_greeting_ends_after_5_s() {
+fn the_ready_gate_opens_after_5_s_without_a_greeting() {
     let mut gateway = GatewayConfig::default();
     gateway.success = Greeting::Never;
     let mut world = World::new(Config::default(), gateway);
     let started = world.start();
     world.subscribe(QUOTES);
-    assert_eq!(world.answer(started), (Instant::from_millis(5_100), Ok(Reply::Started)));
+    assert_eq!(world.wait_for_reply(started), (Instant::from_millis(5_100), Ok(Reply::Started)));
     world.run(secs(5));
     assert_eq!(world.written("smd"), [Instant::from_millis(5_100)]);
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
 }
 
 #[test]
-fn a_gateway_that_says_nothing_at_all_is_subscribed_to_after_5_s() {
+fn a_gateway_that_sends_no_frame_is_subscribed_to_after_5_s() {
     let mut machine = Machine::new(Config::default(), Instant::ORIGIN);
     machine.submit(Instant::ORIGIN, Command::Start);
     machine.submit(Instant::ORIGIN, Command::Subscribe(Subscribe::parse(QUOTES).unwrap()));
@@ -111,7 +111,7 @@ fn a_gateway_that_says_nothing_at_all_is_subscribed_to_after_5_s() {
 }
 
 #[test]
-fn with_the_gate_off_subscriptions_go_out_as_soon_as_the_session_is_authenticated() {
+fn with_the_gate_off_subscribing_starts_once_the_session_is_authenticated() {
     let mut gateway = GatewayConfig::default();
     gateway.opening = OpeningOrder::StatusFirst;
     gateway.success = Greeting::After(secs(2));
@@ -124,23 +124,28 @@ fn with_the_gate_off_subscriptions_go_out_as_soon_as_the_session_is_authenticate
     assert_eq!(world.connection_state(), ConnectionState::Ready);
 }
 
-// A1: what was written before a late greeting was dropped without a word, `or` too, which nothing ever confirms.
+// The gateway silently drops what is written before a late greeting. That includes `or`, which no
+// frame ever confirms.
 #[test]
-fn a_greeting_after_the_wait_for_it_sends_what_is_unconfirmed_again() {
+fn a_greeting_after_the_gate_timeout_resubscribes_what_is_unconfirmed() {
     let mut world = greeting_after(secs(14));
     world.start();
     world.subscribe("or");
     world.run(secs(40));
     let written = world.written("sor");
     assert_eq!(written.len(), 2, "{}", world.timeline());
-    assert_eq!(written[1], Instant::from_millis(14_100 + 10 + 50), "at the greeting, and primed first");
+    assert_eq!(
+        written[1],
+        Instant::from_millis(14_100 + 10 + 50),
+        "the second write follows the greeting and the priming"
+    );
     let conn = world.conn().unwrap();
-    assert!(world.gateway.subscriptions(conn.0).any(|held| held == "sor"));
+    assert!(world.gateway.subscriptions(conn.0).any(|subscription| subscription == "sor"));
 }
 
-// A5 [ibind #81]
+// [ibind #81]
 #[test]
-fn authentication_that_comes_late_still_subscribes_everything() {
+fn late_authentication_subscribes_everything() {
     for late in [10, 3_600] {
         let mut gateway = GatewayConfig::default();
         gateway.authenticated = false;
@@ -148,51 +153,54 @@ fn authentication_that_comes_late_still_subscribes_everything() {
         let started = world.start();
         let pending = world.subscribe(QUOTES);
         world.subscribe("pl");
-        assert!(matches!(world.answer(started).1, Ok(Reply::Started)), "unauthenticated is a status, not an error");
-        let (at, answer) = world.answer(pending);
-        assert_eq!(answer, Ok(Reply::Subscribed(ibws_proto::SubscribeOutcome::Pending)));
-        assert_eq!(at, Instant::from_millis(10_000), "after its attempts times its timeout");
+        assert!(
+            matches!(world.wait_for_reply(started).1, Ok(Reply::Started)),
+            "an unauthenticated session is a state, not an error"
+        );
+        let (at, reply) = world.wait_for_reply(pending);
+        assert_eq!(reply, Ok(Reply::Subscribed(ibws_proto::SubscribeOutcome::Pending)));
+        assert_eq!(at, Instant::from_millis(10_000), "the attempts of a subscribe times its timeout");
         world.run_until(Instant::from_millis(late * 1_000 + 1_000));
         assert_eq!(world.connection_state(), ConnectionState::Open);
         assert_eq!(world.texts().count(), 0);
         world.gateway.set_authenticated(true);
-        let back = world.now();
+        let restored_at = world.now();
         world.run(secs(3));
-        assert_eq!(world.written("smd"), [back + ms(10)], "{}", world.timeline());
-        assert_eq!(world.status("md+265598"), SubscriptionState::Active);
-        assert_eq!(world.status("pl"), SubscriptionState::Active);
+        assert_eq!(world.written("smd"), [restored_at + ms(10)], "{}", world.timeline());
+        assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
+        assert_eq!(world.subscription_state("pl"), SubscriptionState::Active);
         assert_eq!(world.dials().len(), 1);
     }
 }
 
-// A6 [ibind #25]
+// [ibind #25]
 #[test]
-fn authentication_lost_in_mid_stream_degrades_writes_nothing_and_resumes_by_itself() {
+fn lost_authentication_degrades_writes_nothing_and_recovers_without_a_command() {
     let mut world = world();
     world.settle(&[QUOTES, "or"]);
     let lost = world.now();
     world.gateway.set_authenticated(false);
     world.run(secs(3_600));
     assert_eq!(world.connection_state(), ConnectionState::Degraded);
-    assert_eq!(world.status("md+265598"), SubscriptionState::Degraded);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Degraded);
     assert!(last(&world) <= Some(lost + ms(10)), "{}", world.timeline());
-    assert_eq!(world.dials().len(), 1, "the gateway is not hammered");
+    assert_eq!(world.dials().len(), 1, "lost authentication causes no dial");
     let gaps: Vec<_> = world.gaps().iter().map(|gap| (gap.since, gap.cause.clone())).collect();
     assert_eq!(gaps, vec![(lost + ms(10), GapCause::Unauthenticated); 2]);
 
-    let back = world.now();
+    let restored_at = world.now();
     world.gateway.set_authenticated(true);
     world.run(secs(5));
     assert_eq!(world.connection_state(), ConnectionState::Ready);
-    assert_eq!(world.written("smd").last(), Some(&(back + ms(10))));
-    assert_eq!(world.written("sor").last(), Some(&(back + ms(60))), "primed first");
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.written("smd").last(), Some(&(restored_at + ms(10))));
+    assert_eq!(world.written("sor").last(), Some(&(restored_at + ms(60))), "priming precedes the write");
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     assert_eq!(world.resumptions().len(), 2);
 }
 
-// A6, A30 [ibind #25]
+// [ibind #25]
 #[test]
-fn partial_statuses_merge_and_competing_is_told() {
+fn partial_sts_frames_merge_and_keep_competing() {
     let mut world = world();
     world.settle(&[QUOTES]);
     world.gateway.set_competing(true);
@@ -202,23 +210,23 @@ fn partial_statuses_merge_and_competing_is_told() {
         (status.authenticated, status.competing, status.state),
         (Some(true), Some(true), ConnectionState::Ready)
     );
-    world.say(r#"{"topic":"sts","args":{"message":""}}"#);
+    world.gateway_sends(r#"{"topic":"sts","args":{"message":""}}"#);
     world.run(secs(1));
     assert_eq!(world.machine().status(), status);
-    world.say(r#"{"topic":"sts","args":{"authenticated":false}}"#);
+    world.gateway_sends(r#"{"topic":"sts","args":{"authenticated":false}}"#);
     world.run(secs(1));
     assert_eq!(world.machine().status().competing, Some(true));
     assert_eq!(world.connection_state(), ConnectionState::Degraded);
 }
 
-// A7 [ibind #25]
+// [ibind #25]
 #[test]
-fn the_session_is_sent_only_when_it_is_asked_for() {
+fn the_session_is_sent_only_on_request_of_the_gateway() {
     let session = "00112233445566778899aabbccddeeff".to_owned();
     let mut gateway = GatewayConfig::default();
     gateway.waiting_for_session = true;
     gateway.session = Some(session.clone());
-    let asked = |world: &World| {
+    let sent = |world: &World| {
         let is = |output: &Output| matches!(output, Output::Action(Action::SendSession { .. }));
         world.outputs_at().filter(|(_, output)| is(output)).count()
     };
@@ -226,21 +234,22 @@ fn the_session_is_sent_only_when_it_is_asked_for() {
     world.link.session = Some(session);
     world.link.authorised = false;
     world.settle(&[QUOTES]);
-    assert_eq!((asked(&world), world.connection_state()), (1, ConnectionState::Ready));
-    // The gateway's own frames show it (`tic`); nothing that the machine makes does.
+    assert_eq!((sent(&world), world.connection_state()), (1, ConnectionState::Ready));
+    // The frames of the gateway contain the session (`tic`). No other output of the machine does.
     let own = |output: &Output| !matches!(output, Output::Event(Event::Message(_)));
-    let mut said = world.outputs_at().filter(|(_, output)| own(output));
-    assert!(said.all(|(_, output)| !format!("{output:?}").contains("00112233")));
+    let mut own_outputs = world.outputs_at().filter(|(_, output)| own(output));
+    assert!(own_outputs.all(|(_, output)| !format!("{output:?}").contains("00112233")));
 
     let mut authorised = World::new(Config::default(), gateway.clone());
     authorised.link.session = Some("00112233445566778899aabbccddeeff".into());
     authorised.settle(&[QUOTES]);
-    authorised.say(r#"{"message":"welcome"}"#);
-    authorised.say(r#"{"message":"waiting for session"}"#);
+    authorised.gateway_sends(r#"{"message":"welcome"}"#);
+    authorised.gateway_sends(r#"{"message":"waiting for session"}"#);
     authorised.run(secs(1));
-    assert_eq!((asked(&authorised), authorised.connection_state()), (0, ConnectionState::Ready));
+    assert_eq!((sent(&authorised), authorised.connection_state()), (0, ConnectionState::Ready));
 
-    // A gateway that waits is not merely silent: the gate stays shut, and the user is told once for each question.
+    // A gateway that waits for the session is not merely silent. The gate stays closed, and an
+    // event reports each request of the gateway once.
     let mut without = World::new(Config::default(), gateway);
     without.link.authorised = false;
     without.settle(&[QUOTES]);
@@ -249,9 +258,9 @@ fn the_session_is_sent_only_when_it_is_asked_for() {
     assert!(without.events().any(|(_, event)| matches!(event, Event::Rest(_))));
 }
 
-// A8 [bezant]
+// [bezant]
 #[test]
-fn a_changed_session_id_in_tic_reconnects_although_heartbeats_go_on() {
+fn a_changed_session_id_in_tic_reconnects_while_heartbeats_continue() {
     let mut world = world();
     world.settle(&[QUOTES]);
     world.run(secs(60));
@@ -264,15 +273,16 @@ fn a_changed_session_id_in_tic_reconnects_although_heartbeats_go_on() {
     assert_eq!(cause, Some(ConnectionLoss::SessionChanged.into()));
     world.run(secs(15));
     assert_eq!(
-        (world.connection_state(), world.status("md+265598")),
+        (world.connection_state(), world.subscription_state("md+265598")),
         (ConnectionState::Ready, SubscriptionState::Active)
     );
     assert_eq!(world.dials().len(), 2);
 }
 
-// A8 [bezant]: the new login came while the session was not authenticated, or soon after the connection was ready.
+// [bezant] The new login comes while the session is not authenticated, or soon after the connection
+// is ready.
 #[test]
-fn with_an_early_first_tic_a_login_anew_is_noticed_however_early_it_comes() {
+fn an_early_first_tic_detects_a_new_login_at_any_time() {
     for degraded in [true, false] {
         let config = Config { first_tic: Some(secs(1)), ..Config::default() };
         let mut world = World::new(config, GatewayConfig::default());
@@ -284,13 +294,17 @@ fn with_an_early_first_tic_a_login_anew_is_noticed_however_early_it_comes() {
         world.gateway.relogin("ffeeddccbbaa99887766554433221100");
         world.gateway.set_authenticated(true);
         world.run(secs(45));
-        assert_eq!((world.dials().len(), world.status("md+265598")), (2, SubscriptionState::Active), "{degraded}");
+        assert_eq!(
+            (world.dials().len(), world.subscription_state("md+265598")),
+            (2, SubscriptionState::Active),
+            "{degraded}"
+        );
     }
 }
 
-// A4, A9 [ibind #7, #147]
+// [ibind #7, #147]
 #[test]
-fn every_close_code_and_none_means_reconnect() {
+fn every_close_code_and_a_cut_reconnect() {
     for code in [Some(1000), Some(1001), Some(1006), Some(1011), Some(1012), Some(4000), None] {
         let mut world = world();
         world.settle(&[QUOTES]);
@@ -300,7 +314,7 @@ fn every_close_code_and_none_means_reconnect() {
         }
         world.run(secs(5));
         assert_eq!(
-            (world.connection_state(), world.status("md+265598")),
+            (world.connection_state(), world.subscription_state("md+265598")),
             (ConnectionState::Ready, SubscriptionState::Active),
             "{code:?}"
         );
@@ -308,7 +322,7 @@ fn every_close_code_and_none_means_reconnect() {
     }
 }
 
-// A4: a close while nothing is open yet.
+// The connection closes while it is not ready yet.
 #[test]
 fn a_close_before_the_greeting_does_not_block_the_next_connect() {
     let mut world = greeting_after(secs(2));
@@ -318,14 +332,14 @@ fn a_close_before_the_greeting_does_not_block_the_next_connect() {
     world.close(1000);
     world.run(secs(8));
     assert_eq!(
-        (world.connection_state(), world.status("md+265598")),
+        (world.connection_state(), world.subscription_state("md+265598")),
         (ConnectionState::Ready, SubscriptionState::Active)
     );
 }
 
-// A10 [ibkr-conduit #167]
+// [ibkr-conduit #167]
 #[test]
-fn a_long_outage_is_retried_for_ever_with_capped_delays() {
+fn a_long_outage_is_retried_without_limit_and_with_capped_delays() {
     let mut world = world();
     world.settle(&[QUOTES]);
     world.link.dials_to = Dial::refused();
@@ -337,14 +351,14 @@ fn a_long_outage_is_retried_for_ever_with_capped_delays() {
     assert!(longest <= secs(8) + ms(100) && longest > secs(7), "{longest:?}");
     world.link.dials_to = Dial::Opens;
     world.run(secs(10));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     assert_eq!((world.gaps().len(), world.resumptions().len()), (1, 1), "one outage is one gap");
     assert!(world.resumptions()[0].attempts > 2_000);
 }
 
-// A11 [rumqtt #918, Lean #6006]
+// [rumqtt #918, Lean #6006]
 #[test]
-fn delays_start_over_only_after_30_s_in_ready() {
+fn retry_delays_reset_only_after_30_s_in_ready() {
     let delays = |up: Duration| {
         let mut world = world();
         world.start();
@@ -362,42 +376,42 @@ fn delays_start_over_only_after_30_s_in_ready() {
         });
         delays.max().unwrap()
     };
-    assert!(delays(secs(29)) > secs(4), "short lives do not earn short delays");
-    assert!(delays(secs(31)) <= secs(1), "a stable life does");
+    assert!(delays(secs(29)) > secs(4), "a connection that was ready for 29 s does not reset the delay");
+    assert!(delays(secs(31)) <= secs(1), "a connection that was ready for 31 s resets the delay");
 }
 
 #[test]
-fn start_gives_up_after_10_attempts() {
+fn start_fails_after_10_attempts() {
     let mut world = world();
     world.link.dials_to = Dial::refused();
     let started = world.start();
-    let (_, answer) = world.answer(started);
-    assert!(matches!(answer, Err(CommandError::GaveUp { attempts: 10, .. })), "{answer:?}");
+    let (_, reply) = world.wait_for_reply(started);
+    assert!(matches!(reply, Err(CommandError::GaveUp { attempts: 10, .. })), "{reply:?}");
     assert_eq!((world.dials().len(), world.connection_state()), (10, ConnectionState::Stopped));
     world.run(secs(3_600));
     assert_eq!(world.dials().len(), 10);
-    // And may be told to try again.
+    // A later `Start` dials again.
     world.link.dials_to = Dial::Opens;
     let again = world.start();
-    assert_eq!(world.answer(again).1, Ok(Reply::Started));
+    assert_eq!(world.wait_for_reply(again).1, Ok(Reply::Started));
 }
 
 #[test]
-fn a_refused_certificate_is_told_at_once() {
+fn a_refused_certificate_fails_the_start_at_once() {
     let mut world = world();
     world.link.dials_to = Dial::Fails(ConnectErrorKind::Trust, None);
     let started = world.start();
-    let (at, answer) = world.answer(started);
-    assert!(matches!(answer, Err(CommandError::GaveUp { attempts: 1, .. })), "{answer:?}");
+    let (at, reply) = world.wait_for_reply(started);
+    assert!(matches!(reply, Err(CommandError::GaveUp { attempts: 1, .. })), "{reply:?}");
     assert_eq!(at, Instant::from_millis(100));
 }
 
 #[test]
-fn http_401_is_told_at_once_and_tried_again_once_a_minute() {
+fn http_401_fails_the_start_at_once_and_is_retried_once_a_minute() {
     let mut world = world();
     world.link.dials_to = Dial::Fails(ConnectErrorKind::AuthenticationRequired, None);
     let started = world.start();
-    assert!(matches!(world.answer(started).1, Err(CommandError::AuthenticationRequired(_))));
+    assert!(matches!(world.wait_for_reply(started).1, Err(CommandError::AuthenticationRequired(_))));
     world.run(secs(3_600));
     let dials = world.dials();
     assert!(dials.windows(2).all(|pair| pair[1].since(pair[0]) == secs(60) + ms(100)));
@@ -405,7 +419,7 @@ fn http_401_is_told_at_once_and_tried_again_once_a_minute() {
 }
 
 #[test]
-fn a_pause_that_the_gateway_asks_for_is_kept() {
+fn retry_after_of_the_gateway_delays_the_next_dial() {
     let mut world = world();
     world.link.dials.push_back(Dial::Fails(ConnectErrorKind::Status(429), Some(secs(90))));
     world.start();
@@ -415,7 +429,7 @@ fn a_pause_that_the_gateway_asks_for_is_kept() {
 }
 
 #[test]
-fn a_dial_of_which_nothing_is_heard_ends_after_30_s() {
+fn a_dial_without_outcome_is_abandoned_after_30_s() {
     let mut world = world();
     world.link.dials.push_back(Dial::Hangs);
     world.start();
@@ -425,26 +439,26 @@ fn a_dial_of_which_nothing_is_heard_ends_after_30_s() {
     assert_eq!(world.connection_state(), ConnectionState::Ready);
 }
 
-// A `Start` during an outage has an end as well: in bounded time, though the machine goes on.
+// A `Start` during an outage completes in bounded time, although the machine continues to dial.
 #[test]
-fn a_start_during_an_outage_is_answered_after_its_attempts() {
+fn a_start_during_an_outage_fails_after_its_attempts() {
     let mut world = world();
     world.settle(&[]);
     world.link.dials_to = Dial::refused();
     world.cut();
     world.run(secs(1));
     let started = world.start();
-    let (_, answer) = world.answer(started);
-    assert!(matches!(answer, Err(CommandError::GaveUp { attempts: 10, .. })), "{answer:?}");
+    let (_, reply) = world.wait_for_reply(started);
+    assert!(matches!(reply, Err(CommandError::GaveUp { attempts: 10, .. })), "{reply:?}");
     let dials = world.dials().len();
-    assert_eq!(dials, 1 + 10, "not before its attempts are used up");
+    assert_eq!(dials, 1 + 10, "the start fails only after all of its attempts");
     world.run(secs(60));
     assert!(world.dials().len() > dials);
     assert_eq!(world.machine().stats().dials, world.dials().len() as u64);
 }
 
 #[test]
-fn a_start_whose_reconnecting_ends_for_good_is_answered() {
+fn a_start_completes_when_reconnecting_ends_for_good() {
     let config = Config { restart_on_critical: false, ..Config::default() };
     let mut world = World::new(config, GatewayConfig::default());
     world.settle(&[]);
@@ -452,35 +466,35 @@ fn a_start_whose_reconnecting_ends_for_good_is_answered() {
     world.run(ms(20));
     world.link.dials_to = Dial::refused();
     let started = world.start();
-    assert!(matches!(world.answer(started).1, Err(CommandError::ConnectionLost(ConnectionLoss::Connect(_)))));
+    assert!(matches!(world.wait_for_reply(started).1, Err(CommandError::ConnectionLost(ConnectionLoss::Connect(_)))));
     assert_eq!(world.connection_state(), ConnectionState::Stopped);
 }
 
-// A2 [ibkrdotnet #69, ibeam #281]
+// [ibkrdotnet #69, ibeam #281]
 #[test]
-fn binary_and_text_frames_are_the_same_to_it() {
-    let told = |frames| {
+fn binary_and_text_frames_are_handled_alike() {
+    let texts_with = |frames| {
         let mut gateway = GatewayConfig::default();
         gateway.frames = frames;
         let mut world = World::new(Config::default(), gateway);
         world.settle(&[QUOTES, "pl", "tr"]);
         world.messages().map(|message| message.frame.text().to_owned()).collect::<Vec<_>>()
     };
-    let binary = told(ibws_testkit::FrameKind::Binary);
+    let binary = texts_with(ibws_testkit::FrameKind::Binary);
     assert!(binary.len() > 20);
-    assert_eq!(binary, told(ibws_testkit::FrameKind::Text));
+    assert_eq!(binary, texts_with(ibws_testkit::FrameKind::Text));
 }
 
-// A3 [ibind #148]
+// [ibind #148]
 #[test]
-fn malformed_and_lossy_frames_never_cost_the_connection() {
+fn malformed_and_lossy_frames_do_not_end_the_connection() {
     let mut world = world();
     world.settle(&[QUOTES]);
-    world.say(b"{\"topic\":\"ntf\",\"args\":[{\"text\":\"ACME\x99\"}]}".to_vec());
-    world.say(b"{\"topic\":".to_vec());
-    world.say(b"ech+hb".to_vec());
-    world.say(br#"{"topic":"smd+265598","conid":1,"conid":2}"#.to_vec());
-    world.say(br#"{"topic":"xyz","args":{}}"#.to_vec());
+    world.gateway_sends(b"{\"topic\":\"ntf\",\"args\":[{\"text\":\"ACME\x99\"}]}".to_vec());
+    world.gateway_sends(b"{\"topic\":".to_vec());
+    world.gateway_sends(b"ech+hb".to_vec());
+    world.gateway_sends(br#"{"topic":"smd+265598","conid":1,"conid":2}"#.to_vec());
+    world.gateway_sends(br#"{"topic":"xyz","args":{}}"#.to_vec());
     world.run(secs(5));
     let stats = world.machine().stats();
     assert_eq!((stats.malformed, stats.lossy, world.dials().len()), (2, 1, 1));

@@ -1,4 +1,5 @@
-//! Stories of silence, resets and stopping. All times are virtual and exact. In brackets: where users were bitten.
+//! Tests of silence, resets and stopping. All times are virtual and exact. The brackets above a
+//! test name the public issues that it covers.
 
 use std::time::Duration;
 
@@ -23,22 +24,22 @@ fn pings(world: &World) -> Vec<Instant> {
 }
 
 #[test]
-fn a_half_open_link_is_noticed_25_s_after_the_last_byte_once_heartbeats_were_seen() {
+fn after_heartbeats_a_half_open_link_is_detected_25_s_after_the_last_byte() {
     let mut world = world();
     world.settle(&[QUOTES]);
     world.run(secs(30));
     world.freeze();
     world.run(ms(20));
-    let last = world.last_heard().unwrap();
+    let last = world.last_received_at().unwrap();
     world.run(secs(60));
     assert_eq!(losses(&world), [(last + secs(25), ConnectionLoss::Silent.into())]);
     assert_eq!(world.gaps()[0].since, last, "messages may be missing since the last byte");
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     assert_eq!(world.dials().len(), 2);
 }
 
 #[test]
-fn before_heartbeats_a_ping_asks_after_25_s_and_20_s_later_the_link_is_dead() {
+fn before_heartbeats_a_ping_is_sent_after_25_s_and_the_link_ends_20_s_later() {
     let config = Config { ping_interval: None, tic_interval: None, ..Config::default() };
     let mut world = World::new(config, GatewayConfig::default());
     world.gateway.set_heartbeats(false);
@@ -46,14 +47,14 @@ fn before_heartbeats_a_ping_asks_after_25_s_and_20_s_later_the_link_is_dead() {
     world.run(ms(500));
     world.freeze();
     world.run(ms(20));
-    let last = world.last_heard().unwrap();
+    let last = world.last_received_at().unwrap();
     world.run(secs(50));
     assert_eq!(pings(&world), [last + secs(25)]);
     assert_eq!(losses(&world), [(last + secs(45), ConnectionLoss::Silent.into())]);
 }
 
 #[test]
-fn a_gateway_that_has_nothing_to_say_but_answers_pings_lives() {
+fn an_idle_gateway_that_sends_pongs_keeps_its_connection() {
     let config = Config { tic_interval: None, ..Config::default() };
     let mut world = World::new(config, GatewayConfig::default());
     world.gateway.set_heartbeats(false);
@@ -62,31 +63,31 @@ fn a_gateway_that_has_nothing_to_say_but_answers_pings_lives() {
     assert_eq!((losses(&world).len(), world.connection_state()), (0, ConnectionState::Ready));
 }
 
-// What silence calls for changes with the byte that ends it, however the two limits stand to each other.
+// A received byte restarts the silence limit, whichever of the two limits is longer.
 #[test]
-fn a_byte_after_a_probe_starts_the_silence_over() {
+fn a_byte_after_a_ping_restarts_the_silence_limit() {
     let mut config = Config { ping_interval: None, tic_interval: None, ..Config::default() };
     (config.silence_limit, config.ping_reply_limit) = (secs(5), secs(20));
     let mut world = World::new(config, GatewayConfig::default());
     world.gateway.set_heartbeats(false);
-    world.link.answers_pings = false;
+    world.link.replies_to_pings = false;
     world.settle(&[]);
-    let last = world.last_heard().unwrap();
+    let last = world.last_received_at().unwrap();
     world.run_until(last + secs(7));
-    world.say(r#"{"topic":"xyz"}"#);
+    world.gateway_sends(r#"{"topic":"xyz"}"#);
     world.run(secs(7));
     assert_eq!(pings(&world), [last + secs(5), last + secs(12) + ms(10)]);
 }
 
-// A34 [pykiteconnect #230], A36 [kerosene #13]
+// [pykiteconnect #230, kerosene #13]
 #[test]
-fn what_we_send_is_no_sign_of_life() {
+fn sending_is_no_sign_of_life() {
     let mut world = world();
     world.settle(&[QUOTES]);
     world.run(secs(30));
     world.freeze();
     world.run(ms(20));
-    let last = world.last_heard().unwrap();
+    let last = world.last_received_at().unwrap();
     for _ in 0..30 {
         world.submit(Command::Tic);
         world.submit(Command::SendText("ech+hb".into()));
@@ -96,7 +97,7 @@ fn what_we_send_is_no_sign_of_life() {
 }
 
 #[test]
-fn a_freeze_that_ends_in_time_costs_nothing() {
+fn a_freeze_below_the_silence_limit_causes_no_loss_and_no_gap() {
     let mut world = world();
     world.settle(&[QUOTES]);
     world.run(secs(30));
@@ -108,9 +109,9 @@ fn a_freeze_that_ends_in_time_costs_nothing() {
 }
 
 #[test]
-fn missing_pongs_end_a_connection_on_which_data_flows() {
+fn missing_pongs_end_a_connection_that_delivers_data() {
     let mut world = world();
-    world.link.answers_pings = false;
+    world.link.replies_to_pings = false;
     world.settle(&[QUOTES]);
     let opened =
         world.connection_states().iter().find(|(_, to)| *to == ConnectionState::Open).map(|(at, _)| *at).unwrap();
@@ -118,10 +119,10 @@ fn missing_pongs_end_a_connection_on_which_data_flows() {
     assert_eq!(losses(&world), [(opened + secs(300), ConnectionLoss::PongMissing.into())]);
 }
 
-// A35 [ibind]
+// [ibind]
 #[test]
-fn a_gateway_whose_clock_is_off_by_ten_years_changes_nothing() {
-    let told = |epoch_ms: u64| {
+fn a_gateway_clock_that_is_off_by_ten_years_has_no_effect() {
+    let reason_at = |epoch_ms: u64| {
         let mut gateway = GatewayConfig::default();
         gateway.epoch_ms = epoch_ms;
         let mut world = World::new(Config::default(), gateway);
@@ -132,14 +133,14 @@ fn a_gateway_whose_clock_is_off_by_ten_years_changes_nothing() {
     };
     let now = GatewayConfig::default().epoch_ms;
     for skew in [0, 3_600_000, 315_576_000_000] {
-        assert_eq!(told(now - skew), HealthReason::Fine);
-        assert_eq!(told(now + skew), HealthReason::Fine);
+        assert_eq!(reason_at(now - skew), HealthReason::Fine);
+        assert_eq!(reason_at(now + skew), HealthReason::Fine);
     }
 }
 
-// A33 [ibind]
+// [ibind]
 #[test]
-fn the_age_of_the_last_connection_says_nothing_about_the_fresh_one() {
+fn health_of_a_new_connection_ignores_the_age_of_the_previous_one() {
     let mut world = world();
     world.settle(&[QUOTES]);
     world.run(secs(30));
@@ -152,14 +153,14 @@ fn the_age_of_the_last_connection_says_nothing_about_the_fresh_one() {
     }
     let check = world.submit(Command::CheckHealth);
     let ping = world.submit(Command::CheckPing);
-    assert_eq!(world.answered(check).unwrap().1, Ok(Reply::Healthy(true)));
-    assert_eq!(world.answered(ping).unwrap().1, Ok(Reply::Healthy(true)));
+    assert_eq!(world.reply(check).unwrap().1, Ok(Reply::Healthy(true)));
+    assert_eq!(world.reply(ping).unwrap().1, Ok(Reply::Healthy(true)));
     world.run(secs(40));
     assert_eq!(world.connection_state(), ConnectionState::Ready);
 }
 
 #[test]
-fn a_clock_that_jumps_eight_hours_is_a_silent_link_and_nothing_worse() {
+fn a_clock_jump_of_eight_hours_recovers_like_a_silent_link() {
     let mut world = world();
     world.settle(&[QUOTES]);
     world.run(secs(30));
@@ -168,14 +169,14 @@ fn a_clock_that_jumps_eight_hours_is_a_silent_link_and_nothing_worse() {
     world.thaw();
     world.run(secs(10));
     assert_eq!(
-        (world.connection_state(), world.status("md+265598")),
+        (world.connection_state(), world.subscription_state("md+265598")),
         (ConnectionState::Ready, SubscriptionState::Active)
     );
 }
 
-/// Every phase in which a command can come, and a world in it.
+/// Returns a world in each connection state in which a command can arrive, with the state's name.
 fn connection_states() -> Vec<(&'static str, World)> {
-    let idle = world();
+    let stopped = world();
     let mut connecting = world();
     connecting.link.dials_to = Dial::Hangs;
     connecting.start();
@@ -199,10 +200,10 @@ fn connection_states() -> Vec<(&'static str, World)> {
     }
     let mut closing = world();
     closing.settle(&[QUOTES]);
-    closing.link.answers_close = false;
+    closing.link.replies_to_close = false;
     closing.submit(Command::Disconnect);
     let mut worlds = vec![
-        ("stopped", idle),
+        ("stopped", stopped),
         ("connecting", connecting),
         ("open", open),
         ("ready", ready),
@@ -211,37 +212,38 @@ fn connection_states() -> Vec<(&'static str, World)> {
         ("closing", closing),
     ];
     for (name, world) in &mut worlds {
-        let phase = format!("{:?}", world.connection_state()).to_lowercase();
-        assert_eq!(*name, phase);
+        let state = format!("{:?}", world.connection_state()).to_lowercase();
+        assert_eq!(*name, state);
         world.subscribe("pl");
     }
     worlds
 }
 
-fn within(world: &mut World, asked: Instant, id: RequestId, limit: Duration) -> Result<Reply, CommandError> {
-    let (at, answer) = world.answer(id);
-    assert!(at <= asked + limit, "answered after {:?}:\n{}", at.since(asked), world.timeline());
-    answer
+/// Returns the reply to a request, which must complete within `limit` after `requested_at`.
+fn within(world: &mut World, requested_at: Instant, id: RequestId, limit: Duration) -> Result<Reply, CommandError> {
+    let (at, reply) = world.wait_for_reply(id);
+    assert!(at <= requested_at + limit, "completed after {:?}:\n{}", at.since(requested_at), world.timeline());
+    reply
 }
 
 #[test]
-fn a_shutdown_with_drain_ends_within_3_s_from_every_phase() {
-    for answers in [true, false] {
-        for (phase, mut world) in connection_states() {
-            world.link.answers_close = answers && phase != "closing";
-            world.gateway.set_confirmations(answers);
-            let asked = world.now();
+fn a_draining_shutdown_completes_within_3_s_in_every_state() {
+    for replies in [true, false] {
+        for (state, mut world) in connection_states() {
+            world.link.replies_to_close = replies && state != "closing";
+            world.gateway.set_confirmations(replies);
+            let requested_at = world.now();
             let first = world.submit(Command::Shutdown { drain: true });
             let second = world.submit(Command::Shutdown { drain: false });
-            assert_eq!(within(&mut world, asked, first, secs(3)), Ok(Reply::Stopped), "{phase}");
-            assert_eq!(within(&mut world, asked, second, secs(3)), Ok(Reply::Stopped), "{phase}");
+            assert_eq!(within(&mut world, requested_at, first, secs(3)), Ok(Reply::Stopped), "{state}");
+            assert_eq!(within(&mut world, requested_at, second, secs(3)), Ok(Reply::Stopped), "{state}");
             assert_eq!(
                 (world.connection_state(), world.machine().subscriptions().len()),
                 (ConnectionState::Stopped, 0),
-                "{phase}"
+                "{state}"
             );
-            assert_eq!(world.machine().status().requests, 0, "{phase}: {}", world.timeline());
-            assert_eq!(world.machine().next_wake(), None, "{phase}");
+            assert_eq!(world.machine().status().requests, 0, "{state}: {}", world.timeline());
+            assert_eq!(world.machine().next_wake(), None, "{state}");
         }
     }
 }
@@ -250,65 +252,69 @@ fn a_shutdown_with_drain_ends_within_3_s_from_every_phase() {
 fn a_drain_waits_for_confirmations_only() {
     let mut world = world();
     world.settle(&[QUOTES, "sd+DU1234567+{}", "mh+265598+{}"]);
-    let asked = world.now();
+    let requested_at = world.now();
     let stopped = world.submit(Command::Shutdown { drain: true });
     for text in ["umd+265598+{}", "usd+DU1234567+{}", "umh+"] {
-        assert_eq!(world.written(text), [asked], "all at once: {text}");
+        assert_eq!(world.written(text), [requested_at], "the drain writes all unsubscribes at once: {text}");
     }
-    assert_eq!(world.answer(stopped).0, asked + ms(40), "a round trip for them, another for Close");
+    assert_eq!(
+        world.wait_for_reply(stopped).0,
+        requested_at + ms(40),
+        "one round trip for the confirmations, one for Close"
+    );
 
     let mut silent = self::world();
     silent.settle(&[QUOTES, "sd+DU1234567+{}"]);
     silent.gateway.set_confirmations(false);
-    silent.link.answers_close = false;
-    let asked = silent.now();
+    silent.link.replies_to_close = false;
+    let requested_at = silent.now();
     let stopped = silent.submit(Command::Shutdown { drain: true });
-    assert_eq!(silent.answer(stopped).0, asked + secs(3), "2 s for confirmations, 1 s for Close");
+    assert_eq!(silent.wait_for_reply(stopped).0, requested_at + secs(3), "2 s for confirmations, 1 s for Close");
 }
 
 #[test]
-fn a_hard_reset_is_legal_from_every_phase() {
+fn a_hard_reset_is_legal_in_every_state() {
     for restart in [true, false] {
-        for answers in [true, false] {
-            for (phase, mut world) in connection_states() {
-                world.link.answers_close = answers && phase != "closing";
+        for replies in [true, false] {
+            for (state, mut world) in connection_states() {
+                world.link.replies_to_close = replies && state != "closing";
                 world.link.dials_to = Dial::Opens;
                 world.gateway.set_authenticated(true);
-                let asked = world.now();
+                let requested_at = world.now();
                 let reset = world.submit(Command::HardReset { restart });
-                assert_eq!(within(&mut world, asked, reset, secs(5)), Ok(Reply::Reset), "{phase}");
+                assert_eq!(within(&mut world, requested_at, reset, secs(5)), Ok(Reply::Reset), "{state}");
                 world.run(secs(30));
-                let stays = phase == "stopped" && !restart;
-                let expected = if stays { ConnectionState::Stopped } else { ConnectionState::Ready };
-                assert_eq!(world.connection_state(), expected, "{phase}, restart {restart}: {}", world.timeline());
-                let pl = if stays { SubscriptionState::Pending } else { SubscriptionState::Active };
-                assert_eq!(world.status("pl"), pl, "{phase}");
+                let stops = state == "stopped" && !restart;
+                let expected = if stops { ConnectionState::Stopped } else { ConnectionState::Ready };
+                assert_eq!(world.connection_state(), expected, "{state}, restart {restart}: {}", world.timeline());
+                let pl = if stops { SubscriptionState::Pending } else { SubscriptionState::Active };
+                assert_eq!(world.subscription_state("pl"), pl, "{state}");
             }
         }
     }
 }
 
 #[test]
-fn a_disconnect_stays_disconnected_until_start_and_keeps_the_intents() {
-    for (phase, mut world) in connection_states() {
+fn a_disconnect_lasts_until_start_and_keeps_the_subscriptions() {
+    for (state, mut world) in connection_states() {
         world.link.dials_to = Dial::Opens;
         world.gateway.set_authenticated(true);
-        let asked = world.now();
+        let requested_at = world.now();
         let disconnect = world.submit(Command::Disconnect);
-        assert_eq!(within(&mut world, asked, disconnect, secs(5)), Ok(Reply::Disconnected), "{phase}");
+        assert_eq!(within(&mut world, requested_at, disconnect, secs(5)), Ok(Reply::Disconnected), "{state}");
         let dials = world.dials().len();
         world.run(secs(600));
-        assert_eq!((world.connection_state(), world.dials().len()), (ConnectionState::Stopped, dials), "{phase}");
+        assert_eq!((world.connection_state(), world.dials().len()), (ConnectionState::Stopped, dials), "{state}");
         let start = world.start();
-        assert_eq!(world.answer(start).1, Ok(Reply::Started), "{phase}");
+        assert_eq!(world.wait_for_reply(start).1, Ok(Reply::Started), "{state}");
         world.run(secs(5));
-        assert_eq!(world.status("pl"), SubscriptionState::Active, "{phase}");
+        assert_eq!(world.subscription_state("pl"), SubscriptionState::Active, "{state}");
     }
 }
 
-// A40 [rust-ibapi #816]
+// [rust-ibapi #816]
 #[test]
-fn requests_bound_to_a_lost_connection_are_answered_with_the_reason_before_the_next_dial() {
+fn requests_of_a_lost_connection_fail_with_the_cause_before_the_next_dial() {
     let mut world = world();
     world.settle(&["sd+DU1234567+{}"]);
     world.gateway.set_confirmations(false);
@@ -318,16 +324,16 @@ fn requests_bound_to_a_lost_connection_are_answered_with_the_reason_before_the_n
     world.input(ibws_proto::Input::Closed(world.conn().unwrap(), Some(1000)));
     for request in requests {
         let expected = (lost, Err(CommandError::ConnectionLost(ConnectionLoss::Closed(1000))));
-        assert_eq!(world.answered(request), Some(&expected));
+        assert_eq!(world.reply(request), Some(&expected));
     }
     world.gateway.set_confirmations(true);
     world.run(secs(5));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active, "what was wanted stays wanted");
-    assert_eq!(world.status("sd+DU1234567"), SubscriptionState::Removed);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active, "the subscription is kept");
+    assert_eq!(world.subscription_state("sd+DU1234567"), SubscriptionState::Removed);
 }
 
 #[test]
-fn a_second_shutdown_supersedes_the_start_between_the_two() {
+fn a_second_shutdown_supersedes_a_start_after_the_first() {
     let mut world = world();
     world.settle(&[QUOTES]);
     let first = world.submit(Command::Shutdown { drain: false });
@@ -335,30 +341,33 @@ fn a_second_shutdown_supersedes_the_start_between_the_two() {
     let second = world.submit(Command::Shutdown { drain: false });
     world.run(secs(5));
     assert_eq!((world.connection_state(), world.dials().len()), (ConnectionState::Stopped, 1));
-    assert_eq!(world.answer(start).1, Err(CommandError::ShutDown));
-    assert_eq!([world.answer(first).1, world.answer(second).1], [Ok(Reply::Stopped), Ok(Reply::Stopped)]);
+    assert_eq!(world.wait_for_reply(start).1, Err(CommandError::ShutDown));
+    assert_eq!(
+        [world.wait_for_reply(first).1, world.wait_for_reply(second).1],
+        [Ok(Reply::Stopped), Ok(Reply::Stopped)]
+    );
 }
 
 #[test]
-fn a_shutdown_answers_what_it_supersedes() {
+fn a_shutdown_completes_the_requests_that_it_supersedes() {
     let mut world = world();
     world.settle(&[QUOTES]);
-    world.link.answers_close = false;
+    world.link.replies_to_close = false;
     let disconnect = world.submit(Command::Disconnect);
     let start = world.start();
     world.submit(Command::Shutdown { drain: true });
-    assert_eq!(world.answer(disconnect).1, Err(CommandError::ShutDown));
-    assert_eq!(world.answer(start).1, Err(CommandError::ShutDown));
+    assert_eq!(world.wait_for_reply(disconnect).1, Err(CommandError::ShutDown));
+    assert_eq!(world.wait_for_reply(start).1, Err(CommandError::ShutDown));
 }
 
-// Nothing goes out after our Close, though the host's answer comes, or fails to come, after it.
+// Nothing is written after the client's Close, whether the REST result arrives after it or never.
 #[test]
-fn orders_that_are_primed_when_the_connection_is_closed_are_not_written_any_more() {
-    for primes in [None, Some((secs(3), true))] {
+fn orders_that_are_priming_at_the_close_are_not_subscribed() {
+    for rest in [None, Some((secs(3), true))] {
         let mut world = world();
         world.settle(&[]);
-        world.link.rest = primes;
-        world.link.answers_close = false;
+        world.link.rest = rest;
+        world.link.replies_to_close = false;
         world.subscribe("or");
         world.run(ms(500));
         world.submit(Command::Disconnect);
@@ -368,7 +377,7 @@ fn orders_that_are_primed_when_the_connection_is_closed_are_not_written_any_more
 }
 
 #[test]
-fn tic_goes_out_every_30_s_of_readiness_and_can_be_switched_off() {
+fn tic_is_written_every_30_s_while_ready_and_can_be_disabled() {
     let mut world = world();
     world.settle(&[]);
     world.run(secs(125));

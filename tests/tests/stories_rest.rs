@@ -1,12 +1,13 @@
-//! Stories of the host, who makes the REST calls: what it is asked, how long it is waited for, what follows. All times are
-//! virtual and exact. In brackets: where users were bitten.
+//! Tests of REST requests: which requests the machine makes of the REST handler, how long it waits
+//! for their results, and what follows. All times are virtual and exact. The brackets above a test
+//! name the public issues that it covers.
 
 use ibws_proto::{
     Account, Command, Config, ConnectionState, Event, Input, Machine, Output, RestOutcome, RestRequest, SessionNeed,
     Staleness, Subscribe, SubscriptionState,
 };
 use ibws_testkit::GatewayConfig;
-use ibws_testkit::world::{QUOTES, World, ms, secs, sub, world};
+use ibws_testkit::world::{QUOTES, World, ms, rest_result, secs, sub, world};
 
 fn settled(channels: &[&str]) -> World {
     let mut world = world();
@@ -21,41 +22,41 @@ fn sessions(world: &World) -> Vec<SessionNeed> {
         .collect()
 }
 
-/// Since when, and how it ended.
-fn reconciled(world: &World) -> Vec<(ibws_proto::Instant, RestOutcome)> {
+/// Returns the start of each gap that was to be reconciled, with the outcome of the request.
+fn reconciliations(world: &World) -> Vec<(ibws_proto::Instant, RestOutcome)> {
     let of =
         |request: &RestRequest| if let RestRequest::Reconcile { since, .. } = request { Some(*since) } else { None };
     world.reports().filter_map(|(_, report)| Some((of(&report.request)?, report.outcome))).collect()
 }
 
-// A17 [ibind #129, #90]
+// [ibind #129, #90]
 #[test]
-fn orders_silenced_by_a_filtered_rest_call_speak_again_after_an_unfiltered_one() {
+fn an_unfiltered_rest_call_restores_orders_silenced_by_a_filtered_one() {
     let mut world = settled(&[]);
     let orders = Subscribe::new(sub("or")).staleness(Staleness::After(secs(60)));
     world.submit(Command::Subscribe(orders));
     world.run(secs(30));
-    assert_eq!(world.status("or"), SubscriptionState::Active, "orders change");
+    assert_eq!(world.subscription_state("or"), SubscriptionState::Active, "the simulated orders change within 30 s");
     let _ = world.gateway.rest(world.now(), "GET", "/v1/api/iserver/account/orders", "filters=nothing_at_all");
     world.run(secs(90));
     let silences: Vec<_> = world
         .events()
         .filter_map(|(at, event)| if let Event::Stale(stale) = event { Some((at, stale.since)) } else { None })
         .collect();
-    let [(told, since)] = silences[..] else { panic!("{silences:?}\n{}", world.timeline()) };
-    assert_eq!(told, since + secs(60), "the moment of the last order, plus the limit");
-    let asked: Vec<_> =
-        world.rest_requests().filter(|(at, _)| *at == told).map(|(_, request)| request.clone()).collect();
-    assert_eq!(asked, [RestRequest::Reconcile { key: sub("or"), since }]);
+    let [(stale_at, since)] = silences[..] else { panic!("{silences:?}\n{}", world.timeline()) };
+    assert_eq!(stale_at, since + secs(60), "the time of the last order plus the limit");
+    let requests: Vec<_> =
+        world.rest_requests().filter(|(at, _)| *at == stale_at).map(|(_, request)| request.clone()).collect();
+    assert_eq!(requests, [RestRequest::Reconcile { key: sub("or"), since }]);
     let fresh = world.events().find_map(|(_, event)| if let Event::Fresh(fresh) = event { Some(fresh) } else { None });
-    let fresh = fresh.expect("it speaks again");
-    assert!(fresh.since == since && fresh.at > told);
+    let fresh = fresh.expect("the orders resume");
+    assert!(fresh.since == since && fresh.at > stale_at);
     assert!(world.data("or").len() > 1);
 }
 
-// A39 [rust-ibapi #777, bezant]
+// [rust-ibapi #777, bezant]
 #[test]
-fn one_outage_is_one_gap_in_orders_too_and_the_host_is_asked_to_reconcile_them() {
+fn an_outage_is_one_gap_per_stream_and_orders_are_reconciled_over_rest() {
     let mut world = settled(&["or", "tr", QUOTES]);
     world.run(secs(20));
     world.link.dials_to = ibws_testkit::world::Dial::refused();
@@ -66,10 +67,10 @@ fn one_outage_is_one_gap_in_orders_too_and_the_host_is_asked_to_reconcile_them()
     for key in ["or", "tr", "md+265598"] {
         let gaps = world.gaps().iter().filter(|gap| gap.key == sub(key)).count();
         let ends = world.resumptions().iter().filter(|end| end.key == sub(key)).count();
-        assert_eq!((gaps, ends), (1, 1), "{key}: one outage, one gap, however many dials it took");
+        assert_eq!((gaps, ends), (1, 1), "{key}: one outage is one gap, however many dials it takes");
     }
     let since = world.gaps().iter().find(|gap| gap.key == sub("or")).unwrap().since;
-    assert_eq!(reconciled(&world), [(since, RestOutcome::Done)], "orders are not repeated by the gateway; trades are");
+    assert_eq!(reconciliations(&world), [(since, RestOutcome::Done)], "the gateway replays trades, but not orders");
     let order: Vec<_> = world
         .outputs_at()
         .filter_map(|(_, output)| match output {
@@ -85,85 +86,88 @@ fn one_outage_is_one_gap_in_orders_too_and_the_host_is_asked_to_reconcile_them()
 }
 
 #[test]
-fn what_no_host_made_up_for_is_asked_for_again_after_the_next_gap() {
+fn an_unreconciled_gap_is_requested_again_after_the_next_gap() {
     let mut world = settled(&["or"]);
     world.run(secs(20));
     world.link.rest = Some((ms(50), false));
     world.cut();
     world.run(secs(120));
     let first = world.gaps()[0].since;
-    assert_eq!(reconciled(&world), [(first, RestOutcome::Failed)]);
+    assert_eq!(reconciliations(&world), [(first, RestOutcome::Failed)]);
     world.link.rest = None;
     world.cut();
     world.run(secs(120));
-    assert_eq!(reconciled(&world)[1..], [(first, RestOutcome::TimedOut)], "the first gap is still open");
+    assert_eq!(reconciliations(&world)[1..], [(first, RestOutcome::TimedOut)], "the first gap is still open");
     world.link.rest = Some((ms(50), true));
     world.cut();
     world.run(secs(120));
     world.cut();
     world.run(secs(120));
     let last = world.gaps().last().unwrap().since;
-    assert_eq!(reconciled(&world)[2..], [(first, RestOutcome::Done), (last, RestOutcome::Done)]);
+    assert_eq!(reconciliations(&world)[2..], [(first, RestOutcome::Done), (last, RestOutcome::Done)]);
 }
 
 #[test]
-fn a_host_that_does_not_answer_is_waited_for_30_s_and_told() {
+fn a_rest_request_without_result_times_out_after_30_s_and_is_reported() {
     let mut world = settled(&["or"]);
     world.run(secs(20));
     world.link.rest = None;
     world.cut();
     world.run(secs(120));
-    let (asked, _) =
+    let (requested_at, _) =
         world.rest_requests().find(|(_, request)| matches!(request, RestRequest::Reconcile { .. })).unwrap();
-    let (told, report) =
+    let (reported_at, report) =
         world.reports().find(|(_, report)| matches!(report.request, RestRequest::Reconcile { .. })).unwrap();
-    assert_eq!((told, report.outcome), (asked + secs(30), RestOutcome::TimedOut));
-    // What it says after that is about nothing any more.
+    assert_eq!((reported_at, report.outcome), (requested_at + secs(30), RestOutcome::TimedOut));
+    // A result after the timeout belongs to no pending request and counts as stale.
     let before = world.machine().stats().stale;
-    world.input(Input::RestDone(report.id.unwrap(), true));
+    world.input(Input::RestDone(report.id.unwrap(), rest_result(true)));
     assert_eq!(world.machine().stats().stale, before + 1);
-    assert_eq!(world.status("or"), SubscriptionState::Active, "orders flow all the same");
+    assert_eq!(world.subscription_state("or"), SubscriptionState::Active, "the timeout does not stop the orders");
 }
 
-// A29 [ibkrdotnet #68, #74]
+// [ibkrdotnet #68, #74]
 #[test]
-fn notices_in_both_shapes_are_told_and_a_prompt_asks_the_host_for_its_answer() {
+fn notices_in_both_shapes_are_delivered_and_a_prompt_makes_a_rest_request() {
     let mut world = settled(&[]);
     world.link.rest = None;
-    world.say(r#"{"topic":"ntf","args":{"id":"n1","text":"Market closes early","title":"Notice","url":null}}"#);
-    world.say(r#"{"topic":"blt","args":{"id":"b1","message":"Maintenance"}}"#);
-    world.say(r#"{"topic":"blt","args":[{"id":12,"exchanges":null,"message":"Maintenance"}]}"#);
+    world.gateway_sends(
+        r#"{"topic":"ntf","args":{"id":"n1","text":"Market closes early","title":"Notice","url":null}}"#,
+    );
+    world.gateway_sends(r#"{"topic":"blt","args":{"id":"b1","message":"Maintenance"}}"#);
+    world.gateway_sends(r#"{"topic":"blt","args":[{"id":12,"exchanges":null,"message":"Maintenance"}]}"#);
     world.run(secs(1));
-    assert_eq!(world.rest_requests().count(), 0, "something to read is no question");
+    assert_eq!(world.rest_requests().count(), 0, "a notice without options makes no REST request");
     let prompt = |req: &str| {
         format!(
             r#"{{"topic":"ntf","args":[{{"id":"n2","text":"Read"}},{{"orderId":71,"reqId":"{req}","dismissable":[],"text":"Really?","options":["Yes","No"],"type":"M","messageId":"p12","prompt":true}}]}}"#
         )
     };
-    world.say(prompt("r1"));
+    world.gateway_sends(prompt("r1"));
     world.run(secs(1));
-    let asked: Vec<_> = world.rest_requests().map(|(_, request)| request.clone()).collect();
-    let [RestRequest::Prompt(prompted)] = &asked[..] else { panic!("{asked:?}") };
+    let requests: Vec<_> = world.rest_requests().map(|(_, request)| request.clone()).collect();
+    let [RestRequest::Prompt(prompted)] = &requests[..] else { panic!("{requests:?}") };
     assert_eq!((prompted.order_id, &*prompted.req_id, &*prompted.text), (Some(71), "r1", "Really?"));
     assert_eq!(prompted.options.iter().map(|option| &**option).collect::<Vec<_>>(), ["Yes", "No"]);
-    let unasked = world.messages().filter(|message| message.key == Some(ibws_proto::Key::Notifications)).count();
-    assert_eq!(unasked, 2, "each frame is told, whoever answers it");
-    // The same question again replaces itself; a gateway that rest_requests for ever is not believed.
+    let delivered = world.messages().filter(|message| message.key == Some(ibws_proto::Key::Notifications)).count();
+    assert_eq!(delivered, 2, "each frame is delivered, with or without a prompt in it");
+    // A repeated prompt supersedes the earlier one. The number of pending prompts is limited, so a
+    // gateway that prompts without end cannot fill the memory.
     for n in 0..40 {
-        world.say(prompt(&format!("q{}", n / 2)));
-        world.say(prompt(&format!("s{n}")));
+        world.gateway_sends(prompt(&format!("q{}", n / 2)));
+        world.gateway_sends(prompt(&format!("s{n}")));
     }
     world.run(secs(1));
-    let of = |wanted: RestOutcome| world.reports().filter(|(_, report)| report.outcome == wanted).count();
+    let count = |outcome: RestOutcome| world.reports().filter(|(_, report)| report.outcome == outcome).count();
     assert_eq!(world.machine().status().rest_requests, 32);
-    assert!(of(RestOutcome::Superseded) > 0 && of(RestOutcome::TooMany) > 0, "told, each of them");
-    let waiting = world.machine().status().rest_requests;
+    assert!(count(RestOutcome::Superseded) > 0 && count(RestOutcome::TooMany) > 0, "both outcomes are reported");
+    let pending = world.machine().status().rest_requests;
     world.run(secs(30));
-    assert_eq!(world.reports().filter(|(_, report)| report.outcome == RestOutcome::TimedOut).count(), waiting);
+    assert_eq!(world.reports().filter(|(_, report)| report.outcome == RestOutcome::TimedOut).count(), pending);
 }
 
 #[test]
-fn a_session_that_is_waited_for_is_asked_of_the_host_and_sent_when_it_is_there() {
+fn a_missing_session_is_requested_over_rest_and_sent_once_available() {
     let session = "0123456789abcdef0123456789abcdef".to_owned();
     let mut gateway = GatewayConfig::default();
     gateway.waiting_for_session = true;
@@ -178,37 +182,37 @@ fn a_session_that_is_waited_for_is_asked_of_the_host_and_sent_when_it_is_there()
     world.link.session = Some(session);
     world.run(secs(15));
     assert_eq!(
-        (world.connection_state(), world.status("md+265598")),
+        (world.connection_state(), world.subscription_state("md+265598")),
         (ConnectionState::Ready, SubscriptionState::Active)
     );
     assert_eq!(sessions(&world).len(), 1);
 }
 
-// B65: a provider that never delivers is no reason to be silent.
+// A session provider that never delivers must not go unnoticed.
 #[test]
-fn a_session_that_does_not_come_for_30_s_is_asked_of_the_host() {
+fn a_session_missing_for_30_s_is_requested_over_rest() {
     let mut machine = Machine::new(Config::default(), ibws_proto::Instant::ORIGIN);
     let at = |after: u64| ibws_proto::Instant::ORIGIN + secs(after);
     machine.submit(at(0), Command::Start);
     machine.handle(at(0), Input::Opened(ibws_proto::ConnId(1)));
     machine.handle(at(1), Input::Frame(ibws_proto::ConnId(1), r#"{"message":"waiting for session"}"#.into()));
-    let asked = |machine: &mut Machine| {
-        let rest_requests = |output: &Output| {
+    let session_requests = |machine: &mut Machine| {
+        let is_session = |output: &Output| {
             matches!(output, Output::Action(ibws_proto::Action::Rest { request: RestRequest::Session(_), .. }))
         };
-        std::iter::from_fn(|| machine.poll()).filter(rest_requests).count()
+        std::iter::from_fn(|| machine.poll()).filter(is_session).count()
     };
-    // Heartbeats, so that the connection is not silent.
+    // Heartbeats keep the connection from being silent.
     for after in [10, 20, 30] {
         machine.handle(at(after), Input::Frame(ibws_proto::ConnId(1), r#"{"topic":"system","hb":1}"#.into()));
     }
-    assert_eq!(asked(&mut machine), 0);
+    assert_eq!(session_requests(&mut machine), 0);
     machine.handle(at(31), Input::Tick);
-    assert_eq!(asked(&mut machine), 1);
+    assert_eq!(session_requests(&mut machine), 1);
 }
 
 #[test]
-fn a_session_that_is_not_taken_is_sent_five_times_and_then_told() {
+fn a_session_that_is_not_accepted_is_sent_five_times_and_then_reported() {
     let mut gateway = GatewayConfig::default();
     gateway.waiting_for_session = true;
     let mut world = World::new(Config::default(), gateway);
@@ -223,7 +227,7 @@ fn a_session_that_is_not_taken_is_sent_five_times_and_then_told() {
 }
 
 #[test]
-fn lost_authentication_asks_the_host_once_and_hammers_nobody() {
+fn lost_authentication_makes_one_rest_request() {
     let mut world = settled(&[QUOTES, "or"]);
     world.link.rest = Some((ms(50), false));
     for _ in 0..20 {
@@ -233,14 +237,14 @@ fn lost_authentication_asks_the_host_once_and_hammers_nobody() {
     assert_eq!(sessions(&world), [SessionNeed::Unauthenticated]);
     world.gateway.set_authenticated(true);
     world.run(secs(5));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     world.gateway.set_authenticated(false);
     world.run(secs(5));
-    assert_eq!(sessions(&world).len(), 2, "each loss is one question");
+    assert_eq!(sessions(&world).len(), 2, "each loss makes one request");
 }
 
 #[test]
-fn questions_end_with_the_connection_they_were_for() {
+fn rest_requests_end_with_their_connection() {
     let mut world = settled(&[]);
     world.link.rest = None;
     world.subscribe("or");
@@ -253,20 +257,20 @@ fn questions_end_with_the_connection_they_were_for() {
 }
 
 #[test]
-fn a_session_for_other_accounts_is_told() {
-    let mismatches = |account: Option<&str>, said: &str| {
+fn a_session_for_other_accounts_is_reported_as_a_mismatch() {
+    let mismatches = |account: Option<&str>, frame: &str| {
         let config = Config { account: account.map(Account::new), ..Config::default() };
         let mut world = World::new(config, GatewayConfig::default());
         world.settle(&[]);
         let before = world.events().filter(|(_, event)| matches!(event, Event::AccountMismatch)).count();
-        world.say(said);
+        world.gateway_sends(frame);
         world.run(secs(1));
         (before, world.events().filter(|(_, event)| matches!(event, Event::AccountMismatch)).count() - before)
     };
     let others = r#"{"topic":"act","args":{"accounts":["U12345678"]}}"#;
     let partial = r#"{"topic":"act","args":{"selectedAccount":"U12345678"}}"#;
-    assert_eq!(mismatches(Some("DU1234567"), others), (0, 1), "the opening burst lists it");
-    assert_eq!(mismatches(Some("DU1234567"), partial), (0, 0), "what is left out says nothing");
+    assert_eq!(mismatches(Some("DU1234567"), others), (0, 1), "the opening burst lists the account");
+    assert_eq!(mismatches(Some("DU1234567"), partial), (0, 0), "a frame without an account list is no mismatch");
     assert_eq!(mismatches(Some("U12345678"), others), (1, 0));
-    assert_eq!(mismatches(None, others), (0, 0), "nothing is compared unless asked for");
+    assert_eq!(mismatches(None, others), (0, 0), "nothing is compared without a configured account");
 }

@@ -1,5 +1,6 @@
-//! What logs and errors show: no token, no cookie, no account, and no cut in the middle of a character. In brackets: where
-//! users were bitten.
+//! Tests of what logs and errors contain: no token, no cookie, no account id, and no text that is
+//! cut in the middle of a character. The brackets above a test name the public issues that it
+//! covers.
 
 use ibws_proto::{
     Account, Action, Command, CommandError, Config, Event, GapCause, Output, Staleness, Subscribe, SubscriptionState,
@@ -11,17 +12,17 @@ use ibws_testkit::{GatewayConfig, Recovery};
 const ACCOUNT: &str = "DU1234567";
 const SESSION: &str = "00112233445566778899aabbccddeeff";
 
-/// All that a person or a log may be shown of a failure.
-fn shown(failure: &CommandError) -> String {
-    format!("{failure} {failure:?}")
+/// Returns every text that a person or a log sees of an error.
+fn texts_of(error: &CommandError) -> String {
+    format!("{error} {error:?}")
 }
 
-// A41 [ibind, bezant]
+// [ibind, bezant]
 #[test]
-fn no_failure_shows_an_account() {
+fn no_command_error_contains_an_account_id() {
     let key = || sub("sd+DU1234567");
     let reason: Box<str> = "x".into();
-    for failure in [
+    for error in [
         CommandError::Unconfirmed { key: key(), attempts: 5 },
         CommandError::Refused { key: key(), reason },
         CommandError::Conflict(key()),
@@ -29,15 +30,15 @@ fn no_failure_shows_an_account() {
         CommandError::Budget { key: sub("bd+DU1234567+265598"), limit: 1 },
         CommandError::ServerIdUnknown(key()),
     ] {
-        let shown = shown(&failure);
-        assert!(!shown.contains(ACCOUNT) && shown.contains("DU…567"), "{shown}");
+        let texts = texts_of(&error);
+        assert!(!texts.contains(ACCOUNT) && texts.contains("DU…567"), "{texts}");
     }
     assert!(!format!("{:?}", Config { account: Some(Account::new(ACCOUNT)), ..Config::default() }).contains(ACCOUNT));
 }
 
-// A41 [ibind, bezant]
+// [ibind, bezant]
 #[test]
-fn what_a_whole_life_tells_shows_neither_session_nor_account_beside_the_frames_and_the_wire() {
+fn outputs_other_than_frames_and_writes_contain_neither_session_nor_account() {
     let config = Config { account: Some(Account::new(ACCOUNT)), ..Config::default() };
     let mut gateway = GatewayConfig::default();
     gateway.waiting_for_session = true;
@@ -51,30 +52,33 @@ fn what_a_whole_life_tells_shows_neither_session_nor_account_beside_the_frames_a
     world.run(secs(60));
     world.cut();
     world.run(secs(60));
-    let mut told = 0;
+    let mut checked = 0;
     for (_, output) in world.outputs_at() {
         match output {
-            // The wire itself, and the frames as they came.
+            // Texts on the wire and received frames are passed on unchanged.
             Output::Action(Action::SendText { .. }) | Output::Event(Event::Message(_) | Event::Malformed(_)) => {}
             output => {
                 let text = format!("{output:?}");
                 assert!(!text.contains(ACCOUNT) && !text.contains(SESSION), "{text}");
-                told += 1;
+                checked += 1;
             }
         }
     }
-    assert!(told > 30, "{told}");
-    let (_, answer) = world.answered(refused).unwrap();
-    let failure = answer.clone().unwrap_err();
-    assert!(shown(&failure).contains("DU…567"), "{failure}");
+    assert!(checked > 30, "{checked}");
+    let (_, reply) = world.reply(refused).unwrap();
+    let error = reply.clone().unwrap_err();
+    assert!(texts_of(&error).contains("DU…567"), "{error}");
     let state = format!("{:?}", world.machine());
-    assert!(!state.contains(SESSION), "nothing of the machine shows the session: it never has it");
-    assert_eq!(world.status("sd+DU1234567"), SubscriptionState::Active, "after nine refusals");
+    assert!(
+        !state.contains(SESSION),
+        "the debug output of the machine contains no session, because the machine never holds it"
+    );
+    assert_eq!(world.subscription_state("sd+DU1234567"), SubscriptionState::Active, "the tenth attempt succeeds");
 }
 
-// A41 [ibind, bezant]
+// [ibind, bezant]
 #[test]
-fn long_words_of_the_gateway_are_cut_between_characters() {
+fn long_gateway_texts_are_truncated_between_characters() {
     let mut world = World::new(Config::default(), GatewayConfig::default());
     world.gateway.refuse("spl", &"™".repeat(1_000), Some(1), Recovery::Never);
     world.settle(&["pl"]);
@@ -82,17 +86,17 @@ fn long_words_of_the_gateway_are_cut_between_characters() {
         GapCause::Refused(reason) => Some(reason.clone()),
         _ => None,
     });
-    let told = world.events().find_map(|(_, event)| match event {
+    let reported = world.events().find_map(|(_, event)| match event {
         Event::Subscription(event) => event.reason.clone(),
         _ => None,
     });
-    assert_eq!(told, Some("™".repeat(200).into()));
-    assert_eq!(reason, None, "a stream that never flowed has no gap");
+    assert_eq!(reported, Some("™".repeat(200).into()));
+    assert_eq!(reason, None, "a stream that never delivered data has no gap");
 }
 
-// A41 [ibind, bezant]
+// [ibind, bezant]
 #[test]
-fn secrets_and_what_holds_them_show_nothing() {
+fn debug_output_of_secrets_and_credentials_contains_no_secret() {
     let secret = transport::Secret::new(SESSION).unwrap();
     let credentials = transport::Credentials::default().with_session(secret.clone(), transport::CookieForm::Direct);
     for text in [format!("{secret:?}"), format!("{credentials:?}")] {

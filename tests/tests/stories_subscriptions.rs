@@ -1,5 +1,5 @@
-//! Stories of subscriptions: confirmed, refused, renewed, withdrawn. All times are virtual and exact. In brackets: where
-//! users were bitten.
+//! Tests of subscriptions: confirmation, refusal, renewal and unsubscribe. All times are virtual
+//! and exact. The brackets above a test name the public issues that it covers.
 
 use ibws_proto::{
     Command, CommandError, Config, ConnectionState, Event, GapCause, Instant, Key, Modify, Reply, RestRequest,
@@ -8,131 +8,138 @@ use ibws_proto::{
 use ibws_testkit::world::{QUOTES, World, args, ms, secs, sub, world};
 use ibws_testkit::{GatewayConfig, Recovery};
 
-/// Ready, with these subscriptions, five seconds after the start.
+/// Returns a world with these subscriptions, five seconds after its start.
 fn settled(channels: &[&str]) -> World {
     let mut world = world();
     world.settle(channels);
     world
 }
 
-fn first_unconfirmed(world: &World, key: &str) -> Vec<Instant> {
-    world.statuses(key).into_iter().filter(|(_, to)| *to == SubscriptionState::Failed).map(|(at, _)| at).collect()
+/// Returns the times at which the subscription failed.
+fn failures_of(world: &World, key: &str) -> Vec<Instant> {
+    world
+        .subscription_states(key)
+        .into_iter()
+        .filter(|(_, to)| *to == SubscriptionState::Failed)
+        .map(|(at, _)| at)
+        .collect()
 }
 
 #[test]
-fn an_unconfirmed_subscription_is_sent_5_times_2_s_apart_then_fails_and_is_tried_again_at_30_s() {
+fn an_unconfirmed_subscribe_is_sent_5_times_2_s_apart_then_fails_and_is_retried_after_30_s() {
     let mut world = settled(&[]);
     world.gateway.set_confirmations(false);
-    let asked = world.now();
+    let requested_at = world.now();
     let request = world.subscribe(QUOTES);
-    let (at, answer) = world.answer(request);
-    assert_eq!(answer, Err(CommandError::Unconfirmed { key: sub("md+265598"), attempts: 5 }));
-    assert_eq!(at, asked + secs(10));
-    assert_eq!(world.written("smd"), [0, 2, 4, 6, 8].map(|after| asked + secs(after)));
-    assert_eq!(first_unconfirmed(&world, "md+265598"), [asked + secs(10)]);
-    world.run_until(asked + secs(10 + 60));
-    assert_eq!(world.written("smd")[5..], [asked + secs(40)], "then once each time");
+    let (at, reply) = world.wait_for_reply(request);
+    assert_eq!(reply, Err(CommandError::Unconfirmed { key: sub("md+265598"), attempts: 5 }));
+    assert_eq!(at, requested_at + secs(10));
+    assert_eq!(world.written("smd"), [0, 2, 4, 6, 8].map(|after| requested_at + secs(after)));
+    assert_eq!(failures_of(&world, "md+265598"), [requested_at + secs(10)]);
+    world.run_until(requested_at + secs(10 + 60));
+    assert_eq!(world.written("smd")[5..], [requested_at + secs(40)], "a retry after the failure is a single write");
     world.gateway.set_confirmations(true);
     world.run(secs(10));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active, "the intent stayed");
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active, "the subscription is kept");
 }
 
-// A14 [ibeam #281]
+// [ibeam #281]
 #[test]
-fn a_refusal_reaches_the_unconfirmed_subscriptions_of_its_channel_with_backoff() {
+fn a_refusal_applies_to_the_unconfirmed_subscriptions_of_its_channel_with_backoff() {
     let mut world = settled(&["md+8314", "pl"]);
     world.gateway.refuse("smd", "No accounts", Some(3), Recovery::Never);
-    let asked = world.now();
+    let requested_at = world.now();
     world.subscribe(QUOTES);
     world.run(secs(40));
-    let refused = world.statuses("md+265598").into_iter().filter(|(_, to)| *to == SubscriptionState::Refused).count();
+    let refused =
+        world.subscription_states("md+265598").into_iter().filter(|(_, to)| *to == SubscriptionState::Refused).count();
     assert_eq!(refused, 3);
     let written = world.written("smd+265598");
-    assert_eq!((written.len(), written[0]), (4, asked));
+    assert_eq!((written.len(), written[0]), (4, requested_at));
     for (pair, wait) in written.windows(2).zip([2_000, 4_000, 8_000]) {
         let waited = pair[1].since(pair[0]);
         assert!(waited >= ms(wait * 8 / 10) && waited <= ms(wait * 12 / 10 + 20), "{waited:?} of {wait} ms");
     }
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     for other in ["md+8314", "pl"] {
         assert!(
-            world.statuses(other).iter().all(|(_, to)| *to != SubscriptionState::Refused),
-            "{other} was confirmed before"
+            world.subscription_states(other).iter().all(|(_, to)| *to != SubscriptionState::Refused),
+            "{other} was confirmed before the refusal"
         );
     }
     let error = world.messages().find(|message| message.key == Some(Key::Error)).unwrap();
-    assert_eq!(error.subscription, None, "never data");
+    assert_eq!(error.subscription, None, "an error is never delivered as data");
 }
 
-// B48: which one of a hundred was meant, the gateway does not say.
+// A refusal of a channel does not name the subscription that the gateway refused.
 #[test]
-fn data_after_a_refusal_that_meant_another_one_confirms() {
+fn data_after_a_refusal_of_its_channel_confirms_a_subscription() {
     let mut world = settled(&[]);
     world.gateway.set_confirmations(false);
     world.subscribe(QUOTES);
     world.subscribe("md+8314");
     world.run(ms(50));
-    world.say(r#"{"error":"No accounts","code":500,"topic":"smd"}"#);
-    world.say(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
+    world.gateway_sends(r#"{"error":"No accounts","code":500,"topic":"smd"}"#);
+    world.gateway_sends(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
     world.run(ms(50));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
-    assert_eq!(world.status("md+8314"), SubscriptionState::Refused);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+8314"), SubscriptionState::Refused);
 }
 
 #[test]
-fn data_that_comes_after_all_ends_the_gap_of_a_failed_stream() {
+fn late_data_ends_the_gap_of_a_failed_stream() {
     let mut world = settled(&[QUOTES]);
     world.gateway.set_confirmations(false);
     world.cut();
     world.run(secs(15));
-    assert_eq!((world.status("md+265598"), world.gaps().len()), (SubscriptionState::Failed, 2));
-    world.say(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
+    assert_eq!((world.subscription_state("md+265598"), world.gaps().len()), (SubscriptionState::Failed, 2));
+    world.gateway_sends(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
     world.run(ms(20));
-    assert_eq!((world.status("md+265598"), world.resumptions().len()), (SubscriptionState::Active, 2));
+    assert_eq!((world.subscription_state("md+265598"), world.resumptions().len()), (SubscriptionState::Active, 2));
 }
 
-// A15 [bezant]
+// [bezant]
 #[test]
-fn refused_orders_are_primed_and_retried_never_delivered_as_data() {
+fn refused_orders_are_primed_and_retried_and_the_refusal_is_never_data() {
     let mut world = settled(&[]);
     world.link.rest = Some((ms(50), false));
     world.gateway.refuse("sor", "unable to subscribe", Some(2), Recovery::Never);
     world.subscribe("or");
     world.run(secs(30));
     assert_eq!(world.written("sor").len(), 3, "{}", world.timeline());
-    let primes = world.rest_requests().filter(|(_, ask)| matches!(ask, RestRequest::Prime(_))).count();
-    assert_eq!(primes, 3, "before each sending");
-    assert!(matches!(world.status("or"), SubscriptionState::Quiet | SubscriptionState::Active));
+    let primes = world.rest_requests().filter(|(_, request)| matches!(request, RestRequest::Prime(_))).count();
+    assert_eq!(primes, 3, "priming precedes each write");
+    assert!(matches!(world.subscription_state("or"), SubscriptionState::Quiet | SubscriptionState::Active));
     assert!(world.messages().all(|message| message.frame.get("error").is_none() || message.subscription.is_none()));
-    // Sent and never confirmed: each refusal is told, from the moment of the sending on.
+    // Orders are written but never confirmed, so each refusal opens a gap that begins at the write.
     let sent = world.written("sor");
     let gaps: Vec<_> = world.gaps().iter().map(|gap| gap.since).collect();
     assert_eq!(gaps, sent[..2]);
 }
 
 #[test]
-fn a_host_that_never_primes_delays_orders_by_5_s_and_no_more() {
+fn priming_without_a_result_delays_orders_by_5_s() {
     let mut world = settled(&[]);
     world.link.rest = None;
-    let asked = world.now();
+    let requested_at = world.now();
     world.subscribe("or");
     world.run(secs(10));
-    assert_eq!(world.written("sor"), [asked + secs(5)]);
+    assert_eq!(world.written("sor"), [requested_at + secs(5)]);
 }
 
-// A16 [bezant]
+// [bezant]
 #[test]
-fn orders_are_quiet_and_not_endlessly_retried() {
+fn orders_need_no_confirmation_and_are_not_retried() {
     let mut world = settled(&[]);
     let request = world.subscribe("or");
-    assert_eq!(world.answer(request).1, Ok(Reply::Subscribed(SubscribeOutcome::Quiet)));
+    assert_eq!(world.wait_for_reply(request).1, Ok(Reply::Subscribed(SubscribeOutcome::Quiet)));
     world.run(ms(200));
-    assert_eq!(world.status("or"), SubscriptionState::Quiet);
+    assert_eq!(world.subscription_state("or"), SubscriptionState::Quiet);
     world.run(secs(3_600));
     assert_eq!(world.written("sor").len(), 1);
 }
 
-// A13 [ibind #145]
+// [ibind #145]
 #[test]
 fn market_data_is_renewed_before_10_minutes_without_a_gap() {
     let mut world = settled(&[QUOTES]);
@@ -143,14 +150,15 @@ fn market_data_is_renewed_before_10_minutes_without_a_gap() {
         let age = pair[1].since(pair[0]);
         assert!(age > secs(500) && age < secs(550), "{age:?}");
     }
-    assert_eq!(world.written("umd+265598")[..], sent[1..], "unsubscribed and subscribed in one breath");
+    assert_eq!(world.written("umd+265598")[..], sent[1..], "each renewal unsubscribes and subscribes at the same time");
     assert_eq!(world.gaps().len(), 0);
     let at: Vec<_> =
         world.messages().filter(|message| message.subscription.is_some()).map(|message| message.at).collect();
-    assert!(at.windows(2).all(|pair| pair[1].since(pair[0]) < secs(10)), "data flows all the time");
+    assert!(at.windows(2).all(|pair| pair[1].since(pair[0]) < secs(10)), "data never pauses for 10 s");
 }
 
-// "since when" must be true: a renewal that is not confirmed means nothing is known since the renewal.
+// `since` must be exact. If a renewal is not confirmed, nothing is known of the stream since the
+// time of the renewal.
 #[test]
 fn the_gap_of_a_failed_renewal_begins_with_the_renewal() {
     let mut world = settled(&[QUOTES]);
@@ -158,89 +166,90 @@ fn the_gap_of_a_failed_renewal_begins_with_the_renewal() {
     world.run(secs(600));
     let sent = world.written("smd+265598");
     assert_eq!((world.gaps()[0].since, &world.gaps()[0].cause), (sent[1], &GapCause::Unconfirmed));
-    // It is sent again at 30 s, which ends that gap, and fails again, which begins the next: nothing lies between them.
+    // The retry after 30 s ends that gap. Its failure opens the next gap, and no time lies between
+    // the two.
     assert_eq!(world.resumptions()[0].at, world.gaps()[1].since);
     assert_eq!(world.gaps()[1].since, sent[6]);
 }
 
-// A22 [ibind]
+// [ibind]
 #[test]
-fn a_ladder_is_unsubscribed_by_account_and_the_others_of_it_restored() {
+fn unsubscribing_a_ladder_covers_its_account_and_restores_the_other_ladders() {
     let mut world = settled(&["bd+DU1234567+265598", "bd+DU1234567+8314"]);
-    let asked = world.now();
+    let requested_at = world.now();
     let request = world.unsubscribe("bd+DU1234567+265598", false);
-    assert_eq!(world.answer(request).1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
+    assert_eq!(world.wait_for_reply(request).1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
     world.run(secs(5));
-    assert_eq!(world.written("ubd+DU1234567"), [asked]);
-    assert_eq!(world.written("sbd+DU1234567+8314").last(), Some(&asked));
+    assert_eq!(world.written("ubd+DU1234567"), [requested_at]);
+    assert_eq!(world.written("sbd+DU1234567+8314").last(), Some(&requested_at));
     let conn = world.conn().unwrap();
     assert_eq!(world.gateway.subscriptions(conn.0).collect::<Vec<_>>(), ["sbd+DU1234567+8314"]);
 }
 
 #[test]
-fn modifying_one_ladder_at_once_leaves_the_others_of_its_account_alive() {
+fn modifying_one_ladder_at_once_keeps_the_other_ladders_of_its_account() {
     let mut world = settled(&["bd+DU1234567+265598", "bd+DU1234567+8314"]);
     world.submit(Command::Modify(Modify { apply_now: true, ..Modify::new(sub("bd+DU1234567+265598")) }));
     world.run(secs(5));
     let conn = world.conn().unwrap();
-    let held: Vec<_> = world.gateway.subscriptions(conn.0).collect();
-    assert_eq!(held, ["sbd+DU1234567+265598", "sbd+DU1234567+8314"]);
+    let active: Vec<_> = world.gateway.subscriptions(conn.0).collect();
+    assert_eq!(active, ["sbd+DU1234567+265598", "sbd+DU1234567+8314"]);
 }
 
-// A20 [ibind]
+// [ibind]
 #[test]
-fn a_history_is_unsubscribed_by_its_server_id_and_waits_for_it() {
+fn a_history_unsubscribe_waits_for_the_server_id_and_names_it() {
     let mut world = settled(&[]);
-    let asked = world.now();
+    let requested_at = world.now();
     world.subscribe("mh+265598+{}");
     let request = world.unsubscribe("mh+265598", false);
-    assert_eq!(world.answered(request), None, "its id is not known yet");
+    assert_eq!(world.reply(request), None, "the server id is not known yet");
     world.run(ms(1));
-    assert_eq!(world.status("mh+265598"), SubscriptionState::Unsubscribing);
-    let (at, answer) = world.answer(request);
-    assert_eq!(answer, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
+    assert_eq!(world.subscription_state("mh+265598"), SubscriptionState::Unsubscribing);
+    let (at, reply) = world.wait_for_reply(request);
+    assert_eq!(reply, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
     let written = world.written("umh+");
     assert_eq!(written, [at]);
-    assert!(at > asked + ms(60) && at < asked + ms(300));
-    assert_eq!(world.status("mh+265598"), SubscriptionState::Removed);
+    assert!(at > requested_at + ms(60) && at < requested_at + ms(300));
+    assert_eq!(world.subscription_state("mh+265598"), SubscriptionState::Removed);
 
     let confirmed = world.subscribe("mh+8314+{}");
-    assert_eq!(world.answer(confirmed).1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
+    assert_eq!(world.wait_for_reply(confirmed).1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
     assert_eq!(world.machine().server_ids(Key::MarketHistory).unwrap().values().collect::<Vec<_>>(), [&8314]);
     let request = world.unsubscribe("mh+8314", true);
-    assert_eq!(world.answer(request).1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
+    assert_eq!(world.wait_for_reply(request).1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
 }
 
 #[test]
-fn a_history_whose_server_id_never_comes_ends_with_that_reason() {
+fn a_history_unsubscribe_without_a_server_id_fails_with_server_id_unknown() {
     let mut world = settled(&[]);
     world.gateway.set_confirmations(false);
     world.subscribe("mh+265598+{}");
-    let asked = world.now();
+    let requested_at = world.now();
     let request = world.unsubscribe("mh+265598", true);
     let second = world.unsubscribe("mh+265598", false);
-    let (at, answer) = world.answer(request);
-    assert_eq!(answer, Err(CommandError::ServerIdUnknown(sub("mh+265598"))));
-    assert_eq!(at, asked + secs(10));
-    assert_eq!(world.answer(second).1, answer, "two withdrawals share their end");
+    let (at, reply) = world.wait_for_reply(request);
+    assert_eq!(reply, Err(CommandError::ServerIdUnknown(sub("mh+265598"))));
+    assert_eq!(at, requested_at + secs(10));
+    assert_eq!(world.wait_for_reply(second).1, reply, "both unsubscribes complete alike");
     assert_eq!(world.written("umh").len(), 0);
 }
 
-// A18: what was never written is not called sent.
+// An unsubscribe that was never written is not reported as sent.
 #[test]
-fn a_history_wanted_again_before_its_server_id_came_supersedes_its_withdrawal() {
+fn resubscribing_a_history_before_its_server_id_supersedes_the_unsubscribe() {
     let mut world = settled(&[]);
     world.subscribe("mh+265598+{}");
     let request = world.unsubscribe("mh+265598", true);
     world.subscribe("mh+265598+{}");
-    assert_eq!(world.answer(request).1, Err(CommandError::Superseded));
+    assert_eq!(world.wait_for_reply(request).1, Err(CommandError::Superseded));
     world.run(secs(3));
-    assert_eq!(world.status("mh+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("mh+265598"), SubscriptionState::Active);
 }
 
-// A20 [ibind]
+// [ibind]
 #[test]
-fn server_ids_are_forgotten_on_reconnect() {
+fn server_ids_are_cleared_on_reconnect() {
     let mut world = settled(&["mh+265598+{}"]);
     let old = world.machine().server_ids(Key::MarketHistory).unwrap();
     world.cut();
@@ -252,59 +261,62 @@ fn server_ids_are_forgotten_on_reconnect() {
     assert_eq!(world.machine().server_ids(Key::MarketData), None);
 }
 
-// A21 [ibind #100]
+// [ibind #100]
 #[test]
-fn a_sixth_history_is_a_typed_error_and_nothing_is_sent() {
+fn a_sixth_history_fails_with_a_budget_error_and_is_not_written() {
     let mut world = settled(&["mh+1+{}", "mh+2+{}", "mh+3+{}", "mh+4+{}", "mh+5+{}"]);
     let sixth = world.subscribe("mh+6+{}");
-    assert_eq!(world.answered(sixth).unwrap().1, Err(CommandError::Budget { key: sub("mh+6"), limit: 5 }));
+    assert_eq!(world.reply(sixth).unwrap().1, Err(CommandError::Budget { key: sub("mh+6"), limit: 5 }));
     assert_eq!(world.written("smh").len(), 5);
     world.unsubscribe("mh+1", true);
     world.run(secs(1));
     let again = world.subscribe("mh+6+{}");
-    assert_eq!(world.answer(again).1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
+    assert_eq!(world.wait_for_reply(again).1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
 }
 
-// A24
 #[test]
-fn confirmations_without_a_topic_settle_the_first_one_written() {
+fn a_confirmation_without_a_topic_completes_the_first_unsubscribe_written() {
     let mut world = settled(&["sd+DU1234567+{}", "sd+U12345678+{}", "ld+DU1234567+{}"]);
     world.gateway.set_confirmations(false);
     let first = world.unsubscribe("sd+DU1234567", true);
     let second = world.unsubscribe("sd+U12345678", true);
     let ledger = world.unsubscribe("ld+DU1234567", true);
-    world.say(r#"{"result":"unsubscribed from summary"}"#);
+    world.gateway_sends(r#"{"result":"unsubscribed from summary"}"#);
     world.run(secs(1));
-    assert_eq!(world.answered(first).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
-    assert_eq!((world.answered(second), world.answered(ledger)), (None, None), "per kind, one each");
+    assert_eq!(world.reply(first).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
+    assert_eq!(
+        (world.reply(second), world.reply(ledger)),
+        (None, None),
+        "one confirmation completes one unsubscribe of its kind"
+    );
     world.run(secs(20));
     let unconfirmed = |key| Err(CommandError::Unconfirmed { key: sub(key), attempts: 5 });
-    assert_eq!(world.answered(second).unwrap().1, unconfirmed("sd+U12345678"), "a timeout settles the rest");
-    assert_eq!(world.answered(ledger).unwrap().1, unconfirmed("ld+DU1234567"));
+    assert_eq!(world.reply(second).unwrap().1, unconfirmed("sd+U12345678"), "the other unsubscribes time out");
+    assert_eq!(world.reply(ledger).unwrap().1, unconfirmed("ld+DU1234567"));
 }
 
 #[test]
-fn a_summary_wanted_again_still_owns_the_confirmation_that_is_under_way() {
+fn a_resubscribed_summary_still_consumes_its_pending_confirmation() {
     let mut world = settled(&["sd+DU1234567+{}", "sd+U12345678+{}"]);
     world.gateway.set_confirmations(false);
     let first = world.unsubscribe("sd+DU1234567", true);
     world.subscribe("sd+DU1234567+{}");
-    assert_eq!(world.answered(first).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
+    assert_eq!(world.reply(first).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
     let second = world.unsubscribe("sd+U12345678", true);
-    world.say(r#"{"result":"unsubscribed from summary"}"#);
+    world.gateway_sends(r#"{"result":"unsubscribed from summary"}"#);
     world.run(ms(100));
-    assert_eq!(world.answered(second), None, "that was the first one's");
-    world.say(r#"{"result":"unsubscribed from summary"}"#);
+    assert_eq!(world.reply(second), None, "that confirmation belongs to the first unsubscribe");
+    world.gateway_sends(r#"{"result":"unsubscribed from summary"}"#);
     world.run(ms(100));
-    assert_eq!(world.answered(second).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
+    assert_eq!(world.reply(second).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
 }
 
-// A26 [openalgo #1784]
+// [openalgo #1784]
 #[test]
-fn a_failed_unsubscribe_is_never_resurrected() {
+fn a_failed_unsubscribe_is_not_resubscribed_on_reconnect() {
     let mut world = settled(&[QUOTES]);
     let request = world.unsubscribe("md+265598", true);
-    assert!(matches!(world.answer(request).1, Err(CommandError::Unconfirmed { attempts: 5, .. })));
+    assert!(matches!(world.wait_for_reply(request).1, Err(CommandError::Unconfirmed { attempts: 5, .. })));
     assert_eq!(world.written("umd").len(), 5);
     world.cut();
     world.run(secs(30));
@@ -312,32 +324,32 @@ fn a_failed_unsubscribe_is_never_resurrected() {
     assert_eq!(world.machine().subscriptions().len(), 0);
 }
 
-// A primed subscription that is withdrawn meanwhile must not come back with the host's answer.
+// A subscription that is unsubscribed while it is priming must not return with the REST result.
 #[test]
-fn orders_withdrawn_while_they_are_primed_are_not_subscribed_by_the_answer() {
+fn orders_unsubscribed_while_priming_are_not_subscribed_by_the_rest_result() {
     let mut world = settled(&["or"]);
     world.link.rest = Some((secs(1), true));
     world.submit(Command::Recreate);
     world.unsubscribe("or", true);
     world.run(secs(30));
     assert_eq!(world.written("sor").len(), 1);
-    assert_eq!(world.status("or"), SubscriptionState::Removed);
+    assert_eq!(world.subscription_state("or"), SubscriptionState::Removed);
 }
 
-// A27 [ThetaDataDx #803], A28 [rust-ibapi #836, #415]
+// [ThetaDataDx #803, rust-ibapi #836, #415]
 #[test]
-fn holders_share_one_subscription_and_the_last_one_ends_it() {
+fn handles_share_one_subscription_and_the_last_release_ends_it() {
     let mut world = settled(&[QUOTES]);
     let second = world.subscribe(QUOTES);
     let third = world.subscribe(QUOTES);
-    assert_eq!(world.answered(third).unwrap().1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
+    assert_eq!(world.reply(third).unwrap().1, Ok(Reply::Subscribed(SubscribeOutcome::Active)));
     world.cut();
     world.run(secs(5));
-    assert_eq!(world.written("smd").len(), 2, "subscribing more than once does not multiply");
+    assert_eq!(world.written("smd").len(), 2, "several subscribes write one text a connection");
     world.submit(Command::Release(second));
     world.submit(Command::Release(second));
     world.run(secs(1));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     world.submit(Command::Release(third));
     assert_eq!(world.written("umd").len(), 0);
     let first = world.trace().iter().find_map(|entry| match &entry.what {
@@ -345,15 +357,15 @@ fn holders_share_one_subscription_and_the_last_one_ends_it() {
         _ => None,
     });
     world.submit(Command::Release(first.unwrap()));
-    assert_eq!((world.written("umd").len(), world.status("md+265598")), (1, SubscriptionState::Removed));
+    assert_eq!((world.written("umd").len(), world.subscription_state("md+265598")), (1, SubscriptionState::Removed));
 }
 
-// A19 [ibind]
+// [ibind]
 #[test]
-fn other_arguments_on_a_live_key_are_a_conflict_and_modify_changes_them() {
+fn other_arguments_for_a_live_key_conflict_and_modify_changes_them() {
     let mut world = settled(&[QUOTES]);
     let conflict = world.subscribe(r#"md+265598+{"fields":["31"]}"#);
-    assert_eq!(world.answered(conflict).unwrap().1, Err(CommandError::Conflict(sub("md+265598"))));
+    assert_eq!(world.reply(conflict).unwrap().1, Err(CommandError::Conflict(sub("md+265598"))));
     let modify = |apply_now| Modify {
         args: Some(Some(args(r#"{"fields":["31"]}"#))),
         apply_now,
@@ -361,97 +373,100 @@ fn other_arguments_on_a_live_key_are_a_conflict_and_modify_changes_them() {
     };
     world.submit(Command::Modify(modify(false)));
     world.run(secs(1));
-    assert_eq!((world.written("smd").len(), world.written("umd").len()), (1, 0), "writes nothing");
-    let asked = world.now();
+    assert_eq!(
+        (world.written("smd").len(), world.written("umd").len()),
+        (1, 0),
+        "a modify without `apply_now` writes nothing"
+    );
+    let requested_at = world.now();
     world.submit(Command::Modify(modify(true)));
     world.run(secs(5));
-    assert_eq!(world.written("umd"), [asked]);
-    assert_eq!(world.written(r#"smd+265598+{"fields":["31"]}"#), [asked]);
-    assert_eq!((world.gaps().len(), world.status("md+265598")), (0, SubscriptionState::Active));
+    assert_eq!(world.written("umd"), [requested_at]);
+    assert_eq!(world.written(r#"smd+265598+{"fields":["31"]}"#), [requested_at]);
+    assert_eq!((world.gaps().len(), world.subscription_state("md+265598")), (0, SubscriptionState::Active));
     let unknown = world.submit(Command::Modify(Modify { key: sub("pl"), ..modify(false) }));
-    assert_eq!(world.answered(unknown).unwrap().1, Err(CommandError::UnknownSubscription(sub("pl"))));
+    assert_eq!(world.reply(unknown).unwrap().1, Err(CommandError::UnknownSubscription(sub("pl"))));
 }
 
-// A23 [IBKR samples]
+// [IBKR samples]
 #[test]
-fn exchanges_and_combos_are_subscriptions_of_their_own() {
+fn exchanges_and_combos_are_separate_subscriptions() {
     let combo = "md+28812380;;;265598/1,8314/-1";
     let mut world = settled(&[QUOTES, "md+265598@ARCA", combo]);
     world.run(secs(10));
     for key in ["md+265598", "md+265598@ARCA", combo] {
-        assert_eq!(world.status(key), SubscriptionState::Active, "{key}");
+        assert_eq!(world.subscription_state(key), SubscriptionState::Active, "{key}");
         let topic = format!("s{key}");
         assert!(world.data(key).iter().all(|frame| frame.topic().as_deref() == Some(&topic)), "{key}");
     }
 }
 
 #[test]
-fn a_frame_that_two_subscriptions_could_mean_is_given_to_neither() {
+fn a_frame_that_matches_two_subscriptions_is_assigned_to_neither() {
     let mut world = settled(&[QUOTES, "md+265598@ARCA", "md+8314@ARCA"]);
-    world.say(r#"{"31":"1.00","conid":265598,"topic":"smd+265598@IBIS"}"#);
-    world.say(r#"{"31":"1.00","conid":8314,"topic":"smd+8314"}"#);
-    world.say(r#"{"31":"1.00","conidEx":"265598@ARCA","conid":265598,"topic":"smd+265598@IBIS"}"#);
+    world.gateway_sends(r#"{"31":"1.00","conid":265598,"topic":"smd+265598@IBIS"}"#);
+    world.gateway_sends(r#"{"31":"1.00","conid":8314,"topic":"smd+8314"}"#);
+    world.gateway_sends(r#"{"31":"1.00","conidEx":"265598@ARCA","conid":265598,"topic":"smd+265598@IBIS"}"#);
     world.run(ms(20));
-    let said: Vec<_> = world.messages().filter(|message| message.frame.text().contains("1.00\"")).collect();
-    let given: Vec<_> = said.iter().map(|message| message.subscription.clone()).collect();
-    assert_eq!(given, [None, Some(sub("md+8314@ARCA")), Some(sub("md+265598@ARCA"))]);
+    let messages: Vec<_> = world.messages().filter(|message| message.frame.text().contains("1.00\"")).collect();
+    let assigned: Vec<_> = messages.iter().map(|message| message.subscription.clone()).collect();
+    assert_eq!(assigned, [None, Some(sub("md+8314@ARCA")), Some(sub("md+265598@ARCA"))]);
 }
 
-// A25
 #[test]
-fn a_market_data_frame_without_conid_or_values_is_an_ordinary_message() {
+fn a_market_data_frame_without_conid_or_values_is_delivered_as_data() {
     let mut world = settled(&[QUOTES]);
     let before = world.data("md+265598").len();
-    world.say(r#"{"_updated":1767623400000,"topic":"smd+265598"}"#);
+    world.gateway_sends(r#"{"_updated":1767623400000,"topic":"smd+265598"}"#);
     world.run(ms(20));
     assert_eq!(world.data("md+265598").len(), before + 1);
 }
 
-// A31, A37 [ibkrdotnet #79]
+// [ibkrdotnet #79]
 #[test]
-fn a_tic_is_answered_once_and_an_unknown_topic_after_it_is_tolerated() {
+fn a_tic_completes_once_and_a_later_unknown_topic_error_is_tolerated() {
     let mut world = settled(&[QUOTES]);
     let tic = world.submit(Command::Tic);
-    let (at, answer) = world.answer(tic);
-    assert_eq!((at, answer), (Instant::from_millis(5_020), Ok(Reply::Tic)));
-    world.say(r#"{"error":"Topic unknown 'tic'","code":1}"#);
+    let (at, reply) = world.wait_for_reply(tic);
+    assert_eq!((at, reply), (Instant::from_millis(5_020), Ok(Reply::Tic)));
+    world.gateway_sends(r#"{"error":"Topic unknown 'tic'","code":1}"#);
     world.run(secs(1));
-    assert_eq!((world.dials().len(), world.status("md+265598")), (1, SubscriptionState::Active));
+    assert_eq!((world.dials().len(), world.subscription_state("md+265598")), (1, SubscriptionState::Active));
     let tics = world.messages().filter(|message| message.frame.topic().as_deref() == Some("tic"));
-    assert_eq!(tics.count(), 4, "each of the four frames is told");
+    assert_eq!(tics.count(), 4, "each of the four frames is delivered");
 }
 
 #[test]
-fn nothing_is_recreated_where_that_is_switched_off_until_asked_for() {
+fn without_recreate_on_reconnect_nothing_is_resubscribed_until_requested() {
     let config = Config { recreate_on_reconnect: false, ..Config::default() };
     let mut world = World::new(config, GatewayConfig::default());
     world.settle(&[QUOTES, "pl"]);
     world.cut();
     world.run(secs(30));
-    assert_eq!((world.written("smd").len(), world.status("md+265598")), (1, SubscriptionState::Pending));
+    assert_eq!((world.written("smd").len(), world.subscription_state("md+265598")), (1, SubscriptionState::Pending));
     world.subscribe("pl");
     world.run(secs(1));
-    assert_eq!(world.status("pl"), SubscriptionState::Active, "asking for it is enough");
+    assert_eq!(world.subscription_state("pl"), SubscriptionState::Active, "a subscribe command is enough");
     let recreate = world.submit(Command::Recreate);
-    assert_eq!(world.answered(recreate).unwrap().1, Ok(Reply::Recreated(2)));
+    assert_eq!(world.reply(recreate).unwrap().1, Ok(Reply::Recreated(2)));
     world.run(secs(1));
-    assert_eq!(world.status("md+265598"), SubscriptionState::Active);
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
 }
 
 #[test]
-fn a_custom_need_of_confirmation_is_kept() {
+fn a_subscription_that_needs_no_confirmation_is_written_once_and_has_no_gap() {
     let mut world = settled(&[]);
     world.gateway.set_confirmations(false);
     let sent = world.submit(Command::Subscribe(Subscribe::new(sub("pl")).args(args("{}")).needs_confirmation(false)));
-    assert_eq!(world.answered(sent).unwrap().1, Ok(Reply::Subscribed(SubscribeOutcome::Quiet)));
+    assert_eq!(world.reply(sent).unwrap().1, Ok(Reply::Subscribed(SubscribeOutcome::Quiet)));
     world.run(secs(60));
     assert_eq!(world.written("spl").len(), 1);
     assert!(world.events().all(|(_, event)| !matches!(event, Event::Gap(_))));
 }
 
-// Whose turn is coming keeps it: a client that recreates again and again starves nobody.
+// A subscription keeps its slot, so repeated `Recreate` commands starve no subscription.
 #[test]
-fn recreating_faster_than_the_pace_puts_off_no_turn() {
+fn recreating_faster_than_the_pace_postpones_no_slot() {
     let config = Config { resubscribe_burst: 1, resubscribe_pause: secs(1), ..Config::default() };
     let mut world = World::new(config, GatewayConfig::default());
     world.settle(&["pl", "sd+DU1234567+{}", "tr"]);
@@ -462,26 +477,30 @@ fn recreating_faster_than_the_pace_puts_off_no_turn() {
     }
     for text in ["spl", "ssd", "str"] {
         let again = world.written(text).into_iter().filter(|at| *at >= before).count();
-        assert!(again > 0, "{text} was never sent again\n{}", world.timeline());
+        assert!(again > 0, "{text} was not written again\n{}", world.timeline());
     }
 }
 
 #[test]
-fn nothing_is_asked_of_the_host_for_a_connection_that_is_being_closed() {
+fn a_closing_connection_makes_no_rest_request() {
     let mut world = world();
     world.settle(&["or"]);
     world.run(secs(30));
-    world.link.answers_close = false;
+    world.link.replies_to_close = false;
     world.submit(Command::HardReset { restart: false });
     world.submit(Command::Invalidate(Some(sub("or"))));
-    let asked = world.rest_requests().count();
-    world.say(r#"{"topic":"sor","args":[]}"#);
+    let requests = world.rest_requests().count();
+    world.gateway_sends(r#"{"topic":"sor","args":[]}"#);
     world.run(ms(100));
     assert_eq!(
         (world.connection_state(), world.resumptions().len(), world.rest_requests().count()),
-        (ConnectionState::Closing, 1, asked)
+        (ConnectionState::Closing, 1, requests)
     );
     world.run(secs(30));
-    let reconciled = |ask: &RestRequest| matches!(ask, RestRequest::Reconcile { .. });
-    assert_eq!(world.rest_requests().filter(|(_, ask)| reconciled(ask)).count(), 1, "once it flows again");
+    let is_reconcile = |request: &RestRequest| matches!(request, RestRequest::Reconcile { .. });
+    assert_eq!(
+        world.rest_requests().filter(|(_, request)| is_reconcile(request)).count(),
+        1,
+        "the reconciliation follows once data arrives again"
+    );
 }

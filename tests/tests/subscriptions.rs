@@ -1,4 +1,5 @@
-//! Texts that go out: every documented one is producible, and what is written reads back.
+//! Tests of outgoing texts: typed subscriptions produce every documented text, and written texts
+//! read back.
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test")]
 
 use ibws_proto::message::OrderStatus;
@@ -11,18 +12,20 @@ fn text(subscribe: &Subscribe) -> String {
     WireProcessor.subscribe_payload(subscribe.key.as_str(), subscribe.args.as_ref())
 }
 
-/// JSON without white space; texts of ours hold none inside strings.
+/// Returns JSON without white space. The texts of these tests have none inside strings.
 fn bare(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).collect()
 }
 
-/// What a typed subscription says for this text: `None` where no typed one says so much.
+/// Returns the text that a typed subscription produces for the request in `frame`, or `None` if no
+/// typed subscription covers it.
 fn typed(frame: &str) -> Option<String> {
     let (verb, rest) = frame.split_at_checked(1)?;
     let (head, json) = rest.split_once("+{").map_or((rest, None), |(head, json)| (head, Some(format!("{{{json}"))));
     if verb == "u" {
         let given = json.as_deref().map(Args::from_text).transpose().ok()?;
-        // The typed form of an end has no arguments to give: `{}` where the channel takes it, else none.
+        // The typed form of an unsubscribe takes no arguments. It writes `{}` where the channel
+        // takes arguments, else none.
         return given.is_none_or(|given| given.as_str() == "{}").then(|| WireProcessor.unsubscribe_payload(head, None));
     }
     match head {
@@ -44,6 +47,7 @@ fn typed(frame: &str) -> Option<String> {
     build(&key, args.as_ref()).ok().flatten().map(|subscribe| text(&subscribe))
 }
 
+/// Returns the typed subscription with this key and these arguments, or `None` if there is none.
 fn build(key: &SubscriptionKey, args: Option<&Value>) -> Result<Option<Subscribe>, InvalidSubscribe> {
     let empty = Value::Object(serde_json::Map::new());
     let args = args.unwrap_or(&empty);
@@ -54,7 +58,7 @@ fn build(key: &SubscriptionKey, args: Option<&Value>) -> Result<Option<Subscribe
     Ok(Some(match key.key() {
         Key::MarketData => {
             let combo = key.target().split_once(";;;");
-            let mut wanted = match combo {
+            let mut request = match combo {
                 Some((spread, legs)) => {
                     let legs = legs.split(',').filter_map(|leg| {
                         let (conid, ratio) = leg.split_once('/')?;
@@ -67,38 +71,38 @@ fn build(key: &SubscriptionKey, args: Option<&Value>) -> Result<Option<Subscribe
             if let Some(fields) = texts("fields") {
                 let fields: Result<Vec<Field>, _> = fields.iter().map(|field| field.parse()).collect();
                 let Ok(fields) = fields else { return Ok(None) };
-                wanted = wanted.fields(fields);
+                request = request.fields(fields);
             }
-            wanted.try_into()?
+            request.try_into()?
         }
         Key::MarketHistory => {
-            let mut wanted = subscribe::History::new(key.conid().unwrap());
+            let mut request = subscribe::History::new(key.conid().unwrap());
             if let Some(exchange) = args["exchange"].as_str() {
-                wanted = wanted.primary_exchange(exchange);
+                request = request.primary_exchange(exchange);
             }
             if let Some(period) = args["period"].as_str() {
-                wanted = wanted.period(period.parse()?);
+                request = request.period(period.parse()?);
             }
             if let Some(bar) = args["bar"].as_str() {
-                wanted = wanted.bar(bar.parse()?);
+                request = request.bar(bar.parse()?);
             }
             if let Some(outside) = args["outsideRth"].as_bool() {
-                wanted = wanted.outside_rth(outside);
+                request = request.outside_rth(outside);
             }
             if let Some(source) = args["source"].as_str() {
-                wanted = wanted.source(source.parse()?);
+                request = request.source(source.parse()?);
             }
             if let Some(format) = args["format"].as_str() {
                 let columns: Result<Vec<Column>, _> = format.split('/').map(str::parse).collect();
-                wanted = wanted.format(columns?);
+                request = request.format(columns?);
             }
-            wanted.try_into()?
+            request.try_into()?
         }
         Key::PriceLadder => {
-            let wanted = subscribe::Ladder::new(target[0], key.conid().unwrap());
+            let request = subscribe::Ladder::new(target[0], key.conid().unwrap());
             match target.get(2) {
-                Some(exchange) => wanted.exchange(*exchange).try_into()?,
-                None => wanted.try_into()?,
+                Some(exchange) => request.exchange(*exchange).try_into()?,
+                None => request.try_into()?,
             }
         }
         Key::Orders => match texts("filters") {
@@ -107,34 +111,34 @@ fn build(key: &SubscriptionKey, args: Option<&Value>) -> Result<Option<Subscribe
         },
         Key::Pnl => subscribe::Pnl::new().try_into()?,
         Key::Trades => {
-            let mut wanted = subscribe::Trades::new();
+            let mut request = subscribe::Trades::new();
             if let Some(only) = args["realtimeUpdatesOnly"].as_bool() {
-                wanted = wanted.realtime_updates_only(only);
+                request = request.realtime_updates_only(only);
             }
             if let Some(days) = args["days"].as_u64() {
-                wanted = wanted.days(u8::try_from(days).unwrap());
+                request = request.days(u8::try_from(days).unwrap());
             }
-            wanted.try_into()?
+            request.try_into()?
         }
         Key::AccountSummary => {
-            let mut wanted = subscribe::Summary::new(key.target());
+            let mut request = subscribe::Summary::new(key.target());
             if let (Some(keys), Some(fields)) = (texts("keys"), texts("fields")) {
-                wanted = wanted.keys(keys).fields(fields);
+                request = request.keys(keys).fields(fields);
             }
-            wanted.try_into()?
+            request.try_into()?
         }
         Key::AccountLedger => {
-            let mut wanted = subscribe::Ledger::new(key.target());
+            let mut request = subscribe::Ledger::new(key.target());
             if let (Some(keys), Some(fields)) = (texts("keys"), texts("fields")) {
-                wanted = wanted.keys(keys).fields(fields);
+                request = request.keys(keys).fields(fields);
             }
-            wanted.try_into()?
+            request.try_into()?
         }
         _ => return Ok(None),
     }))
 }
 
-/// What the generic form says: any target, any arguments, or none.
+/// Returns the text that the generic form produces, with any target, any arguments, or none.
 fn generic(frame: &str) -> Option<String> {
     let (verb, rest) = frame.split_at_checked(1)?;
     let (head, args) = rest.split_once("+{").map_or((rest, None), |(head, _)| (head, rest.get(head.len() + 1..)));
@@ -147,18 +151,19 @@ fn generic(frame: &str) -> Option<String> {
     }
 }
 
-/// Documented or seen texts that no typed subscription says, with the reason; `true` where the generic form does.
+/// Documented or recorded texts that no typed subscription produces, with the reason; `true` where
+/// the generic form produces them.
 const EXCEPTIONS: &[(&str, bool, &str)] = &[
     (r#""89""#, true, "field 89 is in no table: the gateway ignores it"),
     (r#""tempo""#, true, "an undocumented argument"),
     (r#"sor+{"days""#, true, "an undocumented argument"),
     (r#"["cancelled"]"#, true, "a status in small letters, against the documentation"),
     (r#""source":"t""#, true, "an older copy's source, not in its own table"),
-    ("utr+{}", true, "the older documentation's form; utr is what was seen"),
+    ("utr+{}", true, "the older documentation's form; recordings have utr"),
     ("umh+{341115}", false, "the braces of the documentation's placeholder, taken literally"),
     ("upl{}", false, "a typo of upl+{}"),
     ("{'session'", false, "no JSON, and no subscription"),
-    (r#"{"session""#, false, "no subscription: the answer to `waiting for session`"),
+    (r#"{"session""#, false, "no subscription: the reply to `waiting for session`"),
     ("tic", false, "no subscription: the keep-alive"),
     ("ech+hb", false, "no subscription: the echo"),
     ("spd", false, "an undocumented topic, plain text"),
@@ -166,52 +171,55 @@ const EXCEPTIONS: &[(&str, bool, &str)] = &[
 ];
 
 #[test]
-fn every_documented_text_is_said_by_a_typed_subscription() {
+fn a_typed_subscription_produces_every_documented_text() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/frames.jsonl");
     let Ok(lines) = std::fs::read_to_string(path) else {
-        eprintln!("skipped: no shared folder beside the checkout");
+        eprintln!("skipped: the documented frames are not beside the checkout");
         return;
     };
     let mut used = vec![false; EXCEPTIONS.len()];
-    let mut said = 0;
+    let mut produced = 0;
     for line in lines.lines() {
         let line: Value = serde_json::from_str(line).unwrap();
         if line["dir"] != "out" || line["kind"] == "synthetic" {
             continue;
         }
         let frame = line["frame"].as_str().unwrap();
-        let wanted = bare(frame);
+        let expected = bare(frame);
         if frame == "sor" || frame == "spl" {
-            // Bare topics: the typed form says `+{}`, which is documented; the generic one says either.
+            // Bare topics: the typed form writes `+{}`, which is documented. The generic form
+            // writes either.
             assert_eq!(generic(frame).as_deref(), Some(frame));
             continue;
         }
-        // Arguments are named by a part of the text, all else by its beginning.
-        let is =
-            |part: &str| if part.starts_with(['"', '[']) { wanted.contains(part) } else { wanted.starts_with(part) };
+        // An exception matches arguments by a part of the text, and everything else by its
+        // beginning.
+        let is = |part: &str| {
+            if part.starts_with(['"', '[']) { expected.contains(part) } else { expected.starts_with(part) }
+        };
         match EXCEPTIONS.iter().position(|(part, ..)| is(part)) {
             Some(at) => {
                 used[at] = true;
                 let (_, by_generic, reason) = EXCEPTIONS[at];
                 assert_ne!(
                     typed(frame).map(|text| bare(&text)).as_ref(),
-                    Some(&wanted),
-                    "needs no exception: {reason}"
+                    Some(&expected),
+                    "the exception is not needed: {reason}"
                 );
-                assert_eq!(generic(frame).map(|text| bare(&text)) == Some(wanted), by_generic, "{frame}: {reason}");
+                assert_eq!(generic(frame).map(|text| bare(&text)) == Some(expected), by_generic, "{frame}: {reason}");
             }
             None => {
-                assert_eq!(typed(frame).map(|text| bare(&text)), Some(wanted), "{frame}");
-                said += 1;
+                assert_eq!(typed(frame).map(|text| bare(&text)), Some(expected), "{frame}");
+                produced += 1;
             }
         }
     }
-    let idle: Vec<_> = EXCEPTIONS.iter().zip(used).filter(|(_, used)| !used).map(|((part, ..), _)| part).collect();
-    assert!(idle.is_empty(), "exceptions of no line: {idle:?}");
-    assert!(said > 30, "{said}");
+    let unused: Vec<_> = EXCEPTIONS.iter().zip(used).filter(|(_, used)| !used).map(|((part, ..), _)| part).collect();
+    assert!(unused.is_empty(), "exceptions that match no line: {unused:?}");
+    assert!(produced > 30, "{produced}");
 }
 
-/// Any subscription at all, as one asks for it.
+/// Generates typed subscriptions of every channel.
 fn any_subscribe() -> impl Strategy<Value = Subscribe> {
     let fields: Vec<Field> = Field::all().filter(|field| *field != Field::VOLUME_RAW).collect();
     let conid = 1..9_999_999_i64;
@@ -220,8 +228,8 @@ fn any_subscribe() -> impl Strategy<Value = Subscribe> {
     prop_oneof![
         (conid.clone(), proptest::sample::subsequence(fields, 0..20), any::<bool>()).prop_map(
             |(conid, fields, arca)| {
-                let wanted = subscribe::MarketData::new(conid).fields(fields);
-                if arca { wanted.exchange("ARCA") } else { wanted }.try_into().unwrap()
+                let request = subscribe::MarketData::new(conid).fields(fields);
+                if arca { request.exchange("ARCA") } else { request }.try_into().unwrap()
             }
         ),
         (proptest::collection::btree_map(1..99_999_i64, 1..9_i64, 2..5))
@@ -249,7 +257,7 @@ fn any_subscribe() -> impl Strategy<Value = Subscribe> {
 
 proptest! {
     #[test]
-    fn what_is_written_reads_back(subscribe in any_subscribe()) {
+    fn written_subscriptions_read_back(subscribe in any_subscribe()) {
         let written = text(&subscribe);
         let read = Subscribe::parse(written.strip_prefix('s').unwrap()).unwrap();
         prop_assert_eq!(&read.key, &subscribe.key);
@@ -268,7 +276,7 @@ proptest! {
     }
 
     #[test]
-    fn reading_any_text_never_panics(given in "\\PC{0,40}") {
+    fn parsing_any_text_does_not_panic(given in "\\PC{0,40}") {
         let _ = Subscribe::parse(&given);
         let _ = (given.parse::<Field>(), given.parse::<subscribe::Period>(), given.parse::<subscribe::Bar>());
     }

@@ -1,20 +1,21 @@
-//! The property walk: arbitrary inputs and commands, half of the walks blind, half guided by the present state, every
-//! invariant after every step, and the same walk told differently at its end.
+//! Property walks of the machine alone: arbitrary inputs and commands, half of the walks blind and half guided by the
+//! present state. Every invariant is checked after every step, and the metamorphic replays at the end.
 //!
 //! `IBWS_CASES` sets the number of walks; the default is 50,000 in release builds and 512 in debug builds. A failure
 //! prints the shrunk bytes, which repeat it: `ibws_testkit::walk::walk(&bytes, 256)`.
 
 use std::cell::RefCell;
 
-use ibws_testkit::walk::{Reach, walk};
+use ibws_testkit::tally::{Reach, Tally as _, setting};
+use ibws_testkit::walk::walk;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
 #[test]
-#[expect(clippy::print_stdout, reason = "what the walks reached, for those who run them with --nocapture")]
+#[expect(clippy::print_stdout, reason = "prints what the walks reached for a run with --nocapture")]
 fn no_walk_breaks_an_invariant() {
     let default = if cfg!(debug_assertions) { 512 } else { 50_000 };
-    let cases = std::env::var("IBWS_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(default);
+    let cases = setting("IBWS_CASES").map_or(default, |cases| u32::try_from(cases).unwrap_or(u32::MAX));
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
     let reach = RefCell::new(Reach::default());
     let bytes = proptest::collection::vec(any::<u8>(), 40..700);
@@ -26,7 +27,7 @@ fn no_walk_breaks_an_invariant() {
     match outcome {
         Ok(()) => {}
         Err(TestError::Fail(rule, mut bytes)) => {
-            // Their end is zeros, as is what comes after it.
+            // A walk reads zeros after its bytes end, so zeros at the end are redundant.
             while bytes.last() == Some(&0) && bytes.len() > 1 {
                 bytes.pop();
             }
@@ -36,8 +37,8 @@ fn no_walk_breaks_an_invariant() {
     }
     let reach = reach.into_inner();
     println!("{reach:?}");
-    // A walk that reaches nothing proves nothing.
-    assert!(reach.ready * 3 > reach.walks, "{reach:?}");
-    assert!(reach.confirmed * 4 > reach.walks, "{reach:?}");
-    assert!(reach.resumed * 20 > reach.walks, "{reach:?}");
+    // The walks must reach these states, or they prove nothing.
+    assert!(reach.ready * 3 > reach.runs, "{reach:?}");
+    assert!(reach.confirmed * 4 > reach.runs, "{reach:?}");
+    assert!(reach.resumed * 20 > reach.runs, "{reach:?}");
 }

@@ -1,4 +1,5 @@
-//! How a client is made: where to, whom to trust, who is asking, and the settings of the machine.
+//! The builder of a client: its address, trust, credentials, queues, sinks, and the settings of the
+//! machine.
 
 use std::boxed::Box;
 use std::collections::hash_map::RandomState;
@@ -7,18 +8,21 @@ use std::string::String;
 use std::sync::Arc;
 use std::vec::Vec;
 
-use super::client::{Client, QueueFactory};
+use super::client::Client;
 use super::rest_handler::RestHandler;
 use super::shared::Shared;
 use super::sink::EventSink;
 use super::task::ClientTask;
-use crate::transport::CredentialsProvider;
-use crate::transport::{Credentials, Endpoint, EndpointError, Limits, Plaintext, Trust, TrustError};
-use crate::transport::{DialRequest, Runtime};
+use crate::transport::{
+    Credentials, CredentialsProvider, DialRequest, Endpoint, EndpointError, Limits, Plaintext, Runtime, Trust,
+    TrustError,
+};
 use crate::{Config, Key, Machine, QueueLimits};
 
-/// Collects the settings of a [`Client`]. Everything has a default: the gateway on this machine,
-/// `wss://localhost:5000/v1/api/ws`, trusted by web PKI.
+/// Collects the settings of a [`Client`].
+///
+/// Every setting has a default. Without any, the client connects to the gateway on this machine,
+/// `wss://localhost:5000/v1/api/ws`, and trusts public certificate authorities.
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder<R> {
     runtime: R,
@@ -30,13 +34,14 @@ pub struct Builder<R> {
     credentials: Arc<dyn CredentialsProvider>,
     rest_handler: Option<Arc<dyn RestHandler>>,
     limits: Limits,
-    queues: QueueFactory,
+    queues: QueueSettings,
     sinks: Vec<Box<dyn EventSink>>,
     config: Config,
 }
 
 impl<R: Runtime> Builder<R> {
-    /// A client for `runtime`; an adapter's `builder()` calls this.
+    /// Creates a builder of a client on `runtime`, with a random [`Config::seed`]. The `builder()`
+    /// of an adapter calls this.
     pub fn new(runtime: R) -> Self {
         let seed = RandomState::new().build_hasher().finish();
         Self {
@@ -49,92 +54,99 @@ impl<R: Runtime> Builder<R> {
             credentials: Arc::new(Credentials::default()),
             rest_handler: None,
             limits: Limits::default(),
-            queues: QueueFactory::default(),
+            queues: QueueSettings::default(),
             sinks: Vec::new(),
             config: Config { seed, ..Config::default() },
         }
     }
 
-    /// The whole address. Default: `wss://{host}:{port}/v1/api/ws`.
+    /// Sets the whole address. It takes precedence over [`host`](Self::host) and
+    /// [`port`](Self::port). Default: `wss://{host}:{port}/v1/api/ws`.
     pub fn url(mut self, url: impl Into<String>) -> Self {
         self.url = Some(url.into());
         self
     }
 
-    /// RestHandler of the gateway, if no address is given. Default: `localhost`.
+    /// Sets the host of the gateway, used if no [`url`](Self::url) is set. Default: `localhost`.
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.host = host.into();
         self
     }
 
-    /// Port of the gateway, if no address is given. Default: 5000.
+    /// Sets the port of the gateway, used if no [`url`](Self::url) is set. Default: 5000.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
     }
 
-    /// Allows a `ws://` address of this machine. Default: refused.
+    /// Permits a `ws://` address whose host is this machine. Default: refused.
     pub fn plaintext_on_loopback(mut self) -> Self {
         self.plaintext = Plaintext::OnLoopback;
         self
     }
 
-    /// Which certificates are accepted. Default: [`Trust::WebPki`]. The gateway's own certificate wants
-    /// [`Trust::ExactCert`].
+    /// Sets which certificates are accepted. The certificate that the gateway ships with needs
+    /// [`Trust::ExactCert`]. Default: [`Trust::WebPki`].
     pub fn trust(mut self, trust: Trust) -> Self {
         self.trust = trust;
         self
     }
 
-    /// Who is asking: the same credentials each time, or a provider that is asked at each attempt. Default: none, as
-    /// the local gateway wants it once its own login is done.
+    /// Sets the credentials: fixed ones, or a provider that is called for each dial. Default: none,
+    /// which suits the local gateway once its own login is done.
     pub fn credentials(mut self, credentials: impl CredentialsProvider) -> Self {
         self.credentials = Arc::new(credentials);
         self
     }
 
-    /// Who makes the REST calls that the stream needs. Default: nobody; what would have been asked is then told as
-    /// [`Event::Rest`](crate::Event::Rest) with the outcome `Failed`.
+    /// Sets the handler of the REST calls that the stream needs. Default: none; each need is then
+    /// reported once as [`Event::Rest`](crate::Event::Rest) with the outcome
+    /// [`NoHandler`](crate::RestOutcome::NoHandler), and listed by
+    /// [`Machine::rest_needs`](crate::Machine::rest_needs).
     pub fn rest_handler(mut self, handler: impl RestHandler) -> Self {
         self.rest_handler = Some(Arc::new(handler));
         self
     }
 
-    /// What the transport may take and hold. Default: [`Limits::default`].
+    /// Sets the limits of the transport in time and memory. Default: [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// What each queue of events may hold. Default: [`QueueLimits::default`].
+    /// Sets the limits of each queue of events: streams, subscriptions, keys and sinks. Default:
+    /// [`QueueLimits::default`].
     pub fn queue_limits(mut self, limits: QueueLimits) -> Self {
         self.queues.limits = limits;
         self
     }
 
-    /// What the queue of each key may hold, [`Client::queue`] and the streams of its subscriptions. Default: what
-    /// [`queue_limits`](Self::queue_limits) says.
+    /// Sets the limits of the queues by key: of [`Client::queue`] and of the streams of
+    /// subscriptions. `limits` is called each time such a queue is requested. Default: the limits
+    /// of [`queue_limits`](Self::queue_limits).
     pub fn queue_limits_by_key(mut self, limits: impl Fn(Key) -> QueueLimits + Send + Sync + 'static) -> Self {
         self.queues.by_key = Some(Arc::new(limits));
         self
     }
 
-    /// Hands everything that happens, from the first dial on, to `sink` as well; as often as there are sinks.
+    /// Adds a sink, to which all events from the first dial on are delivered as well. It can be
+    /// called repeatedly.
     pub fn sink(mut self, sink: impl EventSink) -> Self {
         self.sinks.push(Box::new(sink));
         self
     }
 
-    /// Changes the settings of the machine.
+    /// Changes the settings of the machine in place. Default: [`Config::default`] with a random
+    /// seed.
     pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
         self
     }
 
-    /// Makes the client and starts its task; nothing is dialled before [`Client::start`].
+    /// Builds the client and spawns its task. Nothing is dialled before [`Client::start`].
     ///
     /// # Errors
-    /// [`BuildError`] if the address or the trust cannot be used; its text says what to write instead.
+    /// [`BuildError`] if the address or the trust cannot be used.
     pub fn build(self) -> Result<Client<R>, BuildError> {
         let endpoint = match &self.url {
             Some(url) => Endpoint::parse(url, self.plaintext)?,
@@ -146,7 +158,8 @@ impl<R: Runtime> Builder<R> {
         }
         let target =
             DialRequest { endpoint, trust: self.trust, credentials: Credentials::default(), limits: self.limits };
-        let machine = Machine::new(self.config, self.runtime.now());
+        let config = Config { rest_handler: self.rest_handler.is_some(), ..self.config };
+        let machine = Machine::new(config, self.runtime.now());
         let shared = Arc::new(Shared::new(self.runtime, machine));
         let client = Client::new(shared.clone(), self.queues);
         self.sinks.into_iter().for_each(|sink| client.attach_boxed(sink));
@@ -155,14 +168,29 @@ impl<R: Runtime> Builder<R> {
     }
 }
 
-/// Settings from which no client can be made.
+/// Settings from which no client can be built.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The address.
+    /// The address cannot be used.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// The trust.
+    /// The trust cannot be used with the address.
     #[error(transparent)]
     Trust(#[from] TrustError),
+}
+
+/// The limits of the queues that a client opens.
+#[derive(Clone, Default)]
+pub(super) struct QueueSettings {
+    pub(super) limits: QueueLimits,
+    by_key: Option<Arc<dyn Fn(Key) -> QueueLimits + Send + Sync>>,
+}
+
+impl QueueSettings {
+    /// Returns the limits of a queue of this key. Calls a closure of the application, so never
+    /// under the lock.
+    pub(super) fn of_key(&self, key: Key) -> QueueLimits {
+        self.by_key.as_ref().map_or(self.limits, |limits| limits(key))
+    }
 }

@@ -1,42 +1,39 @@
-//! The client: requests to the machine, as futures; queues of what it tells.
+//! The handle of a client: its requests as futures, its streams, and its present state.
 
 use core::future::Future;
+use core::time::Duration;
 use std::boxed::Box;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::vec::Vec;
 
+use super::builder::QueueSettings;
 use super::handle::{Handle, Request};
+use super::queue::QueueAccessor;
+use super::reader::Reader;
 use super::shared::{Shared, State};
 use super::sink::{EventSink, SinkTask};
-use super::stream::{EventStream, QueueAccessor, Reader, Subscription};
+use super::stream::EventStream;
+use super::subscription::Subscription;
 use crate::transport::Runtime;
 use crate::{
     Command, CommandError, EventFilter, Health, Key, MachineStatus, Modify, QueueLimits, Reply, Stats, Subscribe,
     SubscriptionInfo, SubscriptionKey, UnsubscribeOutcome,
 };
 
-/// A client of the gateway's stream. Clones are handles of the same client; when the last handle of any kind is dropped
-/// (client, subscription, stream, queue), the connection is closed and everything is released.
+/// A client of the gateway's stream.
 ///
-/// Unless its own text says otherwise, every future here is cancel-safe: the request was made when the method was
-/// called, dropping the future only means not to hear the answer.
+/// Clones are handles of the same client. Subscriptions, streams, queue accessors and pending
+/// requests are handles too. When the last handle of any kind is dropped, the client closes the
+/// connection and releases everything.
+///
+/// # Cancel safety
+/// A method makes its request when it is called, not when its future is first polled. Dropping the
+/// future discards the reply; the request stays in force. The one exception is
+/// [`Client::subscribe`].
 pub struct Client<R: Runtime> {
     handle: Handle<R>,
-    queues: QueueFactory,
-}
-
-/// What queues may hold.
-#[derive(Clone, Default)]
-pub(super) struct QueueFactory {
-    pub(super) limits: QueueLimits,
-    pub(super) by_key: Option<Arc<dyn Fn(Key) -> QueueLimits + Send + Sync>>,
-}
-
-impl QueueFactory {
-    fn of_key(&self, key: Key) -> QueueLimits {
-        self.by_key.as_ref().map_or(self.limits, |limits| limits(key))
-    }
+    queues: QueueSettings,
 }
 
 impl<R: Runtime> Clone for Client<R> {
@@ -46,85 +43,155 @@ impl<R: Runtime> Clone for Client<R> {
 }
 
 impl<R: Runtime> Client<R> {
-    pub(super) fn new(shared: Arc<Shared<R>>, queues: QueueFactory) -> Self {
-        Self { handle: Handle::new(shared), queues }
-    }
-
-    /// Connects, and stays connected. Done when the gateway has greeted, or when the bounded wait for its greeting ends
-    /// on an open socket; a session that is not authenticated yet is a state ([`Client::status`]), not an error.
+    /// Connects, and reconnects from then on whenever the connection is lost.
+    ///
+    /// Completes when the gateway has greeted the client, or when the wait for the greeting
+    /// ([`Config::ready_gate`](crate::Config::ready_gate), 5 s by default) ends on an open socket.
+    /// A session that is not authenticated yet is a state, which [`Client::status`] returns, not an
+    /// error. Completes at once if the client is connected.
     ///
     /// # Errors
-    /// [`CommandError::GaveUp`] after the last attempt, [`CommandError::AuthenticationRequired`] at 401 or 403 (the client goes on
-    /// trying), [`CommandError::ShutDown`].
+    /// - [`CommandError::GaveUp`] after the last of
+    ///   [`Config::max_connection_attempts`](crate::Config::max_connection_attempts) dials (10 by
+    ///   default), and at the first certificate that is not trusted.
+    /// - [`CommandError::AuthenticationRequired`] at HTTP 401 or 403. The client continues to dial,
+    ///   once a minute at most.
+    /// - [`CommandError::ConnectionLost`] if the connection is lost and no setting permits another
+    ///   dial.
+    /// - [`CommandError::Superseded`] by a later [`disconnect`](Self::disconnect) or
+    ///   [`hard_reset`](Self::hard_reset), [`CommandError::ShutDown`] by a shutdown.
+    ///
+    /// # Cancel safety
+    /// Dropping the future discards the reply only.
     pub fn start(&self) -> impl Future<Output = Result<(), CommandError>> + Send + use<R> {
         let request = self.request(Command::Start);
         async move { request.await.map(drop) }
     }
 
-    /// Closes the connection and releases everything, subscriptions included. Bounded; does no harm when repeated.
+    /// Closes the connection and releases everything, subscriptions included. The client can be
+    /// started again.
+    ///
+    /// Completes in bounded time: the gateway has 1 s to confirm the close, then the connection is
+    /// abandoned. Idempotent.
     ///
     /// # Errors
-    /// None that matter: [`CommandError::ShutDown`] if the task is gone already.
+    /// [`CommandError::ShutDown`] if the client's task has already ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future discards the reply only.
     pub fn shutdown(&self) -> impl Future<Output = Result<(), CommandError>> + Send + use<R> {
         let request = self.request(Command::Shutdown { drain: false });
         async move { request.await.map(drop) }
     }
 
-    /// As [`Client::shutdown`], but unsubscribes everything first and waits up to
-    /// [`Config::drain_timeout`](crate::Config::drain_timeout) for confirmations.
+    /// As [`shutdown`](Self::shutdown), but unsubscribes everything first and waits for the
+    /// confirmations, at most [`Config::drain_timeout`](crate::Config::drain_timeout) (2 s by
+    /// default).
     ///
     /// # Errors
-    /// As [`Client::shutdown`].
+    /// As [`shutdown`](Self::shutdown).
+    ///
+    /// # Cancel safety
+    /// Dropping the future discards the reply only.
     pub fn drain(&self) -> impl Future<Output = Result<(), CommandError>> + Send + use<R> {
         let request = self.request(Command::Shutdown { drain: true });
         async move { request.await.map(drop) }
     }
 
-    /// Closes the connection and stays stopped until [`Client::start`]. Subscriptions stay wanted.
+    /// Closes the connection and stays stopped until [`start`](Self::start) or a
+    /// [`hard_reset`](Self::hard_reset) with `restart`. Subscriptions are kept and sent on the next
+    /// connection.
+    ///
+    /// Completes when the connection is closed or, after
+    /// [`Config::close_timeout`](crate::Config::close_timeout) (5 s by default), abandoned.
     ///
     /// # Errors
-    /// [`CommandError::Superseded`] by a later command, [`CommandError::ShutDown`].
+    /// [`CommandError::Superseded`] by a later command, [`CommandError::ShutDown`] by a shutdown.
+    ///
+    /// # Cancel safety
+    /// Dropping the future discards the reply only.
     pub fn disconnect(&self) -> impl Future<Output = Result<(), CommandError>> + Send + use<R> {
         let request = self.request(Command::Disconnect);
         async move { request.await.map(drop) }
     }
 
-    /// Throws the connection away; with `restart`, dials again at once. One that does not close in time, or never
-    /// opened, is abandoned and dialled again even without `restart`.
+    /// Closes the connection and clears what is bound to it; with `restart`, dials again at once.
+    ///
+    /// Without `restart`, the client dials again after the backoff if
+    /// [`Config::restart_on_close`](crate::Config::restart_on_close) is set, as it is by default,
+    /// and otherwise stays stopped. A connection that was never opened, or that is not closed
+    /// within [`Config::close_timeout`](crate::Config::close_timeout) (5 s by default), is
+    /// abandoned, and the client dials again whatever the settings. Completes when the old
+    /// connection has ended.
     ///
     /// # Errors
-    /// [`CommandError::Superseded`] by a later command, [`CommandError::ShutDown`].
+    /// [`CommandError::Superseded`] by a later command, [`CommandError::ShutDown`] by a shutdown.
+    ///
+    /// # Cancel safety
+    /// Dropping the future discards the reply only.
     pub fn hard_reset(&self, restart: bool) -> impl Future<Output = Result<(), CommandError>> + Send + use<R> {
         let request = self.request(Command::HardReset { restart });
         async move { request.await.map(drop) }
     }
 
-    /// Is the last pong young enough? True as well if not connected; otherwise hard reset with restart, and false.
+    /// Returns `true` if the last pong is recent or the client is not connected; otherwise resets,
+    /// reconnects and returns `false`.
+    ///
+    /// The limit is [`Config::max_pong_age`](crate::Config::max_pong_age), 300 s by default. The
+    /// client checks it by itself as well. Completes at once.
     ///
     /// # Errors
-    /// [`CommandError::ShutDown`].
+    /// [`CommandError::ShutDown`] if the client's task has ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future discards the verdict only; a reset takes place all the same.
     pub fn check_ping(&self) -> impl Future<Output = Result<bool, CommandError>> + Send + use<R> {
         let request = self.request(Command::CheckPing);
-        async move { request.await.map(|success| success == Reply::Healthy(true)) }
+        async move { request.await.map(|reply| reply == Reply::Healthy(true)) }
     }
 
-    /// Is the connection alive by its pongs and by what it receives? If not, hard reset with restart, and false.
+    /// Returns `true` if the last pong and the last received message are recent or the client is
+    /// not connected; otherwise resets, reconnects and returns `false`.
+    ///
+    /// The limits are [`Config::max_pong_age`](crate::Config::max_pong_age), 300 s by default, and
+    /// [`Config::silence_limit`](crate::Config::silence_limit), 25 s by default. The client checks
+    /// them by itself as well. Completes at once. [`Client::health`] gives a verdict without a
+    /// reset.
     ///
     /// # Errors
-    /// [`CommandError::ShutDown`].
+    /// [`CommandError::ShutDown`] if the client's task has ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future discards the verdict only; a reset takes place all the same.
     pub fn check_health(&self) -> impl Future<Output = Result<bool, CommandError>> + Send + use<R> {
         let request = self.request(Command::CheckHealth);
-        async move { request.await.map(|success| success == Reply::Healthy(true)) }
+        async move { request.await.map(|reply| reply == Reply::Healthy(true)) }
     }
 
-    /// Subscribes and waits for the outcome: confirmed by data, sent where nothing confirms, or pending where the
-    /// gateway is not ready yet. See [`Subscription::known_outcome`] for which it was. The subscription survives reconnects.
+    /// Subscribes, keeps the subscription across reconnects, and waits for the outcome.
     ///
-    /// Not cancel-safe: dropping the future withdraws the subscription.
+    /// Completes when data has confirmed the subscription, when it was sent on a channel that
+    /// confirms nothing, or when
+    /// [`Config::subscription_retries`](crate::Config::subscription_retries) (5) times
+    /// [`Config::subscription_timeout`](crate::Config::subscription_timeout) (2 s) have passed and
+    /// the gateway is not ready for it. [`Subscription::known_outcome`] returns which it was. If
+    /// the connection is lost meanwhile, the subscription is returned as pending and sent on the
+    /// next connection.
     ///
     /// # Errors
-    /// [`CommandError::Conflict`], [`CommandError::Budget`] (nothing was sent); [`CommandError::Refused`], [`CommandError::Unconfirmed`],
-    /// after which the subscription is withdrawn. Keep trying with [`Client::subscribe_nowait`].
+    /// After an error the subscription is no longer kept. To keep it and let the client retry, use
+    /// [`subscribe_nowait`](Self::subscribe_nowait).
+    /// - [`CommandError::Conflict`] if the key is subscribed to with other arguments,
+    ///   [`CommandError::Budget`] if the channel takes no more subscriptions. In both cases nothing
+    ///   is sent.
+    /// - [`CommandError::Refused`] by the gateway, [`CommandError::Unconfirmed`] after all
+    ///   attempts.
+    /// - [`CommandError::Superseded`] by an unsubscribe of the key, [`CommandError::ShutDown`] by a
+    ///   shutdown.
+    ///
+    /// # Cancel safety
+    /// Not cancel-safe: dropping the future drops the subscription, which unsubscribes unless
+    /// another handle holds the key.
     pub fn subscribe<S: Into<Subscribe>>(
         &self,
         subscribe: S,
@@ -132,37 +199,54 @@ impl<R: Runtime> Client<R> {
         let mut subscription = self.subscribe_nowait(subscribe);
         async move {
             match subscription.outcome().await {
-                Ok(_) => Ok(subscription),
-                // It stays wanted, and goes out on the next connection.
-                Err(CommandError::ConnectionLost(_)) => Ok(subscription),
-                Err(failure) => Err(failure),
+                // After a connection loss the subscription is kept, and sent on the next
+                // connection.
+                Ok(_) | Err(CommandError::ConnectionLost(_)) => Ok(subscription),
+                Err(error) => Err(error),
             }
         }
     }
 
-    /// Subscribes without waiting. The handle is a stream from now on; [`Subscription::outcome`] tells how it went, and
-    /// whatever the outcome, the subscription stays wanted until the handle is dropped.
+    /// Subscribes without waiting, and keeps the subscription across reconnects until its last
+    /// handle is dropped.
+    ///
+    /// The handle is a stream from now on. [`Subscription::outcome`] returns the outcome; after
+    /// [`CommandError::Refused`] and [`CommandError::Unconfirmed`] the client retries. The limits
+    /// of its queue are those of
+    /// [`Builder::queue_limits_by_key`](super::Builder::queue_limits_by_key) for its key.
     pub fn subscribe_nowait(&self, subscribe: impl Into<Subscribe>) -> Subscription<R> {
         let subscribe = subscribe.into();
         let key = subscribe.key.clone();
         let shared = &self.handle.shared;
+        // The clock of the runtime and the limits of the application are read before the lock is
+        // taken.
         let now = shared.runtime.now();
         let limits = self.queues.of_key(key.key());
         let (consumer, id) = shared.with(|state| {
-            // The queue comes first, so that it misses nothing.
-            let consumer = state.attach(EventFilter::Subscription(key.clone()), limits);
+            // The queue is opened first, so that it misses no event.
+            let consumer = state.consumers.attach(EventFilter::Subscription(key.clone()), limits);
             (consumer, state.submit(now, Command::Subscribe(subscribe)))
         });
-        let outcome = Request::new(self.handle.clone(), id);
-        Subscription::new(EventStream::at(self.handle.clone(), consumer), key, outcome)
+        let request = Request::new(self.handle.clone(), id);
+        Subscription::new(EventStream::from_consumer(self.handle.clone(), consumer), key, request)
     }
 
-    /// Unsubscribes, whoever else holds it. With `needs_confirmation` it is repeated until the gateway confirms;
-    /// without, sent is success.
+    /// Unsubscribes, even if other handles still use the subscription. Their streams end.
+    ///
+    /// Without `needs_confirmation`, completes as soon as the request is sent. With it, the request
+    /// is repeated until the gateway confirms. A history is unsubscribed by its server id; until
+    /// that is known, the client waits for it.
     ///
     /// # Errors
-    /// [`CommandError::UnknownSubscription`], [`CommandError::Unconfirmed`], [`CommandError::ServerIdUnknown`],
-    /// [`CommandError::ConnectionLost`].
+    /// - [`CommandError::UnknownSubscription`] if the key is not subscribed to.
+    /// - [`CommandError::Unconfirmed`] after all attempts, [`CommandError::ServerIdUnknown`] if the
+    ///   server id never came.
+    /// - [`CommandError::ConnectionLost`], which also ends the subscription at the gateway.
+    /// - [`CommandError::Superseded`] by a later command for the key, [`CommandError::ShutDown`] if
+    ///   the client's task has ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future discards the reply only.
     pub fn unsubscribe(
         &self,
         key: &SubscriptionKey,
@@ -171,16 +255,25 @@ impl<R: Runtime> Client<R> {
         let request = self.request(Command::Unsubscribe { key: key.clone(), needs_confirmation });
         async move {
             match request.await? {
-                Reply::Unsubscribed(how) => Ok(how),
+                Reply::Unsubscribed(outcome) => Ok(outcome),
                 _ => Ok(UnsubscribeOutcome::Sent),
             }
         }
     }
 
-    /// Changes what is stored for a subscription.
+    /// Changes the stored properties of a subscription. What `modify` does not set stays as it is.
+    ///
+    /// With [`Modify::apply_now`] the client unsubscribes and subscribes at once; otherwise the
+    /// change takes effect when the subscription is next sent. Completes at once.
     ///
     /// # Errors
-    /// [`CommandError::UnknownSubscription`].
+    /// [`CommandError::UnknownSubscription`] if the key is not subscribed to;
+    /// [`CommandError::NotReady`] if [`Modify::active`] is `Some(true)` and there is no ready
+    /// connection, or the key is being unsubscribed; [`CommandError::ShutDown`] if the client's
+    /// task has ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future discards the reply only.
     pub fn modify_subscription(
         &self,
         modify: Modify,
@@ -189,10 +282,19 @@ impl<R: Runtime> Client<R> {
         async move { request.await.map(drop) }
     }
 
-    /// Sends every wanted subscription anew; says how many.
+    /// Resubscribes every subscription, and returns how many there are.
+    ///
+    /// [`Config::resubscribe_burst`](crate::Config::resubscribe_burst) of them (25 by default) are
+    /// sent at once, then a pause of
+    /// [`Config::resubscribe_pause`](crate::Config::resubscribe_pause) (250 ms by default) follows.
+    /// The client resubscribes after a reconnect by itself. Completes at once.
     ///
     /// # Errors
-    /// [`CommandError::NotReady`].
+    /// [`CommandError::NotReady`] if there is no ready connection, [`CommandError::ShutDown`] if
+    /// the client's task has ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future discards the reply only.
     pub fn recreate_subscriptions(&self) -> impl Future<Output = Result<usize, CommandError>> + Send + use<R> {
         let request = self.request(Command::Recreate);
         async move {
@@ -203,93 +305,137 @@ impl<R: Runtime> Client<R> {
         }
     }
 
-    /// Writes a text of your own, for what has no method here: `shs+exercise+{"CEX":"…"}`. Nothing is kept for later.
+    /// Sends a text for which there is no method here, for example `shs+exercise+{"CEX":"…"}`.
+    ///
+    /// Completes when the text is handed to the connection. It is not repeated on a later
+    /// connection.
     ///
     /// # Errors
-    /// [`CommandError::NotReady`], [`CommandError::BadText`].
+    /// [`CommandError::NotReady`] if there is no ready connection; [`CommandError::BadText`] unless
+    /// the text has 1 to 65,536 bytes and no control characters; [`CommandError::ShutDown`] if the
+    /// client's task has ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future discards the reply only.
     pub fn send_text(&self, text: &str) -> impl Future<Output = Result<(), CommandError>> + Send + use<R> {
         let request = self.request(Command::SendText(text.into()));
         async move { request.await.map(drop) }
     }
 
-    /// Writes `tic` and waits for its answer.
+    /// Sends `tic` and waits for its reply, at most
+    /// [`Config::subscription_timeout`](crate::Config::subscription_timeout) (2 s by default).
     ///
     /// # Errors
-    /// [`CommandError::NotReady`], [`CommandError::TimedOut`], [`CommandError::ConnectionLost`].
+    /// [`CommandError::NotReady`] if there is no ready connection, [`CommandError::TimedOut`],
+    /// [`CommandError::ConnectionLost`], [`CommandError::ShutDown`] if the client's task has ended.
+    ///
+    /// # Cancel safety
+    /// Dropping the future discards the reply only.
     pub fn tic(&self) -> impl Future<Output = Result<(), CommandError>> + Send + use<R> {
         let request = self.request(Command::Tic);
         async move { request.await.map(drop) }
     }
 
-    /// A stream of everything that happens from now on, bounded like every queue.
+    /// Waits until every requested subscription may be sent: the connection is ready, or greeted
+    /// where only `pl`, `sd` and `ld` are requested. It has no time limit; [`Client::health`] tells
+    /// what it waits for.
+    ///
+    /// # Errors
+    /// [`CommandError::NotReady`] on a client that was not started, [`CommandError::GaveUp`],
+    /// [`CommandError::AuthenticationRequired`], [`CommandError::Superseded`] by a disconnect,
+    /// [`CommandError::ShutDown`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels the request.
+    pub fn ready(&self) -> impl Future<Output = Result<(), CommandError>> + Send + use<R> {
+        let request = self.request(Command::WaitReady).cancelled_by_drop();
+        async move { request.await.map(drop) }
+    }
+
+    /// Returns a stream of all events from now on, with the limits of
+    /// [`Builder::queue_limits`](super::Builder::queue_limits).
     #[must_use]
     pub fn events(&self) -> EventStream<R> {
         self.events_within(self.queues.limits)
     }
 
-    /// The same with limits of its own.
+    /// Returns a stream of all events from now on, with limits of its own.
     #[must_use]
     pub fn events_within(&self, limits: QueueLimits) -> EventStream<R> {
         EventStream::new(self.handle.clone(), EventFilter::All, limits)
     }
 
-    /// The queue of one key, from now on: its messages, and the gaps of its subscriptions. Accessors of one key share it.
-    /// Nothing is queued for a key, unsolicited ones included, while there is no accessor.
+    /// Returns an accessor of the queue of one key: its messages from now on, and the gaps of its
+    /// subscriptions.
+    ///
+    /// The accessors of one key share its queue: each item goes to one of them. Nothing is queued
+    /// for a key, unsolicited keys included, while it has no accessor. The first accessor opens the
+    /// queue with the limits of
+    /// [`Builder::queue_limits_by_key`](super::Builder::queue_limits_by_key).
     #[must_use]
     pub fn queue(&self, key: Key) -> QueueAccessor<R> {
         QueueAccessor::new(EventStream::new(self.handle.clone(), EventFilter::Key(key), self.queues.of_key(key)), key)
     }
 
-    /// Hands everything that happens from now on to `sink` as well.
+    /// Delivers all events from now on to `sink` as well. A sink does not keep the client alive.
     pub fn attach(&self, sink: impl EventSink) {
         self.attach_boxed(Box::new(sink));
+    }
+
+    /// Returns the present state of the connection and the number of subscriptions and pending
+    /// requests.
+    #[must_use]
+    pub fn status(&self) -> MachineStatus {
+        self.read(|state| state.machine.status())
+    }
+
+    /// Returns how healthy the connection is, and why. Changes nothing.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let now = self.handle.shared.runtime.now();
+        self.read(|state| state.machine.health(now))
+    }
+
+    /// Returns all subscriptions that the client keeps, ordered by their text.
+    #[must_use]
+    pub fn subscriptions(&self) -> Vec<SubscriptionInfo> {
+        self.read(|state| state.machine.subscriptions())
+    }
+
+    /// Returns the server id and the contract id of each history of this connection whose server id
+    /// is known; `None` for every key but [`Key::MarketHistory`].
+    #[must_use]
+    pub fn server_ids(&self, key: Key) -> Option<BTreeMap<Box<str>, i64>> {
+        self.read(|state| state.machine.server_ids(key))
+    }
+
+    /// Returns counters since the client was built.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.read(|state| state.machine.stats())
+    }
+
+    /// Waits for `span` on the clock of the client's runtime.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the wait.
+    pub fn sleep(&self, span: Duration) -> R::Sleep {
+        let runtime = &self.handle.shared.runtime;
+        runtime.sleep_until(runtime.now() + span)
+    }
+
+    pub(super) fn new(shared: Arc<Shared<R>>, queues: QueueSettings) -> Self {
+        Self { handle: Handle::new(shared), queues }
     }
 
     pub(super) fn attach_boxed(&self, sink: Box<dyn EventSink>) {
         let shared = &self.handle.shared;
         let reader = Reader::new(shared, EventFilter::All, self.queues.limits);
-        shared.runtime.spawn(SinkTask { reader, sink: Some(sink) });
+        shared.runtime.spawn(SinkTask::new(reader, sink));
     }
 
-    /// Where the client stands.
-    #[must_use]
-    pub fn status(&self) -> MachineStatus {
-        self.look(|state| state.machine.status())
-    }
-
-    /// How well the connection is, and why.
-    #[must_use]
-    pub fn health(&self) -> Health {
-        let now = self.handle.shared.runtime.now();
-        self.look(|state| state.machine.health(now))
-    }
-
-    /// Every wanted subscription.
-    #[must_use]
-    pub fn subscriptions(&self) -> Vec<SubscriptionInfo> {
-        self.look(|state| state.machine.subscriptions())
-    }
-
-    /// Server id → conid of the histories of this connection; `None` for keys that have none.
-    #[must_use]
-    pub fn server_ids(&self, key: Key) -> Option<BTreeMap<Box<str>, i64>> {
-        self.look(|state| state.machine.server_ids(key))
-    }
-
-    /// Counters since the client was made.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        self.look(|state| state.machine.stats())
-    }
-
-    /// Waits, on the clock and the runtime of the client. Cancel-safe.
-    pub fn sleep(&self, span: core::time::Duration) -> R::Sleep {
-        let runtime = &self.handle.shared.runtime;
-        runtime.sleep_until(runtime.now() + span)
-    }
-
-    fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        self.handle.shared.with(|state| look(state))
+    fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        self.handle.shared.with(|state| read(state))
     }
 
     fn request(&self, command: Command) -> Request<R> {

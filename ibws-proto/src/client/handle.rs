@@ -1,4 +1,5 @@
-//! What every handle of a client is made of: a count that keeps it alive, and answers that can be awaited.
+//! The parts of every handle of a client: a count that keeps the client alive, and replies that can
+//! be awaited.
 
 use core::future::Future;
 use core::pin::Pin;
@@ -9,7 +10,7 @@ use super::shared::Shared;
 use crate::transport::Runtime;
 use crate::{Command, CommandError, Reply, RequestId, SubscribeOutcome};
 
-/// Keeps the client alive: counted, so that the last one dropped ends it.
+/// Keeps the client alive. Handles are counted; dropping the last one shuts the client down.
 pub(super) struct Handle<R: Runtime> {
     pub(super) shared: Arc<Shared<R>>,
 }
@@ -29,35 +30,44 @@ impl<R: Runtime> Clone for Handle<R> {
 
 impl<R: Runtime> Drop for Handle<R> {
     fn drop(&mut self) {
-        let last = self.shared.with(|state| {
+        let is_last = self.shared.with(|state| {
             state.handles -= 1;
             state.handles == 0
         });
-        if last {
+        if is_last {
             self.shared.order(Command::Shutdown { drain: false });
         }
     }
 }
 
-/// The answer to a request, to be awaited.
+/// The future of the reply to a request. Dropping it discards the reply.
 pub(super) struct Request<R: Runtime> {
     handle: Handle<R>,
     id: RequestId,
+    /// Whether dropping it before its reply cancels the request, because it has no time limit of its own.
+    cancels: bool,
 }
 
 impl<R: Runtime> Request<R> {
     pub(super) fn new(handle: Handle<R>, id: RequestId) -> Self {
-        Self { handle, id }
+        Self { handle, id, cancels: false }
+    }
+
+    /// Has the request cancelled if it is dropped before its reply.
+    pub(super) fn cancelled_by_drop(self) -> Self {
+        let mut this = self;
+        this.cancels = true;
+        this
     }
 
     pub(super) fn id(&self) -> RequestId {
         self.id
     }
 
-    /// The standing that the answer to a `Subscribe` tells.
+    /// Waits for the reply to a `Subscribe` and returns its outcome.
     pub(super) async fn outcome(&mut self) -> Result<SubscribeOutcome, CommandError> {
         match self.await? {
-            Reply::Subscribed(standing) => Ok(standing),
+            Reply::Subscribed(outcome) => Ok(outcome),
             _ => Ok(SubscribeOutcome::Pending),
         }
     }
@@ -66,10 +76,13 @@ impl<R: Runtime> Request<R> {
 impl<R: Runtime> Future for Request<R> {
     type Output = Result<Reply, CommandError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let id = self.id;
-        match self.handle.shared.with(|state| state.answer(id, cx.waker())) {
-            Some(answer) => Poll::Ready(answer),
+        match self.handle.shared.with(|state| state.poll_reply(id, cx.waker())) {
+            Some(result) => {
+                self.cancels = false;
+                Poll::Ready(result)
+            }
             None => Poll::Pending,
         }
     }
@@ -78,6 +91,9 @@ impl<R: Runtime> Future for Request<R> {
 impl<R: Runtime> Drop for Request<R> {
     fn drop(&mut self) {
         let id = self.id;
-        self.handle.shared.with(|state| state.forget(id));
+        self.handle.shared.with(|state| state.forget_reply(id));
+        if self.cancels {
+            self.handle.shared.order(Command::Cancel(id));
+        }
     }
 }

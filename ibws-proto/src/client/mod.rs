@@ -1,18 +1,36 @@
-//! The client: the machine run over any [`Runtime`](crate::transport::Runtime), with futures for requests and bounded
-//! queues for events.
+//! The client: runs the machine over any [`Runtime`](crate::transport::Runtime), and offers its
+//! requests as futures and its events as bounded queues.
+//!
+//! A [`Builder`] makes a [`Client`]. One task per client owns the connection; handles talk to it
+//! through state behind a lock. No code of the application runs under that lock, with one
+//! exception: a [`SubscriptionProcessor`](crate::SubscriptionProcessor) is called, and dropped, by
+//! the machine. So sinks, REST handlers, credentials providers, and wakers that are woken or
+//! dropped, may use the client; a processor must not.
+//!
+//! `client`, `subscription`, `stream` and `queue` hold the handles, `reader` and `consumers` what
+//! they read from, `handle` and `replies` how a request gets its reply. `task` runs the machine,
+//! `link` writes to the connection, `sink` runs the callbacks. `shared` holds the lock.
 
 mod builder;
 #[allow(clippy::module_inception)]
 mod client;
+mod consumers;
 mod handle;
+mod link;
+mod queue;
+mod reader;
+mod replies;
 mod rest_handler;
 mod shared;
 mod sink;
 mod stream;
+mod subscription;
 mod task;
 
 pub use builder::{BuildError, Builder};
 pub use client::Client;
+pub use queue::QueueAccessor;
 pub use rest_handler::{RestFuture, RestHandler};
 pub use sink::EventSink;
-pub use stream::{EventStream, QueueAccessor, Subscription};
+pub use stream::EventStream;
+pub use subscription::Subscription;

@@ -1,24 +1,28 @@
-//! The host: whoever makes REST calls, which the stream needs now and then.
+//! The REST handler: performs the REST calls that the stream needs.
 
 use core::future::Future;
 use core::pin::Pin;
 use std::boxed::Box;
 
-use crate::RestRequest;
+use crate::{RestRequest, RestResult};
 
-/// The answer of a host: did it do what it was asked for?
-pub type RestFuture = Pin<Box<dyn Future<Output = bool> + Send>>;
+/// What a [`RestHandler`] does for one request. `Ok(RestReply::Complete)` means that it was carried
+/// out; an error says why not, and the client makes the request again for as long as it is needed.
+pub type RestFuture = Pin<Box<dyn Future<Output = RestResult> + Send>>;
 
-/// Makes the REST calls that the stream needs. Each question says which; see [`RestRequest`].
+/// Performs the REST calls that the stream needs. [`RestRequest`] lists them.
 ///
-/// An answer that takes longer than [`Config::prime_timeout`](crate::Config::prime_timeout), for anything but `Prime` than
-/// [`Config::rest_timeout`](crate::Config::rest_timeout), is no longer waited for, and the future is dropped.
+/// The client waits for a request at most [`Config::prime_timeout`](crate::Config::prime_timeout)
+/// (5 s by default) if it is a `Prime`, and at most
+/// [`Config::rest_timeout`](crate::Config::rest_timeout) (30 s by default) otherwise. Then, or when
+/// a later request supersedes it, the future is dropped. The future and its drop may use the
+/// client.
 pub trait RestHandler: Send + Sync + 'static {
-    /// Begins the calls for `ask`. Called on the client's own task: it must not block.
+    /// Starts the calls for `request`. It runs on the client's own task, so it must not block.
     fn handle(&self, request: RestRequest) -> RestFuture;
 }
 
-/// A function that makes them.
+/// Every function from a request to a future is a REST handler.
 impl<F> RestHandler for F
 where
     F: Fn(RestRequest) -> RestFuture + Send + Sync + 'static,

@@ -1,23 +1,37 @@
-//! What the driver's task and the handles share: the machine and the queues behind a lock, answers on their way, and who
-//! waits for what.
+//! The state that the client's task and its handles share behind one lock: the machine, the replies
+//! and the queues.
+//!
+//! Code of the application that runs under the lock would deadlock as soon as it uses the client.
+//! So none runs there, apart from what the last paragraph names:
+//!
+//! - Wakers are woken, and dropped, once the lock is released: waking one may run a task, and
+//!   dropping the last waker of a task may drop the task with the handles that it holds. They are
+//!   collected in [`Deferred`].
+//! - The clock of the runtime is read, and limits of queues are requested from the application,
+//!   before the lock is taken.
+//! - REST futures that are no longer awaited, and the queues of detached consumers, are moved out
+//!   of the lock and dropped.
+//! - Folded rows are assembled by the consumer, and sinks, REST handlers and credentials providers
+//!   are called by their tasks, without the lock.
+//!
+//! Three things from outside run under the lock. A
+//! [`SubscriptionProcessor`](crate::SubscriptionProcessor) is called by the machine when it writes
+//! a payload, and the machine drops the processor of a removed subscription, so a processor must
+//! neither use the client nor own a handle of it. A waker is cloned, which is code of the executor.
+//! A frame that a full queue drops releases its bytes, which is code of whoever allocated them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::vec::Vec;
 
+use super::consumers::{ConsumerId, Consumers, Take};
+use super::replies::Replies;
 use crate::queue::Dequeued;
 use crate::transport::Runtime;
-use crate::{
-    Action, Command, CommandError, Event, EventFilter, Input, Instant, Machine, Output, Queue, QueueId, QueueLimits,
-    Queues, Reply, RequestId,
-};
+use crate::{Action, Command, CommandError, Input, Instant, Machine, Output, Reply, RequestId};
 
-/// Events moved over to a consumer at once, and bytes from which on no more are.
-const BATCH: usize = 64;
-const BATCH_BYTES: usize = 64 * 1024;
-
-/// Shared by the task and every handle. The lock is never held while anything is awaited or woken.
+/// What the task and every handle share. The lock is never held across an await.
 pub(super) struct Shared<R> {
     pub(super) runtime: R,
     state: Mutex<State>,
@@ -27,49 +41,22 @@ pub(super) struct State {
     pub(super) machine: Machine,
     /// Wakes the task.
     pub(super) task: Option<Waker>,
-    /// Living handles of any kind; the last one dropped means shutdown.
+    /// The number of handles of any kind. Dropping the last one shuts the client down.
     pub(super) handles: usize,
-    /// The task is gone: nothing will be answered any more.
-    pub(super) finished: bool,
-    answers: BTreeMap<RequestId, Answer>,
-    queues: Queues,
-    consumers: BTreeMap<QueueId, Consumers>,
-    last_consumer: u64,
-    /// To be woken once the lock is free: a waker may run anything.
-    wakers: Vec<Waker>,
-    /// To be dropped once the lock is free: the last of a task's wakers drops the task, and the handles it holds.
-    pub(super) dropped_wakers: Vec<Waker>,
+    /// Set once the task has ended: requests get no other reply than [`CommandError::ShutDown`].
+    finished: bool,
+    replies: Replies,
+    pub(super) consumers: Consumers,
+    pub(super) deferred: Deferred,
 }
 
-enum Answer {
-    Awaited(Option<Waker>),
-    There(Result<Reply, CommandError>),
-}
-
-/// The consumers of one queue. Those of a key share its queue.
+/// Wakers that are woken or dropped once the lock is released.
 #[derive(Default)]
-struct Consumers {
-    attached: usize,
-    /// Who waits for an event, by the number of the consumer.
-    waiting: Vec<(u64, Waker)>,
-}
-
-/// A consumer's place at a queue.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct ConsumerId {
-    queue: QueueId,
-    number: u64,
-    /// Others may sit at the same queue: what one takes and does not use is lost to them.
-    shared: bool,
-}
-
-/// The outcome of looking into a queue.
-pub(super) enum Take {
-    /// At least one item was moved over.
-    Some,
-    Nothing,
-    /// Nothing, and nothing will come.
-    End,
+pub(super) struct Deferred {
+    /// To be woken: a waker may run any code.
+    pub(super) wakers: Vec<Waker>,
+    /// To be dropped: the last waker of a task drops the task, and the handles that it holds.
+    pub(super) dropped_wakers: Vec<Waker>,
 }
 
 impl<R: Runtime> Shared<R> {
@@ -79,52 +66,32 @@ impl<R: Runtime> Shared<R> {
             task: None,
             handles: 0,
             finished: false,
-            answers: BTreeMap::new(),
-            queues: Queues::default(),
-            consumers: BTreeMap::new(),
-            last_consumer: 0,
-            wakers: Vec::new(),
-            dropped_wakers: Vec::new(),
+            replies: Replies::default(),
+            consumers: Consumers::default(),
+            deferred: Deferred::default(),
         };
         Self { runtime, state: Mutex::new(state) }
     }
 
-    /// Does something under the lock, then wakes whom that concerns.
+    /// Calls `act` under the lock, then wakes and drops the deferred wakers. `act` must not run
+    /// code of the application.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let result = act(&mut state);
-        let wakers = core::mem::take(&mut state.wakers);
-        let dropped_wakers = core::mem::take(&mut state.dropped_wakers);
+        let Deferred { wakers, dropped_wakers } = core::mem::take(&mut state.deferred);
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
         drop(dropped_wakers);
         result
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // No code of a user's runs under the lock, and the machine is consistent after each call.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The task ends.
-    pub(super) fn finish(&self) {
-        // After a panic of its own the machine is not asked again.
-        let sound = !self.state.is_poisoned();
-        self.with(|state| {
-            if sound {
-                state.stop();
-            }
-            state.finish();
-        });
-    }
-
-    /// Hands a request to the machine; its answer can be awaited.
+    /// Submits a request whose reply can be awaited.
     pub(super) fn submit(&self, command: Command) -> RequestId {
         let now = self.runtime.now();
         self.with(|state| state.submit(now, command))
     }
 
-    /// Hands in a request whose answer nobody awaits.
+    /// Submits a request whose reply is not awaited.
     pub(super) fn order(&self, command: Command) {
         let now = self.runtime.now();
         self.with(|state| {
@@ -134,136 +101,80 @@ impl<R: Runtime> Shared<R> {
             }
         });
     }
+
+    /// Ends the client because its task has ended.
+    pub(super) fn finish(&self) {
+        // A panic under the lock may have interrupted the machine: it is not run again.
+        let is_sound = !self.state.is_poisoned();
+        self.with(|state| {
+            if is_sound {
+                state.stop();
+            }
+            state.finish();
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is used after a panic under the lock as well. Only a processor of the
+        // application can panic there, and all it interrupts is the handling of one input or
+        // command.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl State {
+    /// Submits a request whose reply can be awaited.
     pub(super) fn submit(&mut self, now: Instant, command: Command) -> RequestId {
         if self.finished {
-            // Only a number is wanted of the machine: nobody would act upon what it says, nor take it out.
+            // The machine only provides a number: no task performs its actions or takes its
+            // outputs.
             let id = self.machine.submit(now, Command::Cancel(RequestId(0)));
             while self.machine.poll().is_some() {}
-            self.answers.insert(id, Answer::There(Err(CommandError::ShutDown)));
+            self.replies.fail(id, CommandError::ShutDown);
             return id;
         }
         let id = self.machine.submit(now, command);
-        self.answers.insert(id, Answer::Awaited(None));
+        self.replies.expect(id);
         self.wake_task();
         id
     }
 
-    pub(super) fn wake_task(&mut self) {
-        self.wakers.extend(self.task.clone());
-    }
-
-    /// Distributes what the machine says; actions are left to the task.
+    /// Takes the outputs of the machine: delivers events and replies, and collects the actions for
+    /// the task.
     pub(super) fn drain(&mut self, actions: &mut VecDeque<Action>) {
         while let Some(output) = self.machine.poll() {
             match output {
                 Output::Action(action) => actions.push_back(action),
-                Output::Event(event) => self.deliver(event),
-                Output::Done(id, result) => {
-                    let Some(answer) = self.answers.get_mut(&id) else { continue };
-                    if let Answer::Awaited(Some(waker)) = core::mem::replace(answer, Answer::There(result)) {
-                        self.wakers.push(waker);
-                    }
-                }
+                Output::Event(event) => self.consumers.deliver(event, &mut self.deferred),
+                Output::Done(id, result) => self.replies.resolve(id, result, &mut self.deferred),
             }
         }
     }
 
-    /// Puts an event into every queue that wants it.
-    fn deliver(&mut self, event: Event) {
-        let Self { queues, consumers, wakers, .. } = self;
-        queues.deliver(event, |id| {
-            if let Some(consumers) = consumers.get_mut(&id) {
-                wakers.extend(consumers.waiting.drain(..).map(|(_, waker)| waker));
-            }
-        });
-    }
-
-    /// Takes a consumer at a queue, which is opened for it; a key has one queue only, shared by all who ask for it.
-    pub(super) fn attach(&mut self, wanted: EventFilter, limits: QueueLimits) -> ConsumerId {
-        self.last_consumer += 1;
-        let (known, shared) = match &wanted {
-            EventFilter::Key(key) => (self.queues.of_key(*key), true),
-            _ => (None, false),
-        };
-        let queue = known.unwrap_or_else(|| self.queues.open(wanted, limits));
-        self.consumers.entry(queue).or_default().attached += 1;
-        ConsumerId { queue, number: self.last_consumer, shared }
-    }
-
-    /// Gives a consumer up. A queue that nobody sits at any more is handed out, to be dropped without the lock.
-    pub(super) fn detach(&mut self, consumer: ConsumerId) -> Option<Queue> {
-        let consumers = self.consumers.get_mut(&consumer.queue)?;
-        consumers.attached -= 1;
-        let mine = consumers.waiting.iter().position(|(number, _)| *number == consumer.number);
-        self.dropped_wakers.extend(mine.map(|at| consumers.waiting.swap_remove(at).1));
-        if consumers.attached > 0 {
-            return None;
-        }
-        self.consumers.remove(&consumer.queue);
-        self.queues.close(consumer.queue)
-    }
-
-    /// Moves items over from a queue; with a waker, remembers whom to wake if there is nothing.
+    /// Moves a batch of items from the queue of `consumer` to `into`. If there is none, remembers
+    /// the waker, if any.
     pub(super) fn take(&mut self, consumer: ConsumerId, into: &mut VecDeque<Dequeued>, waker: Option<&Waker>) -> Take {
-        let Some(queue) = self.queues.get_mut(consumer.queue) else { return Take::End };
-        let floor = queue.bytes().saturating_sub(BATCH_BYTES);
-        let most = if consumer.shared { 1 } else { BATCH };
-        while let Some(item) = queue.take() {
-            into.push_back(item);
-            if into.len() >= most || queue.bytes() < floor {
-                break;
-            }
-        }
-        if !into.is_empty() {
-            return Take::Some;
-        }
-        if self.finished {
-            return Take::End;
-        }
-        if let (Some(waker), Some(consumers)) = (waker, self.consumers.get_mut(&consumer.queue)) {
-            // One place for each consumer: those that share a queue must not push one another out.
-            match consumers.waiting.iter_mut().find(|(number, _)| *number == consumer.number) {
-                Some((_, known)) if known.will_wake(waker) => {}
-                Some((_, known)) => self.dropped_wakers.push(core::mem::replace(known, waker.clone())),
-                None => consumers.waiting.push((consumer.number, waker.clone())),
-            }
-        }
-        Take::Nothing
+        self.consumers.take(consumer, into, waker, self.finished, &mut self.deferred)
     }
 
-    pub(super) fn queue(&self, consumer: ConsumerId) -> Option<&Queue> {
-        self.queues.get(consumer.queue)
+    /// Takes the reply to a request if it has come; otherwise remembers the waker.
+    pub(super) fn poll_reply(&mut self, id: RequestId, waker: &Waker) -> Option<Result<Reply, CommandError>> {
+        self.replies.poll(id, waker, &mut self.deferred)
     }
 
-    /// Takes an answer that is there; else remembers whom to wake.
-    pub(super) fn answer(&mut self, id: RequestId, waker: &Waker) -> Option<Result<Reply, CommandError>> {
-        match self.answers.get_mut(&id)? {
-            Answer::Awaited(slot) => {
-                if !slot.as_ref().is_some_and(|known| known.will_wake(waker)) {
-                    self.dropped_wakers.extend(slot.replace(waker.clone()));
-                }
-                None
-            }
-            Answer::There(_) => match self.answers.remove(&id)? {
-                Answer::There(result) => Some(result),
-                Answer::Awaited(_) => None,
-            },
-        }
+    /// Discards the reply to a request whose future was dropped.
+    pub(super) fn forget_reply(&mut self, id: RequestId) {
+        self.replies.forget(id, &mut self.deferred);
     }
 
-    /// Nobody awaits it any more.
-    pub(super) fn forget(&mut self, id: RequestId) {
-        if let Some(Answer::Awaited(waker)) = self.answers.remove(&id) {
-            self.dropped_wakers.extend(waker);
-        }
+    fn wake_task(&mut self) {
+        self.deferred.wakers.extend(self.task.clone());
     }
 
-    /// Stops the machine where the task did not live to see it stop, so that nobody takes its last state for the present.
+    /// Stops the machine if the task ended before it was stopped, so that its last state is not
+    /// taken for the present one.
     fn stop(&mut self) {
-        // The machine's clock stands still where it is.
+        // The machine's clock does not run backwards: it stands still at its latest moment.
         let now = Instant::ORIGIN;
         self.machine.submit(now, Command::Shutdown { drain: false });
         if let Some(conn) = self.machine.status().conn {
@@ -272,18 +183,11 @@ impl State {
         self.drain(&mut VecDeque::new());
     }
 
-    /// Everything awaited is answered, every stream ends.
+    /// Resolves every awaited reply and ends every stream.
     fn finish(&mut self) {
         self.finished = true;
-        self.dropped_wakers.extend(self.task.take());
-        for answer in self.answers.values_mut() {
-            if let Answer::Awaited(waker) = answer {
-                self.wakers.extend(waker.take());
-                *answer = Answer::There(Err(CommandError::ShutDown));
-            }
-        }
-        for consumers in self.consumers.values_mut() {
-            self.wakers.extend(consumers.waiting.drain(..).map(|(_, waker)| waker));
-        }
+        self.deferred.dropped_wakers.extend(self.task.take());
+        self.replies.shut_down(&mut self.deferred);
+        self.consumers.wake_all(&mut self.deferred);
     }
 }

@@ -1,4 +1,4 @@
-//! Where items go of themselves, beside queues and streams: a callback, a channel of the user's.
+//! Sinks: receivers of events that the client calls, beside queues and streams.
 
 use core::future::Future;
 use core::ops::ControlFlow;
@@ -8,35 +8,41 @@ use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 
-use super::stream::Reader;
+use super::reader::Reader;
 use crate::Item;
 use crate::transport::Runtime;
 
-/// Items taken in one poll before other tasks get their turn.
-const TURN: usize = 64;
+/// The maximum number of items delivered in one poll, so that other tasks of the runtime get their
+/// turn.
+const MAX_ITEMS_PER_POLL: usize = 64;
 
-/// Takes everything that happens: attach one with [`Client::attach`](super::Client::attach) or
-/// [`Builder::sink`](super::Builder::sink).
+/// Receives all events. [`Client::attach`](super::Client::attach) or
+/// [`Builder::sink`](super::Builder::sink) attaches it.
 ///
-/// Each sink has a task and a bounded [`Queue`](crate::Queue) of its own, and is called without any lock: it may use the
-/// client as it likes, and a slow one costs bounded memory, delays no other and finds an [`Item::Lost`] for what it was
-/// too slow for. It runs on the client's runtime, though: one that blocks its thread for long blocks whatever else the
-/// runtime has for that thread, and on a runtime of a single thread that is everything. To wait for a request inside a
-/// sink is to block; to make it is enough: `drop(client.hard_reset(true))`.
+/// Each sink has a task and a bounded [`Queue`](crate::Queue) of its own and is called without any
+/// lock. It may use the client. A slow sink costs bounded memory, delays no other consumer, and
+/// receives an [`Item::Lost`] for what it was too slow for.
 ///
-/// One that panics is dropped, and nobody else notices. None keeps the client alive, unless it holds a handle itself; when
-/// the client has ended, each still gets what was queued for it.
+/// A sink runs on the client's runtime. One that blocks its thread blocks whatever else the runtime
+/// runs on that thread, which is everything on a runtime of a single thread. Waiting for a request
+/// inside a sink blocks; making the request does not: `drop(client.hard_reset(true))`.
 ///
-/// Every `FnMut(Item)` is a sink, and so is the sender of a channel of the standard library (an unbounded one: what its
-/// receiver leaves there is no longer bounded by anything).
+/// A sink that panics is dropped, and no other consumer is affected. A sink does not keep the
+/// client alive, unless it holds a handle itself. When the client has ended, each sink still
+/// receives what was queued for it.
+///
+/// Every `FnMut(Item)` is a sink. So is the sender of a channel of the standard library; that
+/// channel is unbounded, so nothing bounds what its receiver does not take.
 pub trait EventSink: Send + 'static {
-    /// Is there room for an item? Until there is, they stay in the sink's queue. Default: always.
+    /// Returns ready if the sink can receive an item. Until then the items stay in its queue, and
+    /// the sink wakes the task by `cx`. Default: always ready.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let _ = cx;
         Poll::Ready(())
     }
 
-    /// Takes the next item, after [`poll_ready`](Self::poll_ready) was ready. `Break`: there shall be no more.
+    /// Receives the next item, after [`poll_ready`](Self::poll_ready) returned ready. Returning
+    /// `Break` detaches and drops the sink.
     fn receive(&mut self, item: Item) -> ControlFlow<()>;
 }
 
@@ -58,13 +64,17 @@ impl EventSink for mpsc::Sender<Item> {
 
 /// The task of one sink.
 pub(super) struct SinkTask<R: Runtime> {
-    pub(super) reader: Reader<R>,
-    /// Gone once it has said `Break` or panicked.
-    pub(super) sink: Option<Box<dyn EventSink>>,
+    reader: Reader<R>,
+    /// `None` once the sink returned `Break` or panicked.
+    sink: Option<Box<dyn EventSink>>,
 }
 
 impl<R: Runtime> SinkTask<R> {
-    fn poll_feed(&mut self, cx: &mut Context<'_>) -> Poll<ControlFlow<()>> {
+    pub(super) fn new(reader: Reader<R>, sink: Box<dyn EventSink>) -> Self {
+        Self { reader, sink: Some(sink) }
+    }
+
+    fn poll_deliver(&mut self, cx: &mut Context<'_>) -> Poll<ControlFlow<()>> {
         let Some(sink) = &mut self.sink else { return Poll::Ready(ControlFlow::Break(())) };
         ready!(sink.poll_ready(cx));
         let Some(item) = ready!(self.reader.poll_item(cx)) else { return Poll::Ready(ControlFlow::Break(())) };
@@ -77,12 +87,12 @@ impl<R: Runtime> Future for SinkTask<R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        for _ in 0..TURN {
-            match catch_unwind(AssertUnwindSafe(|| this.poll_feed(cx))) {
+        for _ in 0..MAX_ITEMS_PER_POLL {
+            match catch_unwind(AssertUnwindSafe(|| this.poll_deliver(cx))) {
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(ControlFlow::Continue(()))) => {}
                 Ok(Poll::Ready(ControlFlow::Break(()))) | Err(_) => {
-                    // Dropping what a user made may run anything, too.
+                    // Dropping a sink runs code of the application, which may panic as well.
                     let sink = this.sink.take();
                     let _ = catch_unwind(AssertUnwindSafe(|| drop(sink)));
                     return Poll::Ready(());

@@ -1,4 +1,5 @@
-//! The task: runs the machine over one runtime. It carries out actions, hands in what happens, and decides nothing.
+//! The client's task: runs the machine over one runtime. It performs the machine's actions and
+//! hands in what happens; it decides nothing.
 
 use core::future::Future;
 use core::pin::Pin;
@@ -8,51 +9,73 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::vec::Vec;
 
+use super::link::OpenLink;
 use super::rest_handler::{RestFuture, RestHandler};
 use super::shared::Shared;
-use crate::transport::Secret;
-use crate::transport::{CredentialsFuture, CredentialsProvider};
-use crate::transport::{DialRequest, IncomingMessage, Link, OutgoingMessage, Runtime};
-use crate::{Action, ConnId, ConnectError, ConnectionState, Input, Instant, RestRequestId, SessionUpdate};
+use crate::transport::{
+    CredentialsFuture, CredentialsProvider, DialRequest, IncomingMessage, OutgoingMessage, Runtime, Secret,
+};
+use crate::{Action, ConnId, ConnectError, ConnectionState, Input, Instant, RestError, RestRequestId, SessionUpdate};
 
-/// Rounds in one poll before other tasks get their turn.
-const ROUNDS: usize = 16;
-/// Frames taken from the socket in one round, and handed in under one lock.
+/// The maximum number of rounds in one poll, so that other tasks of the runtime get their turn.
+const MAX_ROUNDS: usize = 16;
+/// The maximum number of frames that one round reads from the connection and hands in under one
+/// lock.
 const BATCH: usize = 64;
 
 type Dial<L> = Pin<Box<dyn Future<Output = Result<(L, Option<Secret>), ConnectError>> + Send>>;
 
-/// The driver, as a future that ends when the last handle is gone and the machine has stopped.
+/// The client's task, as a future that ends when the last handle is dropped and the machine has
+/// stopped.
 pub(super) struct ClientTask<R: Runtime> {
     shared: Arc<Shared<R>>,
-    /// What to dial, but for the credentials.
+    /// The request of each dial, without the credentials.
     target: DialRequest,
     credentials: Arc<dyn CredentialsProvider>,
+    /// The actions that the machine requested and that were not performed.
     actions: VecDeque<Action>,
+    /// What happened since the machine last ran.
     inputs: Vec<Input>,
     dial: Option<(ConnId, Dial<R::Link>)>,
-    link: Option<Open<R::Link>>,
+    link: Option<OpenLink<R::Link>>,
     sleep: Option<(Instant, Pin<Box<R::Sleep>>)>,
     rest_handler: Option<Arc<dyn RestHandler>>,
-    /// Questions that the host is at work on. One whose time is over is answered to nobody.
-    asked: Vec<(RestRequestId, RestFuture)>,
-    /// The session to be sent, on its way from the provider.
+    /// The requests that the REST handler works on.
+    rest_futures: Vec<(RestRequestId, RestFuture)>,
+    /// The provider's reply to a request for the session that is to be sent.
     session: Option<(ConnId, CredentialsFuture)>,
 }
 
-/// An open connection.
-struct Open<L> {
-    conn: ConnId,
-    link: L,
-    /// The session it was opened with, to be sent if the gateway asks.
-    session: Option<Secret>,
-    queue: VecDeque<OutgoingMessage>,
-    /// Bytes of the texts in it.
-    queued: usize,
-    /// The message that waits for room.
-    next: Option<OutgoingMessage>,
-    /// A write failed: the read half will tell how it ended.
-    broken: bool,
+impl<R: Runtime> Future for ClientTask<R> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        for _ in 0..MAX_ROUNDS {
+            this.poll_dial(cx);
+            this.poll_rest_futures(cx);
+            this.poll_session(cx);
+            this.poll_link(cx);
+            let had_inputs = !this.inputs.is_empty();
+            if this.run_machine(cx) {
+                return Poll::Ready(());
+            }
+            let had_actions = !this.actions.is_empty();
+            this.perform_actions();
+            // Without inputs, actions and a due deadline, every waker is registered.
+            if !had_inputs && !had_actions && this.inputs.is_empty() && !this.poll_sleep(cx) {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl<R: Runtime> Drop for ClientTask<R> {
+    fn drop(&mut self) {
+        self.shared.finish();
+    }
 }
 
 impl<R: Runtime> ClientTask<R> {
@@ -72,40 +95,46 @@ impl<R: Runtime> ClientTask<R> {
             link: None,
             sleep: None,
             rest_handler,
-            asked: Vec::new(),
+            rest_futures: Vec::new(),
             session: None,
         }
     }
 
-    /// Hands in what has been gathered and takes what comes of it; says whether the task is over.
-    fn turn(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Hands in the inputs and takes the actions that follow. Returns `true` once the task is to
+    /// end.
+    fn run_machine(&mut self, cx: &mut Context<'_>) -> bool {
         let now = self.shared.runtime.now();
-        let (inputs, actions, asked) = (&mut self.inputs, &mut self.actions, &mut self.asked);
-        self.shared.with(|state| {
+        let (inputs, actions, rest_futures) = (&mut self.inputs, &mut self.actions, &mut self.rest_futures);
+        let (is_over, settled) = self.shared.with(|state| {
             if state.task.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
                 let before = state.task.replace(cx.waker().clone());
-                state.dropped_wakers.extend(before);
+                state.deferred.dropped_wakers.extend(before);
             }
             for input in inputs.drain(..) {
                 state.machine.handle(now, input);
                 state.drain(actions);
             }
-            // The clock decides, not the sleep.
+            // The clock decides, not the sleep: a sleep may end early.
             if state.machine.poll_timeout().is_some_and(|at| at <= now) {
                 state.machine.handle(now, Input::Tick);
                 state.drain(actions);
             }
-            asked.retain(|(id, _)| state.machine.is_rest_pending(*id));
-            state.handles == 0 && state.machine.status().state == ConnectionState::Stopped
-        })
+            let is_settled = |(id, _): &mut (RestRequestId, RestFuture)| !state.machine.is_rest_pending(*id);
+            let settled: Vec<_> = rest_futures.extract_if(.., is_settled).collect();
+            (state.handles == 0 && state.machine.status().state == ConnectionState::Stopped, settled)
+        });
+        // These futures are code of the application: dropping them may use the client, which takes
+        // the lock.
+        drop(settled);
+        is_over
     }
 
-    fn act(&mut self) {
+    fn perform_actions(&mut self) {
         while let Some(action) = self.actions.pop_front() {
             match action {
                 Action::Connect { conn } => {
                     self.link = None;
-                    self.dial = Some((conn, self.dialling()));
+                    self.dial = Some((conn, self.dial()));
                 }
                 Action::Abandon { conn } => {
                     self.dial = self.dial.take().filter(|(other, _)| *other != conn);
@@ -118,22 +147,22 @@ impl<R: Runtime> ClientTask<R> {
                     let open = self.link.as_mut().filter(|open| open.conn == conn);
                     match open.and_then(|open| open.session.take()) {
                         Some(session) => self.send_session(conn, &session),
-                        // There was none, or the gateway did not take it: perhaps there is another by now.
+                        // The dial had no session, or the gateway refused it: the provider may have
+                        // another by now.
                         None => self.session = Some((conn, self.credentials.credentials())),
                     }
                 }
                 Action::Rest { id, request } => match &self.rest_handler {
-                    Some(handler) => self.asked.push((id, handler.handle(request))),
-                    None => self.inputs.push(Input::RestDone(id, false)),
+                    Some(handler) => self.rest_futures.push((id, handler.handle(request))),
+                    None => self.inputs.push(Input::RestDone(id, Err(RestError::new("there is no REST handler")))),
                 },
             }
         }
     }
 
     fn write(&mut self, conn: ConnId, message: OutgoingMessage) {
-        if let Some(open) = self.link.as_mut().filter(|open| open.conn == conn && !open.broken) {
-            open.queued += size(&message);
-            open.queue.push_back(message);
+        if let Some(open) = self.link.as_mut().filter(|open| open.conn == conn) {
+            open.write(message);
         }
     }
 
@@ -143,27 +172,7 @@ impl<R: Runtime> ClientTask<R> {
         self.inputs.push(Input::Session(conn, SessionUpdate::Sent));
     }
 
-    /// What the host and the provider of credentials have to say.
-    fn poll_providers(&mut self, cx: &mut Context<'_>) {
-        let inputs = &mut self.inputs;
-        self.asked.retain_mut(|(id, answer)| match answer.as_mut().poll(cx) {
-            Poll::Ready(done) => {
-                inputs.push(Input::RestDone(*id, done));
-                false
-            }
-            Poll::Pending => true,
-        });
-        let Some((conn, session)) = &mut self.session else { return };
-        let Poll::Ready(credentials) = session.as_mut().poll(cx) else { return };
-        let conn = *conn;
-        self.session = None;
-        match credentials.ok().and_then(|credentials| credentials.session().cloned()) {
-            Some(session) => self.send_session(conn, &session),
-            None => self.inputs.push(Input::Session(conn, SessionUpdate::Unavailable)),
-        }
-    }
-
-    fn dialling(&self) -> Dial<R::Link> {
+    fn dial(&self) -> Dial<R::Link> {
         let credentials = self.credentials.credentials();
         let shared = self.shared.clone();
         let mut request = self.target.clone();
@@ -181,25 +190,46 @@ impl<R: Runtime> ClientTask<R> {
         self.dial = None;
         self.inputs.push(match result {
             Ok((link, session)) => {
-                self.link =
-                    Some(Open { conn, link, session, queue: VecDeque::new(), queued: 0, next: None, broken: false });
+                self.link = Some(OpenLink::new(conn, link, session));
                 Input::Opened(conn)
             }
             Err(error) => Input::ConnectFailed(conn, error),
         });
     }
 
+    fn poll_rest_futures(&mut self, cx: &mut Context<'_>) {
+        let inputs = &mut self.inputs;
+        self.rest_futures.retain_mut(|(id, future)| match future.as_mut().poll(cx) {
+            Poll::Ready(done) => {
+                inputs.push(Input::RestDone(*id, done));
+                false
+            }
+            Poll::Pending => true,
+        });
+    }
+
+    fn poll_session(&mut self, cx: &mut Context<'_>) {
+        let Some((conn, session)) = &mut self.session else { return };
+        let Poll::Ready(credentials) = session.as_mut().poll(cx) else { return };
+        let conn = *conn;
+        self.session = None;
+        match credentials.ok().and_then(|credentials| credentials.session().cloned()) {
+            Some(session) => self.send_session(conn, &session),
+            None => self.inputs.push(Input::Session(conn, SessionUpdate::Unavailable)),
+        }
+    }
+
     fn poll_link(&mut self, cx: &mut Context<'_>) {
         let Some(open) = &mut self.link else { return };
         open.poll_write(cx);
-        // A peer that stopped reading must not make us hold whatever it is sent.
-        if open.queued > self.target.limits.max_write_buffer {
+        // Bounds the memory held for a peer that has stopped reading.
+        if open.outgoing_bytes() > self.target.limits.max_write_buffer {
             self.inputs.push(Input::Closed(open.conn, None));
             self.link = None;
             return;
         }
         for _ in 0..BATCH {
-            let Poll::Ready(received) = open.link.poll_recv(cx) else { return };
+            let Poll::Ready(received) = open.poll_recv(cx) else { return };
             let conn = open.conn;
             self.inputs.push(match received {
                 IncomingMessage::Frame(bytes) => Input::Frame(conn, bytes),
@@ -214,7 +244,7 @@ impl<R: Runtime> ClientTask<R> {
         }
     }
 
-    /// Arms the sleep for the machine's next deadline; says whether that has passed already.
+    /// Arms the sleep for the machine's next deadline. Returns `true` if that has passed.
     fn poll_sleep(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(at) = self.shared.with(|state| state.machine.poll_timeout()) else {
             self.sleep = None;
@@ -223,79 +253,10 @@ impl<R: Runtime> ClientTask<R> {
         if self.sleep.as_ref().is_none_or(|(armed, _)| *armed != at) {
             self.sleep = Some((at, Box::pin(self.shared.runtime.sleep_until(at))));
         }
-        let woken = self.sleep.as_mut().is_some_and(|(_, sleep)| sleep.as_mut().poll(cx).is_ready());
-        if woken {
+        let has_passed = self.sleep.as_mut().is_some_and(|(_, sleep)| sleep.as_mut().poll(cx).is_ready());
+        if has_passed {
             self.sleep = None;
         }
-        woken
-    }
-}
-
-impl<L: Link> Open<L> {
-    /// Writes what there is room for. Reading goes on while this waits.
-    fn poll_write(&mut self, cx: &mut Context<'_>) {
-        while !self.broken {
-            if self.next.is_none() {
-                self.next = self.queue.pop_front();
-                self.queued -= self.next.as_ref().map_or(0, size);
-            }
-            if self.next.is_none() {
-                break;
-            }
-            match self.link.poll_send(cx, &mut self.next) {
-                Poll::Ready(Ok(())) => self.next = None,
-                Poll::Ready(Err(_)) => self.give_up(),
-                Poll::Pending => return,
-            }
-        }
-        // Also what the WebSocket library answers by itself: pongs, the peer's Close.
-        if !self.broken && matches!(self.link.poll_flush(cx), Poll::Ready(Err(_))) {
-            self.give_up();
-        }
-    }
-
-    fn give_up(&mut self) {
-        self.broken = true;
-        self.next = None;
-        self.queue.clear();
-        self.queued = 0;
-    }
-}
-
-fn size(message: &OutgoingMessage) -> usize {
-    match message {
-        OutgoingMessage::Text(text) => text.len(),
-        OutgoingMessage::Ping | OutgoingMessage::Close(_) => 0,
-    }
-}
-
-impl<R: Runtime> Future for ClientTask<R> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.get_mut();
-        for _ in 0..ROUNDS {
-            this.poll_dial(cx);
-            this.poll_providers(cx);
-            this.poll_link(cx);
-            let came = !this.inputs.is_empty();
-            if this.turn(cx) {
-                return Poll::Ready(());
-            }
-            let asked = !this.actions.is_empty();
-            this.act();
-            // Nothing came, nothing was asked for, nothing is due: every waker is in its place.
-            if !came && !asked && this.inputs.is_empty() && !this.poll_sleep(cx) {
-                return Poll::Pending;
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-}
-
-impl<R: Runtime> Drop for ClientTask<R> {
-    fn drop(&mut self) {
-        self.shared.finish();
+        has_passed
     }
 }

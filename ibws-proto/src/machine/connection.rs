@@ -63,7 +63,9 @@ impl Machine {
     /// Grows by half with each silent connection in a row, to three times at most.
     fn first_frame_timeout(&self) -> Duration {
         let first = self.config.first_frame_timeout;
-        (0..self.silent_connections.min(3)).fold(first, |span, _| span.saturating_mul(3) / 2).min(first.saturating_mul(3))
+        (0..self.silent_connections.min(3))
+            .fold(first, |span, _| span.saturating_mul(3) / 2)
+            .min(first.saturating_mul(3))
     }
 
     pub(super) fn on_timer(&mut self, timer: Timer) {

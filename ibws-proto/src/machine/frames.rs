@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::Machine;
 use crate::command::{ConnectionLoss, Reply};
 use crate::connect::ConnId;
-use crate::event::{Action, Event, Message, Output};
+use crate::event::{Event, Message, Output};
 use crate::frame::{Frame, Json, Shape};
 use crate::key::{Key, SubscriptionKey};
 use crate::lifecycle::ConnectionState;
@@ -15,8 +15,6 @@ use crate::rest::{Prompt, RestRequest};
 use crate::subscriptions::WritePermission;
 use crate::timer::Timer;
 
-/// Answers to `waiting for session` on one connection; a gateway that rest more often will not be satisfied.
-const SESSION_REPLIES: u32 = 5;
 /// Rows of one `ntf` that are looked at for prompts.
 const PROMPTS_AT_ONCE: usize = 32;
 

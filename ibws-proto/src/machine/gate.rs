@@ -4,10 +4,10 @@
 use core::time::Duration;
 
 use super::Machine;
+use crate::command::CommandError;
 use crate::command::{ConnectionLoss, GapCause, Reply};
 use crate::config::ReadyGate;
 use crate::lifecycle::{ConnectionState, Trigger};
-use crate::command::CommandError;
 use crate::pending::Wait;
 use crate::rest::{RestRequest, SessionNeed};
 use crate::subscriptions::{Table, WritePermission};
@@ -130,7 +130,8 @@ impl Machine {
 
     /// Lets the subscriptions act on a change of the write permission.
     pub(super) fn update_permission(&mut self) {
-        let before = core::mem::replace(&mut self.permission, self.current_permission());
+        let permission = self.current_permission();
+        let before = core::mem::replace(&mut self.permission, permission);
         match (before, self.permission) {
             (before, now) if before == now => {}
             (WritePermission::All, WritePermission::Ungated) => self.with_table(Table::on_unauthenticated),

@@ -116,7 +116,12 @@ impl RestRequests {
             }
             self.forget(&subject);
         }
-        let prompts = self.needs.keys().chain(self.unserved.keys()).filter(|subject| matches!(subject, Subject::Prompt(_))).count();
+        let prompts = self
+            .needs
+            .keys()
+            .chain(self.unserved.keys())
+            .filter(|subject| matches!(subject, Subject::Prompt(_)))
+            .count();
         if matches!(subject, Subject::Prompt(_)) && prompts >= PROMPTS {
             return report(None, request, RestOutcome::TooMany, None, None, out);
         }
@@ -172,9 +177,7 @@ impl RestRequests {
                 self.forget(&Subject::of(&request));
                 Some((request, RestOutcome::Done))
             }
-            Ok(RestReply::Incomplete) => {
-                self.fail(id, RestOutcome::Incomplete, None, |_| ORDERS_SPACING, now, out)
-            }
+            Ok(RestReply::Incomplete) => self.fail(id, RestOutcome::Incomplete, None, |_| ORDERS_SPACING, now, out),
             Err(error) => {
                 let pause = |failures| random.around(doubled(RETRY_MIN, failures, RETRY_MAX), 10);
                 self.fail(id, RestOutcome::Failed, Some(error.reason), pause, now, out)
@@ -280,11 +283,6 @@ impl RestRequests {
 
     pub(crate) fn is_pending(&self, id: RestRequestId) -> bool {
         self.pending.contains_key(&id)
-    }
-
-    /// Whether a need of this kind lasts: its request is pending or scheduled.
-    pub(crate) fn is_required(&self, request: &RestRequest) -> bool {
-        self.needs.contains_key(&Subject::of(request))
     }
 
     /// The requests that are needed now.

@@ -1,7 +1,9 @@
-//! Where room can be made in a queue that is full: what follows what in each stream, and what may go, the oldest first.
+//! The places at which a full queue can make room: what precedes what in each stream, and what may
+//! be merged, superseded or dropped, the oldest first.
 //!
-//! It is built when a queue first reaches its limits, and kept while it is full: a queue that is never full pays nothing.
-//! Content it says is a hint: places whose events have left since are passed over.
+//! The index is built when a queue first reaches a limit and kept until the queue is empty, so a
+//! queue that is never full pays nothing. Its entries are hints: an entry of an event that is gone
+//! by then is skipped.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -16,23 +18,25 @@ use crate::state::SubscriptionState;
 pub(super) struct Index {
     /// The latest message of each stream.
     streams: BTreeMap<Stream, u64>,
-    /// The latest gap, or end of one, of each subscription: nothing is merged across it.
+    /// The latest gap, or end of a gap, of each subscription. Nothing is merged across it.
     fences: BTreeMap<SubscriptionKey, u64>,
     /// The latest notice about each subject.
     subjects: BTreeMap<Subject, u64>,
-    /// Messages that can be merged with the one before them, at no loss that matters.
+    /// Messages that can be merged with the previous one of their stream without a loss that
+    /// matters.
     pub(super) conflated: VecDeque<u64>,
-    /// Notices that make an earlier one superfluous.
+    /// Notices that supersede an earlier one.
     pub(super) superseding: VecDeque<u64>,
-    /// Messages that may be dropped.
-    pub(super) plain: VecDeque<u64>,
-    /// Messages that can be folded with the one before them, which is to be told.
+    /// Events that may be dropped.
+    pub(super) droppable: VecDeque<u64>,
+    /// Messages that can be folded with the previous one of their stream, which a report announces.
     pub(super) folded: VecDeque<u64>,
-    /// The messages of streams, which are dropped only if nothing else helps.
-    pub(super) others: VecDeque<u64>,
+    /// Messages of streams, which are dropped only if nothing else helps.
+    pub(super) last_resort: VecDeque<u64>,
 }
 
-/// Messages that add up: same topic, same connection. A fold begins anew with each connection.
+/// The messages that may be merged: those of one topic on one connection. A fold starts over with
+/// each connection, so messages of two connections never merge.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Stream {
     subscription: Option<SubscriptionKey>,
@@ -41,21 +45,22 @@ pub(super) struct Stream {
     topic: Box<str>,
 }
 
-/// What a notice is about: the latest says all that the earlier ones about the same said.
+/// The subject of a notice. The latest notice about a subject contains what the earlier ones
+/// contained.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Subject {
     Connection,
-    Competition,
+    Competing,
     Account,
-    Status(SubscriptionKey),
-    /// Apart from the other states, since it ends streams.
-    Gone(SubscriptionKey),
+    State(SubscriptionKey),
+    /// The end of a subscription. It is separate from the other states because it ends streams.
+    Removal(SubscriptionKey),
     Outage(SubscriptionKey),
-    Silence(SubscriptionKey),
+    Staleness(SubscriptionKey),
 }
 
 impl Stream {
-    pub(super) fn of(message: &Message) -> Self {
+    pub(super) fn from_message(message: &Message) -> Self {
         Self {
             subscription: message.subscription.clone(),
             key: message.key,
@@ -66,48 +71,56 @@ impl Stream {
 }
 
 impl Index {
-    /// Notes what stands at `place`, behind everything noted before, and links it to what is before it in its stream.
-    pub(super) fn note(&mut self, place: u64, slot: &mut Slot) {
+    /// Adds the event at `place`, which is behind everything added before, and links it to the
+    /// previous one of its stream or subject.
+    pub(super) fn add(&mut self, place: u64, slot: &mut Slot) {
         match slot.class() {
-            Class::Plain => self.plain.push_back(place),
-            Class::Notice => self.notice(place, slot),
+            Class::Droppable => self.droppable.push_back(place),
+            Class::Notice => self.add_notice(place, slot),
             class => {
-                slot.before = slot.message().and_then(|message| self.follow(place, message, slot.can_merge()));
-                if slot.before.is_some() {
-                    let list = if class == Class::Folded { &mut self.folded } else { &mut self.conflated };
-                    list.push_back(place);
+                slot.previous = slot.message().and_then(|message| self.link(place, message, slot.can_merge()));
+                if slot.previous.is_some() {
+                    let places = if class == Class::Folded { &mut self.folded } else { &mut self.conflated };
+                    places.push_back(place);
                 }
-                self.others.push_back(place);
+                self.last_resort.push_back(place);
             }
         }
     }
 
-    /// The place of the message that this one could be merged with.
+    /// Returns the place of the message with which the next one of `stream` could be merged.
     pub(super) fn latest(&self, stream: &Stream) -> Option<u64> {
         let fence = stream.subscription.as_ref().and_then(|key| self.fences.get(key));
         self.streams.get(stream).copied().filter(|place| fence.is_none_or(|fence| fence < place))
     }
 
-    fn follow(&mut self, place: u64, message: &Message, can_merge: bool) -> Option<u64> {
-        let stream = Stream::of(message);
+    /// Returns the number of entries, those of events that are gone included.
+    pub(super) fn len(&self) -> usize {
+        let lists = [&self.conflated, &self.superseding, &self.droppable, &self.folded, &self.last_resort];
+        let maps = self.streams.len() + self.fences.len() + self.subjects.len();
+        lists.into_iter().fold(maps, |sum, list| sum + list.len())
+    }
+
+    fn link(&mut self, place: u64, message: &Message, can_merge: bool) -> Option<u64> {
+        let stream = Stream::from_message(message);
         if !can_merge {
-            // Neither is anything merged across it.
+            // Later messages must not be merged across it either.
             self.streams.remove(&stream);
             return None;
         }
-        let before = self.latest(&stream);
+        let previous = self.latest(&stream);
         self.streams.insert(stream, place);
-        before
+        previous
     }
 
-    fn notice(&mut self, place: u64, slot: &mut Slot) {
-        let Content::Event(event) = &slot.what else { return };
+    fn add_notice(&mut self, place: u64, slot: &mut Slot) {
+        let Content::Event(event) = &slot.content else { return };
         let subject = match event {
             Event::State(_) => Subject::Connection,
             Event::Subscription(change) if change.state == SubscriptionState::Removed => {
-                Subject::Gone(change.key.clone())
+                Subject::Removal(change.key.clone())
             }
-            Event::Subscription(change) => Subject::Status(change.key.clone()),
+            Event::Subscription(change) => Subject::State(change.key.clone()),
             Event::Gap(gap) => {
                 self.fences.insert(gap.key.clone(), place);
                 Subject::Outage(gap.key.clone())
@@ -116,23 +129,16 @@ impl Index {
                 self.fences.insert(resumed.key.clone(), place);
                 Subject::Outage(resumed.key.clone())
             }
-            Event::Stale(stale) => Subject::Silence(stale.key.clone()),
-            Event::Fresh(fresh) => Subject::Silence(fresh.key.clone()),
-            Event::Competing(_) => Subject::Competition,
+            Event::Stale(stale) => Subject::Staleness(stale.key.clone()),
+            Event::Fresh(fresh) => Subject::Staleness(fresh.key.clone()),
+            Event::Competing(_) => Subject::Competing,
             Event::AccountMismatch => Subject::Account,
             Event::Message(_) | Event::Malformed(_) | Event::Rest(_) => return,
         };
-        slot.before = self.subjects.insert(subject, place);
-        // Of an outage only its end supersedes: what came before the gap that it ends.
-        if slot.before.is_some() && !matches!(event, Event::Gap(_)) {
+        slot.previous = self.subjects.insert(subject, place);
+        // A gap supersedes nothing; its end supersedes the outage before it.
+        if slot.previous.is_some() && !matches!(event, Event::Gap(_)) {
             self.superseding.push_back(place);
         }
-    }
-
-    /// How much it holds, stale entries included.
-    pub(super) fn len(&self) -> usize {
-        let lists = [&self.conflated, &self.superseding, &self.plain, &self.folded, &self.others];
-        let maps = self.streams.len() + self.fences.len() + self.subjects.len();
-        lists.into_iter().fold(maps, |sum, list| sum + list.len())
     }
 }

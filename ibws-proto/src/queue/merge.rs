@@ -1,4 +1,5 @@
-//! Two frames of one stream of changes as one: what both tell, the newer one's word where they differ.
+//! Merges two frames of one stream into one: the members of both, with the newer value where both
+//! have one.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -8,45 +9,46 @@ use bytes::Bytes;
 use crate::event::Message;
 use crate::frame::{Frame, Spelled};
 
-/// Most members of a frame that takes part: as many fields as a [`Quote`](crate::fold::Quote) holds. It bounds the work.
-const MOST_MEMBERS: usize = 256;
-/// Longest value of a frame that takes part: what a quote holds.
-const LONGEST_VALUE: usize = 4_096;
+/// The maximum number of members of a frame that is merged: as many fields as a
+/// [`Quote`](crate::fold::Quote) holds. It bounds the work, which is quadratic in it.
+const MAX_MEMBERS: usize = 256;
+/// The maximum length in bytes of a value that is merged: what a quote holds.
+const MAX_VALUE_BYTES: usize = 4_096;
 
-/// May this frame be merged with others field by field?
-pub(super) fn fits(frame: &Frame) -> bool {
-    frame.members().len() <= MOST_MEMBERS && frame.spelled().all(|member| member.value.len() <= LONGEST_VALUE)
+/// Returns `true` if the frame is small enough to be merged with others field by field.
+pub(super) fn is_mergeable(frame: &Frame) -> bool {
+    frame.members().len() <= MAX_MEMBERS && frame.spelled().all(|member| member.value.len() <= MAX_VALUE_BYTES)
 }
 
-/// `newer` laid over `older`; `None` if that were too large.
+/// Merges `newer` into `older`; `None` if the result would be too large.
 ///
-/// Folded, it leaves what the two leave one after the other, to the letter: a key stays where the older frame has it, and
-/// one that stands twice in a frame stands twice in the outcome.
+/// A fold of the result ends exactly where a fold of both frames ends. A key keeps its place in the
+/// older frame, and a key that occurs twice in a frame occurs twice in the result.
 pub(super) fn frames(older: &Frame, newer: &Frame) -> Option<Frame> {
     let mut object = Object::with_capacity(older.text().len() + newer.text().len());
     let (old, new): (Vec<_>, Vec<_>) = (older.spelled().collect(), newer.spelled().collect());
     for (at, member) in old.iter().enumerate() {
-        let mut news = new.iter().filter(|other| other.key == member.key).peekable();
-        if news.peek().is_none() {
+        let mut updates = new.iter().filter(|other| other.key == member.key).peekable();
+        if updates.peek().is_none() {
             object.push(member);
         } else if !old.iter().take(at).any(|earlier| earlier.key == member.key) {
-            news.for_each(|other| object.push(other));
+            updates.for_each(|other| object.push(other));
         }
     }
     let is_new = |member: &&Spelled<'_>| !old.iter().any(|known| known.key == member.key);
     new.iter().filter(is_new).for_each(|member| object.push(member));
     let merged = object.into_frame(older.is_lossy() || newer.is_lossy())?;
-    let fits = merged.members().len() <= MOST_MEMBERS;
+    let fits = merged.members().len() <= MAX_MEMBERS;
     fits.then_some(merged)
 }
 
-/// Tells in `newer` that `older` is merged into it.
+/// Records in `newer` that `older` is merged into it.
 pub(super) fn count(older: &Message, newer: &mut Message) {
     newer.merged = newer.merged.saturating_add(older.merged).saturating_add(1);
     newer.since = newer.since.min(older.since);
 }
 
-/// A JSON object on its way.
+/// The text of a JSON object under construction.
 pub(super) struct Object(String);
 
 impl Object {
@@ -54,12 +56,13 @@ impl Object {
         Self(String::with_capacity(bytes))
     }
 
+    /// Appends a member.
     pub(super) fn push(&mut self, member: &Spelled<'_>) {
-        self.value(member.written).push_str(member.value);
+        self.push_key(member.written).push_str(member.value);
     }
 
-    /// A member whose value is yet to be written.
-    pub(super) fn value(&mut self, written_key: &str) -> &mut String {
+    /// Appends a key, with its quotes, and returns the text to which its value is to be appended.
+    pub(super) fn push_key(&mut self, written_key: &str) -> &mut String {
         self.0.push(if self.0.is_empty() { '{' } else { ',' });
         self.0.push_str(written_key);
         self.0.push(':');
@@ -71,6 +74,7 @@ impl Object {
         self.0
     }
 
+    /// Returns the object as a frame, marked as lossy if a frame that it is made of was.
     pub(super) fn into_frame(self, lossy: bool) -> Option<Frame> {
         let frame = Frame::decode(Bytes::from(self.into_text())).ok()?;
         Some(if lossy { frame.into_lossy() } else { frame })
@@ -95,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_spellings_and_bad_bytes_live_on() {
+    fn merged_frame_keeps_escaped_keys_doubled_keys_and_bad_bytes() {
         let older = decode(r#"{ "topic" : "smd+1", "\u0033\u0031":"old", "a\"b":[1, {"c":2}], "x":1, "x":2 }"#);
         let newer =
             Frame::decode(Bytes::from_static(b"{\"topic\":\"smd+1\",\"31\":\"n\x99w\",\"x\":3,\"x\":4}")).unwrap();
@@ -108,13 +112,13 @@ mod tests {
     }
 
     #[test]
-    fn what_would_grow_without_end_is_not_merged() {
+    fn frames_that_would_exceed_the_limits_are_not_merged() {
         let wide = |from: usize| {
             let fields: Vec<_> = (from..from + 200).map(|n| format!("\"{n}\":1")).collect();
             decode(&format!("{{\"topic\":\"smd+1\",{}}}", fields.join(",")))
         };
-        assert!(fits(&wide(1000)) && frames(&wide(1000), &wide(1010)).is_some());
+        assert!(is_mergeable(&wide(1000)) && frames(&wide(1000), &wide(1010)).is_some());
         assert!(frames(&wide(1000), &wide(2000)).is_none());
-        assert!(!fits(&decode(&format!("{{\"topic\":\"smd+1\",\"31\":\"{}\"}}", "x".repeat(5_000)))));
+        assert!(!is_mergeable(&decode(&format!("{{\"topic\":\"smd+1\",\"31\":\"{}\"}}", "x".repeat(5_000)))));
     }
 }

@@ -1,7 +1,9 @@
-//! Messages of rows as one: what orders, executions and ladders add up to, row by row, by the rules of the folds.
+//! Folds messages of rows into one: what orders, executions and ladders add up to, row by row, by
+//! the rules of the folds.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem::size_of;
@@ -13,24 +15,26 @@ use crate::frame::{Frame, Json};
 use crate::key::Key;
 use crate::message::{Body, Execution, LadderRow, Order, Row, Rows};
 
-/// Largest frame and row that take part; rows of orders have some 40 members and less than 2 KiB. Merging compares each
-/// member of one row with each of another: these bound the work.
-const MOST_FRAME_BYTES: usize = 256 * 1024;
-const MOST_ROW_BYTES: usize = 8 * 1024;
-const MOST_MEMBERS: usize = 96;
-/// A row grows by merging up to here.
-const MOST_MERGED_BYTES: usize = 2 * MOST_ROW_BYTES;
+/// The maximum size of a frame that is folded. Merging compares each member of one row with each of
+/// another: this limit and the next two bound the work.
+const MAX_FRAME_BYTES: usize = 256 * 1024;
+/// The maximum size of a row that is folded; rows of orders have less than 2 KiB.
+const MAX_ROW_BYTES: usize = 8 * 1024;
+/// The maximum number of members of a row that is folded; rows of orders have some 40.
+const MAX_MEMBERS: usize = 96;
+/// The maximum size to which a row grows by merging.
+const MAX_MERGED_BYTES: usize = 2 * MAX_ROW_BYTES;
 
 /// Several messages of one stream of rows.
 #[derive(Clone, Debug)]
 pub(crate) struct Folded {
-    /// The newest, which stands for all of them; its own rows are in `rows`.
+    /// The newest message, which stands for all of them; its own rows are in `rows`.
     pub(super) message: Message,
-    rows: BTreeMap<RowKey, Entry>,
+    rows: BTreeMap<RowKey, RowChanges>,
     bytes: usize,
 }
 
-/// What a row is filed under.
+/// The identity of a row among the rows of its stream.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum RowKey {
     Number(i64),
@@ -49,119 +53,121 @@ impl From<Box<str>> for RowKey {
     }
 }
 
-/// Content became of one order, execution or step of a ladder.
+/// The changes to one order, execution or row of a ladder.
 #[derive(Clone, Debug)]
-struct Entry {
-    /// One row as a rule; more where they would not fit into one.
+struct RowChanges {
+    /// One row as a rule; more if they would not fit into one.
     rows: Vec<Merged>,
-    /// The first of them takes the place of what was known before; otherwise they are changes to it.
+    /// Set if the first row replaces what was known before; otherwise all rows are changes to it.
     replaces: bool,
 }
 
 impl Folded {
-    /// May this message be folded with others: is each of its rows one that can be filed?
-    pub(super) fn can(message: &Message) -> bool {
-        let small = |row: Json<'_>| row.text().len() <= MOST_ROW_BYTES && row.members().count() <= MOST_MEMBERS;
-        message.frame.raw().len() <= MOST_FRAME_BYTES
-            && rows(&message.frame, |row| small(row.json))
-            && message.frame.members().filter(|(key, _)| Some(&**key) == list(message.key)).count() <= 1
-            && merge::fits(&without_rows(message))
+    /// Returns `true` if the message can be folded with others: each of its rows has a key, and
+    /// none is too large.
+    pub(super) fn is_foldable(message: &Message) -> bool {
+        let is_small = |row: Json<'_>| row.text().len() <= MAX_ROW_BYTES && row.members().count() <= MAX_MEMBERS;
+        message.frame.raw().len() <= MAX_FRAME_BYTES
+            && for_each_row(&message.frame, |row| is_small(row.json))
+            && message.frame.members().filter(|(key, _)| Some(&**key) == list_key(message.key)).count() <= 1
+            && merge::is_mergeable(&without_rows(message))
     }
 
-    /// The fold of one message.
-    pub(super) fn of(message: Message) -> Self {
+    /// Creates the fold of one message.
+    pub(super) fn from_message(message: Message) -> Self {
         let mut folded = Self { message, rows: BTreeMap::new(), bytes: 0 };
         let frame = folded.message.frame.clone();
-        folded.file(&frame);
+        folded.add_rows(&frame);
         folded
     }
 
-    /// Folds a newer message.
-    pub(super) fn then(&mut self, mut newer: Message) {
-        self.file(&newer.frame);
-        self.succeed(&mut newer);
+    /// Adds a newer message.
+    pub(super) fn add(&mut self, mut newer: Message) {
+        self.add_rows(&newer.frame);
+        self.replace_message(&mut newer);
     }
 
-    /// Folds a newer fold.
-    pub(super) fn then_folded(&mut self, newer: Self) {
+    /// Adds a newer fold.
+    pub(super) fn append(&mut self, newer: Self) {
         let Self { mut message, rows, .. } = newer;
-        for (under, entry) in rows {
-            for (at, row) in entry.rows.into_iter().enumerate() {
-                let nothing = nothing_of(message.key);
-                self.put(under.clone(), row.json(), entry.replaces && at == 0, nothing);
+        for (key, changes) in rows {
+            for (at, row) in changes.rows.into_iter().enumerate() {
+                let is_blank = blank_values(message.key);
+                self.add_row(key.clone(), row.json(), changes.replaces && at == 0, is_blank);
             }
         }
-        self.succeed(&mut message);
+        self.replace_message(&mut message);
     }
 
-    /// Bytes held beside those of the message.
+    /// Returns the bytes that it holds beside those of the message.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The newest message takes over, with whatever else the earlier ones told.
-    fn succeed(&mut self, newer: &mut Message) {
+    /// Makes the newest message the one that stands for all, with the members beside the rows that
+    /// only earlier ones had.
+    fn replace_message(&mut self, newer: &mut Message) {
         merge::count(&self.message, newer);
-        let list = list(newer.key);
-        let more = self.message.frame.members().any(|(key, _)| key != "topic" && Some(&*key) != list);
-        if more && let Some(frame) = merge::frames(&without_rows(&self.message), &newer.frame) {
+        let list = list_key(newer.key);
+        let has_more = self.message.frame.members().any(|(key, _)| key != "topic" && Some(&*key) != list);
+        if has_more && let Some(frame) = merge::frames(&without_rows(&self.message), &newer.frame) {
             newer.frame = frame;
         }
         core::mem::swap(&mut self.message, newer);
     }
 
-    fn file(&mut self, frame: &Frame) {
-        let nothing = nothing_of(self.message.key);
-        rows(frame, |row| {
-            self.put(row.under, row.json, row.replaces, nothing);
+    fn add_rows(&mut self, frame: &Frame) {
+        let is_blank = blank_values(self.message.key);
+        for_each_row(frame, |row| {
+            self.add_row(row.key, row.json, row.replaces, is_blank);
             true
         });
     }
 
-    fn put(&mut self, under: RowKey, row: Json<'_>, replaces: bool, nothing: fn(Json<'_>) -> bool) {
-        let named = size_of::<(RowKey, Entry)>() + if let RowKey::Text(text) = &under { text.len() } else { 0 };
-        let entry = match self.rows.entry(under) {
-            alloc::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-            alloc::collections::btree_map::Entry::Vacant(place) => {
-                self.bytes = self.bytes.saturating_add(named);
-                place.insert(Entry { rows: Vec::new(), replaces })
+    fn add_row(&mut self, key: RowKey, row: Json<'_>, replaces: bool, is_blank: fn(Json<'_>) -> bool) {
+        let overhead = size_of::<(RowKey, RowChanges)>() + if let RowKey::Text(text) = &key { text.len() } else { 0 };
+        let changes = match self.rows.entry(key) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                self.bytes = self.bytes.saturating_add(overhead);
+                entry.insert(RowChanges { rows: Vec::new(), replaces })
             }
         };
-        self.bytes = self.bytes.saturating_sub(entry.bytes());
+        self.bytes = self.bytes.saturating_sub(changes.bytes());
         if replaces {
-            entry.rows.clear();
-            entry.replaces = true;
+            changes.rows.clear();
+            changes.replaces = true;
         }
-        let fits = |last: &Merged| last.json().text().len() + row.text().len() <= MOST_MERGED_BYTES;
-        if !entry.rows.last_mut().is_some_and(|last| fits(last) && last.merge(row, nothing)) {
-            entry.rows.extend(Merged::new(row));
+        let fits = |last: &Merged| last.json().text().len() + row.text().len() <= MAX_MERGED_BYTES;
+        if !changes.rows.last_mut().is_some_and(|last| fits(last) && last.merge(row, is_blank)) {
+            changes.rows.extend(Merged::new(row));
         }
-        self.bytes = self.bytes.saturating_add(entry.bytes());
+        self.bytes = self.bytes.saturating_add(changes.bytes());
     }
 
-    /// One message that, folded, leaves what all of them leave.
+    /// Writes one message. A fold of it ends where a fold of all messages would have ended.
     pub(super) fn into_message(self) -> Message {
         let Self { mut message, rows, bytes } = self;
-        let Some(list) = list(message.key) else { return message };
+        let Some(list) = list_key(message.key) else { return message };
         let mut text = String::with_capacity(bytes);
-        for (_, entry) in rows {
-            for row in &entry.rows {
-                entry.write(row.json(), message.key, &mut text);
+        for (_, changes) in rows {
+            for row in &changes.rows {
+                changes.write(row.json(), message.key, &mut text);
             }
         }
         text.push_str(if text.is_empty() { "[]" } else { "]" });
         let mut object = Object::with_capacity(text.len() + 64);
-        let mut listed = false;
+        let mut has_list = false;
         for member in message.frame.spelled() {
             if member.key == list {
-                listed = true;
-                object.value(member.written).push_str(&text);
+                has_list = true;
+                object.push_key(member.written).push_str(&text);
             } else {
                 object.push(&member);
             }
         }
-        if !listed {
-            object.value(&alloc::format!("\"{list}\"")).push_str(&text);
+        if !has_list {
+            object.push_key(&alloc::format!("\"{list}\"")).push_str(&text);
         }
         if let Some(frame) = object.into_frame(message.frame.is_lossy()) {
             message.frame = frame;
@@ -170,13 +176,14 @@ impl Folded {
     }
 }
 
-impl Entry {
+impl RowChanges {
     fn bytes(&self) -> usize {
         self.rows.iter().map(|row| size_of::<Merged>() + row.json().text().len()).sum()
     }
 
-    /// Writes a row into a list. Changes to an order that, taken together, look like the whole of it are told in two
-    /// rows: whoever folds them must not take them for one that replaces what is known.
+    /// Writes a row into a list. Changes to an order that together look like a whole order are
+    /// written as two rows, because a fold would take one row for an order that replaces what is
+    /// known.
     fn write(&self, row: Json<'_>, key: Option<Key>, list: &mut String) {
         let mut push = |text: &str| {
             list.push(if list.is_empty() { '[' } else { ',' });
@@ -187,11 +194,11 @@ impl Entry {
             return push(row.text());
         }
         let [.., status] = WHOLE_ORDER;
-        let part = |wanted: &dyn Fn(&str) -> bool| {
+        let part = |is_included: &dyn Fn(&str) -> bool| {
             let mut object = Object::with_capacity(row.text().len());
-            for (key, value) in row.members().filter(|(key, _)| wanted(key)) {
-                // A key's text was JSON before, so it is again.
-                object.value(&serde_json::to_string(&key).unwrap_or_default()).push_str(value.text());
+            for (key, value) in row.members().filter(|(key, _)| is_included(key)) {
+                // The text of a key was decoded from JSON, so it can be encoded again.
+                object.push_key(&serde_json::to_string(&key).unwrap_or_default()).push_str(value.text());
             }
             object.into_text()
         };
@@ -200,8 +207,8 @@ impl Entry {
     }
 }
 
-/// The member that lists the rows.
-fn list(key: Option<Key>) -> Option<&'static str> {
+/// Returns the key of the member that lists the rows.
+fn list_key(key: Option<Key>) -> Option<&'static str> {
     match key? {
         Key::Orders | Key::Trades => Some("args"),
         Key::PriceLadder => Some("data"),
@@ -209,43 +216,47 @@ fn list(key: Option<Key>) -> Option<&'static str> {
     }
 }
 
-/// The message's frame with no rows in it.
+/// Returns the frame of a message without its rows.
 fn without_rows(message: &Message) -> Frame {
-    let list = list(message.key);
+    let list = list_key(message.key);
     let mut object = Object::with_capacity(64);
     message.frame.spelled().filter(|member| Some(&*member.key) != list).for_each(|member| object.push(&member));
     object.into_frame(message.frame.is_lossy()).unwrap_or_else(|| message.frame.clone())
 }
 
-/// Which values leave what was known, in rows of this key.
-fn nothing_of(key: Option<Key>) -> fn(Json<'_>) -> bool {
+/// Returns the predicate for values that do not replace a known value, in rows of this key.
+fn blank_values(key: Option<Key>) -> fn(Json<'_>) -> bool {
     match key {
         Some(Key::Trades) => Execution::tells_nothing,
         _ => |_| false,
     }
 }
 
-/// A row that can be filed.
-struct Filed<'a> {
-    under: RowKey,
+/// A row with its key.
+struct KeyedRow<'a> {
+    key: RowKey,
     json: Json<'a>,
     replaces: bool,
 }
 
-/// Hands out the rows of a frame; `false` at the first that cannot be filed, or for which `take` says so.
-fn rows<'a>(frame: &'a Frame, take: impl FnMut(Filed<'a>) -> bool) -> bool {
+/// Calls `visit` for each row of a frame. Returns `false` at the first row that has no key or for
+/// which `visit` returns `false`.
+fn for_each_row<'a>(frame: &'a Frame, visit: impl FnMut(KeyedRow<'a>) -> bool) -> bool {
     match frame.body() {
-        Body::Orders(orders) => each::<Order<'a>>(orders.rows(), take),
-        Body::Trades(trades) => each::<Execution<'a>>(trades.rows(), take),
-        Body::Ladder(ladder) => each::<LadderRow<'a>>(ladder.rows(), take),
+        Body::Orders(orders) => for_each::<Order<'a>>(orders.rows(), visit),
+        Body::Trades(trades) => for_each::<Execution<'a>>(trades.rows(), visit),
+        Body::Ladder(ladder) => for_each::<LadderRow<'a>>(ladder.rows(), visit),
         _ => false,
     }
 }
 
-fn each<'a, R: Filing<'a, Key: Into<RowKey>>>(mut rows: Rows<'a, R>, mut take: impl FnMut(Filed<'a>) -> bool) -> bool {
+fn for_each<'a, R: Filing<'a, Key: Into<RowKey>>>(
+    mut rows: Rows<'a, R>,
+    mut visit: impl FnMut(KeyedRow<'a>) -> bool,
+) -> bool {
     rows.all(|row| {
         let Ok(row) = row else { return false };
-        let under = row.filed_under().map(Into::into);
-        under.is_some_and(|under| take(Filed { under, json: row.json(), replaces: row.replaces() }))
+        let key = row.filed_under().map(Into::into);
+        key.is_some_and(|key| visit(KeyedRow { key, json: row.json(), replaces: row.replaces() }))
     })
 }

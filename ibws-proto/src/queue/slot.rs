@@ -1,54 +1,60 @@
-//! One place in a queue: what stands there, what it costs, and what may become of it when room is needed.
+//! One event in a queue: its class, its cost, and how it merges with another of its stream.
+#![expect(
+    clippy::result_large_err,
+    reason = "a merge that fails returns both slots; a box would cost an allocation and is freed at once"
+)]
 
 use alloc::boxed::Box;
-use core::mem::size_of;
 
-use super::merge;
 use super::rows::Folded;
-use crate::command::{ConnectionLoss, GapCause};
+use super::{cost, merge};
 use crate::event::{Event, Message};
-use crate::frame::Frame;
-use crate::key::{Key, SubscriptionKey};
-use crate::rest::RestRequest;
-use crate::time::Instant;
+use crate::key::Key;
 
-/// Content stands in one place.
+/// An event in a queue.
 #[derive(Debug)]
 pub(super) struct Slot {
-    pub(super) what: Content,
-    /// Bytes, as the limit counts them.
+    pub(super) content: Content,
+    /// The cost of the content in bytes, as the limit counts them.
     pub(super) cost: usize,
-    /// The place before it in its stream, with which it could be one.
-    pub(super) before: Option<u64>,
+    /// The place of the event before it in its stream, with which it may be merged.
+    pub(super) previous: Option<u64>,
 }
 
 #[derive(Debug)]
 pub(super) enum Content {
     Event(Event),
+    /// Several messages of orders, executions or a ladder. A message becomes a fold at its first
+    /// merge.
     Folded(Box<Folded>),
 }
 
-/// What a queue may do with an event when there is no room.
+/// What a queue does with an event if there is no room.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Class {
-    /// Changes of which only the newest matter: merged.
+    /// A message of which only the newest values matter. It is merged.
     Conflated,
-    /// Changes of which each matters: merged, and that is told.
+    /// A message of which each step matters. It is merged, and a loss report announces that.
     Folded,
-    /// Dropped, the oldest first.
-    Plain,
-    /// A change of state, a gap: a later one may make it superfluous.
+    /// A message or a report that is dropped, the oldest first.
+    Droppable,
+    /// A change of state or a gap. A later one may supersede it.
     Notice,
 }
 
 impl Slot {
     pub(super) fn new(event: Event) -> Self {
-        let cost = cost(&event);
-        Self { what: Content::Event(event), cost, before: None }
+        Self::holding(Content::Event(event), None)
     }
 
+    fn holding(content: Content, previous: Option<u64>) -> Self {
+        let cost = cost::of_content(&content);
+        Self { content, cost, previous }
+    }
+
+    /// Returns the message; for a fold, the newest one, which stands for all of them.
     pub(super) fn message(&self) -> Option<&Message> {
-        match &self.what {
+        match &self.content {
             Content::Event(Event::Message(message)) => Some(message),
             Content::Event(_) => None,
             Content::Folded(folded) => Some(&folded.message),
@@ -56,147 +62,96 @@ impl Slot {
     }
 
     pub(super) fn class(&self) -> Class {
-        match &self.what {
-            // Content the host was asked is history, not state.
-            Content::Event(Event::Malformed(_) | Event::Rest(_)) => Class::Plain,
-            Content::Event(Event::Message(Message { key, .. })) => class(*key),
+        match &self.content {
+            // A REST report is history, not state: a later one does not supersede it.
+            Content::Event(Event::Malformed(_) | Event::Rest(_)) => Class::Droppable,
+            Content::Event(Event::Message(Message { key, .. })) => Class::of_messages(*key),
             Content::Event(_) => Class::Notice,
-            Content::Folded(folded) => class(folded.message.key),
+            Content::Folded(folded) => Class::of_messages(folded.message.key),
         }
     }
 
-    /// May it be merged with another message of its stream?
+    /// Returns `true` if it can be merged with another message of its stream.
     pub(super) fn can_merge(&self) -> bool {
-        match &self.what {
+        match &self.content {
             Content::Event(Event::Message(message)) if message.key == Some(Key::MarketData) => {
-                merge::fits(&message.frame)
+                merge::is_mergeable(&message.frame)
             }
-            Content::Event(Event::Message(message)) => Folded::can(message),
+            Content::Event(Event::Message(message)) => Folded::is_foldable(message),
             Content::Event(_) => false,
             Content::Folded(_) => true,
         }
     }
 
-    /// Merges `older` into it, or gives it back.
-    pub(super) fn absorb(&mut self, older: Self) -> Option<Self> {
-        // Content it is meanwhile is never seen.
-        let newer = core::mem::replace(&mut self.what, Content::Event(Event::AccountMismatch));
-        let Self { what: older, cost, before } = older;
-        let (older, newer) = match (older, newer) {
-            (Content::Event(Event::Message(older)), Content::Event(Event::Message(mut newer)))
+    /// Merges two events of one stream. The result has the predecessor of the older one.
+    ///
+    /// # Errors
+    /// Both slots as they were, in the same order, if one of them is no message or the result would
+    /// be too large.
+    pub(super) fn merge(older: Self, newer: Self) -> Result<Self, (Self, Self)> {
+        let (older_cost, newer_cost) = (older.cost, newer.cost);
+        match Content::merge(older.content, newer.content) {
+            Ok(content) => Ok(Self::holding(content, older.previous)),
+            Err((old, new)) => Err((
+                Self { content: old, cost: older_cost, previous: older.previous },
+                Self { content: new, cost: newer_cost, previous: newer.previous },
+            )),
+        }
+    }
+}
+
+impl Content {
+    fn merge(older: Self, newer: Self) -> Result<Self, (Self, Self)> {
+        match (older, newer) {
+            (Self::Event(Event::Message(older)), Self::Event(Event::Message(mut newer)))
                 if older.key == Some(Key::MarketData) =>
             {
                 match merge::frames(&older.frame, &newer.frame) {
                     Some(frame) => {
-                        merge::count(&older, &mut newer);
                         newer.frame = frame;
-                        (None, Content::Event(Event::Message(newer)))
+                        merge::count(&older, &mut newer);
+                        Ok(Self::Event(Event::Message(newer)))
                     }
-                    None => (Some(Content::Event(Event::Message(older))), Content::Event(Event::Message(newer))),
+                    None => Err((Self::Event(Event::Message(older)), Self::Event(Event::Message(newer)))),
                 }
             }
-            (Content::Event(Event::Message(older)), newer) => fold(Box::new(Folded::of(older)), newer),
-            (Content::Folded(older), newer) => fold(older, newer),
-            (older, newer) => (Some(older), newer),
-        };
-        self.what = newer;
-        if older.is_none() {
-            self.cost = self.measured();
-        }
-        older.map(|what| Self { what, cost, before })
-    }
-
-    fn measured(&self) -> usize {
-        match &self.what {
-            Content::Event(event) => cost(event),
-            Content::Folded(folded) => size_of::<Folded>() + frame_cost(&folded.message.frame) + folded.bytes(),
-        }
-    }
-}
-
-fn fold(mut older: Box<Folded>, newer: Content) -> (Option<Content>, Content) {
-    match newer {
-        Content::Event(Event::Message(newer)) => older.then(newer),
-        Content::Folded(newer) => older.then_folded(*newer),
-        notice @ Content::Event(_) => return (Some(Content::Folded(older)), notice),
-    }
-    (None, Content::Folded(older))
-}
-
-fn class(key: Option<Key>) -> Class {
-    match key {
-        Some(Key::MarketData | Key::PriceLadder) => Class::Conflated,
-        Some(Key::Orders | Key::Trades) => Class::Folded,
-        _ => Class::Plain,
-    }
-}
-
-/// The key that an event is counted under.
-pub(super) fn key(event: &Event) -> Option<Key> {
-    match event {
-        Event::Message(message) => message.key,
-        _ => subscription(event).map(SubscriptionKey::key),
-    }
-}
-
-/// The subscription that an event is about.
-pub(super) fn subscription(event: &Event) -> Option<&SubscriptionKey> {
-    match event {
-        Event::Message(message) => message.subscription.as_ref(),
-        Event::Subscription(change) => Some(&change.key),
-        Event::Gap(gap) => Some(&gap.key),
-        Event::Resumed(resumed) => Some(&resumed.key),
-        Event::Stale(stale) => Some(&stale.key),
-        Event::Fresh(fresh) => Some(&fresh.key),
-        Event::State(_) | Event::Malformed(_) | Event::Rest(_) | Event::Competing(_) | Event::AccountMismatch => None,
-    }
-}
-
-/// When the event, or the earliest that is merged into it, was; `None` if it does not say.
-pub(super) fn since(event: &Event) -> Option<Instant> {
-    match event {
-        Event::Message(message) => Some(message.since),
-        Event::State(change) => Some(change.at),
-        Event::Subscription(change) => Some(change.at),
-        Event::Gap(gap) => Some(gap.since),
-        Event::Resumed(resumed) => Some(resumed.at),
-        Event::Stale(stale) => Some(stale.since),
-        Event::Fresh(fresh) => Some(fresh.at),
-        Event::Malformed(_) | Event::Rest(_) | Event::Competing(_) | Event::AccountMismatch => None,
-    }
-}
-
-fn cost(event: &Event) -> usize {
-    size_of::<Slot>()
-        + match event {
-            Event::Message(Message { frame, .. }) => frame_cost(frame),
-            Event::Malformed(malformed) => malformed.raw.len(),
-            Event::Subscription(change) => change.reason.as_ref().map_or(0, |reason| reason.len()),
-            Event::State(change) => change.cause.as_ref().map_or(0, words),
-            Event::Gap(gap) => words(&gap.cause),
-            Event::Rest(report) => match &report.request {
-                RestRequest::Prompt(prompt) => {
-                    let options = prompt.options.iter().map(|option| size_of::<Box<str>>() + option.len());
-                    prompt.req_id.len() + prompt.text.len() + options.sum::<usize>()
+            (older, Self::Event(Event::Message(newer))) => match older.into_folded() {
+                Ok(mut folded) => {
+                    folded.add(newer);
+                    Ok(Self::Folded(folded))
                 }
-                _ => 0,
+                Err(older) => Err((older, Self::Event(Event::Message(newer)))),
             },
-            Event::Resumed(_) | Event::Stale(_) | Event::Fresh(_) | Event::Competing(_) | Event::AccountMismatch => 0,
+            (older, Self::Folded(newer)) => match older.into_folded() {
+                Ok(mut folded) => {
+                    folded.append(*newer);
+                    Ok(Self::Folded(folded))
+                }
+                Err(older) => Err((older, Self::Folded(newer))),
+            },
+            (older, newer @ Self::Event(_)) => Err((older, newer)),
         }
-}
+    }
 
-/// Content others said of a loss may be long.
-fn words(loss: &GapCause) -> usize {
-    match loss {
-        GapCause::Refused(reason) => reason.len(),
-        GapCause::Connection(ConnectionLoss::Connect(error)) => error.detail.len(),
-        _ => 0,
+    /// Returns the fold, or the fold of a single message.
+    ///
+    /// # Errors
+    /// The content as it was, if it is no message.
+    fn into_folded(self) -> Result<Box<Folded>, Self> {
+        match self {
+            Self::Folded(folded) => Ok(folded),
+            Self::Event(Event::Message(message)) => Ok(Box::new(Folded::from_message(message))),
+            notice @ Self::Event(_) => Err(notice),
+        }
     }
 }
 
-fn frame_cost(frame: &Frame) -> usize {
-    /// What is recorded about each member of a frame: where its key and its value lie.
-    const MEMBER: usize = 16;
-    let mended = if frame.is_lossy() { frame.text().len() } else { 0 };
-    frame.raw().len() + mended + MEMBER * frame.members().len()
+impl Class {
+    fn of_messages(key: Option<Key>) -> Self {
+        match key {
+            Some(Key::MarketData | Key::PriceLadder) => Self::Conflated,
+            Some(Key::Orders | Key::Trades) => Self::Folded,
+            _ => Self::Droppable,
+        }
+    }
 }

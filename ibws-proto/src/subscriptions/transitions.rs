@@ -7,8 +7,7 @@ use alloc::vec::Vec;
 use core::fmt::Write as _;
 
 use crate::state::StateCause::{
-    self, Assumed, Confirmed, Lost, Primed, Ready, Renewed, Requested, Retried, Stale, Unauthenticated,
-    Unconfirmed,
+    self, Assumed, Confirmed, Lost, Primed, Ready, Renewed, Requested, Retried, Stale, Unauthenticated, Unconfirmed,
     UnsubscribeConfirmed, UnsubscribeTimedOut,
 };
 use crate::state::SubscriptionState::{

@@ -1,4 +1,5 @@
-//! What a dial does alike on every runtime: each stage within its limit, the first address that takes a connection.
+//! The parts of a dial that are equal on every runtime: TCP to the first address that accepts, and
+//! a limit for each stage.
 
 use core::future::{Future, poll_fn};
 use core::net::SocketAddr;
@@ -7,35 +8,54 @@ use core::task::Poll;
 use core::time::Duration;
 use std::borrow::ToOwned;
 use std::boxed::Box;
+use std::format;
 use std::io;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-use super::{Endpoint, Runtime};
+use super::{DialRequest, Endpoint, Runtime};
 use crate::{ConnectError, ConnectErrorKind, Instant};
 
-/// One stage of a dial; `what` (`"the TLS handshake"`) took too long when its limit runs out.
+/// A stage of a dial after TCP, with a limit of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Stage {
+    /// The TLS handshake, limited by [`Limits::tls`](super::Limits::tls).
+    Tls,
+    /// The HTTP upgrade, limited by [`Limits::upgrade`](super::Limits::upgrade).
+    Upgrade,
+}
+
+/// Runs `work`, one stage of the dial that `request` describes, within the limit of that stage.
 ///
 /// # Errors
-/// Those of the stage, and [`ConnectErrorKind::TimedOut`].
+/// The error of `work`, or [`ConnectErrorKind::TimedOut`] with the name and the value of the limit.
 pub async fn within<R: Runtime, T>(
     runtime: &R,
-    limit: Duration,
-    what: &str,
-    endpoint: &Endpoint,
-    stage: impl Future<Output = Result<T, ConnectError>>,
+    stage: Stage,
+    request: &DialRequest,
+    work: impl Future<Output = Result<T, ConnectError>>,
 ) -> Result<T, ConnectError> {
-    until(runtime, runtime.now() + limit, stage).await.unwrap_or_else(|| {
-        let peer = endpoint.host_and_port();
-        let detail = std::format!("{what} with {peer} did not end within {limit:?}: is the gateway busy, or stuck?");
-        Err(ConnectError::new(ConnectErrorKind::TimedOut, detail))
+    let (name, limit, setting) = match stage {
+        Stage::Tls => ("the TLS handshake", request.limits.tls, "Limits::tls"),
+        Stage::Upgrade => ("the WebSocket upgrade", request.limits.upgrade, "Limits::upgrade"),
+    };
+    until(runtime, runtime.now() + limit, work).await.unwrap_or_else(|| {
+        let peer = request.endpoint.host_and_port();
+        Err(ConnectError::new(
+            ConnectErrorKind::TimedOut,
+            format!(
+                "{name} with {peer} took longer than {limit:?} (`{setting}`): check that the gateway responds, or \
+                 raise the limit"
+            ),
+        ))
     })
 }
 
-/// A TCP connection, made by `connect`, to the first of the host's addresses that takes one within `limit` for all.
+/// Connects over TCP to the first address of the host that accepts, within `limit` for all of them.
 ///
-/// `look_up` gets the host's name and the port, and is not asked where the host is an address already. For `localhost`
-/// the addresses of this machine are used only, whatever the resolver says.
+/// `look_up` resolves the name and the port of the host; it is not called if the host is an IP
+/// address. `connect` makes one connection. For `localhost` only loopback addresses are used,
+/// whatever the resolver returns.
 ///
 /// # Errors
 /// [`ConnectErrorKind::Unreachable`] and [`ConnectErrorKind::TimedOut`].
@@ -54,25 +74,26 @@ where
 {
     let deadline = runtime.now() + limit;
     let peer = endpoint.host_and_port();
-    let too_late = |doing: &str| {
-        let detail =
-            std::format!("{doing} {peer} took longer than {limit:?}: is the host up, and no firewall in between?");
+    let timed_out = |operation: &str, advice: &str| {
+        let detail = format!("{operation} {peer} took longer than {limit:?} (`Limits::tcp`): {advice}");
         ConnectError::new(ConnectErrorKind::TimedOut, detail)
     };
     let addresses = match endpoint.ip() {
         Some(address) => Vec::from([SocketAddr::new(address, endpoint.port())]),
         None => {
             let found = look_up(endpoint.host().to_owned(), endpoint.port());
-            let found = until(runtime, deadline, found).await.ok_or_else(|| too_late("looking up"))?;
+            let found = until(runtime, deadline, found).await;
+            let found =
+                found.ok_or_else(|| timed_out("the name lookup for", "check the name server of this machine"))?;
             usable(endpoint, found)?
         }
     };
-    let (mut left, mut last_error) = (addresses.len(), None);
+    let (mut remaining, mut last_error) = (addresses.len(), None);
     for address in addresses {
-        // An address that swallows everything must not eat the time of those behind it.
+        // An address that discards every packet must not use up the time of the addresses after it.
         let now = runtime.now();
-        let share = deadline.since(now) / u32::try_from(left.max(1)).unwrap_or(u32::MAX);
-        left -= 1;
+        let share = deadline.since(now) / u32::try_from(remaining.max(1)).unwrap_or(u32::MAX);
+        remaining -= 1;
         match until(runtime, now + share, connect(address)).await {
             Some(Ok(stream)) => return Ok(stream),
             Some(Err(error)) => last_error = Some(error),
@@ -82,28 +103,34 @@ where
     Err(match last_error {
         Some(error) => ConnectError::new(
             ConnectErrorKind::Unreachable,
-            std::format!("nothing answers at {peer} ({error}): is the gateway running, and the port right?"),
+            format!(
+                "cannot connect to {peer} ({error}): check that the gateway is running and that the port is correct"
+            ),
         ),
-        None => too_late("connecting to"),
+        None => timed_out(
+            "the TCP connection to",
+            "check that the host is up and that no firewall is in between, or raise the limit",
+        ),
     })
 }
 
+/// Returns the addresses that the dial may use.
 fn usable(
     endpoint: &Endpoint,
     found: io::Result<impl Iterator<Item = SocketAddr>>,
 ) -> Result<Vec<SocketAddr>, ConnectError> {
-    let fits = |address: &SocketAddr| !endpoint.is_loopback() || address.ip().is_loopback();
-    let reason = match found.map(|found| found.filter(fits).collect::<Vec<_>>()) {
+    let is_usable = |address: &SocketAddr| !endpoint.is_loopback() || address.ip().is_loopback();
+    let reason = match found.map(|found| found.filter(is_usable).collect::<Vec<_>>()) {
         Ok(addresses) if !addresses.is_empty() => return Ok(addresses),
         Ok(_) => String::from("no usable address"),
         Err(error) => error.to_string(),
     };
     let host = endpoint.host();
-    let detail = std::format!("cannot look up {host} ({reason}): check the name and the network");
+    let detail = format!("cannot look up {host} ({reason}): check the host name and the network");
     Err(ConnectError::new(ConnectErrorKind::Unreachable, detail))
 }
 
-/// What the future gives, or nothing if the clock passes `deadline` first.
+/// Returns the output of `future`, or `None` if the clock reaches `deadline` first.
 async fn until<R: Runtime, T>(runtime: &R, deadline: Instant, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     let mut sleep = Box::pin(runtime.sleep_until(deadline));
@@ -115,10 +142,145 @@ async fn until<R: Runtime, T>(runtime: &R, deadline: Instant, future: impl Futur
             if runtime.now() >= deadline {
                 return Poll::Ready(None);
             }
-            // A sleep may end early; the clock decides.
+            // A sleep may end early, so the clock decides.
             sleep = Box::pin(runtime.sleep_until(deadline));
         }
         Poll::Pending
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use core::future::{Ready, pending, ready};
+    use core::sync::atomic::{AtomicU64, Ordering};
+    use core::task::{Context, Waker};
+    use std::sync::Mutex;
+    use std::vec;
+
+    use super::*;
+    use crate::transport::{IncomingMessage, Limits, Link, OutgoingMessage, WriteError};
+
+    /// A runtime whose clock advances by a second at each sleep.
+    #[derive(Default)]
+    struct Clock(AtomicU64);
+
+    struct NoLink;
+
+    impl Link for NoLink {
+        fn poll_recv(&mut self, _: &mut Context<'_>) -> Poll<IncomingMessage> {
+            Poll::Pending
+        }
+
+        fn poll_send(&mut self, _: &mut Context<'_>, _: &mut Option<OutgoingMessage>) -> Poll<Result<(), WriteError>> {
+            Poll::Ready(Err(WriteError))
+        }
+
+        fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+            Poll::Ready(Err(WriteError))
+        }
+    }
+
+    impl Runtime for Clock {
+        type Link = NoLink;
+        type Sleep = Ready<()>;
+
+        fn now(&self) -> Instant {
+            Instant::ORIGIN + Duration::from_secs(self.0.load(Ordering::Relaxed))
+        }
+
+        fn sleep_until(&self, _: Instant) -> Ready<()> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            ready(())
+        }
+
+        fn dial(&self, _: DialRequest) -> impl Future<Output = Result<NoLink, ConnectError>> + Send + 'static {
+            pending()
+        }
+
+        fn spawn(&self, _: impl Future<Output = ()> + Send + 'static) {}
+    }
+
+    fn done<T>(future: impl Future<Output = T>) -> T {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => value,
+            Poll::Pending => panic!("the future waits although the clock advances"),
+        }
+    }
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_stage_above_its_limit_ends_with_the_value_and_the_name_of_the_limit() {
+        let mut request = DialRequest::new(Endpoint::gateway("localhost", 5000).unwrap());
+        request.limits = Limits { tls: Duration::from_secs(3), upgrade: Duration::from_secs(4), ..Limits::default() };
+        for (stage, text) in [
+            (Stage::Tls, "the TLS handshake with localhost:5000 took longer than 3s (`Limits::tls`)"),
+            (Stage::Upgrade, "the WebSocket upgrade with localhost:5000 took longer than 4s (`Limits::upgrade`)"),
+        ] {
+            let error = done(within(&Clock::default(), stage, &request, pending::<Result<(), _>>())).unwrap_err();
+            assert_eq!(error.kind, ConnectErrorKind::TimedOut);
+            assert!(error.detail.starts_with(text), "{error}");
+        }
+    }
+
+    #[test]
+    fn addresses_share_the_limit_and_the_first_that_accepts_is_used() {
+        let (clock, tried) = (Clock::default(), Mutex::new(Vec::new()));
+        let endpoint = Endpoint::gateway("gateway.example", 5000).unwrap();
+        let found = ["192.0.2.1:5000", "192.0.2.2:5000", "192.0.2.3:5000", "192.0.2.4:5000"].map(address);
+        let connect_one = |address: SocketAddr| {
+            let began = clock.now();
+            tried.lock().unwrap().push((address, began));
+            async move {
+                match address {
+                    _ if address == found[0] => pending().await,
+                    _ if address == found[1] => Err(io::ErrorKind::ConnectionRefused.into()),
+                    _ => Ok(address),
+                }
+            }
+        };
+        let look_up = |host, port| {
+            assert_eq!((host, port), (String::from("gateway.example"), 5000));
+            ready(Ok(found.into_iter()))
+        };
+        let limit = Duration::from_secs(40);
+        assert_eq!(done(connect(&clock, &endpoint, limit, look_up, connect_one)).unwrap(), found[2]);
+        let tried = tried.into_inner().unwrap();
+        assert_eq!(tried.iter().map(|(address, _)| *address).collect::<Vec<_>>(), found[..3]);
+        let first_share = tried[1].1.since(tried[0].1);
+        assert!(first_share <= limit / 4 + Duration::from_secs(1), "the first of four addresses took {first_share:?}");
+    }
+
+    #[test]
+    fn localhost_is_never_connected_to_elsewhere_whatever_the_resolver_returns() {
+        let endpoint = Endpoint::gateway("localhost", 5000).unwrap();
+        let limit = Duration::from_secs(10);
+        let dialled = |found: Vec<SocketAddr>| {
+            let look_up = |_, _| ready(Ok(found.into_iter()));
+            done(connect(&Clock::default(), &endpoint, limit, look_up, |address| ready(Ok(address))))
+        };
+        let (elsewhere, loopback) = (address("192.0.2.1:5000"), address("127.0.0.1:5000"));
+        assert_eq!(dialled(vec![elsewhere, loopback]).unwrap(), loopback);
+        let error = dialled(vec![elsewhere]).unwrap_err();
+        assert_eq!(error.kind, ConnectErrorKind::Unreachable);
+        assert!(error.detail.contains("cannot look up localhost (no usable address)"), "{error}");
+    }
+
+    #[test]
+    fn a_refused_connection_and_one_that_hangs_are_different_errors() {
+        let endpoint = Endpoint::gateway("127.0.0.1", 5000).unwrap();
+        let limit = Duration::from_secs(10);
+        let no_lookup = |_, _| ready(Err::<vec::IntoIter<SocketAddr>, _>(io::Error::other("an address has no name")));
+        let refused = |_| ready(Err::<(), _>(io::ErrorKind::ConnectionRefused.into()));
+        let error = done(connect(&Clock::default(), &endpoint, limit, no_lookup, refused)).unwrap_err();
+        assert_eq!(error.kind, ConnectErrorKind::Unreachable);
+        assert!(error.detail.starts_with("cannot connect to 127.0.0.1:5000 ("), "{error}");
+        let hangs = |_| pending::<io::Result<()>>();
+        let error = done(connect(&Clock::default(), &endpoint, limit, no_lookup, hangs)).unwrap_err();
+        assert_eq!(error.kind, ConnectErrorKind::TimedOut);
+        assert!(error.detail.contains("127.0.0.1:5000 took longer than 10s (`Limits::tcp`)"), "{error}");
+    }
 }

@@ -1,4 +1,4 @@
-//! Where the WebSocket is: the parsed address.
+//! The parsed address of a WebSocket.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -9,27 +9,29 @@ use zeroize::Zeroizing;
 
 use super::secret::{Secret, SecretError, check_name, percent_encoded};
 
-/// The path of the streaming WebSocket, on the gateway and on `api.ibkr.com` alike (docs/protocol.md §1.1).
+/// The path of the streaming WebSocket on the gateway and on `api.ibkr.com` (docs/protocol.md
+/// §1.1).
 pub const DEFAULT_PATH: &str = "/v1/api/ws";
 
-/// Whether a `ws://` address may be used. Even where allowed, it must name this machine.
+/// The rule for `ws://` addresses. They are never allowed for hosts other than loopback.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub enum Plaintext {
-    /// Only `wss://`.
+    /// Refuses `ws://`.
     #[default]
     Refused,
-    /// `ws://` to `localhost`, `127.0.0.0/8` or `[::1]`, too.
+    /// Allows `ws://` to `localhost`, `127.0.0.0/8` and `[::1]`.
     OnLoopback,
 }
 
-/// The address of a WebSocket, checked.
+/// The validated address of a WebSocket.
 ///
-/// Neither `Display` nor `Debug` shows the values of the query: they may be tokens.
+/// Neither `Display` nor `Debug` shows the values of the query, because they may be tokens.
 ///
 /// ```
 /// use ibws_proto::transport::{Endpoint, Plaintext};
 ///
-/// let endpoint = Endpoint::parse("wss://api.ibkr.com/v1/api/ws?oauth_token=a1b2c3d4", Plaintext::Refused)?;
+/// let url = "wss://api.ibkr.com/v1/api/ws?oauth_token=a1b2c3d4";
+/// let endpoint = Endpoint::parse(url, Plaintext::Refused)?;
 /// assert_eq!((endpoint.host(), endpoint.port()), ("api.ibkr.com", 443));
 /// assert_eq!(endpoint.to_string(), "wss://api.ibkr.com/v1/api/ws?oauth_token=***");
 ///
@@ -42,7 +44,7 @@ pub struct Endpoint {
     host: Host,
     port: u16,
     path: String,
-    /// Without its question mark.
+    /// The query without its question mark.
     query: Option<Zeroizing<String>>,
 }
 
@@ -53,58 +55,65 @@ enum Host {
     V6(Ipv6Addr, String),
 }
 
-/// Why a text is not the address of a WebSocket. Never holds the query.
+/// A text that is not the address of a WebSocket. The error never holds the query.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
-    /// Nothing was given, or it has no `://`.
+    /// The text is empty or has no `://`.
     #[error("the address has no scheme: write wss://HOST:PORT/v1/api/ws")]
     NoScheme,
-    /// Something other than `wss` or `ws`.
+    /// The scheme is neither `wss` nor `ws`.
     #[error("the address must begin with wss:// (for https:// write wss://, for http:// on this machine ws://)")]
     Scheme,
-    /// `ws://`, but plaintext was not asked for.
-    #[error("ws:// would send the session unencrypted: write wss://, or allow plaintext to this machine")]
+    /// The scheme is `ws`, and plaintext is not allowed.
+    #[error(
+        "ws:// would send the session unencrypted: write wss://, or allow plaintext to a loopback host \
+         (`Builder::plaintext_on_loopback`, `Plaintext::OnLoopback`)"
+    )]
     PlaintextNotAllowed,
-    /// `ws://` to another machine.
-    #[error("ws:// is for this machine only (localhost, 127.0.0.1, [::1]), not for {host}: write wss://{host}")]
+    /// The scheme is `ws`, and the host is not loopback.
+    #[error(
+        "ws:// is valid for loopback hosts only (localhost, 127.0.0.0/8, [::1]), not for {host}: write wss://{host}"
+    )]
     PlaintextNotLoopback {
         /// The host of the address.
         host: String,
     },
-    /// `user:password@` before the host.
-    #[error("the address has a user before its host: write only HOST:PORT there, and give the session separately")]
+    /// `user:password@` stands before the host.
+    #[error(
+        "the address has a user before its host: write only HOST:PORT there, and pass the session as `Credentials`"
+    )]
     UserInfo,
-    /// `#` and what follows it.
+    /// The address has a fragment, which begins with `#`.
     #[error("the address has a # part, which a WebSocket cannot have: remove it")]
     Fragment,
-    /// A blank, a control character, a backslash, or something that is not ASCII.
-    #[error("byte {at} of the address is no plain printable ASCII: remove it, or percent-encode it")]
+    /// The address has a blank, a control character, a backslash or a character outside ASCII.
+    #[error("byte {at} of the address is not a plain printable ASCII character: remove it, or percent-encode it")]
     BadCharacter {
-        /// Its place, counted in bytes from 0.
+        /// The index of the byte, from 0.
         at: usize,
     },
-    /// Nothing between `://` and the port or path.
+    /// The host between `://` and the port or path is empty.
     #[error("the address has no host: write wss://HOST:PORT/v1/api/ws, such as wss://localhost:5000/v1/api/ws")]
     EmptyHost,
-    /// A host that is neither a name nor an IP address.
+    /// The host is neither a name nor an IP address.
     #[error("the host is neither a name nor an IP address: write localhost, 127.0.0.1 or [::1] (IPv6 in brackets)")]
     BadHost,
-    /// A port that is no number from 1 to 65535.
-    #[error("the port must be a number from 1 to 65535: write HOST:5000, or leave the colon out")]
+    /// The port is not a number from 1 to 65535.
+    #[error("the port must be a number from 1 to 65535: write HOST:5000, or omit the colon")]
     BadPort,
-    /// The name of a query parameter is not plain.
+    /// The name of a query parameter has characters other than `A-Z a-z 0-9 - _ .`.
     #[error(transparent)]
     BadQueryName(#[from] SecretError),
 }
 
 impl Endpoint {
-    /// Reads `wss://host[:port]/path[?query]`, or `ws://…` where `plaintext` and the host allow it.
+    /// Parses `wss://host[:port]/path[?query]`, or `ws://…` if `plaintext` and the host allow it.
     ///
-    /// The port defaults to 443, or 80 for `ws`; an empty path is `/`.
+    /// The port defaults to 443, or 80 for `ws`. An empty path becomes `/`.
     ///
     /// # Errors
-    /// [`EndpointError`], which names what is wrong and what to write instead.
+    /// [`EndpointError`], which names the fault and the form to write instead.
     pub fn parse(text: &str, plaintext: Plaintext) -> Result<Self, EndpointError> {
         if let Some(at) = text.bytes().position(|byte| !byte.is_ascii_graphic() || byte == b'\\') {
             return Err(EndpointError::BadCharacter { at });
@@ -142,11 +151,13 @@ impl Endpoint {
         }
     }
 
-    /// `wss://{host}:{port}/v1/api/ws`, where a Client Portal Gateway listens (docs/protocol.md §1.1). An IPv6 `host` may
-    /// come with or without brackets.
+    /// Returns `wss://{host}:{port}/v1/api/ws`, the address of a Client Portal Gateway
+    /// (docs/protocol.md §1.1).
+    ///
+    /// An IPv6 `host` may have brackets or not.
     ///
     /// # Errors
-    /// [`EndpointError`] for a host that is none, or port 0.
+    /// [`EndpointError`] for an invalid host, or for port 0.
     pub fn gateway(host: &str, port: u16) -> Result<Self, EndpointError> {
         if port == 0 {
             return Err(EndpointError::BadPort);
@@ -158,15 +169,17 @@ impl Endpoint {
         Ok(Self { tls: true, host, port, path: DEFAULT_PATH.to_owned(), query: None })
     }
 
-    /// The same address with `name=value` added to its query, the value percent-encoded.
+    /// Returns the same address with `name=value` added to its query. The value is percent-encoded.
     ///
     /// # Errors
-    /// [`EndpointError::BadQueryName`] for a name that is not plain (docs/protocol.md §1.2 has the names in use).
+    /// [`EndpointError::BadQueryName`] for a name that is empty or has characters other than
+    /// `A-Z a-z 0-9 - _ .` (docs/protocol.md §1.2 lists the names in use).
     pub fn with_query(&self, name: &str, value: &Secret) -> Result<Self, EndpointError> {
         check_name(name)?;
         let encoded = percent_encoded(value.expose());
         let before = self.query.as_ref().map_or("", |query| query.as_str());
-        // Room for everything at once: a growing string would leave copies of the secret behind.
+        // The string has room for everything, because one that grows would leave copies of the
+        // secret in memory.
         let room = before.len() + name.len() + encoded.len() + "&=".len();
         let mut query = Zeroizing::new(String::with_capacity(room));
         let separator = if before.is_empty() { "" } else { "&" };
@@ -174,19 +187,19 @@ impl Endpoint {
         Ok(Self { query: Some(query), ..self.clone() })
     }
 
-    /// `wss` or `ws`.
+    /// Returns the scheme, `wss` or `ws`.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
         if self.tls { "wss" } else { "ws" }
     }
 
-    /// Whether TLS comes first.
+    /// Returns `true` if the connection begins with a TLS handshake.
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.tls
     }
 
-    /// The host: a name, or an IP address without brackets.
+    /// Returns the host: a name, or an IP address without brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         match &self.host {
@@ -195,7 +208,7 @@ impl Endpoint {
         }
     }
 
-    /// The host's IP address, where it is one and not a name.
+    /// Returns the IP address of the host; `None` if the host is a name.
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
         match &self.host {
@@ -205,32 +218,33 @@ impl Endpoint {
         }
     }
 
-    /// The TCP port.
+    /// Returns the TCP port.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// What the `Host` header says: the host, IPv6 in brackets, and the port unless it is the scheme's own.
+    /// Returns the value of the `Host` header: the host, with brackets around IPv6, and the port
+    /// unless it is the default of the scheme.
     #[must_use]
     pub fn authority(&self) -> String {
         let default = if self.tls { 443 } else { 80 };
         if self.port == default { self.bracketed().to_owned() } else { self.host_and_port() }
     }
 
-    /// `host:port`, IPv6 in brackets: how errors name the peer.
+    /// Returns `host:port`, with brackets around IPv6. Errors name the peer in this form.
     #[must_use]
     pub fn host_and_port(&self) -> String {
         std::format!("{}:{}", self.bracketed(), self.port)
     }
 
-    /// The path, which begins with `/`.
+    /// Returns the path, which begins with `/`.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The path and, after `?`, the query with its values: may hold a token.
+    /// Returns the path and, after `?`, the query with its values, which may hold a token.
     #[must_use]
     pub fn path_and_query(&self) -> Zeroizing<String> {
         let query = self.query.as_ref().map_or("", |query| query.as_str());
@@ -243,9 +257,10 @@ impl Endpoint {
         out
     }
 
-    /// Whether the host is this machine by its name alone: `localhost`, `127.0.0.0/8` or `[::1]`.
+    /// Returns `true` if the host is `localhost`, an address in `127.0.0.0/8`, or `[::1]`.
     ///
-    /// An adapter that looks up `localhost` must use the loopback addresses among the answers only.
+    /// For `localhost`, only the loopback addresses of a lookup may be used;
+    /// [`dial::connect`](super::dial::connect) does so.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         match &self.host {
@@ -262,16 +277,16 @@ impl Endpoint {
     }
 }
 
-/// The query's names stay, its values become `***`.
+/// Shows the names of the query and `***` in place of its values.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}{}", self.scheme(), self.authority(), self.path)?;
         let Some(query) = &self.query else { return Ok(()) };
-        for (place, part) in query.split('&').enumerate() {
-            f.write_str(if place == 0 { "?" } else { "&" })?;
+        for (index, part) in query.split('&').enumerate() {
+            f.write_str(if index == 0 { "?" } else { "&" })?;
             match part.split_once('=') {
                 Some((name, _)) => write!(f, "{name}=***")?,
-                // Without a name it may be the token itself.
+                // A part without a name may be the token itself.
                 None => f.write_str("***")?,
             }
         }
@@ -285,7 +300,7 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// The host and, if there is a colon for it, the port.
+/// Splits into the host and, if a colon follows it, the port.
 fn split_authority(authority: &str) -> Result<(&str, Option<&str>), EndpointError> {
     if authority.starts_with('[') {
         let end = authority.find(']').ok_or(EndpointError::BadHost)?;
@@ -297,7 +312,7 @@ fn split_authority(authority: &str) -> Result<(&str, Option<&str>), EndpointErro
         };
     }
     match authority.split_once(':') {
-        // A bare IPv6 address; its last group is not to be taken for a port.
+        // An IPv6 address without brackets. Its last group must not be read as a port.
         Some((_, port)) if port.contains(':') => Err(EndpointError::BadHost),
         Some((host, port)) => Ok((host, Some(port))),
         None => Ok((authority, None)),
@@ -318,7 +333,7 @@ fn parse_host(host: &str) -> Result<Host, EndpointError> {
     let label = |label: &str| {
         !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     };
-    // One dot at the end is legal in a name.
+    // A name may end with one dot.
     if host.len() <= 254 && host.strip_suffix('.').unwrap_or(host).split('.').all(label) {
         Ok(Host::Name(host.to_ascii_lowercase()))
     } else {
@@ -331,7 +346,7 @@ fn v6(address: Ipv6Addr) -> Host {
 }
 
 fn parse_port(port: &str) -> Result<u16, EndpointError> {
-    // `parse` alone would take a plus sign.
+    // `parse` alone would accept a plus sign.
     match port.parse() {
         Ok(0) | Err(_) => Err(EndpointError::BadPort),
         Ok(_) if !port.bytes().all(|byte| byte.is_ascii_digit()) => Err(EndpointError::BadPort),
@@ -351,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_an_address_come_out_as_they_went_in() {
+    fn an_address_is_split_into_its_parts() {
         let full = parse("WSS://Api.Ibkr.com:8443/v1/api/ws?a=1&b=2").unwrap();
         assert_eq!((full.scheme(), full.host(), full.port()), ("wss", "api.ibkr.com", 8443));
         assert_eq!((full.authority().as_str(), full.path()), ("api.ibkr.com:8443", "/v1/api/ws"));
@@ -364,18 +379,22 @@ mod tests {
     }
 
     #[test]
-    fn plaintext_is_for_this_machine_and_only_when_asked_for() {
-        for here in ["ws://localhost:5000/", "ws://LOCALHOST/", "ws://127.9.9.9/", "ws://[::1]/"] {
-            assert!(parse(here).is_ok_and(|endpoint| endpoint.is_loopback()), "{here}");
-            assert_eq!(Endpoint::parse(here, Plaintext::Refused), Err(EndpointError::PlaintextNotAllowed), "{here}");
+    fn plaintext_is_accepted_for_loopback_hosts_and_only_if_allowed() {
+        for loopback in ["ws://localhost:5000/", "ws://LOCALHOST/", "ws://127.9.9.9/", "ws://[::1]/"] {
+            assert!(parse(loopback).is_ok_and(|endpoint| endpoint.is_loopback()), "{loopback}");
+            assert_eq!(
+                Endpoint::parse(loopback, Plaintext::Refused),
+                Err(EndpointError::PlaintextNotAllowed),
+                "{loopback}"
+            );
         }
-        for away in ["ws://10.0.0.1/", "ws://localhost.evil.example/", "ws://127.0.0.1.evil.example/", "ws://[::2]/"] {
-            assert!(matches!(parse(away), Err(EndpointError::PlaintextNotLoopback { .. })), "{away}");
+        for other in ["ws://10.0.0.1/", "ws://localhost.evil.example/", "ws://127.0.0.1.evil.example/", "ws://[::2]/"] {
+            assert!(matches!(parse(other), Err(EndpointError::PlaintextNotLoopback { .. })), "{other}");
         }
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn each_fault_of_an_address_has_its_error() {
         use EndpointError::*;
         for (text, error) in [
             ("", NoScheme),
@@ -405,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_in_the_query_goes_to_the_wire_and_into_no_log() {
+    fn a_token_in_the_query_is_sent_and_never_shown() {
         let token = Secret::new("hunter2+/=").unwrap();
         let endpoint = parse("wss://h/p?hunter2&x=hunter2").unwrap().with_query("sessionToken", &token).unwrap();
         assert_eq!(*endpoint.path_and_query(), "/p?hunter2&x=hunter2&sessionToken=hunter2%2B%2F%3D");

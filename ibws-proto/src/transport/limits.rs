@@ -1,10 +1,11 @@
-//! What a connection may cost, in time and in memory.
+//! The limits of a dial and of its connection, in time and in memory.
 
 use core::time::Duration;
 
-/// The limits of a dial and of the connection it makes.
+/// The limits of a dial and of the connection that it opens.
 ///
-/// None of them can be switched off; choose a large value instead. Closing has no limit here: that one is the core's.
+/// No limit can be switched off; a large value has the same effect. The limit of closing is part of
+/// [`Config`](crate::Config).
 ///
 /// ```
 /// use core::time::Duration;
@@ -15,23 +16,30 @@ use core::time::Duration;
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// For looking up the name and connecting to one of its addresses. Default 10 s.
+    /// The time for the name lookup and for connecting to one of the addresses. Default 10 s.
     pub tcp: Duration,
-    /// For the TLS handshake. Default 10 s.
+    /// The time for the TLS handshake. Default 10 s.
     pub tls: Duration,
-    /// For the HTTP upgrade, request to the end of the answer's head. Default 10 s.
+    /// The time for the HTTP upgrade, from the request to the end of the response head.
+    /// Default 10 s.
     pub upgrade: Duration,
-    /// The largest incoming message, in bytes; a larger one ends the connection. Default 16 MiB.
+    /// The size of the largest incoming message in bytes. A larger one ends the connection.
+    /// Default 16 MiB.
     pub max_message_size: usize,
-    /// The largest incoming frame, in bytes; a larger one ends the connection. Default 16 MiB.
+    /// The size of the largest incoming frame in bytes. A larger one ends the connection.
+    /// Default 16 MiB.
     pub max_frame_size: usize,
-    /// How much is read at once, in bytes. An event that is kept keeps up to this much memory. Default 16 KiB.
+    /// The size of one read in bytes. An event that is kept may keep this much memory.
+    /// Default 16 KiB.
     pub read_buffer: usize,
-    /// From how many unsent bytes on a message is written at once, without a flush. Default 128 KiB.
+    /// The number of unsent bytes from which messages are written without waiting for a flush.
+    /// Default 128 KiB.
     pub write_buffer: usize,
-    /// How many unsent bytes are held at most, replies to the peer's pings included; a message that does not fit into
-    /// it even when it is empty ends the connection. As many bytes of texts again wait for room in it; a peer that lets
-    /// them become more, because it has stopped reading, is left. Default 1 MiB; at least `write_buffer` + 1.
+    /// The largest number of unsent bytes, replies to the peer's pings included.
+    ///
+    /// A message that does not fit into the empty buffer ends the connection. The same number of
+    /// bytes of texts may wait for room in the buffer; the connection of a peer that has stopped
+    /// reading is abandoned when they become more. Default 1 MiB; at least `write_buffer` + 1.
     pub max_write_buffer: usize,
 }
 

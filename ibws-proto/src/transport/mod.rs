@@ -1,6 +1,7 @@
-//! From an address to an open WebSocket: endpoint, credentials, trust, the dial's stages and their limits.
+//! Connects to the gateway: endpoint, credentials, trust, the stages of a dial and their limits.
 //!
-//! Nothing here knows the [`Machine`](crate::Machine); the client, or a program of your own, drives a [`Link`].
+//! Nothing here depends on the [`Machine`](crate::Machine). The client drives a [`Link`]; an
+//! application without the client can drive one itself.
 
 mod credentials;
 pub mod dial;
@@ -13,6 +14,8 @@ mod text_filter;
 pub mod tls;
 mod trust;
 pub mod upgrade;
+#[cfg(feature = "websocket")]
+pub mod websocket;
 
 pub use credentials::{CredentialsFuture, CredentialsProvider};
 pub use endpoint::{DEFAULT_PATH, Endpoint, EndpointError, Plaintext};

@@ -1,4 +1,4 @@
-//! What a runtime has to offer: a clock, a sleep, a task and a dial. Everything else is written once, above it.
+//! The traits of an async runtime and of an open WebSocket; everything above them is written once.
 
 use core::future::Future;
 use core::task::{Context, Poll};
@@ -9,62 +9,71 @@ use bytes::Bytes;
 use super::{Credentials, Endpoint, Limits, Trust};
 use crate::{ConnectError, Instant};
 
-/// An async runtime, as the driver needs it.
+/// An async runtime: a clock, a sleep, a task and a dial.
 ///
-/// An adapter implements this and [`Link`]; `ibws_tokio` is the example to follow.
+/// An adapter implements this trait on top of [`Link`]; `ibws_tokio` is an example.
 pub trait Runtime: Send + Sync + 'static {
     /// An open WebSocket of this runtime.
     type Link: Link;
     /// A pending sleep.
     type Sleep: Future<Output = ()> + Send + 'static;
 
-    /// The monotonic clock, since an origin that stays the same for the life of this value.
+    /// Returns the time on a monotonic clock whose origin stays the same for the life of this
+    /// value.
     fn now(&self) -> Instant;
-    /// Completes at `at` or a little later; never trusted alone, the driver compares the clock.
+    /// Completes at `at` or a little later.
+    ///
+    /// A sleep that ends early does no harm: the client compares the clock after each one.
     fn sleep_until(&self, at: Instant) -> Self::Sleep;
-    /// Opens a WebSocket within the limits of the request. Dropping the future abandons the attempt.
+    /// Opens a WebSocket within the limits of the request.
+    ///
+    /// # Cancel safety
+    /// Dropping the future abandons the attempt.
     fn dial(&self, request: DialRequest) -> impl Future<Output = Result<Self::Link, ConnectError>> + Send + 'static;
     /// Runs `task` in the background.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
 }
 
-/// An open WebSocket: frames in, messages out, both by polling so that neither waits for the other.
+/// An open WebSocket. Both directions are polled, so that neither waits for the other.
 pub trait Link: Send + Unpin + 'static {
-    /// The next thing the peer sent. Said once after the end: [`IncomingMessage::Closed`]; not polled after it.
+    /// Returns the next message of the peer.
+    ///
+    /// The last one is [`IncomingMessage::Closed`], returned once. The link is not polled after it.
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<IncomingMessage>;
-    /// Takes the message out of `message` once there is room for it; pending, the message stays.
+    /// Takes the message out of `message` once there is room for it. Until then the message stays.
     ///
     /// # Errors
-    /// [`WriteError`] when the socket takes no more; the read half tells the reason by `Closed`.
+    /// [`WriteError`] if the socket accepts no more bytes. The read half reports the reason as
+    /// [`IncomingMessage::Closed`].
     fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
         message: &mut Option<OutgoingMessage>,
     ) -> Poll<Result<(), WriteError>>;
-    /// Pushes what was taken (and replies to the peer's pings) towards the peer.
+    /// Pushes the messages taken, and replies to the peer's pings, towards the peer.
     ///
     /// # Errors
-    /// [`WriteError`] when the socket takes no more.
+    /// [`WriteError`] if the socket accepts no more bytes.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>>;
 }
 
-/// What came from the peer.
+/// A message from the peer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum IncomingMessage {
     /// A whole message, text or binary alike.
     Frame(Bytes),
-    /// The answer to one of our WebSocket pings.
+    /// The reply to a WebSocket ping of the client.
     Pong,
-    /// The peer's own WebSocket ping (answered by the WebSocket library).
+    /// A WebSocket ping of the peer; the WebSocket library replies to it.
     Ping,
-    /// The connection is over: the peer's close code, or none for an end without a Close frame.
+    /// The end of the connection, with the peer's close code; `None` without a Close frame.
     Closed(Option<u16>),
 }
 
-/// What goes to the peer.
+/// A message to the peer.
 #[derive(Clone, PartialEq, Eq)]
 pub enum OutgoingMessage {
-    /// A text frame. May hold the session message, hence no `Debug`.
+    /// A text frame. It may hold the session message, so the type has no `Debug`.
     Text(String),
     /// An empty WebSocket ping.
     Ping,
@@ -72,26 +81,26 @@ pub enum OutgoingMessage {
     Close(u16),
 }
 
-/// The socket takes no more bytes.
+/// The socket accepts no more bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the socket takes no more bytes")]
+#[error("the socket accepts no more bytes")]
 pub struct WriteError;
 
-/// Everything a dial needs to know.
+/// The settings of one dial.
 #[derive(Clone, Debug)]
 pub struct DialRequest {
-    /// Where to.
+    /// The address of the WebSocket.
     pub endpoint: Endpoint,
-    /// Which certificate is accepted there; without meaning for a plaintext endpoint.
+    /// The certificates that are accepted there; not used for a plaintext endpoint.
     pub trust: Trust,
-    /// Who is asking.
+    /// The session, cookies and tokens to send with the upgrade request.
     pub credentials: Credentials,
-    /// How long it may take, and how much the connection may hold.
+    /// The time that each stage may take, and the memory that the connection may hold.
     pub limits: Limits,
 }
 
 impl DialRequest {
-    /// A dial to `endpoint` with default trust, no credentials and default limits.
+    /// Requests a dial to `endpoint` with the default trust, no credentials and the default limits.
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
         Self { endpoint, trust: Trust::default(), credentials: Credentials::default(), limits: Limits::default() }

@@ -1,4 +1,4 @@
-//! Secrets, and what of them goes out with the upgrade request.
+//! Secrets, and the credentials that an upgrade request sends.
 
 use core::fmt;
 use std::borrow::ToOwned;
@@ -7,11 +7,12 @@ use std::vec::Vec;
 
 use zeroize::{Zeroize, Zeroizing};
 
-/// A session id or a token: wiped from memory when dropped, never shown.
+/// A session id or a token that is wiped from memory when dropped and never shown.
 ///
-/// There is no `Display`, and `Debug` prints `Secret(***)`. It holds what may stand in a cookie (RFC 6265 §4.1.1,
-/// `cookie-octet`): printable ASCII without blank, `"`, `,`, `;` and `\`. So it can break out of no header, cookie,
-/// query or JSON string that it is put into.
+/// There is no `Display`, and `Debug` prints `Secret(***)`. A secret holds the characters that a
+/// cookie allows (RFC 6265 §4.1.1, `cookie-octet`): printable ASCII without blank, `"`, `,`, `;`
+/// and `\`. It therefore cannot break out of a header, cookie, query or JSON string that contains
+/// it.
 ///
 /// ```
 /// use ibws_proto::transport::Secret;
@@ -26,10 +27,10 @@ use zeroize::{Zeroize, Zeroizing};
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes a secret over; the text is wiped also where it is refused.
+    /// Takes ownership of a secret. A refused text is wiped as well.
     ///
     /// # Errors
-    /// [`SecretError`] where the text is empty or has a character that cannot stand in a cookie.
+    /// [`SecretError`] if the text is empty or has a character that a cookie does not allow.
     pub fn new(text: impl Into<String>) -> Result<Self, SecretError> {
         let text = Zeroizing::new(text.into());
         if text.is_empty() {
@@ -41,7 +42,7 @@ impl Secret {
         }
     }
 
-    /// The text itself. Whoever calls this answers for where it goes.
+    /// Returns the text itself. The caller is responsible for keeping it out of logs and errors.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -54,45 +55,47 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why a text cannot be a [`Secret`], or a name cannot stand beside one. Never holds the text.
+/// A text that cannot be a [`Secret`], or a name that cannot label one. The error never holds the
+/// text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretError {
-    /// Nothing was given.
-    #[error("the secret is empty: leave it out, or give the `session` value of the /tickle reply")]
+    /// The text is empty.
+    #[error("the secret is empty: omit it, or pass the `session` value of the /tickle reply")]
     Empty,
-    /// A blank, a control character, a quote, or something that is not ASCII.
+    /// The text has a blank, a control character, a character outside ASCII, or one of `" , ; \`.
     #[error(
-        "byte {at} of the secret cannot stand in a cookie: give the bare value, without quotes, blanks or a line end"
+        "byte {at} of the secret is not allowed in a cookie: pass the bare value, without quotes, blanks or a line end"
     )]
     BadCharacter {
-        /// Its place, counted in bytes from 0.
+        /// The index of the byte, from 0.
         at: usize,
     },
-    /// The name of a cookie or query parameter is not plain.
-    #[error("a cookie or query name is one or more of A-Z a-z 0-9 - _ . (such as oauth_token)")]
+    /// The name of a cookie or query parameter has characters other than `A-Z a-z 0-9 - _ .`.
+    #[error("the name of a cookie or query parameter must be one or more of A-Z a-z 0-9 - _ . (such as oauth_token)")]
     BadName,
     /// The `User-Agent` is empty or has a character that ends a header.
     #[error("the User-Agent must be printable ASCII (such as ibws/0.1)")]
     BadUserAgent,
 }
 
-/// How the session is written into the cookie `api` (docs/protocol.md §1.2).
+/// The form of the session in the cookie `api` (docs/protocol.md §1.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub enum CookieForm {
-    /// `api={"session":"…"}`, what the Client Portal Gateway takes.
+    /// `api={"session":"…"}`, the form for the Client Portal Gateway.
     #[default]
     Gateway,
-    /// `api=…`, what `api.ibkr.com` takes.
+    /// `api=…`, the form for `api.ibkr.com`.
     Direct,
 }
 
-/// The `User-Agent` that goes out unless told otherwise; any value is accepted (docs/protocol.md §1.2).
+/// The default `User-Agent`. The server accepts any value (docs/protocol.md §1.2).
 pub const USER_AGENT: &str = "ibws/0.1";
 
-/// Everything an upgrade request says about who is asking (docs/protocol.md §1.2).
+/// The session, cookies, tokens and `User-Agent` of an upgrade request (docs/protocol.md §1.2).
 ///
-/// The default says nothing but the `User-Agent` `ibws/0.1`: for a gateway on which a browser has logged in.
+/// The default has only the `User-Agent` `ibws/0.1`, for a gateway whose login was made in a
+/// browser.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Credentials {
     session: Option<Secret>,
@@ -126,28 +129,32 @@ impl Credentials {
     /// Sends one more cookie, such as the `x-sess-uuid` that a REST reply set.
     ///
     /// # Errors
-    /// [`SecretError::BadName`].
+    /// [`SecretError::BadName`] for a name that is empty or has characters other than
+    /// `A-Z a-z 0-9 - _ .`.
     pub fn with_cookie(mut self, name: &str, value: Secret) -> Result<Self, SecretError> {
         check_name(name)?;
         self.cookies.push((name.to_owned(), value));
         Ok(self)
     }
 
-    /// Adds `name=value` to the query. OAuth 1.0a takes its access token as `oauth_token`; for OAuth 2.0 the sources
-    /// disagree between `bearer_token` and `sessionToken`.
+    /// Adds `name=value` to the query.
+    ///
+    /// OAuth 1.0a sends its access token as `oauth_token`. For OAuth 2.0 the sources name
+    /// `bearer_token` or `sessionToken` (docs/protocol.md §1.2).
     ///
     /// # Errors
-    /// [`SecretError::BadName`].
+    /// [`SecretError::BadName`] for a name that is empty or has characters other than
+    /// `A-Z a-z 0-9 - _ .`.
     pub fn with_query(mut self, name: &str, value: Secret) -> Result<Self, SecretError> {
         check_name(name)?;
         self.query.push((name.to_owned(), value));
         Ok(self)
     }
 
-    /// Sends another `User-Agent` than [`USER_AGENT`].
+    /// Sends `user_agent` instead of [`USER_AGENT`].
     ///
     /// # Errors
-    /// [`SecretError::BadUserAgent`].
+    /// [`SecretError::BadUserAgent`] for an empty text, or one that is not printable ASCII.
     pub fn with_user_agent(mut self, user_agent: &str) -> Result<Self, SecretError> {
         if user_agent.trim().is_empty() || !user_agent.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
             return Err(SecretError::BadUserAgent);
@@ -156,24 +163,24 @@ impl Credentials {
         Ok(self)
     }
 
-    /// The session, if it is known before the connection is made.
+    /// Returns the session; `None` if it is not known before the connection is made.
     #[must_use]
     pub fn session(&self) -> Option<&Secret> {
         self.session.as_ref()
     }
 
-    /// The `User-Agent` that goes out.
+    /// Returns the `User-Agent` to send.
     #[must_use]
     pub fn user_agent(&self) -> &str {
         &self.user_agent
     }
 
-    /// The query parameters, in the order they were added.
+    /// Returns the query parameters in the order in which they were added.
     pub fn query(&self) -> impl Iterator<Item = (&str, &Secret)> {
         self.query.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// The value of the `Cookie` header, if there is one to send.
+    /// Returns the value of the `Cookie` header; `None` if there is no cookie to send.
     #[must_use]
     pub fn cookie_header(&self) -> Option<Zeroizing<String>> {
         let cookies = self.cookies.iter().map(|(name, value)| (name.as_str(), "", value, ""));
@@ -182,7 +189,8 @@ impl Credentials {
             CookieForm::Direct => ("api", "", session, ""),
         });
         let all: Vec<_> = session.chain(cookies).collect();
-        // Room for everything at once: a growing string would leave copies of the secret behind.
+        // The string has room for everything, because one that grows would leave copies of the
+        // secret in memory.
         let length = all.iter().map(|(name, before, value, after)| {
             name.len() + before.len() + value.expose().len() + after.len() + "=; ".len()
         });
@@ -195,13 +203,13 @@ impl Credentials {
     }
 }
 
-/// Whether `name` can stand unquoted in a cookie and in a query.
+/// Checks that a cookie and a query allow `name` without quotes.
 pub(super) fn check_name(name: &str) -> Result<(), SecretError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if name.is_empty() || !name.bytes().all(plain) { Err(SecretError::BadName) } else { Ok(()) }
 }
 
-/// `text` percent-encoded for a query value (RFC 3986 §2.3: all but the unreserved characters).
+/// Percent-encodes `text` for a query value: all but the unreserved characters of RFC 3986 §2.3.
 pub(super) fn percent_encoded(text: &str) -> Zeroizing<String> {
     let mut out = Zeroizing::new(String::with_capacity(text.len().saturating_mul(3)));
     for byte in text.bytes() {
@@ -247,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_break_out_of_a_header_is_refused_without_being_shown() {
+    fn characters_that_could_end_a_header_or_cookie_are_refused_and_not_shown() {
         for bad in ["a\r\nX: y", "a b", "a\"b", "a;b", "a,b", "a\\b", "a\u{7f}b", "aé"] {
             let error = Secret::new(bad).unwrap_err();
             assert_eq!(error, SecretError::BadCharacter { at: 1 }, "{bad:?}");
@@ -260,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gateway_gets_json_in_the_cookie_and_the_direct_endpoint_the_bare_value() {
+    fn the_cookie_holds_json_for_the_gateway_and_the_bare_value_for_the_direct_endpoint() {
         let cookie = |form| Credentials::default().with_session(secret("5e55"), form).cookie_header().unwrap();
         assert_eq!(*cookie(CookieForm::Gateway), r#"api={"session":"5e55"}"#);
         assert_eq!(*cookie(CookieForm::Direct), "api=5e55");

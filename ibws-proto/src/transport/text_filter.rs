@@ -1,18 +1,21 @@
-//! The text-opcode filter: what lies under the WebSocket library so that a bad byte never ends a connection.
+//! The text-opcode filter under the WebSocket library: a byte that is not UTF-8 never ends a
+//! connection.
 
 /// The opcode of a text frame (RFC 6455 §5.2).
 const TEXT: u8 = 0x1;
 /// The opcode of a binary frame (RFC 6455 §5.2).
 const BINARY: u8 = 0x2;
 
-/// Turns the text opcode of frames into the binary one, in place, and changes nothing else.
+/// Replaces the text opcode of frames with the binary one, in place, and changes nothing else.
 ///
-/// WebSocket libraries must fail a connection over a text frame that is not UTF-8; the gateway sends such frames
-/// (docs/protocol.md §1.6). Under this filter they arrive as binary frames, which nobody validates, and the core decodes them.
+/// WebSocket libraries must fail a connection over a text frame that is not UTF-8; the gateway
+/// sends such frames (docs/protocol.md §1.6). Under this filter they arrive as binary frames, which
+/// the library does not validate and the core decodes.
 ///
-/// Feed it every byte that the peer sends after the HTTP upgrade, in order and cut anywhere: the output does not depend
-/// on the cuts. It looks at frame headers only, so its cost grows with the number of frames, not of bytes. It does not
-/// judge: reserved opcodes, masked server frames and absurd lengths pass through unchanged for the library to refuse.
+/// The filter takes every byte that the peer sends after the HTTP upgrade, in order and cut
+/// anywhere: the output does not depend on the cuts. It reads frame headers only, so its cost grows
+/// with the number of frames and not with the number of bytes. It refuses nothing: reserved
+/// opcodes, masked server frames and absurd lengths pass unchanged, and the library refuses them.
 ///
 /// ```
 /// use ibws_proto::transport::TextFilter;
@@ -23,10 +26,10 @@ const BINARY: u8 = 0x2;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct TextFilter {
-    at: Position,
+    position: Position,
 }
 
-/// Where in the stream of frames the next byte lies.
+/// The place of the next byte in the stream of frames.
 #[derive(Clone, Copy, Debug, Default)]
 enum Position {
     /// At the first header byte: flags and opcode.
@@ -35,42 +38,43 @@ enum Position {
     /// At the second header byte: mask bit and the short length.
     Length,
     /// Inside a 16- or 64-bit length.
-    LongLength { bytes_left: u8, so_far: u64, masked: bool },
-    /// Inside what needs no look: the masking key, if any, and the payload.
-    Payload { bytes_left: u64 },
+    LongLength { remaining: u8, value: u64, masked: bool },
+    /// Inside the masking key, if any, and the payload, which are skipped.
+    Payload { remaining: u64 },
 }
 
 impl Position {
-    /// The place after a complete header.
+    /// Returns the place after a complete header.
     const fn after_header(payload: u64, masked: bool) -> Self {
-        // A masking key is skipped with the payload. Saturating: 2^64-1 bytes never end anyway.
+        // A masking key is skipped with the payload. The sum saturates, because 2^64-1 bytes never
+        // end anyway.
         match payload.saturating_add(if masked { 4 } else { 0 }) {
             0 => Self::Opcode,
-            bytes_left => Self::Payload { bytes_left },
+            remaining => Self::Payload { remaining },
         }
     }
 }
 
 impl TextFilter {
-    /// A filter at the start of a stream of frames.
+    /// Creates a filter at the start of a stream of frames.
     #[must_use]
     pub const fn new() -> Self {
-        Self { at: Position::Opcode }
+        Self { position: Position::Opcode }
     }
 
     /// Filters the next bytes of the stream in place.
     pub fn apply(&mut self, bytes: &mut [u8]) {
         let mut rest = bytes;
         loop {
-            if let Position::Payload { bytes_left } = self.at {
-                let skipped = usize::try_from(bytes_left).unwrap_or(usize::MAX).min(rest.len());
+            if let Position::Payload { remaining } = self.position {
+                let skipped = usize::try_from(remaining).unwrap_or(usize::MAX).min(rest.len());
                 rest = rest.get_mut(skipped..).unwrap_or_default();
-                // `skipped` fits: it is at most `bytes_left`.
-                self.at = Position::after_header(bytes_left.saturating_sub(skipped as u64), false);
+                // `skipped` fits into u64, because it is at most `remaining`.
+                self.position = Position::after_header(remaining.saturating_sub(skipped as u64), false);
             }
             let Some((byte, tail)) = rest.split_first_mut() else { return };
             rest = tail;
-            self.at = match self.at {
+            self.position = match self.position {
                 Position::Opcode => {
                     if *byte & 0x0f == TEXT {
                         *byte = *byte & 0xf0 | BINARY;
@@ -80,20 +84,21 @@ impl TextFilter {
                 Position::Length => {
                     let masked = *byte & 0x80 != 0;
                     match *byte & 0x7f {
-                        126 => Position::LongLength { bytes_left: 2, so_far: 0, masked },
-                        127 => Position::LongLength { bytes_left: 8, so_far: 0, masked },
+                        126 => Position::LongLength { remaining: 2, value: 0, masked },
+                        127 => Position::LongLength { remaining: 8, value: 0, masked },
                         short => Position::after_header(u64::from(short), masked),
                     }
                 }
-                Position::LongLength { bytes_left, so_far, masked } => {
-                    let so_far = so_far << 8 | u64::from(*byte);
-                    match bytes_left {
-                        0 | 1 => Position::after_header(so_far, masked),
-                        more => Position::LongLength { bytes_left: more - 1, so_far, masked },
+                Position::LongLength { remaining, value, masked } => {
+                    let value = value << 8 | u64::from(*byte);
+                    match remaining {
+                        0 | 1 => Position::after_header(value, masked),
+                        more => Position::LongLength { remaining: more - 1, value, masked },
                     }
                 }
-                // Not reached: `rest` is empty while payload is left. Were it reached, the byte is payload.
-                Position::Payload { bytes_left } => Position::after_header(bytes_left.saturating_sub(1), false),
+                // Not reached, because `rest` is empty while payload remains. The byte would be
+                // payload.
+                Position::Payload { remaining } => Position::after_header(remaining.saturating_sub(1), false),
             };
         }
     }
@@ -112,13 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn a_text_frame_becomes_a_binary_one_and_its_payload_stays() {
-        // The payload looks like text headers; it must not be touched.
+    fn a_text_frame_becomes_binary_and_its_payload_stays_unchanged() {
+        // The payload looks like text headers and must not change.
         assert_eq!(filtered(b"\x81\x04\x81\x01\x81\x99"), b"\x82\x04\x81\x01\x81\x99");
     }
 
     #[test]
-    fn fragments_keep_their_continuations_and_the_control_frames_between_them() {
+    fn fragments_keep_continuations_and_control_frames_between_them() {
         let fragmented = b"\x01\x01a\x89\x01p\x00\x01b\x80\x01c\x81\x00";
         assert_eq!(filtered(fragmented), b"\x02\x01a\x89\x01p\x00\x01b\x80\x01c\x82\x00");
     }
@@ -138,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_claim_of_two_to_the_sixty_four_is_not_an_overflow() {
+    fn a_length_of_2_to_the_64_minus_1_does_not_overflow() {
         let claim = b"\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x02\x03\x04\x81\x01";
         let mut expected = claim.to_vec();
         expected[0] = 0x82;
@@ -146,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn one_byte_at_a_time_gives_the_same_bytes() {
+    fn filtering_byte_by_byte_gives_the_same_bytes() {
         let whole = b"\x01\x01a\x89\x00\x80\x7e\x00\x01b\xc1\x00\x81\x02\x81\x81";
         let mut filter = TextFilter::new();
         let mut bytes = *whole;

@@ -1,22 +1,25 @@
-//! Who is trusted, as plain data; [`tls`](super::tls) turns it into a rustls configuration.
+//! The certificates to accept, as plain data; [`tls`](super::tls) makes a rustls configuration of
+//! it.
 
 use core::fmt;
 use std::string::String;
 use std::vec::Vec;
 
-/// Which certificates are accepted. There is no switch that accepts anything.
+/// The certificates that are accepted. No variant accepts every certificate.
 #[derive(Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Trust {
     /// Mozilla's root certificates, for `api.ibkr.com` and gateways with a public certificate.
     #[default]
     WebPki,
-    /// The authorities in this PEM text, and no others. The host's name must be in the certificate.
+    /// The authorities in this PEM text, and no others. The certificate must name the host.
     CaPem(Vec<u8>),
-    /// This one certificate, byte for byte (PEM or DER), whatever its names and dates; loopback endpoints only.
+    /// This one certificate, byte for byte (PEM or DER), whatever its names and dates; for loopback
+    /// endpoints only.
     ///
-    /// The way to trust the gateway's stock certificate, which names no host and has expired. Its key is public, so the
-    /// pin says no more than that something on this machine holds that key; the handshake's signature is verified.
+    /// Only a pin can match the gateway's stock certificate, which names no host and has expired
+    /// (docs/protocol.md §1.7). Its key is public, so the pin proves only that a process on this
+    /// machine holds that key. The signature of the handshake is verified.
     ExactCert(Vec<u8>),
 }
 
@@ -30,52 +33,52 @@ impl fmt::Debug for Trust {
     }
 }
 
-/// Why a [`Trust`] cannot be used; the text says what to do.
+/// A [`Trust`] that cannot be used. The text states what to do.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrustError {
-    /// The bytes hold no certificate at all.
+    /// The bytes hold no certificate.
     #[error(
-        "no certificate in the {kind}: give PEM (-----BEGIN CERTIFICATE-----) or, for a pin, DER; from a Java keystore: \
-         keytool -exportcert -rfc"
+        "the {kind} holds no certificate: pass PEM (-----BEGIN CERTIFICATE-----) or, for a pin, DER; keytool \
+         -exportcert -rfc exports PEM from a Java keystore"
     )]
     NoCertificate {
-        /// What they were given as: `CA file` or `pin`.
+        /// The use of the bytes: `CA file` or `pin`.
         kind: &'static str,
     },
-    /// A pin of several certificates.
+    /// The pin holds several certificates.
     #[error("the pin holds {count} certificates: keep the server's own, the first of its chain, and remove the others")]
     SeveralCertificates {
-        /// How many.
+        /// The number of certificates.
         count: usize,
     },
-    /// PEM that breaks off, or is no base64.
+    /// The PEM text is incomplete or not base64.
     #[error("the {kind} is damaged PEM: export the certificate again")]
     BadPem {
-        /// What it was given as: `CA file` or `pin`.
+        /// The use of the bytes: `CA file` or `pin`.
         kind: &'static str,
     },
-    /// Bytes that are no X.509 certificate.
-    #[error("the {kind} holds something that is no X.509 certificate ({reason}): export the certificate again")]
+    /// The bytes are not an X.509 certificate.
+    #[error("the {kind} holds bytes that are not an X.509 certificate ({reason}): export the certificate again")]
     BadCertificate {
-        /// What it was given as: `CA file` or `pin`.
+        /// The use of the bytes: `CA file` or `pin`.
         kind: &'static str,
-        /// What the parser says.
+        /// The message of the parser.
         reason: String,
     },
-    /// A pin for a host that is not this machine.
+    /// The endpoint of an exact pin is not a loopback host.
     #[error(
-        "an exact pin is for this machine only (localhost, 127.0.0.1, [::1]), not for {host}: use its authority \
-         (--trust ca:FILE) or a public certificate (--trust webpki)"
+        "an exact pin is valid for loopback hosts only (localhost, 127.0.0.0/8, [::1]), not for {host}: use \
+         `Trust::CaPem` with its authority, or `Trust::WebPki` with a public certificate"
     )]
     PinNotLoopback {
         /// The host of the endpoint.
         host: String,
     },
-    /// rustls refuses the configuration.
+    /// rustls refused the configuration.
     #[error("TLS cannot be set up: {reason}")]
     Setup {
-        /// What rustls says.
+        /// The message of rustls.
         reason: String,
     },
 }

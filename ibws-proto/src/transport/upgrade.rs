@@ -1,6 +1,7 @@
-//! The HTTP upgrade without its socket: the request to send, and the reader of the answer.
+//! The HTTP upgrade without its socket: the request to send, and the reader of the response.
 //!
-//! We do it ourselves because tungstenite writes the whole request, cookie included, into its TRACE log.
+//! The transport performs the upgrade itself, because tungstenite writes the whole request, cookie
+//! included, to its TRACE log.
 
 use core::fmt::Write as _;
 use core::time::Duration;
@@ -14,19 +15,19 @@ use super::secret::SecretError;
 use super::{Credentials, Endpoint};
 use crate::{ConnectError, ConnectErrorKind};
 
-/// How long the head of an answer may be, in bytes.
+/// The largest head of a response, in bytes.
 pub const MAX_HEAD: usize = 16 * 1024;
-/// How many headers an answer may have.
+/// The largest number of headers in a response.
 pub const MAX_HEADERS: usize = 64;
-/// How many characters of what the peer wrote go into an error.
+/// The largest number of characters of the peer in an error.
 const MAX_QUOTE: usize = 200;
 
-/// The upgrade request (RFC 6455 §4.1) for `endpoint`, with the secrets of `credentials` in it.
+/// Returns the upgrade request (RFC 6455 §4.1) for `endpoint`, with the secrets of `credentials`.
 ///
 /// `key` is the `Sec-WebSocket-Key`: 16 random bytes in base64.
 ///
 /// # Errors
-/// [`SecretError::BadName`], which [`Credentials`] has ruled out before.
+/// [`SecretError::BadName`] for a name that [`Credentials`] does not accept either.
 pub fn request(endpoint: &Endpoint, credentials: &Credentials, key: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let mut endpoint = endpoint.clone();
     for (name, value) in credentials.query() {
@@ -48,21 +49,24 @@ pub fn request(endpoint: &Endpoint, credentials: &Credentials, key: &str) -> Res
         parts.extend(["\r\nCookie: ", cookie.as_str()]);
     }
     parts.push("\r\n\r\n");
-    // Room for everything at once: a growing buffer would leave copies of the cookie behind.
+    // The buffer has room for everything, because one that grows would leave copies of the cookie
+    // in memory.
     let mut out = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
     parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
     Ok(out)
 }
 
-/// Reads the answer to an upgrade request, piece by piece as it arrives.
+/// Reads the response to an upgrade request, piece by piece as it arrives.
 ///
 /// ```
 /// use ibws_proto::transport::{Endpoint, upgrade::UpgradeResponse};
 ///
-/// let mut answer = UpgradeResponse::new(&Endpoint::gateway("localhost", 5000)?, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-/// assert_eq!(answer.push(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n")?, None);
-/// let rest = b"Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x81\x02hi";
-/// assert_eq!(answer.push(rest)?.as_deref(), Some(&b"\x81\x02hi"[..]));
+/// let endpoint = Endpoint::gateway("localhost", 5000)?;
+/// let mut response = UpgradeResponse::new(&endpoint, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+/// assert_eq!(response.push(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n")?, None);
+/// assert_eq!(response.push(b"Connection: Upgrade\r\n")?, None);
+/// let rest = b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x81\x02hi";
+/// assert_eq!(response.push(rest)?.as_deref(), Some(&b"\x81\x02hi"[..]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -74,68 +78,78 @@ pub struct UpgradeResponse {
 }
 
 impl UpgradeResponse {
-    /// Expects the answer of `endpoint` with exactly this `Sec-WebSocket-Accept`, derived from the key that was sent.
+    /// Expects the response of `endpoint` with exactly this `Sec-WebSocket-Accept`, which is
+    /// derived from the key that was sent.
     #[must_use]
     pub fn new(endpoint: &Endpoint, accept: &str) -> Self {
         Self { peer: endpoint.host_and_port(), tls: endpoint.is_tls(), accept: accept.into(), head: Vec::new() }
     }
 
-    /// Takes the next bytes. `None`: more are needed. `Some`: the WebSocket is open, and these bytes came behind the
-    /// answer's head: the first frames, often empty.
+    /// Takes the next bytes.
+    ///
+    /// `None` means that more bytes are needed. `Some` means that the WebSocket is open; it holds
+    /// the bytes that followed the head of the response, which are the first frames and often
+    /// empty.
     ///
     /// # Errors
-    /// [`ConnectError`] for any answer but a faultless 101; nothing may be pushed after it.
+    /// [`ConnectError`] for every response except a valid 101. Nothing may be pushed after it.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, ConnectError> {
-        // The end of the head may lie across the seam: look again at the three bytes before it.
-        let look_from = self.head.len().saturating_sub(3);
+        // The end of the head may span two pieces, so the last three bytes of the piece before are
+        // searched again.
+        let search_from = self.head.len().saturating_sub(3);
         self.head.extend_from_slice(bytes);
-        self.check_start()?;
-        let Some(end) = end_of_head(&self.head, look_from) else {
+        self.check_first_bytes()?;
+        let Some(end) = end_of_head(&self.head, search_from) else {
             return if self.head.len() > MAX_HEAD { Err(self.too_long()) } else { Ok(None) };
         };
         if end > MAX_HEAD {
             return Err(self.too_long());
         }
         let frames = self.head.split_off(end);
-        self.judge()?;
+        self.check_head()?;
         Ok(Some(frames))
     }
 
-    /// What to say when the peer closes before the end of its answer.
+    /// Returns the error for a peer that closes before the end of its response.
     #[must_use]
     pub fn cut_off(&self) -> ConnectError {
         self.protocol(if self.head.is_empty() {
-            "closed the connection instead of answering the upgrade: check the port and that its session is logged in"
+            "closed the connection instead of responding to the upgrade: check the port and the login of the gateway"
         } else {
-            "closed the connection in the middle of its answer to the upgrade"
+            "closed the connection in the middle of its upgrade response: check the gateway and any proxy in between"
         })
     }
 
-    /// Refuses what cannot become HTTP, before waiting for an end that never comes.
-    fn check_start(&self) -> Result<(), ConnectError> {
+    /// Refuses bytes that cannot begin an HTTP response, instead of waiting for an end of the head
+    /// that never comes.
+    fn check_first_bytes(&self) -> Result<(), ConnectError> {
         if self.head.iter().zip(b"HTTP/1.").all(|(is, should)| is == should) {
             return Ok(());
         }
-        // A TLS record: alert or handshake, version 3.x (RFC 8446 §5.1).
+        // A TLS record: an alert or a handshake message, version 3.x (RFC 8446 §5.1).
         let is_tls_record = matches!(self.head.as_slice(), [0x15 | 0x16] | [0x15 | 0x16, 3, ..]);
         Err(self.protocol(&if is_tls_record && !self.tls {
-            String::from("answers in TLS: it speaks TLS here, use wss://")
+            String::from("sent a TLS record: this port expects TLS, use wss://")
         } else {
             let start = String::from_utf8_lossy(self.head.get(..32).unwrap_or(&self.head));
             format!("does not speak HTTP here ({}): check the port", quoted(&start))
         }))
     }
 
-    fn judge(&self) -> Result<(), ConnectError> {
+    fn check_head(&self) -> Result<(), ConnectError> {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut response = httparse::Response::new(&mut headers);
         match response.parse(&self.head) {
             Ok(httparse::Status::Complete(_)) => {}
-            Ok(httparse::Status::Partial) => return Err(self.protocol("sent an HTTP answer that makes no sense")),
-            Err(httparse::Error::TooManyHeaders) => {
-                return Err(self.protocol(&format!("sent more than {MAX_HEADERS} headers: is this the gateway?")));
+            Ok(httparse::Status::Partial) => {
+                return Err(self.protocol("sent a malformed HTTP response: check the port"));
             }
-            Err(error) => return Err(self.protocol(&format!("sent a bad HTTP answer ({error})"))),
+            Err(httparse::Error::TooManyHeaders) => {
+                return Err(self.protocol(&format!("sent more than {MAX_HEADERS} headers: check the port")));
+            }
+            Err(error) => {
+                return Err(self.protocol(&format!("sent a malformed HTTP response ({error}): check the port")));
+            }
         }
         let all = |name: &'static str| {
             let found = response.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
@@ -158,30 +172,34 @@ impl UpgradeResponse {
         } else if !has_token("connection", b"upgrade") {
             "a 101 without `Connection: upgrade`"
         } else if !all("sec-websocket-accept").eq([self.accept.as_bytes()]) {
-            "a 101 with a wrong Sec-WebSocket-Accept (a cache or another server in between?)"
+            "a 101 with a wrong Sec-WebSocket-Accept"
         } else if all("sec-websocket-extensions").any(|value| !value.is_empty()) {
-            "a 101 with a WebSocket extension that was not asked for"
+            "a 101 with a WebSocket extension that was not requested"
         } else if all("sec-websocket-protocol").any(|value| !value.is_empty()) {
-            "a 101 with a WebSocket subprotocol that was not asked for"
+            "a 101 with a WebSocket subprotocol that was not requested"
         } else {
             return Ok(());
         };
-        Err(self.protocol(&format!("sent {problem}")))
+        Err(self.protocol(&format!("sent {problem}: check the port and any proxy or cache in between")))
     }
 
-    /// Any status but 101.
+    /// Returns the error for a status other than 101.
     fn refusal(&self, status: u16, reason: &str, retry: Option<&[u8]>, location: Option<&[u8]>) -> ConnectError {
         let (kind, advice) = match status {
-            401 | 403 => (ConnectErrorKind::AuthenticationRequired, "log in again, or give a fresh session"),
+            401 | 403 => (
+                ConnectErrorKind::AuthenticationRequired,
+                "log in again, or pass a new session (`Credentials::with_session`)",
+            ),
             300..=399 => (
                 ConnectErrorKind::Status(status),
-                "it redirects, which a WebSocket cannot follow: log in to \
-                the gateway in a browser, or correct the address",
+                "a WebSocket cannot follow a redirect; log in to the gateway in a browser, or correct the address",
             ),
             404 => (ConnectErrorKind::Status(status), "check the path, usually /v1/api/ws"),
-            429 => (ConnectErrorKind::Status(status), "too many requests: wait before the next"),
-            500..=599 => (ConnectErrorKind::Status(status), "the server has trouble or maintenance: try again later"),
-            200..=299 => (ConnectErrorKind::Status(status), "it answers as a plain web server: check port and path"),
+            429 => (ConnectErrorKind::Status(status), "wait before the next attempt"),
+            500..=599 => (ConnectErrorKind::Status(status), "the server failed or is under maintenance; retry later"),
+            200..=299 => {
+                (ConnectErrorKind::Status(status), "a plain web server responds there; check the port and the path")
+            }
             _ => (ConnectErrorKind::Status(status), "check the address and the session"),
         };
         let mut detail = format!("{} refused the WebSocket with HTTP {status}", self.peer);
@@ -196,7 +214,7 @@ impl UpgradeResponse {
     }
 
     fn too_long(&self) -> ConnectError {
-        self.protocol(&format!("sent more than {MAX_HEAD} bytes of headers: is this the gateway?"))
+        self.protocol(&format!("sent more than {MAX_HEAD} bytes of headers: check the port"))
     }
 
     fn protocol(&self, problem: &str) -> ConnectError {
@@ -204,7 +222,8 @@ impl UpgradeResponse {
     }
 }
 
-/// The place behind the first empty line at or after `from`, line ends with or without a carriage return.
+/// Returns the index behind the first empty line at or after `from`. Lines may end with or without
+/// a carriage return.
 fn end_of_head(head: &[u8], from: usize) -> Option<usize> {
     let tail = head.get(from..)?;
     let found = tail.iter().enumerate().filter(|(_, byte)| **byte == b'\n').find_map(|(at, _)| {
@@ -217,7 +236,8 @@ fn end_of_head(head: &[u8], from: usize) -> Option<usize> {
     found.map(|at| at.saturating_add(from))
 }
 
-/// The seconds form of `Retry-After` (RFC 9110 §10.2.3); the date form would need a wall clock.
+/// Returns the seconds form of `Retry-After` (RFC 9110 §10.2.3). The date form would need a wall
+/// clock.
 fn seconds(value: &[u8]) -> Option<Duration> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return None;
@@ -226,14 +246,15 @@ fn seconds(value: &[u8]) -> Option<Duration> {
     Some(Duration::from_secs(digits.fold(0, |sum: u64, digit| sum.saturating_mul(10).saturating_add(digit))))
 }
 
-/// A redirect's target without what may hold a token.
+/// Returns the target of a redirect without the parts that may hold a token.
 fn without_query(location: &[u8]) -> &[u8] {
     let end = location.iter().position(|byte| b"?#;".contains(byte)).unwrap_or(location.len());
-    // An `@` may have a password before it.
+    // A password may precede an `@`.
     location.get(..end).filter(|shown| !shown.contains(&b'@')).unwrap_or(b"another place")
 }
 
-/// What the peer wrote, fit for one line: cut to 200 characters, what is not printable escaped.
+/// Returns text of the peer for one line of an error: cut to 200 characters, with every character
+/// escaped that is not printable.
 pub(super) fn quoted(text: &str) -> String {
     let mut out = String::new();
     for character in text.chars().take(MAX_QUOTE) {
@@ -268,18 +289,18 @@ mod tests {
         Endpoint::gateway("localhost", 5000).unwrap()
     }
 
-    fn answer(bytes: impl AsRef<[u8]>) -> Result<Option<Vec<u8>>, ConnectError> {
+    fn response(bytes: impl AsRef<[u8]>) -> Result<Option<Vec<u8>>, ConnectError> {
         UpgradeResponse::new(&gateway(), ACCEPT).push(bytes.as_ref())
     }
 
     fn refused(bytes: impl AsRef<[u8]>) -> ConnectError {
-        let error = answer(bytes).unwrap_err();
+        let error = response(bytes).unwrap_err();
         assert!(error.detail.chars().count() < 500 && !error.detail.contains(char::is_control), "{error}");
         error
     }
 
     #[test]
-    fn the_request_is_a_plain_upgrade_with_the_cookie_and_the_token() {
+    fn request_is_a_plain_upgrade_with_the_cookie_and_the_token() {
         let secret = |text| Secret::new(text).unwrap();
         let credentials = Credentials::default().with_session(secret("5e55"), CookieForm::Gateway);
         let credentials = credentials.with_query("oauth_token", secret("a/b")).unwrap();
@@ -293,26 +314,26 @@ mod tests {
     }
 
     #[test]
-    fn frames_glued_to_the_answer_are_handed_back_wherever_it_is_cut() {
+    fn frames_behind_the_response_are_returned_wherever_it_is_cut() {
         let whole = [GOOD.as_bytes(), b"\x81\x04\r\n\r\n"].concat();
         for cut in 0..whole.len() {
             let (first, second) = whole.split_at(cut);
-            let mut answer = UpgradeResponse::new(&gateway(), ACCEPT);
-            let mut frames = answer.push(first).unwrap();
+            let mut response = UpgradeResponse::new(&gateway(), ACCEPT);
+            let mut frames = response.push(first).unwrap();
             match &mut frames {
                 Some(frames) => frames.extend_from_slice(second),
-                None => frames = answer.push(second).unwrap(),
+                None => frames = response.push(second).unwrap(),
             }
             assert_eq!(frames.as_deref(), Some(&b"\x81\x04\r\n\r\n"[..]), "cut at {cut}");
         }
-        let mut answer = UpgradeResponse::new(&gateway(), ACCEPT);
-        let ends = GOOD.bytes().filter_map(|byte| answer.push(&[byte]).unwrap()).collect::<Vec<_>>();
+        let mut response = UpgradeResponse::new(&gateway(), ACCEPT);
+        let ends = GOOD.bytes().filter_map(|byte| response.push(&[byte]).unwrap()).collect::<Vec<_>>();
         assert_eq!(ends, [Vec::<u8>::new()]);
     }
 
     #[test]
-    fn a_101_that_is_not_quite_right_is_refused() {
-        for (from, to, told) in [
+    fn a_101_with_one_wrong_header_is_refused() {
+        for (from, to, named) in [
             ("Upgrade: WebSocket", "Upgrade: h2c", "Upgrade: websocket"),
             ("keep-alive, Upgrade", "keep-alive", "Connection: upgrade"),
             ("s3pPLM", "S3pPLM", "Sec-WebSocket-Accept"),
@@ -323,49 +344,54 @@ mod tests {
         ] {
             let error = refused(GOOD.replace(from, to));
             assert_eq!(error.kind, ConnectErrorKind::Protocol, "{to}");
-            assert!(error.detail.contains(told), "{to}: {error}");
+            assert!(error.detail.contains(named), "{to}: {error}");
         }
     }
 
     #[test]
-    fn each_status_says_what_can_be_done_about_it() {
+    fn each_status_has_its_kind_and_its_advice() {
         use ConnectErrorKind::{AuthenticationRequired, Status};
-        for (head, kind, pause, told) in [
+        for (head, kind, pause, advice) in [
             ("401 Unauthorized", AuthenticationRequired, None, "log in again"),
             ("403 Forbidden\r\nRetry-After: 5", AuthenticationRequired, Some(5), "session"),
             ("429 Too Many\r\nRetry-After: 17", Status(429), Some(17), "wait"),
             ("503 No\r\nRetry-After: Wed, 21 Oct 2026 07:28:00 GMT", Status(503), None, "later"),
             ("500 No\r\nRetry-After: 99999999999999999999999", Status(500), Some(u64::MAX), "later"),
-            ("302 Found\r\nLocation: /sso/Login?token=hunter2", Status(302), None, "to /sso/Login: it redirects"),
+            (
+                "302 Found\r\nLocation: /sso/Login?token=hunter2",
+                Status(302),
+                None,
+                "to /sso/Login: a WebSocket cannot follow a redirect",
+            ),
             ("301 X\r\nLocation: https://me:hunter2@x/", Status(301), None, "another place"),
             ("200 OK", Status(200), None, "plain web server"),
             ("404", Status(404), None, "/v1/api/ws"),
         ] {
             let error = refused(format!("HTTP/1.1 {head}\r\n\r\n"));
             assert_eq!((error.kind, error.retry_after), (kind, pause.map(Duration::from_secs)), "{head}");
-            assert!(error.detail.contains(told) && error.detail.starts_with("localhost:5000 "), "{head}: {error}");
+            assert!(error.detail.contains(advice) && error.detail.starts_with("localhost:5000 "), "{head}: {error}");
             assert!(!error.detail.contains("hunter2"), "{error}");
         }
     }
 
     #[test]
-    fn a_head_without_end_is_not_read_for_ever() {
+    fn a_head_above_its_limits_is_refused() {
         let long = format!("HTTP/1.1 101 X\r\nA: {}", "a".repeat(MAX_HEAD));
         assert_eq!(refused(long).kind, ConnectErrorKind::Protocol);
         let many = format!("HTTP/1.1 101 X\r\n{}\r\n", "A: b\r\n".repeat(MAX_HEADERS + 1));
         assert!(refused(many).detail.contains("64 headers"));
-        // Long frames behind a short head are no long head.
-        assert_eq!(answer([GOOD.as_bytes(), &[0; 2 * MAX_HEAD]].concat()).unwrap().unwrap().len(), 2 * MAX_HEAD);
+        // Long frames behind a short head do not count as head.
+        assert_eq!(response([GOOD.as_bytes(), &[0; 2 * MAX_HEAD]].concat()).unwrap().unwrap().len(), 2 * MAX_HEAD);
     }
 
     #[test]
-    fn what_is_no_http_is_refused_at_its_first_bytes_and_named() {
+    fn bytes_that_are_not_http_are_refused_at_once_and_quoted() {
         let plain = Endpoint::parse("ws://localhost:5000/", Plaintext::OnLoopback).unwrap();
         let alert = UpgradeResponse::new(&plain, ACCEPT).push(b"\x15\x03\x03\x00\x02\x02\x28").unwrap_err();
         assert_eq!(alert.kind, ConnectErrorKind::Protocol);
         assert!(alert.detail.contains("use wss://"), "{alert}");
         assert!(refused(b"SSH-2.0-\x1b[31m\xff").detail.contains(r"(SSH-2.0-\u{1b}[31m"));
         assert!(refused([&b"HTTP/1.1 999 "[..], &[b'x'; 9000], b"\r\n\r\n"].concat()).detail.contains('…'));
-        assert!(UpgradeResponse::new(&plain, ACCEPT).cut_off().to_string().contains("instead of answering"));
+        assert!(UpgradeResponse::new(&plain, ACCEPT).cut_off().to_string().contains("instead of responding"));
     }
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use clap::Parser;
 use ibws_testkit::{FrameKind, GatewayConfig, Recording, Scenario, Server, ServerConfig, Source};
 
-/// A simulated Interactive Brokers gateway: its WebSocket and the REST around it, on loopback, with invented data.
+/// A simulated Interactive Brokers gateway: its WebSocket and the REST around it, on loopback, with
+/// invented data.
 #[derive(Parser)]
 #[command(name = "gateway", version, after_help = scenarios())]
 struct Options {
@@ -68,7 +69,8 @@ fn main() -> ExitCode {
     match start(options) {
         Ok(server) => {
             announce(&server, seed);
-            // Signals end the process at once; connections then end as they do when a gateway is killed.
+            // Signals end the process at once; connections then end as they do when a gateway is
+            // killed.
             loop {
                 std::thread::park();
             }
@@ -92,7 +94,8 @@ fn start(options: Options) -> Result<Server, String> {
     Server::start(config).map_err(|error| error.to_string())
 }
 
-/// What the program says to its user. A reader at the other end of a pipe that left is no reason to stop.
+/// What the program says to its user. A reader at the other end of a pipe that left is no reason to
+/// stop.
 fn announce(server: &Server, seed: u64) {
     let mut text = format!("listening on {}\n", server.ws_url());
     text += &format!("seed {seed}, account {}, REST at {}\n", server.control().account(), server.rest_url());

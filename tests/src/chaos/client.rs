@@ -6,8 +6,8 @@ use ibws_proto::{Command, ConnectErrorKind};
 
 use super::fault::Bites::{Always, Connected, Dialling, Ready};
 use super::fault::Fault;
+use crate::frames::KEYS;
 use crate::prng::Prng;
-use crate::walk::frames::KEYS;
 use crate::world::{Dial, World};
 
 /// Comings and goings in one moment.

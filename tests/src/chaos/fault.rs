@@ -1,5 +1,5 @@
-//! Everything that goes wrong, as a table: the number and the words of the list that all of this must survive, and how
-//! it is brought about here.
+//! Everything that goes wrong, as a table: the number and the words of the list that all of this
+//! must survive, and how it is brought about here.
 
 use crate::prng::Prng;
 use crate::world::World;

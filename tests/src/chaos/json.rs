@@ -39,7 +39,7 @@ fn broken(world: &mut World, chance: &mut Prng) {
         1 => raw.extend_from_slice(b"  x"),
         _ => raw.extend_from_within(..),
     }
-    world.say(raw);
+    world.gateway_sends(raw);
 }
 
 /// A million is rare: it costs what it costs.
@@ -50,10 +50,10 @@ fn many(chance: &mut Prng, few: usize, most: usize) -> usize {
 fn big(world: &mut World, chance: &mut Prng) {
     if chance.chance(1, 2) {
         let long = "x".repeat(many(chance, 5_000, 1 << 20));
-        world.say(format!(r#"{{"topic":"smd+265598","55":"{long}"}}"#));
+        world.gateway_sends(format!(r#"{{"topic":"smd+265598","55":"{long}"}}"#));
     } else {
         let keys: String = (0..many(chance, 500, 100_000)).map(|n| format!(r#","k{n}":{n}"#)).collect();
-        world.say(format!(r#"{{"topic":"smd+265598"{keys}}}"#));
+        world.gateway_sends(format!(r#"{{"topic":"smd+265598"{keys}}}"#));
     }
 }
 
@@ -74,7 +74,7 @@ pub(super) const FAULTS: &[Fault] = &[
         inject: |world, chance| {
             let depth = many(chance, 3_000, 1_000_000);
             let open = *chance.pick(&["[", "{\"a\":"]);
-            world.say(format!(r#"{{"topic":"sor","args":{}"#, open.repeat(depth)));
+            world.gateway_sends(format!(r#"{{"topic":"sor","args":{}"#, open.repeat(depth)));
         },
         heal: None,
     },
@@ -85,7 +85,9 @@ pub(super) const FAULTS: &[Fault] = &[
         bites: Connected,
         inject: |world, chance| {
             let number = *chance.pick(&NUMBERS);
-            world.say(format!(r#"{{"topic":"smd+265598","conid":{number},"31":{number},"_updated":{number}}}"#));
+            world.gateway_sends(format!(
+                r#"{{"topic":"smd+265598","conid":{number},"31":{number},"_updated":{number}}}"#
+            ));
         },
         heal: None,
     },
@@ -94,7 +96,7 @@ pub(super) const FAULTS: &[Fault] = &[
         name: "duplicate topic or conid",
         how: "a frame that says two things at once",
         bites: Connected,
-        inject: |world, chance| world.say(*chance.pick(&TWICE)),
+        inject: |world, chance| world.gateway_sends(*chance.pick(&TWICE)),
         heal: None,
     },
     Fault {
@@ -102,7 +104,7 @@ pub(super) const FAULTS: &[Fault] = &[
         name: "lone surrogate, NUL, BOM",
         how: "a text with one of them",
         bites: Connected,
-        inject: |world, chance| world.say(*chance.pick(&TEXTS)),
+        inject: |world, chance| world.gateway_sends(*chance.pick(&TEXTS)),
         heal: None,
     },
     Fault {

@@ -1,10 +1,11 @@
-//! Storms: a machine and a simulated gateway under faults from a seed, with every invariant checked after every step.
+//! Storms: a machine and a simulated gateway under faults from a seed, with every invariant checked
+//! after every step.
 //!
-//! One seed is one storm: a small random [`Config`], a random gateway, a random subset of the [`faults`], commands
-//! and the passing of time in between. Half of the storms choose blindly; half choose what bites in the present state.
-//! Half of them go on to the end and are then shut down; in the other half the faults stop, and all must be well again
-//! in bounded time. What a storm handed to its machine is told again at its end in other ways, and must come out the
-//! same.
+//! One seed is one storm: a small random [`Config`], a random gateway, a random subset of the
+//! [`faults`], commands and the passing of time in between. Half of the storms choose blindly; half
+//! choose what bites in the present state. Half of them go on to the end and are then shut down; in
+//! the other half the faults stop, and all must be well again in bounded time. What a storm handed
+//! to its machine is told again at its end in other ways, and must come out the same.
 
 mod client;
 mod dial;
@@ -24,10 +25,11 @@ use ibws_proto::{Config, ConnectionState, Instant, RequestId, SubscriptionKey};
 pub use fault::{Bites, Fault, SOCKETS_ONLY, faults};
 pub use report::Report;
 
+use crate::frames::{KEYS, data};
 use crate::gateway::{FrameKind, GatewayConfig, OpeningOrder, Success};
 use crate::prng::Prng;
 use crate::replay::{Rule, Step, panic_message};
-use crate::walk::frames::{KEYS, data};
+use crate::tally::Reach;
 use crate::walk::{ByteSource, step};
 use crate::world::{World, sub};
 
@@ -69,15 +71,15 @@ impl fmt::Display for Broken {
 ///
 /// # Errors
 /// The rule that was broken, with everything that led there.
-pub fn storm(seed: u64) -> Result<Report, Box<Broken>> {
-    chaos_with(seed, None)
+pub fn run_chaos(seed: u64) -> Result<Report, Box<Broken>> {
+    run_chaos_with(seed, None)
 }
 
 /// The same with one rule more, for every output.
 ///
 /// # Errors
 /// The rule that was broken, with everything that led there.
-pub fn chaos_with(seed: u64, rule: Option<Rule>) -> Result<Report, Box<Broken>> {
+pub fn run_chaos_with(seed: u64, rule: Option<Rule>) -> Result<Report, Box<Broken>> {
     let mut storm = Storm::new(seed, rule);
     let outcome = catch_unwind(AssertUnwindSafe(|| storm.run()));
     let rule = match outcome {
@@ -85,14 +87,14 @@ pub fn chaos_with(seed: u64, rule: Option<Rule>) -> Result<Report, Box<Broken>> 
         Ok(Err(rule)) => rule,
         Err(panic) => panic_message(&*panic),
     };
-    let told = storm.world.told();
+    let told = storm.world.transcript();
     let (shrunk, test) = match told.shrunk() {
         Some((shrunk, broken)) => {
             let name = format!("storm_{seed}");
             (format!("{}{broken}\n", shrunk.timeline()), shrunk.as_test(&name))
         }
         // No step breaks a rule by itself: what should have come did not.
-        None => (String::new(), format!("#[test]\nfn storm_{seed}() {{\n    storm({seed}).unwrap();\n}}\n")),
+        None => (String::new(), format!("#[test]\nfn storm_{seed}() {{\n    run_chaos({seed}).unwrap();\n}}\n")),
     };
     Err(Box::new(Broken { seed, rule, timeline: storm.world.timeline(), shrunk, test }))
 }
@@ -101,7 +103,7 @@ struct Storm {
     world: World,
     chance: Prng,
     is_blind: bool,
-    calms: bool,
+    recovers: bool,
     /// The faults of this storm, with the time at which a lasting one ends.
     faults: Vec<(&'static Fault, Option<Instant>)>,
     requests: Vec<RequestId>,
@@ -111,10 +113,10 @@ struct Storm {
 impl Storm {
     fn new(seed: u64, rule: Option<Rule>) -> Self {
         let mut chance = Prng::part(seed, "storm", 0);
-        let (is_blind, calms) = (chance.chance(1, 2), chance.chance(1, 2));
+        let (is_blind, recovers) = (chance.chance(1, 2), chance.chance(1, 2));
         let (config, gateway) = (settings(seed, &mut chance), gateway(seed, &mut chance));
         let mut world = World::remembering(config, gateway, rule);
-        world.note(&format!("storm {seed}: blind {is_blind}, calm at its end {calms}"));
+        world.note(&format!("storm {seed}: blind {is_blind}, calm at its end {recovers}"));
         world.link.clock_late = chance.millis(0, 20);
         world.link.clock_back = chance.millis(0, 4);
         world.link.latency = chance.millis(0, 60);
@@ -123,7 +125,7 @@ impl Storm {
         world.link.session = Some(session);
         let share = chance.between(1, 8).unsigned_abs();
         let faults = faults().filter(|_| chance.chance(share, 8)).map(|fault| (fault, None)).collect();
-        Self { world, chance, is_blind, calms, faults, requests: Vec::new(), report: Report::default() }
+        Self { world, chance, is_blind, recovers, faults, requests: Vec::new(), report: Report::default() }
     }
 
     fn run(&mut self) -> Result<(), String> {
@@ -138,17 +140,17 @@ impl Storm {
             self.heal_some();
             self.act();
         }
-        if self.calms {
+        if self.recovers {
             recovery::run(&mut self.world)?;
         } else {
             let drain = self.chance.chance(1, 2);
             recovery::stop(&mut self.world, drain)?;
         }
-        self.world.told().same_however_told()
+        self.world.transcript().check_replays()
     }
 
     fn is_on(&self, moves: u32) -> bool {
-        let steps = self.world.told().taken().len();
+        let steps = self.world.transcript().taken().len();
         (steps < STEPS || moves < MOVES) && steps < MOST_STEPS && moves < MOST_MOVES
     }
 
@@ -234,15 +236,17 @@ impl Storm {
         let time = self.world.now().since(Instant::ORIGIN);
         let mut report = core::mem::take(&mut self.report);
         for (_, output) in self.world.outputs_at() {
-            report.see(output);
+            report.reach.see(output);
         }
-        let steps = self.world.told().taken().len() as u64;
-        let moves = self.world.told().checked().checker().moves().clone();
-        Report { walks: 1, moves, calmed: u64::from(self.calms), steps, time, ..report }
+        let steps = self.world.transcript().taken().len() as u64;
+        let transitions = self.world.transcript().checked().checker().transitions().clone();
+        report.reach = Reach { runs: 1, steps, transitions, ..report.reach };
+        Report { recovered: u64::from(self.recovers), time, ..report }
     }
 }
 
-/// Small settings in which everything happens soon, or the default ones; never so small that time stands still.
+/// Small settings in which everything happens soon, or the default ones; never so small that time
+/// stands still.
 fn settings(seed: u64, chance: &mut Prng) -> Config {
     let mut bytes = [0; 160];
     bytes.fill_with(|| chance.next().to_le_bytes()[0]);

@@ -6,9 +6,9 @@ use super::fault::Bites::{Always, Connected, Ready};
 use super::fault::Fault;
 use super::{some_data, some_key};
 use crate::frames::{Kind, frame};
+use crate::frames::{OTHER_FRAMES, data};
 use crate::gateway::Recovery;
 use crate::prng::Prng;
-use crate::walk::frames::{SAYINGS, data};
 use crate::world::{Dial, World};
 
 const HEARTBEATS: [&str; 7] = [
@@ -56,16 +56,16 @@ fn confirmations(world: &mut World, chance: &mut Prng) {
         0 | 1 => world.gateway.set_confirmations(false),
         2 => {
             let twice = some_data(world, chance);
-            world.say(twice.clone());
-            world.say(twice);
+            world.gateway_sends(twice.clone());
+            world.gateway_sends(twice);
         }
         _ => {
             let held = world.machine().subscriptions();
             let leaving = held.iter().find(|info| info.state == SubscriptionState::Unsubscribing);
             let key = leaving.map_or_else(|| some_key(world, chance, |_| true), |info| info.key.clone());
-            world.say(data(&key).to_vec());
-            world.say(r#"{"result":"unsubscribed from summary"}"#);
-            world.say(r#"{"result":"unsubscribed from ledger"}"#);
+            world.gateway_sends(data(&key).to_vec());
+            world.gateway_sends(r#"{"result":"unsubscribed from summary"}"#);
+            world.gateway_sends(r#"{"result":"unsubscribed from ledger"}"#);
         }
     }
 }
@@ -90,8 +90,8 @@ fn histories(world: &mut World, chance: &mut Prng) {
     let key = some_key(world, chance, |key| key.key() == Key::MarketHistory);
     let id = 1 + chance.below(9_999);
     match chance.below(3) {
-        0 => world.say(format!(r#"{{"topic":"smh+{}","serverId":"{id}","data":[]}}"#, key.target())),
-        1 => world.say(format!(r#"{{"topic":"smh+{}","serverId":{id},"data":[]}}"#, key.target())),
+        0 => world.gateway_sends(format!(r#"{{"topic":"smh+{}","serverId":"{id}","data":[]}}"#, key.target())),
+        1 => world.gateway_sends(format!(r#"{{"topic":"smh+{}","serverId":{id},"data":[]}}"#, key.target())),
         _ => {
             for conid in 0..6 {
                 world.subscribe(&format!("mh+{}+{{}}", 90_000 + conid));
@@ -142,7 +142,7 @@ pub(super) const FAULTS: &[Fault] = &[
             if chance.chance(1, 3) {
                 world.gateway.set_heartbeats(false);
             } else {
-                world.say(*chance.pick(&HEARTBEATS));
+                world.gateway_sends(*chance.pick(&HEARTBEATS));
             }
         },
         heal: Some(|world| world.gateway.set_heartbeats(true)),
@@ -192,7 +192,7 @@ pub(super) const FAULTS: &[Fault] = &[
         bites: Ready,
         inject: |world, chance| {
             let key = some_key(world, chance, |_| true);
-            world.say(data(&key).to_vec());
+            world.gateway_sends(data(&key).to_vec());
         },
         heal: None,
     },
@@ -245,7 +245,7 @@ pub(super) const FAULTS: &[Fault] = &[
         bites: Ready,
         inject: |world, chance| {
             let id = chance.below(1_000_000);
-            world.say(format!(r#"{{"topic":"sor","args":[{{"orderId":{id},"status":"Filled"}}]}}"#));
+            world.gateway_sends(format!(r#"{{"topic":"sor","args":[{{"orderId":{id},"status":"Filled"}}]}}"#));
         },
         heal: None,
     },
@@ -257,7 +257,7 @@ pub(super) const FAULTS: &[Fault] = &[
         inject: |world, chance| {
             let text = frame(Kind::StrFull, chance.next());
             for _ in 0..3 {
-                world.say(text.clone());
+                world.gateway_sends(text.clone());
             }
         },
         heal: None,
@@ -267,7 +267,7 @@ pub(super) const FAULTS: &[Fault] = &[
         name: "market data without conid, topic or values",
         how: "one of nine such frames",
         bites: Ready,
-        inject: |world, chance| world.say(*chance.pick(&HALF)),
+        inject: |world, chance| world.gateway_sends(*chance.pick(&HALF)),
         heal: None,
     },
     Fault {
@@ -276,8 +276,8 @@ pub(super) const FAULTS: &[Fault] = &[
         how: "one of 14 such frames, or an odd one of the walks",
         bites: Connected,
         inject: |world, chance| {
-            let text = if chance.chance(1, 2) { *chance.pick(&TYPES) } else { *chance.pick(&SAYINGS) };
-            world.say(text);
+            let text = if chance.chance(1, 2) { *chance.pick(&TYPES) } else { *chance.pick(&OTHER_FRAMES) };
+            world.gateway_sends(text);
         },
         heal: None,
     },

@@ -1,4 +1,5 @@
-//! When the faults stop: every request is answered and every wanted subscription flows, within the backoff cap and 30 s.
+//! When the faults stop: every request is answered and every wanted subscription flows, within the
+//! backoff cap and 30 s.
 
 use core::time::Duration;
 
@@ -22,7 +23,7 @@ fn heal(world: &mut World) {
     world.link.dials.clear();
     world.link.dials_to = Dial::Opens;
     world.link.latency = Duration::from_millis(10);
-    world.link.answers_pings = true;
+    world.link.replies_to_pings = true;
     world.link.rest = Some((Duration::from_millis(50), true));
     world.clear_line();
     world.rescue_dial();
@@ -40,7 +41,8 @@ fn help(world: &mut World) {
         world.input(Input::Session(conn, SessionUpdate::Changed));
     }
     if status.state == ConnectionState::Open && status.greeted && status.authenticated == Some(false) {
-        // What changed between a status that came first and a late greeting was told to nobody; now it is.
+        // What changed between a status that came first and a late greeting was told to nobody; now
+        // it is.
         world.gateway.set_authenticated(true);
     }
     let pending =
@@ -99,7 +101,8 @@ pub(super) fn run(world: &mut World) -> Result<(), String> {
     Err(format!("not well {:?} after the faults stopped: {trouble}", pause + patience))
 }
 
-/// With faults all along there is one thing that always works: to stop. Every request is answered then.
+/// With faults all along there is one thing that always works: to stop. Every request is answered
+/// then.
 pub(super) fn stop(world: &mut World, drain: bool) -> Result<(), String> {
     let id = world.submit(Command::Shutdown { drain });
     let config = world.machine().config();
@@ -108,7 +111,7 @@ pub(super) fn stop(world: &mut World, drain: bool) -> Result<(), String> {
     let began = world.now();
     world.run(limit);
     let status = world.machine().status();
-    match world.answered(id) {
+    match world.reply(id) {
         Some(_) if status.requests == 0 && status.state == ConnectionState::Stopped && status.subscriptions == 0 => {
             Ok(())
         }

@@ -32,7 +32,8 @@ fn bad_bytes(world: &mut World, chance: &mut Prng) {
     let mut raw = some_data(world, chance);
     let at = chance.below(raw.len() as u64) as usize;
     match chance.below(3) {
-        // The trade mark sign of Windows-1252 (docs/protocol.md §1.6), half a character, a surrogate in UTF-8.
+        // The trade mark sign of Windows-1252 (docs/protocol.md §1.6), half a character, a
+        // surrogate in UTF-8.
         0 => raw[at] = 0x99,
         1 => raw.truncate(at),
         _ => drop(raw.splice(at..at, [0xED, 0xA0, 0x80])),
@@ -43,7 +44,7 @@ fn bad_bytes(world: &mut World, chance: &mut Prng) {
 }
 
 fn again(world: &mut World, chance: &mut Prng, old: bool) {
-    let mut inputs: Vec<_> = world.heard().cloned().collect();
+    let mut inputs: Vec<_> = world.recent_inputs().cloned().collect();
     chance.shuffle(&mut inputs);
     let present = world.conn();
     for input in inputs {
@@ -59,7 +60,7 @@ fn again(world: &mut World, chance: &mut Prng, old: bool) {
 
 fn orders(world: &mut World, chance: &mut Prng) {
     for _ in 0..FLOOD {
-        world.say(frame(Kind::SorFull, chance.next()));
+        world.gateway_sends(frame(Kind::SorFull, chance.next()));
     }
 }
 
@@ -138,8 +139,8 @@ pub(super) const FAULTS: &[Fault] = &[
         name: "our Close is never answered",
         how: "the link swallows it",
         bites: Always,
-        inject: |world, _| world.link.answers_close = false,
-        heal: Some(|world| world.link.answers_close = true),
+        inject: |world, _| world.link.replies_to_close = false,
+        heal: Some(|world| world.link.replies_to_close = true),
     },
     Fault {
         number: 29,
@@ -208,7 +209,7 @@ pub(super) const FAULTS: &[Fault] = &[
         inject: |world, chance| {
             for _ in 0..FLOOD {
                 let raw = some_data(world, chance);
-                world.say(raw);
+                world.gateway_sends(raw);
             }
         },
         heal: None,
@@ -220,7 +221,7 @@ pub(super) const FAULTS: &[Fault] = &[
         bites: Connected,
         inject: |world, chance| {
             for _ in 0..FLOOD {
-                world.say(format!(r#"{{"topic":"x{}","args":{{}}}}"#, chance.hex(8)));
+                world.gateway_sends(format!(r#"{{"topic":"x{}","args":{{}}}}"#, chance.hex(8)));
             }
         },
         heal: None,

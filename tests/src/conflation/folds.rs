@@ -1,4 +1,4 @@
-//! What one stream adds up to, by the folds that consumers use.
+//! The state of one stream, computed by the folds that consumers use.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ pub(super) struct Fold {
     ladder: LadderBook,
     orders: OrderBook,
     executions: Executions,
-    /// What stands beside the rows of a message.
+    /// Members of a message outside of its rows.
     beside: Known,
 }
 
-/// What a fold knows, fit for comparing: order of keys is no part of it.
+/// The contents of a fold, comparable regardless of the order of keys.
 pub(super) type Known = BTreeMap<String, String>;
 
 impl Fold {

@@ -1,6 +1,7 @@
-//! Where the events come from: a machine whose connection comes and goes, and numbered frames of every stream.
+//! The source of the events: a machine whose connection comes and goes, and numbered frames of
+//! every stream.
 
-use std::fmt::Write as _;
+use crate::world::rest_result;
 use std::time::Duration;
 
 use ibws_proto::{
@@ -8,9 +9,10 @@ use ibws_proto::{
     SubscriptionKey,
 };
 
+use crate::frames::numbered;
 use crate::prng::Prng;
 
-/// What is subscribed to. Of some, the topic of the frames is the subscription's; of others it is bare.
+/// Subscriptions with the topics of their frames: the full key for some, a bare topic for others.
 pub(super) const CHANNELS: [(&str, &str); 7] = [
     ("md+101", "smd+101"),
     ("md+102", "smd+102"),
@@ -21,15 +23,15 @@ pub(super) const CHANNELS: [(&str, &str); 7] = [
     ("pl", "spl"),
 ];
 
-/// A machine under a seed.
+/// A machine that is driven by hand, with the events it emitted.
 pub(super) struct Source {
     machine: Machine,
     now: Instant,
     conn: Option<ConnId>,
     events: Vec<Event>,
-    /// Frames made so far, by channel: the number of the next.
+    /// Frames made so far, by channel: the number of the next one.
     made: [u64; CHANNELS.len()],
-    /// Do the frames say their number outside of their rows as well?
+    /// Whether frames hold their number outside of their rows as well.
     numbered: bool,
 }
 
@@ -49,43 +51,38 @@ impl Source {
         source
     }
 
-    /// What happened since this was last asked.
+    /// Takes the events emitted since the last call.
     pub(super) fn events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }
 
-    /// A frame of a channel by its place in [`CHANNELS`].
-    pub(super) fn frame(&mut self, channel: usize, dice: &mut Prng) {
+    /// Receives a random frame of a channel, given by its place in [`CHANNELS`].
+    pub(super) fn frame(&mut self, channel: usize, chance: &mut Prng) {
         let (name, topic) = CHANNELS[channel];
-        let number = self.made[channel];
+        let n = self.made[channel];
         self.made[channel] += 1;
-        let text = match &name[..2] {
-            "md" => quote(topic, number, dice),
-            "bd" => self.rows(topic, "data", number, dice, ladder_row),
-            "or" => self.rows(topic, "args", number, dice, order_row),
-            "tr" => self.rows(topic, "args", number, dice, execution_row),
-            _ => format!("{{\"topic\":\"{topic}\",\"n\":{number},\"args\":{{}}}}"),
-        };
-        self.say(text);
+        if let Ok(key) = SubscriptionKey::parse(name) {
+            self.receive(numbered::random(topic, key.key(), n, self.numbered, chance));
+        }
     }
 
-    /// A frame that comes unasked.
+    /// Receives an unsolicited frame.
     pub(super) fn heartbeat(&mut self) {
-        self.say(r#"{"topic":"system","hb":1700000000000}"#.into());
+        self.receive(r#"{"topic":"system","hb":1700000000000}"#.into());
     }
 
-    /// A frame that cannot be read.
+    /// Receives a frame that is no JSON.
     pub(super) fn garbage(&mut self) {
-        self.say("{".into());
+        self.receive("{".into());
     }
 
-    /// The session loses its authentication and gets it back; the connection stands.
+    /// Loses the authentication of the session and gets it back; the connection stays open.
     pub(super) fn lose_authentication(&mut self) {
-        self.say(r#"{"topic":"sts","args":{"authenticated":false}}"#.into());
-        self.say(r#"{"topic":"sts","args":{"authenticated":true}}"#.into());
+        self.receive(r#"{"topic":"sts","args":{"authenticated":false}}"#.into());
+        self.receive(r#"{"topic":"sts","args":{"authenticated":true}}"#.into());
     }
 
-    /// The connection is lost, and comes back.
+    /// Loses the connection and opens the next one.
     pub(super) fn cut(&mut self) {
         if let Some(conn) = self.conn {
             self.input(Input::Closed(conn, None));
@@ -101,19 +98,19 @@ impl Source {
     fn open(&mut self) {
         if let Some(conn) = self.conn {
             self.input(Input::Opened(conn));
-            self.say(r#"{"topic":"system","success":"user12345"}"#.into());
-            self.say(r#"{"topic":"sts","args":{"authenticated":true}}"#.into());
+            self.receive(r#"{"topic":"system","success":"user12345"}"#.into());
+            self.receive(r#"{"topic":"sts","args":{"authenticated":true}}"#.into());
         }
     }
 
-    fn say(&mut self, text: String) {
+    fn receive(&mut self, text: String) {
         if let Some(conn) = self.conn {
             self.input(Input::Frame(conn, text.into()));
         }
     }
 
     fn input(&mut self, input: Input) {
-        // No two things happen at the same time, so that their times tell them apart.
+        // No two inputs share a time, so the times of messages identify them.
         self.now = self.now + Duration::from_micros(1);
         self.machine.handle(self.now, input);
         self.drain();
@@ -124,79 +121,17 @@ impl Source {
             match output {
                 Output::Event(event) => self.events.push(event),
                 Output::Action(Action::Connect { conn }) => self.conn = Some(conn),
-                Output::Action(Action::Rest { id, .. }) => self.machine.handle(self.now, Input::RestDone(id, true)),
+                Output::Action(Action::Rest { id, .. }) => {
+                    self.machine.handle(self.now, Input::RestDone(id, rest_result(true)))
+                }
                 Output::Action(_) | Output::Done(..) => {}
             }
         }
     }
-
-    fn rows(&self, topic: &str, list: &str, number: u64, dice: &mut Prng, row: fn(u64, &mut Prng) -> String) -> String {
-        let mut rows: Vec<_> = (0..dice.below(4)).map(|_| row(number, dice)).collect();
-        if dice.chance(1, 40) {
-            rows.push("5".into());
-        }
-        let mut count = if self.numbered { format!(",\"n\":{number}") } else { String::new() };
-        if dice.chance(1, 4) {
-            let _ = write!(count, ",\"beside{}\":{number}", dice.below(3));
-        }
-        format!("{{\"topic\":\"{topic}\",\"{list}\":[{}]{count}}}", rows.join(","))
-    }
 }
 
-/// The channel that a message is of, by its place in [`CHANNELS`].
+/// The channel of a message, by its place in [`CHANNELS`].
 pub(super) fn channel(subscription: Option<&SubscriptionKey>, key: Option<Key>) -> Option<usize> {
     let name = subscription?.as_str();
     CHANNELS.iter().position(|(channel, _)| *channel == name).filter(|_| key.is_some())
-}
-
-fn quote(topic: &str, number: u64, dice: &mut Prng) -> String {
-    // Its number stands in a field, as everything in market data does.
-    let mut text = format!("{{\"topic\":\"{topic}\",\"n\":{number}");
-    for field in ["31", "84", "86", "7059", "\\u0035\\u0035", "70"] {
-        if dice.chance(1, 3) {
-            // Writing to a String cannot fail.
-            let _ = write!(text, ",\"{field}\":\"{number}.{}\"", dice.below(10));
-        }
-    }
-    if dice.chance(1, 20) {
-        // Twice: the folds have their own mind about which counts.
-        let _ = write!(text, ",\"84\":\"{number}.84\"");
-    }
-    if dice.chance(1, 60) {
-        let _ = write!(text, ",\"7220\":\"{}\"", "x".repeat(5_000));
-    }
-    text + "}"
-}
-
-fn order_row(number: u64, dice: &mut Prng) -> String {
-    let mut row = format!("{{\"orderId\":{},\"acct\":\"DU1234567\"", dice.below(3));
-    for key in ["conid", "orderDesc", "status", "price", "ticker", "avgPrice"] {
-        if dice.chance(1, 2) {
-            let _ = write!(row, ",\"{key}\":\"{number}\"");
-        }
-    }
-    row + "}"
-}
-
-fn execution_row(number: u64, dice: &mut Prng) -> String {
-    let mut row = format!("{{\"execution_id\":\"0000{}\"", dice.below(3));
-    for key in ["commission", "conid", "price"] {
-        match dice.below(5) {
-            0 => drop(write!(row, ",\"{key}\":null")),
-            1 => drop(write!(row, ",\"{key}\":\"\"")),
-            2 => {}
-            _ => drop(write!(row, ",\"{key}\":\"{number}\"")),
-        }
-    }
-    row + "}"
-}
-
-fn ladder_row(number: u64, dice: &mut Prng) -> String {
-    let mut row = format!("{{\"row\":{},\"price\":{number}", dice.below(4));
-    for key in ["ask", "bid", "focus"] {
-        if dice.chance(1, 2) {
-            let _ = write!(row, ",\"{key}\":{number}");
-        }
-    }
-    row + "}"
 }

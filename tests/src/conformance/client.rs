@@ -87,7 +87,7 @@ pub async fn dropping_the_last_handle_closes_the_connection<R: Runtime + Clone>(
 }
 
 /// One handle of a key, dropped, leaves the other alive; the last one unsubscribes.
-pub async fn dropping_one_handle_of_a_key_leaves_the_other_alive<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+pub async fn dropping_one_handle_of_a_key_keeps_the_subscription<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let server = server(&stage, 3);
     let client = client(&stage, &server);
     client.start().await.expect("a start");
@@ -103,7 +103,7 @@ pub async fn dropping_one_handle_of_a_key_leaves_the_other_alive<R: Runtime + Cl
 }
 
 /// Requests are answered with what can be done.
-pub async fn requests_are_answered_with_what_can_be_done<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+pub async fn requests_get_their_specific_replies<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let server = server(&stage, 4);
     let client = client(&stage, &server);
     assert_eq!(client.tic().await, Err(CommandError::NotReady));
@@ -156,7 +156,7 @@ pub async fn reset_and_shutdown_from_inside_a_stream_do_not_deadlock<R: Runtime 
 }
 
 /// A subscription's stream ends when the subscription is gone.
-pub async fn a_subscription_ends_with_its_stream_when_it_is_gone<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+pub async fn the_stream_of_a_removed_subscription_ends<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let server = server(&stage, 10);
     let client = client(&stage, &server);
     client.start().await.expect("a start");
@@ -171,7 +171,7 @@ pub async fn a_subscription_ends_with_its_stream_when_it_is_gone<R: Runtime + Cl
 }
 
 /// Futures dropped after any number of polls leave the client whole.
-pub async fn a_future_dropped_after_any_number_of_polls_leaves_the_client_whole<R: Runtime + Clone>(
+pub async fn a_future_dropped_after_any_number_of_polls_keeps_the_client_working<R: Runtime + Clone>(
     stage: Stage<R>,
 ) -> Trace {
     let server = server(&stage, 8);
@@ -196,7 +196,7 @@ pub async fn a_future_dropped_after_any_number_of_polls_leaves_the_client_whole<
 }
 
 /// A message above the limit ends the connection, and that is told.
-pub async fn a_message_above_the_limit_is_a_told_loss<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+pub async fn a_message_above_the_limit_ends_the_connection<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let server = server(&stage, 9);
     let limits = Limits { max_message_size: 600, max_frame_size: 600, ..Limits::default() };
     let builder = builder(&stage, &server).limits(limits);

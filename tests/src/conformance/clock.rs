@@ -8,8 +8,9 @@ use ibws_proto::transport::Runtime;
 
 use super::stage::{Stage, Trace};
 
-/// A sleep does not end before its time, nor does one that never comes; clones of a runtime share their clock.
-pub async fn a_sleep_ends_when_the_clock_says_so<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+/// A sleep does not end before its time, nor does one that never comes; clones of a runtime share
+/// their clock.
+pub async fn a_sleep_ends_at_its_time<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let runtime = &stage.runtime;
     let wake = runtime.now() + Duration::from_millis(5);
     runtime.sleep_until(wake).await;

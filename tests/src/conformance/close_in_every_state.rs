@@ -116,7 +116,8 @@ pub async fn close<R: Runtime + Clone>(stage: Stage<R>, place: Place, manners: M
     vec![format!("{place:?} against {manners:?}: stopped")]
 }
 
-/// Drives the client until it is where it is to be; gives back what must not be dropped before the end.
+/// Drives the client until it is where it is to be; gives back what must not be dropped before the
+/// end.
 async fn bring<R: Runtime + Clone>(
     client: &Client<R>,
     place: Place,
@@ -190,7 +191,7 @@ fn receive(mut caller: ClientInfo, place: Place, manners: Manners, step: &Signal
         };
     }
     let mut peer = caller.open(b"")?;
-    peer.quiet();
+    peer.stop_recording();
     match place {
         Place::Ungreeted => {}
         Place::WaitingForSession => peer.text(r#"{"message":"waiting for session"}"#)?,
@@ -206,7 +207,7 @@ fn receive(mut caller: ClientInfo, place: Place, manners: Manners, step: &Signal
         Place::Backoff => {
             peer.finish()?;
             arrived();
-            return peer.swallow();
+            return peer.discard();
         }
         _ => {}
     }
@@ -221,11 +222,11 @@ fn receive(mut caller: ClientInfo, place: Place, manners: Manners, step: &Signal
 fn behave(mut peer: ScriptedPeer, manners: Manners) -> std::io::Result<()> {
     match manners {
         Manners::Echoing => peer.until_end(),
-        Manners::NotEchoing => peer.swallow_saying(br#"{"topic":"system","hb":1}"#),
-        Manners::Silent => peer.swallow(),
+        Manners::NotEchoing => peer.discard_and_send(br#"{"topic":"system","hb":1}"#),
+        Manners::Silent => peer.discard(),
         Manners::NotReading => peer.hold(),
         Manners::Resetting => {
-            peer.hear()?;
+            peer.receive()?;
             peer.reset()
         }
         Manners::Flooding => loop {

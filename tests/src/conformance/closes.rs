@@ -9,7 +9,7 @@ use ibws_proto::transport::Runtime;
 use super::stage::{Stage, Trace};
 
 /// 23: the codes of RFC 6455 that go over the wire, some that must not, and a Close without one.
-pub async fn whatever_the_code_of_a_close_the_client_comes_back<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+pub async fn the_client_reconnects_after_every_close_code<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     const CODES: [Option<u16>; 16] = [
         Some(1000),
         Some(1001),
@@ -36,7 +36,7 @@ pub async fn whatever_the_code_of_a_close_the_client_comes_back<R: Runtime + Clo
                 let payload = code.map(u16::to_be_bytes);
                 let payload = payload.as_ref().map_or(&[][..], |code| &code[..]);
                 peer.raw(&[&[0x88, payload.len() as u8], payload].concat())?;
-                peer.swallow()
+                peer.discard()
             }
             None => {
                 peer.expect("smd")?;
@@ -57,15 +57,16 @@ pub async fn whatever_the_code_of_a_close_the_client_comes_back<R: Runtime + Clo
     player.finish().await
 }
 
-/// 24 and 29: a Close, then more data, and the connection stays open; what comes after the Close is not told.
-pub async fn a_close_counts_though_the_connection_stays<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+/// 24 and 29: a Close, then more data, and the connection stays open; what comes after the Close is
+/// not told.
+pub async fn a_close_ends_the_connection_even_if_the_socket_stays_open<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let script = stage.script(|conn, caller| {
         let mut peer = caller.greet()?;
         peer.expect("smd")?;
         peer.quote(conn as u64)?;
         if conn == 1 {
             peer.raw(b"\x88\x02\x03\xe9\x81\x02no\x82\x02no")?;
-            return peer.swallow();
+            return peer.discard();
         }
         peer.until_end()
     });
@@ -77,7 +78,8 @@ pub async fn a_close_counts_though_the_connection_stays<R: Runtime + Clone>(stag
     trace
 }
 
-/// 25, 26 and 27: a FIN without a Close, in TLS with and without its own word; a reset in the middle of a frame.
+/// 25, 26 and 27: a FIN without a Close, in TLS with and without its own word; a reset in the
+/// middle of a frame.
 pub async fn an_end_without_a_close_is_a_gap<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let script = stage.script(|conn, caller| {
         let mut peer = caller.greet()?;
@@ -88,7 +90,8 @@ pub async fn an_end_without_a_close_is_a_gap<R: Runtime + Clone>(stage: Stage<R>
             2 => peer.tcp().shutdown(Shutdown::Write),
             3 => {
                 peer.raw(b"\x81\x7e\x01\x00{\"topic\":\"smd+26")?;
-                // Below TLS the frame is whole; half a record then, which is the same to the client.
+                // Below TLS the frame is whole; half a record then, which is the same to the
+                // client.
                 peer.tcp().write_all(b"\x17\x03\x03")?;
                 peer.reset()
             }
@@ -107,9 +110,10 @@ pub async fn an_end_without_a_close_is_a_gap<R: Runtime + Clone>(stage: Stage<R>
     player.finish().await
 }
 
-/// 28: the gateway reads on and never answers our Close, at a hard reset, a disconnect and a shutdown.
-pub async fn our_close_need_not_be_answered<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|_, caller| caller.greet()?.swallow());
+/// 28: the gateway reads on and never answers our Close, at a hard reset, a disconnect and a
+/// shutdown.
+pub async fn a_close_without_a_reply_times_out<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let script = stage.script(|_, caller| caller.greet()?.discard());
     let builder = stage.builder(&script).configure(|config| config.close_timeout = Duration::from_millis(30));
     let mut player = stage.player(builder);
     player.start().await;

@@ -11,11 +11,12 @@ use ibws_proto::{ConnectError, Instant};
 
 use super::stage::{Stage, Trace};
 
-/// `count` clients, one after the other: each is made, connects, subscribes, and is shut down, drained or just dropped.
+/// `count` clients, one after the other: each is made, connects, subscribes, and is shut down,
+/// drained or just dropped.
 pub async fn open_and_close<R: Runtime + Clone>(stage: Stage<R>, count: usize) -> Trace {
     let script = stage.script(|_, caller| {
         let mut peer = caller.greet()?;
-        peer.quiet();
+        peer.stop_recording();
         peer.expect("smd")?;
         peer.quote(1)?;
         peer.until_end()

@@ -33,7 +33,7 @@ pub async fn a_dead_port_is_named_and_start_gives_up<R: Runtime + Clone>(stage: 
     let (scheme, plaintext) = if stage.tls { ("wss", Plaintext::Refused) } else { ("ws", Plaintext::OnLoopback) };
     let url = format!("{scheme}://{free}/v1/api/ws");
     let request = DialRequest::new(Endpoint::parse(&url, plaintext).expect("an address"));
-    let line = dialled(&stage, request, "nothing answers").await;
+    let line = dialled(&stage, request, "cannot connect").await;
     let builder = Builder::new(stage.runtime.clone()).url(url).plaintext_on_loopback();
     let short = Duration::from_millis(1);
     let builder = builder.configure(|config| {
@@ -77,7 +77,7 @@ pub async fn each_stage_of_a_dial_has_its_own_limit<R: Runtime + Clone>(stage: S
 }
 
 /// 3: reset after accept, at once, after the first byte, and in the middle of the answer.
-pub async fn a_reset_instead_of_an_answer_is_told_and_tried_again<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+pub async fn a_reset_during_the_dial_is_retried<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let script = stage.script(|conn, mut caller| match conn {
         1 => caller.reset(),
         2 => {
@@ -119,8 +119,9 @@ pub async fn the_wrong_protocol_on_the_port_is_named<R: Runtime + Clone>(stage: 
     trace
 }
 
-/// 6: the gateway is pinned; another one answers in its place, first at the start and then after an outage.
-pub async fn a_swapped_certificate_is_not_talked_to<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+/// 6: the gateway is pinned; another one answers in its place, first at the start and then after an
+/// outage.
+pub async fn a_swapped_certificate_ends_the_dial_before_the_request<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     if !stage.tls {
         return Trace::new();
     }
@@ -139,15 +140,15 @@ pub async fn a_swapped_certificate_is_not_talked_to<R: Runtime + Clone>(stage: S
     let wrong = stage.script(|_, mut caller| caller.head().map(drop));
     for trust in [script.trust(), Trust::CaPem(script.pem().into()), Trust::WebPki] {
         let request = DialRequest { trust, ..stage.request(&wrong) };
-        player.note(dialled(&stage, request, "--trust pin:FILE").await);
+        player.note(dialled(&stage, request, "`Trust::ExactCert` (`Builder::trust`)").await);
     }
     player.finish().await
 }
 
 /// 7: an answer that comes byte by byte; in time, and not.
-pub async fn an_upgrade_in_drops_runs_into_its_limit_or_succeeds<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+pub async fn a_slow_upgrade_succeeds_only_within_its_limit<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let script = stage.script(|conn, mut caller| {
-        let answer = ClientInfo::accepting(&caller.head()?);
+        let answer = ClientInfo::accept_response(&caller.head()?);
         for byte in answer {
             caller.put(&[byte])?;
             if conn == 1 {
@@ -165,7 +166,7 @@ pub async fn an_upgrade_in_drops_runs_into_its_limit_or_succeeds<R: Runtime + Cl
 }
 
 /// 8: headers without end.
-pub async fn a_huge_head_is_not_read_to_its_end<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+pub async fn a_response_head_above_the_limit_ends_the_dial<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let script = stage.script(|conn, mut caller| {
         caller.head()?;
         caller.put(b"HTTP/1.1 101 Switching Protocols\r\n")?;
@@ -187,7 +188,7 @@ pub async fn a_huge_head_is_not_read_to_its_end<R: Runtime + Clone>(stage: Stage
 }
 
 /// 9: what HTTP can say instead of 101.
-pub async fn every_http_refusal_says_what_can_be_done<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+pub async fn each_http_status_has_its_error_kind<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     const ANSWERS: [&str; 10] = [
         "200 OK",
         "301 Moved Permanently\r\nLocation: /elsewhere",
@@ -223,17 +224,17 @@ pub async fn every_http_refusal_says_what_can_be_done<R: Runtime + Clone>(stage:
 }
 
 /// 10: an answer to another request.
-pub async fn a_wrong_accept_key_is_not_taken_for_the_gateway<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+pub async fn a_wrong_accept_key_ends_the_dial<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let script = stage.script(|_, mut caller| {
         let head = caller.head()?.replace("Sec-WebSocket-Key: ", "Sec-WebSocket-Key: x");
-        caller.put(&ClientInfo::accepting(&head))?;
+        caller.put(&ClientInfo::accept_response(&head))?;
         caller.wait()
     });
     vec![dialled(&stage, stage.request(&script), "Sec-WebSocket-Accept").await]
 }
 
 /// 11: the first frames come in the same packet as the answer, cut anywhere.
-pub async fn frames_glued_to_the_answer_are_the_first_to_arrive<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+pub async fn frames_glued_to_the_upgrade_response_arrive_first<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     // A text with a bad byte, a binary one, and the first byte of the header of a third.
     let script = stage.script(|_, caller| {
         let mut peer = caller.open(b"\x81\x01\x99\x82\x02ok\x81")?;
@@ -266,7 +267,8 @@ pub async fn waiting_for_session_ends_with_the_session_or_not_at_all<R: Runtime 
     let mut player = stage.player(stage.builder(&script).credentials(credentials));
     player.start().await;
     let mut trace = player.finish().await;
-    // For ever: nobody has a session. `start` ends with the wait for the greeting, on an open socket.
+    // For ever: nobody has a session. `start` ends with the wait for the greeting, on an open
+    // socket.
     let for_ever = stage.script(|_, caller| {
         let mut peer = caller.open(b"")?;
         peer.text(r#"{"message":"waiting for session"}"#)?;
@@ -301,7 +303,8 @@ pub async fn the_cookie_and_the_user_agent_reach_the_gateway<R: Runtime + Clone>
     trace
 }
 
-/// A pin is for this machine; another one is not even dialled. Of the adapters' own dials: not in the list.
+/// A pin is for this machine; another one is not even dialled. Of the adapters' own dials: not in
+/// the list.
 pub async fn a_pin_for_another_machine_is_refused_before_anything_is_sent_there<R: Runtime + Clone>(
     stage: Stage<R>,
 ) -> Trace {
@@ -313,7 +316,7 @@ pub async fn a_pin_for_another_machine_is_refused_before_anything_is_sent_there<
     let endpoint = Endpoint::gateway("192.0.2.1", 1).expect("an address");
     let request = DialRequest { trust: script.trust(), ..DialRequest::new(endpoint) };
     let error = stage.runtime.dial(request).await.err().expect("a refusal");
-    assert!(error.detail.contains("this machine only"), "{error}");
+    assert!(error.detail.contains("loopback hosts only"), "{error}");
     assert_eq!(error.kind, ConnectErrorKind::Trust);
     vec![format!("{:?}", error.kind)]
 }

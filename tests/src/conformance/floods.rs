@@ -34,7 +34,7 @@ async fn harmless<R: Runtime + Clone>(stage: Stage<R>, frame: &'static [u8]) -> 
         // Nothing is read meanwhile.
         pour(&mut peer, frame, FRAMES)?;
         peer.quote(2)?;
-        peer.quiet();
+        peer.stop_recording();
         peer.until_end()
     });
     let mut player = stage.ready(&script).await;
@@ -105,9 +105,9 @@ pub async fn endless_message<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     player.finish().await
 }
 
-/// 22: a message of empty fragments that never ends. Whoever reads on until it has a message never comes back: the client
-/// must write all the same, which is what ends the flood. Where there is no TLS; with it, reading and writing cannot be
-/// done by two threads, and the flood ends by itself.
+/// 22: a message of empty fragments that never ends. Whoever reads on until it has a message never
+/// comes back: the client must write all the same, which is what ends the flood. Where there is no
+/// TLS; with it, reading and writing cannot be done by two threads, and the flood ends by itself.
 pub async fn empty_fragments<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let script = stage.script(|_, caller| {
         let is_tls = caller.is_tls();
@@ -138,7 +138,7 @@ pub async fn empty_fragments<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
         peer.raw(b"\x80\x00")?;
         peer.quote(2)?;
         // What the client said in the flood was read past the WebSocket.
-        peer.quiet();
+        peer.stop_recording();
         peer.until_end()
     });
     let mut player = stage.ready(&script).await;

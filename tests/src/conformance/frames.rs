@@ -57,10 +57,11 @@ pub async fn a_message_in_one_byte_fragments_is_one_message<R: Runtime + Clone>(
 }
 
 /// 20: bad bytes in a text, whole and split inside a character.
-pub async fn a_bad_byte_costs_neither_its_message_nor_the_next<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+pub async fn a_bad_byte_loses_neither_its_message_nor_the_next<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let trace = through(stage, |peer| {
         peer.raw(&frame(0x81, b"{\"topic\":\"ntf\",\"args\":[{\"text\":\"a\x99b\"}]}"))?;
-        // A sign of three bytes, the seam of two fragments inside it; then one that is never completed.
+        // A sign of three bytes, the seam of two fragments inside it; then one that is never
+        // completed.
         peer.raw(&frame(0x01, b"{\"topic\":\"ntf\",\"args\":[{\"text\":\"\xe2\x84"))?;
         peer.raw(&frame(0x80, b"\xa2\"}]}"))?;
         peer.raw(&frame(0x81, b"{\"topic\":\"ntf\",\"args\":[{\"text\":\"\xe2\x84\"}]}"))
@@ -72,14 +73,14 @@ pub async fn a_bad_byte_costs_neither_its_message_nor_the_next<R: Runtime + Clon
 }
 
 /// 20, the last part: bad UTF-8 in the reason of a Close.
-pub async fn a_bad_byte_in_the_reason_of_a_close_is_an_end_like_any_other<R: Runtime + Clone>(
+pub async fn a_bad_byte_in_a_close_reason_ends_the_connection_like_any_close<R: Runtime + Clone>(
     stage: Stage<R>,
 ) -> Trace {
     told_losses(stage, vec![frame(0x88, b"\x03\xe8bye \xff\xfe")], Limits::default()).await
 }
 
 /// 21: binary frames, texts, and both with an empty fragment at the end.
-pub async fn text_and_binary_are_one<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+pub async fn text_and_binary_frames_are_equivalent<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     through(stage, |peer| {
         for first in [0x81, 0x82] {
             peer.raw(&frame(first, ScriptedPeer::quote_text(21).as_bytes()))?;
@@ -91,8 +92,8 @@ pub async fn text_and_binary_are_one<R: Runtime + Clone>(stage: Stage<R>) -> Tra
     .await
 }
 
-/// What a client makes of each of these, said right after it subscribed: the connection is lost, that is told once with a
-/// gap, and it comes back.
+/// What a client makes of each of these, said right after it subscribed: the connection is lost,
+/// that is told once with a gap, and it comes back.
 async fn told_losses<R: Runtime + Clone>(stage: Stage<R>, cases: Vec<Vec<u8>>, limits: Limits) -> Trace {
     let count = cases.len();
     let script = stage.script(move |conn, caller: ClientInfo| {
@@ -102,7 +103,7 @@ async fn told_losses<R: Runtime + Clone>(stage: Stage<R>, cases: Vec<Vec<u8>>, l
         match cases.get(conn - 1) {
             Some(bytes) => {
                 peer.raw(bytes)?;
-                peer.swallow()
+                peer.discard()
             }
             None => peer.until_end(),
         }
@@ -120,7 +121,7 @@ async fn told_losses<R: Runtime + Clone>(stage: Stage<R>, cases: Vec<Vec<u8>>, l
 }
 
 /// 16 and 17: claims of a length, and messages, beyond what is taken.
-pub async fn what_is_too_long_is_a_told_loss<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+pub async fn an_oversized_frame_ends_the_connection_with_a_gap<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let limits = Limits { max_frame_size: 1_000, max_message_size: 2_000, ..Limits::default() };
     let parts = [frame(0x01, &[b'x'; 900]), frame(0x00, &[b'x'; 900]), frame(0x00, &[b'x'; 900])].concat();
     let cases = vec![
@@ -133,8 +134,9 @@ pub async fn what_is_too_long_is_a_told_loss<R: Runtime + Clone>(stage: Stage<R>
     told_losses(stage, cases, limits).await
 }
 
-/// 18 and 19: control frames that are fragmented or too long, a mask, reserved bits and opcodes, fragments out of order.
-pub async fn a_broken_frame_is_a_told_loss<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+/// 18 and 19: control frames that are fragmented or too long, a mask, reserved bits and opcodes,
+/// fragments out of order.
+pub async fn a_broken_frame_ends_the_connection_with_a_gap<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let cases = vec![
         b"\x09\x00".to_vec(),
         frame(0x89, &[b'p'; 126]),

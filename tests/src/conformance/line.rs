@@ -13,8 +13,9 @@ use crate::{LinkFaults, Prng, Relay, ScriptedPeer};
 /// Seed of every line, so that a run can be had again.
 const SEED: u64 = 31;
 
-/// 30: half-open. Nothing passes, nobody is told; the silence is noticed, the connection left, a new one made.
-pub async fn a_dead_line_is_noticed_and_left<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+/// 30: half-open. Nothing passes, nobody is told; the silence is noticed, the connection left, a
+/// new one made.
+pub async fn a_dead_line_is_detected_and_replaced<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let script = stage.script(|conn, caller| {
         let mut peer = caller.greet()?;
         peer.expect("smd")?;
@@ -36,12 +37,12 @@ pub async fn a_dead_line_is_noticed_and_left<R: Runtime + Clone>(stage: Stage<R>
     player.finish().await
 }
 
-/// 25 and 26, by the line: it resets both ends, and it says to the client that nothing will come, while the gateway, which
-/// knows nothing, talks on.
+/// 25 and 26, by the line: it resets both ends, and it says to the client that nothing will come,
+/// while the gateway, which knows nothing, talks on.
 pub async fn a_line_that_breaks_is_a_gap<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let script = stage.script(|conn, caller| {
         let mut peer = caller.greet()?;
-        peer.quiet();
+        peer.stop_recording();
         peer.expect("smd")?;
         peer.quote(conn as u64)?;
         peer.until_end()
@@ -58,8 +59,9 @@ pub async fn a_line_that_breaks_is_a_gap<R: Runtime + Clone>(stage: Stage<R>) ->
     player.finish().await
 }
 
-/// 31: frozen for less than the limit; what was held back comes in one burst, in order, and there is no gap.
-pub async fn a_freeze_within_the_limit_costs_nothing<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+/// 31: frozen for less than the limit; what was held back comes in one burst, in order, and there
+/// is no gap.
+pub async fn a_freeze_within_the_limit_is_no_gap<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     const BURST: u64 = 500;
     let said = Signal::default();
     let says = said.clone();
@@ -89,8 +91,9 @@ pub async fn a_freeze_within_the_limit_costs_nothing<R: Runtime + Clone>(stage: 
     trace
 }
 
-/// 32, 33 and 34: one byte at a time, a narrow line, pieces that come late. The traces are those of a good line.
-pub async fn a_bad_line_changes_when_and_not_what<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+/// 32, 33 and 34: one byte at a time, a narrow line, pieces that come late. The traces are those of
+/// a good line.
+pub async fn a_bad_line_changes_times_and_not_contents<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let lines = [
         LinkFaults::default(),
         LinkFaults { slice: 1, ..LinkFaults::default() },
@@ -118,12 +121,13 @@ pub async fn a_bad_line_changes_when_and_not_what<R: Runtime + Clone>(stage: Sta
     traces.swap_remove(0)
 }
 
-/// 35: several connections clogged, and released in an order drawn by lot: each goes on when it is released.
-pub async fn clogged_connections_do_not_hold_one_another<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+/// 35: several connections clogged, and released in an order drawn by lot: each goes on when it is
+/// released.
+pub async fn clogged_connections_do_not_block_each_other<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     const CLIENTS: usize = 5;
     let script = stage.script(|_, caller| {
         let mut peer = caller.greet()?;
-        peer.quiet();
+        peer.stop_recording();
         peer.expect("smd")?;
         peer.quote(1)?;
         peer.expect("tic")?;
@@ -158,12 +162,13 @@ pub async fn clogged_connections_do_not_hold_one_another<R: Runtime + Clone>(sta
     trace
 }
 
-/// 36: the gateway does not read; our texts pile up to their limit, what it says is told meanwhile, then it is left.
-pub async fn a_peer_that_does_not_read_is_left_in_the_end<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+/// 36: the gateway does not read; our texts pile up to their limit, what it says is told meanwhile,
+/// then it is left.
+pub async fn a_peer_that_does_not_read_is_disconnected_in_the_end<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let script = stage.script(|conn, caller| {
         SockRef::from(caller.tcp()).set_recv_buffer_size(8 * 1024)?;
         let mut peer = caller.greet()?;
-        peer.quiet();
+        peer.stop_recording();
         peer.expect("smd")?;
         peer.quote(conn as u64)?;
         if conn == 1 {

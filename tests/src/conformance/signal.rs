@@ -1,4 +1,5 @@
-//! How the gateway's thread and the story's task wait for one another, without looking again and again.
+//! How the gateway's thread and the story's task wait for one another, without looking again and
+//! again.
 
 use core::future::poll_fn;
 use core::task::{Poll, Waker};

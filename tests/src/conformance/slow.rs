@@ -26,16 +26,17 @@ struct Seen {
     tics: u64,
 }
 
-/// Floods a client whose consumers take one item a second each, for `seconds`; then they take the rest.
+/// Floods a client whose consumers take one item a second each, for `seconds`; then they take the
+/// rest.
 ///
 /// # Panics
-/// If a heartbeat of either side is missed, a queue holds more than its limit, or what the order queue tells does not add
-/// up to what was sent.
+/// If a heartbeat of either side is missed, a queue holds more than its limit, or what the order
+/// queue tells does not add up to what was sent.
 pub async fn consumer<R: Runtime + Clone>(stage: Stage<R>, seconds: u64) -> Trace {
     let (told, tells) = mpsc::sync_channel(1);
     let script = stage.script(move |_, caller| {
         let mut peer = caller.greet()?;
-        peer.quiet();
+        peer.stop_recording();
         peer.expect("smd")?;
         peer.quote(0)?;
         let seen = flood(&mut peer, seconds)?;
@@ -65,7 +66,8 @@ pub async fn consumer<R: Runtime + Clone>(stage: Stage<R>, seconds: u64) -> Trac
     };
     let began = stage.runtime.now();
     loop {
-        // The consumer is busy for a second with each item; the end of the flood is said by a heartbeat.
+        // The consumer is busy for a second with each item; the end of the flood is said by a
+        // heartbeat.
         let over = stage.within(Duration::from_secs(1), heartbeats.recv()).await;
         orders.try_recv().into_iter().for_each(&mut take);
         let _ = (share.try_next(), events.try_next());
@@ -123,7 +125,7 @@ fn flood(peer: &mut ScriptedPeer, seconds: u64) -> io::Result<Seen> {
             seen.pings += 1;
             peer.write(Message::Ping(Vec::new().into()))?;
         }
-        match peer.hear() {
+        match peer.receive() {
             Ok(PeerInput::Pong) => seen.pongs += 1,
             Ok(PeerInput::Text(text)) => seen.tics += u64::from(text == "tic"),
             Ok(PeerInput::Ping) => {}
@@ -136,7 +138,8 @@ fn flood(peer: &mut ScriptedPeer, seconds: u64) -> io::Result<Seen> {
     Ok(seen)
 }
 
-/// Changes of fifty orders, quotes of one share that is subscribed to and of many that are not, and what nobody knows.
+/// Changes of fifty orders, quotes of one share that is subscribed to and of many that are not, and
+/// what nobody knows.
 fn message(number: u64) -> String {
     match number % 4 {
         0 => {

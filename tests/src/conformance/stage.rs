@@ -19,8 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The subscription of most stories.
 pub(super) const SHARE: &str = r#"md+265598+{"fields":["31"]}"#;
 
-/// What a story left behind: the lines of its clients in order, and what its gateways heard. Without times, addresses
-/// and whatever else differs from run to run.
+/// What a story left behind: the lines of its clients in order, and what its gateways heard.
+/// Without times, addresses and whatever else differs from run to run.
 pub type Trace = Vec<String>;
 
 /// A runtime to play on, with or without TLS.
@@ -50,7 +50,8 @@ where
     let (runtime, scripts, latest) = (stage.runtime.clone(), Arc::clone(&stage.scripts), Arc::clone(&stage.latest));
     let mut story = Box::pin(story(stage));
     let (told, tells) = mpsc::channel();
-    // As a task, where a runtime's sockets and timers can be made; a panic is carried over to the test's thread.
+    // As a task, where a runtime's sockets and timers can be made; a panic is carried over to the
+    // test's thread.
     runtime.spawn(async move {
         let end = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| story.as_mut().poll(cx))) {
             Ok(Poll::Pending) => Poll::Pending,
@@ -104,7 +105,8 @@ impl<R: Runtime + Clone> Stage<R> {
         DialRequest { trust: script.trust(), ..DialRequest::new(endpoint) }
     }
 
-    /// A client of `script`, with times that suit a test: no keep-alive by itself, and it comes back at once.
+    /// A client of `script`, with times that suit a test: no keep-alive by itself, and it comes
+    /// back at once.
     pub fn builder(&self, script: &Script) -> Builder<R> {
         let builder = Builder::new(self.runtime.clone()).url(script.url()).trust(script.trust());
         builder.plaintext_on_loopback().configure(quick)
@@ -130,8 +132,8 @@ impl<R: Runtime + Clone> Stage<R> {
         Player { events: client.events(), client, trace: Trace::new(), latest: Arc::clone(&self.latest) }
     }
 
-    /// Waits until something holds that nothing wakes for: what the simulated gateway sees. Looks whenever other tasks had
-    /// their turn.
+    /// Waits until something holds that nothing wakes for: what the simulated gateway sees. Looks
+    /// whenever other tasks had their turn.
     pub async fn until(&self, mut holds: impl FnMut() -> bool) {
         poll_fn(|cx| {
             if holds() {
@@ -221,8 +223,8 @@ impl<R: Runtime + Clone> Player<R> {
         self.trace.push(line);
     }
 
-    /// What it told so far; the rest, and the client, are left to the story. For floods, which are cut off in other places
-    /// in each run.
+    /// What it told so far; the rest, and the client, are left to the story. For floods, which are
+    /// cut off in other places in each run.
     #[must_use]
     pub fn abridged(self) -> Trace {
         self.trace

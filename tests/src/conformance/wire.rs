@@ -25,10 +25,10 @@ fn text(text: &str) -> OutgoingMessage {
 }
 
 /// Messages go to and fro, pings are answered, a Close is answered, and nothing goes out after it.
-pub async fn messages_go_to_and_fro_and_a_close_is_answered<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+pub async fn messages_pass_both_ways_and_a_close_gets_its_reply<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let script = stage.script(|_, caller| {
         let mut peer = caller.open(b"")?;
-        while let PeerInput::Text(text) = peer.hear()? {
+        while let PeerInput::Text(text) = peer.receive()? {
             peer.text(&text)?;
         }
         // A ping ended the echo; then comes the Close.
@@ -47,7 +47,7 @@ pub async fn messages_go_to_and_fro_and_a_close_is_answered<R: Runtime + Clone>(
 }
 
 /// However a connection ends, that is said once, and nothing hangs.
-pub async fn every_end_is_told_once_and_never_hangs<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+pub async fn every_end_is_reported_once<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let far_too_long = [&b"\x82\x7f\x80"[..], &[0; 7]].concat();
     let too_many_fragments = [&b"\x02\x7e\x00\xc8"[..], &[0; 200], b"\x80\x7e\x00\xc8", &[0; 200]].concat();
     let cases = [
@@ -64,7 +64,7 @@ pub async fn every_end_is_told_once_and_never_hangs<R: Runtime + Clone>(stage: S
     let script = stage.script(move |conn, caller| {
         let Some((bytes, ends, _)) = told.get(conn - 1) else { return Ok(()) };
         let mut peer = caller.open(bytes)?;
-        if *ends { Ok(()) } else { peer.swallow() }
+        if *ends { Ok(()) } else { peer.discard() }
     });
     let limits = Limits { max_frame_size: 256, max_message_size: 256, ..Limits::default() };
     let mut trace = Trace::new();
@@ -80,10 +80,9 @@ pub async fn every_end_is_told_once_and_never_hangs<R: Runtime + Clone>(stage: S
     trace
 }
 
-/// 36, by itself: the peer does not read; what it says is heard all the same, and nothing of ours is lost.
-pub async fn while_our_writes_block_the_reading_goes_on_and_no_message_is_lost<R: Runtime + Clone>(
-    stage: Stage<R>,
-) -> Trace {
+/// 36, by itself: the peer does not read; what it says is heard all the same, and nothing of ours
+/// is lost.
+pub async fn blocked_writes_neither_stop_reads_nor_lose_messages<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     const SIZE: usize = 10_000;
     const PINGS: usize = 100;
     let (go, wait) = mpsc::channel();
@@ -96,10 +95,10 @@ pub async fn while_our_writes_block_the_reading_goes_on_and_no_message_is_lost<R
         }
         peer.text("still here")?;
         let total = wait.lock().ok().and_then(|wait| wait.recv().ok()).expect("the story goes on");
-        peer.quiet();
+        peer.stop_recording();
         let mut heard = 0;
         while heard < total {
-            if let PeerInput::Text(text) = peer.hear()? {
+            if let PeerInput::Text(text) = peer.receive()? {
                 assert_eq!((text.len(), text.parse()), (SIZE, Ok(heard)));
                 heard += 1;
             }
@@ -139,7 +138,7 @@ pub async fn while_our_writes_block_the_reading_goes_on_and_no_message_is_lost<R
 
 /// What can never fit does not wait for ever.
 pub async fn a_message_that_can_never_fit_ends_the_connection<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|_, caller| caller.open(b"")?.swallow());
+    let script = stage.script(|_, caller| caller.open(b"")?.discard());
     let limits = Limits { write_buffer: 10, max_write_buffer: 20, ..Limits::default() };
     let request = DialRequest { limits, ..stage.request(&script) };
     let mut link = stage.runtime.dial(request).await.expect("an open socket");

@@ -1,4 +1,4 @@
-//! One account's money: cash, positions, and what the market makes of them; the P&L frame.
+//! The money of one account: cash, positions and their value in the market; the P&L frame.
 
 use ibws_proto::Instant;
 
@@ -13,7 +13,7 @@ struct Position {
     cost: i64,
 }
 
-/// An account with positions in some of the shares. Amounts are in cents.
+/// An account with a position in each share. Amounts are in cents.
 pub(crate) struct Account {
     pub(crate) id: String,
     pub(crate) cash: i64,
@@ -23,7 +23,7 @@ pub(crate) struct Account {
     positions: Vec<Position>,
 }
 
-/// What an account is worth at one moment, in cents.
+/// The value of an account at one moment, in cents.
 #[derive(Clone, Copy)]
 pub(crate) struct Worth {
     pub(crate) market_value: i64,
@@ -46,7 +46,8 @@ impl Account {
             .collect();
         Self {
             id: id.to_owned(),
-            // Above ten million, so that the ledger shows E notation (docs/protocol.md §3.7).
+            // The amount is above ten million, so that the ledger shows E notation
+            // (docs/protocol.md §3.7).
             cash: 1_100_000_000 + chance.between(0, 99_999_999),
             interest: chance.between(100_000, 900_000),
             euros: chance.between(1_000_000, 5_000_000),
@@ -67,7 +68,8 @@ impl Account {
         Worth { market_value, unrealized, daily, net_liquidation, margin: market_value / 4 }
     }
 
-    /// The P&L frame: one object per account under `ACCOUNT.Core` (docs/protocol.md §3.5).
+    /// The P&L frame, which has one object per account under `ACCOUNT.Core` (docs/protocol.md
+    /// §3.5).
     pub(crate) fn pnl(&self, worth: &Worth) -> String {
         let row = Json::Object(members([
             ("rowType", Json::int(1)),

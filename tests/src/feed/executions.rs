@@ -1,5 +1,5 @@
-//! Executions, told as `str` frames: each one several times, with and without its commission, in no order
-//! (docs/protocol.md §3.6).
+//! Executions as `str` frames: each comes several times, with and without its commission, in no
+//! fixed order (docs/protocol.md §3.6).
 
 use std::collections::VecDeque;
 
@@ -11,9 +11,9 @@ use crate::json::{Json, members};
 use crate::prng::Prng;
 
 const DAY_MS: u64 = 86_400_000;
-/// Old ones are forgotten beyond this, so that a long run stays small.
+/// Executions that are kept; older ones are dropped, so that a long run takes bounded memory.
 const REMEMBERED: usize = 120;
-/// With `days` left out the gateway returned seven calendar days (docs/protocol.md §3.6).
+/// Calendar days that a gateway returned for a request without `days` (docs/protocol.md §3.6).
 const DEFAULT_DAYS: u64 = 7;
 
 struct Execution {
@@ -36,7 +36,7 @@ pub(crate) struct Executions {
 }
 
 impl Executions {
-    /// A week of trades before `epoch_ms`.
+    /// Makes the trades of the week before `epoch_ms`.
     pub(crate) fn new(seed: u64, account: &str, epoch_ms: u64) -> Self {
         let mut chance = Prng::part(seed, "executions", 0);
         let serial = chance.below(0xFFFF_FFFF);
@@ -50,13 +50,13 @@ impl Executions {
         executions
     }
 
-    /// A trade out of nowhere, near `price`, as one made by hand in another terminal.
+    /// A trade at `price` without an order of the feed, like one made by hand in another terminal.
     pub(crate) fn invented(&mut self, share: &'static Instrument, price: i64) -> Fill {
         let order = 90_000_000 + self.chance.below(9_000_000);
         Fill { order, share, buy: self.chance.chance(1, 2), size: self.chance.between(1, 40), price }
     }
 
-    /// Takes a trade in and returns its live frames: first without a commission, then with it.
+    /// Records a trade and returns its live frames: first without a commission, then with it.
     pub(crate) fn record(&mut self, fill: &Fill, at_ms: u64) -> Vec<String> {
         self.serial += 1 + self.chance.below(0xFF);
         let execution = Execution {
@@ -78,14 +78,15 @@ impl Executions {
         frames
     }
 
-    /// What a subscription gets at once: everything of the last `days`, two or three copies of each, shuffled.
+    /// The frames that a new subscription gets: all executions of the last `days`, two or three
+    /// copies of each, shuffled.
     pub(crate) fn replay(&mut self, days: Option<u64>, now_ms: u64) -> Vec<String> {
         let since = now_ms.saturating_sub(days.unwrap_or(DEFAULT_DAYS).clamp(1, 7) * DAY_MS);
         let mut frames = Vec::new();
         for execution in self.past.iter().filter(|execution| execution.at_ms >= since) {
             frames.push(self.frame(execution, false, false));
             frames.push(self.frame(execution, true, false));
-            // Older sells come once more with the exchange in `conidEx`.
+            // Past sells come once more, with the exchange in `conidEx`.
             if !execution.buy {
                 frames.push(self.frame(execution, true, true));
             }

@@ -1,4 +1,5 @@
-//! Historical bars: one reply per request, shaped as the documentation prints it (docs/protocol.md §3.2).
+//! Historical bars: one reply per request, in the shape that the documentation prints
+//! (docs/protocol.md §3.2).
 
 use serde_json::Value;
 
@@ -9,10 +10,10 @@ use crate::calendar;
 use crate::json::{Json, members};
 use crate::prng::Prng;
 
-/// More bars than this are never made, however long the period and short the bar.
+/// Largest number of bars in a reply.
 const MAX_BARS: u64 = 1_000;
 
-/// Period units with their seconds and largest count.
+/// Units of a period, each with its seconds and its largest count.
 const PERIODS: [(&str, u64, u64); 6] = [
     ("min", 60, 30),
     ("h", 3_600, 8),
@@ -40,18 +41,18 @@ const BARS: [(&str, u64); 15] = [
     ("1m", 30 * 86_400),
 ];
 
-/// What a request asks for, read from its JSON.
+/// The arguments of a request.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub(crate) struct HistoryRequest {
     period: u64,
     bar: u64,
     outside_rth: bool,
     columns: String,
-    /// An argument was wrong: the reply then holds no bars (docs/protocol.md §3.2).
+    /// An argument is wrong, so the reply has no bars (docs/protocol.md §3.2).
     is_wrong: bool,
 }
 
-impl Wanted {
+impl HistoryRequest {
     pub(crate) fn parse(args: &Value) -> Self {
         let mut is_wrong = false;
         let mut text = |name: &str, or: &str| match args.get(name) {
@@ -79,23 +80,24 @@ fn period_seconds(text: &str) -> Option<u64> {
     (1..=*most).contains(&count).then_some(count * seconds)
 }
 
-/// The reply. There is no `conid` in it: the topic says which contract it is about.
+/// The reply. It has no `conid`: the topic names the contract.
 pub(crate) fn frame(
     target: &Target,
-    wanted: &Wanted,
+    request: &HistoryRequest,
     server_id: u64,
     quote: Option<Quote>,
     now_ms: u64,
     chance: &mut Prng,
 ) -> String {
     let share = instruments::by_conid(target.conid);
-    let count = if wanted.is_wrong { 0 } else { (wanted.period / wanted.bar).clamp(1, MAX_BARS) };
-    let bars = quote.map_or_else(Vec::new, |quote| bars(&quote, count, wanted.bar, now_ms, chance));
+    let count = if request.is_wrong { 0 } else { (request.period / request.bar).clamp(1, MAX_BARS) };
+    let bars = quote.map_or_else(Vec::new, |quote| bars(&quote, count, request.bar, now_ms, chance));
     let points = bars.len();
     let extreme = |bar: Option<(usize, &Bar)>, price: fn(&Bar) -> i64| {
         bar.map_or_else(String::new, |(index, bar)| {
-            // Price, volume, minutes from the start: the reading that fits both printed samples.
-            format!("{}/{}/{}", price(bar), bar.volume, index as u64 * wanted.bar / 60)
+            // Price, volume, minutes from the start: the interpretation that fits both printed
+            // samples.
+            format!("{}/{}/{}", price(bar), bar.volume, index as u64 * request.bar / 60)
         })
     };
     let high = extreme(bars.iter().enumerate().max_by_key(|(_, bar)| bar.high), |bar| bar.high);
@@ -109,17 +111,17 @@ pub(crate) fn frame(
         ("startTime", Json::text(calendar::dashed(start_ms))),
         ("high", Json::text(high)),
         ("low", Json::text(low)),
-        ("timePeriod", Json::text(format!("{}s", wanted.period))),
-        ("barLength", Json::int(wanted.bar)),
+        ("timePeriod", Json::text(format!("{}s", request.period))),
+        ("barLength", Json::int(request.bar)),
         ("mdAvailability", Json::text("S")),
         ("mktDataDelay", Json::int(0)),
-        ("outsideRth", Json::bool(wanted.outside_rth)),
+        ("outsideRth", Json::bool(request.outside_rth)),
         ("volumeFactor", Json::int(1)),
         ("priceDisplayRule", Json::int(1)),
         ("priceDisplayValue", Json::text("2")),
         ("negativeCapable", Json::bool(!target.legs.is_empty())),
         ("messageVersion", Json::int(2)),
-        ("data", Json::List(bars.iter().map(|bar| bar.row(&wanted.columns)).collect())),
+        ("data", Json::List(bars.iter().map(|bar| bar.row(&request.columns)).collect())),
         ("points", Json::int(points)),
         ("topic", Json::text(format!("smh+{}", target.text))),
     ]));
@@ -153,7 +155,7 @@ impl Bar {
     }
 }
 
-/// Bars walked backwards from the present price, so that the last one closes on it.
+/// Bars, made backwards from the present price, so that the last one closes at it.
 fn bars(quote: &Quote, count: u64, seconds: u64, now_ms: u64, chance: &mut Prng) -> Vec<Bar> {
     let length_ms = seconds * 1_000;
     let newest = now_ms / length_ms * length_ms;

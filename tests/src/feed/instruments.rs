@@ -8,11 +8,11 @@ pub(crate) struct Instrument {
     pub(crate) conid: u64,
     pub(crate) symbol: &'static str,
     pub(crate) company: &'static str,
-    /// Where its walk begins, in cents.
+    /// The first price of its walk, in cents.
     pub(crate) start: i64,
 }
 
-/// Where all five are listed, as orders and executions spell it.
+/// The listing exchange of all five, as orders and executions spell it.
 pub(crate) const LISTING: &str = "NASDAQ.NMS";
 
 /// The shares, in the order of their symbols.

@@ -1,4 +1,4 @@
-//! The BookTrader ladder: rows of prices with what is asked above and bid below (docs/protocol.md §3.3).
+//! The BookTrader ladder: rows of prices, with asks above and bids below (docs/protocol.md §3.3).
 
 use super::prices::Quote;
 use super::quote::price;
@@ -8,7 +8,8 @@ use crate::prng::Prng;
 /// Rows on each side of the last price.
 const DEPTH: i64 = 8;
 
-/// The frame of one ladder. Strings throughout, the topic without an exchange, as the newer documentation has it.
+/// The frame of one ladder. All values are strings and the topic has no exchange, as in the newer
+/// documentation.
 pub(crate) fn frame(account: &str, conid: u64, quote: Option<Quote>, chance: &mut Prng) -> String {
     let mut rows = Vec::new();
     if let Some(quote) = quote {

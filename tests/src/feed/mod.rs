@@ -1,6 +1,9 @@
-//! The seeded feed: a small world of five shares, one account and its orders, pure and repeatable.
+//! The seeded feed: a market of five shares, one account and its orders; the same for the same
+//! seed.
 //!
-//! Nothing in it is captured: shapes and cadence follow docs/protocol.md §3, the values come from the seed.
+//! Shapes and cadence follow docs/protocol.md §3, the values come from the seed, and nothing is
+//! captured. The feed stays apart from `frames`: it is a market in which prices, orders and money
+//! agree with each other, while `frames` makes single frames of every shape without any state.
 
 pub(crate) mod account;
 pub(crate) mod executions;
@@ -20,13 +23,14 @@ use executions::Executions;
 use orders::Orders;
 use prices::Market;
 
-/// The world behind one gateway. Parts that look at the market are handed it, so that all see the same prices.
+/// The market behind one gateway. Parts that need prices get the market as an argument, so that all
+/// see the same prices.
 pub(crate) struct Feed {
     pub(crate) market: Market,
     pub(crate) account: Account,
     pub(crate) orders: Orders,
     pub(crate) executions: Executions,
-    /// Chance for what has no state of its own: ladders, bars, news.
+    /// Random numbers for parts without state of their own: ladders, bars, news.
     pub(crate) chance: Prng,
 }
 

@@ -1,11 +1,12 @@
-//! What comes unasked: notifications and bulletins, in the array shapes seen on the wire (docs/protocol.md §4.4, §4.5).
+//! Unsolicited frames: notifications and bulletins, in the array shapes that were captured
+//! (docs/protocol.md §4.4, §4.5).
 
 use super::instruments::INSTRUMENTS;
 use super::quote::price;
 use crate::json::{Json, members};
 use crate::prng::Prng;
 
-/// The next unasked frame.
+/// The next unsolicited frame.
 pub(crate) fn frame(chance: &mut Prng) -> String {
     let share = &INSTRUMENTS[chance.below(INSTRUMENTS.len() as u64) as usize];
     if chance.chance(2, 3) {
@@ -23,7 +24,7 @@ pub(crate) fn frame(chance: &mut Prng) -> String {
     Json::frame("blt", Json::List(vec![Json::Object(row)]))
 }
 
-/// A notification to read, not a prompt to answer.
+/// A notification that is only read, not a prompt that needs a reply.
 pub(crate) fn notice(id: &str, text: &str) -> String {
     let row = [("id", Json::text(id)), ("text", Json::text(text)), ("title", Json::null()), ("url", Json::null())];
     Json::frame("ntf", Json::List(vec![Json::object(row)]))

@@ -1,7 +1,8 @@
-//! The life of seeded orders, told as `sor` rows: full rows where the gateway sends full rows, deltas between them.
+//! Seeded orders as `sor` rows: full rows where the gateway sends full rows, deltas between them.
 //!
-//! One order lives at a time: `Inactive` (full row) → identity row → `PendingSubmit` → `PreSubmitted` → `Submitted` →
-//! fills up to `Filled`, or a full row `PendingCancel` and `Cancelled`; then a pause and the next (docs/protocol.md §3.4).
+//! One order is open at a time: `Inactive` (full row) → identity row → `PendingSubmit` →
+//! `PreSubmitted` → `Submitted` → fills up to `Filled`, or a full row `PendingCancel` and
+//! `Cancelled`; the next order follows after a pause (docs/protocol.md §3.4).
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -15,7 +16,7 @@ use crate::calendar;
 use crate::json::{Json, Members, members};
 use crate::prng::Prng;
 
-/// How many orders REST lists.
+/// Orders that REST lists.
 const REMEMBERED: usize = 12;
 
 #[derive(Clone)]
@@ -30,7 +31,7 @@ pub(crate) struct Order {
     changed_ms: u64,
 }
 
-/// A part of an order that was traded.
+/// A fill of an order.
 pub(crate) struct Fill {
     pub(crate) order: u64,
     pub(crate) share: &'static Instrument,
@@ -39,13 +40,13 @@ pub(crate) struct Fill {
     pub(crate) price: i64,
 }
 
-/// What one step of the life of orders brings.
+/// The result of one step of an order.
 pub(crate) struct OrderStep {
     pub(crate) rows: Vec<Json>,
-    /// Status of the order after the step, for filters.
+    /// The status of the order after the step, for filters.
     pub(crate) status: &'static str,
     pub(crate) fill: Option<Fill>,
-    /// Time until the next step.
+    /// The time until the next step.
     pub(crate) pause: Duration,
 }
 
@@ -72,14 +73,14 @@ impl Orders {
         Self { chance, account: account.to_owned(), next_id, plan: VecDeque::new(), orders: VecDeque::new() }
     }
 
-    /// Lives on by one stage, or by two that go into one frame.
+    /// Goes on by one stage, or by two stages in one frame.
     pub(crate) fn step(&mut self, market: &mut Market, now: Instant, epoch_ms: u64) -> OrderStep {
         if self.plan.is_empty() {
             self.place(market, now);
         }
         let mut rows = Vec::new();
         let fill = self.stage(epoch_ms, &mut rows);
-        // `args` may hold several rows of one order, in order (docs/protocol.md §3.4).
+        // `args` can hold several rows of one order, in order (docs/protocol.md §3.4).
         let both_status = matches!(self.plan.front(), Some(Stage::Status("PreSubmitted" | "Submitted")));
         if fill.is_none() && both_status && rows.len() == 1 && self.chance.chance(1, 3) {
             self.stage(epoch_ms, &mut rows);
@@ -89,10 +90,10 @@ impl Orders {
         OrderStep { rows, status: self.orders.back().map_or("", |order| order.status), fill, pause }
     }
 
-    /// Rows for `/iserver/account/orders`, newest last; `status` narrows them.
+    /// The rows of `/iserver/account/orders`, newest last; `status` filters them.
     pub(crate) fn live(&self, status: Option<&str>) -> Vec<Json> {
-        let wanted = |order: &&Order| status.is_none_or(|status| order.status.eq_ignore_ascii_case(status));
-        self.orders.iter().filter(wanted).map(|order| Json::Object(self.full_row(order))).collect()
+        let matches = |order: &&Order| status.is_none_or(|status| order.status.eq_ignore_ascii_case(status));
+        self.orders.iter().filter(matches).map(|order| Json::Object(self.full_row(order))).collect()
     }
 
     fn place(&mut self, market: &mut Market, now: Instant) {
@@ -100,7 +101,7 @@ impl Orders {
             *self.chance.pick(&[&INSTRUMENTS[0], &INSTRUMENTS[1], &INSTRUMENTS[2], &INSTRUMENTS[3], &INSTRUMENTS[4]]);
         let last = market.share(share.conid, now).map_or(share.start, |quote| quote.last);
         let (buy, fills) = (self.chance.chance(1, 2), self.chance.chance(2, 3));
-        // An order that is to rest stands well away from the market.
+        // The limit of an order that must not fill is far from the market.
         let away = if fills { 0 } else { last / 20 };
         let order = Order {
             id: self.next_id,
@@ -167,7 +168,8 @@ impl Orders {
         members([("acct", Json::text(&self.account)), ("orderId", Json::int(order.id))])
     }
 
-    /// `sizeAndFills` is filled/remaining until the order is done, then the size alone (docs/protocol.md §3.4).
+    /// The row of a fill. `sizeAndFills` is filled/remaining until the order is done, then the size
+    /// alone (docs/protocol.md §3.4).
     fn fill_row(&self, order: &mut Order) -> Members {
         let mut row = self.delta(order);
         row.extend(members([
@@ -216,7 +218,7 @@ impl Orders {
             ("orderType", Json::text("Limit")),
             ("isEventTrading", Json::text("0")),
             ("price", Json::text(price(order.limit))),
-            // The wire's name for a DAY order (docs/protocol.md §3.4).
+            // `CLOSE` is the name of a DAY order on the wire (docs/protocol.md §3.4).
             ("timeInForce", Json::text("CLOSE")),
             ("side", Json::text(if order.buy { "BUY" } else { "SELL" })),
         ]));
@@ -244,7 +246,7 @@ impl Order {
     }
 }
 
-/// A status and the colours that a terminal shows it in; the colours are ours.
+/// A status and the colours in which a terminal shows it; the colours are the kit's own.
 fn status_members(status: &str) -> Members {
     let (back, fore) = match status {
         "Inactive" => ("#FFFFFF", "#7A7A7A"),

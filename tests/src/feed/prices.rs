@@ -1,4 +1,4 @@
-//! The seeded walk of prices: bid below last below ask, always.
+//! The seeded walk of prices; the last price is always between bid and ask.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,11 @@ use super::instruments::{INSTRUMENTS, Instrument};
 use super::target::Target;
 use crate::prng::Prng;
 
-/// After a longer pause than this many steps the walk goes on from the present instead of catching up.
+/// Largest number of steps that a walk catches up; after a longer pause it continues from the
+/// present.
 const MAX_STEPS: u32 = 2_000;
 
-/// What is known of one product at one moment; prices in cents.
+/// The prices of one product at one moment, in cents.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Quote {
     pub(crate) last: i64,
@@ -66,11 +67,11 @@ impl Walk {
         self.next = now + self.chance.millis(300, 2_400);
     }
 
-    /// Either a trade or new quotes, so that a delta seldom holds every field.
+    /// Changes either the last price or the quotes, so that a delta seldom holds every field.
     fn step(&mut self) {
         let (chance, quote) = (&mut self.chance, &mut self.quote);
         if chance.chance(1, 2) {
-            // The pull towards the open keeps a session of hours in a plausible range.
+            // The pull towards the open keeps the prices of a long session in a plausible range.
             let pull = (quote.open - quote.last).clamp(-400, 400) / 100;
             quote.last = (quote.last + chance.between(-9, 9) + pull).max(100);
             quote.last_size = lots(chance);
@@ -94,7 +95,7 @@ fn lots(chance: &mut Prng) -> u64 {
     100 * (1 + chance.below(most))
 }
 
-/// All walks; each is moved only when somebody looks at it, to the moment of the look.
+/// The walks of all shares. A query advances the walk it reads to the time of the query.
 pub(crate) struct Market {
     walks: BTreeMap<u64, Walk>,
 }
@@ -104,7 +105,7 @@ impl Market {
         Self { walks: INSTRUMENTS.iter().map(|share| (share.conid, Walk::new(seed, share))).collect() }
     }
 
-    /// The present quote of one share; `None` for a conid that is not traded here.
+    /// The present quote of one share; `None` for a conid that the feed does not trade.
     pub(crate) fn share(&mut self, conid: u64, now: Instant) -> Option<Quote> {
         let walk = self.walks.get_mut(&conid)?;
         walk.advance(now);
@@ -125,7 +126,7 @@ impl Market {
     }
 }
 
-/// A leg that is sold takes the other side's prices.
+/// The prices of one leg times its ratio. A sold leg has the prices of the other side.
 fn scaled(leg: Quote, ratio: i64) -> Quote {
     let (bid, ask) = if ratio < 0 { (leg.ask, leg.bid) } else { (leg.bid, leg.ask) };
     let (low, high) = if ratio < 0 { (leg.high, leg.low) } else { (leg.low, leg.high) };

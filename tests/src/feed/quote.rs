@@ -1,4 +1,4 @@
-//! Market data fields by their numbers, typed and spelled as on the wire (docs/protocol.md §3.1).
+//! Market data fields by number, with the types and spellings of the wire (docs/protocol.md §3.1).
 
 use ibws_proto::Instant;
 
@@ -7,12 +7,12 @@ use super::prices::{Market, Quote};
 use super::target::Target;
 use crate::json::{Json, Members};
 
-/// What is sent when a subscription names no fields. Unknown of the real gateway (docs/protocol.md §3.1); last, bid and ask
-/// are what most clients ask for.
+/// The fields of a subscription that names none. What a real gateway sends is not known
+/// (docs/protocol.md §3.1); most clients request last, bid and ask.
 pub(crate) const DEFAULT_FIELDS: [&str; 4] = ["31", "84", "86", "6509"];
 
-/// The values of `fields` for `target` now. A contract that nobody quotes has a dash for a symbol, `N/A` for a price
-/// and nothing else, which is how the gateway says that a conid is wrong.
+/// The values of `fields` for `target` at `now`. A contract without a quote has a dash as its
+/// symbol, `N/A` as its price and nothing else: so a gateway shows that a conid is wrong.
 pub(crate) fn values(market: &mut Market, target: &Target, fields: &[String], now: Instant) -> Members {
     let Some(quote) = market.quote(target, now) else {
         return vec![("55".to_owned(), Json::text("-")), ("31".to_owned(), Json::text("N/A"))];
@@ -42,7 +42,7 @@ fn value(field: &str, target: &Target, quote: &Quote) -> Option<Json> {
         "70" => price(quote.high),
         "71" => price(quote.low),
         "82" => price(quote.last - quote.prior_close),
-        // The one price field that is a JSON number (docs/protocol.md §3.1).
+        // This is the only price field that is a JSON number (docs/protocol.md §3.1).
         "83" => return Some(Json::hundredths(change_percent(quote))),
         "84" => price(quote.bid),
         "85" => grouped(quote.ask_size),
@@ -59,7 +59,7 @@ fn value(field: &str, target: &Target, quote: &Quote) -> Option<Json> {
         "7219" | "7220" => share?.symbol.to_owned(),
         "7221" => share.map(|_| LISTING)?.to_owned(),
         "7295" => price(quote.open),
-        // Today's close is not known while prices move; the wire then repeats yesterday's.
+        // Today's close is not known yet; the wire repeats yesterday's.
         "7296" | "7741" => price(quote.prior_close),
         "7635" => price(quote.last.clamp(quote.bid, quote.ask)),
         "7682" => price(quote.last - quote.open),
@@ -69,18 +69,18 @@ fn value(field: &str, target: &Target, quote: &Quote) -> Option<Json> {
     Some(Json::Text(text))
 }
 
-/// The change since yesterday in hundredths of a percent.
+/// The change since yesterday's close, in hundredths of a percent.
 pub(crate) fn change_percent(quote: &Quote) -> i64 {
     if quote.prior_close == 0 { 0 } else { (quote.last - quote.prior_close) * 10_000 / quote.prior_close.abs() }
 }
 
-/// `208.53`
+/// A price such as `208.53`.
 pub(crate) fn price(cents: i64) -> String {
     let sign = if cents < 0 { "-" } else { "" };
     format!("{sign}{}.{:02}", cents.unsigned_abs() / 100, cents.unsigned_abs() % 100)
 }
 
-/// `4,200`
+/// A number with grouped digits, such as `4,200`.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -93,7 +93,7 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
-/// `14.7M` and the number that stands for.
+/// An abbreviated number such as `14.7M`, and its value.
 fn abbreviated(number: u64) -> (String, u64) {
     let (unit, letter) = match number {
         0..1_000 => return (number.to_string(), number),

@@ -1,9 +1,10 @@
-//! Account summary and ledger: lists of rows under `result`, filtered as the client asked (docs/protocol.md §3.7).
+//! Account summary and ledger: lists of rows under `result`, filtered as the client requested
+//! (docs/protocol.md §3.7).
 
 use super::account::{Account, Worth};
 use crate::json::{Json, Members, members};
 
-/// The `keys` and `fields` of a subscription; empty lists let everything through.
+/// The `keys` and `fields` of a subscription; an empty list lets everything through.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Filter {
     pub(crate) keys: Vec<String>,
@@ -12,16 +13,17 @@ pub(crate) struct Filter {
 
 impl Filter {
     fn takes_key(&self, key: &str) -> bool {
-        self.keys.is_empty() || self.keys.iter().any(|wanted| wanted == key)
+        self.keys.is_empty() || self.keys.iter().any(|own| own == key)
     }
 
-    /// Case does not count: the filter is documented as `cashBalance`, the key on the wire is `cashbalance`.
+    /// Ignores case: the documented filter is `cashBalance`, and the key on the wire is
+    /// `cashbalance`.
     fn takes_field(&self, field: &str) -> bool {
-        self.fields.is_empty() || self.fields.iter().any(|wanted| wanted.eq_ignore_ascii_case(field))
+        self.fields.is_empty() || self.fields.iter().any(|own| own.eq_ignore_ascii_case(field))
     }
 }
 
-/// One row before key and time are put to it.
+/// One row: its key, and its members without key and time.
 pub(crate) type Row = (String, Members);
 
 /// All rows of the account summary.
@@ -100,16 +102,16 @@ fn ledger_row(account: &Account, currency: &str, cash: i64, worth: &Worth, rate:
     (format!("LedgerList{currency}"), row)
 }
 
-/// What happens to a row that is as it was the last time.
+/// How a row that has not changed is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unchanged {
-    /// It is left out (summary).
-    LeftOut,
-    /// Its key and the time come, nothing else (ledger).
+    /// Not at all (summary).
+    Omitted,
+    /// With its key and the time only (ledger).
     Blank,
 }
 
-/// The frame that brings a client from `sent` to `rows`, or `None` where there is nothing to say.
+/// The frame that updates a client from `sent` to `rows`; `None` if nothing changed.
 pub(crate) fn frame(
     topic: &str,
     rows: Vec<Row>,
@@ -122,7 +124,7 @@ pub(crate) fn frame(
     let mut result = Vec::new();
     for (key, values) in &rows {
         let is_known = sent.iter().any(|(known, old)| known == key && old == values);
-        if is_known && unchanged == Unchanged::LeftOut {
+        if is_known && unchanged == Unchanged::Omitted {
             continue;
         }
         let mut row = members([("key", Json::text(key))]);
@@ -132,7 +134,8 @@ pub(crate) fn frame(
         row.push(("timestamp".into(), Json::int(epoch_ms / 1_000)));
         result.push(Json::Object(row));
     }
-    // A first frame confirms, so it comes even where the filter leaves nothing.
+    // The first frame confirms the subscription, so it is sent even if the filter lets nothing
+    // through.
     let is_first = sent.is_empty();
     *sent = rows;
     if result.is_empty() && !is_first {

@@ -1,15 +1,17 @@
-//! The target of a market data request: a contract, a contract at an exchange, or a combo (docs/protocol.md §3.1).
+//! The target of a market data request: a contract, a contract at an exchange, or a combo
+//! (docs/protocol.md §3.1).
 
-/// Combos of real life have a handful of legs; the rest of a longer list is not priced.
+/// Legs of a combo that are priced; real combos have a handful.
 const MAX_LEGS: usize = 8;
-/// A ratio beyond this is no ratio, and would overflow the sum of prices.
+/// Largest ratio of a leg; a larger one would overflow the sum of prices.
 const MAX_RATIO: i64 = 10_000;
 
-/// What a client asked prices for, with its own text, which every reply echoes.
+/// The target of a request, with its text, which every reply echoes.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) text: String,
-    /// The number it starts with: a share's conid, a combo's spread conid (0 allowed); 0 if there is none.
+    /// The number at its start: a share's conid or a combo's spread conid, which may be 0; 0
+    /// without a number.
     pub(crate) conid: u64,
     pub(crate) exchange: Option<String>,
     /// Conid and signed ratio, for combos only.
@@ -30,7 +32,8 @@ impl Target {
     }
 }
 
-/// `265598/-1`; what cannot be read becomes a leg in contract 0, which nobody quotes.
+/// Parses a leg such as `265598/-1`. A leg that cannot be read becomes one of contract 0, which has
+/// no quote.
 fn leg(text: &str) -> (u64, i64) {
     let (conid, ratio) = text.split_once('/').unwrap_or((text, "1"));
     let ratio = ratio.trim().parse().ok().filter(|ratio: &i64| ratio.abs() <= MAX_RATIO && *ratio != 0);

@@ -1,4 +1,5 @@
-//! The generator: a kind and a seed make a frame; the order of its keys is shuffled, as the wire's is not stable.
+//! The generator: a kind and a seed make a frame; the order of its keys is shuffled, as the wire's
+//! is not stable.
 
 use super::channels::{account, execution, history, ladder, market_data, orders};
 use super::unsolicited::other;

@@ -1,4 +1,5 @@
-//! What a user can reach from a typed message: every key, by its path. Compared with the frame's, it shows what is lost.
+//! What a user can reach from a typed message: every key, by its path. Compared with the frame's,
+//! it shows what is lost.
 
 use std::collections::BTreeSet;
 
@@ -34,8 +35,8 @@ pub fn variant(body: &Body<'_>) -> &'static str {
     }
 }
 
-/// Paths of all keys in a JSON text, `args[].orderId`; in small letters, since a row tells a key under the spelling that
-/// is documented.
+/// Paths of all keys in a JSON text, `args[].orderId`; in small letters, since a row tells a key
+/// under the spelling that is documented.
 #[must_use]
 pub fn expected(text: &str) -> BTreeSet<String> {
     fn walk(value: &serde_json::Value, path: &str, paths: &mut BTreeSet<String>) {
@@ -58,7 +59,8 @@ pub fn expected(text: &str) -> BTreeSet<String> {
     paths
 }
 
-/// Paths of all keys that the typed message gives: documented ones through their types, the others as unknown.
+/// Paths of all keys that the typed message gives: documented ones through their types, the others
+/// as unknown.
 #[must_use]
 pub fn reachable(frame: &Frame) -> BTreeSet<String> {
     let mut reach = Reach(BTreeSet::new());

@@ -33,8 +33,9 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// Arbitrary bytes as a frame: accepted and refused as `serde_json` does, but for the depth limit, `ech+hb`, and keys that
-/// stand twice; the same members; every typed value read; what is serialised is the frame's own JSON.
+/// Arbitrary bytes as a frame: accepted and refused as `serde_json` does, but for the depth limit,
+/// `ech+hb`, and keys that stand twice; the same members; every typed value read; what is
+/// serialised is the frame's own JSON.
 ///
 /// # Panics
 /// If one of these does not hold.
@@ -58,7 +59,8 @@ pub fn decode(data: &[u8]) {
             assert_eq!(malformed.raw, data);
             match malformed.kind {
                 FrameErrorKind::Duplicate(key) => {
-                    // A value that serde_json cannot build, a lone surrogate for one, leaves nothing to compare with.
+                    // A value that serde_json cannot build, a lone surrogate for one, leaves
+                    // nothing to compare with.
                     if let Ok(Members(members)) = serde_json::from_str(&text) {
                         assert!(members.iter().filter(|(name, _)| name == key).count() >= 2, "{key}");
                     }

@@ -1,5 +1,5 @@
-//! What fuzzers run: ordinary functions, so that the corpus is an ordinary test too. The targets under `fuzz/` are
-//! shims over these.
+//! What fuzzers run: ordinary functions, so that the corpus is an ordinary test too. The targets
+//! under `fuzz/` are shims over these.
 
 mod decode;
 mod payload;
@@ -8,13 +8,14 @@ mod read;
 pub use decode::decode;
 pub use payload::payload;
 
+use crate::world::rest_result;
 use bytes::Bytes;
 use ibws_proto::{
     Action, Command, Config, ConnId, ConnectionState, Input, Instant, Output, ReadyGate, RestRequestId, Subscribe,
 };
 
+use crate::frames::{AUTHENTICATED, KEYS, SUCCESS, UNAUTHENTICATED, data};
 use crate::invariants::Checked;
-use crate::walk::frames::{AUTHENTICATED, KEYS, SUCCESS, UNAUTHENTICATED, data};
 
 /// The connection states in which frames arrive, or arrive too late.
 const SCENES: [Scene; 8] = [
@@ -75,7 +76,7 @@ fn play(scene: Scene, lines: &[Bytes]) -> Result<(), String> {
     if matches!(scene, Scene::Active | Scene::Draining) {
         for info in checked.machine().subscriptions() {
             // The one question of this scene: orders are primed.
-            checked.handle(now, Input::RestDone(RestRequestId(1), true))?;
+            checked.handle(now, Input::RestDone(RestRequestId(1), rest_result(true)))?;
             checked.handle(now, Input::Frame(conn, data(&info.key)))?;
         }
     }
@@ -85,7 +86,8 @@ fn play(scene: Scene, lines: &[Bytes]) -> Result<(), String> {
         Scene::Closing => drop(checked.submit(now, Command::Disconnect)?),
         _ => {}
     }
-    // What the frames brought about must also end well: time goes on from timer to timer for a while.
+    // What the frames brought about must also end well: time goes on from timer to timer for a
+    // while.
     for line in lines {
         now = now + core::time::Duration::from_millis(7);
         checked.handle(now, Input::Frame(conn, line.clone()))?;

@@ -7,8 +7,9 @@ use ibws_proto::{
 };
 use serde_json::{Map, Value};
 
-/// Arbitrary text as a key, as a subscription, and by its lines as the arguments of every typed one: what is written is a
-/// verb, a channel, a target and JSON, and reads back as what was asked for.
+/// Arbitrary text as a key, as a subscription, and by its lines as the arguments of every typed
+/// one: what is written is a verb, a channel, a target and JSON, and reads back as what was asked
+/// for.
 ///
 /// # Panics
 /// If it does not.
@@ -95,7 +96,8 @@ fn round(asked: &Subscribe) {
     let text = WireProcessor.subscribe_payload(channel, args);
     let (verb, key, json) = parts(&text);
     assert_eq!((verb, &key, json), ('s', &asked.key, args.map(Args::as_str)), "{text}");
-    // A channel that wants a target is not subscribed to without one, and the generic form may leave arguments out.
+    // A channel that wants a target is not subscribed to without one, and the generic form may
+    // leave arguments out.
     if let (Ok(read), Some(_)) = (Subscribe::parse(text.get(1..).unwrap_or_default()), args) {
         assert_eq!((&read.key, read.args.as_ref()), (&asked.key, args), "{text}");
         assert_eq!(WireProcessor.subscribe_payload(read.key.as_str(), read.args.as_ref()), text);
@@ -135,8 +137,8 @@ fn parts(text: &str) -> (char, SubscriptionKey, Option<&str>) {
     (verb, SubscriptionKey::new(key, target).unwrap_or_else(|error| panic!("{text}: {error}")), json)
 }
 
-/// The object that a text says; `None` where `serde_json` cannot build it (a lone surrogate, a number out of range), though
-/// it is JSON all the same.
+/// The object that a text says; `None` where `serde_json` cannot build it (a lone surrogate, a
+/// number out of range), though it is JSON all the same.
 fn object(text: &str) -> Option<Map<String, Value>> {
     if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
         panic!("{text}: {error}");

@@ -1,5 +1,5 @@
-//! Reads every typed member of every message, so that nothing is left for a fuzzer to miss. The lists are counted against
-//! the crate's own at compile time.
+//! Reads every typed member of every message, so that nothing is left for a fuzzer to miss. The
+//! lists are counted against the crate's own at compile time.
 
 use std::hint::black_box;
 

@@ -1,4 +1,4 @@
-//! What is due when. One list for the whole gateway, in order of time and then of entry.
+//! The agenda: one list of future events for the whole gateway, in order of time and then of entry.
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -7,18 +7,19 @@ use ibws_proto::Instant;
 
 use super::scenario::Step;
 
-/// Something that happens by itself.
+/// An event that happens by itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Due {
     /// One part of the opening burst of a connection.
     Opening(u64, Part),
     /// The heartbeat of all connections.
     Heartbeat,
-    /// The next frame of one subscription, unless it is of another generation by then.
+    /// The next frame of one subscription; it is dropped if the subscription has another generation
+    /// by then.
     Stream { conn: u64, key: String, generation: u64 },
-    /// A reply that takes a moment.
+    /// A delayed reply.
     Reply { conn: u64, text: String },
-    /// The next stage of the life of orders.
+    /// The next stage of the present order.
     Orders,
     /// The next execution.
     Trade,
@@ -26,7 +27,7 @@ pub(crate) enum Due {
     News,
     /// The next frame of a recording.
     Playback(u64),
-    /// A step of the scenario; of one connection or, with `None`, of the whole gateway.
+    /// A step of the scenario, for one connection or, with `None`, for the whole gateway.
     Step(Option<u64>, Step),
 }
 
@@ -39,7 +40,7 @@ pub(crate) enum Part {
 }
 
 impl Due {
-    /// The one connection it concerns.
+    /// The connection that the event concerns; `None` if it concerns all of them.
     pub(crate) const fn connection(&self) -> Option<u64> {
         match self {
             Self::Opening(conn, _) | Self::Stream { conn, .. } | Self::Reply { conn, .. } | Self::Playback(conn) => {
@@ -67,19 +68,19 @@ impl Agenda {
         self.entries.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// The first entry that is due at `now`, with the moment it was due.
+    /// Takes out the first entry that is due at `now`, with the time at which it was due.
     pub(crate) fn pop(&mut self, now: Instant) -> Option<(Instant, Due)> {
         let entry = self.entries.first_entry()?;
         let at = entry.key().0;
         (at <= now).then(|| (at, entry.remove()))
     }
 
-    /// When `due` comes, if it is planned.
+    /// When `due` happens, if it is planned.
     pub(crate) fn when(&self, due: &Due) -> Option<Instant> {
         self.entries.iter().find(|(_, entry)| *entry == due).map(|((at, _), _)| *at)
     }
 
-    /// Takes out every entry that `matches`, in their order.
+    /// Takes out every entry that `matches`, in order.
     pub(crate) fn take(&mut self, matches: impl Fn(&Due) -> bool) -> Vec<Due> {
         self.entries.extract_if(.., |_, due| matches(due)).map(|(_, due)| due).collect()
     }
@@ -90,8 +91,8 @@ impl Agenda {
     }
 }
 
-/// When something periodic that was due at `due` comes again. After a long jump of the clock it goes on from the
-/// present: what was missed is missed, and catching up would be unbounded.
+/// The next time of a periodic event that was due at `due`. After a jump of more than 60 s it
+/// continues from the present: catching up on all missed events would take unbounded time.
 pub(crate) fn after(due: Instant, period: Duration, now: Instant) -> Instant {
     let next = due + period;
     if now.since(next) > Duration::from_secs(60) { now } else { next }

@@ -1,4 +1,4 @@
-//! What a simulated gateway is told when it is made, and what it hands out.
+//! The settings of a simulated gateway, and its outputs.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -6,79 +6,82 @@ use std::sync::Arc;
 use super::scenario::Scenario;
 use crate::recording::Recording;
 
-/// Opcode of the data frames a gateway sends: both occur in the wild (docs/protocol.md §1.5).
+/// The opcode of the data frames that a gateway sends; real gateways use both (docs/protocol.md
+/// §1.5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum FrameKind {
-    /// Opcode 2, probably what most real sessions see.
+    /// Opcode 2, which most real sessions probably use.
     #[default]
     Binary,
     /// Opcode 1.
     Text,
 }
 
-/// Which opening frame comes first; sources disagree (docs/protocol.md §1.4).
+/// The order of the opening frames; sources disagree about it (docs/protocol.md §1.4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum OpeningOrder {
-    /// `system` (success), `act`, `sts`: as captured.
+    /// `system` (success), `act`, `sts`, as captured.
     #[default]
     SystemFirst,
-    /// `sts`, `act`, `system`: as some documentation shows.
+    /// `sts`, `act`, `system`, as some documentation shows.
     StatusFirst,
 }
 
-/// When the gateway says `success` on a connection.
+/// When the gateway sends `success` on a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Success {
-    /// Within 250 ms, the exact moment from the seed.
+    /// Within 250 ms; the seed decides the exact moment.
     #[default]
     Seeded,
     /// This long after the connection was opened or its session accepted.
     After(Duration),
-    /// Never. Frames are honoured all the same from the moment at which it would have been said.
+    /// Never. The gateway still honours frames from the moment at which it would have been sent.
     Never,
 }
 
-/// Where the data comes from.
+/// The source of the data.
 #[derive(Clone, Debug, Default)]
 pub enum Source {
-    /// The kit's own feed, from the seed.
+    /// The kit's own feed, generated from the seed.
     #[default]
     Seeded,
-    /// A recording, played to every connection from its start.
+    /// A recording, played to every connection from its beginning.
     Recording(Arc<Recording>),
 }
 
-/// How a [`Gateway`](super::Gateway) is to behave from the start. What changes while it runs has a method there.
+/// The initial settings of a [`Gateway`](super::Gateway), whose methods change them while it runs.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct GatewayConfig {
-    /// Everything random follows from it.
+    /// The seed of everything random.
     pub seed: u64,
-    /// The one account there is.
+    /// The id of the only account.
     pub account: String,
-    /// The user who `success` greets.
+    /// The user name in `success`.
     pub username: String,
     /// The session of `tickle` and `tic`; `None` makes one from the seed.
     pub session: Option<String>,
-    /// Opcode of what it sends.
+    /// The opcode of data frames.
     pub frames: FrameKind,
     /// Whether there is an authenticated brokerage session at the start.
     pub authenticated: bool,
     /// Whether another session competes at the start.
     pub competing: bool,
-    /// When it says `success`.
+    /// When the gateway sends `success`.
     pub success: Success,
-    /// A connection without a valid cookie gets `waiting for session`; otherwise it is taken as it is.
+    /// Whether a connection without a valid cookie gets `waiting for session`; otherwise it is
+    /// accepted.
     pub waiting_for_session: bool,
-    /// Which opening frame comes first.
+    /// The order of the opening frames.
     pub opening: OpeningOrder,
-    /// Milliseconds since 1970 at the origin of the monotonic clock.
+    /// The wall clock at the origin of the monotonic clock, in milliseconds since 1970.
     pub epoch_ms: u64,
-    /// Where the data comes from.
+    /// The source of the data.
     pub source: Source,
-    /// What goes wrong by itself, and when.
+    /// The course of faults that happen by themselves.
     pub scenario: Scenario,
-    /// How many times slower than at midday the market is: the pauses between the frames of a stream grow by this.
+    /// Factor by which the pauses between the frames of a stream are longer than at midday; 1 by
+    /// default.
     pub pace: u32,
 }
 
@@ -105,13 +108,13 @@ impl Default for GatewayConfig {
 }
 
 impl GatewayConfig {
-    /// The default gateway from `seed`.
+    /// The default settings with another seed.
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
         Self { seed, ..Self::default() }
     }
 
-    /// The same under `scenario`, with what that scenario needs from the start.
+    /// The same settings with `scenario`, and with what that scenario needs from the start.
     #[must_use]
     pub fn with_scenario(mut self, scenario: Scenario) -> Self {
         scenario.prepare(&mut self);
@@ -120,10 +123,10 @@ impl GatewayConfig {
     }
 }
 
-/// What a gateway does to one connection.
+/// An output of the gateway on one connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum GatewayOutput {
-    /// A text frame; not always valid UTF-8, as in life (docs/protocol.md §1.6).
+    /// A text frame. It is not always valid UTF-8, as on a real connection (docs/protocol.md §1.6).
     Text(Vec<u8>),
     /// A binary frame.
     Binary(Vec<u8>),
@@ -134,7 +137,7 @@ pub enum GatewayOutput {
 }
 
 impl GatewayOutput {
-    /// The payload of a data frame.
+    /// The payload of a data frame; `None` for the end of the connection.
     #[must_use]
     pub fn payload(&self) -> Option<&[u8]> {
         match self {

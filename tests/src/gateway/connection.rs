@@ -1,4 +1,5 @@
-//! The state of one connection: its gate, its subscriptions, and its queue to the client.
+//! The state of one connection: whether it is ready, its subscriptions, and its queue to the
+//! client.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -10,27 +11,29 @@ use crate::feed::target::Target;
 use crate::json::Members;
 use crate::recording::Playback;
 
-/// A client that leaves more than this unread is cut off.
+/// Longest queue of frames; a client that does not read is disconnected at this length.
 pub(crate) const MAX_QUEUED: usize = 16_384;
-/// Streams of all kinds that one connection can hold.
+/// Largest number of streams of all kinds on one connection.
 pub(crate) const MAX_STREAMS: usize = 256;
-/// Market data lines, as many as an account has by default (docs/protocol.md §3.1).
+/// Market data lines: as many as an account has by default (docs/protocol.md §3.1).
 pub(crate) const MAX_LINES: usize = 100;
-/// Concurrent history requests (docs/protocol.md §3.2).
+/// Largest number of concurrent history requests (docs/protocol.md §3.2).
 pub(crate) const MAX_HISTORIES: usize = 5;
 
 pub(crate) struct Connection {
-    /// How many were opened before, which seeds its delays.
+    /// Its number among all connections, from 1; it seeds the delays.
     pub(crate) number: u64,
-    /// The gateway's session when this socket was authorised; subscriptions die with it (docs/protocol.md §4.1).
+    /// The gateway's session when this socket was authorised; subscriptions die with it
+    /// (docs/protocol.md §4.1).
     pub(crate) session: String,
-    /// `waiting for session` was said and not yet answered rightly.
+    /// The gateway sent `waiting for session` and has not got the right one.
     pub(crate) is_waiting: bool,
-    /// What the client sends is honoured, not dropped without a word (docs/protocol.md §1.3).
+    /// The gateway honours what the client sends; before that it drops it silently
+    /// (docs/protocol.md §1.3).
     pub(crate) is_ready: bool,
-    /// Half-open: nothing is sent any more, nothing heard.
+    /// The connection is half-open: nothing is sent or received.
     pub(crate) is_muted: bool,
-    /// Closed or dropped by the gateway.
+    /// The gateway closed or dropped the connection.
     pub(crate) has_ended: bool,
     pub(crate) streams: BTreeMap<String, Stream>,
     /// Server ids of running history requests.
@@ -40,7 +43,7 @@ pub(crate) struct Connection {
     pub(crate) outputs: VecDeque<(u64, GatewayOutput)>,
 }
 
-/// One subscription and what the client was last told of it.
+/// One subscription, with what was last sent to the client.
 pub(crate) struct Stream {
     pub(crate) generation: u64,
     pub(crate) kind: Kind,
@@ -56,16 +59,16 @@ pub(crate) enum Kind {
     Ledger { filter: Filter, sent: Vec<Row> },
 }
 
-/// A market data line.
+/// A subscription to market data.
 pub(crate) struct Quotes {
     pub(crate) target: Target,
     pub(crate) fields: Vec<String>,
     pub(crate) server_id: String,
-    /// Values as last sent; `None` before the first frame.
+    /// The values last sent; `None` before the first frame.
     pub(crate) sent: Option<Members>,
-    /// `6508` went out already.
+    /// Field `6508` was sent.
     pub(crate) has_services: bool,
-    /// The stream ends silently here (docs/protocol.md §3.1).
+    /// When the stream ends silently (docs/protocol.md §3.1).
     pub(crate) expires: Instant,
 }
 
@@ -86,7 +89,7 @@ impl Connection {
         }
     }
 
-    /// Puts a frame into the queue; a client that reads too slowly loses the connection instead.
+    /// Queues a frame, or drops the connection of a client that reads too slowly.
     pub(crate) fn push(&mut self, serial: u64, output: GatewayOutput) {
         if self.has_ended || self.is_muted {
             return;
@@ -98,7 +101,7 @@ impl Connection {
         self.outputs.push_back((serial, output));
     }
 
-    /// The last output. A drop takes what was queued with it.
+    /// Queues the last output. A drop discards what was queued before it.
     pub(crate) fn end(&mut self, serial: u64, output: GatewayOutput) {
         if self.has_ended {
             return;

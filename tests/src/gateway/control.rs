@@ -1,4 +1,4 @@
-//! How a test or a scenario makes a gateway misbehave, and sees what clients did.
+//! Control by tests and scenarios: makes a gateway misbehave, and shows what clients did.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use super::connection::Connection;
 use super::{Gateway, GatewayOutput, Received, Scenario, opening};
 use crate::json::Json;
 
-/// What lifts a refusal before its count is used up.
+/// The REST call that ends a refusal before its count is used up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Recovery {
-    /// Nothing but [`Gateway::allow`].
+    /// No call; only [`Gateway::allow`] ends it.
     Never,
     /// `GET /iserver/accounts`.
     Accounts,
@@ -20,8 +20,9 @@ pub enum Recovery {
 
 struct Refusal {
     reason: String,
-    left: Option<u32>,
-    lift: Recovery,
+    /// Refusals that remain; `None` is unlimited.
+    remaining: Option<u32>,
+    recovery: Recovery,
 }
 
 #[derive(Default)]
@@ -34,35 +35,37 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    /// What a scenario refuses from the start.
+    /// The faults that a scenario has from the start.
     pub(super) fn of(scenario: Scenario) -> Self {
-        let (topic, reason, left, lift) = match scenario {
+        let (topic, reason, remaining, recovery) = match scenario {
             Scenario::RefusedOrders => ("sor", "unable to subscribe", Some(3), Recovery::Orders),
             Scenario::NoAccounts => ("smd", "No accounts", None, Recovery::Accounts),
             _ => return Self::default(),
         };
-        let refusal = Refusal { reason: reason.to_owned(), left, lift };
+        let refusal = Refusal { reason: reason.to_owned(), remaining, recovery };
         Self { refusals: BTreeMap::from([(topic.to_owned(), refusal)]), ..Self::default() }
     }
 
-    /// The reason why `topic` is refused this time.
+    /// The reason to refuse `topic` this time; `None` if it is accepted.
     pub(super) fn refusal(&mut self, topic: &str) -> Option<String> {
         let refusal = self.refusals.get_mut(topic)?;
-        match &mut refusal.left {
+        match &mut refusal.remaining {
             Some(0) => return None,
-            Some(left) => *left -= 1,
+            Some(remaining) => *remaining -= 1,
             None => {}
         }
         Some(refusal.reason.clone())
     }
 
-    pub(super) fn lift(&mut self, by: Recovery) {
-        self.refusals.retain(|_, refusal| refusal.lift != by);
+    /// Ends the refusals that this REST call ends.
+    pub(super) fn recover(&mut self, by: Recovery) {
+        self.refusals.retain(|_, refusal| refusal.recovery != by);
     }
 }
 
 impl Gateway {
-    /// The brokerage session comes or goes: every open connection gets an `sts`, and without it all subscriptions end.
+    /// Gains or loses the brokerage session. Every ready connection gets an `sts`, and the loss
+    /// ends all subscriptions.
     pub fn set_authenticated(&mut self, authenticated: bool) {
         self.config.authenticated = authenticated;
         if !authenticated {
@@ -70,17 +73,18 @@ impl Gateway {
                 end_subscriptions(connection);
             }
         }
-        self.tell_ready(&opening::status(&self.config));
+        self.push_to_ready(&opening::status(&self.config));
     }
 
-    /// Another session competes, or no longer: every open connection gets an `sts` with that one key (docs/protocol.md §4.3).
+    /// Begins or ends the competition of another session. Every ready connection gets an `sts` with
+    /// that one key (docs/protocol.md §4.3).
     pub fn set_competing(&mut self, competing: bool) {
         self.config.competing = competing;
-        self.tell_ready(&opening::partial_status("competing", Json::bool(competing)));
+        self.push_to_ready(&opening::partial_status("competing", Json::bool(competing)));
     }
 
-    /// The gateway logged in anew: another session id. Sockets of the old session heartbeat on, `tic` shows the new
-    /// id, but their subscriptions are dead without a word (docs/protocol.md §4.1).
+    /// Logs in again, with another session id. Sockets of the old session still get heartbeats, and
+    /// `tic` shows the new id, but their subscriptions end silently (docs/protocol.md §4.1).
     pub fn relogin(&mut self, session: impl Into<String>) {
         self.session = session.into();
         for connection in self.connections.values_mut() {
@@ -88,64 +92,69 @@ impl Gateway {
         }
     }
 
-    /// Refuses the three-letter subscribe `topic` with `reason`, `times` times or, with `None`, until it is lifted:
-    /// `{"error":"unable to subscribe","code":500,"topic":"sor"}`, `No accounts` for `smd`.
-    pub fn refuse(&mut self, topic: &str, reason: &str, times: Option<u32>, lift: Recovery) {
-        let refusal = Refusal { reason: reason.to_owned(), left: times, lift };
+    /// Refuses subscribes of the three-letter `topic` with `reason`, `times` times or, with `None`,
+    /// until `recovery` or [`Gateway::allow`] ends it. The frame is `{"error":"unable to
+    /// subscribe","code":500,"topic":"sor"}`; the reason for `smd` is `No accounts`.
+    pub fn refuse(&mut self, topic: &str, reason: &str, times: Option<u32>, recovery: Recovery) {
+        let refusal = Refusal { reason: reason.to_owned(), remaining: times, recovery };
         self.faults.refusals.insert(topic.to_owned(), refusal);
     }
 
-    /// Ends a refusal.
+    /// Ends the refusal of `topic`.
     pub fn allow(&mut self, topic: &str) {
         self.faults.refusals.remove(topic);
     }
 
-    /// Switches the heartbeats of all connections.
+    /// Switches the heartbeats of all connections on or off.
     pub fn set_heartbeats(&mut self, on: bool) {
         self.faults.no_heartbeats = !on;
     }
 
-    /// While off, subscribes are lost without a word, and unsubscribes take effect unconfirmed.
+    /// Switches confirmations on or off. While off, subscribes are lost silently, and unsubscribes
+    /// take effect unconfirmed.
     pub fn set_confirmations(&mut self, on: bool) {
         self.faults.no_confirmations = !on;
     }
 
-    /// While off, unsubscribes are ignored: the streams go on, and nothing is confirmed.
+    /// Switches unsubscribes on or off. While off, they are ignored: the streams continue, and
+    /// nothing is confirmed.
     pub fn set_unsubscribes(&mut self, on: bool) {
         self.faults.ignores_unsubscribes = !on;
     }
 
-    /// Whether connections to come that bring no valid cookie are asked for their session.
+    /// Sets whether new connections without a valid cookie get `waiting for session`.
     pub fn set_waiting_for_session(&mut self, on: bool) {
         self.config.waiting_for_session = on;
     }
 
-    /// Whether the gateway's session is still the one that this connection was opened with.
+    /// Returns `true` if the gateway's session is still the one that this connection was opened
+    /// with.
     #[must_use]
     pub fn is_of_this_session(&self, conn: u64) -> bool {
         self.connections.get(&conn).is_some_and(|connection| connection.session == self.session)
     }
 
-    /// While off, even the right session is answered with `waiting for session`.
+    /// Switches the acceptance of sessions on or off. While off, even the right session gets
+    /// `waiting for session`.
     pub fn set_sessions_accepted(&mut self, on: bool) {
         self.faults.refuses_sessions = !on;
     }
 
-    /// Makes a connection half-open: it stays, nothing comes, nothing is heard.
+    /// Makes a connection half-open: it stays open, but nothing is sent or received.
     pub fn mute(&mut self, conn: u64) {
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.is_muted = true;
         }
     }
 
-    /// Ends [`mute`](Self::mute); what was not sent meanwhile is lost.
+    /// Ends [`mute`](Self::mute). What was not sent meanwhile is lost.
     pub fn unmute(&mut self, conn: u64) {
         if let Some(connection) = self.connections.get_mut(&conn) {
             connection.is_muted = false;
         }
     }
 
-    /// Whether [`mute`](Self::mute) was said of this connection.
+    /// Returns `true` if the connection is muted.
     #[must_use]
     pub fn is_muted(&self, conn: u64) -> bool {
         self.connections.get(&conn).is_some_and(|connection| connection.is_muted)
@@ -161,46 +170,48 @@ impl Gateway {
         self.output(conn, GatewayOutput::Drop);
     }
 
-    /// Sends exactly this on a connection.
+    /// Sends exactly this output on a connection.
     pub fn inject(&mut self, conn: u64, output: GatewayOutput) {
         self.output(conn, output);
     }
 
-    /// Connections that the gateway holds open, in the order of their numbers.
+    /// The connections that the gateway holds open, in the order of their numbers.
     pub fn connections(&self) -> impl Iterator<Item = u64> {
         self.connections.iter().filter(|(_, connection)| !connection.has_ended).map(|(conn, _)| *conn)
     }
 
-    /// Whether what this connection sends is honoured: `success` was said on it.
+    /// Returns `true` if the gateway honours what this connection sends, which begins with
+    /// `success`.
     #[must_use]
     pub fn is_ready(&self, conn: u64) -> bool {
         self.connections.get(&conn).is_some_and(|connection| connection.is_ready && !connection.has_ended)
     }
 
-    /// The subscriptions that this connection holds, as `smd+265598`, `sor`, `sbd+ACCT+CONID`, in their order.
+    /// The subscriptions that this connection holds, as `smd+265598`, `sor`, `sbd+ACCT+CONID`, in
+    /// their order.
     pub fn subscriptions(&self, conn: u64) -> impl Iterator<Item = &str> {
         self.connections.get(&conn).into_iter().flat_map(|connection| connection.streams.keys().map(String::as_str))
     }
 
-    /// What clients sent, oldest first.
+    /// The texts that clients sent, oldest first.
     pub fn log(&self) -> impl Iterator<Item = &Received> {
         self.log.iter()
     }
 
-    /// What is left of a connection's opening burst comes now.
-    pub fn hasten_opening(&mut self, conn: u64) {
+    /// Sends the rest of a connection's opening burst now.
+    pub fn send_opening_now(&mut self, conn: u64) {
         let parts = self.agenda.take(|due| matches!(due, Due::Opening(of, _) if *of == conn));
         for due in parts {
             self.agenda.add(self.now, due);
         }
     }
 
-    /// Takes the log out and leaves it empty.
+    /// Takes out the log, which is empty afterwards.
     pub fn take_log(&mut self) -> Vec<Received> {
         self.log.drain(..).collect()
     }
 
-    fn tell_ready(&mut self, text: &str) {
+    fn push_to_ready(&mut self, text: &str) {
         let ready = self.connections.iter().filter(|(_, connection)| connection.is_ready);
         for conn in ready.map(|(conn, _)| *conn).collect::<Vec<_>>() {
             self.push(conn, text.to_owned());

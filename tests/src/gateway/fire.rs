@@ -1,4 +1,5 @@
-//! What happens when its time has come: the burst, heartbeats, the next frame of each subscription.
+//! Executes events that are due: the opening burst, heartbeats, the next frame of each
+//! subscription.
 
 use core::time::Duration;
 
@@ -14,7 +15,8 @@ use crate::json::{Json, Members, members};
 use crate::recording;
 
 const LEDGER_PERIOD: Duration = Duration::from_secs(10);
-/// What `6508` says; the real one lists service numbers in this form (docs/protocol.md §3.1).
+/// The value of field `6508`, in the form in which a real gateway lists service numbers
+/// (docs/protocol.md §3.1).
 const SERVICES: &str = "&serviceID1=901&serviceID2=902&serviceID3=903";
 
 impl Gateway {
@@ -62,7 +64,8 @@ impl Gateway {
         if self.faults.no_heartbeats || has_own {
             return;
         }
-        // Heartbeats prove the socket only, so a dead session gets them as well (docs/protocol.md §4.1).
+        // Heartbeats prove the socket only, so a dead session gets them as well (docs/protocol.md
+        // §4.1).
         let text = opening::heartbeat(self.epoch_ms(at));
         let ready = self.connections.iter().filter(|(_, connection)| connection.is_ready);
         for conn in ready.map(|(conn, _)| *conn).collect::<Vec<_>>() {
@@ -91,7 +94,8 @@ impl Gateway {
         }
     }
 
-    /// Sends what is new in one subscription and says when to look again; `None` if it is over.
+    /// Sends the news of one subscription and returns the time until the next look; `None` if it
+    /// has ended.
     fn next_frame(&mut self, conn: u64, key: &str, kind: &mut Kind, at: Instant) -> Option<Duration> {
         let epoch_ms = self.epoch_ms(at);
         match kind {
@@ -107,7 +111,7 @@ impl Gateway {
                 self.push(conn, text);
                 return Some(self.feed.chance.millis(900, 2_000));
             }
-            // These two come with the whole gateway's orders and trades.
+            // Frames of these two come with the orders and trades of the whole gateway.
             Kind::Orders { .. } | Kind::Trades => return None,
             Kind::Pnl => {
                 let worth = self.feed.account.worth(&mut self.feed.market, at);
@@ -118,7 +122,7 @@ impl Gateway {
             Kind::Summary { filter, sent } => {
                 let worth = self.feed.account.worth(&mut self.feed.market, at);
                 let rows = rows::summary(&self.feed.account, &worth);
-                if let Some(text) = rows::frame(key, rows, filter, sent, Unchanged::LeftOut, epoch_ms) {
+                if let Some(text) = rows::frame(key, rows, filter, sent, Unchanged::Omitted, epoch_ms) {
                     self.push(conn, text);
                 }
                 return Some(self.feed.chance.millis(3_000, 5_000));
@@ -134,7 +138,8 @@ impl Gateway {
         Some(LEDGER_PERIOD)
     }
 
-    /// The first frame twice in two key orders, then what changed (docs/protocol.md §3.1).
+    /// Sends the first frame twice, in two key orders, and afterwards what changed
+    /// (docs/protocol.md §3.1).
     fn quotes(&mut self, conn: u64, key: &str, quotes: &mut Quotes, at: Instant) -> Duration {
         let values = quote::values(&mut self.feed.market, &quotes.target, &quotes.fields, at);
         let frame_ends = |updated: u64| -> (Members, Members) {
@@ -189,7 +194,7 @@ impl Gateway {
         }
         if let Some(fill) = step.fill {
             let frames = self.feed.executions.record(&fill, epoch_ms);
-            self.tell_trades(&frames);
+            self.push_trades(&frames);
         }
         self.agenda.add(after(at, step.pause * self.config.pace.max(1), now), Due::Orders);
     }
@@ -204,12 +209,12 @@ impl Gateway {
         let fill = self.feed.executions.invented(share, price);
         let epoch_ms = self.epoch_ms(at);
         let frames = self.feed.executions.record(&fill, epoch_ms);
-        self.tell_trades(&frames);
+        self.push_trades(&frames);
         let pause = self.feed.chance.millis(2_000, 6_000) * self.config.pace.max(1);
         self.agenda.add(after(at, pause, now), Due::Trade);
     }
 
-    fn tell_trades(&mut self, frames: &[String]) {
+    fn push_trades(&mut self, frames: &[String]) {
         for conn in self.subscribers("str") {
             for frame in frames {
                 self.push(conn, frame.clone());
@@ -217,7 +222,7 @@ impl Gateway {
         }
     }
 
-    /// Connections with a living subscription `key`.
+    /// The connections with a subscription `key` and a session behind it.
     fn subscribers(&self, key: &str) -> Vec<u64> {
         let has = |conn: &u64| self.is_live(*conn);
         let subscribed = self.connections.iter().filter(|(_, connection)| connection.streams.contains_key(key));

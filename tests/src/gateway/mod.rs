@@ -1,7 +1,8 @@
-//! The simulated gateway's protocol half: a state machine without socket, clock or thread.
+//! The protocol half of the simulated gateway: a state machine without socket, clock or thread.
 //!
-//! Connections are opened, texts received and time passed in; frames come out of [`Gateway::poll`]. The same machine
-//! therefore serves the virtual world of the tests and the real socket of the `gateway` program.
+//! The caller opens connections and passes in texts and time; frames come out of [`Gateway::poll`].
+//! The same machine therefore serves the virtual world of the tests and the sockets of the
+//! `gateway` program.
 
 mod agenda;
 mod config;
@@ -34,9 +35,9 @@ use connection::Connection;
 use control::Faults;
 use request::Request;
 
-/// Longer messages of a client end its connection with 1009.
+/// Longest message of a client; a longer one ends its connection with code 1009.
 const MAX_PAYLOAD: usize = 64 * 1024;
-/// What clients sent is remembered up to this many texts.
+/// Texts of clients that the log keeps.
 const MAX_LOG: usize = 65_536;
 const HEARTBEAT_MS: u64 = 10_000;
 
@@ -45,13 +46,13 @@ pub struct Gateway {
     config: GatewayConfig,
     session: String,
     trading_session: String,
-    /// Value of the browser cookie that `tickle` sets.
+    /// The value of the browser cookie that `tickle` sets.
     browser_cookie: String,
     feed: Feed,
     now: Instant,
     agenda: Agenda,
     connections: BTreeMap<u64, Connection>,
-    /// Orders outputs of different connections.
+    /// The number of the newest output; it orders the outputs of different connections.
     serial: u64,
     opened: u64,
     next_server_id: u64,
@@ -61,25 +62,26 @@ pub struct Gateway {
     log: VecDeque<Received>,
     /// A filter of the REST call for orders, which leaks into `sor` (docs/protocol.md §3.4).
     leaked_filter: Option<String>,
-    /// Orders were asked for over REST before, so that the next answer is complete.
+    /// Orders were requested over REST before, so the next reply is complete.
     has_listed_orders: bool,
 }
 
 /// A text that a client sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Received {
-    /// When it came.
+    /// When it arrived.
     pub at: Instant,
-    /// On which connection.
+    /// The connection.
     pub conn: u64,
-    /// What it said, decoded lossily.
+    /// The text, decoded lossily.
     pub text: String,
-    /// False if it was dropped without a word: before `success`, on a muted or dead connection.
+    /// `false` if the gateway dropped it silently: before `success`, or on a muted or dead
+    /// connection.
     pub honoured: bool,
 }
 
 impl Gateway {
-    /// A gateway without connections.
+    /// Makes a gateway without connections.
     #[must_use]
     pub fn new(config: GatewayConfig) -> Self {
         let mut chance = Prng::part(config.seed, "gateway", 0);
@@ -97,7 +99,8 @@ impl Gateway {
             opened: 0,
             next_server_id: 1,
             next_history_id: 100_000 + chance.below(800_000),
-            // The phase of heartbeats belongs to the server, not to the connection (docs/protocol.md §1.4).
+            // The phase of heartbeats belongs to the server, not to the connection
+            // (docs/protocol.md §1.4).
             heartbeat_phase_ms: chance.below(HEARTBEAT_MS),
             faults,
             log: VecDeque::new(),
@@ -107,7 +110,7 @@ impl Gateway {
         }
     }
 
-    /// A connection is open. `authorised` says that its upgrade came with a valid cookie.
+    /// Reports an open connection. `authorised` is `true` if its upgrade carried a valid cookie.
     pub fn opened(&mut self, now: Instant, conn: u64, authorised: bool) {
         self.tick(now);
         if self.connections.contains_key(&conn) {
@@ -136,7 +139,7 @@ impl Gateway {
         }
     }
 
-    /// A connection is gone; what was queued for it is gone too.
+    /// Reports the end of a connection, and drops what is queued for it.
     pub fn closed(&mut self, now: Instant, conn: u64) {
         self.tick(now);
         if self.connections.remove(&conn).is_some() {
@@ -144,7 +147,7 @@ impl Gateway {
         }
     }
 
-    /// A message of the client, text or binary.
+    /// Receives a message of the client, text or binary.
     pub fn received(&mut self, now: Instant, conn: u64, text: &[u8]) {
         self.tick(now);
         let Some(connection) = self.connections.get_mut(&conn) else { return };
@@ -161,7 +164,8 @@ impl Gateway {
         } else if connection.is_waiting {
             self.session_message(conn, &text)
         } else {
-            // Before `success` everything is dropped without a word, `tic` included (docs/protocol.md §1.3).
+            // Before `success` the gateway drops everything silently, `tic` included
+            // (docs/protocol.md §1.3).
             connection.is_ready && self.honour(conn, &text)
         };
         if self.log.len() == MAX_LOG {
@@ -170,7 +174,7 @@ impl Gateway {
         self.log.push_back(Received { at: self.now, conn, text, honoured });
     }
 
-    /// Time passes; whatever is due happens, at the moment it was due.
+    /// Lets time pass. Everything that is due happens, each at the moment it was due.
     pub fn tick(&mut self, now: Instant) {
         let now = self.now.max(now);
         while let Some((at, due)) = self.agenda.pop(now) {
@@ -180,7 +184,7 @@ impl Gateway {
         self.now = now;
     }
 
-    /// The next output, whichever connection it is for, in the order they were made.
+    /// The next output of any connection, in the order in which outputs were made.
     pub fn poll(&mut self) -> Option<(u64, GatewayOutput)> {
         let first = |(conn, connection): (&u64, &Connection)| Some((connection.outputs.front()?.0, *conn));
         let (_, conn) = self.connections.iter().filter_map(first).min()?;
@@ -192,7 +196,7 @@ impl Gateway {
         self.connections.get_mut(&conn)?.outputs.pop_front().map(|(_, output)| output)
     }
 
-    /// When [`tick`](Self::tick) has something to do; never while no connection is open.
+    /// When [`tick`](Self::tick) has something to do; `None` while no connection is open.
     #[must_use]
     pub fn next_wake(&self) -> Option<Instant> {
         self.agenda.next()
@@ -204,14 +208,15 @@ impl Gateway {
         &self.session
     }
 
-    /// The account.
+    /// The account id.
     #[must_use]
     pub fn account(&self) -> &str {
         &self.config.account
     }
 
-    /// Whether the value of a `Cookie` header authorises a connection: `api=SESSION`, `api={"session":"SESSION"}`, or
-    /// the browser's cookie that `tickle` set (docs/protocol.md §1.2).
+    /// Returns `true` if the value of a `Cookie` header authorises a connection: `api=SESSION`,
+    /// `api={"session":"SESSION"}`, or the browser's cookie that `tickle` set (docs/protocol.md
+    /// §1.2).
     #[must_use]
     pub fn accepts_cookie(&self, header: &str) -> bool {
         header.split(';').filter_map(|pair| pair.trim().split_once('=')).any(|(name, value)| match name {
@@ -225,7 +230,7 @@ impl Gateway {
         })
     }
 
-    /// Sets the opening burst going, or the recording that has one.
+    /// Starts the opening burst, or the recording that has one.
     fn begin(&mut self, conn: u64) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.session.clone_from(&self.session);
@@ -236,7 +241,7 @@ impl Gateway {
                 return;
             }
         }
-        // All within 250 ms (docs/protocol.md §1.4).
+        // The whole burst takes at most 250 ms (docs/protocol.md §1.4).
         let mut chance = Prng::part(self.config.seed, "opening", connection.number);
         let mut after = Duration::ZERO;
         let order = match self.config.opening {
@@ -252,7 +257,8 @@ impl Gateway {
         }
     }
 
-    /// What comes while the gateway waits for a session: the right session opens, everything else is dropped.
+    /// Handles a text while the gateway waits for a session: the right session opens the
+    /// connection, everything else is dropped.
     fn session_message(&mut self, conn: u64, text: &str) -> bool {
         let Request::Session(session) = Request::parse(text) else { return false };
         if session != self.session || self.faults.refuses_sessions {
@@ -292,8 +298,8 @@ impl Gateway {
         now + Duration::from_millis(HEARTBEAT_MS - phase)
     }
 
-    /// Whether there is a brokerage session behind the subscriptions of `conn`: authenticated, and still the one its
-    /// socket was opened with.
+    /// Returns `true` if there is an authenticated brokerage session, and it is still the one that
+    /// the socket of `conn` was opened with.
     fn is_live(&self, conn: u64) -> bool {
         self.config.authenticated
             && self.connections.get(&conn).is_some_and(|connection| connection.session == self.session)

@@ -3,11 +3,11 @@
 use super::config::GatewayConfig;
 use crate::json::{Json, Members, members};
 
-/// Names the simulation where the real one names a server and a build.
+/// Names the simulation where a real gateway names a server and a build.
 const SERVER_NAME: &str = "SimulatedGateway";
 const SERVER_VERSION: &str = concat!("ibws-testkit ", env!("CARGO_PKG_VERSION"));
 
-/// Whether an account is a paper account, which its id shows.
+/// Returns `true` if the id is that of a paper account.
 fn is_paper(account: &str) -> bool {
     account.starts_with("DU")
 }
@@ -30,7 +30,7 @@ fn server() -> Members {
     members([("serverName", Json::text(SERVER_NAME)), ("serverVersion", Json::text(SERVER_VERSION))])
 }
 
-/// The full status, all nine keys.
+/// The full status with all nine keys.
 pub(crate) fn status(config: &GatewayConfig) -> String {
     let mut args = status_flags(config);
     args.extend(members([("message", Json::text("")), ("fail", Json::text(""))]));
@@ -39,7 +39,7 @@ pub(crate) fn status(config: &GatewayConfig) -> String {
     Json::frame("sts", Json::Object(args))
 }
 
-/// The four flags of a status; REST shows them too.
+/// The four flags of a status, which REST shows too.
 pub(crate) fn status_flags(config: &GatewayConfig) -> Members {
     members([
         ("connected", Json::bool(true)),
@@ -49,7 +49,7 @@ pub(crate) fn status_flags(config: &GatewayConfig) -> Members {
     ])
 }
 
-/// A status with one key only, as seen between full ones (docs/protocol.md §4.3).
+/// A status with a single key, as captured between full ones (docs/protocol.md §4.3).
 pub(crate) fn partial_status(key: &str, value: Json) -> String {
     Json::frame("sts", Json::object([(key, value)]))
 }
@@ -58,7 +58,7 @@ pub(crate) fn server_info() -> Json {
     Json::Object(server())
 }
 
-/// `act` in full. Its session id is not the one of `tickle` (docs/protocol.md §4.2).
+/// The full `act`. Its session id is not the one of `tickle` (docs/protocol.md §4.2).
 pub(crate) fn accounts(config: &GatewayConfig, trading_session: &str) -> String {
     let account = || Json::text(&config.account);
     let under_account = |value: Json| Json::Object(vec![(config.account.clone(), value)]);
@@ -128,28 +128,29 @@ pub(crate) fn accounts(config: &GatewayConfig, trading_session: &str) -> String 
     Json::frame("act", args)
 }
 
-/// A refusal. The topic is bare, so it cannot be matched to one subscription (docs/protocol.md §2).
+/// The refusal of a subscribe. Its topic is bare, so it cannot be matched to one subscription
+/// (docs/protocol.md §2).
 pub(crate) fn refusal(topic: &str, reason: &str) -> String {
     let frame = [("error", Json::text(reason)), ("code", Json::int(500)), ("topic", Json::text(topic))];
     Json::object(frame).to_string()
 }
 
-/// The answer to what starts with no known topic.
+/// The reply to a text that starts with no known topic.
 pub(crate) fn unknown_topic(head: &str) -> String {
     Json::object([("error", Json::text(format!("Topic unknown '{head}'"))), ("code", Json::int(1))]).to_string()
 }
 
-/// `{"message":"…"}`
+/// The frame `{"message":"…"}`.
 pub(crate) fn message(text: &str) -> String {
     Json::object([("message", Json::text(text))]).to_string()
 }
 
-/// `{"result":"…"}`
+/// The frame `{"result":"…"}`.
 pub(crate) fn result(text: &str) -> String {
     Json::object([("result", Json::text(text))]).to_string()
 }
 
-/// The answer to a `tic`, of which there are four (docs/protocol.md §3.8).
+/// The reply to a `tic`; the gateway sends it four times (docs/protocol.md §3.8).
 pub(crate) fn tic(session: &str, epoch_ms: u64) -> String {
     let frame = [
         ("topic", Json::text("tic")),

@@ -1,19 +1,21 @@
-//! What a client's text says: `TOPIC[+TARGET…][+{JSON}]` (docs/protocol.md §2).
+//! Parses the texts of a client: `TOPIC[+TARGET…][+{JSON}]` (docs/protocol.md §2).
 
 use serde_json::Value;
 
-/// A request taken apart.
+/// A parsed request.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Request<'a> {
-    /// `{"session":"…"}`, the only JSON a client sends on its own.
+    /// `{"session":"…"}`, the only text of a client that is JSON alone.
     Session(String),
-    /// `tic`
+    /// The text `tic`.
     Tic,
-    /// `ech+hb`
+    /// The text `ech+hb`.
     Echo,
-    /// `s…`, `u…` or `inp` with a known topic: three letters, the text between topic and JSON, the JSON.
+    /// A text with a known topic of three letters (`s…`, `u…` or `inp`): the topic, the text
+    /// between topic and JSON, the JSON.
     Topic { topic: &'a str, target: &'a str, args: Value },
-    /// Anything else, by its first three characters, which is all the real gateway names in its error.
+    /// Any other text: its first three characters, which are all that a real gateway names in its
+    /// error.
     Unknown(String),
 }
 
@@ -39,12 +41,13 @@ impl<'a> Request<'a> {
             };
         };
         let rest = &text[topic.len()..];
-        // `upl{}`, as one page prints it, is understood as well; a letter more makes it another topic.
+        // `upl{}`, as one page of the documentation prints it, is valid as well. One more letter
+        // makes it another topic.
         if !rest.is_empty() && !rest.starts_with(['+', '{']) {
             return Self::Unknown(head);
         }
         let rest = rest.strip_prefix('+').unwrap_or(rest);
-        // `umh+{77}`: some clients send the documentation's braces literally.
+        // Some clients send the braces of the documentation literally: `umh+{77}`.
         if *topic == "umh" {
             return Self::Topic { topic, target: rest.trim_matches(['{', '}']), args: Value::Null };
         }
@@ -52,18 +55,19 @@ impl<'a> Request<'a> {
             Some(brace) => (rest[..brace].trim_end_matches('+'), &rest[brace..]),
             None => (rest.trim_end_matches('+'), ""),
         };
-        // JSON that cannot be read is ignored, and the defaults apply (docs/protocol.md §3.2 says so of history).
+        // JSON that cannot be read is ignored, and the defaults apply; documented for history
+        // (docs/protocol.md §3.2).
         Self::Topic { topic, target, args: serde_json::from_str(json).unwrap_or(Value::Null) }
     }
 }
 
-/// The value of a session message, `None` if the text is none.
+/// The session of a session message; `None` if the text is not one.
 fn session(text: &str) -> Option<String> {
     let message: Value = serde_json::from_str(text).ok()?;
     message.get("session")?.as_str().map(str::to_owned)
 }
 
-/// The strings in the array `name`; what is no string is left out.
+/// The strings of the array `name`, at most `most`; other elements are skipped.
 pub(crate) fn strings(args: &Value, name: &str, most: usize) -> Option<Vec<String>> {
     let items = args.get(name)?.as_array()?;
     Some(items.iter().filter_map(|item| item.as_str().map(str::to_owned)).take(most).collect())

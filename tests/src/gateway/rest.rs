@@ -1,4 +1,4 @@
-//! The REST half, as far as a streaming client needs it: `/v1/api/…`.
+//! The REST half of the gateway, as far as a streaming client needs it: `/v1/api/…`.
 
 use ibws_proto::Instant;
 use serde_json::Value;
@@ -7,17 +7,17 @@ use super::control::Recovery;
 use super::{Gateway, opening};
 use crate::json::{Json, members};
 
-/// A session is good for a day; `tickle` shows what is left of it.
+/// The lifetime of a session, one day; `tickle` shows the remaining time.
 const SESSION_MS: u64 = 86_400_000;
 
-/// The answer to a REST request.
+/// The reply to a REST request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RestReply {
-    /// HTTP status.
+    /// The HTTP status.
     pub status: u16,
-    /// JSON.
+    /// The body, JSON.
     pub body: String,
-    /// Value of a `Set-Cookie` header.
+    /// The value of a `Set-Cookie` header.
     pub set_cookie: Option<String>,
 }
 
@@ -32,7 +32,7 @@ impl RestReply {
 }
 
 impl Gateway {
-    /// Answers one request. `path` is the whole path, `query` what follows its `?`.
+    /// Replies to one request. `path` is the whole path, `query` is what follows its `?`.
     pub fn rest(&mut self, now: Instant, method: &str, path: &str, query: &str) -> RestReply {
         self.tick(now);
         let Some(resource) = path.strip_prefix("/v1/api/") else {
@@ -67,13 +67,13 @@ impl Gateway {
         let body = Json::object([
             ("session", Json::text(&self.session)),
             ("ssoExpires", Json::int(SESSION_MS - self.now.as_nanos() / 1_000_000 % SESSION_MS)),
-            // The real reply spells it so.
+            // The spelling of the real reply.
             ("collission", Json::bool(self.config.competing)),
             ("userId", Json::int(100_000_000 + self.config.seed % 900_000_000)),
             ("hmds", Json::object([("error", Json::text("no bridge"))])),
             ("iserver", iserver),
         ]);
-        // The cookie of a browser, with which a socket may be opened as well (docs/protocol.md §1.2).
+        // The cookie of a browser, which authorises a socket as well (docs/protocol.md §1.2).
         let cookie = format!("x-sess-uuid={}; Path=/v1/api; HttpOnly", self.browser_cookie);
         RestReply { set_cookie: Some(cookie), ..RestReply::json(200, &body) }
     }
@@ -94,23 +94,30 @@ impl Gateway {
         if !self.config.authenticated {
             return no_bridge();
         }
-        self.faults.lift(Recovery::Accounts);
+        self.faults.recover(Recovery::Accounts);
         let frame = opening::accounts(&self.config, &self.trading_session);
-        // The same lists as in `act`, which is the streamed form of this resource.
+        // `act` is the streamed form of this resource and has the same lists.
         let args =
             serde_json::from_str(&frame).ok().and_then(|mut frame: Value| frame.get_mut("args").map(Value::take));
         RestReply { status: 200, body: args.unwrap_or_default().to_string(), set_cookie: None }
     }
 
-    /// The first answer of a session is empty and not a snapshot yet, as in life: clients ask twice.
+    /// The first reply of a session is empty and is not a snapshot, as with a real gateway, so
+    /// clients request it twice.
     fn list_orders(&mut self, query: &str) -> RestReply {
         if !self.config.authenticated {
             return no_bridge();
         }
-        self.faults.lift(Recovery::Orders);
+        self.faults.recover(Recovery::Orders);
+        // A forced call clears the cache and replies with an empty list; the next call has the orders
+        // (docs/protocol.md §8.2).
+        if query.split('&').any(|pair| pair == "force=true") {
+            self.has_listed_orders = false;
+        }
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             match name {
-                // A filter here narrows the stream until a forced call clears it (docs/protocol.md §3.4).
+                // A filter narrows the stream too, until a forced call clears it (docs/protocol.md
+                // §3.4).
                 "filters" if !value.is_empty() => self.leaked_filter = Some(value.to_owned()),
                 "force" if value == "true" => self.leaked_filter = None,
                 _ => {}
@@ -124,7 +131,7 @@ impl Gateway {
     }
 }
 
-/// What REST says while there is no brokerage session (docs/protocol.md §1.3).
+/// The reply of REST while there is no brokerage session (docs/protocol.md §1.3).
 fn no_bridge() -> RestReply {
     RestReply::error(400, "Bad Request: no bridge")
 }

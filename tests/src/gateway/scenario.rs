@@ -1,4 +1,4 @@
-//! Named courses of events: what goes wrong with a gateway by itself, and when.
+//! Named scenarios: faults of a gateway that happen by themselves at given times.
 
 use core::fmt;
 use core::str::FromStr;
@@ -6,31 +6,31 @@ use core::time::Duration;
 
 use super::config::{FrameKind, GatewayConfig, Success};
 
-/// A course of events. All times count from the opening of a connection.
+/// A course of faults. All times count from the opening of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Scenario {
-    /// All goes well.
+    /// No fault.
     #[default]
     Default,
     /// Connections without a session cookie must send the session first.
     WaitingForSession,
     /// Not authenticated for the first 10 s.
     LateAuthentication,
-    /// Authentication is lost after 15 s, for 10 s, again and again.
+    /// Authentication is lost after 15 s for 10 s, repeatedly.
     LostAuthentication,
-    /// `success` is never said.
+    /// The gateway never sends `success`.
     NoSuccess,
     /// The connection ends without a Close frame after 20 s.
     Drops,
     /// The connection is closed with code 1000 after 20 s.
     Closes,
-    /// `sor` is refused until orders were asked for over REST, three times at most.
+    /// `sor` is refused until orders are requested over REST, three times at most.
     RefusedOrders,
-    /// `smd` is refused until accounts were asked for over REST.
+    /// `smd` is refused until accounts are requested over REST.
     NoAccounts,
-    /// After 15 s nothing comes any more, though the connection stays open.
+    /// After 15 s the gateway sends nothing more, and the connection stays open.
     Silent,
-    /// Every few seconds a text frame holds a byte that is no UTF-8.
+    /// Every few seconds a text frame contains a byte that is not UTF-8.
     BadBytes,
     /// Another session competes from the 5th to the 15th second.
     Competing,
@@ -49,35 +49,35 @@ pub(crate) enum Step {
     BadByte,
 }
 
-/// Every scenario with its name and what it does, in the order they are listed for people.
+/// Every scenario with its name and description, in the order of the list in the help text.
 const NAMES: [(Scenario, &str, &str); 12] = [
-    (Scenario::Default, "default", "all goes well"),
+    (Scenario::Default, "default", "no fault"),
     (Scenario::WaitingForSession, "waiting-for-session", "connections without a cookie must send the session first"),
     (Scenario::LateAuthentication, "late-authentication", "not authenticated for the first 10 s"),
-    (Scenario::LostAuthentication, "lost-authentication", "authentication lost after 15 s for 10 s, again and again"),
-    (Scenario::NoSuccess, "no-success", "system success is never said"),
+    (Scenario::LostAuthentication, "lost-authentication", "authentication is lost after 15 s for 10 s, repeatedly"),
+    (Scenario::NoSuccess, "no-success", "the gateway never sends system success"),
     (Scenario::Drops, "drops", "the connection ends without a Close frame every 20 s"),
     (Scenario::Closes, "closes", "the connection is closed with code 1000 every 20 s"),
-    (Scenario::RefusedOrders, "refused-orders", "sor refused three times or until orders were asked for over REST"),
-    (Scenario::NoAccounts, "no-accounts", "smd refused until accounts were asked for over REST"),
-    (Scenario::Silent, "silent", "after 15 s nothing comes, though the connection stays open"),
-    (Scenario::BadBytes, "bad-bytes", "text frames, one in a few seconds with a byte that is no UTF-8"),
+    (Scenario::RefusedOrders, "refused-orders", "sor is refused three times or until orders are requested over REST"),
+    (Scenario::NoAccounts, "no-accounts", "smd is refused until accounts are requested over REST"),
+    (Scenario::Silent, "silent", "after 15 s the gateway sends nothing, and the connection stays open"),
+    (Scenario::BadBytes, "bad-bytes", "text frames; one every few seconds contains a byte that is not UTF-8"),
     (Scenario::Competing, "competing", "another session competes from the 5th to the 15th second"),
 ];
 
 impl Scenario {
-    /// All scenarios, in the order they are listed for people.
+    /// All scenarios, in the order of the list in the help text.
     pub fn all() -> impl Iterator<Item = Self> {
         NAMES.iter().map(|(scenario, _, _)| *scenario)
     }
 
-    /// Its name, as the `gateway` program takes it.
+    /// The name, as the `gateway` program takes it.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.entry().1
     }
 
-    /// What it does, in one line.
+    /// The description, in one line.
     #[must_use]
     pub fn description(self) -> &'static str {
         self.entry().2
@@ -87,7 +87,7 @@ impl Scenario {
         NAMES.iter().find(|(scenario, _, _)| *scenario == self).unwrap_or(&NAMES[0])
     }
 
-    /// What has to be so from the start.
+    /// Applies what the scenario needs from the start.
     pub(crate) fn prepare(self, config: &mut GatewayConfig) {
         match self {
             Self::WaitingForSession => config.waiting_for_session = true,
@@ -99,7 +99,8 @@ impl Scenario {
         }
     }
 
-    /// What is set going when a connection opens: whether it concerns that connection alone, when, what.
+    /// The steps that the opening of a connection starts: whether each concerns that connection
+    /// alone, when, and what.
     pub(crate) fn on_open(self, is_first: bool) -> Vec<(bool, Duration, Step)> {
         let after = Duration::from_secs;
         match self {
@@ -123,11 +124,11 @@ impl fmt::Display for Scenario {
     }
 }
 
-/// A name that no scenario has.
+/// The error for a name that no scenario has.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("no scenario is called '{name}'; take one of: {}", Scenario::all().map(Scenario::name).collect::<Vec<_>>().join(", "))]
 pub struct UnknownScenario {
-    /// The name that was asked for.
+    /// The unknown name.
     pub name: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a client asks for on a ready connection, topic by topic (docs/protocol.md §3).
+//! Handles the requests of a client on a ready connection, topic by topic (docs/protocol.md §3).
 
 use core::time::Duration;
 
@@ -8,24 +8,25 @@ use super::agenda::Due;
 use super::connection::{Kind, MAX_HISTORIES, MAX_LINES, MAX_STREAMS, Quotes, Stream};
 use super::request::{Request, strings};
 use super::{Gateway, Source, opening};
-use crate::feed::history::{self, Wanted};
+use crate::feed::history::{self, HistoryRequest};
 use crate::feed::quote;
 use crate::feed::rows::Filter;
 use crate::feed::target::Target;
 use crate::json::Json;
 
-/// A market data stream ends silently after ten minutes, the shorter of the periods that are claimed (docs/protocol.md §3.1).
+/// The lifetime of a market data stream, which ends silently: the shorter of the periods that
+/// sources name (docs/protocol.md §3.1).
 const LIFE: Duration = Duration::from_secs(600);
-/// How many fields, keys or filters are looked at.
+/// Largest number of fields, keys or filters that are read.
 const MAX_NAMES: usize = 128;
-/// No more than this of a target is kept; combos of life are far shorter.
+/// Longest target that is accepted; real combos are far shorter.
 const MAX_TARGET: usize = 512;
 
 impl Gateway {
-    /// Answers `text`; false if it was dropped without a word.
+    /// Handles `text`; returns `false` if it was dropped silently.
     pub(super) fn honour(&mut self, conn: u64, text: &str) -> bool {
         if let Some(playback) = self.connections.get_mut(&conn).and_then(|connection| connection.playback.as_mut()) {
-            playback.heard(text);
+            playback.received(text);
             self.agenda.remove(|due| *due == Due::Playback(conn));
             self.agenda.add(self.now, Due::Playback(conn));
             let honoured = self.request(conn, text);
@@ -39,7 +40,8 @@ impl Gateway {
         match Request::parse(text) {
             Request::Tic => self.tic(conn),
             Request::Echo => self.push(conn, "ech+hb".into()),
-            // An authorised socket takes a session message for a topic like any other (docs/protocol.md §1.2).
+            // On an authorised socket a session message is an unknown topic like any other
+            // (docs/protocol.md §1.2).
             Request::Session(_) => self.push(conn, opening::unknown_topic(&text.chars().take(3).collect::<String>())),
             Request::Unknown(head) => self.push(conn, opening::unknown_topic(&head)),
             Request::Topic { topic, target, args } if topic.starts_with('u') => {
@@ -50,7 +52,7 @@ impl Gateway {
         true
     }
 
-    /// Four identical frames (docs/protocol.md §3.8).
+    /// Sends four identical frames (docs/protocol.md §3.8).
     fn tic(&mut self, conn: u64) {
         if matches!(&self.config.source, Source::Recording(recording) if recording.has_tics()) {
             return;
@@ -110,14 +112,15 @@ impl Gateway {
         true
     }
 
-    /// Not known of the real gateway; a word is of more use than silence to somebody who mistyped an account.
+    /// Refuses an account that is not served. It is not known what a real gateway does; an error is
+    /// more useful than silence to a user who mistyped an account.
     fn refuse_account(&mut self, conn: u64, topic: &str) -> bool {
         self.push(conn, opening::refusal(topic, "unable to subscribe"));
         true
     }
 
-    /// A request on a key that is held already renews it: new server id, first frame twice, ten more minutes. Fields
-    /// add up, as the gateway's own documentation says.
+    /// Adds or renews a market data stream. A request on a present key renews it: a new server id,
+    /// the first frame twice, ten more minutes. Fields add up, as the gateway's documentation says.
     fn subscribe_quotes(&mut self, conn: u64, target: &str, args: &Value) -> bool {
         let key = format!("smd+{target}");
         let Some(connection) = self.connections.get(&conn) else { return false };
@@ -144,7 +147,8 @@ impl Gateway {
         true
     }
 
-    /// One reply; the request stays counted until it is cancelled by its id.
+    /// Schedules the only reply. The request counts against the limit until it is cancelled by its
+    /// id.
     fn subscribe_history(&mut self, conn: u64, target: &str, args: &Value) -> bool {
         let Some(connection) = self.connections.get_mut(&conn) else { return false };
         if connection.histories.len() >= MAX_HISTORIES {
@@ -157,14 +161,15 @@ impl Gateway {
         let target = Target::parse(target);
         let quote = self.feed.market.quote(&target, self.now);
         let now_ms = self.epoch_ms(self.now);
-        let wanted = Wanted::parse(args);
-        let text = history::frame(&target, &wanted, server_id, quote, now_ms, &mut self.feed.chance);
+        let request = HistoryRequest::parse(args);
+        let text = history::frame(&target, &request, server_id, quote, now_ms, &mut self.feed.chance);
         let at = self.now + self.feed.chance.millis(60, 240);
         self.agenda.add(at, Due::Reply { conn, text });
         true
     }
 
-    /// The empty frame that confirms, then the past, then what comes (docs/protocol.md §3.6).
+    /// Sends the empty frame that confirms, then past executions, and afterwards new ones
+    /// (docs/protocol.md §3.6).
     fn subscribe_trades(&mut self, conn: u64, args: &Value) {
         self.push(conn, Json::frame("str", Json::EMPTY));
         if args.get("realtimeUpdatesOnly").and_then(Value::as_bool) != Some(true) {
@@ -178,7 +183,8 @@ impl Gateway {
         self.bring_forward(Due::Trade, 1_000, 3_000);
     }
 
-    /// Enough of exercising an option to see its frames (docs/protocol.md §3.9): the confirmation, the offer, the prompt.
+    /// Sends the frames of an option exercise (docs/protocol.md §3.9): the confirmation, the offer,
+    /// the prompt.
     fn exercise(&mut self, conn: u64, topic: &str, target: &str) {
         if target != "exercise" {
             return;
@@ -213,8 +219,8 @@ impl Gateway {
         }
     }
 
-    /// Puts a subscription into the table; its first frame comes after `delay` milliseconds, if it has frames of its
-    /// own.
+    /// Adds a subscription. Its first frame comes after `delay` milliseconds, a range, if it has
+    /// frames of its own.
     fn add(&mut self, conn: u64, key: String, kind: Kind, delay: Option<(u64, u64)>) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         if connection.streams.len() >= MAX_STREAMS && !connection.streams.contains_key(&key) {
@@ -225,7 +231,8 @@ impl Gateway {
         connection.generation += 1;
         let generation = connection.generation;
         connection.streams.insert(key.clone(), Stream { generation, kind });
-        // The old generation's entry would do nothing, yet a client that renews in a loop must not pile them up.
+        // An entry of the old generation does nothing, but the entries of a client that renews in a
+        // loop must not pile up.
         self.agenda.remove(|due| matches!(due, Due::Stream { conn: c, key: k, .. } if *c == conn && *k == key));
         if let Some((low, high)) = delay {
             let at = self.now + self.feed.chance.millis(low, high);
@@ -233,7 +240,7 @@ impl Gateway {
         }
     }
 
-    /// Sees to it that `due` comes within `low` to `high` milliseconds, if it does not come earlier.
+    /// Moves `due` forward to `low` to `high` milliseconds from now, unless it is due earlier.
     fn bring_forward(&mut self, due: Due, low: u64, high: u64) {
         let at = self.now + self.feed.chance.millis(low, high);
         if self.agenda.when(&due).is_none_or(|planned| planned > at) {
@@ -248,12 +255,12 @@ impl Gateway {
         if self.faults.ignores_unsubscribes {
             return;
         }
-        let answer = match topic {
+        let reply = match topic {
             "umd" => {
                 connection.streams.remove(&format!("smd+{target}"));
                 None
             }
-            // By account: all its ladders end (docs/protocol.md §3.3).
+            // All ladders of the account end (docs/protocol.md §3.3).
             "ubd" => {
                 let prefix = format!("sbd+{target}+");
                 connection.streams.retain(|key, _| !key.starts_with(&prefix));
@@ -277,7 +284,7 @@ impl Gateway {
             }
             _ => None,
         };
-        if let Some(text) = answer
+        if let Some(text) = reply
             && !self.faults.no_confirmations
         {
             self.push(conn, text);

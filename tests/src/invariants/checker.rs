@@ -1,4 +1,4 @@
-//! The rules.
+//! The rules about actions, events and replies.
 
 mod settled;
 
@@ -13,13 +13,13 @@ use ibws_proto::{
 
 use super::evidence::{Evidence, Stage, could_mean, names};
 use super::grammar::{self, Text};
-use super::model::Model;
 use super::patience::Patience;
-use super::table::Table;
+use super::subscriptions::Subscriptions;
+use crate::tally::Transition;
 
 type Verdict = Result<(), String>;
 
-/// What has been seen of a machine, and the rules it must keep.
+/// The record of a machine's inputs and outputs, and the rules that it must keep.
 #[derive(Clone, Debug)]
 pub struct Checker {
     config: Config,
@@ -27,32 +27,34 @@ pub struct Checker {
     connection_state: ConnectionState,
     /// The one live connection.
     live: Option<Evidence>,
-    /// The same before this step: due timers act upon that.
+    /// The same before this step; timers that were due before it act on that.
     before: Option<Evidence>,
     /// The input of this step.
     step: Option<Input>,
-    /// It is the greeting, or a command, that starts every round anew.
-    greets: bool,
+    /// The step is a greeting or a command that restarts the attempts of all subscriptions.
+    restarts: bool,
     /// The request of this step.
     current: Option<RequestId>,
     is_tic: bool,
-    was_shutting: bool,
+    was_shutting_down: bool,
     last_conn: u64,
+    /// Requests without a reply: when each was submitted, the subscription it requests, and whether
+    /// it is bound to the present connection.
     pending: BTreeMap<RequestId, (Instant, Option<SubscriptionKey>, bool)>,
-    table: Table,
-    model: Model,
+    subscriptions: Subscriptions,
     patience: Patience,
     /// The frame of this step, until its event comes.
     frame: Option<(ConnId, Bytes)>,
-    /// Texts that the user asked for.
-    free: BTreeSet<String>,
-    /// Subscribes of one round, by key.
+    /// Texts that the application sends by itself; no rule applies to them.
+    own_texts: BTreeSet<String>,
+    /// Subscribes written in one round of attempts, by key.
     tries: BTreeMap<SubscriptionKey, u32>,
-    /// Questions to the host that were not reported yet.
+    /// Requests to the REST handler without a report.
     rest_requests: BTreeMap<RestRequestId, RestRequest>,
-    last_ask: u64,
-    /// Keys whose need of confirmation was set, so that rounds cannot be told apart.
-    odd: BTreeSet<SubscriptionKey>,
+    last_rest_request: u64,
+    /// Keys whose `needs_confirmation` was set, so that the checker cannot tell rounds of attempts
+    /// apart.
+    uncounted: BTreeSet<SubscriptionKey>,
     dials: u32,
     started: bool,
 }
@@ -60,7 +62,7 @@ pub struct Checker {
 impl Checker {
     pub(super) fn new(config: Config) -> Self {
         Self {
-            model: Model::new(config.clone()),
+            subscriptions: Subscriptions::new(config.clone()),
             patience: Patience::new(&config),
             config,
             now: Instant::ORIGIN,
@@ -68,32 +70,31 @@ impl Checker {
             live: None,
             before: None,
             step: None,
-            greets: false,
+            restarts: false,
             current: None,
             is_tic: false,
-            was_shutting: false,
+            was_shutting_down: false,
             last_conn: 0,
             pending: BTreeMap::new(),
-            table: Table::default(),
             frame: None,
-            free: BTreeSet::new(),
+            own_texts: BTreeSet::new(),
             tries: BTreeMap::new(),
             rest_requests: BTreeMap::new(),
-            last_ask: 0,
-            odd: BTreeSet::new(),
+            last_rest_request: 0,
+            uncounted: BTreeSet::new(),
             dials: 0,
             started: false,
         }
     }
 
-    /// Requests that wait for their answer, with the time at which they were made.
+    /// Requests that wait for their reply, with the time at which they were submitted.
     pub fn pending(&self) -> impl Iterator<Item = (RequestId, Instant)> {
         self.pending.iter().map(|(id, (at, ..))| (*id, *at))
     }
 
-    /// The moves of subscriptions that were told: from, to, why.
-    pub fn moves(&self) -> &BTreeSet<(SubscriptionState, SubscriptionState, StateCause)> {
-        self.table.moves()
+    /// The transitions of subscriptions that were emitted.
+    pub fn transitions(&self) -> &BTreeSet<Transition> {
+        self.subscriptions.transitions()
     }
 
     fn begin(&mut self, now: Instant) {
@@ -111,7 +112,7 @@ impl Checker {
         self.apply(input);
     }
 
-    /// What an input says of the live connection.
+    /// Records what an input shows of the live connection.
     fn apply(&mut self, input: &Input) {
         let now = self.now;
         let Some(live) = &mut self.live else { return };
@@ -119,7 +120,7 @@ impl Checker {
             Input::Opened(conn) if *conn == live.conn && live.stage == Stage::Dialling => live.open(now),
             Input::ConnectFailed(conn, error) if *conn == live.conn && live.stage == Stage::Dialling => {
                 live.over = true;
-                // One that wants a new session is tried for ever, once a minute.
+                // A dial that needs a new login is repeated without limit, once a minute.
                 if error.kind == ConnectErrorKind::AuthenticationRequired {
                     self.dials = self.dials.saturating_sub(1);
                 }
@@ -131,7 +132,7 @@ impl Checker {
                 if let Ok(frame) = Frame::decode(raw.clone()) {
                     let greeted = live.greeted;
                     live.frame(now, &frame);
-                    self.greets = live.greeted && !greeted;
+                    self.restarts = live.greeted && !greeted;
                 }
             }
             Input::Pong(conn) if *conn == live.conn && live.stage != Stage::Dialling => {
@@ -147,16 +148,16 @@ impl Checker {
         let key = match command {
             Command::Subscribe(subscribe) => {
                 if subscribe.needs_confirmation.is_some() {
-                    self.odd.insert(subscribe.key.clone());
+                    self.uncounted.insert(subscribe.key.clone());
                 }
                 Some(subscribe.key.clone())
             }
             Command::Modify(modify) => {
-                self.odd.insert(modify.key.clone());
+                self.uncounted.insert(modify.key.clone());
                 None
             }
             Command::SendText(text) => {
-                self.free.insert(text.clone());
+                self.own_texts.insert(text.clone());
                 None
             }
             Command::Start | Command::HardReset { .. } | Command::CheckPing | Command::CheckHealth => {
@@ -167,14 +168,14 @@ impl Checker {
         };
         if matches!(command, Command::Recreate | Command::Modify(_) | Command::Subscribe(_) | Command::Invalidate(_)) {
             self.tries.clear();
-            self.greets = true;
+            self.restarts = true;
         }
-        self.table.command(id, command);
+        self.subscriptions.command(id, command);
         self.current = Some(id);
         self.is_tic = matches!(command, Command::Tic);
-        self.patience.asked(id, command);
+        self.patience.submitted(id, command);
         match self.pending.insert(id, (now, key, false)) {
-            Some(_) => Err(format!("{id} was given twice")),
+            Some(_) => Err(format!("the number {id} was given twice")),
             None => Ok(()),
         }
     }
@@ -183,15 +184,15 @@ impl Checker {
         match output {
             Output::Action(action) => self.action(action),
             Output::Event(event) => self.event(event),
-            Output::Done(id, answer) => {
-                self.patience.answered(*id);
+            Output::Done(id, reply) => {
+                self.patience.replied(*id);
                 if self.pending.remove(id).is_none() {
-                    return Err(format!("{id} was answered {answer:?}, but is not pending"));
+                    return Err(format!("{id} got the reply {reply:?}, but is not pending"));
                 }
-                if matches!(answer, Ok(Reply::Started)) {
+                if matches!(reply, Ok(Reply::Started)) {
                     self.started = true;
                 }
-                self.table.done(*id, answer);
+                self.subscriptions.done(*id, reply);
                 Ok(())
             }
         }
@@ -222,8 +223,8 @@ impl Checker {
         }
         match action {
             Action::Close { .. } => live.stage = Stage::CloseSent,
-            Action::SendSession { .. } if !live.wants_session => {
-                return Err("the session was sent without being asked for".into());
+            Action::SendSession { .. } if !live.waits_for_session => {
+                return Err("the session was sent, but the gateway does not wait for one".into());
             }
             Action::SendText { text, .. } => return self.text(text),
             _ => {}
@@ -231,46 +232,47 @@ impl Checker {
         Ok(())
     }
 
-    /// A question has a number of its own, and is about something that is wanted.
+    /// A request to the REST handler has a number of its own, and is about a requested
+    /// subscription.
     fn rest_request(&mut self, id: RestRequestId, request: &RestRequest) -> Verdict {
-        if id.0 <= self.last_ask {
-            return Err(format!("{id} is no new number"));
+        if id.0 <= self.last_rest_request {
+            return Err(format!("{id} is not a new number"));
         }
-        self.last_ask = id.0;
+        self.last_rest_request = id.0;
         if !self.live.as_ref().is_some_and(|live| live.stage == Stage::Open) {
             return Err(format!("{request:?} without an open connection"));
         }
         match request {
-            RestRequest::Prime(key) | RestRequest::Reconcile { key, .. } if !self.table.wants(key) => {
-                return Err(format!("{request:?}, but {key} is not wanted"));
+            RestRequest::Prime(key) | RestRequest::Reconcile { key, .. } if !self.subscriptions.is_requested(key) => {
+                return Err(format!("{request:?}, but {key} is not requested"));
             }
             _ => {}
         }
         if let RestRequest::Prime(key) = request {
-            self.model.asked(key, self.now);
+            self.subscriptions.priming(key, self.now);
         }
         self.rest_requests.insert(id, request.clone());
         Ok(())
     }
 
-    /// Each question is reported once; none outlives its connection.
+    /// Each request to the REST handler is reported once; none outlives its connection.
     fn report(&mut self, report: &RestReport) -> Verdict {
         match report.id {
             None if report.outcome == RestOutcome::TooMany => Ok(()),
             None => Err(format!("{report:?} has no number")),
             Some(id) => match self.rest_requests.remove(&id) {
                 Some(request) if request == report.request => Ok(()),
-                asked => Err(format!("{report:?}, asked was {asked:?}")),
+                other => Err(format!("{report:?}, but the request was {other:?}")),
             },
         }
     }
 
     fn connect(&mut self, conn: ConnId) -> Verdict {
         if let Some(live) = self.live.take().filter(|live| !live.over) {
-            return Err(format!("{conn} is dialled while {} lives", live.conn));
+            return Err(format!("{conn} is dialled while {} is open", live.conn));
         }
         if conn.0 <= self.last_conn {
-            return Err(format!("{conn} is no new number"));
+            return Err(format!("{conn} is not a new number"));
         }
         self.last_conn = conn.0;
         self.live = Some(Evidence::new(conn, self.now));
@@ -278,22 +280,22 @@ impl Checker {
         if !self.started && self.config.max_connection_attempts.is_some_and(|most| self.dials > most) {
             return Err(format!("{} dials without a success", self.dials));
         }
-        // Dialled by a timer that was due before this very input.
+        // A timer that was due before this input dialled; the input comes after that.
         if let Some(input) = self.step.take() {
             self.apply(&input);
         }
         match self.pending.iter().find(|(_, (.., bound))| *bound) {
-            Some((id, _)) => Err(format!("{id} was bound to the lost connection and is not answered before the dial")),
+            Some((id, _)) => Err(format!("{id} was bound to the lost connection and has no reply before the dial")),
             None => Ok(()),
         }
     }
 
     fn text(&mut self, text: &str) -> Verdict {
         let Some(live) = &mut self.live else { return Err("a text without a connection".into()) };
-        let leaves = text.starts_with('u');
+        let unsubscribes = text.starts_with('u');
         let may = match self.connection_state {
-            ConnectionState::Ready => leaves || !self.was_shutting,
-            ConnectionState::Degraded => leaves,
+            ConnectionState::Ready => unsubscribes || !self.was_shutting_down,
+            ConnectionState::Degraded => unsubscribes,
             _ => false,
         };
         if !may {
@@ -302,39 +304,40 @@ impl Checker {
         if !live.gate_is_open(self.config.ready_gate, self.now) {
             return Err(format!("{text:?} is written before the greeting"));
         }
-        let told = |live: &Evidence| live.authenticated == Some(false);
-        if told(live) && self.before.as_ref().is_some_and(told) && !leaves {
+        let unauthenticated = |live: &Evidence| live.authenticated == Some(false);
+        if unauthenticated(live) && self.before.as_ref().is_some_and(unauthenticated) && !unsubscribes {
             return Err(format!("{text:?} is written without authentication"));
         }
-        if self.free.contains(text) {
+        if self.own_texts.contains(text) {
             return Ok(());
         }
         match grammar::parse(text)? {
             Text::Tic => Ok(()),
             Text::Subscribe(key) => {
-                if !self.table.wants(&key) {
-                    return Err(format!("{text:?}: {key} is not wanted"));
+                if !self.subscriptions.is_requested(&key) {
+                    return Err(format!("{text:?}: {key} is not requested"));
                 }
                 live.sent.insert(key.clone(), false);
-                self.model.sent(&key, self.now);
-                // The command of this step comes after what was due before it.
+                self.subscriptions.sent(&key, self.now);
+                // What was due before the command of this step comes first, so its request is not
+                // bound yet.
                 let current = self.current;
                 let older = self.pending.iter_mut().filter(|(id, _)| Some(**id) != current);
-                for (_, (_, wanted, bound)) in older {
-                    *bound |= wanted.as_ref() == Some(&key);
+                for (_, (_, requested, bound)) in older {
+                    *bound |= requested.as_ref() == Some(&key);
                 }
-                if key.key() == Key::PriceLadder || self.odd.contains(&key) {
+                if key.key() == Key::PriceLadder || self.uncounted.contains(&key) {
                     return Ok(());
                 }
                 let tries = self.tries.entry(key.clone()).or_default();
                 *tries += 1;
-                if !self.greets && *tries > self.config.subscription_retries && key.key().is_confirmed() {
+                if !self.restarts && *tries > self.config.subscription_retries && key.key().is_confirmed() {
                     return Err(format!("{key} was sent {tries} times in one round"));
                 }
                 Ok(())
             }
             Text::Unsubscribe(key, target) => {
-                self.model.left(key, self.now);
+                self.subscriptions.unsubscribed(key, self.now);
                 let held = live.sent.keys().any(|sent| {
                     sent.key() == key
                         && match key {
@@ -349,27 +352,27 @@ impl Checker {
     }
 
     fn event(&mut self, event: &Event) -> Verdict {
-        if let Event::Subscription(event) = event {
-            self.model.told(event, self.now);
-        }
         match event {
             Event::State(change) => {
-                self.model.connection_state(change.state, self.now);
+                self.subscriptions.connection_state(change.state, self.now);
                 return self.state(change);
             }
             Event::Message(message) => {
                 self.accepted(message.frame.raw())?;
-                self.model.message(message);
+                self.subscriptions.message(message);
                 if let (Some(live), Some(key)) = (&mut self.live, &message.subscription) {
                     if !could_mean(key, &message.frame) {
-                        return Err(format!("{:?} was given to {key}", message.frame));
+                        return Err(format!("{:?} was attributed to {key}", message.frame));
                     }
-                    let rivals = self.table.told().filter(|rival| could_mean(rival, &message.frame)).count();
+                    let rivals = self.subscriptions.keys().filter(|rival| could_mean(rival, &message.frame)).count();
                     if rivals > 1
                         && matches!(key.key(), Key::MarketData | Key::MarketHistory)
                         && !names(key, &message.frame)
                     {
-                        return Err(format!("{:?} was given to {key}, but {rivals} could be meant", message.frame));
+                        return Err(format!(
+                            "{:?} was attributed to {key}, but {rivals} subscriptions could be meant",
+                            message.frame
+                        ));
                     }
                     if let Some(confirmed) = live.sent.get_mut(key) {
                         *confirmed = true;
@@ -380,7 +383,7 @@ impl Checker {
             Event::Rest(report) => return self.report(report),
             Event::Subscription(event) if event.cause == StateCause::Assumed => {
                 self.tries.remove(&event.key);
-                // Somebody knew better; from now on the connection holds it.
+                // The application set it active; from now on the connection counts as holding it.
                 if let Some(live) = self.live.as_mut().filter(|_| event.state == SubscriptionState::Active) {
                     live.sent.insert(event.key.clone(), true);
                 }
@@ -398,14 +401,14 @@ impl Checker {
             Event::Gap(gap) if gap.since > self.now => return Err(format!("{} has a gap from the future", gap.key)),
             _ => {}
         }
-        self.table.event(event)
+        self.subscriptions.event(event, self.now)
     }
 
-    /// Exactly the frame that was handed in, once.
+    /// The frame of an event is exactly the frame of this step, and is emitted once.
     fn accepted(&mut self, raw: &Bytes) -> Verdict {
         match self.frame.take() {
             Some((_, expected)) if expected == raw => Ok(()),
-            expected => Err(format!("a frame {raw:?} that was not handed in; expected {expected:?}")),
+            expected => Err(format!("an event for the frame {raw:?}, which was not given; expected {expected:?}")),
         }
     }
 
@@ -430,7 +433,7 @@ impl Checker {
         }
         self.connection_state = change.state;
         if let (Some(cause), Some(before)) = (&change.cause, &self.before) {
-            self.judged(cause, before)?;
+            self.check_cause(cause, before)?;
         }
         match change.state {
             ConnectionState::Ready => self.tries.clear(),
@@ -439,22 +442,23 @@ impl Checker {
                     return Err(format!("{id} outlives its connection: {request:?}"));
                 }
                 if self.live.as_ref().is_some_and(|live| !live.over) {
-                    return Err(format!("{:?}, but the connection was never ended", change.state));
+                    return Err(format!("{:?}, but the connection has not ended", change.state));
                 }
                 self.live = None;
             }
             _ => {}
         }
         if change.state == ConnectionState::Stopped {
-            self.table.stopped();
+            self.subscriptions.stopped();
             self.started = false;
             self.dials = 0;
         }
         Ok(())
     }
 
-    /// A connection is given up for silence only after silence, for missing pongs only without pongs.
-    fn judged(&self, cause: &GapCause, live: &Evidence) -> Verdict {
+    /// A connection is ended for silence only after silence, and for a missing pong only without
+    /// pongs.
+    fn check_cause(&self, cause: &GapCause, live: &Evidence) -> Verdict {
         let silence = self.now.since(live.received);
         match cause {
             GapCause::Connection(ConnectionLoss::Silent) if silence < self.config.silence_limit => {
@@ -469,13 +473,13 @@ impl Checker {
         }
     }
 
-    /// Requests that were never answered although they had the time.
+    /// Checks that no request waits.
     ///
     /// # Errors
-    /// Names one.
-    pub fn all_answered(&self) -> Verdict {
+    /// One of the requests that have no reply.
+    pub fn check_all_replied(&self) -> Verdict {
         match self.pending.iter().next() {
-            Some((id, pending)) => Err(format!("{id} was never answered: {pending:?}")),
+            Some((id, pending)) => Err(format!("{id} has no reply: {pending:?}")),
             None => Ok(()),
         }
     }

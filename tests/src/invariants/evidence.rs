@@ -1,25 +1,25 @@
-//! What one connection has shown of itself, gathered from the inputs.
+//! What one connection has shown, collected from the inputs.
 
 use std::collections::BTreeMap;
 
 use ibws_proto::{ConnId, Frame, Instant, Json, Key, ReadyGate, Shape, SubscriptionKey};
 use serde_json::Value;
 
-/// How far the connection is.
+/// The stage of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Stage {
     Dialling,
     Open,
-    /// We wrote Close.
+    /// The client wrote a Close.
     CloseSent,
 }
 
-/// One connection.
+/// What one connection has shown.
 #[derive(Clone, Debug)]
 pub(crate) struct Evidence {
     pub(crate) conn: ConnId,
     pub(crate) stage: Stage,
-    /// The input of this step, or an earlier one, said that it is over.
+    /// An input reported its end.
     pub(crate) over: bool,
     pub(crate) opened: Instant,
     pub(crate) received: Instant,
@@ -27,9 +27,9 @@ pub(crate) struct Evidence {
     pub(crate) pong: Option<Instant>,
     pub(crate) greeted: bool,
     pub(crate) authenticated: Option<bool>,
-    /// The gateway said `waiting for session`, and has not greeted since.
-    pub(crate) wants_session: bool,
-    /// When the subscription was last written, and whether a frame of it came since.
+    /// The gateway sent `waiting for session`, and no greeting since.
+    pub(crate) waits_for_session: bool,
+    /// Subscriptions written on this connection, and whether a frame of each came since.
     pub(crate) sent: BTreeMap<SubscriptionKey, bool>,
 }
 
@@ -52,7 +52,7 @@ impl Evidence {
             pong: None,
             greeted: false,
             authenticated: None,
-            wants_session: false,
+            waits_for_session: false,
             sent: BTreeMap::new(),
         }
     }
@@ -62,7 +62,7 @@ impl Evidence {
         (self.opened, self.received) = (now, now);
     }
 
-    /// What a frame shows, read as the protocol says.
+    /// Records what a frame shows, by the rules of the protocol.
     pub(crate) fn frame(&mut self, now: Instant, frame: &Frame) {
         self.received = now;
         let topic = frame.topic();
@@ -70,27 +70,27 @@ impl Evidence {
             (Shape::Topic, Some("system")) => {
                 self.heartbeat |= frame.get("hb").is_some();
                 self.greeted |= frame.get("success").is_some();
-                self.wants_session &= !self.greeted;
+                self.waits_for_session &= !self.greeted;
             }
             (Shape::Topic, Some("sts")) => {
                 let args: StatusArgs = frame.get("args").and_then(|args| args.parse().ok()).unwrap_or_default();
-                let told = match args.authenticated {
-                    Some(Value::Bool(told)) => Some(told),
-                    Some(Value::String(told)) => told.parse().ok(),
+                let authenticated = match args.authenticated {
+                    Some(Value::Bool(value)) => Some(value),
+                    Some(Value::String(text)) => text.parse().ok(),
                     _ => None,
                 };
-                self.authenticated = told.or(self.authenticated);
+                self.authenticated = authenticated.or(self.authenticated);
             }
             (Shape::Message, _)
                 if frame.get("message").and_then(Json::as_str).as_deref() == Some("waiting for session") =>
             {
-                self.wants_session |= !self.greeted;
+                self.waits_for_session |= !self.greeted;
             }
             _ => {}
         }
     }
 
-    /// May subscriptions go out, as far as the greeting goes?
+    /// Returns `true` if the ready gate allows subscriptions, as far as the greeting decides it.
     pub(crate) fn gate_is_open(&self, gate: ReadyGate, now: Instant) -> bool {
         self.greeted
             || match gate {
@@ -101,7 +101,7 @@ impl Evidence {
     }
 }
 
-/// Does the frame say in so many words that it is about `key`?
+/// Returns `true` if the frame names `key` itself, by its topic or its `conidEx`.
 pub(crate) fn names(key: &SubscriptionKey, frame: &Frame) -> bool {
     let extended = frame.get("conidEx").and_then(Json::scalar);
     let own = key.as_str().split_once('+').map(|(_, own)| own);
@@ -109,7 +109,8 @@ pub(crate) fn names(key: &SubscriptionKey, frame: &Frame) -> bool {
         || (extended.is_some() && extended.as_deref() == own)
 }
 
-/// Could a frame with this topic be about `key`? Never one of another channel, never one of another contract.
+/// Returns `true` if the frame can be about `key`. A frame of another channel or of another
+/// contract never is.
 pub(crate) fn could_mean(key: &SubscriptionKey, frame: &Frame) -> bool {
     let Some(topic) = frame.topic() else { return false };
     if topic.strip_prefix('s') == Some(key.as_str()) {

@@ -1,19 +1,22 @@
-//! Texts as the gateway reads them (docs/protocol.md §2, §3): taken apart by rules of their own, not by those that made them.
+//! Parses the texts that the client writes as the gateway does (docs/protocol.md §2, §3).
+//!
+//! The rules are written from the protocol and do not use the code that makes the texts.
 
 use ibws_proto::{Key, SubscriptionKey};
 
-/// A text taken apart.
+/// A parsed text.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Text {
     Tic,
     Subscribe(SubscriptionKey),
-    /// The channel and what is named: the whole target, an account, a server id, nothing.
+    /// The channel, and what the text names on it: the whole target, an account, a server id, or
+    /// nothing.
     Unsubscribe(Key, String),
 }
 
-/// Reads a text of ours; an error says what is wrong with it.
+/// Parses a text that the client wrote; an error describes what is wrong with it.
 pub(crate) fn parse(text: &str) -> Result<Text, String> {
-    let wrong = |what: &str| Err(format!("{text:?} is no text for the gateway: {what}"));
+    let wrong = |what: &str| Err(format!("{text:?} is not a text that the gateway accepts: {what}"));
     if text == "tic" {
         return Ok(Text::Tic);
     }
@@ -29,7 +32,7 @@ pub(crate) fn parse(text: &str) -> Result<Text, String> {
     if let Some(json) = json
         && !serde_json::from_str::<serde_json::Value>(json).is_ok_and(|value| value.is_object())
     {
-        return wrong("its arguments are no JSON object");
+        return wrong("its arguments are not a JSON object");
     }
     let channel = name.get(..2).unwrap_or_default();
     let Ok(key) = Key::from_channel(channel) else { return wrong("no channel") };
@@ -48,7 +51,7 @@ pub(crate) fn parse(text: &str) -> Result<Text, String> {
     }
     let takes_json = !matches!(key, Key::MarketHistory | Key::PriceLadder | Key::Trades);
     if takes_json != json.is_some() {
-        return wrong("arguments where none are taken, or none where some are");
+        return wrong("arguments where the channel takes none, or none where it takes some");
     }
     if matches!(key, Key::MarketHistory | Key::PriceLadder) && (target.is_empty() || target.contains('+')) {
         return wrong("it must name an account or a server id alone");
@@ -61,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_gateway_would_not_understand_is_told() {
+    fn texts_that_the_gateway_would_not_understand_are_errors() {
         for good in ["tic", "sor+{}", "smd+1@ARCA+{\"fields\":[\"31\"]}", "umh+77", "ubd+DU1234567", "utr", "uor+{}"] {
             assert!(parse(good).is_ok(), "{good}");
         }

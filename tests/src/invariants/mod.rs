@@ -1,14 +1,21 @@
-//! What must hold after every step, whatever came: checked from the outside, from inputs, outputs and getters alone.
+//! The invariants: rules that hold after every step, whatever the machine was given.
 //!
-//! [`Checked`] is a machine under supervision. Each rule that it enforces is a line of the list in the crate's
-//! documentation of tests; a broken one is returned as text, so that walks shrink and fuzzers stop on it.
+//! [`Checked`] is a machine whose every step is checked from the outside, from inputs, outputs and
+//! getters alone. A broken rule is returned as text, so that walks can shrink and fuzzers can stop
+//! on it.
+//!
+//! * `checker` holds the rules about actions, events and replies, and `checker/settled` those that
+//!   hold at the end of a step.
+//! * `subscriptions` is the reference model of the subscriptions, with its deadlines.
+//! * `evidence` collects what one connection has shown, and `grammar` parses the texts that are
+//!   written to it. Both are written from the protocol, not from the library's own code.
+//! * `patience` bounds how long requests wait.
 
 mod checker;
 mod evidence;
 mod grammar;
-mod model;
 mod patience;
-mod table;
+mod subscriptions;
 
 use ibws_proto::{Command, Config, Input, Instant, Machine, Output, RequestId};
 
@@ -23,7 +30,7 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// A machine with this configuration, at this time.
+    /// Makes a machine with this configuration at this time.
     #[must_use]
     pub fn new(config: Config, now: Instant) -> Self {
         let machine = Machine::new(config, now);
@@ -36,19 +43,19 @@ impl Checked {
         &self.machine
     }
 
-    /// What the checker knows.
+    /// The checker, with what it recorded.
     #[must_use]
     pub fn checker(&self) -> &Checker {
         &self.checker
     }
 
-    /// The latest time that was handed in.
+    /// The latest time that the machine was given.
     #[must_use]
     pub fn now(&self) -> Instant {
         self.now
     }
 
-    /// Hands in an input.
+    /// Gives the machine an input.
     ///
     /// # Errors
     /// The rule that was broken.
@@ -59,7 +66,7 @@ impl Checked {
         self.drain()
     }
 
-    /// Hands in a command.
+    /// Submits a command.
     ///
     /// # Errors
     /// The rule that was broken.
@@ -74,7 +81,7 @@ impl Checked {
         if let Some(at) = self.machine.poll_timeout().filter(|at| *at > self.now) {
             let queued = self.machine.next_wake().map(|(at, _)| at);
             if queued != Some(at) {
-                return Err(format!("poll_timeout says {at:?}, next_wake {queued:?}"));
+                return Err(format!("poll_timeout is {at:?}, next_wake is {queued:?}"));
             }
         }
         let outputs: Vec<_> = std::iter::from_fn(|| self.machine.poll()).collect();

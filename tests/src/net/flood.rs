@@ -1,4 +1,4 @@
-//! Frames as fast as the socket takes them: what benchmarks measure a client with.
+//! A flood: frames as fast as the socket takes them, for benchmarks of a client.
 
 use std::io::{self, Write};
 
@@ -7,20 +7,22 @@ use ibws_proto::Instant;
 use super::wire::Wire;
 use crate::gateway::{Gateway, GatewayConfig};
 
-/// Bytes given to the socket at once.
+/// Bytes of one write.
 const CHUNK: usize = 64 * 1024;
 
-/// Market data in one go, instead of at the pace of a market: begins at a connection's first subscribe.
+/// Frames without pauses, instead of at the pace of a market. The flood begins at the first
+/// subscribe of a connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Flood {
-    /// How many frames are sent.
+    /// The number of frames.
     pub total: u64,
-    /// These, again and again, as binary frames; built beforehand, so that making them costs nothing.
+    /// The payloads, sent repeatedly as binary frames; built in advance, so that making them costs
+    /// nothing.
     pub frames: Vec<Vec<u8>>,
 }
 
 impl Flood {
-    /// `total` market data frames of five shares, built from `seed` as a running gateway would build them.
+    /// Makes a flood of `total` market data frames of five shares, built by a gateway with `seed`.
     #[must_use]
     pub fn market_data(total: u64, seed: u64) -> Self {
         let mut gateway = Gateway::new(GatewayConfig::seeded(seed));
@@ -39,7 +41,7 @@ impl Flood {
         Self { total, frames }
     }
 
-    /// Writes all of it past the WebSocket's own buffer, which must be empty.
+    /// Writes all frames below the WebSocket, whose own buffer must be empty.
     pub(super) fn pour(&self, wire: &mut Wire) -> io::Result<()> {
         let mut chunk = Vec::with_capacity(CHUNK + 1024);
         for frame in self.frames.iter().cycle().take(usize::try_from(self.total).unwrap_or(usize::MAX)) {

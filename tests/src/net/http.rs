@@ -1,4 +1,4 @@
-//! As much HTTP/1.1 as the gateway needs: heads with a limit, bodies that are thrown away, JSON replies.
+//! As much HTTP/1.1 as the gateway needs: heads with a limit, discarded bodies, JSON replies.
 
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
@@ -8,17 +8,17 @@ use tungstenite::handshake::derive_accept_key;
 use super::wire::Wire;
 use crate::gateway::RestReply;
 
-/// A longer head ends the connection.
+/// Longest head of a request; a longer one ends the connection.
 const MAX_HEAD: usize = 16 * 1024;
-/// A longer body ends the connection; no resource here reads one.
+/// Longest body of a request; a longer one ends the connection. No resource reads its body.
 const MAX_BODY: usize = 64 * 1024;
 const MAX_HEADERS: usize = 64;
-/// From the first to the last byte of a request.
+/// Time from the first to the last byte of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a kept-alive connection may say nothing.
+/// Idle timeout of a kept-alive connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What matters of a request's head.
+/// The parts of a request's head that the gateway uses.
 #[derive(Debug, Default)]
 pub(super) struct Head {
     pub(super) method: String,
@@ -28,13 +28,13 @@ pub(super) struct Head {
     closes: bool,
     body: usize,
     is_chunked: bool,
-    wants_websocket: bool,
+    upgrades_to_websocket: bool,
     version: String,
     key: String,
 }
 
-/// Reads one request with its body; `None` if the peer is done. `buffer` holds what came already and keeps what
-/// comes after.
+/// Reads one request with its body; returns `None` if the peer closed. `buffer` holds bytes that
+/// were read already and keeps those that follow.
 pub(super) fn read(wire: &mut Wire, buffer: &mut Vec<u8>) -> io::Result<Option<Head>> {
     let mut deadline = Instant::now() + if buffer.is_empty() { IDLE_TIMEOUT } else { HEAD_TIMEOUT };
     let head = loop {
@@ -68,11 +68,11 @@ pub(super) fn read(wire: &mut Wire, buffer: &mut Vec<u8>) -> io::Result<Option<H
 }
 
 fn more(wire: &mut Wire, buffer: &mut Vec<u8>, deadline: Instant) -> io::Result<bool> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() {
+    let remaining = deadline.saturating_duration_since(Instant::now());
+    if remaining.is_zero() {
         return Err(io::ErrorKind::TimedOut.into());
     }
-    wire.set_patience(left)?;
+    wire.set_patience(remaining)?;
     let mut chunk = [0; 4096];
     let count = wire.read(&mut chunk)?;
     buffer.extend_from_slice(&chunk[..count]);
@@ -111,19 +111,19 @@ fn parse(buffer: &[u8]) -> io::Result<Option<(Head, usize)>> {
             _ => {}
         }
     }
-    head.wants_websocket = upgrades == (true, true);
+    head.upgrades_to_websocket = upgrades == (true, true);
     Ok(Some((head, length)))
 }
 
 impl Head {
-    /// The request is for the WebSocket's path.
+    /// Returns `true` if the request is for the path of the WebSocket.
     pub(super) fn is_for_socket(&self) -> bool {
         self.path == "/v1/api/ws"
     }
 
-    /// The answer that makes this connection a WebSocket, or the status that refuses it.
+    /// The response that makes this connection a WebSocket, or the status that refuses it.
     pub(super) fn upgrade(&self) -> Result<String, (u16, &'static str)> {
-        if self.method != "GET" || !self.wants_websocket {
+        if self.method != "GET" || !self.upgrades_to_websocket {
             return Err((426, "Upgrade Required"));
         }
         if self.version != "13" || self.key.is_empty() {
@@ -135,14 +135,14 @@ impl Head {
         ))
     }
 
-    /// Whether the connection ends with the answer to this request.
+    /// Returns `true` if the connection ends after the reply to this request.
     pub(super) const fn closes(&self) -> bool {
         self.closes
     }
 }
 
 /// Writes `reply`.
-pub(super) fn answer(wire: &mut Wire, reply: &RestReply, closes: bool) -> io::Result<()> {
+pub(super) fn write(wire: &mut Wire, reply: &RestReply, closes: bool) -> io::Result<()> {
     let reason = match reply.status {
         200 => "OK",
         400 => "Bad Request",

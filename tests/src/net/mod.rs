@@ -1,4 +1,6 @@
-//! The simulated gateway behind a real socket: one port for TLS, REST and the WebSocket, a thread per connection.
+//! The simulated gateway behind a real socket: one port for TLS, REST and the WebSocket, and one
+//! thread per connection. [`Script`] is a gateway that a test writes byte by byte, [`Relay`] a bad
+//! line in front of either.
 
 mod flood;
 mod http;
@@ -29,21 +31,21 @@ pub use scripted_peer::{PeerInput, ScriptedPeer};
 use crate::gateway::{Gateway, GatewayConfig};
 use tls::Identity;
 
-/// Connections served at once; a further one is ended at once.
+/// Connections served at the same time; a further one is closed immediately.
 const MAX_CONNECTIONS: usize = 256;
-/// A client that does not take what is written to it for so long is given up.
+/// Time for a write after which a client that does not read is disconnected.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How a [`Server`] is to be started.
+/// The settings of a [`Server`].
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// A loopback address; port 0 takes a free one.
+    /// The address, which must be a loopback address; port 0 takes a free port.
     pub listen: SocketAddr,
-    /// TLS with a certificate made at start; plain HTTP and `ws://` otherwise.
+    /// Whether to use TLS, with a certificate made at start, or plain HTTP and `ws://`.
     pub tls: bool,
-    /// The gateway. Its `epoch_ms` is replaced by the present time.
+    /// The settings of the gateway. The present time replaces its `epoch_ms`.
     pub gateway: GatewayConfig,
-    /// Frames as fast as the socket takes them, for benchmarks.
+    /// A flood of frames, for benchmarks.
     pub flood: Option<Flood>,
 }
 
@@ -59,40 +61,40 @@ impl Default for ServerConfig {
 }
 
 impl ServerConfig {
-    /// TLS on a free port of 127.0.0.1.
+    /// Settings for TLS on a free port of 127.0.0.1.
     #[must_use]
     pub fn tls(gateway: GatewayConfig) -> Self {
         Self { gateway, ..Self::default() }
     }
 
-    /// Without TLS on a free port of 127.0.0.1.
+    /// Settings for plain TCP on a free port of 127.0.0.1.
     #[must_use]
     pub fn plain(gateway: GatewayConfig) -> Self {
         Self { gateway, tls: false, ..Self::default() }
     }
 }
 
-/// Why a server could not be started. Each message says what to do.
+/// The reason why a server could not start. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// The address is not a loopback address.
     #[error("the simulated gateway listens on loopback only, not on {0}; take 127.0.0.1 or [::1]")]
     NotLoopback(SocketAddr),
-    /// The address cannot be listened on.
+    /// The server cannot listen on the address.
     #[error("cannot listen on {address}: {source}; take another port, or 0 for a free one")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// No certificate could be made.
-    #[error("cannot make a certificate: {0}; start without TLS (--plain)")]
+    #[error("cannot make a certificate: {0}; set `ServerConfig::tls` to false to start without TLS")]
     Certificate(String),
 }
 
-/// What all threads of a server share.
+/// The state that all threads of a server share.
 struct Shared {
     gateway: Mutex<Gateway>,
     started: Clock,
@@ -109,7 +111,7 @@ impl Shared {
     }
 
     fn gateway(&self) -> MutexGuard<'_, Gateway> {
-        // A panic elsewhere leaves a gateway that still answers, which shows more than a second panic.
+        // After a panic elsewhere the gateway still works, which shows more than a second panic.
         self.gateway.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -122,7 +124,7 @@ impl Shared {
     }
 }
 
-/// A running gateway on a loopback socket. Dropping it ends it with all its threads.
+/// A running gateway on a loopback socket. Dropping it ends it and all its threads.
 pub struct Server {
     shared: Arc<Shared>,
     address: SocketAddr,
@@ -130,7 +132,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens, and answers from then on.
+    /// Starts to listen and to serve connections.
     ///
     /// # Errors
     ///
@@ -159,20 +161,20 @@ impl Server {
         Ok(Self { shared, address, acceptor: Some(acceptor) })
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     #[must_use]
     pub const fn addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// The address of the WebSocket.
+    /// The URL of the WebSocket.
     #[must_use]
     pub fn ws_url(&self) -> String {
         let scheme = if self.shared.identity.is_some() { "wss" } else { "ws" };
         format!("{scheme}://{}/v1/api/ws", self.address)
     }
 
-    /// The address under which REST lives, without a slash at its end.
+    /// The URL of REST, without a slash at its end.
     #[must_use]
     pub fn rest_url(&self) -> String {
         let scheme = if self.shared.identity.is_some() { "https" } else { "http" };
@@ -185,32 +187,33 @@ impl Server {
         self.shared.identity.as_ref().map(|identity| identity.der.as_slice())
     }
 
-    /// Exactly this server's certificate; web PKI if it has none.
+    /// Trust in exactly this server's certificate; web PKI without TLS.
     #[must_use]
     pub fn trust(&self) -> ibws_proto::transport::Trust {
         self.certificate_der()
             .map_or_else(Default::default, |der| ibws_proto::transport::Trust::ExactCert(der.to_vec()))
     }
 
-    /// The certificate as PEM, to be saved for a pin.
+    /// The certificate as PEM, which can be saved as a pin; `None` without TLS.
     #[must_use]
     pub fn certificate_pem(&self) -> Option<String> {
         self.shared.identity.as_ref().map(Identity::pem)
     }
 
-    /// SHA-256 of the certificate's DER, in hexadecimal.
+    /// The SHA-256 of the certificate's DER, in hexadecimal; `None` without TLS.
     #[must_use]
     pub fn certificate_sha256(&self) -> Option<String> {
         self.shared.identity.as_ref().map(Identity::sha256)
     }
 
-    /// The present moment on the gateway's clock.
+    /// The present time on the gateway's clock.
     #[must_use]
     pub fn now(&self) -> Instant {
         self.shared.now()
     }
 
-    /// The gateway, locked: to script it and to see what clients sent. Everything waits while this is held.
+    /// Locks the gateway, to control it and to see what clients sent. All connections wait while
+    /// the guard exists.
     pub fn control(&self) -> MutexGuard<'_, Gateway> {
         let mut gateway = self.shared.gateway();
         gateway.tick(self.shared.now());
@@ -226,10 +229,10 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.stops.store(true, Ordering::Relaxed);
-        // `accept` has no timeout; a connection of our own wakes it.
+        // `accept` has no timeout; a connection made here wakes it.
         let wakes = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
         for socket in self.shared.sockets().values() {
-            // It may be closed already, which is what is wanted.
+            // The socket may be closed already, which is fine.
             let _ = socket.shutdown(Shutdown::Both);
         }
         if let (Some(acceptor), Ok(_)) = (self.acceptor.take(), wakes) {
@@ -238,7 +241,7 @@ impl Drop for Server {
     }
 }
 
-/// Takes connections until the server stops, then waits for their threads.
+/// Accepts connections until the server stops, then waits for their threads.
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     let mut threads: Vec<JoinHandle<()>> = Vec::new();
     let mut next_conn = 1;
@@ -247,7 +250,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             break;
         }
         let Ok(stream) = stream else {
-            // Out of file descriptors, say: the next turn may do better, and must not spin.
+            // The process may be out of file descriptors: the next attempt can succeed, and must
+            // not spin.
             thread::sleep(Duration::from_millis(10));
             continue;
         };
@@ -259,17 +263,17 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         next_conn += 1;
         threads.push(thread::spawn(move || connection(&shared, conn, stream)));
     }
-    // A connection that registered itself after the stop was said ends itself; the others were shut down.
+    // A connection that registers after the stop ends itself; the others were shut down.
     for thread in threads {
         let _ = thread.join();
     }
 }
 
-/// Serves one connection to its end, whatever that is; a broken one concerns nobody else.
+/// Serves one connection to its end. Its errors do not affect other connections.
 fn connection(shared: &Shared, conn: u64, stream: TcpStream) {
     let Ok(twin) = stream.try_clone() else { return };
     shared.sockets().insert(conn, twin);
-    // Looked at after registering: a stop either sees the socket there or is seen here.
+    // The flag is read after registering: a stop either finds the socket there or is seen here.
     if !shared.stops() {
         let _ = session::run(shared, conn, stream);
     }

@@ -1,4 +1,5 @@
-//! A bad line between a client and a gateway: slow, cut into slices, frozen, reset, half closed; all from a seed.
+//! A bad line between a client and a gateway: slow, sliced, frozen, reset or half-closed; random
+//! delays come from a seed.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -12,20 +13,20 @@ use socket2::SockRef;
 
 use crate::Prng;
 
-/// How one direction of a [`Relay`] behaves. The default passes everything on at once.
+/// The faults of one direction of a [`Relay`]. The default passes everything on at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct LinkFaults {
-    /// Most bytes passed on at once; 0: as they come.
+    /// Largest number of bytes passed on at once; 0 is unlimited.
     pub slice: usize,
-    /// Each piece comes later by up to this, drawn anew for each.
+    /// Upper limit of the random delay of each piece.
     pub jitter: Duration,
-    /// Bytes passed on in a second; 0: as many as come.
+    /// Bytes passed on per second; 0 is unlimited.
     pub bandwidth: u32,
 }
 
-/// From the client to the gateway.
+/// The direction from the client to the gateway.
 const UP: usize = 0;
-/// From the gateway to the client.
+/// The direction from the gateway to the client.
 const DOWN: usize = 1;
 
 /// A TCP relay on loopback in front of a gateway. Dropping it ends its connections and threads.
@@ -46,19 +47,19 @@ struct Shared {
 #[derive(Default)]
 struct State {
     stops: bool,
-    /// Connections through which nothing passes, either way.
+    /// Connections through which nothing passes in either direction.
     frozen: BTreeSet<usize>,
-    /// What the gateways say is held back.
+    /// The direction to the clients is held back.
     down_frozen: bool,
-    /// Connections that end with a reset: a FIN before it would spoil that.
+    /// Connections that end with a reset; no FIN may come before it.
     reset: BTreeSet<usize>,
-    /// Both ends of every open connection: the client's, the gateway's.
+    /// Both ends of every open connection: the client's and the gateway's.
     ends: BTreeMap<usize, [TcpStream; 2]>,
 }
 
 impl Relay {
-    /// Listens on a free port and passes connections on to `to`: what the client says as `up` has it, what the gateway
-    /// says as `down` has it.
+    /// Listens on a free port and passes connections on to `to`, with the faults `up` in the
+    /// direction to the gateway and `down` in the direction to the client.
     ///
     /// # Panics
     /// Without a free port.
@@ -72,28 +73,28 @@ impl Relay {
         Self { address, shared, acceptor: Some(thread::spawn(move || accept(&listener, &accepting))) }
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Nothing passes any more on one connection, numbered from 1, and nobody is told.
+    /// Freezes a connection, numbered from 1: nothing passes, and neither side is notified.
     pub fn freeze(&self, conn: usize) {
         self.shared.change(|state| state.frozen.extend([conn]));
     }
 
-    /// Holds back, on every connection, what the gateway says.
+    /// Holds back what the gateway sends, on every connection.
     pub fn freeze_down(&self) {
         self.shared.change(|state| state.down_frozen = true);
     }
 
-    /// Ends the freeze of one connection; what was held back comes in one burst.
+    /// Ends the freeze of a connection. What was held back comes in one burst.
     pub fn thaw(&self, conn: usize) {
         self.shared.change(|state| state.frozen.retain(|frozen| *frozen != conn));
     }
 
-    /// The same for what the gateways say.
+    /// Ends [`freeze_down`](Self::freeze_down).
     pub fn thaw_down(&self) {
         self.shared.change(|state| state.down_frozen = false);
     }
@@ -101,11 +102,11 @@ impl Relay {
     /// Resets every connection, towards both ends.
     pub fn reset(&self) {
         self.shared.change(|state| {
-            // The resets go out when the threads have let go of their handles as well.
+            // The reset is sent when the threads have dropped their handles as well.
             for (conn, ends) in core::mem::take(&mut state.ends) {
                 state.reset.insert(conn);
                 for end in &ends {
-                    // Gone already is what is wanted.
+                    // The socket may be closed already, which is fine.
                     let _ = SockRef::from(end).set_linger(Some(Duration::ZERO));
                     let _ = end.shutdown(Shutdown::Read);
                 }
@@ -113,7 +114,7 @@ impl Relay {
         });
     }
 
-    /// Says to the clients that nothing more will come, and goes on listening to them.
+    /// Ends the direction to the clients, and still passes on what they send.
     pub fn half_close(&self) {
         self.shared.change(|state| {
             for [client, _] in state.ends.values() {
@@ -131,7 +132,7 @@ impl Drop for Relay {
                 let _ = end.shutdown(Shutdown::Both);
             }
         });
-        // `accept` has no timeout; a connection of our own wakes it.
+        // `accept` has no timeout; a connection made here wakes it.
         let wakes = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
         if let (Some(acceptor), Ok(_)) = (self.acceptor.take(), wakes) {
             let _ = acceptor.join();
@@ -149,7 +150,7 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// Waits while the line is frozen; says whether it still is to be served.
+    /// Waits while the line is frozen; returns `false` if the relay stops.
     fn passes(&self, conn: usize, line: usize) -> bool {
         let frozen =
             |state: &mut State| (state.frozen.contains(&conn) || state.down_frozen && line == DOWN) && !state.stops;
@@ -168,7 +169,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         threads.retain(|thread| !thread.is_finished());
         let (shared, conn) = (Arc::clone(shared), before + 1);
         threads.push(thread::spawn(move || {
-            // A gateway that takes no connection: the client finds its own closed.
+            // If the gateway does not accept, the client's connection is closed.
             let _ = connection(&shared, conn, &client);
             shared.change(|state| drop(state.ends.remove(&conn)));
         }));
@@ -199,20 +200,20 @@ fn connection(shared: &Shared, conn: usize, client: &TcpStream) -> io::Result<()
 }
 
 fn pass(shared: &Shared, conn: usize, mut from: &TcpStream, mut to: &TcpStream, line: usize) -> io::Result<()> {
-    let mut dice = Prng::part(shared.seed, "line", (conn * 2 + line) as u64);
+    let mut chance = Prng::part(shared.seed, "line", (conn * 2 + line) as u64);
     let Some(&LinkFaults { slice, jitter, bandwidth }) = shared.lines.get(line) else { return Ok(()) };
     let mut chunk = [0; 16 * 1024];
     loop {
         let count = from.read(&mut chunk)?;
         if count == 0 {
-            // The end passes no frozen line either.
+            // The end of the stream waits on a frozen line as well.
             shared.passes(conn, line);
             return Ok(());
         }
         let slice = if slice == 0 { count } else { slice };
         for piece in chunk.get(..count).unwrap_or_default().chunks(slice) {
-            // What a line does: it is not the test that waits here.
-            let late = Duration::from_micros(dice.below(u64::try_from(jitter.as_micros()).unwrap_or(0) + 1));
+            // The delay belongs to the simulated line; the test does not wait here.
+            let late = Duration::from_micros(chance.below(u64::try_from(jitter.as_micros()).unwrap_or(0) + 1));
             let slow = match bandwidth {
                 0 => Duration::ZERO,
                 bandwidth => Duration::from_secs_f64(piece.len() as f64 / f64::from(bandwidth)),

@@ -1,4 +1,5 @@
-//! A gateway that does exactly what a test says, byte for byte where it wants to: what no honest gateway would do.
+//! A gateway that does exactly what a test writes, byte by byte if needed, including what no real
+//! gateway would do.
 
 use core::any::Any;
 use core::net::SocketAddr;
@@ -20,16 +21,16 @@ use super::scripted_peer::{PeerInput, ScriptedPeer};
 use super::tls::Identity;
 use super::wire::Wire;
 
-/// No read or write of a script waits longer.
+/// Longest time that a read or write of a script waits.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Longest head of a request that is read.
+/// Longest head of a request.
 const MAX_HEAD: usize = 16 * 1024;
 
 type Serve = dyn Fn(usize, ClientInfo) -> io::Result<()> + Send + Sync;
 
-/// A listener on loopback whose connections are served by a test's own function, each on a thread of its own.
+/// A listener on loopback. A function of the test serves each connection, on a thread of its own.
 ///
-/// Dropping it ends all of them, and panics if one of them did.
+/// Dropping it ends all connections, and panics if one of the threads did.
 pub struct Script {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -38,19 +39,20 @@ pub struct Script {
 
 pub(super) struct Shared {
     serve: Box<Serve>,
-    /// The pinned certificate, and another one.
+    /// The pinned certificate and another one.
     identities: Option<[Identity; 2]>,
     stops: Mutex<bool>,
     stopped: Condvar,
     /// A second handle of every open connection, to end its thread from outside.
     sockets: Mutex<BTreeMap<usize, TcpStream>>,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
-    heard: Mutex<Vec<(usize, PeerInput)>>,
+    received: Mutex<Vec<(usize, PeerInput)>>,
 }
 
 impl Script {
-    /// Listens on a free port. `serve` gets the number of each connection, from 1; an error that it returns means that
-    /// the client went away, which is for the client's side of the test to judge.
+    /// Listens on a free port. `serve` gets the number of each connection, from 1. Its errors are
+    /// ignored: they mean that the client closed the connection, which the client's side of the
+    /// test checks.
     ///
     /// # Panics
     /// Without a free port or a certificate.
@@ -65,47 +67,48 @@ impl Script {
             stopped: Condvar::new(),
             sockets: Mutex::default(),
             panic: Mutex::default(),
-            heard: Mutex::default(),
+            received: Mutex::default(),
         });
         let accepting = Arc::clone(&shared);
         let acceptor = Some(thread::spawn(move || accept(&listener, &accepting)));
         Self { address, shared, acceptor }
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The address of the WebSocket.
+    /// The URL of the WebSocket.
     #[must_use]
     pub fn url(&self) -> String {
         let scheme = if self.shared.identities.is_some() { "wss" } else { "ws" };
         format!("{scheme}://{}/v1/api/ws", self.address)
     }
 
-    /// Exactly its certificate; web PKI if it has none.
+    /// Trust in exactly its certificate; web PKI without TLS.
     #[must_use]
     pub fn trust(&self) -> Trust {
         self.shared.identities.as_ref().map_or_else(Trust::default, |[own, _]| Trust::ExactCert(own.der.clone()))
     }
 
-    /// Its certificate as PEM; nothing without TLS.
+    /// The certificate as PEM; empty without TLS.
     #[must_use]
     pub fn pem(&self) -> String {
         self.shared.identities.as_ref().map_or_else(String::new, |[own, _]| own.pem())
     }
 
-    /// Ends everything, and says what clients said to the last: pongs left out, each with the number of its connection.
+    /// Ends all connections and returns what clients sent, each with the number of its connection;
+    /// pongs are omitted.
     ///
     /// # Panics
-    /// If a thread of it did.
+    /// If one of its threads panicked.
     #[must_use]
     pub fn finish(self) -> Vec<(usize, PeerInput)> {
         let shared = Arc::clone(&self.shared);
         drop(self);
-        core::mem::take(&mut *lock(&shared.heard))
+        core::mem::take(&mut *lock(&shared.received))
     }
 }
 
@@ -113,10 +116,10 @@ impl Drop for Script {
     fn drop(&mut self) {
         *lock(&self.shared.stops) = true;
         self.shared.stopped.notify_all();
-        // `accept` has no timeout; a connection of our own wakes it.
+        // `accept` has no timeout; a connection made here wakes it.
         let wakes = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
         for socket in lock(&self.shared.sockets).values() {
-            // It may be closed already, which is what is wanted.
+            // The socket may be closed already, which is fine.
             let _ = socket.shutdown(Shutdown::Both);
         }
         if let (Some(acceptor), Ok(_)) = (self.acceptor.take(), wakes) {
@@ -154,9 +157,10 @@ fn connection(shared: &Arc<Shared>, conn: usize, stream: TcpStream) {
     let Ok(twin) = stream.try_clone() else { return };
     lock(&shared.sockets).insert(conn, twin);
     let serves = AssertUnwindSafe(|| {
-        // Looked at after registering: a stop either sees the socket there or is seen here.
+        // The flag is read after registering: a stop either finds the socket there or is seen here.
         if !*lock(&shared.stops) {
-            // The client went away, or the script did: the other side of the test judges that.
+            // The client or the script closed the connection: the client's side of the test checks
+            // that.
             let _ = ClientInfo::new(stream, conn, shared).and_then(|caller| (shared.serve)(conn, caller));
         }
     });
@@ -166,7 +170,7 @@ fn connection(shared: &Arc<Shared>, conn: usize, stream: TcpStream) {
     lock(&shared.sockets).remove(&conn);
 }
 
-/// A connection whose client has not been answered yet.
+/// A connection before the response to its upgrade request.
 pub struct ClientInfo {
     wire: Wire,
     conn: usize,
@@ -182,31 +186,31 @@ impl ClientInfo {
         Ok(Self { wire: Wire::new(stream, identity)?, conn, shared: Arc::clone(shared) })
     }
 
-    /// Shows another certificate than the pinned one.
+    /// Presents another certificate than the pinned one.
     ///
     /// # Errors
-    /// If the socket is gone.
+    /// If the socket is closed.
     pub fn impostor(self) -> io::Result<Self> {
         let identity = self.shared.identities.as_ref().map(|[_, other]| &other.config);
         Ok(Self { wire: Wire::new(self.tcp().try_clone()?, identity)?, ..self })
     }
 
-    /// The bytes below TLS.
+    /// The socket below TLS.
     #[must_use]
     pub fn tcp(&self) -> &TcpStream {
         self.wire.socket()
     }
 
-    /// Is there TLS?
+    /// Returns `true` if the connection uses TLS.
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.shared.identities.is_some()
     }
 
-    /// Writes, above TLS if there is TLS.
+    /// Writes bytes, through TLS if the connection uses it.
     ///
     /// # Errors
-    /// If the client is gone, or TLS fails.
+    /// If the client closed the connection, or TLS fails.
     pub fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.wire.write_all(bytes)?;
         self.wire.flush()
@@ -215,7 +219,7 @@ impl ClientInfo {
     /// Reads the head of the request.
     ///
     /// # Errors
-    /// If it does not come, or is too long.
+    /// If it does not arrive, or is longer than 16 KiB.
     pub fn head(&mut self) -> io::Result<String> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -229,37 +233,37 @@ impl ClientInfo {
         Ok(String::from_utf8_lossy(&head).into_owned())
     }
 
-    /// The answer that opens the WebSocket.
+    /// The response that opens the WebSocket.
     #[must_use]
-    pub fn accepting(head: &str) -> Vec<u8> {
+    pub fn accept_response(head: &str) -> Vec<u8> {
         let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap_or_default();
         let accept = derive_accept_key(key.as_bytes());
         let start = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket";
         format!("{start}\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").into_bytes()
     }
 
-    /// Opens the WebSocket, with `first` behind the answer in the same write.
+    /// Opens the WebSocket, with the bytes `first` after the response in the same write.
     ///
     /// # Errors
-    /// If the client is gone.
+    /// If the client closed the connection.
     pub fn open(mut self, first: &[u8]) -> io::Result<ScriptedPeer> {
         let head = self.head()?;
-        self.put(&[&Self::accepting(&head), first].concat())?;
+        self.put(&[&Self::accept_response(&head), first].concat())?;
         let socket = WebSocket::from_raw_socket(self.wire, Role::Server, None);
         Ok(ScriptedPeer::new(socket, self.conn, self.shared))
     }
 
-    /// Opens the WebSocket and greets, as a gateway that is logged in does.
+    /// Opens the WebSocket and sends the first two frames of a gateway that is logged in.
     ///
     /// # Errors
-    /// If the client is gone.
+    /// If the client closed the connection.
     pub fn greet(self) -> io::Result<ScriptedPeer> {
         let mut peer = self.open(b"")?;
         peer.greet()?;
         Ok(peer)
     }
 
-    /// Keeps the connection until the client ends it, without a word.
+    /// Keeps the connection until the client ends it, and sends nothing.
     ///
     /// # Errors
     /// If the client takes too long.
@@ -272,7 +276,7 @@ impl ClientInfo {
     /// Reads nothing, and keeps the connection until the script is dropped.
     ///
     /// # Errors
-    /// None; it is what a script returns.
+    /// None; the type is that of the other ends of a script.
     pub fn hold(&self) -> io::Result<()> {
         self.shared.hold();
         Ok(())
@@ -281,16 +285,16 @@ impl ClientInfo {
     /// Ends the connection with a reset.
     ///
     /// # Errors
-    /// If the socket is gone.
+    /// If the socket is closed.
     pub fn reset(self) -> io::Result<()> {
         self.shared.reset(self.conn, self.wire.socket())
     }
 }
 
 impl Shared {
-    /// Writes down what a client said.
-    pub(super) fn note(&self, conn: usize, heard: PeerInput) {
-        lock(&self.heard).push((conn, heard));
+    /// Records what a client sent.
+    pub(super) fn note(&self, conn: usize, input: PeerInput) {
+        lock(&self.received).push((conn, input));
     }
 
     /// Waits until the script is dropped.
@@ -299,10 +303,11 @@ impl Shared {
         drop(going.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The client learns of it as "reset by peer", once the caller drops `socket`: no FIN, nothing more delivered.
+    /// Makes the client see "reset by peer" once the caller drops `socket`: no FIN, and no further
+    /// data.
     pub(super) fn reset(&self, conn: usize, socket: &TcpStream) -> io::Result<()> {
         SockRef::from(socket).set_linger(Some(Duration::ZERO))?;
-        // While there is another handle, closing one does nothing.
+        // While another handle exists, closing this one has no effect.
         lock(&self.sockets).remove(&conn);
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! An open WebSocket of a [`Script`](super::Script): what the gateway's side says and hears, and how it misbehaves.
+//! An open WebSocket of a [`Script`](super::Script), seen from the gateway: what it sends and
+//! receives, and how it misbehaves.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -9,12 +10,12 @@ use tungstenite::{Error, Message, WebSocket};
 use super::script::Shared;
 use super::wire::Wire;
 
-/// What a client said.
+/// A message of a client, or the end of its connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PeerInput {
     /// A text, or a binary message.
     Text(String),
-    /// A WebSocket ping, which has been answered unless the peer has stopped.
+    /// A WebSocket ping; the pong has been sent, unless the peer has stopped.
     Ping,
     /// A WebSocket pong.
     Pong,
@@ -29,62 +30,63 @@ pub struct ScriptedPeer {
     socket: WebSocket<Wire>,
     conn: usize,
     shared: Arc<Shared>,
-    quiet: bool,
+    is_recorded: bool,
 }
 
 impl ScriptedPeer {
     pub(super) fn new(socket: WebSocket<Wire>, conn: usize, shared: Arc<Shared>) -> Self {
-        Self { socket, conn, shared, quiet: false }
+        Self { socket, conn, shared, is_recorded: true }
     }
 
-    /// The bytes below TLS.
+    /// The socket below TLS.
     #[must_use]
     pub fn tcp(&self) -> &TcpStream {
         self.socket.get_ref().socket()
     }
 
-    /// What is heard from here on is not written down: it is much, or differs from run to run.
-    pub fn quiet(&mut self) {
-        self.quiet = true;
+    /// Stops recording what the client sends, because it is much or differs between runs.
+    pub fn stop_recording(&mut self) {
+        self.is_recorded = false;
     }
 
-    /// The gateway's first two frames: logged in, authenticated.
+    /// Sends the first two frames of a gateway that is logged in: `success` and the authenticated
+    /// status.
     ///
     /// # Errors
-    /// If the client is gone.
+    /// If the client closed the connection.
     pub fn greet(&mut self) -> io::Result<()> {
         self.text(r#"{"topic":"system","success":"user12345"}"#)?;
         self.text(r#"{"topic":"sts","args":{"authenticated":true}}"#)
     }
 
-    /// Says a text.
+    /// Sends a text.
     ///
     /// # Errors
-    /// If the client is gone.
+    /// If the client closed the connection.
     pub fn text(&mut self, text: &str) -> io::Result<()> {
         self.socket.send(Message::text(text)).map_err(io_error)
     }
 
-    /// Says this message.
+    /// Sends a message.
     ///
     /// # Errors
-    /// If the client is gone.
+    /// If the client closed the connection.
     pub fn send(&mut self, message: Message) -> io::Result<()> {
         self.socket.send(message).map_err(io_error)
     }
 
-    /// The same, without pushing it out yet: [`ScriptedPeer::hear`] does, or a full buffer.
+    /// Writes a message without flushing it; [`ScriptedPeer::receive`] or a full buffer flushes.
     ///
     /// # Errors
-    /// If the client is gone.
+    /// If the client closed the connection.
     pub fn write(&mut self, message: Message) -> io::Result<()> {
         self.socket.write(message).map_err(io_error)
     }
 
-    /// A frame of market data of conid 265598, told from others by its number.
+    /// Sends a frame of market data of conid 265598 with a number.
     ///
     /// # Errors
-    /// If the client is gone.
+    /// If the client closed the connection.
     pub fn quote(&mut self, number: u64) -> io::Result<()> {
         self.text(&Self::quote_text(number))
     }
@@ -97,24 +99,24 @@ impl ScriptedPeer {
         )
     }
 
-    /// Writes bytes past the WebSocket.
+    /// Writes bytes below the WebSocket.
     ///
     /// # Errors
-    /// If the client is gone.
+    /// If the client closed the connection.
     pub fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         let wire = self.socket.get_mut();
         wire.write_all(bytes)?;
         wire.flush()
     }
 
-    /// What the client says next. Pings and its Close are answered.
+    /// Receives the next message of the client, and replies to a ping and to a Close.
     ///
     /// # Errors
-    /// If it says nothing for too long.
-    pub fn hear(&mut self) -> io::Result<PeerInput> {
-        // What was only written so far.
+    /// If nothing arrives in time.
+    pub fn receive(&mut self) -> io::Result<PeerInput> {
+        // Earlier messages may be unflushed.
         let _ = self.socket.flush();
-        let heard = match self.socket.read() {
+        let input = match self.socket.read() {
             Ok(Message::Text(text)) => PeerInput::Text(text.as_str().to_owned()),
             Ok(Message::Binary(bytes)) => PeerInput::Text(String::from_utf8_lossy(&bytes).into_owned()),
             Ok(Message::Ping(_)) => PeerInput::Ping,
@@ -125,21 +127,21 @@ impl ScriptedPeer {
             }
             Err(_) => PeerInput::End,
         };
-        // The answer to a ping or a Close.
+        // The reply to a ping or a Close is unflushed.
         let _ = self.socket.flush();
-        if heard != PeerInput::Pong && !self.quiet {
-            self.shared.note(self.conn, heard.clone());
+        if input != PeerInput::Pong && self.is_recorded {
+            self.shared.note(self.conn, input.clone());
         }
-        Ok(heard)
+        Ok(input)
     }
 
-    /// Waits for a text that begins so.
+    /// Waits for a text with this prefix.
     ///
     /// # Errors
     /// If the client ends the connection first.
     pub fn expect(&mut self, prefix: &str) -> io::Result<String> {
         loop {
-            match self.hear()? {
+            match self.receive()? {
                 PeerInput::Text(text) if text.starts_with(prefix) => return Ok(text),
                 PeerInput::End => return Err(io::ErrorKind::UnexpectedEof.into()),
                 _ => {}
@@ -147,30 +149,30 @@ impl ScriptedPeer {
         }
     }
 
-    /// Listens until the client ends the connection, and finishes it in good order.
+    /// Receives until the client ends the connection, and then ends it properly.
     ///
     /// # Errors
     /// If the client takes too long.
     pub fn until_end(&mut self) -> io::Result<()> {
-        while self.hear()? != PeerInput::End {}
+        while self.receive()? != PeerInput::End {}
         self.finish()
     }
 
-    /// Reads on, without answering anything, until the client ends the connection.
+    /// Discards what the client sends, without any reply, until the client ends the connection.
     ///
     /// # Errors
     /// If the client takes too long.
-    pub fn swallow(&mut self) -> io::Result<()> {
+    pub fn discard(&mut self) -> io::Result<()> {
         let mut scratch = [0; 4096];
         while self.socket.get_mut().read(&mut scratch)? > 0 {}
         Ok(())
     }
 
-    /// The same, but says `text` to whatever comes.
+    /// Discards what the client sends, and sends `text` each time.
     ///
     /// # Errors
-    /// If the client takes too long, or is gone.
-    pub fn swallow_saying(&mut self, text: &[u8]) -> io::Result<()> {
+    /// If the client takes too long, or closed the connection.
+    pub fn discard_and_send(&mut self, text: &[u8]) -> io::Result<()> {
         let mut scratch = [0; 4096];
         while self.socket.get_mut().read(&mut scratch)? > 0 {
             self.raw(&[&[0x81, text.len().min(125) as u8], text].concat())?;
@@ -181,16 +183,16 @@ impl ScriptedPeer {
     /// Reads nothing, and keeps the connection until the script is dropped.
     ///
     /// # Errors
-    /// None; it is what a script returns.
+    /// None; the type is that of the other ends of a script.
     pub fn hold(&self) -> io::Result<()> {
         self.shared.hold();
         Ok(())
     }
 
-    /// Says, in TLS too, that nothing follows.
+    /// Ends the stream properly, including TLS.
     ///
     /// # Errors
-    /// If the client is gone.
+    /// If the client closed the connection.
     pub fn finish(&mut self) -> io::Result<()> {
         self.socket.get_mut().finish()
     }
@@ -198,7 +200,7 @@ impl ScriptedPeer {
     /// Ends the connection with a reset.
     ///
     /// # Errors
-    /// If the socket is gone.
+    /// If the socket is closed.
     pub fn reset(self) -> io::Result<()> {
         self.shared.reset(self.conn, self.tcp())
     }

@@ -1,4 +1,5 @@
-//! One connection from its first byte to its last: TLS, requests, and the WebSocket if one is asked for.
+//! One connection from its first byte to its last: TLS, requests, and the WebSocket if the client
+//! upgrades.
 
 use core::time::Duration;
 use std::io::{self, ErrorKind, Read, Write};
@@ -13,13 +14,14 @@ use super::wire::Wire;
 use super::{Shared, WRITE_TIMEOUT, http};
 use crate::gateway::GatewayOutput;
 
-/// Outputs that another connection's thread, or a test, made for this one are seen after this at the latest.
+/// Longest time until outputs are noticed that another connection's thread, or a test, made for
+/// this one.
 const LOOK: Duration = Duration::from_millis(5);
 /// Outputs written between two reads.
 const BATCH: usize = 512;
-/// Longest message of a client that is read at all; the gateway's own limit is lower.
+/// Longest message of a client that is read; the gateway's own limit is lower.
 const MAX_MESSAGE: usize = 256 * 1024;
-/// How long the answer to a Close is waited for.
+/// Longest time that the reply to a Close may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Serves `stream` until either side ends it.
@@ -34,7 +36,7 @@ pub(super) fn run(shared: &Shared, conn: u64, stream: TcpStream) -> io::Result<(
         }
         if !head.is_for_socket() {
             let reply = shared.gateway().rest(shared.now(), &head.method, &head.path, &head.query);
-            http::answer(&mut wire, &reply, head.closes())?;
+            http::write(&mut wire, &reply, head.closes())?;
             if head.closes() {
                 return wire.finish();
             }
@@ -42,8 +44,8 @@ pub(super) fn run(shared: &Shared, conn: u64, stream: TcpStream) -> io::Result<(
         }
         return match head.upgrade() {
             Err((status, reason)) => http::refuse(&mut wire, status, reason),
-            Ok(answer) => {
-                wire.write_all(answer.as_bytes())?;
+            Ok(response) => {
+                wire.write_all(response.as_bytes())?;
                 wire.flush()?;
                 let mut socket = Socket { shared, conn, poured: false, closing: None };
                 let authorised = shared.gateway().accepts_cookie(&head.cookie);
@@ -61,7 +63,7 @@ struct Socket<'a> {
     shared: &'a Shared,
     conn: u64,
     poured: bool,
-    /// Since when the answer to our Close is awaited.
+    /// When the gateway sent its Close, whose reply is still missing.
     closing: Option<ibws_proto::Instant>,
 }
 
@@ -83,13 +85,13 @@ impl Socket<'_> {
             socket.flush().or_else(ended)?;
             self.pour(&mut socket)?;
             if self.shared.gateway().is_muted(self.conn) {
-                return self.swallow(socket.get_mut());
+                return self.discard(socket.get_mut());
             }
             socket.get_ref().set_patience(patience)?;
             match socket.read() {
                 Ok(Message::Text(text)) => self.received(text.as_bytes()),
                 Ok(Message::Binary(bytes)) => self.received(&bytes),
-                // Pings are answered by the library, with the next flush.
+                // The library replies to pings with the next flush.
                 Ok(_) => {}
                 Err(Error::Io(error)) if is_timeout(&error) => {}
                 Err(Error::ConnectionClosed) => return socket.get_mut().finish(),
@@ -102,7 +104,7 @@ impl Socket<'_> {
         Ok(())
     }
 
-    /// What is to be written now, and how long a read may wait.
+    /// The outputs to write now, and how long a read may wait.
     fn due(&self) -> (Vec<GatewayOutput>, Duration) {
         let (mut gateway, now) = (self.shared.gateway(), self.shared.now());
         gateway.tick(now);
@@ -115,7 +117,7 @@ impl Socket<'_> {
     fn write(&mut self, socket: &mut WebSocket<Wire>, output: GatewayOutput) -> io::Result<()> {
         let frame = |bytes: Vec<u8>, kind| Message::Frame(Frame::message(bytes, OpCode::Data(kind), true));
         let message = match output {
-            // As a raw frame: a text frame of the gateway need not be UTF-8.
+            // The frame is written raw, because a text frame of the gateway need not be UTF-8.
             GatewayOutput::Text(bytes) => frame(bytes, Data::Text),
             GatewayOutput::Binary(bytes) => frame(bytes, Data::Binary),
             GatewayOutput::Close(code) => {
@@ -132,7 +134,7 @@ impl Socket<'_> {
         self.shared.gateway().received(self.shared.now(), self.conn, bytes);
     }
 
-    /// The flood, once the client has subscribed something.
+    /// Writes the flood as soon as the client has a subscription.
     fn pour(&mut self, socket: &mut WebSocket<Wire>) -> io::Result<()> {
         let Some(flood) = &self.shared.flood else { return Ok(()) };
         if self.poured || self.shared.gateway().subscriptions(self.conn).next().is_none() {
@@ -142,8 +144,9 @@ impl Socket<'_> {
         flood.pour(socket.get_mut())
     }
 
-    /// Half-open: bytes still go somewhere, nothing comes back, pongs neither.
-    fn swallow(&self, wire: &Wire) -> io::Result<()> {
+    /// Discards what the client sends on a half-open connection; nothing is sent back, not even
+    /// pongs.
+    fn discard(&self, wire: &Wire) -> io::Result<()> {
         let mut scratch = [0; 4096];
         wire.set_patience(Duration::from_millis(100))?;
         while !self.shared.stops() {
@@ -162,7 +165,7 @@ fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
-/// A write on a connection that is closing is no failure; the read that follows tells its end.
+/// Ignores the error of a write on a closing connection; the next read returns its end.
 fn ended(error: Error) -> io::Result<()> {
     match error {
         Error::ConnectionClosed | Error::Protocol(_) => Ok(()),

@@ -1,4 +1,4 @@
-//! The certificate of a server, made anew at each start: nothing secret lies in the repository.
+//! The certificate of a server, made at each start, so that the repository contains no private key.
 
 use std::sync::Arc;
 
@@ -19,7 +19,8 @@ impl Identity {
         Self::of(made.cert.der().to_vec(), made.signing_key.serialize_der())
     }
 
-    /// Expired and without a name, like the gateway's stock certificate: only an exact pin can match it.
+    /// Makes an expired certificate without a name, like the stock certificate of a real gateway.
+    /// Only an exact pin matches it.
     pub(super) fn stock() -> Result<Self, String> {
         let text = |error: rcgen::Error| error.to_string();
         let key = rcgen::KeyPair::generate().map_err(text)?;
@@ -41,7 +42,7 @@ impl Identity {
     }
 
     pub(super) fn sha256(&self) -> String {
-        // rustls hashes with SHA-256 for this suite, which spares a dependency.
+        // rustls has SHA-256 for this suite, which saves a dependency.
         let hash = ring::cipher_suite::TLS13_AES_128_GCM_SHA256.tls13().map(|suite| {
             suite.common.hash_provider.hash(&self.der).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
         });

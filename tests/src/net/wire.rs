@@ -1,4 +1,4 @@
-//! A connection's bytes, with TLS or without.
+//! The bytes of a connection, with or without TLS.
 
 use core::time::Duration;
 use std::io::{self, Read, Write};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// One thread reads and writes it, so no lock can be held against another.
+/// A byte stream. One thread reads and writes it, so it needs no lock.
 pub(super) enum Wire {
     Plain(TcpStream),
     Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
@@ -31,7 +31,7 @@ impl Wire {
         }
     }
 
-    /// Says that nothing follows, so that the peer can tell the end from a cut.
+    /// Ends the stream properly, so that the peer can distinguish the end from a cut.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         if let Self::Tls(stream) = self {
             stream.conn.send_close_notify();
@@ -40,7 +40,7 @@ impl Wire {
         self.socket().shutdown(Shutdown::Write)
     }
 
-    /// How long a read waits; zero would mean for ever, so it is at least a millisecond.
+    /// Sets how long a read waits: at least a millisecond, because zero means for ever.
     pub(super) fn set_patience(&self, patience: Duration) -> io::Result<()> {
         self.socket().set_read_timeout(Some(patience.max(Duration::from_millis(1))))
     }

@@ -14,19 +14,19 @@ impl Transcript {
         let mut text = format!("#[test]\nfn {name}() {{\n    let at = Instant::from_nanos;\n");
         text.push_str(&settings(&self.config));
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "    let mut told = Transcript::new(config, at({start}));");
+        let _ = writeln!(text, "    let mut transcript = Transcript::new(config, at({start}));");
         for Taken { at, step, request, .. } in &self.taken {
             let at = at.as_nanos();
             let _ = match step {
-                Step::Input(input) => writeln!(text, "    told.handle(at({at}), {}).unwrap();", of_input(input)),
+                Step::Input(input) => writeln!(text, "    transcript.handle(at({at}), {}).unwrap();", of_input(input)),
                 Step::Command(command) => {
                     let named = request.filter(|id| self.names(*id)).map(|id| format!("let ({id}, _) = "));
                     let named = named.unwrap_or_default();
-                    writeln!(text, "    {named}told.submit(at({at}), {}).unwrap();", of_command(command))
+                    writeln!(text, "    {named}transcript.submit(at({at}), {}).unwrap();", of_command(command))
                 }
             };
         }
-        text.push_str("    told.same_however_told().unwrap();\n}\n");
+        text.push_str("    transcript.check_replays().unwrap();\n}\n");
         text
     }
 
@@ -69,8 +69,8 @@ fn fields(debug: &str) -> Vec<(String, String)> {
     parts.filter_map(pair).collect()
 }
 
-/// A value as its `Debug` shows it, as code: spans become spans, names of variants get the type that their field is
-/// named after.
+/// A value as its `Debug` shows it, as code: spans become spans, names of variants get the type
+/// that their field is named after.
 fn value_code(name: &str, value: &str) -> String {
     let is_word = |c: char| c.is_alphanumeric() || c == '.' || c == '_';
     let mut text = String::new();
@@ -152,7 +152,10 @@ fn of_input(input: &Input) -> String {
         Input::Tick => "Input::Tick".into(),
         Input::Frame(id, raw) => format!("Input::Frame({}, {}.into())", conn(id), bytes(raw)),
         Input::ConnectFailed(id, failed) => format!("Input::ConnectFailed({}, {})", conn(id), error(failed)),
-        Input::RestDone(id, done) => format!("Input::RestDone(RestRequestId({}), {done})", id.0),
+        Input::RestDone(id, Ok(reply)) => format!("Input::RestDone(RestRequestId({}), Ok(RestReply::{reply:?}))", id.0),
+        Input::RestDone(id, Err(error)) => {
+            format!("Input::RestDone(RestRequestId({}), Err(RestError::new({})))", id.0, text(&error.reason))
+        }
         Input::Session(id, news) => format!("Input::Session({}, SessionUpdate::{news:?})", conn(id)),
         // Their `Debug` is code already.
         other => format!("Input::{other:?}"),

@@ -54,7 +54,8 @@ pub(super) fn compare(config: &Config, start: Instant, taken: &[Taken], first: &
     drain.some(&mut lazy, usize::MAX);
     differ("drained now and then", first, &drain.told)?;
 
-    // Time that ran backwards stands still; stale inputs are mere ticks; ticks at handled instants are added.
+    // Time that ran backwards stands still; stale inputs are mere ticks; ticks at handled instants
+    // are added.
     let mut other = Machine::new(config.clone(), start);
     let mut drain = Drain::new(first.len());
     for (step, at) in taken.iter().zip(clamped) {

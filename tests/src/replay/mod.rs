@@ -1,5 +1,5 @@
-//! Everything that was handed to a machine, kept: so that it can be told differently, made shorter while it still
-//! fails, and printed as a test.
+//! Everything that was handed to a machine, kept: so that it can be told differently, made shorter
+//! while it still fails, and printed as a test.
 
 mod code;
 mod compare;
@@ -158,12 +158,13 @@ impl Transcript {
         }
     }
 
-    /// The same steps give the same outputs, whenever the outputs are taken, without the stale inputs, with backward
-    /// time standing still, and with more ticks at instants that were handled (scenarios C "Metamorphic").
+    /// The same steps give the same outputs, whenever the outputs are taken, without the stale
+    /// inputs, with backward time standing still, and with more ticks at instants that were handled
+    /// (scenarios C "Metamorphic").
     ///
     /// # Errors
     /// The telling that came out differently.
-    pub fn same_however_told(&self) -> Result<(), String> {
+    pub fn check_replays(&self) -> Result<(), String> {
         compare::compare(&self.config, self.start, &self.taken, &self.told)
     }
 

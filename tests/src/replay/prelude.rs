@@ -4,9 +4,9 @@ pub use core::time::Duration;
 
 pub use ibws_proto::{
     Account, Command, Config, ConnId, ConnectError, ConnectErrorKind, Input, Instant, Modify, ReadyGate, Renewal,
-    RestRequestId, SessionUpdate, Staleness, Subscribe,
+    RestError, RestReply, RestRequestId, SessionUpdate, Staleness, Subscribe,
 };
 
 pub use super::Transcript;
-pub use crate::chaos::storm;
+pub use crate::chaos::run_chaos;
 pub use crate::world::{args, sub};

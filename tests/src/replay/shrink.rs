@@ -11,8 +11,8 @@ use super::{Step, Taken, Transcript};
 const TRIES: usize = 4_000;
 
 impl Transcript {
-    /// A walk with as few steps of this one as still break a rule, and the rule; `None` if this one breaks none when
-    /// it is told again.
+    /// A walk with as few steps of this one as still break a rule, and the rule; `None` if this one
+    /// breaks none when it is told again.
     #[must_use]
     pub fn shrunk(&self) -> Option<(Self, String)> {
         let mut best = self.again(&self.taken)?;
@@ -62,7 +62,7 @@ impl Transcript {
                     numbers.insert(*first, now);
                 }
             }
-            replay.same_however_told()
+            replay.check_replays()
         }));
         let rule = match told {
             Ok(Ok(())) => return None,

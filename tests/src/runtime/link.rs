@@ -1,4 +1,5 @@
-//! The wire between the client and the simulated gateway: no delay, no bytes, nothing lost.
+//! The link between the client and the simulated gateway: without delay, without bytes, without
+//! loss.
 
 use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
@@ -8,7 +9,7 @@ use ibws_proto::transport::{IncomingMessage, Link, OutgoingMessage, WriteError};
 use super::Simulated;
 use crate::gateway::GatewayOutput;
 
-/// Ends of connections, by their numbers.
+/// The client's ends of connections, by number.
 #[derive(Default)]
 pub(super) struct Wires {
     wires: BTreeMap<u64, Wire>,
@@ -19,12 +20,12 @@ pub(super) struct Wires {
 struct Wire {
     reader: Option<Waker>,
     pongs: u32,
-    /// The client's Close, which is answered with the same code.
+    /// The code of the client's Close; the reply has the same code.
     closed: Option<u16>,
 }
 
 impl Wires {
-    /// Every reader: whoever has nothing to read will wait again.
+    /// The wakers of all readers; a reader without anything to read waits again.
     pub(super) fn ready(&mut self) -> Vec<Waker> {
         self.wires.values_mut().filter_map(|wire| wire.reader.take()).collect()
     }

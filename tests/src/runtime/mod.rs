@@ -1,7 +1,8 @@
-//! A runtime without threads, sockets or waiting: the whole client against the simulated gateway, one poll at a time.
+//! A runtime without threads, sockets or waiting: it runs the whole client against the simulated
+//! gateway, one poll at a time.
 //!
-//! Tasks are polled in the order in which they were woken, the clock jumps to whatever comes next, so a run is the same
-//! each time, and a test can stop between any two polls.
+//! Tasks are polled in the order in which they were woken, and the clock jumps to the next event. A
+//! run is therefore the same each time, and a test can stop between any two polls.
 
 mod link;
 mod tasks;
@@ -21,12 +22,12 @@ pub use link::SimulatedLink;
 use link::Wires;
 use tasks::{Flag, Tasks, Timers};
 
-/// From dial to open socket.
+/// Time from the dial to the open socket.
 const DIAL: Duration = Duration::from_millis(100);
-/// More steps than this without time passing is a livelock.
+/// Steps without time passing after which a run counts as livelocked.
 const STEPS_AT_ONCE: u32 = 1_000_000;
 
-/// The runtime. Clones are handles of the same one.
+/// The runtime. Clones are handles of the same runtime.
 #[derive(Clone)]
 pub struct Simulated(Arc<Inner>);
 
@@ -43,7 +44,7 @@ struct World {
 }
 
 impl Simulated {
-    /// A runtime whose dials reach this gateway.
+    /// Makes a runtime whose dials reach this gateway.
     #[must_use]
     pub fn new(gateway: GatewayConfig) -> Self {
         let world = World {
@@ -55,25 +56,25 @@ impl Simulated {
         Self(Arc::new(Inner { world: Mutex::new(world), tasks: Tasks::default() }))
     }
 
-    /// The settings of a client on this runtime.
+    /// The builder of a client on this runtime.
     ///
     /// # Panics
-    /// Never; the address is a good one.
+    /// Never: the address is valid.
     pub fn builder(&self) -> Builder<Self> {
         let seed = |config: &mut ibws_proto::Config| config.seed = 1;
         Builder::new(self.clone()).url("ws://127.0.0.1:5000/v1/api/ws").plaintext_on_loopback().configure(seed)
     }
 
-    /// A client on this runtime.
+    /// A client with default settings on this runtime.
     ///
     /// # Panics
-    /// Never; its settings are the default ones.
+    /// Never: the default settings are valid.
     #[must_use]
     pub fn client(&self) -> Client<Self> {
         self.builder().build().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Does something to the gateway.
+    /// Calls `act` with the gateway, and wakes the connections that have something to read.
     pub fn gateway<T>(&self, act: impl FnOnce(&mut Gateway) -> T) -> T {
         let (result, wakers) = {
             let mut world = self.world();
@@ -84,14 +85,14 @@ impl Simulated {
         result
     }
 
-    /// Tasks that have not ended.
+    /// The number of tasks that have not ended.
     #[must_use]
     pub fn tasks(&self) -> usize {
         self.0.tasks.len()
     }
 
-    /// One step: one poll of the task that was woken first, or, with none, a jump of the clock to what comes next, if
-    /// that is not after `end`. `false` if there was nothing to do.
+    /// Takes one step: polls the task that was woken first or, without one, moves the clock to the
+    /// next event, if that is not after `end`. Returns `false` if there was nothing to do.
     pub fn step(&self, end: Instant) -> bool {
         if self.0.tasks.poll_first() {
             return true;
@@ -107,10 +108,10 @@ impl Simulated {
         true
     }
 
-    /// Lets this much time pass.
+    /// Lets `span` pass.
     ///
     /// # Panics
-    /// If it stands still: a livelock.
+    /// If the run livelocks.
     pub fn run(&self, span: Duration) {
         let end = self.now() + span;
         let (mut steps, mut last) = (0, self.now());
@@ -127,10 +128,10 @@ impl Simulated {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Runs everything until `future` is done.
+    /// Runs everything until `future` is ready.
     ///
     /// # Panics
-    /// If nothing can make it go on within an hour.
+    /// If it is not ready after an hour of virtual time.
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         let end = self.now() + Duration::from_secs(3_600);
         let flag = Arc::new(Flag::default());
@@ -141,7 +142,7 @@ impl Simulated {
                 return result;
             }
             while !flag.take() {
-                assert!(self.step(end), "it waits for ever");
+                assert!(self.step(end), "the future is not ready after an hour");
             }
         }
     }
@@ -152,7 +153,7 @@ impl Simulated {
 }
 
 impl World {
-    /// Whom to wake at the present moment.
+    /// The wakers of everything that is due now.
     fn due(&mut self) -> Vec<Waker> {
         self.gateway.tick(self.now);
         let mut wakers = self.timers.due(self.now);
@@ -175,7 +176,7 @@ impl Runtime for Simulated {
 
     fn dial(&self, request: DialRequest) -> impl Future<Output = Result<SimulatedLink, ConnectError>> + Send + 'static {
         let runtime = self.clone();
-        // As on the wire: the upgrade carries the cookie, if there is one.
+        // The upgrade carries the session as a cookie, if there is one, as with a real socket.
         let authorised = request.credentials.session().is_some();
         async move {
             runtime.sleep_until(runtime.now() + DIAL).await;

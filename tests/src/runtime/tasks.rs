@@ -1,4 +1,4 @@
-//! Tasks, and what wakes them.
+//! The tasks of the runtime, and its timers.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -11,7 +11,7 @@ use ibws_proto::Instant;
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The tasks, by number. One that is being polled is not among them.
+/// The tasks, by number. The entry of a task that is being polled is `None`.
 #[derive(Default)]
 pub(super) struct Tasks {
     tasks: Mutex<BTreeMap<u64, Option<Task>>>,
@@ -44,10 +44,10 @@ impl Tasks {
         lock(&self.tasks).len()
     }
 
-    /// Polls the task that was woken first; `false` if none was.
+    /// Polls the task that was woken first; returns `false` if there is none.
     pub(super) fn poll_first(&self) -> bool {
         let Some(number) = lock(&self.woken).pop_front() else { return false };
-        // Polled and dropped without the lock: it may do anything.
+        // The task is polled and dropped without the lock, because it may use the runtime.
         let Some(mut task) = lock(&self.tasks).get_mut(&number).and_then(Option::take) else { return true };
         let waker = Waker::from(Arc::new(TaskWaker { task: number, woken: self.woken.clone() }));
         if task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
@@ -60,7 +60,7 @@ impl Tasks {
     }
 }
 
-/// Who is to be woken when.
+/// The wakers of pending sleeps, by time.
 #[derive(Default)]
 pub(super) struct Timers {
     waiting: BTreeMap<(Instant, u64), Waker>,

@@ -1,4 +1,5 @@
-//! Chance as a string of bytes: what a proptest shrinks and a fuzzer mutates decides what a walk does.
+//! Chance as a string of bytes: what a proptest shrinks and a fuzzer mutates decides what a walk
+//! does.
 
 use core::time::Duration;
 

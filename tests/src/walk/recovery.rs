@@ -1,11 +1,12 @@
-//! After the storm: a link and a gateway that do everything right. Then every request must be answered and every wanted
-//! subscription flow, in bounded time.
+//! After the storm: a link and a gateway that do everything right. Then every request must be
+//! answered and every wanted subscription flow, in bounded time.
 
+use crate::world::rest_result;
 use core::time::Duration;
 
 use ibws_proto::{Action, Command, Config, ConnId, ConnectionState, Input, Output, SubscriptionKey, SubscriptionState};
 
-use super::frames;
+use crate::frames;
 use crate::invariants::Checked;
 
 /// More steps than this are no progress.
@@ -46,14 +47,14 @@ pub(super) fn run(checked: &mut Checked, seen: &mut impl FnMut(&Output)) -> Resu
             matches!(status, SubscriptionState::Active | SubscriptionState::Quiet | SubscriptionState::Unsubscribing)
         };
         let flows = checked.machine().subscriptions().iter().all(|info| fine(info.state));
-        if checked.checker().all_answered().is_ok()
+        if checked.checker().check_all_replied().is_ok()
             && (status.state == ConnectionState::Stopped || status.state == ConnectionState::Ready)
             && (flows || !config.recreate_on_reconnect)
         {
             return Ok(());
         }
         if now > end {
-            checked.checker().all_answered()?;
+            checked.checker().check_all_replied()?;
             return Err(format!(
                 "no calm within {:?}: {status:?} {:?}",
                 bound(&config),
@@ -81,7 +82,7 @@ fn answer(output: &Output) -> Vec<Input> {
         }
         Action::Close { conn, code } => vec![Input::Closed(*conn, Some(*code))],
         Action::Ping { conn } => vec![Input::Pong(*conn)],
-        Action::Rest { id, .. } => vec![Input::RestDone(*id, true)],
+        Action::Rest { id, .. } => vec![Input::RestDone(*id, rest_result(true))],
         Action::SendText { conn, text } if text == "tic" => {
             vec![say(*conn, r#"{"topic":"tic","alive":true,"id":"calm","lastAccessed":1}"#.into())]
         }

@@ -1,5 +1,6 @@
 //! One step of a walk: chosen blindly, or from what would make sense now.
 
+use crate::world::rest_result;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use ibws_proto::{
 
 use super::Step;
 use super::byte_source::ByteSource;
-use super::frames::{self, KEYS};
+use crate::frames::{self, KEYS};
 
 fn input(input: Input) -> Step {
     Step::Input(input)
@@ -65,7 +66,8 @@ pub(crate) fn config(bytes: &mut ByteSource<'_>) -> Config {
     config
 }
 
-/// How far the clock goes before a step: mostly a little, often exactly to what is due, sometimes very far, or back.
+/// How far the clock goes before a step: mostly a little, often exactly to what is due, sometimes
+/// very far, or back.
 pub(crate) fn time(bytes: &mut ByteSource<'_>, now: Instant, machine: &Machine) -> Instant {
     let due = machine.next_wake().map_or(now, |(at, _)| at.max(now));
     match bytes.below(16) {
@@ -115,7 +117,7 @@ pub(crate) fn blind(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[R
 
 /// An answer of the host, to one of the first questions.
 fn answer(bytes: &mut ByteSource<'_>) -> Input {
-    Input::RestDone(RestRequestId(1 + bytes.below(12) as u64), bytes.chance(128))
+    Input::RestDone(RestRequestId(1 + bytes.below(12) as u64), rest_result(bytes.chance(128)))
 }
 
 fn failure(bytes: &mut ByteSource<'_>) -> ConnectError {
@@ -146,7 +148,7 @@ fn frame(bytes: &mut ByteSource<'_>) -> Bytes {
             frame[at] = bytes.byte();
             frame.into()
         }
-        _ => (*bytes.pick(&frames::SAYINGS)).into(),
+        _ => (*bytes.pick(&frames::OTHER_FRAMES)).into(),
     }
 }
 
@@ -258,7 +260,7 @@ pub(crate) fn guided(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[
             },
             15 => input(Input::Pong(conn)),
             16 => input(answer(bytes)),
-            17 | 18 => input(Input::Frame(conn, Bytes::from_static(bytes.pick(&frames::SAYINGS).as_bytes()))),
+            17 | 18 => input(Input::Frame(conn, Bytes::from_static(bytes.pick(&frames::OTHER_FRAMES).as_bytes()))),
             19 => say(if bytes.chance(128) { frames::UNAUTHENTICATED } else { frames::AUTHENTICATED }),
             20 => input(Input::Closed(conn, bytes.chance(128).then_some(1000))),
             21 => input(Input::Tick),

@@ -1,5 +1,6 @@
-//! Every kind of line that `watch --json` prints, held against a file: other programs read these lines, so no string and
-//! no key of them changes when a type behind it is renamed. Lines may be added; `IBWS_BLESS=1` writes the file anew.
+//! Every kind of line that `watch --json` prints, held against a file: other programs read these
+//! lines, so no string and no key of them changes when a type behind it is renamed. Lines may be
+//! added; `IBWS_BLESS=1` writes the file anew.
 
 use core::fmt::Write as _;
 use core::time::Duration;

@@ -8,7 +8,8 @@ use ibws_proto::{ConnectionState, Event, Frame, Item, Json, Key, Message, RestOu
 use serde::Serialize;
 use serde_json::json;
 
-/// A line about anything but a frame; a frame's is written by hand, since its own text stands in it as it came.
+/// A line about anything but a frame; a frame's is written by hand, since its own text stands in it
+/// as it came.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Line<'a> {

@@ -1,6 +1,7 @@
 //! `watch`, the main job: subscribes, and shows what the stream says until it is told to stop.
 //!
-//! One function for every runtime. An adapter's example makes a builder and a way to run a future; the rest is here.
+//! One function for every runtime. An adapter's example makes a builder and a way to run a future;
+//! the rest is here.
 
 mod describe;
 #[cfg(test)]
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 
 use ibws_proto::client::{Builder, Client, EventStream};
 use ibws_proto::transport::{CookieForm, Credentials, Endpoint, Plaintext, Runtime, Trust};
-use ibws_proto::{Account, CommandError, Item, QueueLimits, Subscribe};
+use ibws_proto::{Account, CommandError, ConnectErrorKind, Item, QueueLimits, Subscribe};
 
 use crate::{GatewayConfig, Server, ServerConfig};
 use options::{Options, TrustOption};
@@ -34,7 +35,8 @@ const ATTEMPTS: u32 = 5;
 
 /// The program: reads the command line, runs, and says how the process ends.
 ///
-/// `run` gets a future and runs it to its end on a runtime of the adapter's; `builder` is called on that runtime.
+/// `run` gets a future and runs it to its end on a runtime of the adapter's; `builder` is called on
+/// that runtime.
 pub fn watch<R, B, X>(builder: B, run: X) -> ExitCode
 where
     R: Runtime,
@@ -100,7 +102,8 @@ fn configured<R: Runtime>(options: &Options, builder: Builder<R>) -> Result<(Bui
         builder = builder.trust(Trust::ExactCert(pin));
     }
     if let Some(session) = &options.session {
-        // docs/protocol.md §1.2: JSON in the cookie towards a local gateway, bare towards IBKR itself.
+        // docs/protocol.md §1.2: JSON in the cookie towards a local gateway, bare towards IBKR
+        // itself.
         let form = if endpoint.is_loopback() { CookieForm::Gateway } else { CookieForm::Direct };
         builder = builder.credentials(Credentials::default().with_session(session.clone(), form));
     }
@@ -150,7 +153,8 @@ impl Output {
 enum Next {
     Item(Option<Item>),
     Started(Result<(), CommandError>),
-    /// A subscription that cannot be: another of the same key has other arguments, or there are too many.
+    /// A subscription that cannot be: another of the same key has other arguments, or there are too
+    /// many.
     Impossible(CommandError),
     Stop,
 }
@@ -228,13 +232,14 @@ async fn finish<R: Runtime>(client: &Client<R>, mut events: EventStream<R>, outp
     output.flush()
 }
 
-/// A failed start, as one line that says what to do.
+/// Describes a failed start in one line and names the flag of `watch` that helps.
 fn explain(failure: &CommandError) -> String {
     match failure {
         CommandError::AuthenticationRequired(error) => {
-            format!(
-                "the gateway wants a login: {error}; log in at its web page, or pass --session with the one of /tickle"
-            )
+            format!("{error}; log in at the gateway's web page, or pass --session with the session of /tickle")
+        }
+        CommandError::GaveUp { last, .. } if last.kind == ConnectErrorKind::Trust => {
+            format!("{last}; pass --trust pin:FILE to pin the certificate of a gateway on this machine")
         }
         CommandError::GaveUp { attempts: 1, last } => last.to_string(),
         CommandError::GaveUp { attempts, last } => format!("{last} (gave up after {attempts} attempts)"),

@@ -16,23 +16,25 @@ const FIELDS: &str = r#"{"fields":["55","31","84","86","83","88","85","6509"]}"#
 
 /// Watch the stream of an Interactive Brokers gateway.
 ///
-/// Without --url it starts a simulated gateway in this process (TLS, a certificate made at start and pinned, invented
-/// data) and watches that.
+/// Without --url it starts a simulated gateway in this process (TLS, a certificate made at start
+/// and pinned, invented data) and watches that.
 #[derive(Parser, Debug)]
 #[command(name = "watch", version, after_help = "Stops after --for, or on Ctrl-C: unsubscribes, closes, exits 0.")]
 pub(super) struct Options {
     /// The gateway: wss://localhost:5000/v1/api/ws, or ws:// for one on this machine without TLS.
     #[arg(long, value_name = "URL")]
     pub(super) url: Option<String>,
-    /// The account that the session should serve: told if it does not. The simulated gateway serves it, by default
-    /// DU1234567.
+    /// The account that the session should serve: told if it does not. The simulated gateway serves
+    /// it, by default DU1234567.
     #[arg(long, value_name = "ID", value_parser = account)]
     pub(super) account: Option<String>,
-    /// What to subscribe to, as on the wire without its first letter: 'md+265598+{"fields":["31","84","86"]}', or,
-    /// pl, tr, sd+DU1234567. May be repeated. Default: five US shares.
+    /// What to subscribe to, as on the wire without its first letter:
+    /// 'md+265598+{"fields":["31","84","86"]}', or, pl, tr, sd+DU1234567. May be repeated. Default:
+    /// five US shares.
     #[arg(long, value_name = "CHANNEL", value_parser = channel)]
     subscribe: Vec<Subscribe>,
-    /// The session of the gateway's /tickle: sent as a cookie, and as a message if the gateway asks for one.
+    /// The session of the gateway's /tickle: sent as a cookie, and as a message if the gateway asks
+    /// for one.
     #[arg(long = "session", value_name = "TOKEN")]
     raw_session: Option<String>,
     #[arg(skip)]
@@ -40,7 +42,8 @@ pub(super) struct Options {
     /// Not available yet.
     #[arg(long, value_name = "URL", value_parser = no_tickle)]
     tickle: Option<String>,
-    /// Which certificate to accept: webpki, or pin:FILE for exactly the one in FILE (PEM or DER, this machine only).
+    /// Which certificate to accept: webpki, or pin:FILE for exactly the one in FILE (PEM or DER,
+    /// this machine only).
     #[arg(long, value_name = "webpki|ca:FILE|pin:FILE", default_value = "webpki", value_parser = trust)]
     pub(super) trust: TrustOption,
     /// Stop after so many seconds.
@@ -49,7 +52,8 @@ pub(super) struct Options {
     /// One JSON object per line, and nothing else, on standard output.
     #[arg(long)]
     pub(super) json: bool,
-    /// Write what the gateway sends to FILE, for `gateway --recording`. It holds account and session ids.
+    /// Write what the gateway sends to FILE, for `gateway --recording`. It holds account and
+    /// session ids.
     #[arg(long, value_name = "FILE")]
     pub(super) record: Option<PathBuf>,
 }

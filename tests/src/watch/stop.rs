@@ -4,8 +4,8 @@ use core::task::{Context, Waker};
 use core::time::Duration;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// From being told to stop to the end of the process, whatever is stuck: a terminal that takes nothing more, a look-up of
-/// a name. Unsubscribing and closing are done long before.
+/// From being told to stop to the end of the process, whatever is stuck: a terminal that takes
+/// nothing more, a look-up of a name. Unsubscribing and closing are done long before.
 const PATIENCE: Duration = Duration::from_millis(4_500);
 
 /// Sees to it that the process does not outlive a stop at `after` for long.

@@ -1,25 +1,25 @@
-//! The wire between the two, and what can be wrong with it.
+//! The link between the client and the gateway, and its faults.
 
 use core::time::Duration;
 use std::collections::VecDeque;
 
 use ibws_proto::{ConnectError, ConnectErrorKind};
 
-/// What becomes of one dial.
+/// The outcome of one dial.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Dial {
     /// The socket is open after the link's `dial` time.
     Opens,
-    /// It fails after the link's `dial` time.
+    /// The dial fails after the link's `dial` time, perhaps with a pause that the peer asks for.
     Fails(ConnectErrorKind, Option<Duration>),
-    /// The socket is open, and reset in the same moment.
+    /// The socket opens and is reset at the same moment.
     Resets,
-    /// Nothing is ever heard of it.
+    /// The dial never ends.
     Hangs,
 }
 
 impl Dial {
-    /// Nobody listens.
+    /// The outcome when nobody listens at the address.
     #[must_use]
     pub const fn refused() -> Self {
         Self::Fails(ConnectErrorKind::Unreachable, None)
@@ -32,40 +32,41 @@ impl Dial {
     }
 }
 
-/// How the link behaves.
+/// Settings of the link. The default is a good link, a peer that replies, and a REST handler that
+/// succeeds after 50 ms.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// From the dial to its outcome.
+    /// Time from the dial to its outcome; 100 ms by default.
     pub dial: Duration,
-    /// One way, for everything else.
+    /// Time that everything else takes in one direction; 10 ms by default.
     pub latency: Duration,
-    /// So much longer at most, each time anew; the order is kept.
+    /// Upper limit of the random delay added to `latency`, drawn for each item; the order is kept.
     pub jitter: Duration,
-    /// What comes in comes at this speed; `None`: at once.
+    /// Bandwidth towards the client; `None` is unlimited.
     pub bytes_per_second: Option<u64>,
-    /// What we write is held back until this is over.
+    /// Holds back what the client writes, until [`World::unblock`](super::World::unblock).
     pub writes_block: bool,
-    /// The opening burst comes in the very moment of the upgrade.
+    /// Delivers the opening burst at the moment of the upgrade.
     pub glued: bool,
-    /// Each step is taken this much late at most.
+    /// Upper limit of the random lateness of each step.
     pub clock_late: Duration,
-    /// Each input is handed in with a time this much in the past at most.
+    /// Upper limit of how far in the past the time of an input lies, drawn for each input.
     pub clock_back: Duration,
-    /// How long the host takes to find the session when it is asked for.
+    /// Time that the session provider takes.
     pub session_after: Duration,
-    /// Outcomes of the dials to come; then `dials_to` for all others.
+    /// Outcomes of the next dials, in order; `dials_to` applies to all after them.
     pub dials: VecDeque<Dial>,
     /// The outcome of all other dials.
     pub dials_to: Dial,
-    /// Does the peer answer our Close?
-    pub answers_close: bool,
-    /// Does the peer answer pings?
-    pub answers_pings: bool,
-    /// What the host does when asked: how long it takes, and whether it succeeds; `None`: it never answers.
+    /// Whether the peer replies to a Close of the client.
+    pub replies_to_close: bool,
+    /// Whether the peer replies to pings.
+    pub replies_to_pings: bool,
+    /// How long the REST handler takes, and whether it succeeds; with `None` it never finishes.
     pub rest: Option<(Duration, bool)>,
-    /// Whether the upgrade carries the session already.
+    /// Whether the upgrade request already carries the session as a cookie.
     pub authorised: bool,
-    /// The session that the host has, to be sent when asked for; `None`: it has none.
+    /// The session that the session provider returns; `None` means that it has none.
     pub session: Option<String>,
 }
 
@@ -83,8 +84,8 @@ impl Default for Link {
             session_after: Duration::ZERO,
             dials: VecDeque::new(),
             dials_to: Dial::Opens,
-            answers_close: true,
-            answers_pings: true,
+            replies_to_close: true,
+            replies_to_pings: true,
             rest: Some((Duration::from_millis(50), true)),
             authorised: true,
             session: None,

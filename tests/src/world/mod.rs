@@ -1,21 +1,22 @@
-//! The virtual world: a machine and a simulated gateway, a link between them, and time that jumps.
+//! The virtual world: a machine and a simulated gateway, a link between them, and a virtual clock.
 //!
-//! Nothing here waits. The clock moves to the next moment at which the machine, the gateway or the link has something
-//! to do, so an hour costs what happens in it. Every step is checked by the invariants; a broken one panics with
-//! the whole timeline.
+//! Nothing here waits. The clock jumps to the next moment at which the machine, the gateway or the
+//! link has something to do, so an hour costs only what happens in it. The invariants check every
+//! step; a broken one panics with the whole timeline.
 
+mod actions;
 mod link;
 mod prelude;
+mod queries;
 mod send;
-mod tell;
 mod trace;
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ibws_proto::{
-    Command, CommandError, Config, ConnId, ConnectError, Input, Instant, Machine, Reply, RequestId, RestRequest,
-    RestRequestId,
+    Command, CommandError, Config, ConnId, ConnectError, Input, Instant, Key, Machine, Reply, RequestId, RestError,
+    RestReply, RestRequest, RestRequestId, RestResult,
 };
 
 use crate::gateway::{Gateway, GatewayConfig};
@@ -23,81 +24,83 @@ use crate::prng::Prng;
 use crate::replay::{Rule, Transcript};
 
 pub use link::{Dial, Link};
-pub use prelude::{QUOTES, ms, secs, world};
-pub use tell::{args, sub};
+pub use prelude::{QUOTES, args, ms, secs, sub, world};
 pub use trace::{Entry, What};
 
-/// More steps than this without time passing is a livelock.
+/// Steps without time passing after which a world counts as livelocked.
 const STEPS_AT_ONCE: u32 = 10_000;
-/// Inputs of the past that may come again.
-const HEARD: usize = 32;
+/// Past inputs that are kept, so that a story can repeat them.
+const RECENT_INPUTS: usize = 32;
 
-/// Something on its way.
+/// Something that is on its way over the link.
 #[derive(Clone, Debug)]
 enum InFlight {
-    /// To the machine.
+    /// An input for the machine.
     Input(Input),
-    /// The dial has gone through.
+    /// A dial that succeeds.
     Open(ConnId),
-    /// The dial has failed.
+    /// A dial that fails.
     Fail(ConnId, ConnectError),
-    /// To the gateway.
+    /// A text for the gateway.
     Text(ConnId, String),
-    /// Our ping.
+    /// A ping of the client.
     Ping(ConnId),
-    /// Our Close.
+    /// A Close of the client.
     Close(ConnId, u16),
-    /// The host has done what it was asked for, or failed to.
+    /// The result of a request to the REST handler: `true` if it succeeded.
     RestDone(RestRequestId, RestRequest, bool),
-    /// The host has found the session, or that there is none.
+    /// The session provider has finished: it has the session, or there is none.
     Provided(ConnId),
 }
 
 /// A machine, a gateway, and the link between them.
 pub struct World {
-    told: Transcript,
-    /// The peer; stories misbehave through it.
+    transcript: Transcript,
+    /// The peer. Stories make it misbehave.
     pub gateway: Gateway,
-    /// The wire; stories break it.
+    /// The link. Stories break it.
     pub link: Link,
     now: Instant,
     in_flight: BTreeMap<(Instant, u64), InFlight>,
     posted: u64,
-    /// When the last thing on its way arrives, each way, by connection: the order is kept.
+    /// When the last item in this direction arrives, by connection. Later items arrive no earlier,
+    /// so each direction keeps its order.
     last_in: BTreeMap<ConnId, Instant>,
+    /// The same for the other direction.
     last_out: BTreeMap<ConnId, Instant>,
-    /// When the narrow link has passed on what is on it.
+    /// When a link with limited bandwidth has delivered everything that is queued on it.
     free_in: Instant,
-    /// Decides what is left to chance: jitter, latency.
+    /// Draws jitter and lateness.
     chance: Prng,
     /// Connections that both sides hold open.
     up: BTreeSet<ConnId>,
-    /// Half-open ones, with what the gateway sent into the void.
+    /// Half-open connections, with what the gateway sent while nothing passed.
     frozen: BTreeMap<ConnId, Vec<Input>>,
-    /// What was written while writes block.
+    /// What the client wrote while its writes are blocked.
     stuck: Vec<InFlight>,
-    /// What came last on connections, for the day when it comes again.
-    heard: VecDeque<Input>,
+    /// The newest inputs, newest last.
+    recent_inputs: VecDeque<Input>,
     trace: Vec<Entry>,
-    answers: BTreeMap<RequestId, (Instant, Result<Reply, CommandError>)>,
+    replies: BTreeMap<RequestId, (Instant, Result<Reply, CommandError>)>,
 }
 
 impl World {
-    /// A world at time zero.
+    /// Makes a world at time zero.
     #[must_use]
     pub fn new(config: Config, gateway: GatewayConfig) -> Self {
         Self::of(Transcript::new(config, Instant::ORIGIN).forgetful(), gateway)
     }
 
-    /// The same that remembers every step, so that it can be told again; with a rule of the caller's own.
+    /// Makes a world that remembers every step, so that the run can be replayed. `rule` checks
+    /// every output in addition to the invariants.
     #[must_use]
     pub fn remembering(config: Config, gateway: GatewayConfig, rule: Option<Rule>) -> Self {
         Self::of(Transcript::new(config, Instant::ORIGIN).with_rule(rule), gateway)
     }
 
-    fn of(told: Transcript, gateway: GatewayConfig) -> Self {
+    fn of(transcript: Transcript, gateway: GatewayConfig) -> Self {
         Self {
-            told,
+            transcript,
             chance: Prng::part(gateway.seed, "world", 0),
             gateway: Gateway::new(gateway),
             link: Link::default(),
@@ -110,30 +113,30 @@ impl World {
             up: BTreeSet::new(),
             frozen: BTreeMap::new(),
             stuck: Vec::new(),
-            heard: VecDeque::new(),
+            recent_inputs: VecDeque::new(),
             trace: Vec::new(),
-            answers: BTreeMap::new(),
+            replies: BTreeMap::new(),
         }
     }
 
     /// The machine.
     #[must_use]
     pub fn machine(&self) -> &Machine {
-        self.told.checked().machine()
+        self.transcript.checked().machine()
     }
 
-    /// The present time.
+    /// The present virtual time.
     #[must_use]
     pub fn now(&self) -> Instant {
         self.now
     }
 
-    /// Hands a command to the machine.
+    /// Submits a command to the machine.
     ///
     /// # Panics
-    /// With the timeline, if an invariant breaks.
+    /// If an invariant breaks; the message holds the timeline.
     pub fn submit(&mut self, command: Command) -> RequestId {
-        match self.told.submit(self.now, command.clone()) {
+        match self.transcript.submit(self.now, command.clone()) {
             Ok((id, outputs)) => {
                 self.note_down(What::Command(id, command));
                 self.outputs(outputs);
@@ -143,45 +146,46 @@ impl World {
         }
     }
 
-    /// Hands an input to the machine, as a link would.
+    /// Gives an input to the machine, as a link would.
     ///
     /// # Panics
-    /// With the timeline, if an invariant breaks.
+    /// If an invariant breaks; the message holds the timeline.
     pub fn input(&mut self, input: Input) {
         if input != Input::Tick {
             self.note_down(What::Input(input.clone()));
         }
         if !matches!(input, Input::Tick) {
-            if self.heard.len() == HEARD {
-                self.heard.pop_front();
+            if self.recent_inputs.len() == RECENT_INPUTS {
+                self.recent_inputs.pop_front();
             }
-            self.heard.push_back(input.clone());
+            self.recent_inputs.push_back(input.clone());
         }
-        // Two who read the clock may disagree; who wakes for a timer reads it after that.
+        // Two readers of the clock can disagree, so an input may carry an earlier time. A tick may
+        // not: whoever wakes for a timer reads the clock after the timer was due.
         let back = self.link.clock_back;
         let slip = if back.is_zero() || input == Input::Tick { 0 } else { self.chance.below(back.as_nanos() as u64) };
         let at = Instant::from_nanos(self.now.as_nanos().saturating_sub(slip));
-        match self.told.handle(at, input) {
+        match self.transcript.handle(at, input) {
             Ok(outputs) => self.outputs(outputs),
             Err(rule) => self.broken(&rule),
         }
     }
 
-    /// Lets this much time pass.
+    /// Lets `span` pass.
     ///
     /// # Panics
-    /// With the timeline, if an invariant breaks or the world livelocks.
+    /// If an invariant breaks or the world livelocks; the message holds the timeline.
     pub fn run(&mut self, span: Duration) {
         self.run_until(self.now + span);
     }
 
-    /// Lets time pass until `end`; what is due at that moment has happened.
+    /// Lets time pass until `end`, inclusive of what is due at `end`.
     ///
     /// # Panics
-    /// As [`run`](Self::run).
+    /// Like [`run`](Self::run).
     pub fn run_until(&mut self, end: Instant) {
         let mut steps = 0;
-        // What a story did to the gateway may have made it speak.
+        // A story may have changed the gateway so that it has something to send.
         self.gateway.tick(self.now);
         self.collect();
         while let Some(next) = self.next_moment().filter(|next| *next <= end) {
@@ -189,7 +193,7 @@ impl World {
             if steps > STEPS_AT_ONCE {
                 self.broken("livelock: time stands still");
             }
-            // Late by itself, not because what came before it was late as well.
+            // Each wake-up is late by itself, not because the one before it was late as well.
             let late = Duration::from_nanos(self.chance.below(self.link.clock_late.as_nanos() as u64));
             self.now = self.now.max(next + late);
             self.step();
@@ -199,30 +203,30 @@ impl World {
         self.collect();
     }
 
-    /// Lets time pass until the request is answered; at most an hour.
+    /// Lets time pass until the request has its reply, and returns the reply with its time.
     ///
     /// # Panics
-    /// As [`run`](Self::run), and if there is no answer by then.
-    pub fn answer(&mut self, id: RequestId) -> (Instant, Result<Reply, CommandError>) {
+    /// Like [`run`](Self::run), and if there is no reply within an hour.
+    pub fn wait_for_reply(&mut self, id: RequestId) -> (Instant, Result<Reply, CommandError>) {
         let end = self.now + Duration::from_secs(3_600);
         loop {
-            if let Some(answer) = self.answers.get(&id) {
-                return answer.clone();
+            if let Some(reply) = self.replies.get(&id) {
+                return reply.clone();
             }
             match self.next_moment().filter(|next| *next <= end) {
                 Some(next) => self.run_until(next),
-                None => self.broken(&format!("{id} is not answered")),
+                None => self.broken(&format!("{id} has no reply after an hour")),
             }
         }
     }
 
-    /// The answer to a request, if it is there.
+    /// The reply to a request, with its time; `None` while the request waits.
     #[must_use]
-    pub fn answered(&self, id: RequestId) -> Option<&(Instant, Result<Reply, CommandError>)> {
-        self.answers.get(&id)
+    pub fn reply(&self, id: RequestId) -> Option<&(Instant, Result<Reply, CommandError>)> {
+        self.replies.get(&id)
     }
 
-    /// Everything that happened.
+    /// The timeline: everything that happened.
     #[must_use]
     pub fn trace(&self) -> &[Entry] {
         &self.trace
@@ -233,7 +237,8 @@ impl World {
         [self.machine().poll_timeout(), self.gateway.next_wake(), in_flight].into_iter().flatten().min()
     }
 
-    /// One thing that is due: a in_flight, or the gateway, or the machine.
+    /// Does one thing that is due: delivers an item of the link, ticks the gateway, or ticks the
+    /// machine.
     fn step(&mut self) {
         if let Some(entry) = self.in_flight.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let in_flight = entry.remove();
@@ -255,17 +260,17 @@ impl World {
                     self.gateway.opened(self.now, conn.0, self.link.authorised);
                     self.input(Input::Opened(conn));
                     if self.link.glued {
-                        self.gateway.hasten_opening(conn.0);
+                        self.gateway.send_opening_now(conn.0);
                         self.gateway.tick(self.now);
                     }
                 }
             }
             InFlight::Fail(conn, error) => self.input(Input::ConnectFailed(conn, error)),
             InFlight::Text(conn, text) => self.gateway.received(self.now, conn.0, text.as_bytes()),
-            InFlight::Ping(conn) if self.link.answers_pings && self.hears(conn) => {
+            InFlight::Ping(conn) if self.link.replies_to_pings && self.reaches(conn) => {
                 self.post_in(Input::Pong(conn));
             }
-            InFlight::Close(conn, code) if self.hears(conn) => {
+            InFlight::Close(conn, code) if self.reaches(conn) => {
                 self.gateway.closed(self.now, conn.0);
                 self.up.remove(&conn);
                 self.post_in(Input::Closed(conn, Some(code)));
@@ -273,18 +278,33 @@ impl World {
             InFlight::Ping(_) | InFlight::Close(..) => {}
             InFlight::Provided(conn) => self.provided(conn),
             InFlight::RestDone(id, request, done) => {
-                // What the host's calls do to the gateway (docs/protocol.md §1.3, §3.4).
-                let paths: &[_] = match request {
-                    RestRequest::Prime(_) => &["/v1/api/iserver/accounts", "/v1/api/iserver/account/orders"],
-                    RestRequest::Reconcile { .. } => &["/v1/api/iserver/account/orders"],
-                    _ => &[],
-                };
-                for path in paths {
-                    let _ = self.gateway.rest(self.now, "GET", path, "force=true");
-                }
-                self.input(Input::RestDone(id, done));
+                let result = if done { self.make_rest_calls(&request) } else { rest_result(false) };
+                self.input(Input::RestDone(id, result));
             }
         }
+    }
+
+    /// Makes the REST calls of a handler at the gateway (docs/protocol.md §1.3.2, §8.2).
+    fn make_rest_calls(&mut self, request: &RestRequest) -> RestResult {
+        let calls: &[(&str, &str)] = match request {
+            RestRequest::Prime(key) if key.key() == Key::Orders => {
+                &[("iserver/accounts", ""), ("iserver/account/orders", "force=true")]
+            }
+            RestRequest::Prime(_) => &[("iserver/accounts", "")],
+            RestRequest::Reconcile { .. } => &[("iserver/account/orders", "")],
+            _ => &[],
+        };
+        let mut result = rest_result(true);
+        for (path, query) in calls {
+            let reply = self.gateway.rest(self.now, "GET", &format!("/v1/api/{path}"), query);
+            if reply.status != 200 {
+                return Err(RestError::new(format!("{path}: HTTP {}", reply.status)));
+            }
+            if matches!(request, RestRequest::Reconcile { .. }) && reply.body.contains(r#""snapshot":false"#) {
+                result = Ok(RestReply::Incomplete);
+            }
+        }
+        result
     }
 
     fn note_down(&mut self, what: What) {
@@ -292,10 +312,19 @@ impl World {
     }
 
     fn broken(&self, rule: &str) -> ! {
-        if self.told.remembers() {
-            // Whoever lets it remember tells the story better than a panic does.
+        if self.transcript.remembers() {
+            // The owner of a remembering world prints the transcript, which shows more than a
+            // panic.
             std::panic::resume_unwind(Box::new(rule.to_owned()));
         }
         panic!("{rule}\n{}", self.timeline())
     }
+}
+
+/// The result of a REST handler that succeeds, or that fails.
+///
+/// # Errors
+/// If it fails.
+pub fn rest_result(done: bool) -> RestResult {
+    if done { Ok(RestReply::Complete) } else { Err(RestError::new("the REST handler fails")) }
 }

@@ -1,4 +1,4 @@
-//! Both directions of the wire: what the machine wants done, and what the gateway has to say.
+//! Both directions of the link: executes the machine's actions and delivers the gateway's output.
 
 use core::time::Duration;
 
@@ -8,8 +8,8 @@ use super::{Dial, InFlight, What, World};
 use crate::gateway::GatewayOutput;
 
 impl World {
-    /// Does the peer hear what is written on this connection?
-    pub(super) fn hears(&self, conn: ConnId) -> bool {
+    /// Returns `true` if what the client writes on this connection reaches the gateway.
+    pub(super) fn reaches(&self, conn: ConnId) -> bool {
         self.up.contains(&conn) && !self.frozen.contains_key(&conn)
     }
 
@@ -18,7 +18,7 @@ impl World {
             self.note_down(What::Output(output.clone()));
             match output {
                 Output::Action(action) => self.act(action),
-                Output::Done(id, answer) => drop(self.answers.insert(id, (self.now, answer))),
+                Output::Done(id, reply) => drop(self.replies.insert(id, (self.now, reply))),
                 Output::Event(_) => {}
             }
         }
@@ -40,10 +40,10 @@ impl World {
                     Dial::Hangs => {}
                 }
             }
-            Action::SendText { conn, text } if self.hears(conn) => self.post_out(InFlight::Text(conn, text)),
+            Action::SendText { conn, text } if self.reaches(conn) => self.post_out(InFlight::Text(conn, text)),
             Action::SendSession { conn } => self.post(self.link.session_after, InFlight::Provided(conn)),
-            Action::Ping { conn } if self.hears(conn) => self.post_out(InFlight::Ping(conn)),
-            Action::Close { conn, code } if self.hears(conn) && self.link.answers_close => {
+            Action::Ping { conn } if self.reaches(conn) => self.post_out(InFlight::Ping(conn)),
+            Action::Close { conn, code } if self.reaches(conn) && self.link.replies_to_close => {
                 self.post_out(InFlight::Close(conn, code));
             }
             Action::Abandon { conn } => {
@@ -62,28 +62,28 @@ impl World {
         }
     }
 
-    /// The host has the session, or none: it is written, and the machine told.
+    /// Writes the session if the provider has one, and reports the result to the machine.
     pub(super) fn provided(&mut self, conn: ConnId) {
         let Some(session) = self.link.session.clone() else {
             return self.input(Input::Session(conn, SessionUpdate::Unavailable));
         };
-        if self.hears(conn) {
+        if self.reaches(conn) {
             self.post_out(InFlight::Text(conn, format!("{{\"session\":\"{session}\"}}")));
         }
         self.input(Input::Session(conn, SessionUpdate::Sent));
     }
 
-    /// One way over the link.
+    /// Draws the time that one item takes over the link in one direction.
     fn latency(&mut self) -> Duration {
         let spread = self.link.jitter.as_nanos() as u64;
         self.link.latency + Duration::from_nanos(self.chance.below(spread))
     }
 
-    /// To the machine, as fast as the link is.
+    /// Sends an input towards the machine, at the speed of the link.
     pub(super) fn post_in(&mut self, input: Input) {
         if let (Some(speed), Input::Frame(_, raw)) = (self.link.bytes_per_second, &input) {
             let takes = Duration::from_nanos(raw.len() as u64 * 1_000_000_000 / speed.max(1));
-            // A narrow link holds so much and no more: who sends faster waits with it.
+            // The link buffers at most 20 s of data: a sender that is faster has to wait with it.
             self.free_in = (self.free_in.max(self.now) + takes).min(self.now + Duration::from_secs(20));
         }
         let queued = self.free_in.since(self.now);
@@ -91,7 +91,7 @@ impl World {
         self.post(after, InFlight::Input(input));
     }
 
-    /// To the gateway, unless writes block.
+    /// Sends an item towards the gateway, or holds it back while writes are blocked.
     fn post_out(&mut self, in_flight: InFlight) {
         if self.link.writes_block {
             self.stuck.push(in_flight);
@@ -101,9 +101,11 @@ impl World {
         }
     }
 
+    /// Puts an item on the link; it arrives after `after`, and not before earlier items of its
+    /// direction.
     pub(super) fn post(&mut self, after: Duration, in_flight: InFlight) {
         self.posted += 1;
-        // Both directions keep their order, whatever the latency does meanwhile.
+        // Each direction keeps its order, even if the latency falls meanwhile.
         let mut at = self.now + after;
         let way = match &in_flight {
             InFlight::Input(
@@ -121,7 +123,7 @@ impl World {
         self.in_flight.insert((at, self.posted), in_flight);
     }
 
-    /// What the gateway has to say goes on its way.
+    /// Puts the gateway's output on the link.
     pub(super) fn collect(&mut self) {
         while let Some((conn, output)) = self.gateway.poll() {
             let conn = ConnId(conn);

@@ -1,4 +1,4 @@
-//! What happened, and when.
+//! The timeline of a world.
 
 use core::fmt;
 
@@ -7,22 +7,22 @@ use ibws_proto::{Command, Event, Input, Instant, Output, RequestId};
 /// One entry of the timeline.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// When.
+    /// When it happened.
     pub at: Instant,
-    /// What.
+    /// What happened.
     pub what: What,
 }
 
-/// What an [`Entry`] tells.
+/// The content of an [`Entry`].
 #[derive(Clone, Debug)]
 pub enum What {
-    /// It was handed to the machine.
+    /// An input that the machine got.
     Input(Input),
-    /// It was asked of the machine.
+    /// A command that was submitted to the machine.
     Command(RequestId, Command),
-    /// The machine said it.
+    /// An output of the machine.
     Output(Output),
-    /// The story, or the link, said it.
+    /// A note of the story or of the world.
     Note(String),
 }
 
@@ -43,7 +43,7 @@ impl fmt::Display for Entry {
                 write!(f, "     message {:?} {:?}", message.key, message.subscription)
             }
             What::Output(Output::Event(event)) => write!(f, "     {event:?}"),
-            What::Output(Output::Done(id, answer)) => write!(f, "{id:>4} answered {answer:?}"),
+            What::Output(Output::Done(id, reply)) => write!(f, "{id:>4} done {reply:?}"),
             What::Note(note) => write!(f, "  -- {note}"),
         }
     }

@@ -1,8 +1,9 @@
-//! Futures dropped half way, and handles dropped last.
+//! Futures that are dropped before they complete, and the handle that is dropped last.
 //!
-//! A future is polled k times, with one step of the runtime after each poll, and dropped; for every k until it is done.
-//! Whatever k, the client is whole afterwards: what was asked for has happened all the same, nothing that was queued is
-//! missing, no request is left over, and with the last handle everything ends.
+//! A future is polled k times, with one step of the runtime after each poll, and dropped; for every
+//! k until it completes. For each k, the client works afterwards: the request takes effect all the
+//! same, no queued item is missing, no request remains pending, and everything ends with the last
+//! handle.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,9 +18,10 @@ use super::*;
 type Pending<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// More polls than any of these futures needs.
-const MOST: usize = 2_000;
+const MAX_POLLS: usize = 2_000;
 
-/// Polls `future` up to `polls` times, a step of the runtime after each; says whether it was done.
+/// Polls `future` up to `polls` times, with a step of the runtime after each. Returns `true` if it
+/// completed.
 fn poll(runtime: &Simulated, mut future: Pending<'_>, polls: usize) -> bool {
     let end = runtime.now() + ms(3_600_000);
     for _ in 0..polls {
@@ -31,15 +33,15 @@ fn poll(runtime: &Simulated, mut future: Pending<'_>, polls: usize) -> bool {
     false
 }
 
-/// Runs `story` with every number of polls until its future is done, and says how many that took.
+/// Runs `story` with every number of polls until its future completes, and returns that number.
 fn for_every_k(story: impl Fn(usize) -> bool) -> usize {
-    (0..MOST).find(|polls| story(*polls)).expect("it is never done")
+    (0..MAX_POLLS).find(|polls| story(*polls)).expect("the future never completes")
 }
 
-/// The client can do everything that it could before, and ends when it should.
-fn is_whole(runtime: &Simulated, client: Here, what: &str) {
+/// Asserts that the client still works, and that it ends with its last handle.
+fn assert_works(runtime: &Simulated, client: SimulatedClient, what: &str) {
     runtime.run(ms(120_000));
-    assert_eq!(client.status().requests, 0, "{what}: a request is left over");
+    assert_eq!(client.status().requests, 0, "{what}: a request is still pending");
     runtime.block_on(client.start()).unwrap();
     runtime.run(ms(1_000));
     assert_eq!(client.status().state, ConnectionState::Ready, "{what}");
@@ -47,19 +49,20 @@ fn is_whole(runtime: &Simulated, client: Here, what: &str) {
     let mut quotes = runtime.block_on(client.subscribe(Subscribe::parse("md+8314").unwrap())).unwrap();
     assert!(runtime.block_on(quotes.next()).is_some(), "{what}");
     drop((client, quotes));
-    ends(runtime, what);
+    assert_ended(runtime, what);
 }
 
-fn ends(runtime: &Simulated, what: &str) {
+/// Asserts that no task and no connection remains.
+fn assert_ended(runtime: &Simulated, what: &str) {
     runtime.run(ms(10_000));
-    assert_eq!(runtime.tasks(), 0, "{what}: a task lives on");
-    assert_eq!(runtime.gateway(|gateway| gateway.connections().count()), 0, "{what}: a connection lives on");
+    assert_eq!(runtime.tasks(), 0, "{what}: a task remains");
+    assert_eq!(runtime.gateway(|gateway| gateway.connections().count()), 0, "{what}: a connection remains");
 }
 
-/// A request by its name, and what must have come of it in the end whether or not anybody waited for the answer.
-type Asked = (&'static str, fn(&Here) -> Pending<'static>, fn(&Here) -> bool);
+/// A request by its name, and the effect that it must have even if its future was dropped.
+type RequestCase = (&'static str, fn(&SimulatedClient) -> Pending<'static>, fn(&SimulatedClient) -> bool);
 
-fn ignoring<T>(future: impl Future<Output = T> + 'static) -> Pending<'static> {
+fn discard<T>(future: impl Future<Output = T> + 'static) -> Pending<'static> {
     Box::pin(async move { drop(future.await) })
 }
 
@@ -67,46 +70,46 @@ fn key() -> SubscriptionKey {
     SubscriptionKey::parse("md+265598").unwrap()
 }
 
-fn is_wanted(client: &Here) -> bool {
+fn is_subscribed(client: &SimulatedClient) -> bool {
     client.subscriptions().iter().any(|info| info.key == key())
 }
 
-const REQUESTS: [Asked; 14] = [
-    ("start", |client| ignoring(client.start()), |client| client.status().state == ConnectionState::Ready),
-    ("shutdown", |client| ignoring(client.shutdown()), |client| client.status().state == ConnectionState::Stopped),
+const REQUESTS: [RequestCase; 14] = [
+    ("start", |client| discard(client.start()), |client| client.status().state == ConnectionState::Ready),
+    ("shutdown", |client| discard(client.shutdown()), |client| client.status().state == ConnectionState::Stopped),
     (
         "drain",
-        |client| ignoring(client.drain()),
-        |client| client.status().state == ConnectionState::Stopped && !is_wanted(client),
+        |client| discard(client.drain()),
+        |client| client.status().state == ConnectionState::Stopped && !is_subscribed(client),
     ),
     (
         "disconnect",
-        |client| ignoring(client.disconnect()),
-        |client| client.status().state == ConnectionState::Stopped && is_wanted(client),
+        |client| discard(client.disconnect()),
+        |client| client.status().state == ConnectionState::Stopped && is_subscribed(client),
     ),
-    ("hard_reset(true)", |client| ignoring(client.hard_reset(true)), |client| client.stats().dials == 2),
-    ("hard_reset(false)", |client| ignoring(client.hard_reset(false)), |client| client.stats().dials == 2),
-    ("check_ping", |client| ignoring(client.check_ping()), |client| client.stats().dials == 1),
-    ("check_health", |client| ignoring(client.check_health()), |client| client.stats().dials == 1),
-    ("unsubscribe", |client| ignoring(client.unsubscribe(&key(), false)), |client| !is_wanted(client)),
+    ("hard_reset(true)", |client| discard(client.hard_reset(true)), |client| client.stats().dials == 2),
+    ("hard_reset(false)", |client| discard(client.hard_reset(false)), |client| client.stats().dials == 2),
+    ("check_ping", |client| discard(client.check_ping()), |client| client.stats().dials == 1),
+    ("check_health", |client| discard(client.check_health()), |client| client.stats().dials == 1),
+    ("unsubscribe", |client| discard(client.unsubscribe(&key(), false)), |client| !is_subscribed(client)),
     (
         "modify_subscription",
         |client| {
             let args = Some(Some(ibws_proto::Args::from_text(r#"{"fields":["55"]}"#).unwrap()));
             let modify = Modify { args, apply_now: true, ..Modify::new(key()) };
-            ignoring(client.modify_subscription(modify))
+            discard(client.modify_subscription(modify))
         },
-        is_wanted,
+        is_subscribed,
     ),
-    ("recreate_subscriptions", |client| ignoring(client.recreate_subscriptions()), is_wanted),
-    ("send_text", |client| ignoring(client.send_text("ech+hb")), is_wanted),
-    ("tic", |client| ignoring(client.tic()), is_wanted),
-    ("sleep", |client| ignoring(client.sleep(ms(50))), is_wanted),
+    ("recreate_subscriptions", |client| discard(client.recreate_subscriptions()), is_subscribed),
+    ("send_text", |client| discard(client.send_text("ech+hb")), is_subscribed),
+    ("tic", |client| discard(client.tic()), is_subscribed),
+    ("sleep", |client| discard(client.sleep(ms(50))), is_subscribed),
 ];
 
 #[test]
-fn every_request_can_be_dropped_after_any_number_of_polls() {
-    for (name, ask, has_come_of_it) in REQUESTS {
+fn request_takes_effect_after_its_future_is_dropped_at_any_poll() {
+    for (name, request, has_effect) in REQUESTS {
         let polls = for_every_k(|polls| {
             let runtime = Simulated::new(GatewayConfig::seeded(1));
             let client = runtime.client();
@@ -118,36 +121,36 @@ fn every_request_can_be_dropped_after_any_number_of_polls() {
             if name != "start" {
                 runtime.run(ms(500));
             }
-            let done = poll(&runtime, ask(&client), polls);
+            let done = poll(&runtime, request(&client), polls);
             runtime.run(ms(5_000));
             let what = format!("{name} dropped after {polls} polls");
-            assert!(has_come_of_it(&client), "{what}: {:?}", client.status());
+            assert!(has_effect(&client), "{what}: {:?}", client.status());
             drop(quotes);
-            is_whole(&runtime, client, &what);
+            assert_works(&runtime, client, &what);
             done
         });
-        assert!(polls > 0, "{name} was done before it was polled");
+        assert!(polls > 0, "{name} completed before it was polled");
     }
 }
 
 #[test]
-fn a_subscribe_that_is_dropped_is_withdrawn_after_any_number_of_polls() {
+fn subscribe_unsubscribes_if_its_future_is_dropped_at_any_poll() {
     let polls = for_every_k(|polls| {
         let (runtime, client) = ready();
-        let done = poll(&runtime, ignoring(client.subscribe(shares())), polls);
+        let done = poll(&runtime, discard(client.subscribe(shares())), polls);
         runtime.run(ms(5_000));
         let what = format!("subscribe dropped after {polls} polls");
         assert!(client.subscriptions().is_empty(), "{what}");
-        let held = runtime.gateway(|gateway| gateway.subscriptions(1).count());
-        assert_eq!(held, 0, "{what}: the gateway still sends");
-        is_whole(&runtime, client, &what);
+        let active = runtime.gateway(|gateway| gateway.subscriptions(1).count());
+        assert_eq!(active, 0, "{what}: the gateway still sends");
+        assert_works(&runtime, client, &what);
         done
     });
-    assert!(polls > 1, "{polls} polls show little");
+    assert!(polls > 1, "{polls} polls prove little");
 }
 
 #[test]
-fn an_outcome_can_be_asked_for_again() {
+fn outcome_can_be_awaited_again_after_its_future_is_dropped() {
     let polls = for_every_k(|polls| {
         let (runtime, client) = ready();
         let mut quotes = client.subscribe_nowait(shares());
@@ -156,20 +159,20 @@ fn an_outcome_can_be_asked_for_again() {
         assert_eq!(again, Ok(ibws_proto::SubscribeOutcome::Active), "after {polls} polls");
         assert_eq!(runtime.block_on(quotes.outcome()), again);
         drop(quotes);
-        is_whole(&runtime, client, "outcome");
+        assert_works(&runtime, client, "outcome");
         done
     });
-    assert!(polls > 1, "{polls} polls show little");
+    assert!(polls > 1, "{polls} polls prove little");
 }
 
-/// Ways to wait for an item; each may be given up half way.
-enum Waits {
+/// The ways to wait for an item.
+enum Waiter {
     Stream(ibws_proto::client::EventStream<Simulated>),
     Queue(ibws_proto::client::QueueAccessor<Simulated>),
     Subscription(Subscription<Simulated>),
 }
 
-impl Waits {
+impl Waiter {
     async fn next(&mut self, limit: Option<Duration>) -> Option<Item> {
         match (self, limit) {
             (Self::Stream(stream), None) => stream.next().await,
@@ -183,18 +186,18 @@ impl Waits {
 }
 
 #[test]
-fn no_item_is_lost_when_waiting_for_it_is_given_up() {
+fn no_item_is_lost_when_the_future_that_waits_for_it_is_dropped() {
     for way in 0..3 {
         for limit in [None, Some(ms(400))] {
             let polls = for_every_k(|polls| {
                 let (runtime, client) = ready();
                 let quotes = runtime.block_on(client.subscribe(shares())).unwrap();
-                let mut waits = match way {
-                    0 => Waits::Stream(client.events()),
-                    1 => Waits::Queue(client.queue(Key::MarketData)),
-                    _ => Waits::Subscription(client.subscribe_nowait(shares())),
+                let mut waiter = match way {
+                    0 => Waiter::Stream(client.events()),
+                    1 => Waiter::Queue(client.queue(Key::MarketData)),
+                    _ => Waiter::Subscription(client.subscribe_nowait(shares())),
                 };
-                // Whatever came already, and what comes while somebody waits in vain.
+                // Some items have come already, others come while a future waits.
                 runtime.run(ms(200));
                 let mut numbers = Vec::new();
                 let mut number = |item: &Item| {
@@ -205,21 +208,21 @@ fn no_item_is_lost_when_waiting_for_it_is_given_up() {
                     }
                 };
                 for n in 0..3 {
-                    say(&runtime, &format!(r#"{{"topic":"smd+265598","7220":{n}}}"#));
+                    gateway_sends(&runtime, &format!(r#"{{"topic":"smd+265598","7220":{n}}}"#));
                 }
                 let mut done = false;
-                // Many waits given up in a row; what each gets counts.
+                // Many futures are dropped in a row. What each of them returns counts.
                 for _ in 0..30 {
                     let mut got = None;
-                    done |= poll(&runtime, Box::pin(async { got = waits.next(limit).await }), polls);
+                    done |= poll(&runtime, Box::pin(async { got = waiter.next(limit).await }), polls);
                     got.iter().for_each(&mut number);
                 }
-                while let Some(item) = runtime.block_on(waits.next(Some(ms(5)))) {
+                while let Some(item) = runtime.block_on(waiter.next(Some(ms(5)))) {
                     number(&item);
                 }
                 assert_eq!(numbers, [0, 1, 2], "way {way}, {limit:?}, {polls} polls");
-                drop((waits, quotes));
-                is_whole(&runtime, client, "waiting");
+                drop((waiter, quotes));
+                assert_works(&runtime, client, "waiting for an item");
                 done
             });
             assert!(polls > 0);
@@ -228,9 +231,9 @@ fn no_item_is_lost_when_waiting_for_it_is_given_up() {
 }
 
 #[test]
-fn whichever_handle_is_dropped_last_ends_everything() {
-    type Last = fn(Here, &Simulated) -> Box<dyn std::any::Any>;
-    let lasts: [(&str, Last); 8] = [
+fn client_ends_with_its_last_handle_of_whichever_kind() {
+    type MakeLast = fn(SimulatedClient, &Simulated) -> Box<dyn std::any::Any>;
+    let lasts: [(&str, MakeLast); 8] = [
         ("client", |client, _| Box::new(client)),
         ("clone", |client, _| Box::new(client.clone())),
         ("stream", |client, _| Box::new(client.events())),
@@ -252,15 +255,16 @@ fn whichever_handle_is_dropped_last_ends_everything() {
             assert_eq!(runtime.gateway(|gateway| gateway.connections().count()), 1, "{name}");
         }
         drop(last);
-        ends(&runtime, name);
+        assert_ended(&runtime, name);
     }
 }
 
 #[test]
-fn a_drain_unsubscribes_everything_before_it_closes() {
+fn drain_unsubscribes_everything_before_it_closes() {
     let (runtime, client) = ready();
     let channels = [r#"md+265598+{"fields":["31"]}"#, "or", "sd+DU1234567+{}", "mh+265598+{}"];
-    let mut held: Vec<_> = channels.map(|channel| client.subscribe_nowait(Subscribe::parse(channel).unwrap())).into();
+    let mut subscriptions: Vec<_> =
+        channels.map(|channel| client.subscribe_nowait(Subscribe::parse(channel).unwrap())).into();
     runtime.run(ms(3_000));
     runtime.block_on(client.drain()).unwrap();
     let texts: Vec<_> =
@@ -268,11 +272,16 @@ fn a_drain_unsubscribes_everything_before_it_closes() {
     for unsubscribe in ["umd", "uor", "usd", "umh"] {
         assert_eq!(texts.iter().filter(|text| *text == unsubscribe).count(), 1, "{unsubscribe} in {texts:?}");
     }
-    for subscription in &mut held {
+    for subscription in &mut subscriptions {
         let items: Vec<_> = std::iter::from_fn(|| runtime.block_on(subscription.next())).collect();
-        assert_eq!(items.iter().rev().find_map(status), Some(SubscriptionState::Removed), "{}", subscription.key());
+        assert_eq!(
+            items.iter().rev().find_map(subscription_state),
+            Some(SubscriptionState::Removed),
+            "{}",
+            subscription.key()
+        );
     }
     assert_eq!(client.status().state, ConnectionState::Stopped);
-    drop((client, held));
-    ends(&runtime, "drain");
+    drop((client, subscriptions));
+    assert_ended(&runtime, "drain");
 }

@@ -1,4 +1,4 @@
-//! The client over a runtime without threads, sockets or waiting.
+//! The client over a simulated runtime, which has no threads, no sockets and no waiting.
 
 mod cancel;
 mod queues;
@@ -11,10 +11,10 @@ use ibws_proto::{ConnectionState, Event, Item, Subscribe, SubscriptionState};
 use ibws_testkit::runtime::Simulated;
 use ibws_testkit::{GatewayConfig, GatewayOutput};
 
-type Here = Client<Simulated>;
+type SimulatedClient = Client<Simulated>;
 
-/// A runtime, and a client whose gateway is ready.
-fn ready() -> (Simulated, Here) {
+/// Returns a runtime and a client that is ready.
+fn ready() -> (Simulated, SimulatedClient) {
     let runtime = Simulated::new(GatewayConfig::seeded(1));
     let client = runtime.client();
     runtime.block_on(client.start()).unwrap();
@@ -27,8 +27,8 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// The gateway says exactly this, on the connection that is open.
-fn say(runtime: &Simulated, text: &str) {
+/// Makes the gateway send exactly this text, on the latest connection.
+fn gateway_sends(runtime: &Simulated, text: &str) {
     runtime.gateway(|gateway| {
         let conn = gateway.connections().last().unwrap();
         gateway.inject(conn, GatewayOutput::Text(text.into()));
@@ -39,7 +39,7 @@ fn shares() -> Subscribe {
     Subscribe::parse(r#"md+265598+{"fields":["31","84"]}"#).unwrap()
 }
 
-/// The text of a message.
+/// Returns the text of the frame, if the item is a message.
 fn text(item: Option<Item>) -> Option<String> {
     match item {
         Some(Item::Event(Event::Message(message))) => Some(message.frame.text().to_owned()),
@@ -47,7 +47,8 @@ fn text(item: Option<Item>) -> Option<String> {
     }
 }
 
-fn status(item: &Item) -> Option<SubscriptionState> {
+/// Returns the state that a subscription changed to.
+fn subscription_state(item: &Item) -> Option<SubscriptionState> {
     match item {
         Item::Event(Event::Subscription(change)) => Some(change.state),
         _ => None,

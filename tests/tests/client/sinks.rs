@@ -1,4 +1,4 @@
-//! Sinks: callbacks and channels, and that none harms another.
+//! Sinks: callbacks and channels, none of which affects another.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use ibws_proto::{Item, QueueLimits, SubscriptionState};
 use super::*;
 
 #[test]
-fn a_channel_and_a_callback_get_everything_from_the_first_dial_on() {
+fn channel_and_callback_receive_all_events_from_the_first_dial_on() {
     let runtime = Simulated::new(GatewayConfig::seeded(1));
     let (sender, receiver) = mpsc::channel();
     let count = Arc::new(AtomicU64::new(0));
@@ -33,13 +33,13 @@ fn a_channel_and_a_callback_get_everything_from_the_first_dial_on() {
     assert!(from_channel.len() > 5);
     assert_eq!(shown(&from_channel), shown(&from_stream));
     assert_eq!(count.load(Ordering::Relaxed), from_channel.len() as u64);
-    assert_eq!(runtime.tasks(), 0, "no sink keeps anything alive");
+    assert_eq!(runtime.tasks(), 0, "no sink keeps the client alive");
 }
 
-/// Whether it has room is up to the test.
+/// A sink whose readiness the test sets.
 struct Gated {
     open: Arc<AtomicBool>,
-    got: Arc<Mutex<Vec<Item>>>,
+    received: Arc<Mutex<Vec<Item>>>,
 }
 
 impl EventSink for Gated {
@@ -52,44 +52,45 @@ impl EventSink for Gated {
     }
 
     fn receive(&mut self, item: Item) -> ControlFlow<()> {
-        self.got.lock().unwrap().push(item);
+        self.received.lock().unwrap().push(item);
         ControlFlow::Continue(())
     }
 }
 
 #[test]
-fn a_slow_sink_delays_nobody_and_is_told_what_it_missed() {
+fn slow_sink_delays_no_other_sink_and_receives_a_count_of_what_it_missed() {
     let runtime = Simulated::new(GatewayConfig::seeded(1));
     let client = runtime.builder().queue_limits(QueueLimits { events: 10, bytes: 1 << 20 }).build().unwrap();
     runtime.block_on(client.start()).unwrap();
-    let (open, got) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
-    client.attach(Gated { open: open.clone(), got: got.clone() });
+    let (open, received) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+    client.attach(Gated { open: open.clone(), received: received.clone() });
     let seen = Arc::new(AtomicU64::new(0));
-    let fast = seen.clone();
+    let counter = seen.clone();
     client.attach(move |item: Item| {
         if let Item::Event(Event::Message(_)) = item {
-            fast.fetch_add(1, Ordering::Relaxed);
+            counter.fetch_add(1, Ordering::Relaxed);
         }
     });
     for n in 0..100 {
-        say(&runtime, &format!(r#"{{"topic":"blt","args":[{{"id":{n},"message":"x"}}]}}"#));
-        // The gated sink is always awake: steps are counted, not awaited.
+        gateway_sends(&runtime, &format!(r#"{{"topic":"blt","args":[{{"id":{n},"message":"x"}}]}}"#));
+        // The gated sink wakes itself all the time, so the runtime never becomes idle: its steps
+        // are counted.
         for _ in 0..20 {
             runtime.step(ibws_proto::transport::Runtime::now(&runtime));
         }
     }
-    assert!(seen.load(Ordering::Relaxed) >= 100 && got.lock().unwrap().is_empty());
+    assert!(seen.load(Ordering::Relaxed) >= 100 && received.lock().unwrap().is_empty());
     open.store(true, Ordering::Relaxed);
     runtime.run(ms(1));
-    let got = got.lock().unwrap();
-    let messages = got.iter().filter(|item| matches!(item, Item::Event(Event::Message(_)))).count() as u64;
-    let lost: u64 = got.iter().map(|item| if let Item::Lost(lost) = item { lost.messages } else { 0 }).sum();
+    let received = received.lock().unwrap();
+    let messages = received.iter().filter(|item| matches!(item, Item::Event(Event::Message(_)))).count() as u64;
+    let lost: u64 = received.iter().map(|item| if let Item::Lost(lost) = item { lost.messages } else { 0 }).sum();
     assert_eq!(messages + lost, seen.load(Ordering::Relaxed));
     assert!(lost >= 90 && messages <= 10, "{lost} {messages}");
 }
 
 #[test]
-fn a_sink_that_panics_or_has_enough_harms_nobody() {
+fn sink_that_panics_or_breaks_is_detached_and_affects_no_other_consumer() {
     let (runtime, client) = ready();
     let tasks = runtime.tasks();
     let (sender, receiver) = mpsc::channel();
@@ -101,28 +102,28 @@ fn a_sink_that_panics_or_has_enough_harms_nobody() {
         if round == 2 {
             assert_eq!(receiver.try_iter().count(), 0);
         }
-        say(&runtime, r#"{"topic":"blt","args":[]}"#);
+        gateway_sends(&runtime, r#"{"topic":"blt","args":[]}"#);
         runtime.run(ms(1));
         assert!(events.try_next().is_some() && receiver.try_recv().is_ok(), "round {round}");
     }
-    assert_eq!(runtime.tasks(), tasks + 1, "the one that panicked is gone");
+    assert_eq!(runtime.tasks(), tasks + 1, "the sink that panicked is detached");
     drop(receiver);
-    say(&runtime, r#"{"topic":"blt","args":[]}"#);
+    gateway_sends(&runtime, r#"{"topic":"blt","args":[]}"#);
     runtime.run(ms(1));
-    assert_eq!(runtime.tasks(), tasks, "so is the one whose channel nobody reads");
+    assert_eq!(runtime.tasks(), tasks, "so is the sink whose channel has no receiver");
     assert!(events.try_next().is_some() && client.status().state == ConnectionState::Ready);
 }
 
 #[test]
-fn a12_reset_and_shutdown_from_inside_a_callback_never_deadlock() {
+fn reset_and_shutdown_inside_a_callback_never_deadlock() {
     let (runtime, client) = ready();
     let quotes = client.subscribe_nowait(shares());
     let actives = Arc::new(AtomicU64::new(0));
     let (inside, counted) = (client.clone(), actives.clone());
     client.attach(move |item: Item| {
-        // Whatever a callback may do: ask, order, open streams and drop them.
+        // A callback may read the state, make requests, and open and drop streams.
         let _ = (inside.status(), inside.health(), inside.events().len());
-        if status(&item) == Some(SubscriptionState::Active) {
+        if subscription_state(&item) == Some(SubscriptionState::Active) {
             match counted.fetch_add(1, Ordering::Relaxed) {
                 0 | 1 => drop(inside.hard_reset(true)),
                 _ => drop(inside.shutdown()),

@@ -1,4 +1,4 @@
-//! Orders, executions, profit and loss, summary and ledger.
+//! Tests of orders, executions, profit and loss, summary and ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 use crate::world::{World, config, text, topics};
 
 #[test]
-fn a_tic_is_answered_four_times_alike_and_an_echo_as_bare_text() {
+fn a_tic_has_four_identical_replies_and_an_echo_returns_as_bare_text() {
     let mut world = World::ready(config());
-    world.say(1, "tic");
-    world.say(1, "ech+hb");
+    world.client_sends(1, "tic");
+    world.client_sends(1, "ech+hb");
     let texts: Vec<String> = world.sent.iter().map(|(_, _, output)| text(output)).collect();
     assert_eq!(texts.len(), 5);
     assert!(texts[..4].iter().all(|tic| *tic == texts[0]));
@@ -23,14 +23,14 @@ fn a_tic_is_answered_four_times_alike_and_an_echo_as_bare_text() {
 fn orders_are_not_confirmed_but_change_within_two_seconds() {
     for seed in 0..20 {
         let mut world = World::ready(GatewayConfig::seeded(seed));
-        world.say(1, "sor");
+        world.client_sends(1, "sor");
         assert!(world.frames().is_empty());
         world.run(2_000);
         assert!(topics(&world.frames()).contains(&"sor"), "seed {seed}");
-        // A second connection does not wait for the first one's next order either.
+        // On a second connection an order changes within two seconds as well.
         world.open(2);
         world.run(40_000);
-        world.say(2, "sor+{}");
+        world.client_sends(2, "sor+{}");
         world.sent.clear();
         world.run(2_000);
         assert!(world.sent.iter().any(|(_, conn, output)| *conn == 2 && text(output).contains("sor")), "seed {seed}");
@@ -38,17 +38,17 @@ fn orders_are_not_confirmed_but_change_within_two_seconds() {
 }
 
 #[test]
-fn every_order_lives_from_a_full_row_to_its_end() {
+fn every_order_runs_from_a_full_row_to_cancelled_or_filled() {
     let mut world = World::ready(config());
-    let frames = world.ask("sor+{}", "sor", 300_000);
-    let mut lives: BTreeMap<u64, Vec<Value>> = BTreeMap::new();
+    let frames = world.replies("sor+{}", "sor", 300_000);
+    let mut rows_by_order: BTreeMap<u64, Vec<Value>> = BTreeMap::new();
     for row in frames.iter().flat_map(|frame| frame["args"].as_array().unwrap()) {
         assert!(row["acct"].is_string(), "{row}");
-        lives.entry(row["orderId"].as_u64().unwrap()).or_default().push(row.clone());
+        rows_by_order.entry(row["orderId"].as_u64().unwrap()).or_default().push(row.clone());
     }
-    assert!(lives.len() > 8);
+    assert!(rows_by_order.len() > 8);
     let mut ends = BTreeSet::new();
-    for rows in lives.values().take(lives.len() - 1) {
+    for rows in rows_by_order.values().take(rows_by_order.len() - 1) {
         assert!(rows[0]["companyName"].is_string() && rows[0]["status"] == "Inactive", "{}", rows[0]);
         assert!(rows[1].get("status").is_none() && rows[1]["conidex"].is_string(), "{}", rows[1]);
         let statuses: Vec<&str> = rows.iter().filter_map(|row| row["status"].as_str()).collect();
@@ -61,7 +61,7 @@ fn every_order_lives_from_a_full_row_to_its_end() {
 #[test]
 fn executions_are_confirmed_at_once_and_replayed_two_or_three_times_each() {
     let mut world = World::ready(config());
-    let frames = world.ask("str+{\"realtimeUpdatesOnly\":false}", "str", 0);
+    let frames = world.replies("str+{\"realtimeUpdatesOnly\":false}", "str", 0);
     assert_eq!(frames[0]["args"], Value::Array(Vec::new()));
     let rows: Vec<&Value> = frames[1..].iter().map(|frame| &frame["args"][0]).collect();
     let mut copies: BTreeMap<&str, Vec<bool>> = BTreeMap::new();
@@ -77,16 +77,16 @@ fn executions_are_confirmed_at_once_and_replayed_two_or_three_times_each() {
     world.sent.clear();
     world.run(10_000);
     assert!(topics(&world.frames()).contains(&"str"));
-    world.say(1, "utr");
+    world.client_sends(1, "utr");
     world.run(10_000);
     assert!(!topics(&world.frames()).contains(&"str"));
-    assert_eq!(world.ask("str+{\"realtimeUpdatesOnly\":true}", "str", 0).len(), 1);
+    assert_eq!(world.replies("str+{\"realtimeUpdatesOnly\":true}", "str", 0).len(), 1);
 }
 
 #[test]
-fn profit_and_loss_comes_about_once_a_second() {
+fn profit_and_loss_arrives_about_once_a_second() {
     let mut world = World::ready(config());
-    let frames = world.ask("spl", "spl", 20_000);
+    let frames = world.replies("spl", "spl", 20_000);
     assert!((17..=22).contains(&frames.len()), "{}", frames.len());
     for key in ["rowType", "dpl", "nl", "upl", "el", "uel", "mv"] {
         assert!(frames[0]["args"]["DU1234567.Core"][key].is_number(), "{key}");
@@ -94,27 +94,27 @@ fn profit_and_loss_comes_about_once_a_second() {
 }
 
 #[test]
-fn the_summary_begins_in_full_and_goes_on_with_what_changed() {
+fn the_summary_starts_in_full_and_continues_with_changed_rows() {
     let mut world = World::ready(config());
-    let frames = world.ask("ssd+DU1234567+{}", "ssd+DU1234567", 20_000);
+    let frames = world.replies("ssd+DU1234567+{}", "ssd+DU1234567", 20_000);
     let rows = frames[0]["result"].as_array().unwrap();
     assert!(rows.iter().any(|row| row["key"] == "AccountCode" && row["value"] == "DU1234567"));
     assert!(rows.iter().all(|row| row["timestamp"].is_number()));
     assert!(frames.len() > 2 && frames[1]["result"].as_array().unwrap().len() < rows.len());
-    let asked = "ssd+DU1234567+{\"keys\":[\"ExcessLiquidity-S\"],\"fields\":[\"monetaryValue\"]}";
-    let narrow = world.ask(asked, "ssd+DU1234567", 300);
+    let request = "ssd+DU1234567+{\"keys\":[\"ExcessLiquidity-S\"],\"fields\":[\"monetaryValue\"]}";
+    let narrow = world.replies(request, "ssd+DU1234567", 300);
     let row = &narrow[0]["result"][0];
     assert_eq!(row.as_object().unwrap().keys().collect::<Vec<_>>(), ["key", "monetaryValue", "timestamp"]);
-    world.say(1, "usd+DU1234567+{}");
+    world.client_sends(1, "usd+DU1234567+{}");
     world.sent.clear();
     world.run(10_000);
     assert!(!topics(&world.frames()).contains(&"ssd+DU1234567"));
 }
 
 #[test]
-fn the_ledger_comes_every_ten_seconds_with_blank_rows_for_what_did_not_change() {
+fn the_ledger_arrives_every_ten_seconds_with_blank_rows_for_unchanged_currencies() {
     let mut world = World::ready(config());
-    world.say(1, "sld+DU1234567");
+    world.client_sends(1, "sld+DU1234567");
     world.run(25_000);
     let timed: Vec<(u64, Value)> =
         world.timed().into_iter().filter(|(_, frame)| frame["topic"] == "sld+DU1234567").collect();
@@ -123,46 +123,46 @@ fn the_ledger_comes_every_ten_seconds_with_blank_rows_for_what_did_not_change() 
     assert!(timed[0].1["result"].as_array().unwrap().iter().all(|row| row["acctCode"] == "DU1234567"));
     let euros = timed[1].1["result"].as_array().unwrap().iter().find(|row| row["key"] == "LedgerListEUR").unwrap();
     assert_eq!(euros.as_object().unwrap().len(), 2);
-    world.say(1, "uld+DU1234567");
+    world.client_sends(1, "uld+DU1234567");
     assert_eq!(world.frames().last().unwrap()["result"], "unsubscribed from ledger");
-    world.say(1, "sld+DU1234567");
+    world.client_sends(1, "sld+DU1234567");
     world.run(300);
     let with_exponent = world.sent.iter().any(|(_, _, output)| text(output).contains("E7,"));
-    assert!(with_exponent, "amounts above ten million are written as Java writes them");
+    assert!(with_exponent, "amounts above ten million have Java's exponent notation");
 }
 
 #[test]
-fn refusals_name_the_bare_topic_and_are_lifted_over_rest() {
+fn refusals_name_the_bare_topic_and_end_after_a_rest_call() {
     let mut world = World::ready(config().with_scenario(Scenario::NoAccounts));
-    let refused = world.ask("smd+265598", "smd", 500);
+    let refused = world.replies("smd+265598", "smd", 500);
     assert_eq!((&refused[0]["error"], &refused[0]["code"]), (&Value::from("No accounts"), &Value::from(500)));
     assert_eq!(world.gateway.rest(world.now(), "GET", "/v1/api/iserver/accounts", "").status, 200);
-    assert_eq!(world.ask("smd+265598", "smd+265598", 500).len(), 2);
+    assert_eq!(world.replies("smd+265598", "smd+265598", 500).len(), 2);
 
     world.gateway.refuse("sor", "unable to subscribe", Some(2), Recovery::Never);
     for _ in 0..2 {
-        assert_eq!(world.ask("sor+{}", "sor", 0)[0]["error"], "unable to subscribe");
+        assert_eq!(world.replies("sor+{}", "sor", 0)[0]["error"], "unable to subscribe");
     }
-    assert!(world.ask("sor+{}", "sor", 0).is_empty());
+    assert!(world.replies("sor+{}", "sor", 0).is_empty());
 }
 
 #[test]
 fn a_muted_connection_stays_open_and_silent() {
     let mut world = World::ready(config());
-    world.say(1, "spl");
+    world.client_sends(1, "spl");
     world.gateway.mute(1);
     world.sent.clear();
-    world.say(1, "tic");
+    world.client_sends(1, "tic");
     world.run(30_000);
     assert!(world.sent.is_empty());
     assert_eq!(world.gateway.connections().collect::<Vec<_>>(), [1]);
 }
 
 #[test]
-fn a_clock_that_jumps_hours_costs_no_flood() {
+fn a_clock_jump_of_hours_causes_no_flood() {
     let mut world = World::ready(config());
     for text in ["smd+265598", "spl", "sor", "str", "sld+DU1234567", "sbd+DU1234567+265598"] {
-        world.say(1, text);
+        world.client_sends(1, text);
     }
     world.sent.clear();
     world.now_ms += 8 * 3_600_000;

@@ -1,4 +1,4 @@
-//! What the gateway can be made to do wrong, and what it bounds.
+//! Tests of the faults that the simulated gateway can simulate, and of its limits.
 
 use ibws_proto::Instant;
 use ibws_testkit::{GatewayOutput, Scenario};
@@ -7,33 +7,33 @@ use serde_json::Value;
 use crate::world::{World, config, text, topics};
 
 #[test]
-fn lost_authentication_ends_all_subscriptions_and_late_authentication_begins_none() {
+fn lost_authentication_ends_all_subscriptions_and_its_return_restores_none() {
     let mut world = World::ready(config());
-    world.say(1, "smd+265598");
-    world.say(1, "spl");
+    world.client_sends(1, "smd+265598");
+    world.client_sends(1, "spl");
     world.run(2_000);
     world.sent.clear();
     world.gateway.set_authenticated(false);
     world.collect();
     assert_eq!(world.frames()[0]["args"]["authenticated"], false);
-    world.say(1, "smd+265598");
+    world.client_sends(1, "smd+265598");
     world.run(5_000);
     world.gateway.set_authenticated(true);
     world.run(5_000);
     let frames = world.frames();
     assert!(frames.iter().all(|frame| frame["topic"] == "sts" || frame["topic"] == "system"), "{frames:?}");
-    assert_eq!(world.ask("smd+265598", "smd+265598", 200).len(), 2);
+    assert_eq!(world.replies("smd+265598", "smd+265598", 200).len(), 2);
 }
 
 #[test]
-fn a_socket_of_an_older_session_heartbeats_on_but_its_subscriptions_are_dead() {
+fn a_socket_of_an_older_session_has_heartbeats_but_no_live_subscriptions() {
     let mut world = World::ready(config());
-    world.say(1, "smd+265598");
+    world.client_sends(1, "smd+265598");
     world.run(3_000);
     world.gateway.relogin("ffffffffffffffffffffffffffffffff");
     world.sent.clear();
-    world.say(1, "smd+265598");
-    world.say(1, "tic");
+    world.client_sends(1, "smd+265598");
+    world.client_sends(1, "tic");
     world.run(20_000);
     let frames = world.frames();
     assert!(frames.iter().any(|frame| frame.get("hb").is_some()));
@@ -46,7 +46,7 @@ fn a_filtered_order_list_narrows_the_stream_until_a_forced_one() {
     let mut world = World::ready(config());
     let path = "/v1/api/iserver/account/orders";
     world.gateway.rest(world.now(), "GET", path, "filters=nothing_like_it");
-    assert!(world.ask("sor+{}", "sor", 60_000).is_empty());
+    assert!(world.replies("sor+{}", "sor", 60_000).is_empty());
     world.gateway.rest(world.now(), "GET", path, "force=true");
     world.run(20_000);
     assert!(topics(&world.frames()).contains(&"sor"));
@@ -56,7 +56,7 @@ fn a_filtered_order_list_narrows_the_stream_until_a_forced_one() {
 }
 
 #[test]
-fn rest_shows_the_session_and_says_what_it_does_not_know() {
+fn rest_returns_the_session_and_errors_for_unknown_calls() {
     let mut world = World::ready(config());
     let mut rest = |method, path| {
         let reply = world.gateway.rest(Instant::from_millis(300), method, path, "");
@@ -78,8 +78,8 @@ fn nothing_follows_a_close_or_a_drop() {
     let mut world = World::ready(config());
     world.open(2);
     world.run(300);
-    world.say(1, "spl");
-    world.say(2, "spl");
+    world.client_sends(1, "spl");
+    world.client_sends(2, "spl");
     world.sent.clear();
     world.gateway.close(1, 1_000);
     world.gateway.drop_connection(2);
@@ -89,19 +89,19 @@ fn nothing_follows_a_close_or_a_drop() {
     world.gateway.closed(world.now(), 1);
     world.gateway.closed(world.now(), 2);
     world.run(120_000);
-    assert_eq!(world.gateway.next_wake(), None, "without connections there is nothing to do");
+    assert_eq!(world.gateway.next_wake(), None, "without connections there is no next wake");
 }
 
 #[test]
-fn what_a_client_can_make_it_hold_is_bounded() {
+fn the_state_that_a_client_can_cause_is_bounded() {
     let mut world = World::ready(config());
     for conid in 0..150 {
-        world.say(1, &format!("smd+{conid}"));
+        world.client_sends(1, &format!("smd+{conid}"));
     }
     assert_eq!(world.gateway.subscriptions(1).count(), 100);
     let refused = world.frames().iter().filter(|frame| frame["topic"] == "smd").count();
     assert_eq!(refused, 50);
-    // A client that does not read is cut off instead of filling the memory.
+    // The gateway drops a client that does not read, so that its output does not fill the memory.
     for _ in 0..20_000 {
         world.gateway.received(world.now(), 1, b"tic");
     }
@@ -109,19 +109,19 @@ fn what_a_client_can_make_it_hold_is_bounded() {
     assert_eq!(world.sent.last().map(|(_, _, output)| output.clone()), Some(GatewayOutput::Drop));
     assert_eq!(world.sent.len(), 1);
     world.open(2);
-    world.say(2, &"x".repeat(100_000));
+    world.client_sends(2, &"x".repeat(100_000));
     assert_eq!(world.sent.last().map(|(_, _, output)| output.clone()), Some(GatewayOutput::Close(1_009)));
 }
 
 #[test]
-fn every_scenario_has_a_name_and_shows_what_the_name_says() {
+fn every_scenario_has_a_name_and_behaves_as_named() {
     for scenario in Scenario::all() {
         assert_eq!(scenario.name().parse::<Scenario>(), Ok(scenario));
         let mut world = World::new(config().with_scenario(scenario));
         world.open(1);
         world.run(400);
-        world.say(1, "smd+265598");
-        world.say(1, "sor");
+        world.client_sends(1, "smd+265598");
+        world.client_sends(1, "sor");
         world.run(60_000);
         let sent = std::mem::take(&mut world.sent);
         let last = sent.last().unwrap();

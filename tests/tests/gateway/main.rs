@@ -1,4 +1,4 @@
-//! What the simulated gateway does, told as stories in virtual time.
+//! Tests of the simulated gateway in virtual time.
 
 mod account;
 mod faults;

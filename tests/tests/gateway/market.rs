@@ -1,4 +1,4 @@
-//! Market data, history and ladders.
+//! Tests of market data, history and ladders.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +7,9 @@ use serde_json::Value;
 use crate::world::{World, config, text, topics};
 
 #[test]
-fn the_first_market_data_frame_comes_twice_in_two_key_orders() {
+fn the_first_market_data_frame_arrives_twice_in_two_key_orders() {
     let mut world = World::ready(config());
-    world.say(1, "smd+265598+{\"fields\":[\"31\",\"84\",\"86\",\"83\",\"6509\"]}");
+    world.client_sends(1, "smd+265598+{\"fields\":[\"31\",\"84\",\"86\",\"83\",\"6509\"]}");
     world.run(200);
     let texts: Vec<String> = world.sent.iter().map(|(_, _, output)| text(output)).collect();
     let frames = world.frames();
@@ -23,9 +23,9 @@ fn the_first_market_data_frame_comes_twice_in_two_key_orders() {
 }
 
 #[test]
-fn deltas_hold_what_changed_and_nothing_else_half_a_second_apart() {
+fn deltas_contain_only_changes_and_are_half_a_second_apart() {
     let mut world = World::ready(config());
-    world.say(1, "smd+265598+{\"fields\":[\"31\",\"84\",\"86\",\"6509\",\"55\"]}");
+    world.client_sends(1, "smd+265598+{\"fields\":[\"31\",\"84\",\"86\",\"6509\",\"55\"]}");
     world.run(120_000);
     let frames: Vec<(u64, Value)> =
         world.timed().into_iter().filter(|(_, frame)| frame["topic"] == "smd+265598").collect();
@@ -35,7 +35,7 @@ fn deltas_hold_what_changed_and_nothing_else_half_a_second_apart() {
         for field in ["31", "84", "86", "6509", "55"] {
             let Some(value) = frame.get(field) else { continue };
             let old = known.insert(field.to_owned(), value.clone());
-            assert!(index == 1 || old.as_ref() != Some(value), "{field} came unchanged: {frame}");
+            assert!(index == 1 || old.as_ref() != Some(value), "{field} is repeated unchanged: {frame}");
         }
         assert_eq!(frame.get("6508").is_some(), index == 2, "{frame}");
         assert_eq!(frame.get("6509").is_some(), index == 1, "{frame}");
@@ -44,11 +44,11 @@ fn deltas_hold_what_changed_and_nothing_else_half_a_second_apart() {
 }
 
 #[test]
-fn all_five_shares_move_within_a_few_seconds() {
+fn all_five_shares_change_within_eight_seconds() {
     let mut world = World::ready(config());
     let conids = [265_598, 272_093, 266_093, 3_691_937, 4_815_747];
     for conid in conids {
-        world.say(1, &format!("smd+{conid}+{{\"fields\":[\"31\",\"84\",\"86\"]}}"));
+        world.client_sends(1, &format!("smd+{conid}+{{\"fields\":[\"31\",\"84\",\"86\"]}}"));
     }
     world.run(1_000);
     for _ in 0..10 {
@@ -60,20 +60,20 @@ fn all_five_shares_move_within_a_few_seconds() {
 }
 
 #[test]
-fn targets_are_echoed_whole() {
+fn targets_are_echoed_in_full() {
     let mut world = World::ready(config());
     for target in ["265598@ARCA", "0;;;265598/1,272093/-1", "1"] {
         let topic = format!("smd+{target}");
-        let frames = world.ask(&topic, &topic, 200);
+        let frames = world.replies(&topic, &topic, 200);
         assert_eq!(frames.len(), 2, "{target}");
         assert_eq!(frames[0]["conidEx"], target);
     }
 }
 
 #[test]
-fn an_unknown_contract_gets_two_frames_without_a_price_and_no_error() {
+fn an_unknown_contract_has_two_frames_without_a_price_and_no_error() {
     let mut world = World::ready(config());
-    let frames = world.ask("smd+999+{\"fields\":[\"31\",\"84\"]}", "smd+999", 30_000);
+    let frames = world.replies("smd+999+{\"fields\":[\"31\",\"84\"]}", "smd+999", 30_000);
     assert_eq!(frames.len(), 2);
     assert!(frames.iter().all(|frame| frame["55"] == "-" && frame["31"] == "N/A" && frame.get("84").is_none()));
 }
@@ -81,11 +81,11 @@ fn an_unknown_contract_gets_two_frames_without_a_price_and_no_error() {
 #[test]
 fn market_data_ends_silently_after_ten_minutes_unless_it_is_renewed() {
     let mut world = World::ready(config());
-    world.say(1, "smd+265598");
-    world.say(1, "smd+272093");
+    world.client_sends(1, "smd+265598");
+    world.client_sends(1, "smd+272093");
     world.run(9 * 60_000);
     world.sent.clear();
-    world.say(1, "smd+272093");
+    world.client_sends(1, "smd+272093");
     world.run(70_000);
     world.sent.clear();
     world.run(60_000);
@@ -96,13 +96,13 @@ fn market_data_ends_silently_after_ten_minutes_unless_it_is_renewed() {
 }
 
 #[test]
-fn every_market_data_request_gets_a_server_id_of_its_own() {
+fn every_market_data_request_has_its_own_server_id() {
     let mut world = World::ready(config());
     let mut ids = BTreeSet::new();
     for _ in 0..3 {
-        let frames = world.ask("smd+265598", "smd+265598", 200);
+        let frames = world.replies("smd+265598", "smd+265598", 200);
         ids.insert(frames[0]["server_id"].as_str().unwrap().to_owned());
-        world.say(1, "umd+265598+{}");
+        world.client_sends(1, "umd+265598+{}");
     }
     assert_eq!(ids.len(), 3);
     world.sent.clear();
@@ -115,22 +115,22 @@ fn a_sixth_history_request_is_refused_until_one_is_cancelled_by_its_id() {
     let mut world = World::ready(config());
     let mut ids = Vec::new();
     for _ in 0..5 {
-        let frames = world.ask("smh+265598+{\"period\":\"1h\",\"bar\":\"5min\"}", "smh+265598", 500);
+        let frames = world.replies("smh+265598+{\"period\":\"1h\",\"bar\":\"5min\"}", "smh+265598", 500);
         assert_eq!((frames.len(), frames[0]["data"].as_array().unwrap().len()), (1, 12));
         assert!(frames[0].get("conid").is_none());
         ids.push(frames[0]["serverId"].as_str().unwrap().to_owned());
     }
-    assert_eq!(world.ask("smh+265598+{}", "smh", 500)[0]["code"], 500);
-    world.say(1, &format!("umh+{}", ids[0]));
+    assert_eq!(world.replies("smh+265598+{}", "smh", 500)[0]["code"], 500);
+    world.client_sends(1, &format!("umh+{}", ids[0]));
     assert_eq!(world.frames()[0]["message"], format!("Unsubscribed {}", ids[0]));
-    assert_eq!(world.ask("smh+265598+{\"period\":\"never\"}", "smh+265598", 500)[0]["points"], 0);
+    assert_eq!(world.replies("smh+265598+{\"period\":\"never\"}", "smh+265598", 500)[0]["points"], 0);
 }
 
 #[test]
 fn one_ladder_unsubscribe_ends_all_ladders_of_the_account() {
     let mut world = World::ready(config());
-    world.say(1, "sbd+DU1234567+265598");
-    world.say(1, "sbd+DU1234567+272093+ARCA");
+    world.client_sends(1, "sbd+DU1234567+265598");
+    world.client_sends(1, "sbd+DU1234567+272093+ARCA");
     world.run(5_000);
     let frames = world.frames();
     for topic in ["sbd+DU1234567+265598", "sbd+DU1234567+272093"] {
@@ -140,7 +140,7 @@ fn one_ladder_unsubscribe_ends_all_ladders_of_the_account() {
         assert!(rows.iter().all(|row| row["price"].is_string() && row["row"].is_number()));
         assert_eq!(rows.iter().filter(|row| row["focus"] == 1).count(), 1);
     }
-    world.say(1, "ubd+DU1234567");
+    world.client_sends(1, "ubd+DU1234567");
     world.run(10_000);
     assert!(world.frames().iter().all(|frame| frame.get("data").is_none()));
 }

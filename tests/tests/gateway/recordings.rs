@@ -1,4 +1,4 @@
-//! Recordings: verbatim, once per loop, in order.
+//! Tests of recordings: frames are played verbatim, in order, once per loop.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ fn recorded(text: &str) -> GatewayConfig {
 }
 
 #[test]
-fn a_recording_is_played_verbatim_once_per_loop_and_not_before_its_question() {
+fn a_recording_is_played_verbatim_once_per_loop_and_only_after_its_request() {
     let mut world = World::new(recorded(RECORDED));
     world.open(1);
     world.run(3_000);
@@ -33,8 +33,8 @@ fn a_recording_is_played_verbatim_once_per_loop_and_not_before_its_question() {
     };
     let opening = texts(&mut world);
     assert_eq!(opening.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 20]);
-    world.say(1, "smd+1+{\"fields\": [\"31\"]}");
-    world.say(1, "tic");
+    world.client_sends(1, "smd+1+{\"fields\": [\"31\"]}");
+    world.client_sends(1, "tic");
     world.run(1_000);
     let (tics, data): (Vec<_>, Vec<_>) = texts(&mut world).into_iter().partition(|(_, text)| text.contains("\"tic\""));
     assert_eq!(tics.len(), 4);
@@ -48,7 +48,7 @@ fn a_recording_is_played_verbatim_once_per_loop_and_not_before_its_question() {
 }
 
 #[test]
-fn a_recording_goes_on_when_its_question_does_not_come() {
+fn a_recording_continues_when_its_request_does_not_arrive() {
     let mut world = World::new(recorded(RECORDED));
     world.open(1);
     world.run(10_000);
@@ -57,7 +57,7 @@ fn a_recording_goes_on_when_its_question_does_not_come() {
 }
 
 #[test]
-fn a_recording_that_cannot_be_played_names_file_and_line_and_what_to_do() {
+fn an_unplayable_recording_reports_the_file_the_line_and_a_remedy() {
     let cases = [
         ("{\"t\":1,\"dir\":\"in\",\"raw\":\"\"}\nx", "line 2", "JSON"),
         ("{\"t\":1,\"dir\":\"sideways\",\"raw\":\"\"}", "line 1", "sideways"),

@@ -1,4 +1,4 @@
-//! The same seed, the same frames, each in the shape of its topic.
+//! Tests of determinism and of the shape of each topic: the same seed sends the same frames.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::world::{World, config};
 
-/// Every channel at once for two minutes, looked at every `step_ms`.
-fn day(seed: u64, step_ms: u64) -> Vec<(u64, GatewayOutput)> {
+/// Returns the outputs of a gateway with every channel for two minutes, polled every `step_ms`.
+fn outputs_of_every_channel(seed: u64, step_ms: u64) -> Vec<(u64, GatewayOutput)> {
     let mut gateway = Gateway::new(GatewayConfig::seeded(seed));
     gateway.opened(Instant::ORIGIN, 1, false);
     let mut sent = Vec::new();
@@ -39,16 +39,16 @@ fn day(seed: u64, step_ms: u64) -> Vec<(u64, GatewayOutput)> {
 }
 
 #[test]
-fn the_same_seed_sends_the_same_frames_however_often_one_looks() {
-    assert_eq!(day(7, 100), day(7, 100));
-    assert_eq!(day(7, 100), day(7, 300));
-    assert_ne!(day(7, 100), day(8, 100));
+fn the_same_seed_sends_the_same_frames_at_any_polling_interval() {
+    assert_eq!(outputs_of_every_channel(7, 100), outputs_of_every_channel(7, 100));
+    assert_eq!(outputs_of_every_channel(7, 100), outputs_of_every_channel(7, 300));
+    assert_ne!(outputs_of_every_channel(7, 100), outputs_of_every_channel(8, 100));
 }
 
 #[test]
 fn every_seeded_frame_is_json_and_has_the_keys_of_its_topic() {
     let mut seen = BTreeSet::new();
-    for (_, output) in (0..4).flat_map(|seed| day(seed, 200)) {
+    for (_, output) in (0..4).flat_map(|seed| outputs_of_every_channel(seed, 200)) {
         assert!(matches!(output, GatewayOutput::Binary(_)));
         let frame: Value = serde_json::from_slice(output.payload().unwrap()).unwrap();
         if frame.get("error").is_some() {
@@ -85,7 +85,7 @@ fn every_seeded_frame_is_json_and_has_the_keys_of_its_topic() {
 }
 
 #[test]
-fn frames_are_text_when_they_are_asked_to_be() {
+fn frames_are_text_when_configured_as_text() {
     let mut config = config();
     config.frames = FrameKind::Text;
     let mut world = World::new(config);

@@ -1,14 +1,14 @@
-//! A gateway in virtual time, and how the stories look at it.
+//! A gateway in virtual time, with access to the frames that it sent.
 
 use ibws_proto::Instant;
 use ibws_testkit::{Gateway, GatewayConfig, GatewayOutput};
 use serde_json::Value;
 
-/// A gateway with a clock that is moved by hand, and all it sent.
+/// A gateway with a clock that the test moves, and everything that the gateway sent.
 pub(crate) struct World {
     pub(crate) gateway: Gateway,
     pub(crate) now_ms: u64,
-    /// When, on which connection, what.
+    /// The outputs of the gateway: time in milliseconds, connection, output.
     pub(crate) sent: Vec<(u64, u64, GatewayOutput)>,
 }
 
@@ -17,7 +17,7 @@ impl World {
         Self { gateway: Gateway::new(config), now_ms: 0, sent: Vec::new() }
     }
 
-    /// With connection 1 open and ready.
+    /// Returns a gateway whose connection 1 is open and ready.
     pub(crate) fn ready(config: GatewayConfig) -> Self {
         let mut world = Self::new(config);
         world.open(1);
@@ -35,12 +35,12 @@ impl World {
         self.collect();
     }
 
-    pub(crate) fn say(&mut self, conn: u64, text: &str) {
+    pub(crate) fn client_sends(&mut self, conn: u64, text: &str) {
         self.gateway.received(self.now(), conn, text.as_bytes());
         self.collect();
     }
 
-    /// Lets `ms` milliseconds pass, stopping at each moment at which the gateway wants to be woken.
+    /// Lets `ms` milliseconds pass and stops at each time at which the gateway must be woken.
     pub(crate) fn run(&mut self, ms: u64) {
         let end = self.now_ms + ms;
         while let Some(wake) = self.gateway.next_wake().filter(|wake| *wake <= Instant::from_millis(end)) {
@@ -59,11 +59,13 @@ impl World {
         }
     }
 
-    /// Everything sent since the last look, as JSON; text that is none as a JSON string.
+    /// Takes everything that the gateway sent since the last call, as JSON. Text that is no JSON
+    /// becomes a JSON string.
     pub(crate) fn frames(&mut self) -> Vec<Value> {
         self.timed().into_iter().map(|(_, frame)| frame).collect()
     }
 
+    /// Takes the same as [`frames`](Self::frames), with the time of each frame in milliseconds.
     pub(crate) fn timed(&mut self) -> Vec<(u64, Value)> {
         let sent = std::mem::take(&mut self.sent);
         let json = |output: &GatewayOutput| {
@@ -73,10 +75,11 @@ impl World {
         sent.iter().filter_map(|(at, _, output)| Some((*at, json(output)?))).collect()
     }
 
-    /// What came within `ms` milliseconds of saying `text` on connection 1, of `topic` only.
-    pub(crate) fn ask(&mut self, text: &str, topic: &str, ms: u64) -> Vec<Value> {
+    /// Sends `text` on connection 1 and returns the frames of `topic` that arrive within `ms`
+    /// milliseconds.
+    pub(crate) fn replies(&mut self, text: &str, topic: &str, ms: u64) -> Vec<Value> {
         self.sent.clear();
-        self.say(1, text);
+        self.client_sends(1, text);
         self.run(ms);
         self.frames().into_iter().filter(|frame| frame["topic"] == topic).collect()
     }

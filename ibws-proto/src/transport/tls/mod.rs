@@ -1,4 +1,4 @@
-//! A [`Trust`] as a rustls configuration, and what rustls says as a [`ConnectError`].
+//! Converts a [`Trust`] to a rustls configuration, and errors of TLS to a [`ConnectError`].
 
 use std::borrow::ToOwned;
 use std::format;
@@ -26,11 +26,14 @@ const CA: &str = "CA file";
 const PIN: &str = "pin";
 
 impl Trust {
-    /// The rustls configuration for a connection to `endpoint`: the ring provider whatever the process default is,
-    /// TLS 1.2 and 1.3, ALPN `http/1.1`.
+    /// Returns the rustls configuration for a connection to `endpoint`.
+    ///
+    /// It has the ring provider whatever the process default is, TLS 1.2 and 1.3, and ALPN
+    /// `http/1.1`.
     ///
     /// # Errors
-    /// [`TrustError`] for bytes that hold no usable certificate, or a pin for another machine.
+    /// [`TrustError`] for bytes that hold no usable certificate, or a pin for a host other than
+    /// loopback.
     pub fn client_config(&self, endpoint: &Endpoint) -> Result<Arc<ClientConfig>, TrustError> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
@@ -63,7 +66,7 @@ fn authorities(pem: &[u8]) -> Result<RootCertStore, TrustError> {
     if roots.is_empty() { Err(TrustError::NoCertificate { kind: CA }) } else { Ok(roots) }
 }
 
-/// The certificates of a PEM text, other sections skipped.
+/// Returns the certificates of a PEM text and skips its other sections.
 fn pem_certificates(pem: &[u8], kind: &'static str) -> Result<Vec<CertificateDer<'static>>, TrustError> {
     CertificateDer::pem_slice_iter(pem).collect::<Result<_, pem::Error>>().map_err(|_| TrustError::BadPem { kind })
 }
@@ -72,7 +75,7 @@ fn bad_certificate(kind: &'static str, error: &Error) -> TrustError {
     TrustError::BadCertificate { kind, reason: quoted(&error.to_string()) }
 }
 
-/// The one certificate of a pin, PEM or DER.
+/// Returns the one certificate of a pin, PEM or DER.
 fn pinned(bytes: &[u8]) -> Result<CertificateDer<'static>, TrustError> {
     if bytes.windows(5).any(|window| window == b"-----") {
         let mut certificates = pem_certificates(bytes, PIN)?;
@@ -82,16 +85,17 @@ fn pinned(bytes: &[u8]) -> Result<CertificateDer<'static>, TrustError> {
             (None, _) => Err(TrustError::NoCertificate { kind: PIN }),
         };
     }
-    // A DER certificate is one SEQUENCE; anything else was never meant to be one.
+    // A DER certificate is one SEQUENCE. Other bytes are a wrong file and not a damaged
+    // certificate.
     match bytes.first() {
         Some(0x30) => Ok(CertificateDer::from(bytes.to_vec())),
         _ => Err(TrustError::NoCertificate { kind: PIN }),
     }
 }
 
-/// Accepts one certificate, byte for byte, from a peer that proves to hold its key.
+/// Accepts one certificate, byte for byte, from a peer that proves that it holds the key.
 ///
-/// Names, dates, version and issuer play no part: nothing in the certificate is believed but its key.
+/// Names, dates, version and issuer are ignored; only the key of the certificate is used.
 #[derive(Debug)]
 struct ExactVerifier {
     certificate: CertificateDer<'static>,
@@ -104,20 +108,21 @@ impl ExactVerifier {
         let certificate = pinned(bytes)?;
         let key = PublicKey::of_certificate(&certificate).ok_or_else(|| TrustError::BadCertificate {
             kind: PIN,
-            reason: String::from("no public key where X.509 has it"),
+            reason: String::from("no public key in the place that X.509 gives it"),
         })?;
         Ok(Self { certificate, key, algorithms: provider.signature_verification_algorithms })
     }
 
-    /// Verifies a TLS 1.2 handshake signature with the pinned key, as rustls does with that of a certificate: its own
-    /// function parses X.509 v3 only.
+    /// Verifies a TLS 1.2 handshake signature with the pinned key.
+    ///
+    /// rustls' function for this parses X.509 v3 only, and the pinned certificate may be older.
     fn verify_tls12(&self, message: &[u8], dss: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, Error> {
         let mapped = self.algorithms.mapping.iter().find(|(scheme, _)| *scheme == dss.scheme);
-        // The scheme leaves the curve open; the key decides.
-        let fitting = mapped.and_then(|(_, algorithms)| {
+        // A TLS 1.2 scheme does not name the curve, so the key selects the algorithm.
+        let matching = mapped.and_then(|(_, algorithms)| {
             algorithms.iter().find(|algorithm| algorithm.public_key_alg_id().as_ref() == self.key.algorithm.as_slice())
         });
-        let Some(algorithm) = fitting else {
+        let Some(algorithm) = matching else {
             return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
         };
         match algorithm.verify_signature(&self.key.bits, message, dss.signature()) {
@@ -166,7 +171,7 @@ impl ServerCertVerifier for ExactVerifier {
     }
 }
 
-/// The name that the certificate of `endpoint` has to be for.
+/// Returns the name that the certificate of `endpoint` must hold.
 ///
 /// # Errors
 /// [`ConnectErrorKind::Trust`] for a host that no certificate can name.
@@ -180,22 +185,22 @@ pub fn server_name(endpoint: &Endpoint) -> Result<ServerName<'static>, ConnectEr
     }
 }
 
-/// What broke the connection off while the WebSocket was being asked for.
+/// Converts an error of the connection during the HTTP upgrade.
 #[must_use]
 pub fn upgrade_error(error: &std::io::Error, endpoint: &Endpoint) -> ConnectError {
-    // Under TLS 1.3 a refusal can come after the handshake, as an alert.
+    // Under TLS 1.3 the peer may refuse after the handshake, with an alert.
     if error.get_ref().is_some_and(|inner| inner.is::<Error>()) {
         return handshake_error(error, endpoint);
     }
     let peer = endpoint.host_and_port();
-    let detail = format!("{peer} broke the connection off during the WebSocket upgrade ({error}): check the port");
+    let detail = format!("the connection to {peer} failed during the WebSocket upgrade ({error}): check the port");
     ConnectError::new(ConnectErrorKind::Protocol, detail)
 }
 
-/// What ended a TLS handshake, as the dial tells it.
+/// Converts an error of the connection during the TLS handshake.
 ///
-/// [`ConnectErrorKind::Trust`] for a refused certificate, with the way to pin it; a rustls error of another kind, or a
-/// peer that breaks off, is [`ConnectErrorKind::Protocol`].
+/// A refused certificate becomes [`ConnectErrorKind::Trust`], with the setting that accepts it.
+/// Other errors of rustls, and a peer that closes, become [`ConnectErrorKind::Protocol`].
 #[must_use]
 pub fn handshake_error(error: &std::io::Error, endpoint: &Endpoint) -> ConnectError {
     let peer = endpoint.host_and_port();
@@ -203,46 +208,60 @@ pub fn handshake_error(error: &std::io::Error, endpoint: &Endpoint) -> ConnectEr
         Some(error) => rustls_error(error, endpoint),
         None if error.kind() == std::io::ErrorKind::UnexpectedEof => ConnectError::new(
             ConnectErrorKind::Protocol,
-            format!("{peer} closed the connection during the TLS handshake: does it speak TLS on this port?"),
+            format!("{peer} closed the connection during the TLS handshake: check that this port expects TLS"),
         ),
         None => {
             let reason = quoted(&error.to_string());
-            ConnectError::new(ConnectErrorKind::Protocol, format!("the TLS handshake with {peer} broke off: {reason}"))
+            ConnectError::new(
+                ConnectErrorKind::Protocol,
+                format!("the TLS handshake with {peer} failed ({reason}): check the port"),
+            )
         }
     }
 }
 
-/// The same for an error that rustls itself returned.
+/// Converts an error of rustls, as [`handshake_error`] does.
 #[must_use]
 pub fn rustls_error(error: &Error, endpoint: &Endpoint) -> ConnectError {
     let peer = endpoint.host_and_port();
     let reason = quoted(&error.to_string());
-    let pin = if endpoint.is_loopback() { "pin it with --trust pin:FILE" } else { "trust it with --trust ca:FILE" };
+    let advice = if endpoint.is_loopback() {
+        "pin it with `Trust::ExactCert` (`Builder::trust`)"
+    } else {
+        "trust its authority with `Trust::CaPem` (`Builder::trust`)"
+    };
     match error {
         Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => ConnectError::new(
             ConnectErrorKind::Trust,
-            format!("the certificate of {peer} is not the pinned one: if it was renewed on purpose, {pin} anew"),
+            format!("the certificate of {peer} is not the pinned one: if it was replaced on purpose, {advice}"),
         ),
         Error::InvalidCertificate(CertificateError::BadSignature) => ConnectError::new(
             ConnectErrorKind::Trust,
-            format!("{peer} shows a certificate whose key it does not hold: something pretends to be it"),
+            format!("{peer} presents a certificate whose key it does not hold: check which program listens there"),
         ),
         Error::InvalidCertificate(_) | Error::NoCertificatesPresented => ConnectError::new(
             ConnectErrorKind::Trust,
-            format!("the certificate of {peer} is not trusted ({reason}): if it is the one you expect, {pin}"),
+            format!("the certificate of {peer} is not trusted ({reason}): if it is the expected one, {advice}"),
         ),
         Error::InvalidMessage(_) => ConnectError::new(
             ConnectErrorKind::Protocol,
             format!(
                 "{peer} does not speak TLS here ({reason}): check the port{}",
-                if endpoint.is_loopback() { ", or use ws:// for a gateway with TLS switched off" } else { "" }
+                if endpoint.is_loopback() {
+                    ", or use ws:// (`Builder::plaintext_on_loopback`) for a gateway without TLS"
+                } else {
+                    ""
+                }
             ),
         ),
-        _ => ConnectError::new(ConnectErrorKind::Protocol, format!("TLS with {peer} failed: {reason}")),
+        _ => ConnectError::new(
+            ConnectErrorKind::Protocol,
+            format!("TLS with {peer} failed ({reason}): check which server listens on this port"),
+        ),
     }
 }
 
-/// A [`Trust`] that cannot be used, as the dial tells it.
+/// Converts the error of a [`Trust`] that cannot be used.
 #[must_use]
 pub fn trust_error(error: &TrustError) -> ConnectError {
     ConnectError::new(ConnectErrorKind::Trust, error.to_string())
@@ -262,7 +281,8 @@ mod tests {
         Endpoint::gateway("localhost", 5000).unwrap()
     }
 
-    /// Expired and without a name, like the gateway's stock certificate.
+    /// Returns a certificate that has expired and names no host, like the gateway's stock
+    /// certificate.
     fn stock(algorithm: &'static rcgen::SignatureAlgorithm) -> (rcgen::Certificate, rcgen::KeyPair) {
         let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
         let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
@@ -275,7 +295,8 @@ mod tests {
         [&[tag, 0x82], &length[..], contents].concat()
     }
 
-    /// The same certificate as X.509 v1: no version, no extensions. Its own signature breaks, which a pin ignores.
+    /// Returns the same certificate as X.509 v1, without version and extensions. Its own signature
+    /// is then invalid, which a pin ignores.
     fn as_version_1(der: &[u8]) -> Vec<u8> {
         let after_header = |der: &[u8]| if der[1] < 0x80 { 2 } else { 2 + usize::from(der[1] & 0x7f) };
         let to_fields = after_header(der);
@@ -287,21 +308,25 @@ mod tests {
         let fields = element(0x30, &der[fields_at + 5..key_end]);
         let version_1 = element(0x30, &[&fields[..], &element(0x30, b"\x06\x01\x2a"), &[0x03, 1, 0]].concat());
         let parsed = CertificateDer::from(version_1.as_slice());
-        assert!(rustls::server::ParsedCertificate::try_from(&parsed).is_err(), "else it would show nothing");
+        assert!(
+            rustls::server::ParsedCertificate::try_from(&parsed).is_err(),
+            "rustls parses it, so the test proves nothing"
+        );
         version_1
     }
 
-    /// Shows a certificate without asking whether it fits the key.
+    /// Presents a certificate without checking that it matches the key.
     #[derive(Debug)]
-    struct Shows(Arc<CertifiedKey>);
+    struct Presents(Arc<CertifiedKey>);
 
-    impl ResolvesServerCert for Shows {
+    impl ResolvesServerCert for Presents {
         fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
             Some(self.0.clone())
         }
     }
 
-    /// A handshake in memory, under `trust`, with a server that shows `certificate` and signs with `key`.
+    /// Runs a handshake in memory, under `trust`, with a server that presents `certificate` and
+    /// signs with `key`.
     fn handshake(
         trust: &Trust,
         certificate: &[u8],
@@ -311,9 +336,9 @@ mod tests {
         let provider = Arc::new(ring::default_provider());
         let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let key = provider.key_provider.load_private_key(private).unwrap();
-        let shown = CertifiedKey::new(Vec::from([CertificateDer::from(certificate.to_vec())]), key);
+        let presented = CertifiedKey::new(Vec::from([CertificateDer::from(certificate.to_vec())]), key);
         let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[version]).unwrap();
-        let config = builder.with_no_client_auth().with_cert_resolver(Arc::new(Shows(Arc::new(shown))));
+        let config = builder.with_no_client_auth().with_cert_resolver(Arc::new(Presents(Arc::new(presented))));
         let mut server = ServerConnection::new(Arc::new(config)).unwrap();
         let name = ServerName::try_from("localhost").unwrap();
         let mut client = ClientConnection::new(trust.client_config(&localhost()).unwrap(), name).unwrap();
@@ -338,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pin_matches_an_expired_certificate_without_a_name_of_any_version_and_key() {
+    fn a_pin_accepts_an_expired_certificate_without_names_of_any_version_and_key() {
         for algorithm in [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ECDSA_P384_SHA384, &rcgen::PKCS_ED25519] {
             let (certificate, key) = stock(algorithm);
             for der in [certificate.der().to_vec(), as_version_1(certificate.der())] {
@@ -351,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pinned_certificate_in_the_hands_of_someone_without_its_key_is_refused() {
+    fn the_pinned_certificate_is_refused_from_a_peer_without_its_key() {
         let (certificate, _) = stock(&rcgen::PKCS_ECDSA_P256_SHA256);
         let (_, other_key) = stock(&rcgen::PKCS_ECDSA_P256_SHA256);
         for der in [certificate.der().to_vec(), as_version_1(certificate.der())] {
@@ -364,30 +389,31 @@ mod tests {
     }
 
     #[test]
-    fn one_byte_of_difference_is_another_certificate() {
+    fn a_certificate_that_differs_from_the_pin_in_one_byte_is_refused() {
         let (certificate, key) = stock(&rcgen::PKCS_ECDSA_P256_SHA256);
-        let mut shown = certificate.der().to_vec();
-        *shown.last_mut().unwrap() ^= 1;
+        let mut presented = certificate.der().to_vec();
+        *presented.last_mut().unwrap() ^= 1;
         let pin = Trust::ExactCert(certificate.der().to_vec());
-        let error = handshake(&pin, &shown, &key, &TLS13).unwrap_err();
-        let told = rustls_error(&error, &localhost());
-        assert_eq!(told.kind, ConnectErrorKind::Trust);
-        assert!(told.detail.contains("not the pinned one") && told.detail.contains("--trust pin:FILE"), "{told}");
+        let error = handshake(&pin, &presented, &key, &TLS13).unwrap_err();
+        let reported = rustls_error(&error, &localhost());
+        assert_eq!(reported.kind, ConnectErrorKind::Trust);
+        assert!(reported.detail.contains("not the pinned one"), "{reported}");
+        assert!(reported.detail.contains("`Trust::ExactCert` (`Builder::trust`)"), "{reported}");
     }
 
     #[test]
-    fn an_unknown_authority_is_told_with_the_way_to_trust_it() {
+    fn an_unknown_authority_is_reported_with_the_setting_that_accepts_it() {
         let (certificate, key) = stock(&rcgen::PKCS_ECDSA_P256_SHA256);
         let error = handshake(&Trust::WebPki, certificate.der(), &key, &TLS13).unwrap_err();
-        let told = rustls_error(&error, &localhost());
-        assert_eq!(told.kind, ConnectErrorKind::Trust);
-        assert!(told.detail.contains("--trust pin:FILE"), "{told}");
+        let reported = rustls_error(&error, &localhost());
+        assert_eq!(reported.kind, ConnectErrorKind::Trust);
+        assert!(reported.detail.contains("`Trust::ExactCert` (`Builder::trust`)"), "{reported}");
         let away = Endpoint::gateway("gateway.example", 5000).unwrap();
-        assert!(rustls_error(&error, &away).detail.contains("--trust ca:FILE"));
+        assert!(rustls_error(&error, &away).detail.contains("`Trust::CaPem` (`Builder::trust`)"));
     }
 
     #[test]
-    fn an_authority_vouches_for_the_name_in_the_certificate() {
+    fn an_authority_is_accepted_for_the_names_in_its_certificate_only() {
         let key = rcgen::KeyPair::generate().unwrap();
         let named = |name: &str| rcgen::CertificateParams::new([name.to_string()]).unwrap().self_signed(&key).unwrap();
         let (here, elsewhere) = (named("localhost"), named("elsewhere"));
@@ -397,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_certificate_say_what_to_give_instead() {
+    fn bytes_that_are_not_one_certificate_are_refused_with_their_reason() {
         let pem = stock(&rcgen::PKCS_ECDSA_P256_SHA256).0.pem();
         let refused = |trust: Trust| trust.client_config(&localhost()).unwrap_err();
         let pin = |text: &str| refused(Trust::ExactCert(text.as_bytes().to_vec()));
@@ -413,5 +439,6 @@ mod tests {
         let away = Endpoint::gateway("10.0.0.1", 5000).unwrap();
         let error = Trust::ExactCert(pem.into_bytes()).client_config(&away).unwrap_err();
         assert_eq!(error, TrustError::PinNotLoopback { host: "10.0.0.1".into() });
+        assert!(error.to_string().contains("`Trust::CaPem`"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! The public key of a certificate of any X.509 version, however odd the rest of it.
+//! Finds the public key of a certificate of any X.509 version, whatever its other fields hold.
 
 use std::vec::Vec;
 
@@ -7,22 +7,23 @@ use rustls::pki_types::SubjectPublicKeyInfoDer;
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const SEQUENCE: u8 = 0x30;
-/// The explicit version field, which version 1 leaves out.
+/// The explicit version field, which is absent in version 1.
 const VERSION: u8 = 0xa0;
 
 /// A `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7), whole and in its two parts.
 #[derive(Clone, Debug)]
 pub(super) struct PublicKey {
-    /// The whole, in DER.
+    /// The whole structure, in DER.
     pub(super) spki: SubjectPublicKeyInfoDer<'static>,
     /// The contents of the algorithm identifier.
     pub(super) algorithm: Vec<u8>,
-    /// The key itself.
+    /// The bits of the key.
     pub(super) bits: Vec<u8>,
 }
 
 impl PublicKey {
-    /// Walks to the key along the fields of RFC 5280 §4.1; `None` where the bytes are no certificate.
+    /// Returns the key behind the fields of RFC 5280 §4.1; `None` if the bytes are not a
+    /// certificate.
     pub(super) fn of_certificate(der: &[u8]) -> Option<Self> {
         let mut certificate = Der(Der(der).only(SEQUENCE)?);
         let mut fields = Der(certificate.next(SEQUENCE)?);
@@ -30,7 +31,7 @@ impl PublicKey {
             fields.next(VERSION)?;
         }
         fields.next(INTEGER)?;
-        // Signature algorithm, issuer, validity, subject.
+        // The signature algorithm, the issuer, the validity and the subject.
         for _ in 0..4 {
             fields.next(SEQUENCE)?;
         }
@@ -38,7 +39,7 @@ impl PublicKey {
         let mut parts = Der(fields.next(SEQUENCE)?);
         let spki = before.get(..before.len().checked_sub(fields.0.len())?)?;
         let algorithm = parts.next(SEQUENCE)?;
-        // The first byte counts the unused bits at the end.
+        // The first byte is the number of unused bits at the end.
         let (0, bits) = parts.only(BIT_STRING)?.split_first()? else { return None };
         Some(Self { spki: spki.to_vec().into(), algorithm: algorithm.into(), bits: bits.into() })
     }
@@ -48,11 +49,12 @@ impl PublicKey {
 struct Der<'a>(&'a [u8]);
 
 impl<'a> Der<'a> {
-    /// The contents of the next element, which must have this tag.
+    /// Returns the contents of the next element; `None` if it has another tag.
     fn next(&mut self, tag: u8) -> Option<&'a [u8]> {
         let (found, rest) = self.0.split_first()?;
         let (first, rest) = rest.split_first()?;
-        // A long form names the number of length bytes; three are 16 MiB, more than a certificate has.
+        // The long form begins with the number of length bytes. Three bytes hold 16 MiB, which is
+        // more than any certificate has.
         let (length, rest) = match *first {
             short @ 0..=0x7f => (usize::from(short), rest),
             long @ 0x81..=0x83 => {
@@ -66,7 +68,7 @@ impl<'a> Der<'a> {
         (*found == tag).then_some(contents)
     }
 
-    /// Likewise, with nothing behind it.
+    /// Returns the contents of the only element; `None` if bytes follow it.
     fn only(mut self, tag: u8) -> Option<&'a [u8]> {
         let contents = self.next(tag)?;
         self.0.is_empty().then_some(contents)

@@ -1,4 +1,5 @@
-//! What must hold when a step is over: nothing lost, nobody forgotten, the table as the connection allows.
+//! The rules that hold at the end of a step: no frame is lost, no request is forgotten, and the
+//! subscriptions are as the connection allows.
 
 use ibws_proto::{ConnectionState, Machine, SubscriptionKey, SubscriptionState};
 
@@ -13,7 +14,7 @@ impl Checker {
         }
         let status = machine.status();
         if status.state != self.connection_state {
-            return Err(format!("the connection_state is {:?}, told was {:?}", status.state, self.connection_state));
+            return Err(format!("the connection is {:?}, but {:?} was emitted", status.state, self.connection_state));
         }
         if self.live.as_ref().is_some_and(|live| live.over) {
             self.live = None;
@@ -22,43 +23,46 @@ impl Checker {
             return Err(format!("{:?} is its connection, {:?} is live", status.conn, self.live));
         }
         if status.requests != self.pending.len() {
-            return Err(format!("{} requests wait, it knows {}", self.pending.len(), status.requests));
+            return Err(format!("{} requests wait, but the machine counts {}", self.pending.len(), status.requests));
         }
-        let most = 64 + 12 * (self.table.len() + self.pending.len()) + 2 * status.subscriptions * status.subscriptions;
+        let most =
+            64 + 12 * (self.subscriptions.len() + self.pending.len()) + 2 * status.subscriptions * status.subscriptions;
         if outputs > most {
             return Err(format!("{outputs} outputs for one input"));
         }
         self.patience.check()?;
         self.step = None;
-        // One that is not answered at once was written, and is bound to the connection from now on.
-        if let Some((_, wanted, bound)) = self.current.take().and_then(|id| self.pending.get_mut(&id)) {
+        // A request without an immediate reply was written; it is bound to the connection from now
+        // on.
+        if let Some((_, requested, bound)) = self.current.take().and_then(|id| self.pending.get_mut(&id)) {
             let under_way =
                 |key: &SubscriptionKey| matches!(machine.subscription(key), Some(SubscriptionState::Subscribing));
-            *bound |= self.is_tic || wanted.as_ref().is_some_and(under_way);
+            *bound |= self.is_tic || requested.as_ref().is_some_and(under_way);
         }
-        if core::mem::take(&mut self.greets) {
-            // Whose turn comes later begins its round then.
+        if core::mem::take(&mut self.restarts) {
+            // A subscription whose turn comes later begins its round of attempts then.
             self.tries.clear();
         }
         if status.rest_requests != self.rest_requests.len() {
             return Err(format!(
-                "{} questions to the host wait, told were {:?}",
+                "the machine counts {} requests to the REST handler, open are {:?}",
                 status.rest_requests, self.rest_requests
             ));
         }
-        self.was_shutting = self.table.is_shutting();
-        self.table.settled(machine)?;
-        self.model.settled(self.now, self.was_shutting)?;
+        self.was_shutting_down = self.subscriptions.is_shutting_down();
+        self.subscriptions.check_list(machine)?;
+        self.subscriptions.check_deadlines(self.now)?;
         self.fits_the_connection(machine)?;
         match machine.poll_timeout() {
-            Some(at) if at <= self.now => Err(format!("drained, yet due at {at:?}: it would spin")),
-            None if status.state != ConnectionState::Stopped => Err(format!("asleep for ever in {:?}", status.state)),
-            None if !self.pending.is_empty() => Err(format!("asleep for ever with {:?} pending", self.pending)),
+            Some(at) if at <= self.now => Err(format!("drained, but due at {at:?}: a driver would spin")),
+            None if status.state != ConnectionState::Stopped => Err(format!("no timer in {:?}", status.state)),
+            None if !self.pending.is_empty() => Err(format!("no timer with {:?} pending", self.pending)),
             _ => Ok(()),
         }
     }
 
-    /// The subscriptions are as the connection allows, and the connection is not one that is known to be dead.
+    /// The subscriptions are in states that the connection allows, and the connection is not known
+    /// to be dead.
     fn fits_the_connection(&self, machine: &Machine) -> Verdict {
         for info in machine.subscriptions() {
             let sent = self.live.as_ref().and_then(|live| live.sent.get(&info.key)).copied();
@@ -89,7 +93,9 @@ impl Checker {
             live.stage == Stage::Open && live.heartbeat && self.now.since(live.received) > self.config.silence_limit
         };
         match &self.live {
-            Some(live) if dead(live) => Err(format!("{} is dead since {:?}, and kept", live.conn, live.received)),
+            Some(live) if dead(live) => {
+                Err(format!("{} has been silent since {:?}, and is not closed", live.conn, live.received))
+            }
             _ => Ok(()),
         }
     }

@@ -1,54 +1,58 @@
-//! An open WebSocket, polled from both ends by one task.
+//! An open WebSocket, read and written by one task.
 
-use std::fmt;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use std::string::String;
 
 use bytes::Bytes;
-use futures_core::Stream;
-use futures_sink::Sink;
-use ibws_proto::transport::{IncomingMessage, Link, OutgoingMessage, WriteError};
+use futures_core::Stream as _;
+use futures_sink::Sink as _;
+use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::frame::coding::{Control, OpCode};
+use tungstenite::{Error, Message, Utf8Bytes};
 
-use crate::filtered::TextFilterStream;
-use crate::io::tungstenite::protocol::CloseFrame;
-use crate::io::tungstenite::protocol::frame::coding::{Control, OpCode};
-use crate::io::tungstenite::{Error, Message, Utf8Bytes};
-use crate::io::{AsyncWrite as _, WebSocketStream, pending_is_empty};
+use super::{ByteStream as _, Net};
+use crate::transport::{IncomingMessage, Link, OutgoingMessage, WriteError};
 
-/// An open WebSocket. Dropping it closes the socket without a Close frame.
-pub struct WebSocket {
-    socket: WebSocketStream<TextFilterStream>,
-    /// A write failed: what has arrived is still delivered, then comes the end, also where the read half would hang.
+/// An open WebSocket on the network `N`. Dropping it closes the socket without a Close frame.
+pub struct WebSocket<N: Net> {
+    socket: N::Socket,
+    /// A write failed. What has arrived is still delivered, followed by the end, even if the read
+    /// half would stay pending.
     broken: bool,
-    /// Broken, there was nothing to read when last looked: twice in a row means that all has been read.
+    /// The socket is broken and the last read was pending. Two such reads in a row mean that
+    /// everything has been read.
     drained: bool,
-    /// Our Close went out: nothing may follow it, but the peer's answer is still to come.
+    /// A Close frame was sent. Nothing may follow it, but the peer's reply is still to come.
     closing: bool,
+    /// The end was reported.
     ended: bool,
 }
 
-impl WebSocket {
-    pub(crate) fn new(socket: WebSocketStream<TextFilterStream>) -> Self {
+impl<N: Net> WebSocket<N> {
+    pub(super) fn new(socket: N::Socket) -> Self {
         Self { socket, broken: false, drained: false, closing: false, ended: false }
     }
 
     fn end(&mut self, cx: &mut Context<'_>, code: Option<u16>) -> Poll<IncomingMessage> {
         self.ended = true;
-        // Once and without waiting: the reply to a Close, and TLS's own end mark.
+        // The reply to a Close frame and the close alert of TLS are sent once, without waiting for
+        // room.
         let _ = Pin::new(&mut self.socket).poll_flush(cx);
-        let _ = Pin::new(self.socket.get_mut()).poll_shutdown(cx);
+        let _ = N::stream_of(&mut self.socket).poll_close(cx);
         Poll::Ready(IncomingMessage::Closed(code))
     }
 
     fn fail(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
         self.broken = true;
-        // The read half has news now, which no socket will wake it for.
+        // The read half now has an end to report, for which the socket wakes no task.
         cx.waker().wake_by_ref();
         Poll::Ready(Err(WriteError))
     }
 }
 
-impl fmt::Debug for WebSocket {
+impl<N: Net> fmt::Debug for WebSocket<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket")
             .field("broken", &self.broken)
@@ -58,7 +62,7 @@ impl fmt::Debug for WebSocket {
     }
 }
 
-impl Link for WebSocket {
+impl<N: Net> Link for WebSocket<N> {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<IncomingMessage> {
         if self.ended {
             return Poll::Pending;
@@ -66,8 +70,9 @@ impl Link for WebSocket {
         loop {
             let received = match Pin::new(&mut self.socket).poll_next(cx) {
                 Poll::Pending if self.broken => {
-                    // The first time it may be the ration that was used up, and not what has arrived.
-                    let was_drained = std::mem::replace(&mut self.drained, pending_is_empty());
+                    // The first pending read may be due to a used-up read budget instead of an
+                    // empty socket.
+                    let was_drained = core::mem::replace(&mut self.drained, N::pending_is_empty());
                     if was_drained && self.drained {
                         return self.end(cx, None);
                     }
@@ -76,7 +81,8 @@ impl Link for WebSocket {
                 }
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(message))) => message,
-                // All errors of tungstenite end its stream: broken protocol, a limit exceeded, a reset.
+                // Every error of tungstenite ends its stream: a protocol violation, an exceeded
+                // limit, a reset.
                 Poll::Ready(Some(Err(_)) | None) => return self.end(cx, None),
             };
             self.drained = false;
@@ -85,9 +91,9 @@ impl Link for WebSocket {
                 Message::Text(text) => IncomingMessage::Frame(Bytes::from(text)),
                 Message::Ping(_) => IncomingMessage::Ping,
                 Message::Pong(_) => IncomingMessage::Pong,
-                // Not waiting for the peer's FIN, which may never come.
+                // The end is reported without waiting for the peer's FIN, which may never come.
                 Message::Close(frame) => return self.end(cx, frame.map(|frame| frame.code.into())),
-                // Never read, only written.
+                // tungstenite accepts raw frames for writing and never returns one from a read.
                 Message::Frame(_) => continue,
             });
         }
@@ -101,7 +107,8 @@ impl Link for WebSocket {
         if self.ended || self.broken || self.closing {
             return Poll::Ready(Err(WriteError));
         }
-        // tungstenite forgets a Close that does not fit, hence room for it first.
+        // tungstenite discards a Close frame that does not fit, so a Close waits until the buffer
+        // is empty.
         let is_close = matches!(message, Some(OutgoingMessage::Close(_)));
         let room = if is_close {
             Pin::new(&mut self.socket).poll_flush(cx)
@@ -111,7 +118,8 @@ impl Link for WebSocket {
         if ready!(room).is_err() {
             return self.fail(cx);
         }
-        // Replies to a flood of pings can fill the buffer that `poll_ready` saw free: once more after a flush.
+        // Replies to a flood of pings can fill the buffer after `poll_ready` reported room. One
+        // retry after a flush.
         for _ in 0..2 {
             let Some(outgoing) = message.take() else { return Poll::Ready(Ok(())) };
             match Pin::new(&mut self.socket).start_send(into_message(outgoing)) {
@@ -140,6 +148,7 @@ impl Link for WebSocket {
     }
 }
 
+#[inline]
 fn into_message(outgoing: OutgoingMessage) -> Message {
     match outgoing {
         OutgoingMessage::Text(text) => Message::Text(text.into()),
@@ -150,7 +159,7 @@ fn into_message(outgoing: OutgoingMessage) -> Message {
     }
 }
 
-/// A message back as it was handed in; tungstenite refuses it as the frame it made of it, not yet masked.
+/// Restores a message that tungstenite refused: it returns the frame that it built, not yet masked.
 fn into_outgoing(refused: Message) -> Option<OutgoingMessage> {
     let Message::Frame(frame) = refused else { return None };
     match frame.header().opcode {

@@ -34,7 +34,7 @@ pub const UNAUTHENTICATED: &str = r#"{"topic":"sts","args":{"authenticated":fals
 pub const WAITING: &str = r#"{"message":"waiting for session"}"#;
 
 /// Things a gateway says besides data, good and odd.
-pub const SAYINGS: [&str; 27] = [
+pub const OTHER_FRAMES: [&str; 27] = [
     r#"{"message":"welcome"}"#,
     r#"{"topic":"smd+265598@IBIS","31":"1.00","conid":265598}"#,
     r#"{"topic":"smh+8314@IBIS","serverId":"77","data":[]}"#,

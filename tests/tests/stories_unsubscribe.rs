@@ -1,5 +1,5 @@
-//! Stories of subscriptions that are left: what confirms it, what does not, and what is never sent twice. All times are
-//! virtual and exact.
+//! Tests of unsubscribing: what confirms an unsubscribe, what does not, and what is never written
+//! twice. All times are virtual and exact.
 
 use ibws_proto::{Command, Key, Reply, SubscriptionState, UnsubscribeOutcome};
 use ibws_testkit::world::{World, ms, secs, world};
@@ -11,53 +11,53 @@ fn settled(channels: &[&str]) -> World {
 }
 
 #[test]
-fn data_that_comes_while_a_withdrawal_is_confirmed_repeats_nothing() {
+fn data_during_an_unconfirmed_unsubscribe_repeats_no_write() {
     let mut world = settled(&["ld+DU1234567", "mh+265598+{}"]);
     world.gateway.set_confirmations(false);
     world.unsubscribe("ld+DU1234567", true);
     world.run(ms(50));
-    world.say(r#"{"topic":"sld+DU1234567","result":[]}"#);
+    world.gateway_sends(r#"{"topic":"sld+DU1234567","result":[]}"#);
     world.run(ms(50));
     assert_eq!(world.written("uld").len(), 1);
-    assert_eq!(world.status("ld+DU1234567"), SubscriptionState::Unsubscribing);
+    assert_eq!(world.subscription_state("ld+DU1234567"), SubscriptionState::Unsubscribing);
 }
 
 #[test]
-fn a_history_is_not_left_by_a_frame_that_names_no_server_id() {
+fn a_history_unsubscribe_waits_for_a_frame_with_a_server_id() {
     let mut world = settled(&[]);
     world.gateway.set_confirmations(false);
     world.subscribe("mh+265598+{}");
     world.run(ms(50));
-    let left = world.unsubscribe("mh+265598", false);
-    world.say(r#"{"topic":"smh+265598","data":[]}"#);
+    let request = world.unsubscribe("mh+265598", false);
+    world.gateway_sends(r#"{"topic":"smh+265598","data":[]}"#);
     world.run(ms(50));
-    assert_eq!((world.written("umh").len(), world.answered(left)), (0, None));
-    world.say(r#"{"topic":"smh+265598","serverId":"990017","data":[]}"#);
+    assert_eq!((world.written("umh").len(), world.reply(request)), (0, None));
+    world.gateway_sends(r#"{"topic":"smh+265598","serverId":"990017","data":[]}"#);
     world.run(ms(50));
     assert_eq!(world.texts().last().unwrap().2, "umh+990017");
-    assert_eq!(world.answered(left).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
+    assert_eq!(world.reply(request).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
 }
 
 #[test]
-fn a_history_that_is_left_with_confirmation_is_over_when_its_own_id_is_confirmed() {
+fn history_unsubscribe_completes_only_on_its_own_server_id() {
     let mut world = settled(&["mh+265598+{}", "mh+8314+{}"]);
     world.gateway.set_confirmations(false);
     let ids = world.machine().server_ids(Key::MarketHistory).unwrap();
     let id_of = |conid: i64| ids.iter().find(|(_, of)| **of == conid).unwrap().0.clone();
-    let left = world.unsubscribe("mh+265598", true);
-    world.say(format!(r#"{{"message":"Unsubscribed {}"}}"#, id_of(8314)));
-    world.say(r#"{"message":"Unsubscribed"}"#);
+    let request = world.unsubscribe("mh+265598", true);
+    world.gateway_sends(format!(r#"{{"message":"Unsubscribed {}"}}"#, id_of(8314)));
+    world.gateway_sends(r#"{"message":"Unsubscribed"}"#);
     world.run(ms(50));
-    assert_eq!(world.answered(left), None, "another one, or none, was meant");
-    world.say(format!(r#"{{"message":"Unsubscribed {}"}}"#, id_of(265_598)));
+    assert_eq!(world.reply(request), None, "a confirmation of another history, or of none, does not count");
+    world.gateway_sends(format!(r#"{{"message":"Unsubscribed {}"}}"#, id_of(265_598)));
     world.run(ms(50));
-    assert_eq!(world.answered(left).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
-    assert_eq!(world.status("mh+8314"), SubscriptionState::Active, "nobody left it");
+    assert_eq!(world.reply(request).unwrap().1, Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed)));
+    assert_eq!(world.subscription_state("mh+8314"), SubscriptionState::Active, "the other history is not unsubscribed");
     assert_eq!(world.machine().server_ids(Key::MarketData), None);
 }
 
 #[test]
-fn histories_that_are_recreated_are_left_first_so_that_they_never_count_twice() {
+fn recreated_histories_are_unsubscribed_first_so_that_none_counts_twice() {
     let mut world = settled(&["mh+265598+{}", "mh+8314+{}"]);
     let first = world.machine().server_ids(Key::MarketHistory).unwrap();
     let before = world.texts().count();
@@ -70,7 +70,7 @@ fn histories_that_are_recreated_are_left_first_so_that_they_never_count_twice() 
     });
     assert_eq!(written, expected.concat());
     let again = world.machine().server_ids(Key::MarketHistory).unwrap();
-    assert_eq!((again.len(), world.status("mh+265598")), (2, SubscriptionState::Active));
-    assert!(first.keys().all(|id| !again.contains_key(id)), "new ones: {first:?}, {again:?}");
+    assert_eq!((again.len(), world.subscription_state("mh+265598")), (2, SubscriptionState::Active));
+    assert!(first.keys().all(|id| !again.contains_key(id)), "the server ids are new: {first:?}, {again:?}");
     assert_eq!(world.gaps().len(), 0);
 }

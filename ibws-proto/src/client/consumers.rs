@@ -1,0 +1,137 @@
+//! The consumers of events: which queue each of them reads, and which wait for an event.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::task::Waker;
+use std::vec::Vec;
+
+use super::shared::Deferred;
+use crate::queue::Dequeued;
+use crate::{Event, EventFilter, Queue, QueueId, QueueLimits, Queues};
+
+/// The maximum number of items that a consumer takes at once.
+const BATCH: usize = 64;
+/// The size in bytes at which a batch ends.
+const BATCH_BYTES: usize = 64 * 1024;
+
+#[derive(Default)]
+pub(super) struct Consumers {
+    queues: Queues,
+    attached: BTreeMap<QueueId, Attached>,
+    /// The number of the consumer that was attached last.
+    last: u64,
+}
+
+/// The consumers of one queue. The consumers of a key share its queue.
+#[derive(Default)]
+struct Attached {
+    count: usize,
+    /// The consumers that wait for an event, by their numbers.
+    waiting: Vec<(u64, Waker)>,
+}
+
+/// A consumer and its queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct ConsumerId {
+    queue: QueueId,
+    number: u64,
+    /// Set if other consumers may read the same queue. What one of them takes and does not deliver
+    /// is lost to the others.
+    shared: bool,
+}
+
+/// The result of taking items from a queue.
+pub(super) enum Take {
+    /// At least one item was taken.
+    Some,
+    /// There is no item now.
+    Nothing,
+    /// There is no item, and there will be none.
+    End,
+}
+
+impl Consumers {
+    /// Attaches a consumer to a queue, which is opened for it. A key has one queue only, shared by
+    /// all its consumers.
+    pub(super) fn attach(&mut self, filter: EventFilter, limits: QueueLimits) -> ConsumerId {
+        self.last += 1;
+        let (known, shared) = match &filter {
+            EventFilter::Key(key) => (self.queues.of_key(*key), true),
+            _ => (None, false),
+        };
+        let queue = known.unwrap_or_else(|| self.queues.open(filter, limits));
+        self.attached.entry(queue).or_default().count += 1;
+        ConsumerId { queue, number: self.last, shared }
+    }
+
+    /// Detaches a consumer. Returns its queue if it was the last one, to be dropped once the lock
+    /// is released.
+    pub(super) fn detach(&mut self, consumer: ConsumerId, deferred: &mut Deferred) -> Option<Queue> {
+        let attached = self.attached.get_mut(&consumer.queue)?;
+        attached.count -= 1;
+        let own = attached.waiting.iter().position(|(number, _)| *number == consumer.number);
+        deferred.dropped_wakers.extend(own.map(|at| attached.waiting.swap_remove(at).1));
+        if attached.count > 0 {
+            return None;
+        }
+        self.attached.remove(&consumer.queue);
+        self.queues.close(consumer.queue)
+    }
+
+    /// Puts an event into every queue whose filter includes it.
+    pub(super) fn deliver(&mut self, event: Event, deferred: &mut Deferred) {
+        let Self { queues, attached, .. } = self;
+        queues.deliver(event, |id| {
+            if let Some(attached) = attached.get_mut(&id) {
+                deferred.wakers.extend(attached.waiting.drain(..).map(|(_, waker)| waker));
+            }
+        });
+    }
+
+    /// Moves a batch of items from the queue of `consumer` to `into`. If there is none, remembers
+    /// the waker, if any. With `finished`, no event will follow.
+    pub(super) fn take(
+        &mut self,
+        consumer: ConsumerId,
+        into: &mut VecDeque<Dequeued>,
+        waker: Option<&Waker>,
+        finished: bool,
+        deferred: &mut Deferred,
+    ) -> Take {
+        let Some(queue) = self.queues.get_mut(consumer.queue) else { return Take::End };
+        let floor = queue.bytes().saturating_sub(BATCH_BYTES);
+        let max = if consumer.shared { 1 } else { BATCH };
+        while let Some(item) = queue.take() {
+            into.push_back(item);
+            if into.len() >= max || queue.bytes() < floor {
+                break;
+            }
+        }
+        if !into.is_empty() {
+            return Take::Some;
+        }
+        if finished {
+            return Take::End;
+        }
+        if let (Some(waker), Some(attached)) = (waker, self.attached.get_mut(&consumer.queue)) {
+            // Each consumer has an entry of its own: those that share a queue must not replace one
+            // another's wakers.
+            match attached.waiting.iter_mut().find(|(number, _)| *number == consumer.number) {
+                Some((_, known)) if known.will_wake(waker) => {}
+                Some((_, known)) => deferred.dropped_wakers.push(core::mem::replace(known, waker.clone())),
+                None => attached.waiting.push((consumer.number, waker.clone())),
+            }
+        }
+        Take::Nothing
+    }
+
+    pub(super) fn queue(&self, consumer: ConsumerId) -> Option<&Queue> {
+        self.queues.get(consumer.queue)
+    }
+
+    /// Wakes every consumer that waits.
+    pub(super) fn wake_all(&mut self, deferred: &mut Deferred) {
+        for attached in self.attached.values_mut() {
+            deferred.wakers.extend(attached.waiting.drain(..).map(|(_, waker)| waker));
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! A queue of events with the key that it is for.
+
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+
+use futures_core::Stream;
+
+use super::stream::EventStream;
+use crate::transport::Runtime;
+use crate::{Item, Key};
+
+/// A stream of events together with a key: a [`Key`] if [`Client::queue`](super::Client::queue)
+/// made it, or any name that the owner of a stream gives it.
+///
+/// Accessors that [`Client::queue`](super::Client::queue) made for one key share its queue: each
+/// item goes to one of them.
+pub struct QueueAccessor<R: Runtime, K = Key> {
+    stream: EventStream<R>,
+    key: K,
+}
+
+impl<R: Runtime, K> QueueAccessor<R, K> {
+    /// Creates an accessor of any stream of events, under any name.
+    pub fn new(stream: EventStream<R>, key: K) -> Self {
+        Self { stream, key }
+    }
+
+    /// Returns the key, or the name that the accessor was created with.
+    #[must_use]
+    pub fn key(&self) -> &K {
+        &self.key
+    }
+
+    /// Returns the next item if there is one now.
+    pub fn try_recv(&mut self) -> Option<Item> {
+        self.stream.try_next()
+    }
+
+    /// Waits for the next item; `None` once the client has ended.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: no item is lost.
+    pub async fn recv(&mut self) -> Option<Item> {
+        self.stream.next().await
+    }
+
+    /// Waits for the next item, at most `wait` on the clock of the client's runtime; `None` if none
+    /// came, or once the client has ended.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: no item is lost.
+    pub async fn recv_timeout(&mut self, wait: Duration) -> Option<Item> {
+        self.stream.next_within(wait).await
+    }
+
+    /// Returns `true` if no item can be taken now.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stream.is_empty()
+    }
+
+    /// Returns the number of events that can be taken now. Loss reports are not counted.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.stream.len()
+    }
+}
+
+impl<R: Runtime, K: Unpin> Stream for QueueAccessor<R, K> {
+    type Item = Item;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        self.get_mut().stream.poll_item(cx)
+    }
+}

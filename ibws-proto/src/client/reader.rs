@@ -1,0 +1,95 @@
+//! Reads a queue in batches, so that a busy consumer and the client's task do not compete for the
+//! lock for each item.
+
+use core::future::{Future, poll_fn};
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+use std::boxed::Box;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::consumers::{ConsumerId, Take};
+use super::shared::Shared;
+use crate::queue::Dequeued;
+use crate::transport::Runtime;
+use crate::{EventFilter, Item, Queue, QueueLimits};
+
+/// A consumer of a queue, and the items that it took and has not delivered. It does not keep the
+/// client alive.
+pub(super) struct Reader<R: Runtime> {
+    shared: Arc<Shared<R>>,
+    consumer: ConsumerId,
+    taken: VecDeque<Dequeued>,
+}
+
+impl<R: Runtime> Reader<R> {
+    /// Attaches a consumer to a queue for the events of `filter`.
+    pub(super) fn new(shared: &Arc<Shared<R>>, filter: EventFilter, limits: QueueLimits) -> Self {
+        Self::from_consumer(shared, shared.with(|state| state.consumers.attach(filter, limits)))
+    }
+
+    pub(super) fn from_consumer(shared: &Arc<Shared<R>>, consumer: ConsumerId) -> Self {
+        Self { shared: shared.clone(), consumer, taken: VecDeque::new() }
+    }
+
+    pub(super) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        match self.fill(Some(cx.waker())) {
+            Take::Nothing => Poll::Pending,
+            Take::Some | Take::End => Poll::Ready(self.next_taken()),
+        }
+    }
+
+    pub(super) fn try_item(&mut self) -> Option<Item> {
+        self.fill(None);
+        self.next_taken()
+    }
+
+    /// Returns the number of events, those that were taken and not delivered included. Loss reports
+    /// are not counted.
+    pub(super) fn len(&self) -> usize {
+        let events = self.taken.iter().filter(|taken| !matches!(taken, Dequeued::Item(Item::Lost(_)))).count();
+        events + self.shared.with(|state| state.consumers.queue(self.consumer).map_or(0, Queue::len))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.taken.is_empty()
+            && self.shared.with(|state| state.consumers.queue(self.consumer).is_none_or(Queue::is_empty))
+    }
+
+    /// Takes a batch if everything taken before was delivered.
+    fn fill(&mut self, waker: Option<&Waker>) -> Take {
+        if !self.taken.is_empty() {
+            return Take::Some;
+        }
+        let (consumer, taken) = (self.consumer, &mut self.taken);
+        self.shared.with(|state| state.take(consumer, taken, waker))
+    }
+
+    /// Delivers the next item that was taken. Folded rows are assembled here, where the lock is
+    /// free.
+    fn next_taken(&mut self) -> Option<Item> {
+        self.taken.pop_front().map(Dequeued::into_item)
+    }
+}
+
+impl<R: Runtime> Drop for Reader<R> {
+    fn drop(&mut self) {
+        // The queue may hold much, so it is dropped once the lock is released.
+        drop(self.shared.with(|state| state.consumers.detach(self.consumer, &mut state.deferred)));
+    }
+}
+
+/// Waits for an item, at most `wait`. The item is polled before the sleep, so an item that is there
+/// is returned even if `wait` is zero.
+pub(super) async fn within<R: Runtime>(
+    shared: Arc<Shared<R>>,
+    wait: Duration,
+    mut poll_item: impl FnMut(&mut Context<'_>) -> Poll<Option<Item>>,
+) -> Option<Item> {
+    let mut sleep = Box::pin(shared.runtime.sleep_until(shared.runtime.now() + wait));
+    poll_fn(|cx| match poll_item(cx) {
+        Poll::Ready(item) => Poll::Ready(item),
+        Poll::Pending => sleep.as_mut().poll(cx).map(|()| None),
+    })
+    .await
+}

@@ -1,0 +1,159 @@
+//! The handle of a subscription, which is the stream of its events as well.
+
+use core::future::poll_fn;
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use core::time::Duration;
+
+use futures_core::Stream;
+
+use super::handle::Request;
+use super::reader::within;
+use super::stream::EventStream;
+use crate::transport::Runtime;
+use crate::{Command, CommandError, Event, Item, SubscribeOutcome, SubscriptionKey, SubscriptionState};
+
+/// A handle of a subscription, and the stream of its events: its messages, the changes of its
+/// state, its gaps.
+///
+/// The stream ends once the subscription is removed, by an unsubscribe through any handle or by a
+/// shutdown, and the last item was taken. Dropping the handle detaches it from the subscription;
+/// dropping the last handle of a key unsubscribes. Its queue is bounded as that of every
+/// [`EventStream`].
+pub struct Subscription<R: Runtime> {
+    stream: EventStream<R>,
+    key: SubscriptionKey,
+    request: Request<R>,
+    outcome: Option<Result<SubscribeOutcome, CommandError>>,
+    /// Set once notices were dropped from the queue: the removal may have been among them.
+    lost_notices: bool,
+    /// Set once the subscription is removed and its last item was taken.
+    ended: bool,
+}
+
+impl<R: Runtime> Subscription<R> {
+    /// Returns the channel and the target.
+    #[must_use]
+    pub fn key(&self) -> &SubscriptionKey {
+        &self.key
+    }
+
+    /// Waits for the reply to the subscribe request and returns its outcome. Later calls return the
+    /// same outcome at once.
+    ///
+    /// # Errors
+    /// Those of [`Client::subscribe`](super::Client::subscribe), and
+    /// [`CommandError::ConnectionLost`] if the connection was lost before the reply. After a lost
+    /// connection, [`CommandError::Refused`] and [`CommandError::Unconfirmed`] the client keeps the
+    /// subscription and retries until the handle is dropped.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: a later call still returns the outcome.
+    pub async fn outcome(&mut self) -> Result<SubscribeOutcome, CommandError> {
+        if self.outcome.is_none() {
+            self.outcome = Some(self.request.outcome().await);
+        }
+        self.outcome.clone().unwrap_or(Ok(SubscribeOutcome::Pending))
+    }
+
+    /// Returns the outcome that an earlier [`outcome`](Self::outcome) received, without waiting.
+    ///
+    /// Returns [`SubscribeOutcome::Pending`] if `outcome` has not completed, or has returned an
+    /// error. [`Client::subscribe`](super::Client::subscribe) awaits the outcome itself; after
+    /// [`Client::subscribe_nowait`](super::Client::subscribe_nowait) this is pending until
+    /// `outcome` is awaited, even if the reply has arrived. It is the outcome at the time of the
+    /// reply: the events of the stream, and
+    /// [`Client::subscriptions`](super::Client::subscriptions), report the state since then.
+    #[must_use]
+    pub fn known_outcome(&self) -> SubscribeOutcome {
+        match self.outcome {
+            Some(Ok(outcome)) => outcome,
+            _ => SubscribeOutcome::Pending,
+        }
+    }
+
+    /// Waits for the next item; `None` once the subscription is removed or the client has ended.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: no item is lost.
+    pub async fn next(&mut self) -> Option<Item> {
+        poll_fn(|cx| self.poll_item(cx)).await
+    }
+
+    /// Returns the next item if there is one now.
+    pub fn try_next(&mut self) -> Option<Item> {
+        let item = if self.ended { None } else { self.stream.try_next() };
+        self.inspect(item)
+    }
+
+    /// Waits for the next item, at most `wait` on the clock of the client's runtime; `None` if none
+    /// came, or as with [`next`](Self::next).
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: no item is lost.
+    pub async fn next_within(&mut self, wait: Duration) -> Option<Item> {
+        within(self.stream.shared().clone(), wait, |cx| self.poll_item(cx)).await
+    }
+
+    /// Returns the number of events that can be taken now. Loss reports are not counted.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.stream.len()
+    }
+
+    /// Returns `true` if no item can be taken now.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stream.is_empty()
+    }
+
+    pub(super) fn new(stream: EventStream<R>, key: SubscriptionKey, request: Request<R>) -> Self {
+        Self { stream, key, request, outcome: None, lost_notices: false, ended: false }
+    }
+
+    fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        match self.stream.poll_item(cx) {
+            Poll::Pending if self.lost_notices && !self.is_kept() => {
+                self.ended = true;
+                Poll::Ready(None)
+            }
+            polled => Poll::Ready(self.inspect(ready!(polled))),
+        }
+    }
+
+    /// Recognises the end, which the last item reports. The removal of an earlier subscription of
+    /// the same key, by another handle, is not the end of this one.
+    fn inspect(&mut self, item: Option<Item>) -> Option<Item> {
+        match &item {
+            Some(Item::Event(Event::Subscription(change))) if change.state == SubscriptionState::Removed => {
+                self.ended = !self.is_kept();
+            }
+            Some(Item::Lost(report)) => self.lost_notices |= report.notices > 0,
+            _ => {}
+        }
+        item
+    }
+
+    /// Returns `true` while the machine keeps the subscription for this handle.
+    fn is_kept(&self) -> bool {
+        let id = self.request.id();
+        self.stream.shared().with(|state| state.machine.holds(id))
+    }
+}
+
+impl<R: Runtime> Stream for Subscription<R> {
+    type Item = Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        self.poll_item(cx)
+    }
+}
+
+impl<R: Runtime> Drop for Subscription<R> {
+    fn drop(&mut self) {
+        self.stream.shared().order(Command::Release(self.request.id()));
+    }
+}

@@ -1,0 +1,174 @@
+//! The queue of one consumer: its events in order, its limits, and the order in which it delivers.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+
+use super::attribution;
+use super::index::Index;
+use super::item::{Dequeued, Item, LossReport};
+use super::rows::Folded;
+use super::slot::{Class, Content, Slot};
+use crate::event::{Event, Message};
+use crate::key::Key;
+use crate::time::Instant;
+
+/// The limits of a queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct QueueLimits {
+    /// The maximum number of events. Default: 1,024.
+    pub events: usize,
+    /// The maximum size in bytes: the frames, what is recorded about their members, and the events
+    /// themselves. Default: 16 MiB.
+    pub bytes: usize,
+}
+
+impl Default for QueueLimits {
+    fn default() -> Self {
+        Self { events: 1_024, bytes: 16 * 1024 * 1024 }
+    }
+}
+
+/// A bounded queue of events for one consumer.
+///
+/// It never holds more than its limits allow. A push takes amortised logarithmic time in the length
+/// of the queue, however slow the consumer is.
+#[derive(Debug, Default)]
+pub struct Queue {
+    pub(super) limits: QueueLimits,
+    /// Events in order; `None` where an event was removed before it reached the front.
+    pub(super) slots: VecDeque<Option<Slot>>,
+    /// The place of the first slot. Places number all events that were ever put in.
+    pub(super) first_place: u64,
+    /// The number of events, without the empty slots.
+    pub(super) len: usize,
+    pub(super) bytes: usize,
+    /// Present from the moment the queue reaches a limit until it is empty.
+    pub(super) index: Option<Index>,
+    /// Counts of dropped events that were not delivered yet.
+    pub(super) losses: BTreeMap<Option<Key>, LossReport>,
+    /// A fold that the last loss report announced, and its cost. It is delivered next.
+    announced: Option<(Box<Folded>, usize)>,
+    /// The time of the latest event that has one.
+    pub(super) now: Instant,
+}
+
+impl Queue {
+    /// Creates an empty queue.
+    #[must_use]
+    pub fn new(limits: QueueLimits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Puts an event in. A full queue makes room for it.
+    pub fn push(&mut self, event: Event) {
+        self.now = attribution::since(&event).map_or(self.now, |at| at.max(self.now));
+        let mut slot = Slot::new(event);
+        let full = self.len >= self.limits.events || self.bytes.saturating_add(slot.cost) > self.limits.bytes;
+        if full && self.index.is_none() {
+            self.build_index();
+        }
+        if full && slot.class() == Class::Conflated {
+            match self.merge_into_latest(slot) {
+                None => return self.make_room(),
+                Some(unmerged) => slot = unmerged,
+            }
+        }
+        if let Some(index) = &mut self.index {
+            index.add(self.first_place + self.slots.len() as u64, &mut slot);
+        }
+        self.len += 1;
+        self.bytes = self.bytes.saturating_add(slot.cost);
+        self.slots.push_back(Some(slot));
+        if full {
+            self.make_room();
+        }
+    }
+
+    /// Takes out the next loss report if there is one, else the oldest event.
+    pub fn pop(&mut self) -> Option<Item> {
+        self.take().map(Dequeued::into_item)
+    }
+
+    /// As [`pop`](Self::pop), but the caller assembles the item.
+    pub(crate) fn take(&mut self) -> Option<Dequeued> {
+        if let Some((folded, cost)) = self.announced.take() {
+            self.on_removed(cost);
+            return Some(Dequeued::Folded(folded));
+        }
+        if let Some((_, report)) = self.losses.pop_first() {
+            return Some(Dequeued::Item(Item::Lost(report)));
+        }
+        let slot = self.pop_slot()?;
+        match slot.content {
+            Content::Event(event) => {
+                self.on_removed(slot.cost);
+                Some(Dequeued::Item(Item::Event(event)))
+            }
+            Content::Folded(folded) if is_announced(&folded.message) => {
+                let Message { key, since, merged, .. } = folded.message;
+                // From here on, messages are no longer folded into it: the report counts what it
+                // holds now.
+                self.announced = Some((folded, slot.cost));
+                Some(Dequeued::Item(Item::Lost(LossReport { folded: merged, ..LossReport::empty(key, since) })))
+            }
+            Content::Folded(folded) => {
+                self.on_removed(slot.cost);
+                Some(Dequeued::Folded(folded))
+            }
+        }
+    }
+
+    /// Returns the number of events in the queue. Loss reports are not counted.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Returns `true` if there is neither an event nor a loss report to take out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0 && self.losses.is_empty()
+    }
+
+    /// Returns the bytes that the queue holds, as [`QueueLimits::bytes`] counts them.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Returns the limits of the queue.
+    #[must_use]
+    pub fn limits(&self) -> QueueLimits {
+        self.limits
+    }
+
+    /// Takes the first event out of its slot. The caller accounts for its cost.
+    pub(super) fn pop_slot(&mut self) -> Option<Slot> {
+        let slot = self.slots.pop_front()??;
+        self.first_place += 1;
+        self.trim();
+        Some(slot)
+    }
+
+    /// Accounts for one event that is no longer in the queue.
+    pub(super) fn on_removed(&mut self, cost: usize) {
+        self.len -= 1;
+        self.bytes = self.bytes.saturating_sub(cost);
+        if self.len == 0 {
+            self.index = None;
+        }
+    }
+
+    /// Removes empty slots from the front.
+    pub(super) fn trim(&mut self) {
+        while let Some(None) = self.slots.front() {
+            self.slots.pop_front();
+            self.first_place += 1;
+        }
+    }
+}
+
+/// Returns `true` for orders and executions, whose folds a loss report announces.
+fn is_announced(message: &Message) -> bool {
+    matches!(message.key, Some(Key::Orders | Key::Trades))
+}

@@ -1,0 +1,63 @@
+//! What a consumer takes out of a queue.
+
+use alloc::boxed::Box;
+
+use super::rows::Folded;
+use crate::event::Event;
+use crate::key::Key;
+use crate::time::Instant;
+
+/// The next thing that a consumer takes out of a queue.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// The next event.
+    Event(Event),
+    /// A report of events that are missing here, because the consumer was slower than the stream.
+    Lost(LossReport),
+}
+
+/// The number of events of one key that did not reach the consumer as they came, since the last
+/// report of that key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct LossReport {
+    /// The key of the events; `None` for events of the connection and for messages of no known key.
+    pub key: Option<Key>,
+    /// The time of the earliest of the events.
+    pub since: Instant,
+    /// The number of messages that were dropped, malformed ones included.
+    pub messages: u64,
+    /// The number of messages about orders or executions whose single steps were dropped. The next
+    /// item is a message with the rows that they add up to, which counts them as
+    /// [`merged`](crate::Message::merged). They are not part of `messages`.
+    pub folded: u64,
+    /// The number of other events that were dropped: changes of state, gaps, reports. The latest
+    /// about each subject is kept as long as there is room.
+    pub notices: u64,
+}
+
+impl LossReport {
+    pub(super) const fn empty(key: Option<Key>, since: Instant) -> Self {
+        Self { key, since, messages: 0, folded: 0, notices: 0 }
+    }
+}
+
+/// An item that may still have to be assembled. Assembling it needs no access to the queue, so that
+/// a consumer can do it after it has released a lock on the queue.
+#[derive(Debug)]
+pub(crate) enum Dequeued {
+    /// An item that is complete.
+    Item(Item),
+    /// Folded rows, from which the message has to be written.
+    Folded(Box<Folded>),
+}
+
+impl Dequeued {
+    /// Assembles the item.
+    pub(crate) fn into_item(self) -> Item {
+        match self {
+            Self::Item(item) => item,
+            Self::Folded(folded) => Item::Event(Event::Message(folded.into_message())),
+        }
+    }
+}

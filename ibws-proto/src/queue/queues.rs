@@ -1,0 +1,122 @@
+//! The queues of one client: decides which events go into which queue.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::attribution;
+use super::bounded::{Queue, QueueLimits};
+use crate::event::Event;
+use crate::key::{Key, SubscriptionKey};
+
+/// The events that a queue receives.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum EventFilter {
+    /// The events of one subscription: its messages, its states, its gaps.
+    Subscription(SubscriptionKey),
+    /// The events of one key: its messages, and the gaps of its subscriptions. The states of its
+    /// subscriptions are not among them.
+    Key(Key),
+    /// All events.
+    All,
+}
+
+/// The number of a queue. It is never used again after the queue is closed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct QueueId(u64);
+
+/// The queues of one client. An event that no open queue receives is not stored.
+///
+/// ```
+/// use ibws_proto::{Event, EventFilter, Item, Key, QueueLimits, Queues};
+///
+/// let mut queues = Queues::default();
+/// let all = queues.open(EventFilter::All, QueueLimits::default());
+/// let system = queues.open(EventFilter::Key(Key::System), QueueLimits::default());
+/// queues.deliver(Event::Competing(true), |id| assert_eq!(id, all));
+/// let item = queues.get_mut(all).unwrap().pop();
+/// assert!(matches!(item, Some(Item::Event(Event::Competing(true)))));
+/// assert!(queues.get(system).unwrap().is_empty());
+/// ```
+#[derive(Debug, Default)]
+pub struct Queues {
+    queues: BTreeMap<QueueId, (Queue, EventFilter)>,
+    last: u64,
+    by_subscription: BTreeMap<SubscriptionKey, Vec<QueueId>>,
+    by_key: BTreeMap<Key, Vec<QueueId>>,
+    all: Vec<QueueId>,
+}
+
+impl Queues {
+    /// Opens a queue. It receives what is delivered from now on.
+    pub fn open(&mut self, filter: EventFilter, limits: QueueLimits) -> QueueId {
+        self.last += 1;
+        let id = QueueId(self.last);
+        match &filter {
+            EventFilter::Subscription(key) => self.by_subscription.entry(key.clone()).or_default().push(id),
+            EventFilter::Key(key) => self.by_key.entry(*key).or_default().push(id),
+            EventFilter::All => self.all.push(id),
+        }
+        self.queues.insert(id, (Queue::new(limits), filter));
+        id
+    }
+
+    /// Closes a queue and returns it with what it still holds; `None` if there is no such queue.
+    pub fn close(&mut self, id: QueueId) -> Option<Queue> {
+        let (queue, filter) = self.queues.remove(&id)?;
+        match &filter {
+            EventFilter::Subscription(key) => remove_id(&mut self.by_subscription, key, id),
+            EventFilter::Key(key) => remove_id(&mut self.by_key, key, id),
+            EventFilter::All => self.all.retain(|other| *other != id),
+        }
+        Some(queue)
+    }
+
+    /// Puts an event into every queue whose filter includes it, and calls `delivered` with the
+    /// number of each of them.
+    pub fn deliver(&mut self, event: Event, mut delivered: impl FnMut(QueueId)) {
+        let key = match &event {
+            // The states of a subscription are of interest to that subscription alone.
+            Event::Subscription(_) => None,
+            event => attribution::key(event),
+        };
+        let subscribed = attribution::subscription(&event).and_then(|key| self.by_subscription.get(key));
+        let keyed = key.and_then(|key| self.by_key.get(&key));
+        let mut ids = subscribed.into_iter().chain(keyed).flatten().chain(&self.all).peekable();
+        let mut event = Some(event);
+        while let Some(id) = ids.next() {
+            // The last queue receives the original, so that one queue costs no copy.
+            let copy = if ids.peek().is_some() { event.clone() } else { event.take() };
+            if let Some(((queue, _), copy)) = self.queues.get_mut(id).zip(copy) {
+                queue.push(copy);
+                delivered(*id);
+            }
+        }
+    }
+
+    /// Returns the queue with this number.
+    #[must_use]
+    pub fn get(&self, id: QueueId) -> Option<&Queue> {
+        self.queues.get(&id).map(|(queue, _)| queue)
+    }
+
+    /// Returns the queue with this number, to take items out.
+    pub fn get_mut(&mut self, id: QueueId) -> Option<&mut Queue> {
+        self.queues.get_mut(&id).map(|(queue, _)| queue)
+    }
+
+    /// Returns the number of the first queue that was opened for this key and is still open.
+    #[must_use]
+    pub fn of_key(&self, key: Key) -> Option<QueueId> {
+        self.by_key.get(&key)?.first().copied()
+    }
+}
+
+fn remove_id<K: Ord>(ids: &mut BTreeMap<K, Vec<QueueId>>, key: &K, id: QueueId) {
+    if let Some(of_key) = ids.get_mut(key) {
+        of_key.retain(|other| *other != id);
+        if of_key.is_empty() {
+            ids.remove(key);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Opens a WebSocket: TCP, TLS and the HTTP upgrade, each within its limit.
+
+use core::future::poll_fn;
+use std::boxed::Box;
+use std::io;
+use std::string::ToString;
+use std::sync::Arc;
+use std::vec;
+use std::vec::Vec;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tungstenite::handshake::{client::generate_key, derive_accept_key};
+use tungstenite::protocol::WebSocketConfig;
+
+use super::stream::YieldingStream;
+use super::{ByteStream, Net, TextFilterStream, WebSocket};
+use crate::transport::dial::{Stage, connect, within};
+use crate::transport::upgrade::{self, UpgradeResponse};
+use crate::transport::{DialRequest, Limits, Runtime, tls};
+use crate::{ConnectError, ConnectErrorKind};
+
+/// Dials the endpoint of `request`: connects over TCP, runs the TLS handshake unless the endpoint
+/// is plaintext, and upgrades.
+///
+/// The addresses of the host are tried in order. This is the whole of [`Runtime::dial`] for an
+/// adapter.
+///
+/// # Errors
+/// [`ConnectError`], whose kind decides whether a retry helps and whose detail names the peer.
+///
+/// # Cancel safety
+/// Dropping the future closes the connection.
+pub async fn dial<R: Runtime + Net>(runtime: &R, request: &DialRequest) -> Result<WebSocket<R>, ConnectError> {
+    // Settings that cannot be used are reported before anything is sent.
+    let tls = tls_settings(request)?;
+    let tcp = connect(runtime, &request.endpoint, request.limits.tcp, R::look_up, R::connect).await?;
+    secure_and_upgrade(runtime, tcp, tls, request).await
+}
+
+/// Opens a WebSocket on a connection that the application made, through a proxy for example: TLS
+/// and the upgrade.
+///
+/// It serves a [`Runtime`] that dials in its own way. The limits of `request` run on the clock of
+/// `runtime`; the limit for TCP has no effect.
+///
+/// # Errors
+/// [`ConnectError`], whose kind decides whether a retry helps and whose detail names the peer.
+///
+/// # Cancel safety
+/// Dropping the future closes the connection.
+pub async fn open<N: Net, R: Runtime>(
+    runtime: &R,
+    stream: impl ByteStream,
+    request: &DialRequest,
+) -> Result<WebSocket<N>, ConnectError> {
+    secure_and_upgrade(runtime, stream, tls_settings(request)?, request).await
+}
+
+async fn secure_and_upgrade<N: Net, R: Runtime>(
+    runtime: &R,
+    stream: impl ByteStream,
+    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    request: &DialRequest,
+) -> Result<WebSocket<N>, ConnectError> {
+    let DialRequest { endpoint, limits, .. } = request;
+    let stream = YieldingStream::new(stream);
+    let mut stream: Box<dyn ByteStream> = match tls {
+        Some((config, name)) => {
+            let handshake = async {
+                let stream = N::secure(config, name, stream).await;
+                stream.map_err(|error| tls::handshake_error(&error, endpoint))
+            };
+            Box::new(within(runtime, Stage::Tls, request, handshake).await?)
+        }
+        None => Box::new(stream),
+    };
+    let upgrade = upgrade(&mut *stream, request);
+    let first_frames = within(runtime, Stage::Upgrade, request, upgrade).await?;
+    // tungstenite could take these bytes as its read buffer (`from_partially_read`), but that
+    // buffer would then keep their size forever, and every later frame would cost two reads of the
+    // socket.
+    let stream = TextFilterStream::new(stream, first_frames);
+    Ok(WebSocket::new(N::socket(stream, websocket_config(limits)).await))
+}
+
+fn tls_settings(request: &DialRequest) -> Result<Option<(Arc<ClientConfig>, ServerName<'static>)>, ConnectError> {
+    let DialRequest { endpoint, trust, .. } = request;
+    if !endpoint.is_tls() {
+        return Ok(None);
+    }
+    let config = trust.client_config(endpoint).map_err(|error| tls::trust_error(&error))?;
+    Ok(Some((config, tls::server_name(endpoint)?)))
+}
+
+fn websocket_config(limits: &Limits) -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(limits.read_buffer)
+        .write_buffer_size(limits.write_buffer.min(usize::MAX - 1))
+        // tungstenite panics unless this is larger than the write buffer.
+        .max_write_buffer_size(limits.max_write_buffer.max(limits.write_buffer.saturating_add(1)))
+        .max_message_size(Some(limits.max_message_size))
+        .max_frame_size(Some(limits.max_frame_size))
+}
+
+/// Sends the upgrade request, reads the response, and returns the bytes that follow it.
+async fn upgrade(stream: &mut dyn ByteStream, request: &DialRequest) -> Result<Vec<u8>, ConnectError> {
+    let DialRequest { endpoint, credentials, .. } = request;
+    let key = generate_key();
+    let head = upgrade::request(endpoint, credentials, &key)
+        .map_err(|error| ConnectError::new(ConnectErrorKind::Credentials, error.to_string()))?;
+    let mut response = UpgradeResponse::new(endpoint, &derive_accept_key(key.as_bytes()));
+    // A peer that refuses without reading may close while the request is being written. Its
+    // response explains more than the write error, so it is read in this case too.
+    let written = write_all(stream, &head).await;
+    let mut chunk = vec![0; 4096];
+    loop {
+        match poll_fn(|cx| stream.poll_read(cx, &mut chunk)).await {
+            Ok(0) => return Err(response.cut_off()),
+            Ok(count) => {
+                if let Some(first_frames) = response.push(chunk.get(..count).unwrap_or_default())? {
+                    return Ok(first_frames);
+                }
+            }
+            Err(error) => return Err(tls::upgrade_error(&written.err().unwrap_or(error), endpoint)),
+        }
+    }
+}
+
+/// Writes all of `bytes`, then flushes.
+async fn write_all(stream: &mut dyn ByteStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match poll_fn(|cx| stream.poll_write(cx, bytes)).await? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            count => bytes = bytes.get(count..).unwrap_or_default(),
+        }
+    }
+    poll_fn(|cx| stream.poll_flush(cx)).await
+}

@@ -1,0 +1,348 @@
+//! The streams and the WebSocket over a network without sockets.
+
+use core::cell::Cell;
+use core::future::Future;
+use core::net::SocketAddr;
+use core::pin::Pin;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::task::{Context, Poll, Waker};
+use std::boxed::Box;
+use std::collections::VecDeque;
+use std::io;
+use std::string::String;
+use std::sync::{Arc, Mutex};
+use std::task::Wake;
+use std::vec::Vec;
+
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_sink::Sink;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tungstenite::protocol::frame::Frame;
+use tungstenite::protocol::frame::coding::{Data, OpCode};
+use tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tungstenite::{Error, Message};
+
+use super::stream::YieldingStream;
+use super::{ByteStream, Net, TextFilterStream, WebSocket};
+use crate::transport::{IncomingMessage, Link, OutgoingMessage, WriteError};
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Runs `poll` with a context; returns its result and the number of wakes.
+fn polled<T>(poll: impl FnOnce(&mut Context<'_>) -> T) -> (T, usize) {
+    let wakes = Arc::new(Wakes::default());
+    let result = poll(&mut Context::from_waker(&Waker::from(wakes.clone())));
+    (result, wakes.0.load(Ordering::Relaxed))
+}
+
+/// A peer whose bytes are scripted; reads are pending once they have been read.
+#[derive(Default)]
+struct ScriptedStream {
+    incoming: VecDeque<u8>,
+    probe: Arc<Probe>,
+}
+
+impl ByteStream for ScriptedStream {
+    fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let count = self.incoming.len().min(buf.len());
+        for (place, byte) in buf.iter_mut().zip(self.incoming.drain(..count)) {
+            *place = byte;
+        }
+        if count == 0 { Poll::Pending } else { Poll::Ready(Ok(count)) }
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.probe.closes.fetch_add(1, Ordering::Relaxed);
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A WebSocket library that returns what the script holds: reads pending, writes successful after
+/// its end.
+struct ScriptedSocket {
+    stream: TextFilterStream,
+    reads: VecDeque<Poll<Option<Result<Message, Error>>>>,
+    flushes: VecDeque<Poll<Result<(), Error>>>,
+    sends: VecDeque<Result<(), Error>>,
+    probe: Arc<Probe>,
+}
+
+/// Records the messages and the closes that reached the peer.
+#[derive(Default)]
+struct Probe {
+    sent: Mutex<Vec<Message>>,
+    closes: AtomicUsize,
+}
+
+impl Probe {
+    fn sent(&self) -> Vec<Message> {
+        self.sent.lock().unwrap().clone()
+    }
+
+    fn closes(&self) -> usize {
+        self.closes.load(Ordering::Relaxed)
+    }
+}
+
+impl Stream for ScriptedSocket {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.reads.pop_front().unwrap_or(Poll::Pending)
+    }
+}
+
+impl Sink<Message> for ScriptedSocket {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        self.sends.pop_front().unwrap_or(Ok(()))?;
+        self.probe.sent.lock().unwrap().push(message);
+        Ok(())
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.flushes.pop_front().unwrap_or(Poll::Ready(Ok(())))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A network of [`ScriptedSocket`]s; it dials nothing.
+struct Scripted;
+
+std::thread_local! {
+    static HAS_BUDGET: Cell<bool> = const { Cell::new(true) };
+}
+
+impl Net for Scripted {
+    type Socket = ScriptedSocket;
+
+    async fn look_up(_: String, _: u16) -> io::Result<impl Iterator<Item = SocketAddr> + Send> {
+        Ok(core::iter::empty())
+    }
+
+    async fn connect(_: SocketAddr) -> io::Result<impl ByteStream> {
+        Ok(ScriptedStream::default())
+    }
+
+    async fn secure(
+        _: Arc<ClientConfig>,
+        _: ServerName<'static>,
+        stream: impl ByteStream,
+    ) -> io::Result<impl ByteStream> {
+        Ok(stream)
+    }
+
+    fn socket(stream: TextFilterStream, _: WebSocketConfig) -> impl Future<Output = ScriptedSocket> + Send {
+        let (reads, flushes, sends) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+        core::future::ready(ScriptedSocket { stream, reads, flushes, sends, probe: Arc::default() })
+    }
+
+    fn stream_of(socket: &mut ScriptedSocket) -> &mut TextFilterStream {
+        &mut socket.stream
+    }
+
+    fn pending_is_empty() -> bool {
+        HAS_BUDGET.get()
+    }
+}
+
+/// Returns a WebSocket after `script` has filled its socket, and the probe of its peer.
+fn websocket(script: impl FnOnce(&mut ScriptedSocket)) -> (WebSocket<Scripted>, Arc<Probe>) {
+    let stream = ScriptedStream::default();
+    let probe = stream.probe.clone();
+    let stream = TextFilterStream::new(Box::new(stream), Vec::new());
+    let mut socket = core::pin::pin!(Scripted::socket(stream, WebSocketConfig::default()));
+    let (Poll::Ready(mut socket), _) = polled(|cx| socket.as_mut().poll(cx)) else {
+        panic!("the scripted socket is ready at once")
+    };
+    socket.probe = probe.clone();
+    script(&mut socket);
+    (WebSocket::new(socket), probe)
+}
+
+fn binary(bytes: &'static [u8]) -> Poll<Option<Result<Message, Error>>> {
+    Poll::Ready(Some(Ok(Message::binary(bytes))))
+}
+
+fn text(text: &str) -> Option<OutgoingMessage> {
+    Some(OutgoingMessage::Text(text.into()))
+}
+
+fn buffer_full(text: &'static str) -> Result<(), Error> {
+    let frame = Frame::message(text, OpCode::Data(Data::Text), true);
+    Err(Error::WriteBufferFull(Box::new(Message::Frame(frame))))
+}
+
+const FAILED: Poll<Result<(), WriteError>> = Poll::Ready(Err(WriteError));
+const DONE: Poll<Result<(), WriteError>> = Poll::Ready(Ok(()));
+const END: Poll<IncomingMessage> = Poll::Ready(IncomingMessage::Closed(None));
+
+#[test]
+fn each_message_of_the_peer_is_converted_and_the_end_is_reported_once() {
+    let close = CloseFrame { code: 1001.into(), reason: "".into() };
+    let reads = [
+        Message::binary(&b"a"[..]),
+        Message::text("b"),
+        Message::Ping(Bytes::new()),
+        Message::Pong(Bytes::new()),
+        Message::Close(Some(close)),
+        Message::binary(&b"after the end"[..]),
+    ];
+    let (mut websocket, peer) = websocket(|socket| {
+        socket.reads.extend(reads.map(|message| Poll::Ready(Some(Ok(message)))));
+    });
+    let (received, _) = polled(|cx| {
+        core::iter::from_fn(|| match websocket.poll_recv(cx) {
+            Poll::Ready(message) => Some(message),
+            Poll::Pending => None,
+        })
+        .collect::<Vec<_>>()
+    });
+    let expected = [
+        IncomingMessage::Frame(Bytes::from_static(b"a")),
+        IncomingMessage::Frame(Bytes::from_static(b"b")),
+        IncomingMessage::Ping,
+        IncomingMessage::Pong,
+        IncomingMessage::Closed(Some(1001)),
+    ];
+    assert_eq!(received, expected);
+    assert_eq!(peer.closes(), 1);
+    assert_eq!(polled(|cx| websocket.poll_send(cx, &mut text("late"))).0, FAILED);
+    assert_eq!(polled(|cx| websocket.poll_flush(cx)).0, FAILED);
+}
+
+#[test]
+fn an_error_of_the_library_and_the_end_of_its_stream_end_the_link_without_a_code() {
+    for read in [Poll::Ready(Some(Err(Error::AttackAttempt))), Poll::Ready(None)] {
+        let (mut websocket, peer) = websocket(|socket| socket.reads.push_back(read));
+        assert_eq!(polled(|cx| websocket.poll_recv(cx)).0, END);
+        assert_eq!(peer.closes(), 1);
+    }
+}
+
+#[test]
+fn after_a_failed_write_the_frames_that_arrived_come_before_the_end() {
+    let (mut websocket, peer) = websocket(|socket| {
+        socket.flushes.push_back(Poll::Ready(Err(Error::ConnectionClosed)));
+        socket.reads.extend([binary(b"1"), Poll::Pending, binary(b"2")]);
+    });
+    assert_eq!(polled(|cx| websocket.poll_flush(cx)), (FAILED, 1), "the read half must be polled again");
+    assert_eq!(polled(|cx| websocket.poll_send(cx, &mut text("late"))).0, FAILED);
+    let frame = |bytes: &'static [u8]| Poll::Ready(IncomingMessage::Frame(Bytes::from_static(bytes)));
+    assert_eq!(polled(|cx| websocket.poll_recv(cx)), (frame(b"1"), 0));
+    assert_eq!(polled(|cx| websocket.poll_recv(cx)), (Poll::Pending, 1), "one pending read may be the read budget");
+    assert_eq!(polled(|cx| websocket.poll_recv(cx)), (frame(b"2"), 0));
+    assert_eq!(polled(|cx| websocket.poll_recv(cx)), (Poll::Pending, 1));
+    assert_eq!(polled(|cx| websocket.poll_recv(cx)).0, END);
+    assert_eq!(peer.closes(), 1);
+}
+
+#[test]
+fn a_pending_read_without_task_budget_does_not_count_as_an_empty_socket() {
+    let (mut websocket, _) = websocket(|socket| socket.flushes.push_back(Poll::Ready(Err(Error::ConnectionClosed))));
+    assert_eq!(polled(|cx| websocket.poll_flush(cx)).0, FAILED);
+    for has_budget in [true, false, false, true] {
+        HAS_BUDGET.set(has_budget);
+        assert_eq!(polled(|cx| websocket.poll_recv(cx)), (Poll::Pending, 1), "budget: {has_budget}");
+    }
+    assert_eq!(polled(|cx| websocket.poll_recv(cx)).0, END);
+}
+
+#[test]
+fn a_close_waits_for_an_empty_buffer_and_nothing_follows_it() {
+    let (mut websocket, peer) = websocket(|socket| {
+        socket.flushes.push_back(Poll::Pending);
+        socket.reads.push_back(binary(b"1"));
+    });
+    let mut close = Some(OutgoingMessage::Close(1000));
+    assert_eq!(polled(|cx| websocket.poll_send(cx, &mut close)).0, Poll::Pending);
+    assert!(close == Some(OutgoingMessage::Close(1000)), "a pending message stays with its owner");
+    assert_eq!(polled(|cx| websocket.poll_send(cx, &mut close)), (DONE, 0));
+    assert!(close.is_none());
+    assert_eq!(polled(|cx| websocket.poll_send(cx, &mut text("late"))).0, FAILED);
+    assert_eq!(polled(|cx| websocket.poll_flush(cx)).0, DONE, "the Close itself may still be flushed");
+    assert!(polled(|cx| websocket.poll_recv(cx)).0.is_ready(), "the peer may still send");
+    assert_eq!(peer.sent(), [Message::Close(Some(CloseFrame { code: 1000.into(), reason: "".into() }))]);
+}
+
+#[test]
+fn a_message_refused_by_a_buffer_full_of_pongs_is_sent_after_a_flush() {
+    let (mut websocket, peer) = websocket(|socket| {
+        socket.sends.extend([Ok(()), buffer_full("smd+1"), Ok(())]);
+        socket.flushes.push_back(Poll::Pending);
+    });
+    let mut first = text("sor+{}");
+    assert_eq!(polled(|cx| websocket.poll_send(cx, &mut first)).0, DONE);
+    let mut message = text("smd+1");
+    assert_eq!(polled(|cx| websocket.poll_send(cx, &mut message)).0, Poll::Pending);
+    assert!(message == text("smd+1"), "the refused message is restored");
+    assert_eq!(polled(|cx| websocket.poll_send(cx, &mut message)).0, DONE);
+    assert!(message.is_none());
+    assert_eq!(peer.sent(), [Message::text("sor+{}"), Message::text("smd+1")]);
+}
+
+#[test]
+fn a_message_that_does_not_fit_into_an_empty_buffer_breaks_the_socket() {
+    let (mut websocket, peer) = websocket(|socket| socket.sends.extend([buffer_full("smd+1"), buffer_full("smd+1")]));
+    assert_eq!(polled(|cx| websocket.poll_send(cx, &mut text("smd+1"))), (FAILED, 1));
+    assert_eq!(polled(|cx| websocket.poll_flush(cx)).0, FAILED);
+    assert!(peer.sent().is_empty());
+}
+
+#[test]
+fn a_stream_yields_once_after_32_reads_and_does_not_count_pending_ones() {
+    let mut stream = YieldingStream::new(ScriptedStream::default());
+    for _ in 0..100 {
+        assert!(matches!(polled(|cx| stream.poll_read(cx, &mut [0])), (Poll::Pending, 0)));
+    }
+    stream = YieldingStream::new(ScriptedStream { incoming: [7; 64].into(), ..ScriptedStream::default() });
+    for round in 0..2 {
+        for read in 0..32 {
+            let (result, _) = polled(|cx| stream.poll_read(cx, &mut [0]));
+            assert!(matches!(result, Poll::Ready(Ok(1))), "round {round}, read {read}");
+        }
+        assert!(matches!(polled(|cx| stream.poll_read(cx, &mut [0])), (Poll::Pending, 1)), "round {round}");
+    }
+}
+
+#[test]
+fn frames_behind_the_upgrade_response_are_read_first_and_share_the_filter() {
+    let whole = *b"\x81\x02hi\x81\x03you\x89\x00\x81\x01!";
+    for cut in 0..whole.len() {
+        for room in [1, 3, 64] {
+            let (first_frames, incoming) = whole.split_at(cut);
+            let stream = ScriptedStream { incoming: incoming.to_vec().into(), ..ScriptedStream::default() };
+            let mut stream = TextFilterStream::new(Box::new(stream), first_frames.to_vec());
+            let (mut read, mut buf) = (Vec::new(), [0; 64]);
+            while let (Poll::Ready(Ok(count)), _) = polled(|cx| stream.poll_read(cx, &mut buf[..room])) {
+                read.extend_from_slice(&buf[..count]);
+            }
+            assert_eq!(read, b"\x82\x02hi\x82\x03you\x89\x00\x82\x01!", "cut at {cut}, buffer of {room} bytes");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The network of the runtime: name lookup, TCP, TLS and the WebSocket library.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_tungstenite::WebSocketStream;
+
+use ibws_proto::ConnectError;
+use ibws_proto::transport::websocket::rustls::{ClientConfig, pki_types::ServerName};
+use ibws_proto::transport::websocket::tungstenite::protocol::{Role, WebSocketConfig};
+use ibws_proto::transport::websocket::{self, ByteStream, Net, TextFilterStream};
+use ibws_proto::transport::{DialRequest, Runtime};
+
+use crate::TokioRuntime;
+use crate::stream::Adapted;
+
+/// An open WebSocket. Dropping it closes the socket without a Close frame.
+pub type WebSocket = websocket::WebSocket<TokioRuntime>;
+
+impl Net for TokioRuntime {
+    type Socket = WebSocketStream<Adapted<TextFilterStream>>;
+
+    async fn look_up(host: String, port: u16) -> io::Result<impl Iterator<Item = SocketAddr> + Send> {
+        tokio::net::lookup_host((host, port)).await
+    }
+
+    async fn connect(address: SocketAddr) -> io::Result<impl ByteStream> {
+        let stream = TcpStream::connect(address).await?;
+        // The client sends small messages and waits for their replies. If the option is refused,
+        // the messages arrive later, so the error is ignored.
+        let _ = stream.set_nodelay(true);
+        Ok(Adapted(stream))
+    }
+
+    async fn secure(
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+        stream: impl ByteStream,
+    ) -> io::Result<impl ByteStream> {
+        Ok(Adapted(TlsConnector::from(config).connect(name, Adapted(stream)).await?))
+    }
+
+    async fn socket(stream: TextFilterStream, config: WebSocketConfig) -> Self::Socket {
+        WebSocketStream::from_raw_socket(Adapted(stream), Role::Client, Some(config)).await
+    }
+
+    #[inline]
+    fn stream_of(socket: &mut Self::Socket) -> &mut TextFilterStream {
+        &mut socket.get_mut().0
+    }
+
+    #[inline]
+    fn pending_is_empty() -> bool {
+        tokio::task::coop::has_budget_remaining()
+    }
+}
+
+/// Opens a WebSocket on a connection that the application made, through a proxy for example: TLS
+/// and the upgrade.
+///
+/// It serves a [`Runtime`] that dials in its own way. The limits of `request` run on the clock of
+/// `runtime`.
+///
+/// # Errors
+/// [`ConnectError`], whose kind decides whether a retry helps and whose detail names the peer.
+///
+/// # Cancel safety
+/// Dropping the future closes the connection.
+pub async fn open<R, S>(runtime: &R, stream: S, request: &DialRequest) -> Result<WebSocket, ConnectError>
+where
+    R: Runtime,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    websocket::open(runtime, Adapted(stream), request).await
+}
