@@ -7,8 +7,8 @@ use core::time::Duration;
 
 use serde::Serialize;
 
+use crate::frame::scan;
 use crate::key::{Key, SubscriptionKey, SubscriptionKeyError};
-use crate::scan;
 
 /// The JSON arguments of a payload, kept as the text that goes over the wire: key order and spelling are the user's.
 #[derive(Clone, PartialEq, Eq)]

@@ -3,8 +3,7 @@
 use alloc::borrow::Cow;
 use core::fmt;
 
-use crate::frame::Json;
-use crate::read::{Expected, FromJson};
+use crate::frame::{Expected, FromJson, Json};
 
 /// How market data comes, in up to three letters: `R`, `ZB`, `RpB`, `DPB` (field 6509, `fields` table).
 ///

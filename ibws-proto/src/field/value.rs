@@ -7,9 +7,7 @@ use core::fmt;
 use serde::{Serialize, Serializer};
 
 use super::{Availability, Field};
-use crate::frame::Json;
-use crate::number::Number;
-use crate::read::{self, Expected, FieldError, FieldResult, FromJson, is_none};
+use crate::frame::{Expected, FieldError, FieldResult, FromJson, Json, Number, field_error, is_absent, read_number};
 
 /// The value of a field, as text. Whether the wire has it as a string or as a number makes no difference (field 83 is a
 /// number there, nearly everything else a string).
@@ -60,7 +58,7 @@ impl<'a> Value<'a> {
     /// Does it say that there is no value: `""`, `-`, `N/A`, `null`?
     #[must_use]
     pub fn is_absent(self) -> bool {
-        self.json.is_null() || self.json.as_str().is_some_and(|text| is_none(&text))
+        self.json.is_null() || self.json.as_str().is_some_and(|text| is_absent(&text))
     }
 
     /// The text, `None` where it says that there is none.
@@ -69,7 +67,7 @@ impl<'a> Value<'a> {
     /// [`FieldError`] if it is neither a string nor a number.
     #[inline]
     pub fn string(self) -> FieldResult<Cow<'a, str>> {
-        Ok(self.read(Expected::Text, Cow::from_json)?.filter(|text| !is_none(text)))
+        Ok(self.read(Expected::Text, Cow::from_json)?.filter(|text| !is_absent(text)))
     }
 
     /// A price, with the mark before it. Only field 31 is documented to bear one; clients have met `C` on others.
@@ -108,7 +106,7 @@ impl<'a> Value<'a> {
         self.read(Expected::Percent, |json| {
             match json.quoted().map(str::trim_ascii_end).and_then(|text| text.strip_suffix('%')) {
                 Some(bare) => Number::parse(bare).map(Some).ok_or(Expected::Percent),
-                None => read::number(json, Expected::Percent),
+                None => read_number(json, Expected::Percent),
             }
         })
     }
@@ -140,7 +138,7 @@ impl<'a> Value<'a> {
     #[cold]
     #[inline(never)]
     fn error(self, expected: Expected) -> FieldError {
-        read::error(self.field.to_string(), self.json, expected)
+        field_error(self.field.to_string(), self.json, expected)
     }
 }
 
@@ -189,7 +187,7 @@ impl<'a> FromJson<'a> for Price<'a> {
         let (mark, bare) = match quoted.map(str::as_bytes) {
             Some([b'C', ..]) => (Mark::Close, quoted.and_then(|text| text.get(1..))),
             Some([b'H', ..]) => (Mark::Halted, quoted.and_then(|text| text.get(1..))),
-            _ => return Ok(read::number(json, Expected::Price)?.map(|value| Self { mark: None, value })),
+            _ => return Ok(read_number(json, Expected::Price)?.map(|value| Self { mark: None, value })),
         };
         let value = bare.and_then(Number::parse).ok_or(Expected::Price)?;
         Ok(Some(Self { mark: Some(mark), value }))

@@ -7,9 +7,8 @@ use core::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::frame::Json;
+use crate::frame::{Json, RowError};
 use crate::message::Row;
-use crate::read::RowError;
 
 /// Most members that a merged row holds, and most bytes: far above any row known, and a bound on what can be made to pile
 /// up.

@@ -6,12 +6,11 @@ use alloc::collections::BTreeMap;
 use super::filing::Filing;
 use super::merged::Merged;
 use crate::connect::ConnId;
-use crate::frame::Json;
+use crate::frame::{Json, RowError};
 use crate::message::{
     Execution, Ladder, LadderRow, Ledger, LedgerRow, Order, Orders, Row, SessionState, Status, Summary, SummaryRow,
     Trades,
 };
-use crate::read::RowError;
 
 /// Rows by key, bounded.
 #[derive(Clone, Debug)]

@@ -5,9 +5,7 @@ use alloc::vec::Vec;
 
 use super::macros::{body, row};
 use super::rows::{Row, Rows, one};
-use crate::frame::Json;
-use crate::number::Number;
-use crate::read::{Expected, FieldError, FieldResult, RowError, lookup};
+use crate::frame::{Expected, FieldError, FieldResult, Json, Number, RowError, field_error, lookup};
 
 body! {
     /// Profit and loss, one row per account and model (docs/protocol.md §3.5).
@@ -231,7 +229,7 @@ impl<'a> AccountState<'a> {
     /// [`FieldError`] if `serverInfo` is no object.
     pub fn server(&self) -> Result<ServerInfo<'a>, FieldError> {
         let info = self.server_info()?;
-        one(info).map_err(|_| crate::read::error("serverInfo", info.unwrap_or(Json("null")), Expected::Object))
+        one(info).map_err(|_| field_error("serverInfo", info.unwrap_or(Json("null")), Expected::Object))
     }
 }
 

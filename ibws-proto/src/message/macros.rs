@@ -53,7 +53,7 @@ macro_rules! body {
                 /// [`FieldError`](crate::FieldError) if the value is of another kind.
                 #[inline]
                 pub fn $method(&self) -> $crate::FieldResult<$ty> {
-                    $crate::read::lookup($key, self.frame.get_in(self.text, $key))
+                    $crate::frame::lookup($key, self.frame.get_in(self.text, $key))
                 }
             )*
         }
@@ -85,7 +85,7 @@ macro_rules! row {
         pub struct $name<'a> {
             json: $crate::Json<'a>,
             /// Where the members lie in it: half the size of the members themselves, and a row is moved about.
-            slots: [$crate::scan::Span; [$($key),*].len()],
+            slots: [$crate::frame::Span; [$($key),*].len()],
         }
 
         const _: () = {
@@ -113,7 +113,7 @@ macro_rules! row {
                     /// [`FieldError`](crate::FieldError) if the value is of another kind.
                     #[inline]
                     pub fn $method(&self) -> $crate::FieldResult<$ty> {
-                        $crate::read::lookup($key, self.slot(Slot::$method))
+                        $crate::frame::lookup($key, self.slot(Slot::$method))
                     }
                 )*
             }
@@ -127,11 +127,11 @@ macro_rules! row {
                 }
 
                 fn next_of(elements: &mut $crate::Elements<'a>) -> Option<Result<Self, $crate::RowError>> {
-                    let mut slots = [$crate::scan::Span::NONE; [$($key),*].len()];
+                    let mut slots = [$crate::frame::Span::NONE; [$($key),*].len()];
                     let mut twice = None;
                     let json = elements.next_with(|key, value| {
                         let Some(place) = SLOTS.find(key).and_then(|slot| slots.get_mut(slot)) else { return };
-                        if *place == $crate::scan::Span::NONE {
+                        if *place == $crate::frame::Span::NONE {
                             *place = value;
                         } else if twice.is_none() {
                             let unique: &[&'static str] = &[$($unique),*];
@@ -153,7 +153,7 @@ macro_rules! row {
 
                 fn known(&self) -> impl Iterator<Item = (&'static str, $crate::Json<'a>)> {
                     let text = self.json.text();
-                    let member = move |(key, slot): (_, $crate::scan::Span)| Some((key, $crate::Json(slot.of(text)?)));
+                    let member = move |(key, slot): (_, $crate::frame::Span)| Some((key, $crate::Json(slot.of(text)?)));
                     KEYS.into_iter().zip(self.slots).filter_map(member)
                 }
 

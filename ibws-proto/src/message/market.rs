@@ -4,9 +4,7 @@ use alloc::borrow::Cow;
 
 use super::macros::body;
 use crate::field::{Field, Value};
-use crate::frame::Json;
-use crate::number::Number;
-use crate::read::FieldResult;
+use crate::frame::{FieldResult, Json, Number};
 
 body! {
     /// Market data of one contract: all fields in the first frame, which comes twice, then those that changed. A field that

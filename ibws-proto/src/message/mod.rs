@@ -45,8 +45,7 @@ pub use series::{Extreme, History, HistoryBar, Ladder, LadderPrice, LadderRow};
 pub use session::{Greeting, Heartbeat, SessionState, Status, System, SystemMessage, Tic};
 pub(crate) use slots::Slots;
 
-use crate::frame::{Frame, Json, Shape};
-use crate::json::Kind;
+use crate::frame::{Frame, Json, Kind, Shape};
 
 /// Declares [`Body`] and what every variant has.
 macro_rules! bodies {

@@ -5,8 +5,7 @@ use alloc::vec::Vec;
 
 use super::macros::{body, row};
 use super::rows::{Row, Rows};
-use crate::frame::Json;
-use crate::read::RowError;
+use crate::frame::{Json, RowError};
 
 body! {
     /// Notices and prompts. `args` is an object in the documentation and an array on the wire; both are read.

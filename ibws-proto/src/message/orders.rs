@@ -5,9 +5,7 @@ use core::fmt;
 
 use super::macros::{body, row};
 use super::rows::Rows;
-use crate::frame::Json;
-use crate::number::{Number, split};
-use crate::read::{Expected, FromJson, number};
+use crate::frame::{Expected, FromJson, Json, Number, read_number, split_numbers};
 
 body! {
     /// Live orders: rows that say what changed (docs/protocol.md §3.4).
@@ -269,9 +267,9 @@ pub struct Fills<'a> {
 impl<'a> FromJson<'a> for Fills<'a> {
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
         let Some(text) = json.quoted().filter(|text| text.contains('/')) else {
-            return Ok(number(json, Expected::Slashed)?.map(|filled| Self { filled, remaining: None }));
+            return Ok(read_number(json, Expected::Slashed)?.map(|filled| Self { filled, remaining: None }));
         };
-        let mut parts = split(text, '/').filter(|parts| parts.len() == 2).ok_or(Expected::Slashed)?;
+        let mut parts = split_numbers(text, '/').filter(|parts| parts.len() == 2).ok_or(Expected::Slashed)?;
         let remaining = parts.pop();
         Ok(parts.pop().map(|filled| Self { filled, remaining }))
     }

@@ -4,8 +4,7 @@ use alloc::borrow::Cow;
 
 use super::macros::body;
 use super::session::text;
-use crate::frame::{Frame, Json};
-use crate::read::{FieldResult, FromJson, lookup};
+use crate::frame::{FieldResult, Frame, FromJson, Json, lookup};
 
 body! {
     /// An error frame. Its topic is the bare topic of the channel that it is about, so that it cannot be matched to one

@@ -3,9 +3,7 @@
 use alloc::borrow::Cow;
 use core::marker::PhantomData;
 
-use crate::frame::Json;
-use crate::json::{Elements, Kind};
-use crate::read::{RowError, RowReason};
+use crate::frame::{Elements, Json, Kind, RowError, RowReason};
 
 /// An object inside a message, read in one walk.
 pub trait Row<'a>: Sized {

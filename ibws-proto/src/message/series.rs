@@ -6,9 +6,7 @@ use alloc::string::String;
 use super::macros::{body, row};
 use super::rows::Rows;
 use crate::field::Availability;
-use crate::frame::Json;
-use crate::number::{Number, split};
-use crate::read::{Expected, FieldResult, FromJson, is_none, number};
+use crate::frame::{Expected, FieldResult, FromJson, Json, Number, is_absent, read_number, split_numbers};
 
 body! {
     /// Bars of a contract's history (docs/protocol.md §3.2). There is no `conid`: the topic names the contract.
@@ -95,10 +93,10 @@ impl<'a> FromJson<'a> for Extreme<'a> {
             return Ok(None);
         }
         let text = json.quoted().unwrap_or(json.text());
-        if is_none(text) {
+        if is_absent(text) {
             return Ok(None);
         }
-        let mut parts = split(text, '/').filter(|parts| parts.len() <= 3).ok_or(Expected::Slashed)?.into_iter();
+        let mut parts = split_numbers(text, '/').filter(|parts| parts.len() <= 3).ok_or(Expected::Slashed)?.into_iter();
         match parts.next() {
             Some(price) => Ok(Some(Self { price, volume: parts.next(), third: parts.next() })),
             None => Err(Expected::Slashed),
@@ -160,9 +158,9 @@ pub struct LadderPrice<'a> {
 impl<'a> FromJson<'a> for LadderPrice<'a> {
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
         let Some(text) = json.quoted().filter(|text| text.contains('@')) else {
-            return Ok(number(json, Expected::Price)?.map(|price| Self { size: None, price }));
+            return Ok(read_number(json, Expected::Price)?.map(|price| Self { size: None, price }));
         };
-        let mut parts = split(text, '@').filter(|parts| parts.len() == 2).ok_or(Expected::Price)?;
+        let mut parts = split_numbers(text, '@').filter(|parts| parts.len() == 2).ok_or(Expected::Price)?;
         let price = parts.pop().ok_or(Expected::Price)?;
         Ok(Some(Self { size: parts.pop(), price }))
     }

@@ -4,8 +4,7 @@ use alloc::borrow::Cow;
 
 use super::macros::{body, row};
 use super::rows::one;
-use crate::frame::{Frame, Json};
-use crate::read::RowError;
+use crate::frame::{Frame, Json, RowError};
 
 /// A message of the topic `system`.
 #[derive(Clone, Copy, Debug, serde::Serialize)]

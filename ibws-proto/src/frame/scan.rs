@@ -5,12 +5,10 @@
 //! deliberate: nesting deeper than [`MAX_DEPTH`] is refused, which is the limit `serde_json` has when it builds a value.
 //! The differential tests hold it to that.
 
-mod words;
-
 use alloc::vec::Vec;
 use core::ops::Range;
 
-pub(crate) use words::{has_escape, plain_end};
+use super::swar::plain_end;
 
 /// Deepest nesting of arrays and objects that is accepted; one more is malformed.
 pub(crate) const MAX_DEPTH: u32 = 127;

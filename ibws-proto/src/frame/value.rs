@@ -4,9 +4,8 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::frame::Json;
-use crate::json::Kind;
-use crate::number::Number;
+use super::json::{Json, Kind};
+use super::number::Number;
 
 /// What an accessor gives: the value, `None` where the wire left it out or says it has none, or the error of that field.
 pub type FieldResult<T> = Result<Option<T>, FieldError>;
@@ -115,18 +114,18 @@ pub(crate) fn lookup<'a, T: FromJson<'a>>(key: &'static str, json: Option<Json<'
     let Some(json) = json else { return Ok(None) };
     match T::from_json(json) {
         Ok(value) => Ok(value),
-        Err(expected) => Err(error(key, json, expected)),
+        Err(expected) => Err(field_error(key, json, expected)),
     }
 }
 
 #[cold]
 #[inline(never)]
-pub(crate) fn error(key: impl Into<Cow<'static, str>>, json: Json<'_>, expected: Expected) -> FieldError {
+pub(crate) fn field_error(key: impl Into<Cow<'static, str>>, json: Json<'_>, expected: Expected) -> FieldError {
     FieldError(Box::new(FieldFault { key: key.into(), text: json.text().into(), expected }))
 }
 
 /// Does a text say that there is no value (docs/protocol.md §7.10)?
-pub(crate) fn is_none(text: &str) -> bool {
+pub(crate) fn is_absent(text: &str) -> bool {
     matches!(text, "" | "-" | "N/A")
 }
 
@@ -143,18 +142,18 @@ impl<'a> FromJson<'a> for Cow<'a, str> {
 impl<'a> FromJson<'a> for Number<'a> {
     #[inline]
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
-        number(json, Expected::Number)
+        read_number(json, Expected::Number)
     }
 }
 
 /// A number, or what `expected` says. It is read as it is written: a digit that is spelled as an escape makes it none, and
 /// in return a number borrows its text.
 #[inline(always)]
-pub(crate) fn number(json: Json<'_>, expected: Expected) -> Result<Option<Number<'_>>, Expected> {
+pub(crate) fn read_number(json: Json<'_>, expected: Expected) -> Result<Option<Number<'_>>, Expected> {
     let text = json.quoted().unwrap_or(json.text());
     match Number::parse(text) {
         Some(number) => Ok(Some(number)),
-        None if json.is_null() || json.quoted().is_some_and(is_none) => Ok(None),
+        None if json.is_null() || json.quoted().is_some_and(is_absent) => Ok(None),
         None => Err(expected),
     }
 }
@@ -162,7 +161,7 @@ pub(crate) fn number(json: Json<'_>, expected: Expected) -> Result<Option<Number
 impl<'a> FromJson<'a> for i64 {
     #[inline]
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
-        match number(json, Expected::Whole)? {
+        match read_number(json, Expected::Whole)? {
             Some(number) => number.to_i64().map(Some).ok_or(Expected::Whole),
             None => Ok(None),
         }

@@ -180,7 +180,7 @@ impl<'a> Number<'a> {
 }
 
 /// The numbers that `text` joins with `separator`; `None` if one of the parts is no number.
-pub(crate) fn split(text: &str, separator: char) -> Option<Vec<Number<'_>>> {
+pub(crate) fn split_numbers(text: &str, separator: char) -> Option<Vec<Number<'_>>> {
     text.split(separator).map(Number::parse).collect()
 }
 

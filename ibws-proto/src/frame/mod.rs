@@ -1,14 +1,27 @@
 //! A frame as it came from the wire: its bytes, whether they had to be mended, and where its members lie.
 
+mod json;
+mod number;
+pub(crate) mod scan;
+mod swar;
+mod value;
+
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Serialize, Serializer};
 
-use crate::scan::{self, JsonError, Member, Scan};
+pub use json::{Elements, Json, Kind, Members};
+pub use number::Number;
+pub(crate) use number::split_numbers;
+pub use scan::JsonError;
+pub(crate) use scan::Span;
+use scan::{Member, Scan};
+pub use value::{Expected, FieldError, FieldResult, FromJson, RowError, RowReason};
+pub(crate) use value::{field_error, is_absent, lookup, read_number};
 
 /// One frame of the gateway, scanned but not built into anything.
 ///
@@ -277,78 +290,13 @@ impl fmt::Debug for Frame {
     }
 }
 
-/// A JSON value as text: scanned, not built.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Json<'a>(pub(crate) &'a str);
-
-impl<'a> Json<'a> {
-    /// The JSON text itself.
-    #[must_use]
-    #[inline]
-    pub fn text(self) -> &'a str {
-        self.0
-    }
-
-    /// The string, unescaped; `None` for any other kind, and for a string whose escapes do not make Unicode.
-    #[must_use]
-    #[inline]
-    pub fn as_str(self) -> Option<Cow<'a, str>> {
-        let inner = self.quoted()?;
-        if scan::has_escape(self.0.as_bytes()) {
-            serde_json::from_str(self.0).ok().map(Cow::Owned)
-        } else {
-            Some(Cow::Borrowed(inner))
+/// The frame's own JSON; the bare text of an echo as a string.
+impl Serialize for Frame {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.shape() {
+            Shape::Echo => serializer.serialize_str(self.text().trim()),
+            _ => self.json().serialize(serializer),
         }
-    }
-
-    /// What stands between the quotes of a string, escapes still in it.
-    #[inline]
-    pub(crate) fn quoted(self) -> Option<&'a str> {
-        if self.0.as_bytes().first() != Some(&b'"') {
-            return None;
-        }
-        self.0.get(1..self.0.len().checked_sub(1)?)
-    }
-
-    /// The text of a string or of a number: the gateway writes many numbers as either (docs/protocol.md §7.10).
-    #[must_use]
-    #[inline]
-    pub fn scalar(self) -> Option<Cow<'a, str>> {
-        match self.0.as_bytes().first()? {
-            b'"' => self.as_str(),
-            b'-' | b'0'..=b'9' => Some(Cow::Borrowed(self.0)),
-            _ => None,
-        }
-    }
-
-    /// A whole number, written as a number or as a string.
-    #[must_use]
-    pub fn as_i64(self) -> Option<i64> {
-        self.scalar()?.parse().ok()
-    }
-
-    /// A truth value, written as `true` or as `"true"`.
-    #[must_use]
-    pub fn as_bool(self) -> Option<bool> {
-        match self.0.trim_matches('"') {
-            "true" => Some(true),
-            "false" => Some(false),
-            _ => None,
-        }
-    }
-
-    /// Is it `null`?
-    #[must_use]
-    pub fn is_null(self) -> bool {
-        self.0 == "null"
-    }
-
-    /// Reads the value into any type of serde's.
-    ///
-    /// # Errors
-    /// Those of `serde_json`.
-    pub fn parse<T: Deserialize<'a>>(self) -> Result<T, serde_json::Error> {
-        serde_json::from_str(self.0)
     }
 }
 
