@@ -10,62 +10,11 @@ use core::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::mask::Masked;
-
-/// What a message is about: a channel that was subscribed to, or a topic that comes unasked (`design` §5, the
-/// reference's `IbkrWsKey`).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[non_exhaustive]
-pub enum Key {
-    /// `sd`: account summary.
-    AccountSummary,
-    /// `ld`: account ledger.
-    AccountLedger,
-    /// `md`: market data.
-    MarketData,
-    /// `mh`: market history.
-    MarketHistory,
-    /// `bd`: price ladder (BookTrader).
-    PriceLadder,
-    /// `or`: live orders.
-    Orders,
-    /// `pl`: profit and loss.
-    Pnl,
-    /// `tr`: trades, that is, executions.
-    Trades,
-    /// `act`, unasked: the accounts of the session.
-    AccountUpdates,
-    /// `sts`, unasked: the state of authentication.
-    AuthenticationStatus,
-    /// `blt`, unasked: bulletins.
-    Bulletins,
-    /// Frames that carry an `error`.
-    Error,
-    /// `system`, unasked: the greeting and the heartbeats.
-    System,
-    /// `ntf`, unasked: notifications and order prompts.
-    Notifications,
-}
+pub use crate::topic::Key;
+use crate::topic::Topic;
 
 impl Key {
-    /// All keys: the eight channels, then the six unsolicited ones.
-    pub const ALL: [Self; 14] = [
-        Self::AccountSummary,
-        Self::AccountLedger,
-        Self::MarketData,
-        Self::MarketHistory,
-        Self::PriceLadder,
-        Self::Orders,
-        Self::Pnl,
-        Self::Trades,
-        Self::AccountUpdates,
-        Self::AuthenticationStatus,
-        Self::Bulletins,
-        Self::Error,
-        Self::System,
-        Self::Notifications,
-    ];
-
-    /// The key of a two-letter channel.
+    /// Returns the key of a two-letter channel.
     ///
     /// # Errors
     /// [`UnknownChannelError`] for anything but the eight channels.
@@ -76,77 +25,38 @@ impl Key {
             .ok_or_else(|| UnknownChannelError { channel: channel.into() })
     }
 
-    /// The two-letter channel; `None` for the unsolicited keys.
+    /// Returns the two-letter channel; `None` for an unsolicited key.
     #[must_use]
     pub const fn channel(self) -> Option<&'static str> {
-        Some(match self {
-            Self::AccountSummary => "sd",
-            Self::AccountLedger => "ld",
-            Self::MarketData => "md",
-            Self::MarketHistory => "mh",
-            Self::PriceLadder => "bd",
-            Self::Orders => "or",
-            Self::Pnl => "pl",
-            Self::Trades => "tr",
-            _ => return None,
-        })
-    }
-
-    /// The name, as [`Display`](fmt::Display), [`FromStr`] and serde have it: `MARKET_DATA`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::AccountSummary => "ACCOUNT_SUMMARY",
-            Self::AccountLedger => "ACCOUNT_LEDGER",
-            Self::MarketData => "MARKET_DATA",
-            Self::MarketHistory => "MARKET_HISTORY",
-            Self::PriceLadder => "PRICE_LADDER",
-            Self::Orders => "ORDERS",
-            Self::Pnl => "PNL",
-            Self::Trades => "TRADES",
-            Self::AccountUpdates => "ACCOUNT_UPDATES",
-            Self::AuthenticationStatus => "AUTHENTICATION_STATUS",
-            Self::Bulletins => "BULLETINS",
-            Self::Error => "ERROR",
-            Self::System => "SYSTEM",
-            Self::Notifications => "NOTIFICATIONS",
+        match self.rules() {
+            Some(rules) => Some(rules.name),
+            None => None,
         }
     }
 
-    /// Returns `true` if the gateway confirms a subscription of this key with a frame; it never confirms `bd` and `or`
-    /// (docs/protocol.md §3).
+    /// Returns `true` if the gateway confirms a subscription of this key with a frame. It never confirms
+    /// `bd` and `or` (docs/protocol.md §3).
     #[must_use]
     pub const fn is_confirmed(self) -> bool {
-        !matches!(self, Self::Orders | Self::PriceLadder)
+        match self.rules() {
+            Some(rules) => rules.confirmed,
+            None => true,
+        }
     }
 
-    /// Is it one of the six that come unasked?
+    /// Returns `true` for the six keys that cannot be subscribed to.
     #[must_use]
     pub const fn is_unsolicited(self) -> bool {
-        self.channel().is_none()
+        self.rules().is_none()
     }
 
-    /// The key of a frame's topic, `smd+265598` or `system`; `None` for one that nobody has heard of.
+    /// Returns the key of a frame's topic, `smd+265598` or `system`; `None` for a topic without a key.
     #[must_use]
     pub fn from_topic(topic: &str) -> Option<Self> {
-        let head = topic.split_once('+').map_or(topic, |(head, _)| head);
-        Some(match head {
-            "smd" => Self::MarketData,
-            "smh" => Self::MarketHistory,
-            "sbd" => Self::PriceLadder,
-            "sor" => Self::Orders,
-            "spl" => Self::Pnl,
-            "str" => Self::Trades,
-            "ssd" => Self::AccountSummary,
-            "sld" => Self::AccountLedger,
-            "system" => Self::System,
-            "sts" => Self::AuthenticationStatus,
-            "act" => Self::AccountUpdates,
-            "ntf" => Self::Notifications,
-            "blt" => Self::Bulletins,
-            "error" => Self::Error,
-            _ => return None,
-        })
+        match Topic::parse(topic.as_bytes())? {
+            Topic::Key(key) => Some(key),
+            Topic::Tic | Topic::Exercise => None,
+        }
     }
 }
 

@@ -133,6 +133,7 @@ pub mod subscribe;
 mod subscriptions;
 mod time;
 mod timer;
+mod topic;
 #[cfg(feature = "transport")]
 pub mod transport;
 

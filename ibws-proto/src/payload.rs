@@ -99,8 +99,9 @@ impl SubscriptionProcessor for WireProcessor {
     }
 
     fn unsubscribe_payload(&self, channel: &str, data: Option<&Args>) -> String {
-        let bare = matches!(channel.get(..2), Some("mh" | "bd" | "tr"));
-        payload('u', channel, data.map(Args::as_str).or((!bare).then_some("{}")))
+        let key = channel.get(..2).and_then(|name| Key::from_channel(name).ok());
+        let json = key.and_then(Key::rules).is_none_or(|rules| rules.unsubscribe_json);
+        payload('u', channel, data.map(Args::as_str).or(json.then_some("{}")))
     }
 }
 
@@ -226,7 +227,7 @@ impl Staleness {
     #[must_use]
     pub fn limit(self, key: Key) -> Option<Duration> {
         match self {
-            Self::Channel => matches!(key, Key::AccountLedger | Key::Pnl).then(|| Duration::from_secs(30)),
+            Self::Channel => key.rules()?.stale_after,
             Self::Off => None,
             Self::After(limit) => Some(limit.max(Duration::from_millis(1))),
         }
@@ -237,7 +238,8 @@ impl Subscribe {
     /// A subscription with empty arguments: `+{}` on every channel but `bd`, which takes none.
     #[must_use]
     pub fn new(key: SubscriptionKey) -> Self {
-        let args = (key.key() != Key::PriceLadder).then(Args::empty);
+        let json = key.key().rules().is_some_and(|rules| rules.subscribe_json);
+        let args = json.then(Args::empty);
         Self { key, args, needs_confirmation: None, processor: None, staleness: Staleness::Channel }
     }
 
@@ -249,8 +251,8 @@ impl Subscribe {
     pub fn parse(text: &str) -> Result<Self, ParseSubscribeError> {
         let (name, args) = text.split_once("+{").map_or((text, None), |(name, _)| (name, text.get(name.len() + 1..)));
         let key = SubscriptionKey::parse(name.trim())?;
-        let wants_target = !matches!(key.key(), Key::Orders | Key::Pnl | Key::Trades);
-        if wants_target && key.target().is_empty() {
+        let takes_target = key.key().rules().is_some_and(|rules| rules.takes_target);
+        if takes_target && key.target().is_empty() {
             return Err(ParseSubscribeError::TargetMissing(key));
         }
         let mut subscribe = Self::new(key);

@@ -46,6 +46,7 @@ pub use session::{Greeting, Heartbeat, SessionState, Status, System, SystemMessa
 pub(crate) use slots::Slots;
 
 use crate::frame::{Frame, Json, Kind, Shape};
+use crate::topic::{Key, Topic};
 
 /// Declares [`Body`] and what every variant has.
 macro_rules! bodies {
@@ -141,24 +142,26 @@ impl Frame {
         } else {
             written
         };
-        match topic.split(|byte| *byte == b'+').next().unwrap_or_default() {
-            b"smd" => Body::MarketData(MarketData::new(self)),
-            b"smh" => Body::History(History::new(self)),
-            b"sbd" => Body::Ladder(Ladder::new(self)),
-            b"sor" => Body::Orders(Orders::new(self)),
-            b"spl" => Body::Pnl(Pnl::new(self)),
-            b"str" => Body::Trades(Trades::new(self)),
-            b"ssd" => Body::Summary(Summary::new(self)),
-            b"sld" => Body::Ledger(Ledger::new(self)),
-            b"system" => Body::System(System::new(self)),
-            b"sts" => Body::Status(Status::new(self)),
-            b"act" => Body::Accounts(Accounts::new(self)),
-            b"ntf" => Body::Notifications(Notifications::new(self)),
-            b"blt" => Body::Bulletins(Bulletins::new(self)),
-            b"error" => Body::Error(ErrorMessage::new(self)),
-            b"tic" => Body::Tic(Tic::new(self)),
-            b"shs" | b"inp" => Body::Exercise(Exercise::new(self)),
-            _ => Body::Unknown(Unknown::new(self)),
+        match Topic::parse(topic) {
+            Some(Topic::Key(key)) => match key {
+                Key::MarketData => Body::MarketData(MarketData::new(self)),
+                Key::MarketHistory => Body::History(History::new(self)),
+                Key::PriceLadder => Body::Ladder(Ladder::new(self)),
+                Key::Orders => Body::Orders(Orders::new(self)),
+                Key::Pnl => Body::Pnl(Pnl::new(self)),
+                Key::Trades => Body::Trades(Trades::new(self)),
+                Key::AccountSummary => Body::Summary(Summary::new(self)),
+                Key::AccountLedger => Body::Ledger(Ledger::new(self)),
+                Key::System => Body::System(System::new(self)),
+                Key::AuthenticationStatus => Body::Status(Status::new(self)),
+                Key::AccountUpdates => Body::Accounts(Accounts::new(self)),
+                Key::Notifications => Body::Notifications(Notifications::new(self)),
+                Key::Bulletins => Body::Bulletins(Bulletins::new(self)),
+                Key::Error => Body::Error(ErrorMessage::new(self)),
+            },
+            Some(Topic::Tic) => Body::Tic(Tic::new(self)),
+            Some(Topic::Exercise) => Body::Exercise(Exercise::new(self)),
+            None => Body::Unknown(Unknown::new(self)),
         }
     }
 
