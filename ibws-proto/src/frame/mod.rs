@@ -209,6 +209,7 @@ impl Frame {
     }
 
     /// As [`members`](Self::members), with the text taken before: the hot path of market data.
+    #[inline]
     pub(crate) fn walk<'a>(&'a self, text: &'a str) -> Walk<'a> {
         Walk { frame: self, text, members: self.members.iter() }
     }

@@ -55,7 +55,7 @@ impl<'a> Summary<'a> {
 
 row! {
     /// One value of an account.
-    SummaryRow ["key"] {
+    SummaryRow [key] {
         /// What the value is, `ExcessLiquidity-S`.
         key: Cow<'a, str> = "key",
         /// Currency of a monetary value.
@@ -86,7 +86,7 @@ impl<'a> Ledger<'a> {
 
 row! {
     /// Balances of one currency.
-    LedgerRow ["key"] {
+    LedgerRow [key] {
         /// Which currency: `LedgerListUSD`, `LedgerListBASE`.
         key: Cow<'a, str> = "key",
         /// The currency alone, `USD` or `BASE`.

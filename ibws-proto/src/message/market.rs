@@ -33,7 +33,7 @@ impl<'a> MarketData<'a> {
     /// The fields that the frame has, in the order of the wire, in one walk. Fields of no table are among them.
     #[must_use]
     pub fn fields(&self) -> Fields<'a> {
-        Fields { members: self.frame.walk(self.text) }
+        Fields { members: self.0.walk() }
     }
 
     /// Volume of the day as the number beside field 87 (`87_raw`), seen on the wire in E notation.

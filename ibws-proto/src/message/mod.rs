@@ -30,6 +30,7 @@ mod rows;
 mod series;
 mod session;
 mod slots;
+mod view;
 
 pub use accounts::{
     AccountProperties, AccountState, Accounts, Features, Ledger, LedgerRow, Pnl, PnlRow, ServerInfo, Summary,
@@ -39,11 +40,12 @@ pub use market::{Fields, MarketData};
 pub use notices::{Bulletin, Bulletins, Notice, Notification, Notifications, OrderPrompt};
 pub use orders::{Execution, Fills, Order, OrderStatus, Orders, Side, Trades};
 pub use plain::{Echo, Ended, ErrorMessage, Exercise, Message, Unknown, Unsubscribed, WaitingForSession};
-pub(crate) use rows::row_error;
+pub(crate) use rows::RowView;
 pub use rows::{Row, Rows};
 pub use series::{Extreme, History, HistoryBar, Ladder, LadderPrice, LadderRow};
 pub use session::{Greeting, Heartbeat, SessionState, Status, System, SystemMessage, Tic};
 pub(crate) use slots::Slots;
+pub(crate) use view::View;
 
 use crate::frame::{Frame, Json, Kind, Shape};
 use crate::topic::{Key, Topic};

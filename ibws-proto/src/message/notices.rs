@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::macros::{body, row};
 use super::rows::{Row, Rows};
-use crate::frame::{Json, RowError};
+use crate::frame::{Elements, Json, RowError};
 
 body! {
     /// Notices and prompts. `args` is an object in the documentation and an array on the wire; both are read.
@@ -34,6 +34,10 @@ pub enum Notification<'a> {
 
 impl<'a> Row<'a> for Notification<'a> {
     const KEYS: &'static [&'static str] = <OrderPrompt<'a> as Row<'a>>::KEYS;
+
+    fn next_of(elements: &mut Elements<'a>) -> Option<Result<Self, RowError>> {
+        elements.next().map(Self::from_json)
+    }
 
     fn from_json(json: Json<'a>) -> Result<Self, RowError> {
         let asks = json.members().any(|(key, value)| match &*key {
@@ -84,7 +88,7 @@ row! {
 
 row! {
     /// A question about an order.
-    OrderPrompt ["orderId", "reqId"] {
+    OrderPrompt [order_id, req_id] {
         /// The order.
         order_id: i64 = "orderId",
         /// What the answer must name.

@@ -36,7 +36,7 @@ impl<'a> Trades<'a> {
 
 row! {
     /// What is told about an order: all of it, or the keys that changed beside `acct` and `orderId` (docs/protocol.md §3.4).
-    Order ["conid", "orderId"] {
+    Order [conid, order_id] {
         /// The account that the order belongs to.
         acct: Cow<'a, str> = "acct",
         /// The account again; in full rows only, and undocumented.
@@ -108,7 +108,7 @@ row! {
 
 row! {
     /// One execution, as one of its copies tells it (docs/protocol.md §3.6).
-    Execution ["execution_id", "conid", "orderId"] {
+    Execution [execution_id, conid, order_id] {
         /// What names it; copies of it bear the same.
         execution_id: Cow<'a, str> = "execution_id",
         /// Symbol of the contract.

@@ -3,6 +3,9 @@
 /// A table made at compile time, in which no two keys meet.
 #[derive(Debug)]
 pub(crate) struct Slots {
+    keys: &'static [&'static str],
+    /// The slots of the keys that identify a row, a bit for each.
+    unique: u64,
     spellings: &'static [(&'static str, u8)],
     /// What [`ends`] makes of each spelling.
     ends: [(u64, u64); MOST],
@@ -22,8 +25,18 @@ impl Slots {
     /// # Panics
     /// While compiling, if no table is found.
     #[expect(clippy::indexing_slicing, clippy::panic, reason = "runs at compile time alone")]
-    pub(crate) const fn new(spellings: &'static [(&'static str, u8)]) -> Self {
+    pub(crate) const fn new(
+        keys: &'static [&'static str],
+        spellings: &'static [(&'static str, u8)],
+        unique: &'static [u8],
+    ) -> Self {
         assert!(spellings.len() <= MOST);
+        let mut mask = 0_u64;
+        let mut at = 0;
+        while at < unique.len() {
+            mask |= 1 << unique[at];
+            at += 1;
+        }
         let mut all = [(0, 0); MOST];
         let mut at = 0;
         while at < spellings.len() {
@@ -46,12 +59,23 @@ impl Slots {
                 at += 1;
             }
             if at == spellings.len() {
-                return Self { spellings, ends: all, factor, places };
+                return Self { keys, unique: mask, spellings, ends: all, factor, places };
             }
             factor = factor.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f) | 1;
             tries += 1;
         }
         panic!("no table in which no two keys meet")
+    }
+
+    /// The documented keys in the order of their slots.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.keys.iter().copied()
+    }
+
+    /// The key of a slot if it identifies the row, so that it must not occur twice.
+    #[cold]
+    pub(crate) fn unique(&self, slot: usize) -> Option<&'static str> {
+        self.keys.get(slot).copied().filter(|_| self.unique >> slot & 1 == 1)
     }
 
     /// The slot of a key.
@@ -111,7 +135,7 @@ mod tests {
             ("cashBalanceFXSegment", 9),
             ("cashBalanceABSegment", 10),
         ];
-        let slots = Slots::new(KEYS);
+        let slots = Slots::new(&[], KEYS, &[]);
         for (key, slot) in KEYS {
             assert_eq!(slots.find(key.as_bytes()), Some(usize::from(*slot)), "{key}");
             for at in 0..key.len() {

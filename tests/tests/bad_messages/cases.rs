@@ -141,6 +141,11 @@ pub(crate) const CASES: &[(&str, &[u8], Cost)] = &[
         Less(|f| bad_rows(f) == (1, 1)),
     ),
     (
+        "duplicate order_id of an execution",
+        b"{\"topic\":\"str\",\"args\":[{\"execution_id\":\"a\",\"order_id\":1,\"order_id\":2}]}",
+        Less(|f| bad_rows(f) == (1, 1)),
+    ),
+    (
         "duplicate key of a ledger row",
         b"{\"topic\":\"sld+U12345678\",\"result\":[{\"key\":\"a\",\"key\":\"b\"},{\"key\":\"c\"}]}",
         Less(|f| bad_rows(f) == (1, 2)),
