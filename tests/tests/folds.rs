@@ -81,6 +81,31 @@ fn a_full_row_replaces_and_a_delta_merges() {
 }
 
 #[test]
+fn the_first_of_two_equal_keys_counts_in_a_frame_and_in_a_fold() {
+    let text = r#"{"topic":"smd+7","31":"1","31":"2","\u0038\u0034":"3","84":"4"}"#;
+    let mut q = Quote::new();
+    assert!(quote(&mut q, 1, 0, r#"{"topic":"smd+7","31":"0"}"#));
+    assert!(quote(&mut q, 1, 0, text));
+    let frame = decode(text);
+    let Body::MarketData(data) = frame.body() else { panic!("{frame:?}") };
+    for (field, first) in [(Field::LAST, "1"), (Field::BID, "3")] {
+        assert_eq!(data.get(field).unwrap().text(), first);
+        assert_eq!(q.get(field).unwrap().text(), first);
+    }
+    // A first value that is too long to keep does not make the second one count.
+    let long = "x".repeat(5_000);
+    assert!(quote(&mut q, 1, 0, &format!(r#"{{"topic":"smd+7","86":"{long}","86":"5"}}"#)));
+    assert_eq!((q.get(Field::ASK), q.refused()), (None, 1));
+    let mut book = OrderBook::new();
+    apply!(
+        book,
+        Orders,
+        r#"{"topic":"sor","args":[{"orderId":1,"price":"1","price":"2"},{"orderId":1,"side":"BUY"}]}"#
+    );
+    assert_eq!(book.get(&1).unwrap().price().unwrap().unwrap().text(), "1");
+}
+
+#[test]
 fn a_known_key_of_an_execution_is_never_erased() {
     let with = r#"{"topic":"str","args":[{"execution_id":"a","price":"1.5","commission":"1.0"}]}"#;
     let without = r#"{"topic":"str","args":[{"execution_id":"a","price":"1.5","order_ref":"r"}]}"#;

@@ -1,7 +1,7 @@
 //! The state of one contract's market data (docs/protocol.md §3.1).
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
 use crate::connect::ConnId;
@@ -16,6 +16,8 @@ const MOST: usize = 256;
 const LONGEST: usize = 4_096;
 
 /// What is known of one contract: each field with the time at which it was last told.
+///
+/// Of a field that occurs twice in a frame the first value counts, as in [`MarketData::get`].
 ///
 /// Fields that a frame does not have stay as they are, for the wire tells changes only. A quote never spans connections:
 /// what was known before a reconnect may have changed unheard, so it is forgotten.
@@ -41,8 +43,20 @@ pub struct Quote {
     target: Box<str>,
     conid: Option<i64>,
     updated: Option<i64>,
-    fields: BTreeMap<Field, (Box<str>, Instant)>,
+    fields: BTreeMap<Field, Known>,
+    /// Number of the frame that was folded last.
+    frame: u64,
     refused: u64,
+}
+
+/// The value of a field.
+#[derive(Clone, Debug)]
+struct Known {
+    text: Box<str>,
+    /// When it was received.
+    at: Instant,
+    /// The number of the frame that it is from.
+    frame: u64,
 }
 
 impl Quote {
@@ -68,13 +82,26 @@ impl Quote {
         if let Ok(Some(updated)) = data.updated() {
             self.updated = Some(updated);
         }
+        self.frame = self.frame.wrapping_add(1);
+        let frame = self.frame;
+        // Fields of this frame whose first value is too long to keep.
+        let mut too_long = BTreeSet::new();
         for (field, value) in data.fields() {
             let text = value.json().text();
-            if text.len() > LONGEST || self.fields.len() >= MOST && !self.fields.contains_key(&field) {
-                self.refused = self.refused.saturating_add(1);
-                continue;
+            let known = |text: &str| Known { text: text.into(), at: now, frame };
+            let full = self.fields.len() >= MOST;
+            match self.fields.get_mut(&field) {
+                // Of a field that occurs twice in a frame the first one counts, as for every accessor.
+                Some(held) if held.frame == frame => {}
+                _ if too_long.contains(&field) => {}
+                _ if text.len() > LONGEST => {
+                    too_long.insert(field);
+                    self.refused = self.refused.saturating_add(1);
+                }
+                Some(held) => *held = known(text),
+                None if full => self.refused = self.refused.saturating_add(1),
+                None => drop(self.fields.insert(field, known(text))),
             }
-            self.fields.insert(field, (text.into(), now));
         }
         true
     }
@@ -112,18 +139,18 @@ impl Quote {
     /// The value of a field.
     #[must_use]
     pub fn get(&self, field: Field) -> Option<Value<'_>> {
-        self.fields.get(&field).map(|(text, _)| Value::new(field, Json(text)))
+        self.fields.get(&field).map(|known| Value::new(field, Json(&known.text)))
     }
 
     /// How long ago a field was told, whether it changed or not.
     #[must_use]
     pub fn age(&self, field: Field, now: Instant) -> Option<Duration> {
-        self.fields.get(&field).map(|(_, at)| now.since(*at))
+        self.fields.get(&field).map(|known| now.since(known.at))
     }
 
     /// All fields known, ascending, each with the time at which it was told.
     pub fn fields(&self) -> impl Iterator<Item = (Field, Value<'_>, Instant)> {
-        self.fields.iter().map(|(field, (text, at))| (*field, Value::new(*field, Json(text)), *at))
+        self.fields.iter().map(|(field, known)| (*field, Value::new(*field, Json(&known.text)), known.at))
     }
 
     /// Values that found no room: beyond 256 fields, or longer than 4 KiB.

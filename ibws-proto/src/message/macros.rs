@@ -20,7 +20,8 @@ macro_rules! body {
 
         impl<'a> $name<'a> {
             /// The documented keys of the top level. [`unknown`](Self::unknown) returns the others.
-            pub const KEYS: &'static [&'static str] = &["topic", $($extra,)* $($key),*];
+            pub const KEYS: &'static [&'static str] =
+                $crate::message::View::keys(&["topic", $($extra,)* $($key),*]);
 
             pub(crate) fn new(frame: &'a $crate::Frame) -> Self {
                 Self($crate::message::View::new(frame))
@@ -44,7 +45,8 @@ macro_rules! body {
                 self.0.member(key)
             }
 
-            /// Returns the top-level members that no accessor reads: those with an undocumented key.
+            /// Returns the top-level members that no accessor reads: those with an undocumented key, and
+            /// those with a key that occurred before.
             pub fn unknown(&self) -> impl Iterator<Item = (alloc::borrow::Cow<'a, str>, $crate::Json<'a>)> + use<'a> {
                 self.0.unknown(Self::KEYS)
             }

@@ -24,13 +24,16 @@ body! {
 }
 
 impl<'a> MarketData<'a> {
-    /// The value of a field, if the frame has it.
+    /// Returns the value of a field, the first one if the field occurs twice; `None` if the frame does
+    /// not have it.
     #[must_use]
     pub fn get(&self, field: Field) -> Option<Value<'a>> {
         self.member(field.key().as_str()).map(|json| Value::new(field, json))
     }
 
-    /// The fields that the frame has, in the order of the wire, in one walk. Fields of no table are among them.
+    /// Returns the fields of the frame in the order of the wire, in one walk. Fields that are not listed
+    /// are among them. A field that occurs twice is returned twice; the first value counts, as in
+    /// [`get`](Self::get) and in a [`Quote`](crate::fold::Quote).
     #[must_use]
     pub fn fields(&self) -> Fields<'a> {
         Fields { members: self.0.walk() }

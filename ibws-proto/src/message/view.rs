@@ -20,6 +20,12 @@ impl<'a> View<'a> {
         Self { frame, text: frame.text() }
     }
 
+    /// Checks while compiling that [`unknown`](Self::unknown) has a bit for each key.
+    pub(crate) const fn keys(keys: &'static [&'static str]) -> &'static [&'static str] {
+        assert!(keys.len() <= 64, "a message has at most 64 documented keys");
+        keys
+    }
+
     pub(crate) fn frame(&self) -> &'a Frame {
         self.frame
     }
@@ -36,12 +42,22 @@ impl<'a> View<'a> {
         self.frame.walk(self.text)
     }
 
-    /// Returns the members whose key is not in `keys`.
+    /// Returns the members that no accessor reads: those whose key is not in `keys`, and those whose key
+    /// occurred before, since an accessor reads the first one.
     pub(crate) fn unknown(
         &self,
         keys: &'static [&'static str],
     ) -> impl Iterator<Item = (Cow<'a, str>, Json<'a>)> + use<'a> {
-        self.frame.members().filter(move |(key, _)| !keys.contains(&&**key))
+        // One bit for each documented key that occurred.
+        let mut seen = 0_u64;
+        self.frame.members().filter(move |(key, _)| match keys.iter().position(|known| known == key) {
+            Some(at) => {
+                let before = seen;
+                seen |= 1 << at;
+                before == seen
+            }
+            None => true,
+        })
     }
 }
 

@@ -155,6 +155,27 @@ pub(crate) const CASES: &[(&str, &[u8], Cost)] = &[
         b"{\"topic\":\"sor\",\"args\":[{\"orderId\":1,\"price\":1,\"price\":2}]}",
         Less(|f| order(f).price().unwrap().unwrap().to_i64() == Some(1) && order(f).unknown().count() == 1),
     ),
+    (
+        "duplicate field of market data",
+        b"{\"topic\":\"smd+7\",\"31\":\"1\",\"31\":\"2\",\"server_id\":\"q1\",\"server_id\":\"q2\"}",
+        Less(|f| {
+            let data = data!(f);
+            let unknown: Vec<_> = data.others().map(|(key, json)| (key.into_owned(), json.text().to_owned())).collect();
+            data.get(Field::LAST).unwrap().text() == "1"
+                && data.server_id().unwrap().unwrap() == "q1"
+                && unknown == [(String::from("server_id"), String::from("\"q2\""))]
+        }),
+    ),
+    (
+        "duplicate documented key of a message",
+        b"{\"error\":\"x\",\"code\":1,\"code\":2}",
+        Less(|f| {
+            let Body::Error(error) = f.body() else { panic!("{f:?}") };
+            let unknown: Vec<_> =
+                error.unknown().map(|(key, json)| (key.into_owned(), json.text().to_owned())).collect();
+            error.code() == Ok(Some(1)) && unknown == [(String::from("code"), String::from("2"))]
+        }),
+    ),
     // Bytes and escapes (B 59)
     (
         "bad byte in a string",
