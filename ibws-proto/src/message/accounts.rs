@@ -4,8 +4,8 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use super::macros::{body, row};
-use super::rows::{Row, Rows, one};
-use crate::frame::{Expected, FieldError, FieldResult, Json, Number, RowError, field_error, lookup};
+use super::rows::{Row, Rows, one, row_error};
+use crate::frame::{Expected, FieldError, FieldResult, Json, Kind, Number, RowError, RowReason, field_error, lookup};
 
 body! {
     /// Profit and loss, one row per account and model (docs/protocol.md §3.5).
@@ -13,11 +13,24 @@ body! {
 }
 
 impl<'a> Pnl<'a> {
-    /// The rows with what they are about, `DU1234567.Core`.
+    /// Returns the rows with their names, `DU1234567.Core`. An `args` that is not an object is one bad row
+    /// without a name.
     pub fn rows(&self) -> impl Iterator<Item = (Cow<'a, str>, Result<PnlRow<'a>, RowError>)> + use<'a> {
-        let args = self.member("args").unwrap_or(Json("null"));
-        args.members().map(|(key, row)| (key, PnlRow::from_json(row)))
+        entries(self.member("args"), |row| PnlRow::from_json(row), |args| row_error(args, RowReason::NotAnObject))
     }
+}
+
+/// Reads each member of a map, by its key. A map that is absent or `null` has none. One that is not an
+/// object is a single error without a key, so that it is not lost.
+fn entries<'a, T, E>(
+    map: Option<Json<'a>>,
+    read: impl Fn(Json<'a>) -> Result<T, E>,
+    not_an_object: impl FnOnce(Json<'a>) -> E,
+) -> impl Iterator<Item = (Cow<'a, str>, Result<T, E>)> {
+    let map = map.unwrap_or(Json("null"));
+    let bad = !matches!(map.kind(), Kind::Object | Kind::Null);
+    let error = bad.then(|| (Cow::Borrowed(""), Err(not_an_object(map))));
+    error.into_iter().chain(map.members().map(move |(key, value)| (key, read(value))))
 }
 
 row! {
@@ -195,18 +208,20 @@ row! {
 }
 
 impl<'a> AccountState<'a> {
-    /// What each account may do.
+    /// Returns what each account may do. An `acctProps` that is not an object is one error without an
+    /// account.
     pub fn properties(
         &self,
     ) -> impl Iterator<Item = (Cow<'a, str>, Result<AccountProperties<'a>, RowError>)> + use<'a> {
-        let all = self.acct_props().ok().flatten().unwrap_or(Json("null"));
-        all.members().map(|(account, properties)| (account, AccountProperties::from_json(properties)))
+        let not_an_object = |all| row_error(all, RowReason::NotAnObject);
+        entries(self.acct_props().ok().flatten(), |row| AccountProperties::from_json(row), not_an_object)
     }
 
-    /// The names that the user gave to accounts.
+    /// Returns the names that the user gave to accounts. An `aliases` that is not an object is one error
+    /// without an account.
     pub fn alias_names(&self) -> impl Iterator<Item = (Cow<'a, str>, FieldResult<Cow<'a, str>>)> + use<'a> {
-        let all = self.aliases().ok().flatten().unwrap_or(Json("null"));
-        all.members().map(|(account, alias)| (account, lookup("aliases", Some(alias))))
+        let not_an_object = |all| field_error("aliases", all, Expected::Object);
+        entries(self.aliases().ok().flatten(), |alias| lookup("aliases", Some(alias)), not_an_object)
     }
 
     /// What the session may do; empty where it is not told.
@@ -217,10 +232,11 @@ impl<'a> AccountState<'a> {
         one(self.allow_features().ok().flatten())
     }
 
-    /// Periods of charts, by asset class.
+    /// Returns the periods of charts by asset class. A `chartPeriods` that is not an object is one error
+    /// without a class.
     pub fn periods(&self) -> impl Iterator<Item = (Cow<'a, str>, FieldResult<Vec<Cow<'a, str>>>)> + use<'a> {
-        let all = self.chart_periods().ok().flatten().unwrap_or(Json("null"));
-        all.members().map(|(class, periods)| (class, lookup("chartPeriods", Some(periods))))
+        let not_an_object = |all| field_error("chartPeriods", all, Expected::Object);
+        entries(self.chart_periods().ok().flatten(), |periods| lookup("chartPeriods", Some(periods)), not_an_object)
     }
 
     /// The server.

@@ -104,7 +104,7 @@ impl<const N: usize> fmt::Debug for RowView<'_, N> {
 
 #[cold]
 #[inline(never)]
-fn row_error(json: Json<'_>, reason: RowReason) -> RowError {
+pub(super) fn row_error(json: Json<'_>, reason: RowReason) -> RowError {
     RowError { reason, text: json.text().into() }
 }
 

@@ -1,6 +1,8 @@
 //! The table: bad messages by name, and what each costs.
 
-use ibws_proto::message::{Ended, Execution, LadderRow, LedgerRow, Notification, Order, Row, SummaryRow, System};
+use ibws_proto::message::{
+    AccountState, Ended, Execution, LadderRow, LedgerRow, Notification, Order, Row, SummaryRow, System,
+};
 use ibws_proto::{Body, Field, Frame, Shape};
 
 /// What a bad message costs.
@@ -35,6 +37,11 @@ fn summary(frame: &Frame) -> SummaryRow<'_> {
 fn ladder(frame: &Frame) -> LadderRow<'_> {
     let Body::Ladder(ladder) = frame.body() else { panic!("{frame:?}") };
     ladder.rows().next().unwrap().unwrap()
+}
+
+fn accounts(frame: &Frame) -> AccountState<'_> {
+    let Body::Accounts(accounts) = frame.body() else { panic!("{frame:?}") };
+    accounts.args().unwrap()
 }
 
 /// Rows that are errors, of all.
@@ -335,6 +342,40 @@ pub(crate) const CASES: &[(&str, &[u8], Cost)] = &[
         Less(|f| matches!(f.body(), Body::Accounts(a) if a.args().unwrap().server().is_err())),
     ),
     (
+        "act acctProps a list",
+        b"{\"topic\":\"act\",\"args\":{\"acctProps\":[],\"aliases\":{\"DU1234567\":\"a\"}}}",
+        Less(|f| {
+            let args = accounts(f);
+            let properties: Vec<_> = args.properties().collect();
+            let aliases: Vec<_> = args.alias_names().collect();
+            matches!(&properties[..], [(account, Err(_))] if account.is_empty())
+                && matches!(&aliases[..], [(account, Ok(Some(_)))] if account == "DU1234567")
+        }),
+    ),
+    (
+        "act aliases text",
+        b"{\"topic\":\"act\",\"args\":{\"aliases\":\"x\",\"acctProps\":null}}",
+        Less(|f| {
+            let args = accounts(f);
+            let aliases: Vec<_> = args.alias_names().collect();
+            matches!(&aliases[..], [(_, Err(error))] if error.key() == "aliases" && error.text() == "\"x\"")
+                && args.properties().count() == 0
+        }),
+    ),
+    (
+        "act chartPeriods a number",
+        b"{\"topic\":\"act\",\"args\":{\"chartPeriods\":7}}",
+        Less(|f| {
+            let periods: Vec<_> = accounts(f).periods().collect();
+            matches!(&periods[..], [(_, Err(error))] if error.key() == "chartPeriods")
+        }),
+    ),
+    (
+        "act allowFeatures a list",
+        b"{\"topic\":\"act\",\"args\":{\"allowFeatures\":[]}}",
+        Less(|f| accounts(f).features().is_err()),
+    ),
+    (
         "tic alive a word",
         b"{\"topic\":\"tic\",\"alive\":\"yes\",\"id\":\"x\"}",
         Less(|f| matches!(f.body(), Body::Tic(t) if t.alive().is_err() && t.id().is_ok())),
@@ -398,7 +439,9 @@ pub(crate) const CASES: &[(&str, &[u8], Cost)] = &[
         b"{\"topic\":\"spl\",\"args\":{\"DU1234567.Core\":1,\"U12345678.Core\":{\"dpl\":1.5}}}",
         Less(|f| bad_rows(f) == (1, 2)),
     ),
-    ("spl args a list", b"{\"topic\":\"spl\",\"args\":[1]}", Less(|f| bad_rows(f) == (0, 0))),
+    ("spl args a list", b"{\"topic\":\"spl\",\"args\":[1]}", Less(|f| bad_rows(f) == (1, 1))),
+    ("spl args text", b"{\"topic\":\"spl\",\"args\":\"x\"}", Less(|f| bad_rows(f) == (1, 1))),
+    ("spl args null", b"{\"topic\":\"spl\",\"args\":null}", Less(|f| bad_rows(f) == (0, 0))),
     (
         "smh data text",
         b"{\"topic\":\"smh+7\",\"data\":\"value\",\"serverId\":7}",
