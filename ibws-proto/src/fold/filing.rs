@@ -22,9 +22,6 @@ pub(crate) trait Filing<'a>: Row<'a> {
     }
 }
 
-/// The keys that stand together in a row that tells a whole order.
-pub(crate) const WHOLE_ORDER: [&str; 3] = ["conid", "orderDesc", "status"];
-
 impl<'a> Filing<'a> for Order<'a> {
     type Key = i64;
 
@@ -32,8 +29,9 @@ impl<'a> Filing<'a> for Order<'a> {
         self.order_id().ok().flatten()
     }
 
+    // Even a full row may lack a key that an earlier one had (docs/protocol.md §3.4).
     fn replaces(&self) -> bool {
-        WHOLE_ORDER.iter().all(|wanted| self.known().any(|(key, _)| key == *wanted))
+        false
     }
 }
 

@@ -10,7 +10,7 @@ mod merged;
 mod quote;
 mod tables;
 
-pub(crate) use filing::{Filing, WHOLE_ORDER};
+pub(crate) use filing::Filing;
 pub use merged::Merged;
 pub use quote::Quote;
 pub use tables::{Executions, LadderBook, LedgerTable, OrderBook, StatusFold, SummaryTable};

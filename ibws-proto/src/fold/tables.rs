@@ -125,8 +125,8 @@ macro_rules! table {
 table! {
     /// The user's own orders by `orderId` (docs/protocol.md §3.4).
     ///
-    /// A row that tells the whole order (`conid`, `orderDesc` and `status` in it) takes the place of what was known; any other
-    /// is merged. What orders there were before the stream began is known to REST alone.
+    /// Every row is merged with what is known, a full row too: a second full row may lack a key that the
+    /// first one had. The orders that existed before the stream began are known to REST only.
     OrderBook, i64, i64, Orders, Order, 10_000
 }
 

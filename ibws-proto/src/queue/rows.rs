@@ -8,10 +8,10 @@ use core::mem::size_of;
 
 use super::merge::{self, Object};
 use crate::event::Message;
-use crate::fold::{Filing, Merged, WHOLE_ORDER};
+use crate::fold::{Filing, Merged};
 use crate::frame::{Frame, Json};
 use crate::key::Key;
-use crate::message::{Body, Execution, LadderRow, Order, Row, Rows};
+use crate::message::{Body, Execution, LadderRow, Order, Rows};
 
 /// Largest frame and row that take part; rows of orders have some 40 members and less than 2 KiB. Merging compares each
 /// member of one row with each of another: these bound the work.
@@ -146,7 +146,8 @@ impl Folded {
         let mut text = String::with_capacity(bytes);
         for (_, entry) in rows {
             for row in &entry.rows {
-                entry.write(row.json(), message.key, &mut text);
+                text.push(if text.is_empty() { '[' } else { ',' });
+                text.push_str(row.json().text());
             }
         }
         text.push_str(if text.is_empty() { "[]" } else { "]" });
@@ -173,30 +174,6 @@ impl Folded {
 impl Entry {
     fn bytes(&self) -> usize {
         self.rows.iter().map(|row| size_of::<Merged>() + row.json().text().len()).sum()
-    }
-
-    /// Writes a row into a list. Changes to an order that, taken together, look like the whole of it are told in two
-    /// rows: whoever folds them must not take them for one that replaces what is known.
-    fn write(&self, row: Json<'_>, key: Option<Key>, list: &mut String) {
-        let mut push = |text: &str| {
-            list.push(if list.is_empty() { '[' } else { ',' });
-            list.push_str(text);
-        };
-        let order = if key == Some(Key::Orders) && !self.replaces { Order::from_json(row).ok() } else { None };
-        if !order.is_some_and(|order| order.replaces()) {
-            return push(row.text());
-        }
-        let [.., status] = WHOLE_ORDER;
-        let part = |wanted: &dyn Fn(&str) -> bool| {
-            let mut object = Object::with_capacity(row.text().len());
-            for (key, value) in row.members().filter(|(key, _)| wanted(key)) {
-                // A key's text was JSON before, so it is again.
-                object.value(&serde_json::to_string(&key).unwrap_or_default()).push_str(value.text());
-            }
-            object.into_text()
-        };
-        push(&part(&|key| key != status));
-        push(&part(&|key| key == status || key == "orderId"));
     }
 }
 
