@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test")]
 
 use bytes::Bytes;
-use ibws_proto::Kind as JsonKind;
-use ibws_proto::{Frame, Json};
+use ibws_proto::message::{OrderStatus, Row};
+use ibws_proto::{Body, Field, Frame, Json, Kind as JsonKind};
 use ibws_testkit::frames::{self, Kind, expected, reachable, variant};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -52,6 +52,28 @@ fn own_frames_of_every_kind_decode_to_their_variant_with_nothing_lost() {
             nothing_is_lost(&text);
         }
     }
+}
+
+#[test]
+fn rare_keys_and_states_of_an_order_are_read() {
+    let frame = decode(
+        r#"{"topic":"sor","args":[{"orderId":7,"status":"WarnState","order_cancellation_by_system_reason":"x",
+        "totalCashSize":2400.0,"taxOptimizerId":"t","exchange":"ARCA"}]}"#,
+    );
+    let Body::Orders(orders) = frame.body() else { panic!("{frame:?}") };
+    let order = orders.rows().next().unwrap().unwrap();
+    assert_eq!(order.status(), Ok(Some(OrderStatus::WarnState)));
+    assert_eq!(order.system_cancel_reason().unwrap().unwrap(), "x");
+    assert_eq!(order.total_cash_size().unwrap().unwrap().to_i64(), Some(2_400));
+    assert_eq!(order.tax_optimizer_id().unwrap().unwrap(), "t");
+    assert_eq!(order.exchange().unwrap().unwrap(), "ARCA");
+    assert_eq!(order.unknown().count(), 0);
+}
+
+#[test]
+fn the_stock_type_is_a_listed_field() {
+    assert_eq!((Field::STOCK_TYPE.id(), Field::STOCK_TYPE.name()), (7_899, "Stock Type"));
+    assert_eq!(Field::from_id(7_899), Some(Field::STOCK_TYPE));
 }
 
 #[test]

@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn every_field_reads_back_what_it_writes() {
-        assert_eq!(Field::all().len(), 120);
+        assert_eq!(Field::all().len(), 121);
         assert_eq!(size_of::<Field>(), 2);
         for field in Field::all() {
             assert_eq!(field.to_string().parse(), Ok(field));

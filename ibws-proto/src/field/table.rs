@@ -142,6 +142,7 @@ fields! {
     PRIOR_CLOSE = 7741, "Prior Close", "The closing price of the day before.";
     VOLUME_LONG = 7762, "Volume Long", "The day's volume in full; shortened: 87.";
     HAS_TRADING_PERMISSIONS = 7768, "hasTradingPermissions", "1 if the user may trade the contract, 0 if not.";
+    STOCK_TYPE = 7899, "Stock Type", "What kind of stock it is; known from the API's description alone.";
     DAILY_PNL_RAW = 7920, "Daily PnL Raw", "Field 78 without formatting, even without market data.";
     COST_BASIS_RAW = 7921, "Cost Basis Raw", "Field 7292 without formatting.";
     REBATE_RATE = 7943, "Rebate Rate", "Rebate rate; known from the API's description alone.";

@@ -44,10 +44,11 @@ row! {
         net_liquidation: Number<'a> = "nl",
         /// Unrealised profit or loss.
         unrealized_pnl: Number<'a> = "upl",
-        /// Excess liquidity; undocumented.
+        /// Excess liquidity; undocumented. How it differs from [`uel`](Self::uel) is not known.
         excess_liquidity: Number<'a> = "el",
-        /// Excess liquidity without the unsettled part.
-        uncertain_excess_liquidity: Number<'a> = "uel",
+        /// Excess liquidity under the documented key. How it differs from
+        /// [`excess_liquidity`](Self::excess_liquidity) is not known.
+        uel: Number<'a> = "uel",
         /// Market value of the positions.
         market_value: Number<'a> = "mv",
     }

@@ -103,6 +103,14 @@ row! {
         bg_color: Cow<'a, str> = "bgColor",
         /// Colour that the gateway's own pages show the row in.
         fg_color: Cow<'a, str> = "fgColor",
+        /// Reason for which the system cancelled the order; rare.
+        system_cancel_reason: Cow<'a, str> = "order_cancellation_by_system_reason",
+        /// Size of an order of an amount of cash; rare.
+        total_cash_size: Number<'a> = "totalCashSize",
+        /// Id of the tax optimiser; rare.
+        tax_optimizer_id: Cow<'a, str> = "taxOptimizerId",
+        /// Exchange of the order; rare.
+        exchange: Cow<'a, str> = "exchange",
     }
 }
 
@@ -224,7 +232,8 @@ macro_rules! words {
 }
 
 words! {
-    /// State of an order. Seven are known from captures (docs/protocol.md §3.4).
+    /// The state of an order (docs/protocol.md §3.4). `WarnState` is documented only, the others were
+    /// recorded.
     OrderStatus {
         /// Not active: rejected, or not sent yet.
         Inactive = "Inactive",
@@ -238,8 +247,10 @@ words! {
         PendingCancel = "PendingCancel",
         /// Cancelled.
         Cancelled = "Cancelled",
-        /// Wholly filled.
+        /// Completely filled.
         Filled = "Filled",
+        /// In a warning state; documented without an explanation.
+        WarnState = "WarnState",
     }
 }
 
@@ -255,22 +266,39 @@ words! {
     }
 }
 
-/// `sizeAndFills`: `0/1` is nothing filled and 1 remaining, `722` is filled to the end (docs/protocol.md §3.4).
+/// The value of `sizeAndFills` (docs/protocol.md §3.4).
+///
+/// `0/3` means that nothing is filled and 3 units remain. Without a slash the value is the size of the
+/// order: `722` once the order is done, or the shorthand `2.4K CAD` for an order of an amount of cash. The
+/// exact quantities are in [`Order::filled_quantity`] and [`Order::remaining_quantity`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fills<'a> {
-    /// Units filled.
+    /// The units that are filled, or the size of the order where the text has no slash.
     pub filled: Number<'a>,
-    /// Units that remain; `None` once the order is done.
+    /// The units that remain; `None` where the text has no slash.
     pub remaining: Option<Number<'a>>,
+    /// The currency, for an order of an amount of cash.
+    pub currency: Option<&'a str>,
 }
 
 impl<'a> FromJson<'a> for Fills<'a> {
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
-        let Some(text) = json.quoted().filter(|text| text.contains('/')) else {
-            return Ok(read_number(json, Expected::Slashed)?.map(|filled| Self { filled, remaining: None }));
+        let (text, currency) = match json.quoted().and_then(|text| text.rsplit_once(' ')) {
+            Some((size, currency)) if is_currency(currency) => (size, Some(currency)),
+            _ => match json.quoted().filter(|text| text.contains('/')) {
+                Some(text) => (text, None),
+                None => {
+                    let filled = read_number(json, Expected::Slashed)?;
+                    return Ok(filled.map(|filled| Self { filled, remaining: None, currency: None }));
+                }
+            },
         };
-        let mut parts = split_numbers(text, '/').filter(|parts| parts.len() == 2).ok_or(Expected::Slashed)?;
-        let remaining = parts.pop();
-        Ok(parts.pop().map(|filled| Self { filled, remaining }))
+        let mut parts = split_numbers(text, '/').filter(|parts| parts.len() <= 2).ok_or(Expected::Slashed)?.into_iter();
+        let filled = parts.next().ok_or(Expected::Slashed)?;
+        Ok(Some(Self { filled, remaining: parts.next(), currency }))
     }
+}
+
+fn is_currency(text: &str) -> bool {
+    text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase())
 }

@@ -31,7 +31,7 @@ body! {
         bar_length: i64 = "barLength",
         /// How the data comes; `S` (streaming) is known beside the letters of field 6509.
         availability: Availability<'a> = "mdAvailability",
-        /// Delay of the data.
+        /// Milliseconds that the gateway took for the request.
         delay: i64 = "mktDataDelay",
         /// Does it hold data from outside regular hours?
         outside_rth: bool = "outsideRth",
@@ -45,7 +45,7 @@ body! {
         negative_capable: bool = "negativeCapable",
         /// Version of the message.
         message_version: i64 = "messageVersion",
-        /// Number of bars, or the index of the last one: documentation and its sample differ.
+        /// Number of bars. The printed sample of the documentation has one fewer.
         points: i64 = "points",
     }
 }
@@ -137,7 +137,7 @@ row! {
         row: i64 = "row",
         /// Is it the row of the last trade?
         focus: bool = "focus",
-        /// The price; `100 @ 181.20` has the size of the user's own order before it.
+        /// The price. It may have a size before it, `100 @ 181.20`; no source states whose size that is.
         price: LadderPrice<'a> = "price",
         /// Size offered.
         ask: Number<'a> = "ask",

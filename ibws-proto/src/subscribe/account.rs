@@ -31,7 +31,7 @@ macro_rules! by_account {
         }
 
         impl $name {
-            /// Everything of this account. The account is required: without one the gateway answers nothing.
+            /// Subscribes to all values of this account. The account is required; the reply without one is not known.
             pub fn new(account: impl Into<String>) -> Self {
                 Self { account: account.into(), keys: None, fields: None }
             }

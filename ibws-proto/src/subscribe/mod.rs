@@ -76,7 +76,7 @@ pub enum InvalidSubscribe {
     Days(u8),
     /// The status is none of those known.
     #[error(
-        "bad order status {0:?}: Inactive, PendingSubmit, PreSubmitted, Submitted, PendingCancel, Cancelled or Filled"
+        "bad order status {0:?}: Inactive, PendingSubmit, PreSubmitted, Submitted, PendingCancel, Cancelled, Filled or WarnState"
     )]
     Status(String),
     /// The target or the arguments cannot go over the wire.

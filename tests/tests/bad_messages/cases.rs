@@ -409,6 +409,19 @@ pub(crate) const CASES: &[(&str, &[u8], Cost)] = &[
         Less(|f| order(f).size_and_fills().is_err()),
     ),
     (
+        "sizeAndFills in shorthand",
+        b"{\"topic\":\"sor\",\"args\":[{\"sizeAndFills\":\"2.4K CAD\"}]}",
+        Less(|f| {
+            let fills = order(f).size_and_fills().unwrap().unwrap();
+            fills.filled.to_i64() == Some(2_400) && fills.remaining.is_none() && fills.currency == Some("CAD")
+        }),
+    ),
+    (
+        "sizeAndFills of words",
+        b"{\"topic\":\"sor\",\"args\":[{\"sizeAndFills\":\"some CAD\"}]}",
+        Less(|f| order(f).size_and_fills().is_err()),
+    ),
+    (
         "outsideRTH a number",
         b"{\"topic\":\"sor\",\"args\":[{\"outsideRTH\":7}]}",
         Less(|f| order(f).outside_rth().is_err()),
