@@ -77,7 +77,7 @@ fn the_errors_name_the_key_the_text_and_the_reason() {
     let Body::Orders(orders) = frame.body() else { panic!() };
     let rows: Vec<_> = orders.rows().collect();
     let error = rows[0].as_ref().unwrap().order_id().unwrap_err();
-    assert_eq!(error.to_string(), r#""orderId" should be a whole number, and is [1]"#);
+    assert_eq!(error.to_string(), r#""orderId" is [1], expected a whole number"#);
     let error = rows[1].as_ref().unwrap_err();
     assert_eq!(error.reason, RowReason::Duplicate("conid"));
     assert_eq!(&*error.text, r#"{"conid":1,"conid":2}"#);
