@@ -1,7 +1,8 @@
 //! The macros that declare the typed messages from a list of accessors.
 //!
 //! They expand to the type, its list of keys and its accessors. The rules are in ordinary code:
-//! [`View`](super::view::View) for the top level of a frame, [`RowView`](super::rows::RowView) for a row.
+//! [`View`](super::view::View) for the top level of a frame, [`RowView`](super::rows::RowView) for
+//! a row.
 
 /// Declares a message whose members are at the top level of the frame.
 ///
@@ -45,8 +46,8 @@ macro_rules! body {
                 self.0.member(key)
             }
 
-            /// Returns the top-level members that no accessor reads: those with an undocumented key, and
-            /// those with a key that occurred before.
+            /// Returns the top-level members that no accessor reads: those with an undocumented
+            /// key, and those with a key that occurred before.
             pub fn unknown(&self) -> impl Iterator<Item = (alloc::borrow::Cow<'a, str>, $crate::Json<'a>)> + use<'a> {
                 self.0.unknown(Self::KEYS)
             }
@@ -67,8 +68,8 @@ macro_rules! body {
 
 /// Declares a row: an object inside a message.
 ///
-/// The brackets name, by their accessors, the members that identify the row. A row that has one of them
-/// twice is an error. An accessor that does not exist does not compile.
+/// The brackets name, by their accessors, the members that identify the row. A row that has one of
+/// them twice is an error. An accessor that does not exist does not compile.
 macro_rules! row {
     (
         $(#[$meta:meta])*

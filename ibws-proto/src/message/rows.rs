@@ -1,4 +1,4 @@
-//! Rows: the objects that a message lists. One bad row is that row's error, never the loss of those beside it.
+//! Rows: the objects that a message lists. A bad row is an error of that row only.
 
 use alloc::borrow::Cow;
 use core::fmt;
@@ -7,9 +7,9 @@ use core::marker::PhantomData;
 use super::slots::Slots;
 use crate::frame::{Elements, Json, Kind, RowError, RowReason, Span};
 
-/// An object inside a message, read in one walk.
+/// An object inside a message.
 pub trait Row<'a>: Sized {
-    /// The documented keys; all others are found with [`unknown`](Self::unknown).
+    /// The documented keys. [`unknown`](Self::unknown) returns the members with others.
     const KEYS: &'static [&'static str];
 
     /// Reads a row.
@@ -24,16 +24,17 @@ pub trait Row<'a>: Sized {
     #[doc(hidden)]
     fn next_of(elements: &mut Elements<'a>) -> Option<Result<Self, RowError>>;
 
-    /// The row's own JSON.
+    /// Returns the JSON of the row.
     fn json(&self) -> Json<'a>;
 
-    /// The documented members that are there, under the documented spelling of their keys.
+    /// Returns the documented members of the row, with the documented spelling of their keys.
     fn known(&self) -> impl Iterator<Item = (&'static str, Json<'a>)>;
 
-    /// The members that no documentation names, and those of a key that stands once more.
+    /// Returns the members that no accessor reads: those with an undocumented key, and those with a
+    /// key that occurred before.
     fn unknown(&self) -> impl Iterator<Item = (Cow<'a, str>, Json<'a>)>;
 
-    /// A member by its key, documented or not.
+    /// Returns the first member with this key, documented or not.
     fn member(&self, key: &str) -> Option<Json<'a>> {
         self.json().get(key)
     }
@@ -43,7 +44,8 @@ pub trait Row<'a>: Sized {
 #[derive(Clone, Copy)]
 pub(crate) struct RowView<'a, const N: usize> {
     json: Json<'a>,
-    /// Where the members lie in `json`: half the size of the members themselves, since rows are moved.
+    /// Where the members lie in `json`: half the size of the members themselves, since rows are
+    /// moved.
     spans: [Span; N],
 }
 
@@ -108,8 +110,10 @@ pub(super) fn row_error(json: Json<'_>, reason: RowReason) -> RowError {
     RowError { reason, text: json.text().into() }
 }
 
-/// Iterator over the rows of a message. An object where an array is documented is one row, since the documentation and
-/// the wire differ in that (docs/protocol.md §4.4, §4.5); anything else that is no array is one bad row.
+/// An iterator over the rows of a message.
+///
+/// An object in the place of an array is one row, because the documentation and the wire differ in
+/// that (docs/protocol.md §4.4, §4.5). Any other value that is not an array is one bad row.
 #[derive(Clone, Debug)]
 pub struct Rows<'a, R> {
     rows: Elements<'a>,
@@ -133,7 +137,7 @@ impl<'a, R: Row<'a>> Iterator for Rows<'a, R> {
     }
 }
 
-/// An object as a row; where it is absent or `null`, an empty one.
+/// Reads an object as a row; an absent one and `null` are a row without members.
 pub(crate) fn one<'a, R: Row<'a>>(json: Option<Json<'a>>) -> Result<R, RowError> {
     R::from_json(json.filter(|json| !json.is_null()).unwrap_or(Json("{}")))
 }

@@ -42,8 +42,8 @@ impl<'a> View<'a> {
         self.frame.walk(self.text)
     }
 
-    /// Returns the members that no accessor reads: those whose key is not in `keys`, and those whose key
-    /// occurred before, since an accessor reads the first one.
+    /// Returns the members that no accessor reads: those whose key is not in `keys`, and those
+    /// whose key occurred before, since an accessor reads the first one.
     pub(crate) fn unknown(
         &self,
         keys: &'static [&'static str],

@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(text(Summary::new("DU1234567").fields([""])), Err(E::Name(name(""))));
         assert_eq!(text(Trades::new().days(0)), Err(E::Days(0)));
         assert_eq!(text(Trades::new().days(8)), Err(E::Days(8)));
-        assert_eq!(text(Orders::new().filter(OrderStatus::of("submitted"))), Err(E::Status(name("submitted"))));
+        assert_eq!(text(Orders::new().filter(OrderStatus::from_text("submitted"))), Err(E::Status(name("submitted"))));
         for bad in [
             "",
             "0d",
