@@ -1,4 +1,4 @@
-//! The keys of the stream: eight channels one subscribes to, six topics that come unasked.
+//! The names, topics and channels of a [`Key`], and the identity of a subscription.
 
 use alloc::sync::Arc;
 use alloc::{format, string::String};
@@ -34,8 +34,8 @@ impl Key {
         }
     }
 
-    /// Returns `true` if the gateway confirms a subscription of this key with a frame. It never confirms
-    /// `bd` and `or` (docs/protocol.md §3).
+    /// Returns `true` if the gateway confirms a subscription of this key with a frame. It never
+    /// confirms `bd` and `or` (docs/protocol.md §3).
     #[must_use]
     pub const fn is_confirmed(self) -> bool {
         match self.rules() {
@@ -50,7 +50,8 @@ impl Key {
         self.rules().is_none()
     }
 
-    /// Returns the key of a frame's topic, `smd+265598` or `system`; `None` for a topic without a key.
+    /// Returns the key of a frame's topic, `smd+265598` or `system`; `None` for a topic without a
+    /// key.
     #[must_use]
     pub fn from_topic(topic: &str) -> Option<Self> {
         match Topic::parse(topic.as_bytes())? {
@@ -69,7 +70,8 @@ impl fmt::Display for Key {
 impl FromStr for Key {
     type Err = UnknownKeyError;
 
-    /// Reads the name; `AUTHENTICATION` is read as well, as the reference's documentation spells it.
+    /// Reads the name. `AUTHENTICATION`, the spelling in the documentation of the reference, is
+    /// read as well.
     fn from_str(name: &str) -> Result<Self, UnknownKeyError> {
         if name == "AUTHENTICATION" {
             return Ok(Self::AuthenticationStatus);
@@ -91,25 +93,26 @@ impl<'de> Deserialize<'de> for Key {
     }
 }
 
-/// A channel that is none of the eight.
+/// The error for a text that is none of the eight channels.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("unknown channel {channel:?}: the channels are md, mh, bd, or, pl, tr, sd, ld")]
+#[error("unknown channel {channel:?}: use md, mh, bd, or, pl, tr, sd or ld")]
 pub struct UnknownChannelError {
-    /// What was given.
+    /// The text that was given.
     pub channel: String,
 }
 
-/// A name that is no key's.
+/// The error for a text that is not the name of a key.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("unknown key {name:?}: the keys are named as in Key::name, MARKET_DATA for example")]
+#[error("unknown key {name:?}: use a name as Key::name returns it, for example MARKET_DATA")]
 pub struct UnknownKeyError {
-    /// What was given.
+    /// The text that was given.
     pub name: String,
 }
 
-/// Identity of one subscription: its channel and its whole target, `md+265598@ARCA`, `bd+DU1234567+265598`, `or`.
+/// The identity of a subscription: its channel and its whole target, `md+265598@ARCA`,
+/// `bd+DU1234567+265598`, `or`.
 ///
-/// The target is opaque text. Cloning costs a reference count.
+/// The target is opaque text. A clone costs a reference count.
 #[derive(Clone)]
 pub struct SubscriptionKey {
     key: Key,
@@ -117,11 +120,12 @@ pub struct SubscriptionKey {
 }
 
 impl SubscriptionKey {
-    /// The subscription of `channel` for `target`; an empty target is none.
+    /// Returns the key of `channel` and `target`. An empty `target` means that there is none.
     ///
     /// # Errors
-    /// [`SubscriptionKeyError`] if `channel` is no channel, or if the target could not go over the wire as one: it is longer than
-    /// 256 bytes, holds a control character or a brace, or has an empty part.
+    /// [`SubscriptionKeyError`] if `channel` is unsolicited, or if the target cannot be written to
+    /// the wire: it is longer than 256 bytes, holds a control character, a brace, a quote or a
+    /// backslash, or has an empty part.
     pub fn new(channel: Key, target: &str) -> Result<Self, SubscriptionKeyError> {
         let name = channel.channel().ok_or(SubscriptionKeyError::Unsolicited(channel))?;
         if target.is_empty() {
@@ -137,10 +141,10 @@ impl SubscriptionKey {
         Ok(Self { key: channel, text: format!("{name}+{target}").into() })
     }
 
-    /// Reads `md+265598`.
+    /// Reads a key, for example `md+265598`.
     ///
     /// # Errors
-    /// As [`SubscriptionKey::new`], and for an unknown channel.
+    /// Those of [`SubscriptionKey::new`], and an unknown channel.
     pub fn parse(text: &str) -> Result<Self, SubscriptionKeyError> {
         let (channel, target) = text.split_once('+').map_or((text, None), |(channel, target)| (channel, Some(target)));
         let key = Key::from_channel(channel)?;
@@ -150,36 +154,37 @@ impl SubscriptionKey {
         }
     }
 
-    /// A key that sorts before every real one, to begin a range with.
+    /// Returns a key that sorts before every other, for the start of a range.
     pub(crate) fn floor(key: Key) -> Self {
         Self { key, text: Arc::from("") }
     }
 
-    /// The channel's key.
+    /// Returns the key of the channel.
     #[must_use]
     pub fn key(&self) -> Key {
         self.key
     }
 
-    /// The two-letter channel.
+    /// Returns the two-letter channel.
     #[must_use]
     pub fn channel(&self) -> &str {
         self.text.get(..2).unwrap_or_default()
     }
 
-    /// Everything after the channel, without its `+`; empty for `or`, `pl`, `tr`.
+    /// Returns the text after the channel and its `+`; empty for `or`, `pl`, `tr`.
     #[must_use]
     pub fn target(&self) -> &str {
         self.text.get(3..).unwrap_or_default()
     }
 
-    /// The whole identity, `md+265598`.
+    /// Returns the whole identity, `md+265598`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The conid in the target of `md` and `mh` (before an `@EXCHANGE`) and of `bd` (its second part).
+    /// Returns the contract number in the target of `md` and `mh` (before an `@EXCHANGE`) and of
+    /// `bd` (its second part).
     #[must_use]
     pub fn conid(&self) -> Option<i64> {
         let target = self.target();
@@ -191,7 +196,7 @@ impl SubscriptionKey {
         part.parse().ok()
     }
 
-    /// The account in the target of `sd`, `ld` and `bd`.
+    /// Returns the account in the target of `sd`, `ld` and `bd`.
     #[must_use]
     pub fn account(&self) -> Option<&str> {
         match self.key {
@@ -241,7 +246,8 @@ impl fmt::Display for SubscriptionKey {
     }
 }
 
-/// The text with accounts masked, `sd+DU…567`: `Debug` ends up in logs. [`Display`](fmt::Display) shows all of it.
+/// Writes the text with accounts masked, `sd+DU…567`, because `Debug` output reaches logs.
+/// [`Display`](fmt::Display) writes all of it.
 impl fmt::Debug for SubscriptionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&Masked(&self.text), f)
@@ -262,17 +268,17 @@ impl Serialize for SubscriptionKey {
     }
 }
 
-/// A text that names no subscription.
+/// The error for a text that is not the identity of a subscription.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscriptionKeyError {
-    /// The channel is none of the eight.
+    /// The channel is not one of the eight.
     #[error(transparent)]
     Channel(#[from] UnknownChannelError),
-    /// The key comes unasked: there is nothing to subscribe to.
-    #[error("{0} comes unasked and cannot be subscribed to")]
+    /// The key is unsolicited, so there is nothing to subscribe to.
+    #[error("{0} is unsolicited: the gateway sends it without a subscription")]
     Unsolicited(Key),
-    /// The target cannot go over the wire.
+    /// The target cannot be written to the wire.
     #[error(
         "bad target {0:?}: write it as on the wire, 265598, 265598@ARCA, DU1234567 or DU1234567+265598 (256 bytes at most)"
     )]
@@ -284,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_key_reads_back_what_it_writes() {
+    fn every_key_is_read_back_from_its_name_channel_and_topic() {
         for key in Key::ALL {
             assert_eq!(key.name().parse(), Ok(key));
             if let Some(channel) = key.channel() {
@@ -298,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_are_opaque_text() {
+    fn a_target_is_opaque_text() {
         for text in ["md+265598", "md+265598@ARCA", "md+0;;;1/1,2/-1", "bd+DU1234567+265598+ARCA", "or", "sd+DU1234567"]
         {
             assert_eq!(SubscriptionKey::parse(text).unwrap().as_str(), text);

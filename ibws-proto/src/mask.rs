@@ -1,9 +1,11 @@
-//! Accounts in texts that end up in logs and errors: shown in part only, enough to tell them apart.
+//! Masks account ids in texts that reach logs and errors. The part that is shown distinguishes
+//! them.
 
 use core::fmt::{self, Write as _};
 
-/// A text whose account ids are masked: `DU1234567` shows as `DU…567`. An account id is what looks like one: one to three
-/// capital letters and six to ten digits, with nothing like that around it.
+/// A text that is written with its account ids masked: `DU1234567` as `DU…567`.
+///
+/// An account id is a word of one to three capital letters and six to ten digits.
 pub(crate) struct Masked<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Masked<'_> {
@@ -34,7 +36,7 @@ mod tests {
     use alloc::string::ToString as _;
 
     #[test]
-    fn accounts_are_masked_and_nothing_else() {
+    fn an_account_is_masked_and_nothing_else() {
         for (text, shown) in [
             ("sd+DU1234567", "sd+DU…567"),
             ("bd+U12345678+265598+ARCA", "bd+U…678+265598+ARCA"),

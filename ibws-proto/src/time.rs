@@ -1,14 +1,14 @@
-//! The core's own clock reading: a span since an origin that the caller chose.
+//! The clock reading of the core: a duration since an origin that the caller chooses.
 
 use core::fmt;
 use core::ops::Add;
 use core::time::Duration;
 
-/// A moment on the monotonic clock of whoever drives the machine.
+/// A moment on the monotonic clock of the caller that runs the machine.
 ///
-/// It is a number of nanoseconds since an origin that the caller picks (the start of the process, of the test, of the
-/// recording) and never looks at a wall clock. Arithmetic saturates, so no input can overflow it; 64 bits of
-/// nanoseconds last 584 years.
+/// It is a number of nanoseconds since an origin that the caller chooses (the start of the process,
+/// of the test, of the recording). No wall clock is read. Arithmetic saturates, so no input can
+/// overflow it. 64 bits of nanoseconds are 584 years.
 ///
 /// ```
 /// use core::time::Duration;
@@ -22,28 +22,28 @@ use core::time::Duration;
 pub struct Instant(u64);
 
 impl Instant {
-    /// The origin itself.
+    /// The origin of the clock.
     pub const ORIGIN: Self = Self(0);
 
-    /// The moment `nanos` nanoseconds after the origin.
+    /// Returns the moment `nanos` nanoseconds after the origin.
     #[must_use]
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 
-    /// The moment `millis` milliseconds after the origin.
+    /// Returns the moment `millis` milliseconds after the origin.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000_000))
     }
 
-    /// Nanoseconds since the origin.
+    /// Returns the nanoseconds since the origin.
     #[must_use]
     pub const fn as_nanos(self) -> u64 {
         self.0
     }
 
-    /// Time passed since `earlier`; zero where `earlier` is in fact later.
+    /// Returns the time since `earlier`; zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

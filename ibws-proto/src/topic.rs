@@ -1,8 +1,8 @@
-//! The table of topics: which topic belongs to which key, channel and name, and the rules of each channel
-//! (docs/protocol.md §3).
+//! The table of topics: which topic belongs to which key, channel and name, and the rules of each
+//! channel (docs/protocol.md §3).
 //!
-//! This is the only list of topics. [`Key`] takes its names and channels from it, payloads their form,
-//! and [`Frame::body`](crate::Frame::body) the view that it returns.
+//! This is the only list of topics. [`Key`] takes its names and channels from it, payloads their
+//! form, and [`Frame::body`](crate::Frame::body) the view that it returns.
 
 use core::time::Duration;
 
@@ -66,8 +66,8 @@ macro_rules! keys {
             /// All keys: the eight channels, then the six unsolicited ones.
             pub const ALL: [Self; [$($name),*].len()] = [$( Self::$key ),*];
 
-            /// Returns the name that [`Display`](core::fmt::Display), [`FromStr`](core::str::FromStr)
-            /// and serde use: `MARKET_DATA`.
+            /// Returns the name that [`Display`](core::fmt::Display),
+            /// [`FromStr`](core::str::FromStr) and serde use: `MARKET_DATA`.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {

@@ -208,8 +208,8 @@ mod tests {
         assert_eq!(Field::VOLUME_RAW.id(), Field::VOLUME.id());
     }
 
-    /// Compares the names with a table of fields, if `IBWS_FIELDS` names one: CSV with a title line, of which
-    /// the first two columns are number and name.
+    /// Compares the names with a table of fields, if `IBWS_FIELDS` names one: CSV with a title
+    /// line, of which the first two columns are number and name.
     #[test]
     #[expect(clippy::print_stderr, reason = "a skipped test prints why")]
     fn names_equal_those_of_a_given_table() {

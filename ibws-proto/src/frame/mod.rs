@@ -35,7 +35,8 @@ pub(crate) use value::{field_error, is_absent, lookup, read_number};
 /// use bytes::Bytes;
 /// use ibws_proto::Frame;
 ///
-/// let frame = Frame::decode(Bytes::from_static(br#"{"topic":"smd+265598","31":"271.50"}"#)).unwrap();
+/// let text = br#"{"topic":"smd+265598","31":"271.50"}"#;
+/// let frame = Frame::decode(Bytes::from_static(text)).unwrap();
 /// assert_eq!(frame.topic().as_deref(), Some("smd+265598"));
 /// assert_eq!(frame.get("31").unwrap().as_str().unwrap(), "271.50");
 /// ```

@@ -20,7 +20,7 @@ use serde::{Serialize, Serializer};
 /// assert_eq!(volume.text(), "14.6M");
 /// assert_eq!(volume.to_i64(), Some(14_600_000));
 /// assert_eq!(Number::parse("64.780").unwrap().to_f64(), Some(64.78));
-/// assert!(Number::parse("1,5").is_none(), "not a thousands separator, and the crate does not guess");
+/// assert!(Number::parse("1,5").is_none(), "not a thousands separator");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Number<'a> {

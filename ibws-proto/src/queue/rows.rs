@@ -197,7 +197,7 @@ fn without_rows(message: &Message) -> Frame {
 /// Which values leave what was known, in rows of this key.
 fn nothing_of(key: Option<Key>) -> fn(Json<'_>) -> bool {
     match key {
-        Some(Key::Trades) => Execution::tells_nothing,
+        Some(Key::Trades) => Execution::keeps_known,
         _ => |_| false,
     }
 }
