@@ -16,7 +16,7 @@ impl<'a> Pnl<'a> {
     /// Returns the rows with their names, `DU1234567.Core`. An `args` that is not an object is one
     /// bad row without a name.
     pub fn rows(&self) -> impl Iterator<Item = (Cow<'a, str>, Result<PnlRow<'a>, RowError>)> + use<'a> {
-        entries(self.member("args"), |row| PnlRow::from_json(row), |args| row_error(args, RowReason::NotAnObject))
+        entries(self.member("args"), PnlRow::from_json, |args| row_error(args, RowReason::NotAnObject))
     }
 }
 
@@ -220,7 +220,7 @@ impl<'a> AccountState<'a> {
         &self,
     ) -> impl Iterator<Item = (Cow<'a, str>, Result<AccountProperties<'a>, RowError>)> + use<'a> {
         let not_an_object = |all| row_error(all, RowReason::NotAnObject);
-        entries(self.acct_props().ok().flatten(), |row| AccountProperties::from_json(row), not_an_object)
+        entries(self.acct_props().ok().flatten(), AccountProperties::from_json, not_an_object)
     }
 
     /// Returns the names that the user gave to accounts. An `aliases` that is not an object is one
