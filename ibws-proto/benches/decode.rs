@@ -1,6 +1,7 @@
-//! What a frame costs: to be routed, to be read in every typed field, and what serde_json needs for as little.
+//! The cost of a frame: routing it, reading all of its typed fields, and comparable passes of
+//! serde_json.
 //!
-//! Values are made up; shapes and lengths are those of the wire.
+//! Shapes and lengths are those of the wire, values are invented.
 #![expect(clippy::unwrap_used, reason = "a benchmark")]
 
 use std::fmt;
@@ -21,7 +22,7 @@ const STR: &str = r#"{"topic":"str","args":[{"execution_id":"0000aaaa.70000001.0
 const SOR: &str = r##"{"topic":"sor","args":[{"acct":"DU1234567","conidex":"700123","conid":700123,"account":"DU1234567","orderId":70000001,"cashCcy":"USD","sizeAndFills":"0/4","orderDesc":"Buy 4 ZQXW Limit 99.50, Day","description1":"ZQXW","ticker":"ZQXW","secType":"STK","listingExchange":"NYSE","remainingQuantity":4.0,"filledQuantity":0.0,"totalSize":4.0,"companyName":"ZQXW HOLDINGS","status":"Submitted","order_ccp_status":"Submitted","origOrderType":"LIMIT","supportsTaxOpt":"1","lastExecutionTime":"300102153045","orderType":"Limit","bgColor":"#000000","fgColor":"#00F000","isEventTrading":"0","price":"99.50","timeInForce":"CLOSE","lastExecutionTime_r":1893598245000,"side":"BUY"}]}"##;
 const SLD: &str = r#"{"result":[{"acctCode":"DU1234567","cashbalance":5.123456789012345E5,"cashBalanceFXSegment":0.0,"commodityMarketValue":0.0,"corporateBondsMarketValue":0.0,"key":"LedgerListBASE","dividends":0.0,"exchangeRate":1.0,"funds":0.0,"marketValue":0.0,"optionMarketValue":0.0,"interest":1234.5678901234567,"issueOptionsMarketValue":0.0,"moneyFunds":0.0,"netLiquidationValue":6.0123456789012345E5,"realizedPnl":0.0,"unrealizedPnl":4321.987654321,"secondKey":"BASE","settledCash":5.123456789012345E5,"severity":0,"stockMarketValue":87654.32109876543,"tBillsMarketValue":0.0,"tBondsMarketValue":0.0,"warrantsMarketValue":0.0,"timestamp":1893598245},{"key":"LedgerListUSD","timestamp":1893598245},{"key":"LedgerListEUR","timestamp":1893598245}],"topic":"sld+DU1234567"}"#;
 
-/// One borrowed pass of serde_json over the top level: keys and raw values, nothing built below.
+/// The result of a borrowed pass of serde_json over the top level: keys and raw values.
 struct Borrowed<'a>(Vec<(&'a str, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Borrowed<'a> {
@@ -44,7 +45,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Borrowed<'a> {
     }
 }
 
-/// A number read: as this crate's own type, or on to an `f64` besides.
+/// Reads a number as this crate's type, and with `FLOAT` also as an `f64`.
 fn number<const FLOAT: bool>(number: FieldResult<Number<'_>>) {
     if FLOAT {
         black_box(number.ok().flatten().and_then(|number| number.to_f64()));
@@ -53,7 +54,7 @@ fn number<const FLOAT: bool>(number: FieldResult<Number<'_>>) {
     }
 }
 
-/// Reads every typed field of a frame; with `FLOAT`, every number to an `f64` besides.
+/// Reads every typed field of a frame, and with `FLOAT` every number also as an `f64`.
 fn read_all<const FLOAT: bool>(frame: &Frame) {
     match frame.body() {
         Body::MarketData(data) => {
@@ -116,7 +117,7 @@ fn decode(c: &mut Criterion) {
         let bytes = Bytes::from(text.to_owned());
         let mut group = c.benchmark_group(name);
         group.throughput(Throughput::Bytes(bytes.len() as u64));
-        // The clone is a reference count, as it is where a socket's buffer is parted into frames.
+        // The clone is a reference count, as for the frames of a socket's buffer.
         group.bench_function("routed", |b| b.iter(|| Frame::decode(black_box(&bytes).clone()).unwrap()));
         group.bench_function("all_fields", |b| {
             b.iter(|| read_all::<false>(&Frame::decode(black_box(&bytes).clone()).unwrap()));

@@ -1,5 +1,5 @@
-//! The whole core: bytes in to event out, beside one borrowed `serde_json` pass over the same bytes; and the same with
-//! more subscriptions in the table.
+//! The cost of the whole core, from the bytes of a frame to its event, with 1 to 10,000
+//! subscriptions, and of a borrowed `serde_json` pass over the same bytes.
 
 use std::hint::black_box;
 
@@ -10,10 +10,10 @@ use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// 16 fields in 266 bytes: the shape of a first market data frame, with values of its own.
+/// A first market data frame of 16 fields in 266 bytes, with invented values.
 const FRAME: &str = r#"{"6509":"RpB","conidEx":"265598","topic":"smd+265598","conid":265598,"_updated":1790000000143,"6119":"q2","83":0.41,"server_id":"q2","84":"181.20","31":"181.27","86":"181.31","85":"1,200","88":"300","7059":"100","55":"AAPL","6508":"&serviceID1=122&serviceID2=12333"}"#;
 
-/// A ready machine with `count` subscriptions, all of them active.
+/// Returns a ready machine with `count` active subscriptions.
 fn ready(count: usize) -> (Machine, ConnId, Instant) {
     let now = Instant::ORIGIN;
     let config = Config { max_lines: usize::MAX, renew_market_data: None, tic_interval: None, ..Config::default() };
@@ -33,7 +33,7 @@ fn ready(count: usize) -> (Machine, ConnId, Instant) {
     (machine, conn, now)
 }
 
-/// One pass that borrows: every key and the text of every value.
+/// Collects every key and the text of every value in one borrowed pass.
 fn borrowed(text: &str) -> Vec<(&str, &RawValue)> {
     struct Pairs;
     impl<'de> Visitor<'de> for Pairs {

@@ -1,5 +1,5 @@
-//! What one more subscription costs the others: a frame and a tick with 10, 1,000 and 100,000 of them in the table. Frames
-//! of ten hot keys show the work, frames of random keys show the memory's distance beside it.
+//! The cost of a frame and of a tick with 10, 1,000 and 100,000 subscriptions. Frames of ten keys
+//! show the cost of the work, frames of random keys add the cost of cache misses.
 
 use bytes::Bytes;
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -7,14 +7,14 @@ use ibws_proto::{Command, Config, ConnId, Event, Input, Instant, Machine, Output
 
 const COUNTS: [usize; 3] = [10, 1_000, 100_000];
 const CONN: ConnId = ConnId(1);
-/// Frames of so many random keys, one after the other.
+/// The number of frames with random keys.
 const RANDOM: usize = 4_096;
 
 fn conid(n: usize) -> usize {
     100_000 + n
 }
 
-/// A delta of three fields, as most frames of market data are.
+/// Returns a delta of three fields, like most frames of market data.
 fn delta(n: usize) -> Bytes {
     let conid = conid(n);
     format!(
@@ -23,7 +23,7 @@ fn delta(n: usize) -> Bytes {
     .into()
 }
 
-/// A ready machine with `count` subscriptions, all of them active, at this time.
+/// Returns a ready machine with `count` active subscriptions, and its time.
 fn ready(count: usize) -> (Machine, Instant) {
     let now = Instant::ORIGIN;
     let config =
@@ -43,7 +43,7 @@ fn ready(count: usize) -> (Machine, Instant) {
     (machine, now)
 }
 
-/// One frame after the other, in to out.
+/// Measures frames from input to output.
 fn frames(criterion: &mut Criterion, name: &str, keys: impl Fn(usize) -> Vec<usize>) {
     let mut group = criterion.benchmark_group(name);
     for count in COUNTS {
@@ -70,7 +70,7 @@ fn frames(criterion: &mut Criterion, name: &str, keys: impl Fn(usize) -> Vec<usi
 }
 
 fn hot(criterion: &mut Criterion) {
-    // Spread over the table, as those that happen to move are.
+    // The keys are spread over the table, as those of active contracts are.
     frames(criterion, "frame of ten hot keys", |count| (0..10).map(|n| n * (count / 10)).collect());
 }
 
@@ -85,7 +85,7 @@ fn random(criterion: &mut Criterion) {
     });
 }
 
-/// A tick at which nothing is due.
+/// Measures a tick at which nothing is due.
 fn idle(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("tick with nothing due");
     for count in COUNTS {
@@ -100,14 +100,14 @@ fn idle(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A tick at which one subscription is due: it is renewed, and confirmed again by its next frame.
+/// Measures a tick that renews one subscription, and the frame that confirms it.
 fn due(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("tick that renews one, and its confirmation");
     for count in COUNTS {
         let (mut machine, mut now) = ready(count);
         group.bench_function(BenchmarkId::new("subscriptions", count), |bencher| {
             bencher.iter(|| {
-                // Something is heard all the while, so that nothing else becomes due.
+                // A pong at each tick prevents other timers from becoming due.
                 let (at, _) = machine.next_wake().unwrap_or((now, ibws_proto::WakeReason::Silence));
                 now = at.max(now);
                 machine.handle(now, Input::Pong(CONN));

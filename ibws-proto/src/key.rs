@@ -1,4 +1,4 @@
-//! The keys of the stream: eight channels one subscribes to, six topics that come unasked.
+//! The names, topics and channels of a [`Key`], and the identity of a subscription.
 
 use alloc::sync::Arc;
 use alloc::{format, string::String};
@@ -10,62 +10,11 @@ use core::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::mask::Masked;
-
-/// What a message is about: a channel that was subscribed to, or a topic that comes unasked (`design` §5, the
-/// reference's `IbkrWsKey`).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[non_exhaustive]
-pub enum Key {
-    /// `sd`: account summary.
-    AccountSummary,
-    /// `ld`: account ledger.
-    AccountLedger,
-    /// `md`: market data.
-    MarketData,
-    /// `mh`: market history.
-    MarketHistory,
-    /// `bd`: price ladder (BookTrader).
-    PriceLadder,
-    /// `or`: live orders.
-    Orders,
-    /// `pl`: profit and loss.
-    Pnl,
-    /// `tr`: trades, that is, executions.
-    Trades,
-    /// `act`, unasked: the accounts of the session.
-    AccountUpdates,
-    /// `sts`, unasked: the state of authentication.
-    AuthenticationStatus,
-    /// `blt`, unasked: bulletins.
-    Bulletins,
-    /// Frames that carry an `error`.
-    Error,
-    /// `system`, unasked: the greeting and the heartbeats.
-    System,
-    /// `ntf`, unasked: notifications and order prompts.
-    Notifications,
-}
+pub use crate::topic::Key;
+use crate::topic::Topic;
 
 impl Key {
-    /// All keys: the eight channels, then the six unsolicited ones.
-    pub const ALL: [Self; 14] = [
-        Self::AccountSummary,
-        Self::AccountLedger,
-        Self::MarketData,
-        Self::MarketHistory,
-        Self::PriceLadder,
-        Self::Orders,
-        Self::Pnl,
-        Self::Trades,
-        Self::AccountUpdates,
-        Self::AuthenticationStatus,
-        Self::Bulletins,
-        Self::Error,
-        Self::System,
-        Self::Notifications,
-    ];
-
-    /// The key of a two-letter channel.
+    /// Returns the key of a two-letter channel.
     ///
     /// # Errors
     /// [`UnknownChannelError`] for anything but the eight channels.
@@ -76,84 +25,49 @@ impl Key {
             .ok_or_else(|| UnknownChannelError { channel: channel.into() })
     }
 
-    /// The two-letter channel; `None` for the unsolicited keys.
+    /// Returns the two-letter channel; `None` for an unsolicited key.
     #[must_use]
     pub const fn channel(self) -> Option<&'static str> {
-        Some(match self {
-            Self::AccountSummary => "sd",
-            Self::AccountLedger => "ld",
-            Self::MarketData => "md",
-            Self::MarketHistory => "mh",
-            Self::PriceLadder => "bd",
-            Self::Orders => "or",
-            Self::Pnl => "pl",
-            Self::Trades => "tr",
-            _ => return None,
-        })
-    }
-
-    /// The name, as [`Display`](fmt::Display), [`FromStr`] and serde have it: `MARKET_DATA`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::AccountSummary => "ACCOUNT_SUMMARY",
-            Self::AccountLedger => "ACCOUNT_LEDGER",
-            Self::MarketData => "MARKET_DATA",
-            Self::MarketHistory => "MARKET_HISTORY",
-            Self::PriceLadder => "PRICE_LADDER",
-            Self::Orders => "ORDERS",
-            Self::Pnl => "PNL",
-            Self::Trades => "TRADES",
-            Self::AccountUpdates => "ACCOUNT_UPDATES",
-            Self::AuthenticationStatus => "AUTHENTICATION_STATUS",
-            Self::Bulletins => "BULLETINS",
-            Self::Error => "ERROR",
-            Self::System => "SYSTEM",
-            Self::Notifications => "NOTIFICATIONS",
+        match self.rules() {
+            Some(rules) => Some(rules.name),
+            None => None,
         }
     }
 
-    /// Returns `true` if the channel needs an authenticated brokerage session. `pl`, `sd` and `ld` do not
-    /// (docs/protocol.md §8.1).
+    /// Returns `true` if the channel needs an authenticated brokerage session. `pl`, `sd` and `ld` do
+    /// not (docs/protocol.md §8.1).
     #[must_use]
     pub const fn needs_brokerage_session(self) -> bool {
-        !matches!(self, Self::Pnl | Self::AccountSummary | Self::AccountLedger | Self::System)
+        match self.rules() {
+            Some(rules) => rules.needs_brokerage_session,
+            None => false,
+        }
     }
 
-    /// Returns `true` if the gateway confirms a subscription of this key with a frame; it never confirms `bd` and `or`
-    /// (docs/protocol.md §3).
+    /// Returns `true` if the gateway confirms a subscription of this key with a frame. It never
+    /// confirms `bd` and `or` (docs/protocol.md §3).
     #[must_use]
     pub const fn is_confirmed(self) -> bool {
-        !matches!(self, Self::Orders | Self::PriceLadder)
+        match self.rules() {
+            Some(rules) => rules.confirmed,
+            None => true,
+        }
     }
 
-    /// Is it one of the six that come unasked?
+    /// Returns `true` for the six keys that cannot be subscribed to.
     #[must_use]
     pub const fn is_unsolicited(self) -> bool {
-        self.channel().is_none()
+        self.rules().is_none()
     }
 
-    /// The key of a frame's topic, `smd+265598` or `system`; `None` for one that nobody has heard of.
+    /// Returns the key of a frame's topic, `smd+265598` or `system`; `None` for a topic without a
+    /// key.
     #[must_use]
     pub fn from_topic(topic: &str) -> Option<Self> {
-        let head = topic.split_once('+').map_or(topic, |(head, _)| head);
-        Some(match head {
-            "smd" => Self::MarketData,
-            "smh" => Self::MarketHistory,
-            "sbd" => Self::PriceLadder,
-            "sor" => Self::Orders,
-            "spl" => Self::Pnl,
-            "str" => Self::Trades,
-            "ssd" => Self::AccountSummary,
-            "sld" => Self::AccountLedger,
-            "system" => Self::System,
-            "sts" => Self::AuthenticationStatus,
-            "act" => Self::AccountUpdates,
-            "ntf" => Self::Notifications,
-            "blt" => Self::Bulletins,
-            "error" => Self::Error,
-            _ => return None,
-        })
+        match Topic::parse(topic.as_bytes())? {
+            Topic::Key(key) => Some(key),
+            Topic::Tic | Topic::Exercise => None,
+        }
     }
 }
 
@@ -166,7 +80,8 @@ impl fmt::Display for Key {
 impl FromStr for Key {
     type Err = UnknownKeyError;
 
-    /// Reads the name; `AUTHENTICATION` is read as well, as the reference's documentation spells it.
+    /// Reads the name. `AUTHENTICATION`, the spelling in the documentation of the reference, is
+    /// read as well.
     fn from_str(name: &str) -> Result<Self, UnknownKeyError> {
         if name == "AUTHENTICATION" {
             return Ok(Self::AuthenticationStatus);
@@ -188,25 +103,26 @@ impl<'de> Deserialize<'de> for Key {
     }
 }
 
-/// A channel that is none of the eight.
+/// The error for a text that is none of the eight channels.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("unknown channel {channel:?}: the channels are md, mh, bd, or, pl, tr, sd, ld")]
+#[error("unknown channel {channel:?}: use md, mh, bd, or, pl, tr, sd or ld")]
 pub struct UnknownChannelError {
-    /// What was given.
+    /// The text that was given.
     pub channel: String,
 }
 
-/// A name that is no key's.
+/// The error for a text that is not the name of a key.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("unknown key {name:?}: the keys are named as in Key::name, MARKET_DATA for example")]
+#[error("unknown key {name:?}: use a name as Key::name returns it, for example MARKET_DATA")]
 pub struct UnknownKeyError {
-    /// What was given.
+    /// The text that was given.
     pub name: String,
 }
 
-/// Identity of one subscription: its channel and its whole target, `md+265598@ARCA`, `bd+DU1234567+265598`, `or`.
+/// The identity of a subscription: its channel and its whole target, `md+265598@ARCA`,
+/// `bd+DU1234567+265598`, `or`.
 ///
-/// The target is opaque text. Cloning costs a reference count.
+/// The target is opaque text. A clone costs a reference count.
 #[derive(Clone)]
 pub struct SubscriptionKey {
     key: Key,
@@ -214,11 +130,12 @@ pub struct SubscriptionKey {
 }
 
 impl SubscriptionKey {
-    /// The subscription of `channel` for `target`; an empty target is none.
+    /// Returns the key of `channel` and `target`. An empty `target` means that there is none.
     ///
     /// # Errors
-    /// [`SubscriptionKeyError`] if `channel` is no channel, or if the target could not go over the wire as one: it is longer than
-    /// 256 bytes, holds a control character or a brace, or has an empty part.
+    /// [`SubscriptionKeyError`] if `channel` is unsolicited, or if the target cannot be written to
+    /// the wire: it is longer than 256 bytes, holds a control character, a brace, a quote or a
+    /// backslash, or has an empty part.
     pub fn new(channel: Key, target: &str) -> Result<Self, SubscriptionKeyError> {
         let name = channel.channel().ok_or(SubscriptionKeyError::Unsolicited(channel))?;
         if target.is_empty() {
@@ -234,10 +151,10 @@ impl SubscriptionKey {
         Ok(Self { key: channel, text: format!("{name}+{target}").into() })
     }
 
-    /// Reads `md+265598`.
+    /// Reads a key, for example `md+265598`.
     ///
     /// # Errors
-    /// As [`SubscriptionKey::new`], and for an unknown channel.
+    /// Those of [`SubscriptionKey::new`], and an unknown channel.
     pub fn parse(text: &str) -> Result<Self, SubscriptionKeyError> {
         let (channel, target) = text.split_once('+').map_or((text, None), |(channel, target)| (channel, Some(target)));
         let key = Key::from_channel(channel)?;
@@ -247,36 +164,37 @@ impl SubscriptionKey {
         }
     }
 
-    /// A key that sorts before every real one, to begin a range with.
+    /// Returns a key that sorts before every other, for the start of a range.
     pub(crate) fn floor(key: Key) -> Self {
         Self { key, text: Arc::from("") }
     }
 
-    /// The channel's key.
+    /// Returns the key of the channel.
     #[must_use]
     pub fn key(&self) -> Key {
         self.key
     }
 
-    /// The two-letter channel.
+    /// Returns the two-letter channel.
     #[must_use]
     pub fn channel(&self) -> &str {
         self.text.get(..2).unwrap_or_default()
     }
 
-    /// Everything after the channel, without its `+`; empty for `or`, `pl`, `tr`.
+    /// Returns the text after the channel and its `+`; empty for `or`, `pl`, `tr`.
     #[must_use]
     pub fn target(&self) -> &str {
         self.text.get(3..).unwrap_or_default()
     }
 
-    /// The whole identity, `md+265598`.
+    /// Returns the whole identity, `md+265598`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The conid in the target of `md` and `mh` (before an `@EXCHANGE`) and of `bd` (its second part).
+    /// Returns the contract number in the target of `md` and `mh` (before an `@EXCHANGE`) and of
+    /// `bd` (its second part).
     #[must_use]
     pub fn conid(&self) -> Option<i64> {
         let target = self.target();
@@ -288,7 +206,7 @@ impl SubscriptionKey {
         part.parse().ok()
     }
 
-    /// The account in the target of `sd`, `ld` and `bd`.
+    /// Returns the account in the target of `sd`, `ld` and `bd`.
     #[must_use]
     pub fn account(&self) -> Option<&str> {
         match self.key {
@@ -338,7 +256,8 @@ impl fmt::Display for SubscriptionKey {
     }
 }
 
-/// The text with accounts masked, `sd+DU…567`: `Debug` ends up in logs. [`Display`](fmt::Display) shows all of it.
+/// Writes the text with accounts masked, `sd+DU…567`, because `Debug` output reaches logs.
+/// [`Display`](fmt::Display) writes all of it.
 impl fmt::Debug for SubscriptionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&Masked(&self.text), f)
@@ -359,17 +278,17 @@ impl Serialize for SubscriptionKey {
     }
 }
 
-/// A text that names no subscription.
+/// The error for a text that is not the identity of a subscription.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscriptionKeyError {
-    /// The channel is none of the eight.
+    /// The channel is not one of the eight.
     #[error(transparent)]
     Channel(#[from] UnknownChannelError),
-    /// The key comes unasked: there is nothing to subscribe to.
-    #[error("{0} comes unasked and cannot be subscribed to")]
+    /// The key is unsolicited, so there is nothing to subscribe to.
+    #[error("{0} is unsolicited: the gateway sends it without a subscription")]
     Unsolicited(Key),
-    /// The target cannot go over the wire.
+    /// The target cannot be written to the wire.
     #[error(
         "bad target {0:?}: write it as on the wire, 265598, 265598@ARCA, DU1234567 or DU1234567+265598 (256 bytes at most)"
     )]
@@ -381,7 +300,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_key_reads_back_what_it_writes() {
+    fn every_key_is_read_back_from_its_name_channel_and_topic() {
         for key in Key::ALL {
             assert_eq!(key.name().parse(), Ok(key));
             if let Some(channel) = key.channel() {
@@ -395,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_are_opaque_text() {
+    fn a_target_is_opaque_text() {
         for text in ["md+265598", "md+265598@ARCA", "md+0;;;1/1,2/-1", "bd+DU1234567+265598+ARCA", "or", "sd+DU1234567"]
         {
             assert_eq!(SubscriptionKey::parse(text).unwrap().as_str(), text);

@@ -135,27 +135,24 @@ mod event;
 pub mod field;
 pub mod fold;
 mod frame;
-mod json;
 mod key;
 mod lifecycle;
 mod liveness;
 mod machine;
 mod mask;
 pub mod message;
-mod number;
 mod payload;
 mod pending;
 mod queue;
 mod random;
-mod read;
 mod rest;
-mod scan;
 mod session;
 mod state;
 pub mod subscribe;
 mod subscriptions;
 mod time;
 mod timer;
+mod topic;
 #[cfg(feature = "transport")]
 pub mod transport;
 
@@ -168,24 +165,23 @@ pub use event::{
     Action, Event, Fresh, Gap, GapRecovery, Input, Message, Output, Resumed, SessionUpdate, Stale, StateChange,
 };
 pub use field::Field;
-pub use frame::{Frame, FrameError, FrameErrorKind, Json, Shape};
-pub use json::{Elements, Kind, Members};
+pub use frame::{
+    Elements, Expected, FieldError, FieldResult, Frame, FrameError, FrameErrorKind, FromJson, Json, JsonError, Kind,
+    Members, Number, RowError, RowReason, Shape,
+};
 pub use key::{Key, SubscriptionKey, SubscriptionKeyError, UnknownChannelError, UnknownKeyError};
 pub use lifecycle::{ConnectionState, lifecycle_diagram};
 pub use liveness::{Ages, Health, HealthReason};
 pub use machine::{Machine, MachineStatus, Stats, WakeReason};
 pub use message::Body;
-pub use number::Number;
 pub use payload::{
     Args, ArgsError, ParseSubscribeError, Processor, ReferenceProcessor, Staleness, Subscribe, SubscriptionProcessor,
     WireProcessor,
 };
 pub use queue::{EventFilter, Item, LossReport, Queue, QueueId, QueueLimits, Queues};
-pub use read::{Expected, FieldError, FieldResult, FromJson, RowError, RowReason};
 pub use rest::{
     Prompt, RestError, RestOutcome, RestReply, RestReport, RestRequest, RestRequestId, RestResult, SessionNeed,
 };
-pub use scan::JsonError;
 pub use state::{StateCause, SubscriptionEvent, SubscriptionState};
 pub use subscriptions::{SubscriptionInfo, Transition, subscription_diagram, subscription_transitions};
 pub use time::Instant;

@@ -1,4 +1,5 @@
-//! The texts that subscribe and unsubscribe: `s` or `u`, the channel, its target, its JSON (docs/protocol.md §2, §3).
+//! The texts that subscribe and unsubscribe: `s` or `u`, the channel, its target and its JSON
+//! (docs/protocol.md §2, §3).
 
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -7,32 +8,33 @@ use core::time::Duration;
 
 use serde::Serialize;
 
+use crate::frame::scan;
 use crate::key::{Key, SubscriptionKey, SubscriptionKeyError};
-use crate::scan;
 
-/// The JSON arguments of a payload, kept as the text that goes over the wire: key order and spelling are the user's.
+/// The JSON arguments of a payload, kept as the text that is written to the wire. Key order and
+/// spelling are the user's.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Args(Arc<str>);
 
 impl Args {
-    /// `{}`: no arguments, said.
+    /// Returns `{}`, which states that there are no arguments.
     #[must_use]
     pub fn empty() -> Self {
         Self("{}".into())
     }
 
-    /// Any serde value as compact JSON.
+    /// Serialises any value to compact JSON.
     ///
     /// # Errors
-    /// [`ArgsError`] if the value cannot be JSON or is no object.
+    /// [`ArgsError`] if the value cannot be serialised or is not an object.
     pub fn from_value<T: Serialize + ?Sized>(value: &T) -> Result<Self, ArgsError> {
         Self::from_text(&serde_json::to_string(value).map_err(|error| ArgsError::NotJson(error.to_string()))?)
     }
 
-    /// JSON text, taken as it is.
+    /// Takes JSON text as it is.
     ///
     /// # Errors
-    /// [`ArgsError`] if it is not JSON, is no object, or holds more than 64 KiB.
+    /// [`ArgsError`] if the text is not JSON, is not an object, or is longer than 64 KiB.
     pub fn from_text(text: &str) -> Result<Self, ArgsError> {
         if text.len() > 65_536 {
             return Err(ArgsError::TooLong(text.len()));
@@ -40,11 +42,11 @@ impl Args {
         match scan::scan(text.as_bytes()) {
             Ok(scan::Scan::Object { .. }) => Ok(Self(text.trim().into())),
             Ok(scan::Scan::Other) => Err(ArgsError::NotAnObject),
-            Err(fault) => Err(ArgsError::NotJson(fault.to_string())),
+            Err(error) => Err(ArgsError::NotJson(error.to_string())),
         }
     }
 
-    /// The JSON text.
+    /// Returns the JSON text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -63,33 +65,35 @@ impl fmt::Debug for Args {
     }
 }
 
-/// Arguments that could not go over the wire.
+/// The error for arguments that cannot be written to the wire.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArgsError {
-    /// Not JSON.
-    #[error("the arguments are not JSON ({0}): write an object, {{\"fields\":[\"31\"]}} for example")]
+    /// The arguments are not JSON.
+    #[error("the arguments are not JSON ({0}): write an object, for example {{\"fields\":[\"31\"]}}")]
     NotJson(String),
-    /// JSON, but no object.
-    #[error("the arguments must be a JSON object, {{\"fields\":[\"31\"]}} for example")]
+    /// The arguments are JSON but not an object.
+    #[error("the arguments are not a JSON object: write one, for example {{\"fields\":[\"31\"]}}")]
     NotAnObject,
-    /// Longer than any gateway takes.
-    #[error("the arguments have {0} bytes; 65536 at most")]
+    /// The arguments are longer than the gateway relays.
+    #[error("the arguments have {0} bytes, more than the limit of 65536: shorten them")]
     TooLong(usize),
 }
 
-/// How payload texts are made; a user's own one can replace it per client and per subscription.
+/// Builds the texts that subscribe and unsubscribe. A client and each subscription can have a
+/// processor of the user's.
 pub trait SubscriptionProcessor: Send + Sync {
-    /// The text that subscribes to `channel` (`md+265598`): `s`, the channel, and `+` with the data if there is any.
+    /// Returns the text that subscribes to `channel` (`md+265598`): `s`, the channel, and `+` with
+    /// the data if there is any.
     fn subscribe_payload(&self, channel: &str, data: Option<&Args>) -> String;
 
-    /// The text that unsubscribes. `channel` names what the gateway wants named: `mh+SERVERID`, `bd+ACCOUNT`, else the
-    /// channel as it was subscribed.
+    /// Returns the text that unsubscribes. `channel` is what the gateway expects: `mh+SERVERID`,
+    /// `bd+ACCOUNT`, otherwise the channel as it was subscribed.
     fn unsubscribe_payload(&self, channel: &str, data: Option<&Args>) -> String;
 }
 
-/// The texts as the wire knows them (docs/protocol.md §3): compact, and without JSON where the gateway takes none
-/// (`utr`, `umh+SERVERID`, `ubd+ACCOUNT`).
+/// Builds the texts that the gateway expects (docs/protocol.md §3): compact, and without JSON where
+/// the gateway takes none (`utr`, `umh+SERVERID`, `ubd+ACCOUNT`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WireProcessor;
 
@@ -99,12 +103,14 @@ impl SubscriptionProcessor for WireProcessor {
     }
 
     fn unsubscribe_payload(&self, channel: &str, data: Option<&Args>) -> String {
-        let bare = matches!(channel.get(..2), Some("mh" | "bd" | "tr"));
-        payload('u', channel, data.map(Args::as_str).or((!bare).then_some("{}")))
+        let key = channel.get(..2).and_then(|name| Key::from_channel(name).ok());
+        let json = key.and_then(Key::rules).is_none_or(|rules| rules.unsubscribe_json);
+        payload('u', channel, data.map(Args::as_str).or(json.then_some("{}")))
     }
 }
 
-/// The texts as the reference writes them: JSON with `", "` and `": "`, and `+{}` after every unsubscription.
+/// Builds the texts that the reference writes: JSON with `", "` and `": "`, and `+{}` after every
+/// unsubscribe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReferenceProcessor;
 
@@ -129,7 +135,8 @@ fn payload(verb: char, channel: &str, data: Option<&str>) -> String {
     text
 }
 
-/// JSON text with white space only after commas and colons, as Python's `json.dumps` has it.
+/// Returns JSON text with white space only after commas and colons, as Python's `json.dumps` writes
+/// it.
 fn spaced(json: &str) -> String {
     let mut text = String::with_capacity(json.len() + json.len() / 4);
     let (mut quoted, mut escaped) = (false, false);
@@ -155,18 +162,18 @@ fn spaced(json: &str) -> String {
     text
 }
 
-/// A [`SubscriptionProcessor`] that can be shared between subscriptions.
+/// A [`SubscriptionProcessor`] that subscriptions can share.
 #[derive(Clone)]
 pub struct Processor(Arc<dyn SubscriptionProcessor>);
 
 impl Processor {
-    /// Shares `processor`.
+    /// Wraps `processor` for sharing.
     #[must_use]
     pub fn new(processor: impl SubscriptionProcessor + 'static) -> Self {
         Self(Arc::new(processor))
     }
 
-    /// Is it the very same processor, not merely an equal one?
+    /// Returns `true` if both are the same processor, not only equal ones.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -193,40 +200,45 @@ impl fmt::Debug for Processor {
     }
 }
 
-/// A subscription as one asks for it: the generic form, into which every typed one turns.
+/// The request for a subscription, in the generic form that every typed builder converts to.
 #[derive(Clone, Debug)]
 pub struct Subscribe {
-    /// Channel and target.
+    /// The channel and target of the subscription.
     pub key: SubscriptionKey,
-    /// The JSON arguments; `None` sends none. [`Subscribe::new`] puts `{}` where docs/protocol.md §3 takes JSON.
+    /// The JSON arguments; `None` sends none. [`Subscribe::new`] sets `{}` for a channel that takes
+    /// JSON.
     pub args: Option<Args>,
-    /// Must the gateway confirm it before it counts as active? `None`: as its channel does, see [`confirms`].
+    /// Whether the subscription becomes active only on a frame of the gateway. `None` uses
+    /// [`Key::is_confirmed`].
     pub needs_confirmation: Option<bool>,
-    /// A processor for this one alone; `None`: the client's.
+    /// The processor of this subscription; `None` uses that of the client.
     pub processor: Option<Processor>,
-    /// How long it may be silent before that is told. Default: as its channel, see [`Staleness`].
+    /// The silence after which the subscription is reported as stale. Default:
+    /// [`Staleness::Channel`].
     pub staleness: Staleness,
 }
 
-/// How long a stream may be silent on a healthy connection before [`Event::Stale`](crate::Event::Stale) tells so.
+/// The silence of a stream on a healthy connection after which
+/// [`Event::Stale`](crate::Event::Stale) reports it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Staleness {
-    /// As the period of its channel is known: `ld` comes every 10 s, `pl` about every second (docs/protocol.md §5); told after
-    /// 30 s of silence. No other channel has a period, and none of them is told.
+    /// The default of the channel: 30 s for `ld`, which is sent every 10 s, and for `pl`, which is
+    /// sent about every second (docs/protocol.md §5). Other channels have no known period and are
+    /// never reported.
     #[default]
     Channel,
-    /// Never told.
+    /// No silence is reported.
     Off,
-    /// Told after this long.
+    /// A silence of this length is reported; 1 ms at least.
     After(Duration),
 }
 
 impl Staleness {
-    /// The limit of a stream of `key`.
+    /// Returns the limit for a stream of `key`; `None` if no silence is reported.
     #[must_use]
     pub fn limit(self, key: Key) -> Option<Duration> {
         match self {
-            Self::Channel => matches!(key, Key::AccountLedger | Key::Pnl).then(|| Duration::from_secs(30)),
+            Self::Channel => key.rules()?.stale_after,
             Self::Off => None,
             Self::After(limit) => Some(limit.max(Duration::from_millis(1))),
         }
@@ -234,23 +246,26 @@ impl Staleness {
 }
 
 impl Subscribe {
-    /// A subscription with empty arguments: `+{}` on every channel but `bd`, which takes none.
+    /// Returns a subscription with the arguments `{}`, or without arguments for `bd`, which takes
+    /// none.
     #[must_use]
     pub fn new(key: SubscriptionKey) -> Self {
-        let args = (key.key() != Key::PriceLadder).then(Args::empty);
+        let json = key.key().rules().is_some_and(|rules| rules.subscribe_json);
+        let args = json.then(Args::empty);
         Self { key, args, needs_confirmation: None, processor: None, staleness: Staleness::Channel }
     }
 
-    /// Reads the wire text without its first letter: `md+265598+{"fields":["31"]}`, `or`, `sd+DU1234567`.
+    /// Reads a wire text without its first letter: `md+265598+{"fields":["31"]}`, `or`,
+    /// `sd+DU1234567`.
     ///
     /// # Errors
-    /// [`ParseSubscribeError`] for an unknown channel, a bad target, a target that is missing or not taken, or arguments
-    /// that are no JSON object.
+    /// [`ParseSubscribeError`] for an unknown channel, a bad or missing target, or arguments that
+    /// are not a JSON object.
     pub fn parse(text: &str) -> Result<Self, ParseSubscribeError> {
         let (name, args) = text.split_once("+{").map_or((text, None), |(name, _)| (name, text.get(name.len() + 1..)));
         let key = SubscriptionKey::parse(name.trim())?;
-        let wants_target = !matches!(key.key(), Key::Orders | Key::Pnl | Key::Trades);
-        if wants_target && key.target().is_empty() {
+        let takes_target = key.key().rules().is_some_and(|rules| rules.takes_target);
+        if takes_target && key.target().is_empty() {
             return Err(ParseSubscribeError::TargetMissing(key));
         }
         let mut subscribe = Self::new(key);
@@ -260,28 +275,28 @@ impl Subscribe {
         Ok(subscribe)
     }
 
-    /// With these arguments.
+    /// Sets the arguments.
     #[must_use]
     pub fn args(mut self, args: impl Into<Option<Args>>) -> Self {
         self.args = args.into();
         self
     }
 
-    /// With or without the need of a confirmation.
+    /// Sets whether the subscription becomes active only on a frame of the gateway.
     #[must_use]
     pub fn needs_confirmation(mut self, needs: bool) -> Self {
         self.needs_confirmation = Some(needs);
         self
     }
 
-    /// With a limit of silence of its own.
+    /// Sets the silence after which the subscription is reported as stale.
     #[must_use]
     pub fn staleness(mut self, staleness: Staleness) -> Self {
         self.staleness = staleness;
         self
     }
 
-    /// With a processor of its own.
+    /// Sets the processor of this subscription.
     #[must_use]
     pub fn processor(mut self, processor: Processor) -> Self {
         self.processor = Some(processor);
@@ -295,17 +310,17 @@ impl From<SubscriptionKey> for Subscribe {
     }
 }
 
-/// A text that is no subscription.
+/// The error for a text that is not a subscription.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseSubscribeError {
-    /// The channel or its target.
+    /// The channel or its target is bad.
     #[error(transparent)]
     Key(#[from] SubscriptionKeyError),
-    /// The JSON.
+    /// The arguments are bad.
     #[error(transparent)]
     Args(#[from] ArgsError),
-    /// The channel needs to know of what.
+    /// The channel requires a target.
     #[error("{0} needs a target: write md+265598 or mh+265598, sd+DU1234567 or ld+DU1234567, bd+DU1234567+265598")]
     TargetMissing(SubscriptionKey),
 }
@@ -315,7 +330,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_those_of_the_wire() {
+    fn the_wire_processor_writes_the_texts_of_the_gateway() {
         let wire = WireProcessor;
         let data = Args::from_text(r#"{"fields":["31","84"]}"#).unwrap();
         assert_eq!(wire.subscribe_payload("md+265598", Some(&data)), r#"smd+265598+{"fields":["31","84"]}"#);
@@ -335,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reference_spaces_its_json() {
+    fn the_reference_processor_spaces_its_json() {
         let reference = ReferenceProcessor;
         let data = Args::from_text("{\"foo\":\"b,a:r\\\" ,\", \"n\":[1,2]}").unwrap();
         assert_eq!(
@@ -348,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_is_read_as_the_wire_writes_it() {
+    fn a_subscription_is_read_from_the_text_of_the_wire() {
         let text = |given: &str| {
             let subscribe = Subscribe::parse(given).unwrap();
             WireProcessor.subscribe_payload(subscribe.key.as_str(), subscribe.args.as_ref())

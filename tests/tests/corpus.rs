@@ -1,4 +1,4 @@
-//! The committed corpora, replayed without a fuzzer.
+//! Replays the committed fuzz corpora without a fuzzer.
 
 use std::fs;
 use std::path::Path;
@@ -16,16 +16,16 @@ fn replay(corpus: &str, target: fn(&[u8])) {
 }
 
 #[test]
-fn the_corpus_of_frames_breaks_nothing() {
+fn the_frames_target_accepts_its_corpus() {
     replay("frames", fuzz::frames);
 }
 
 #[test]
-fn the_corpus_of_decode_breaks_nothing() {
+fn the_decode_target_accepts_its_corpus() {
     replay("decode", fuzz::decode);
 }
 
 #[test]
-fn the_corpus_of_payload_breaks_nothing() {
+fn the_payload_target_accepts_its_corpus() {
     replay("payload", fuzz::payload);
 }

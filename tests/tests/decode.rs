@@ -1,9 +1,10 @@
-//! Every frame decodes to the variant it should, with nothing lost: the project's own, and those of the shared folder.
+//! Every frame decodes to its variant, and no member is lost: the project's own frames, and those
+//! of a file that `IBWS_FRAMES` names.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test")]
 
 use bytes::Bytes;
-use ibws_proto::Kind as JsonKind;
-use ibws_proto::{Frame, Json};
+use ibws_proto::message::{OrderStatus, Row};
+use ibws_proto::{Body, Field, Frame, Json, Kind as JsonKind};
 use ibws_testkit::frames::{self, Kind, expected, reachable, variant};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -12,8 +13,8 @@ fn decode(text: &str) -> Frame {
     Frame::decode(Bytes::from(text.to_owned())).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-/// Nothing is lost: every key is reached, and what is serialised is the frame's own JSON.
-fn nothing_is_lost(text: &str) {
+/// Asserts that every key is reached, and that the frame serialises to its own JSON.
+fn assert_nothing_is_lost(text: &str) {
     let frame = decode(text);
     if text == "ech+hb" {
         assert_eq!(serde_json::to_value(frame.body()).unwrap(), Value::from("ech+hb"));
@@ -21,22 +22,22 @@ fn nothing_is_lost(text: &str) {
     }
     assert_eq!(reachable(&frame), expected(text), "{text}");
     let written = decode(&serde_json::to_string(&frame.body()).unwrap());
-    same(frame.json(), written.json());
+    assert_same(frame.json(), written.json());
 }
 
-/// The same keys in the same order, the same texts, and the same numbers, read as the standard library reads them:
-/// `serde_json` by default rounds a number of 17 digits otherwise.
-fn same(left: Json<'_>, right: Json<'_>) {
+/// Asserts equal keys in equal order, equal texts, and equal numbers as the standard library reads
+/// them: `serde_json` by default rounds a number of 17 digits in another way.
+fn assert_same(left: Json<'_>, right: Json<'_>) {
     assert_eq!(left.kind(), right.kind());
     match left.kind() {
         JsonKind::Number => assert_eq!(left.text().parse::<f64>(), right.text().parse()),
         JsonKind::Array => {
             assert_eq!(left.elements().count(), right.elements().count());
-            left.elements().zip(right.elements()).for_each(|(left, right)| same(left, right));
+            left.elements().zip(right.elements()).for_each(|(left, right)| assert_same(left, right));
         }
         JsonKind::Object => {
             assert!(left.members().map(|member| member.0).eq(right.members().map(|member| member.0)));
-            left.members().zip(right.members()).for_each(|((_, left), (_, right))| same(left, right));
+            left.members().zip(right.members()).for_each(|((_, left), (_, right))| assert_same(left, right));
         }
         JsonKind::String => assert_eq!(left.as_str(), right.as_str()),
         _ => assert_eq!(left.text(), right.text()),
@@ -44,18 +45,40 @@ fn same(left: Json<'_>, right: Json<'_>) {
 }
 
 #[test]
-fn own_frames_of_every_kind_decode_to_their_variant_with_nothing_lost() {
+fn own_frames_decode_to_their_variant_with_all_members() {
     for kind in Kind::ALL {
         for seed in 0..40 {
             let text = frames::frame(*kind, seed);
             assert_eq!(variant(&decode(&text).body()), kind.variant(), "{text}");
-            nothing_is_lost(&text);
+            assert_nothing_is_lost(&text);
         }
     }
 }
 
 #[test]
-fn own_frames_name_no_account_but_the_two_neutral_ones() {
+fn rare_keys_and_states_of_an_order_are_read() {
+    let frame = decode(
+        r#"{"topic":"sor","args":[{"orderId":7,"status":"WarnState","order_cancellation_by_system_reason":"x",
+        "totalCashSize":2400.0,"taxOptimizerId":"t","exchange":"ARCA"}]}"#,
+    );
+    let Body::Orders(orders) = frame.body() else { panic!("{frame:?}") };
+    let order = orders.rows().next().unwrap().unwrap();
+    assert_eq!(order.status(), Ok(Some(OrderStatus::WarnState)));
+    assert_eq!(order.system_cancel_reason().unwrap().unwrap(), "x");
+    assert_eq!(order.total_cash_size().unwrap().unwrap().to_i64(), Some(2_400));
+    assert_eq!(order.tax_optimizer_id().unwrap().unwrap(), "t");
+    assert_eq!(order.exchange().unwrap().unwrap(), "ARCA");
+    assert_eq!(order.unknown().count(), 0);
+}
+
+#[test]
+fn the_stock_type_is_a_listed_field() {
+    assert_eq!((Field::STOCK_TYPE.id(), Field::STOCK_TYPE.name()), (7_899, "Stock Type"));
+    assert_eq!(Field::from_id(7_899), Some(Field::STOCK_TYPE));
+}
+
+#[test]
+fn own_frames_have_no_account_but_the_two_neutral_ones() {
     for kind in Kind::ALL {
         for seed in 0..20 {
             let text = frames::frame(*kind, seed).replace("DU1234567", "").replace("U12345678", "");
@@ -68,17 +91,19 @@ fn own_frames_name_no_account_but_the_two_neutral_ones() {
     }
 }
 
-/// The lines of the shared folder, where it stands beside the checkout.
-fn shared() -> Option<Vec<(usize, Value)>> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/frames.jsonl");
-    let Ok(lines) = std::fs::read_to_string(path) else {
-        eprintln!("skipped: no shared folder beside the checkout");
+/// Returns the lines of the file that `IBWS_FRAMES` names, with their numbers: one JSON object a
+/// line with the members `dir`, `frame`, `topic` and `kind`. Recordings of real sessions stay
+/// outside the repository.
+fn recorded() -> Option<Vec<(usize, Value)>> {
+    let Some(path) = std::env::var_os("IBWS_FRAMES") else {
+        eprintln!("skipped: IBWS_FRAMES names no file of frames");
         return None;
     };
+    let lines = std::fs::read_to_string(path).unwrap();
     Some(lines.lines().enumerate().map(|(at, line)| (at + 1, serde_json::from_str(line).unwrap())).collect())
 }
 
-/// The variant that a line's own label asks for; `None` if its frame is not to be read at all.
+/// Returns the variant for the label of a line; `None` if its frame cannot be decoded.
 fn labelled(topic: &str, text: &str) -> Option<&'static str> {
     let json: Option<Value> = serde_json::from_str(text).ok();
     if text == "ech+hb" {
@@ -112,15 +137,15 @@ fn labelled(topic: &str, text: &str) -> Option<&'static str> {
 }
 
 #[test]
-fn shared_frames_decode_to_the_variant_their_line_names_with_nothing_lost() {
-    let Some(lines) = shared() else { return };
+fn recorded_frames_decode_to_the_variant_of_their_line_with_all_members() {
+    let Some(lines) = recorded() else { return };
     let (mut read, mut refused) = (0, Vec::new());
     for (number, line) in lines.iter().filter(|(_, line)| line["dir"] == "in") {
         let text = line["frame"].as_str().unwrap();
         match labelled(line["topic"].as_str().unwrap(), text) {
             Some(name) => {
                 assert_eq!(variant(&decode(text).body()), name, "line {number}: {text}");
-                nothing_is_lost(text);
+                assert_nothing_is_lost(text);
                 read += 1;
             }
             None => {
@@ -129,14 +154,14 @@ fn shared_frames_decode_to_the_variant_their_line_names_with_nothing_lost() {
             }
         }
     }
-    // No frame at all, a word, and the documentation's sample with its comma too many.
+    // An empty frame, a bare word, and the sample of the documentation that has a comma too many.
     assert_eq!(refused.len(), 3, "lines {refused:?}");
     assert!(read > 100, "{read}");
 }
 
 #[test]
-fn shared_frames_of_field_values_read_without_an_error() {
-    let Some(lines) = shared() else { return };
+fn recorded_field_values_read_without_an_error() {
+    let Some(lines) = recorded() else { return };
     for (number, line) in lines.iter().filter(|(_, line)| line["dir"] == "in" && line["kind"] == "real") {
         let frame = decode(line["frame"].as_str().unwrap());
         let ibws_proto::Body::MarketData(data) = frame.body() else { continue };
@@ -152,7 +177,7 @@ fn shared_frames_of_field_values_read_without_an_error() {
     }
 }
 
-/// Touches everything that can be read of a frame.
+/// Calls every accessor of a frame.
 fn read_all(frame: &Frame) {
     let _ = (reachable(frame), serde_json::to_string(&frame.body()), format!("{:?}", frame.body()));
     if let ibws_proto::Body::MarketData(data) = frame.body() {
@@ -167,14 +192,14 @@ fn read_all(frame: &Frame) {
 
 proptest! {
     #[test]
-    fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn decoding_arbitrary_bytes_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(frame) = Frame::decode(Bytes::from(bytes)) {
             read_all(&frame);
         }
     }
 
     #[test]
-    fn mutated_frames_never_panic(
+    fn decoding_mutated_frames_never_panics(
         kind in 0..Kind::ALL.len(),
         seed in any::<u64>(),
         cuts in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 1..6),
@@ -198,7 +223,7 @@ proptest! {
     }
 
     #[test]
-    fn frames_are_accepted_and_refused_as_serde_json_does(
+    fn decoding_accepts_and_refuses_what_serde_json_does(
         kind in 0..Kind::ALL.len(),
         seed in any::<u64>(),
         cuts in proptest::collection::vec((any::<prop::sample::Index>(), 0..20_usize), 0..4),

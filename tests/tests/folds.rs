@@ -1,4 +1,4 @@
-//! Folds: how rows are spread over frames makes no difference, and what is known stays known.
+//! Folds: a fold does not depend on how rows are spread over frames, and keeps what it knows.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use bytes::Bytes;
@@ -26,7 +26,7 @@ fn quote(quote: &mut Quote, conn: u64, at: u64, text: &str) -> bool {
 }
 
 #[test]
-fn a_quote_never_spans_connections_or_contracts() {
+fn a_quote_spans_neither_connections_nor_contracts() {
     let mut q = Quote::new();
     assert!(quote(&mut q, 1, 0, r#"{"topic":"smd+7","conid":7,"31":"1.5","84":"1.4","999":"x"}"#));
     assert!(quote(&mut q, 1, 100, r#"{"topic":"smd+7","84":"1.45","_updated":5}"#));
@@ -36,7 +36,7 @@ fn a_quote_never_spans_connections_or_contracts() {
     assert_eq!(q.get(Field::from_key("999").unwrap()).unwrap().text(), "x");
     assert_eq!((q.conid(), q.updated()), (Some(7), Some(5)));
     assert!(quote(&mut q, 2, 300, r#"{"topic":"smd+7","84":"1.5"}"#));
-    assert_eq!(q.get(Field::LAST), None, "of the connection before");
+    assert_eq!(q.get(Field::LAST), None, "the field is from the connection before");
     assert!(!quote(&mut q, 1, 400, r#"{"topic":"smd+7","31":"1.6"}"#), "late");
     assert_eq!(q.age(Field::BID, Instant::from_millis(450)).unwrap().as_millis(), 150);
 }
@@ -50,7 +50,7 @@ fn a_quote_is_bounded() {
 }
 
 #[test]
-fn a_full_row_replaces_and_a_delta_merges() {
+fn a_row_of_an_order_is_merged_even_a_full_one() {
     let mut book = OrderBook::new();
     let full = |status: &str| {
         format!(
@@ -67,7 +67,8 @@ fn a_full_row_replaces_and_a_delta_merges() {
     );
     assert_eq!((book.len(), book.refused()), (2, 2));
     apply!(book, Orders, full("Submitted"));
-    assert_eq!(book.get(&1).unwrap().avg_price(), Ok(None), "the full row does not have it");
+    // A recorded second full row lacked a key that the first one had.
+    assert_eq!(book.get(&1).unwrap().avg_price().unwrap().unwrap().text(), "2.5");
     apply!(book, Orders, r#"{"topic":"sor","args":{"orderId":"1","status":"Filled"}}"#);
     let order = book.get(&1).unwrap();
     assert_eq!((order.status().unwrap(), order.side().unwrap()), (Some(OrderStatus::Filled), Some(Side::Buy)));
@@ -81,7 +82,32 @@ fn a_full_row_replaces_and_a_delta_merges() {
 }
 
 #[test]
-fn a_known_key_of_an_execution_is_never_erased() {
+fn the_first_of_two_equal_keys_counts_in_a_frame_and_in_a_fold() {
+    let text = r#"{"topic":"smd+7","31":"1","31":"2","\u0038\u0034":"3","84":"4"}"#;
+    let mut q = Quote::new();
+    assert!(quote(&mut q, 1, 0, r#"{"topic":"smd+7","31":"0"}"#));
+    assert!(quote(&mut q, 1, 0, text));
+    let frame = decode(text);
+    let Body::MarketData(data) = frame.body() else { panic!("{frame:?}") };
+    for (field, first) in [(Field::LAST, "1"), (Field::BID, "3")] {
+        assert_eq!(data.get(field).unwrap().text(), first);
+        assert_eq!(q.get(field).unwrap().text(), first);
+    }
+    // A first value that is too long to keep does not make the second one count.
+    let long = "x".repeat(5_000);
+    assert!(quote(&mut q, 1, 0, &format!(r#"{{"topic":"smd+7","86":"{long}","86":"5"}}"#)));
+    assert_eq!((q.get(Field::ASK), q.refused()), (None, 1));
+    let mut book = OrderBook::new();
+    apply!(
+        book,
+        Orders,
+        r#"{"topic":"sor","args":[{"orderId":1,"price":"1","price":"2"},{"orderId":1,"side":"BUY"}]}"#
+    );
+    assert_eq!(book.get(&1).unwrap().price().unwrap().unwrap().text(), "1");
+}
+
+#[test]
+fn a_known_key_of_an_execution_is_not_erased() {
     let with = r#"{"topic":"str","args":[{"execution_id":"a","price":"1.5","commission":"1.0"}]}"#;
     let without = r#"{"topic":"str","args":[{"execution_id":"a","price":"1.5","order_ref":"r"}]}"#;
     let blank = r#"{"topic":"str","args":[{"execution_id":"a","commission":null,"order_ref":""}]}"#;
@@ -98,7 +124,7 @@ fn a_known_key_of_an_execution_is_never_erased() {
 }
 
 #[test]
-fn a_status_is_merged_key_by_key_and_never_across_connections() {
+fn a_session_state_merges_by_key_within_one_connection() {
     let mut fold = StatusFold::new();
     let mut apply = |conn, text: &str| {
         let frame = decode(text);
@@ -114,7 +140,7 @@ fn a_status_is_merged_key_by_key_and_never_across_connections() {
 }
 
 #[test]
-fn a_blank_ledger_row_leaves_balances_as_they_were() {
+fn a_blank_ledger_row_keeps_balances_and_other_rows_replace_theirs() {
     let mut ledger = LedgerTable::new();
     apply!(
         ledger,
@@ -130,7 +156,7 @@ fn a_blank_ledger_row_leaves_balances_as_they_were() {
         Summary,
         r#"{"topic":"ssd+DU1234567","result":[{"key":"a","value":"x"},{"key":"a","monetaryValue":1}]}"#
     );
-    assert_eq!(summary.get("a").unwrap().value(), Ok(None), "a row takes the place of the one before");
+    assert_eq!(summary.get("a").unwrap().value(), Ok(None), "the second row replaces the first one");
     let mut ladder = LadderBook::new();
     assert_eq!(
         apply!(
@@ -157,7 +183,7 @@ fn a_row_of_any_size_costs_a_bounded_amount() {
     assert!(book.rows().all(|(_, row)| row.json().members().count() <= 512));
 }
 
-/// A row of changes: which order, which keys, which values.
+/// Returns a row of changes with an order, some keys and some values.
 fn delta() -> impl Strategy<Value = String> {
     let keys = ["status", "price", "avgPrice", "fgColor", "conid", "orderDesc", "new"];
     let member = (proptest::sample::select(keys.to_vec()), 0..5_u8);
@@ -170,7 +196,7 @@ fn delta() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn rows_fold_the_same_however_they_are_batched(
+    fn rows_fold_to_the_same_tables_in_any_batches(
         rows in proptest::collection::vec(delta(), 0..30),
         cuts in proptest::collection::vec(any::<bool>(), 30),
     ) {
@@ -201,7 +227,7 @@ proptest! {
     }
 
     #[test]
-    fn a_quote_folds_the_same_however_changes_are_batched(
+    fn changes_fold_to_the_same_quote_in_any_batches(
         deltas in proptest::collection::vec(proptest::collection::btree_map(proptest::sample::select(vec![31, 84, 86, 999]), 0..9_u8, 0..4), 1..20),
         cuts in proptest::collection::vec(any::<bool>(), 20),
     ) {

@@ -106,7 +106,7 @@ fn build(key: &SubscriptionKey, args: Option<&Value>) -> Result<Option<Subscribe
             }
         }
         Key::Orders => match texts("filters") {
-            Some(filters) => subscribe::Orders::new().filter(OrderStatus::of(filters[0].clone())).try_into()?,
+            Some(filters) => subscribe::Orders::new().filter(OrderStatus::from_text(filters[0].clone())).try_into()?,
             None => subscribe::Orders::new().try_into()?,
         },
         Key::Pnl => subscribe::Pnl::new().try_into()?,

@@ -1,61 +1,62 @@
-//! Letters that say how market data comes: field 6509, and `mdAvailability` of a history.
+//! The availability of market data: the letters of field 6509, and of `mdAvailability` in a
+//! history.
 
 use alloc::borrow::Cow;
 use core::fmt;
 
-use crate::frame::Json;
-use crate::read::{Expected, FromJson};
+use crate::frame::{Expected, FromJson, Json};
 
-/// How market data comes, in up to three letters: `R`, `ZB`, `RpB`, `DPB` (field 6509, `fields` table).
+/// The availability of market data, in up to three letters: `R`, `ZB`, `RpB`, `DPB`
+/// (docs/protocol.md §3.1).
 ///
 /// ```
 /// use ibws_proto::field::{Availability, Timing};
 ///
-/// let availability = Availability::of("DPB");
+/// let availability = Availability::new("DPB");
 /// assert_eq!(availability.timing(), Some(Timing::Delayed));
 /// assert!(availability.snapshot() && availability.book() && !availability.consolidated());
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Availability<'a>(Cow<'a, str>);
 
-/// When the data is from: the first letter.
+/// The age of the data, which the first letter states.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Timing {
-    /// `R`: as it happens.
+    /// `R`: in real time.
     RealTime,
     /// `D`: 15 to 20 minutes late.
     Delayed,
-    /// `Z`: the last that was real time.
+    /// `Z`: the last data in real time.
     Frozen,
-    /// `Y`: the last that was delayed.
+    /// `Y`: the last delayed data.
     FrozenDelayed,
-    /// `N`: the user has not subscribed to it.
+    /// `N`: the user has no subscription for the data.
     NotSubscribed,
-    /// `i`: incomplete.
+    /// `i`: incomplete data.
     Incomplete,
-    /// `v`: exempt from the vendor's display rule.
+    /// `v`: data that is exempt from the vendor's display rule.
     VdrExempt,
-    /// `S`: streaming; known from histories.
+    /// `S`: streaming, in histories only.
     Streaming,
     /// Any other letter.
     Other(char),
 }
 
 impl<'a> Availability<'a> {
-    /// Takes the letters.
+    /// Wraps the letters.
     #[must_use]
-    pub fn of(letters: impl Into<Cow<'a, str>>) -> Self {
+    pub fn new(letters: impl Into<Cow<'a, str>>) -> Self {
         Self(letters.into())
     }
 
-    /// The letters as they came.
+    /// Returns the letters as they were received.
     #[must_use]
     pub fn letters(&self) -> &str {
         &self.0
     }
 
-    /// When the data is from.
+    /// Returns the age of the data; `None` if there is no letter.
     #[must_use]
     pub fn timing(&self) -> Option<Timing> {
         Some(match self.0.chars().next()? {
@@ -71,25 +72,25 @@ impl<'a> Availability<'a> {
         })
     }
 
-    /// `P`: can a snapshot be had?
+    /// Returns `true` if a snapshot is available (`P`).
     #[must_use]
     pub fn snapshot(&self) -> bool {
         self.rest().any(|letter| letter == 'P')
     }
 
-    /// `p`: is it consolidated from several exchanges?
+    /// Returns `true` if the data is consolidated from several exchanges (`p`).
     #[must_use]
     pub fn consolidated(&self) -> bool {
         self.rest().any(|letter| letter == 'p')
     }
 
-    /// `B`: can the book be had?
+    /// Returns `true` if the book is available (`B`).
     #[must_use]
     pub fn book(&self) -> bool {
         self.rest().any(|letter| letter == 'B')
     }
 
-    /// Letters after the first that no documentation names.
+    /// Returns the letters after the first that are undocumented.
     pub fn unknown(&self) -> impl Iterator<Item = char> + '_ {
         self.rest().filter(|letter| !matches!(letter, 'P' | 'p' | 'B'))
     }
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_two_and_three_letters_are_read() {
+    fn an_availability_of_one_to_three_letters_is_read() {
         for (letters, timing, [snapshot, consolidated, book]) in [
             ("R", Timing::RealTime, [false, false, false]),
             ("ZB", Timing::Frozen, [false, false, true]),
@@ -131,7 +132,7 @@ mod tests {
             ("S", Timing::Streaming, [false, false, false]),
             ("qXB", Timing::Other('q'), [false, false, true]),
         ] {
-            let read = Availability::of(letters);
+            let read = Availability::new(letters);
             assert_eq!(read.timing(), Some(timing), "{letters}");
             assert_eq!(
                 [read.snapshot(), read.consolidated(), read.book()],
@@ -139,7 +140,7 @@ mod tests {
                 "{letters}"
             );
         }
-        assert_eq!(Availability::of("qXB").unknown().collect::<alloc::string::String>(), "X");
-        assert_eq!(Availability::of("").timing(), None);
+        assert_eq!(Availability::new("qXB").unknown().collect::<alloc::string::String>(), "X");
+        assert_eq!(Availability::new("").timing(), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Values of fields: text that is read on demand (docs/protocol.md §3.1, §7.10).
+//! Values of fields, read from their text on demand (docs/protocol.md §3.1, §7.10).
 
 use alloc::borrow::Cow;
 use alloc::string::ToString;
@@ -7,12 +7,12 @@ use core::fmt;
 use serde::{Serialize, Serializer};
 
 use super::{Availability, Field};
-use crate::frame::Json;
-use crate::number::Number;
-use crate::read::{self, Expected, FieldError, FieldResult, FromJson, is_none};
+use crate::frame::{Expected, FieldError, FieldResult, FromJson, Json, Number, field_error, is_absent, read_number};
 
-/// The value of a field, as text. Whether the wire has it as a string or as a number makes no difference (field 83 is a
-/// number there, nearly everything else a string).
+/// The value of a field, as text.
+///
+/// A value is read in the same way whether the wire has a string or a number. Field 83 is a number
+/// there, nearly every other a string.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -24,7 +24,8 @@ use crate::read::{self, Expected, FieldError, FieldResult, FromJson, is_none};
 /// let last = data.get(Field::LAST).unwrap().price().unwrap().unwrap();
 /// assert_eq!((last.mark, last.value.to_f64()), (Some(Mark::Close), Some(271.5)));
 /// assert_eq!(data.get(Field::BID_SIZE).unwrap().size().unwrap().unwrap().to_i64(), Some(3_700));
-/// assert_eq!(data.get(Field::CHANGE_PERCENT).unwrap().percent().unwrap().unwrap().to_f64(), Some(-0.42));
+/// let change = data.get(Field::CHANGE_PERCENT).unwrap().percent().unwrap().unwrap();
+/// assert_eq!(change.to_f64(), Some(-0.42));
 /// assert!(data.get(Field::ASK).unwrap().is_absent());
 /// assert_eq!(data.get(Field::ASK).unwrap().price(), Ok(None));
 /// ```
@@ -39,92 +40,93 @@ impl<'a> Value<'a> {
         Self { field, json }
     }
 
-    /// The field it belongs to.
+    /// Returns the field that the value belongs to.
     #[must_use]
     pub fn field(self) -> Field {
         self.field
     }
 
-    /// The value's own JSON.
+    /// Returns the JSON of the value.
     #[must_use]
     pub fn json(self) -> Json<'a> {
         self.json
     }
 
-    /// The text: of a string what it says, of anything else its JSON.
+    /// Returns the unescaped text of a string, and the JSON of any other value.
     #[must_use]
     pub fn text(self) -> Cow<'a, str> {
         self.json.as_str().unwrap_or(Cow::Borrowed(self.json.text()))
     }
 
-    /// Does it say that there is no value: `""`, `-`, `N/A`, `null`?
+    /// Returns `true` if the text states that there is no value: `""`, `-`, `N/A` or `null`.
     #[must_use]
     pub fn is_absent(self) -> bool {
-        self.json.is_null() || self.json.as_str().is_some_and(|text| is_none(&text))
+        self.json.is_null() || self.json.as_str().is_some_and(|text| is_absent(&text))
     }
 
-    /// The text, `None` where it says that there is none.
+    /// Reads text; `None` if there is no value.
     ///
     /// # Errors
-    /// [`FieldError`] if it is neither a string nor a number.
+    /// [`FieldError`] if the value is neither a string nor a number.
     #[inline]
     pub fn string(self) -> FieldResult<Cow<'a, str>> {
-        Ok(self.read(Expected::Text, Cow::from_json)?.filter(|text| !is_none(text)))
+        Ok(self.read(Expected::Text, Cow::from_json)?.filter(|text| !is_absent(text)))
     }
 
-    /// A price, with the mark before it. Only field 31 is documented to bear one; clients have met `C` on others.
+    /// Reads a price with the mark before it. A mark is documented for field 31 only; clients
+    /// report `C` on others.
     ///
     /// # Errors
-    /// [`FieldError`] if it is no price.
+    /// [`FieldError`] if the value is not a price.
     #[inline]
     pub fn price(self) -> FieldResult<Price<'a>> {
         self.read(Expected::Price, Price::from_json)
     }
 
-    /// A number, in any of the wire's ways of writing one.
+    /// Reads a number in any form of the wire.
     ///
     /// # Errors
-    /// [`FieldError`] if it is no number.
+    /// [`FieldError`] if the value is not a number.
     #[inline]
     pub fn number(self) -> FieldResult<Number<'a>> {
         self.read(Expected::Number, Number::from_json)
     }
 
-    /// A size or volume: `500`, `3,700`, `14.6M`.
+    /// Reads a size or volume: `500`, `3,700`, `14.6M`.
     ///
     /// # Errors
-    /// [`FieldError`] if it is no number.
+    /// [`FieldError`] if the value is not a number.
     #[inline]
     pub fn size(self) -> FieldResult<Number<'a>> {
         self.number()
     }
 
-    /// A percentage, with or without its sign `%`: 0.45 for `+0.45%`.
+    /// Reads a percentage with or without its sign `%`: 0.45 for `+0.45%`.
     ///
     /// # Errors
-    /// [`FieldError`] if it is none.
+    /// [`FieldError`] if the value is not a percentage.
     #[inline]
     pub fn percent(self) -> FieldResult<Number<'a>> {
         self.read(Expected::Percent, |json| {
             match json.quoted().map(str::trim_ascii_end).and_then(|text| text.strip_suffix('%')) {
                 Some(bare) => Number::parse(bare).map(Some).ok_or(Expected::Percent),
-                None => read::number(json, Expected::Percent),
+                None => read_number(json, Expected::Percent),
             }
         })
     }
 
-    /// A truth value, written as 1 or 0 (fields 7184 and 7768).
+    /// Reads a truth value that is written as 1 or 0 (fields 7184 and 7768).
     ///
     /// # Errors
-    /// [`FieldError`] if it is none.
+    /// [`FieldError`] if the value is not a truth value.
     pub fn flag(self) -> FieldResult<bool> {
         self.read(Expected::Flag, bool::from_json)
     }
 
-    /// How the data comes (field 6509).
+    /// Reads the availability of the data (field 6509).
     ///
     /// # Errors
-    /// [`FieldError`] if it is no text.
+    /// [`FieldError`] if the value is not text.
     pub fn availability(self) -> FieldResult<Availability<'a>> {
         self.read(Expected::Text, Availability::from_json)
     }
@@ -140,7 +142,7 @@ impl<'a> Value<'a> {
     #[cold]
     #[inline(never)]
     fn error(self, expected: Expected) -> FieldError {
-        read::error(self.field.to_string(), self.json, expected)
+        field_error(self.field.to_string(), self.json, expected)
     }
 }
 
@@ -156,23 +158,23 @@ impl fmt::Debug for Value<'_> {
     }
 }
 
-/// As the wire's own JSON.
+/// Serialises the JSON of the wire.
 impl Serialize for Value<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.json.serialize(serializer)
     }
 }
 
-/// A price and what stands before it.
+/// A price and the mark before it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Price<'a> {
-    /// What the price is, if it is not that of a trade or quote of today.
+    /// The mark, if the price is not that of a trade or quote of today.
     pub mark: Option<Mark>,
     /// The price itself.
     pub value: Number<'a>,
 }
 
-/// The letter before a price (docs/protocol.md §3.1).
+/// The mark before a price, a letter (docs/protocol.md §3.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Mark {
@@ -189,7 +191,7 @@ impl<'a> FromJson<'a> for Price<'a> {
         let (mark, bare) = match quoted.map(str::as_bytes) {
             Some([b'C', ..]) => (Mark::Close, quoted.and_then(|text| text.get(1..))),
             Some([b'H', ..]) => (Mark::Halted, quoted.and_then(|text| text.get(1..))),
-            _ => return Ok(read::number(json, Expected::Price)?.map(|value| Self { mark: None, value })),
+            _ => return Ok(read_number(json, Expected::Price)?.map(|value| Self { mark: None, value })),
         };
         let value = bare.and_then(Number::parse).ok_or(Expected::Price)?;
         Ok(Some(Self { mark: Some(mark), value }))
@@ -205,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn prices_bear_their_marks() {
+    fn a_price_is_read_with_its_mark() {
         for (json, mark, float) in [
             (r#""271.50""#, None, 271.5),
             (r#""C418.25""#, Some(Mark::Close), 418.25),
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_that_there_is_no_value_is_absent() {
+    fn a_text_for_no_value_is_absent() {
         for json in [r#""""#, r#""-""#, r#""N/A""#, "null"] {
             let value = value(json);
             assert!(value.is_absent(), "{json}");
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn percentages_come_with_and_without_their_sign() {
+    fn a_percentage_is_read_with_and_without_its_sign() {
         for (json, float) in [(r#""+0.45%""#, 0.45), ("-1.47", -1.47), (r#""3.6""#, 3.6), (r#""12.5 %""#, 12.5)] {
             assert_eq!(value(json).percent().unwrap().unwrap().to_f64(), Some(float), "{json}");
         }

@@ -1,29 +1,28 @@
-//! How rows are filed: under what, and what a row does to the one that is there already.
+//! The rules by which rows are filed: the key of a row, and whether it replaces the row with that
+//! key or is merged with it.
 
 use alloc::boxed::Box;
 
 use crate::frame::Json;
 use crate::message::{Execution, LadderRow, LedgerRow, Order, Row, SummaryRow};
 
-/// A row that a table takes.
+/// A row that a table can file.
 pub(crate) trait Filing<'a>: Row<'a> {
-    /// What it is filed under.
+    /// The type of the key.
     type Key: Ord;
 
-    /// The row's own; `None` if it does not say, or not readably.
+    /// Returns the key of the row; `None` if it has none or an unreadable one.
     fn filed_under(&self) -> Option<Self::Key>;
 
-    /// Does it take the place of the row that is there? If not, it is merged with that.
+    /// Returns `true` if the row replaces the row with its key, and `false` if it is merged with
+    /// that.
     fn replaces(&self) -> bool;
 
-    /// Does this value say so little that, merged, it leaves what was known?
-    fn tells_nothing(_: Json<'_>) -> bool {
+    /// Returns `true` for a value that, merged, does not replace a known one.
+    fn keeps_known(_: Json<'_>) -> bool {
         false
     }
 }
-
-/// The keys that stand together in a row that tells a whole order.
-pub(crate) const WHOLE_ORDER: [&str; 3] = ["conid", "orderDesc", "status"];
 
 impl<'a> Filing<'a> for Order<'a> {
     type Key = i64;
@@ -32,8 +31,9 @@ impl<'a> Filing<'a> for Order<'a> {
         self.order_id().ok().flatten()
     }
 
+    // Even a full row may lack a key that an earlier one had (docs/protocol.md §3.4).
     fn replaces(&self) -> bool {
-        WHOLE_ORDER.iter().all(|wanted| self.known().any(|(key, _)| key == *wanted))
+        false
     }
 }
 
@@ -48,7 +48,7 @@ impl<'a> Filing<'a> for Execution<'a> {
         false
     }
 
-    fn tells_nothing(value: Json<'_>) -> bool {
+    fn keeps_known(value: Json<'_>) -> bool {
         matches!(value.text(), "null" | "\"\"")
     }
 }

@@ -1,4 +1,4 @@
-//! One row that several rows were merged into.
+//! A row that several rows were merged into.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -7,27 +7,28 @@ use core::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::frame::Json;
+use crate::frame::{Json, RowError};
 use crate::message::Row;
-use crate::read::RowError;
 
-/// Most members that a merged row holds, and most bytes: far above any row known, and a bound on what can be made to pile
-/// up.
+/// The largest number of members of a merged row. No known row comes near it; it bounds what a peer
+/// can make the client hold.
 const MOST_MEMBERS: usize = 512;
+/// The largest size of a merged row in bytes, for the same reason.
 const MOST_BYTES: usize = 1 << 20;
 
-/// A row merged from several, as JSON text of its own: read it with [`row`](Self::row).
+/// A row merged from several, as JSON text of its own. [`row`](Self::row) reads it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Merged(Box<str>);
 
 impl Merged {
-    /// A row of its own, unless it is larger than any row should be.
+    /// Copies a row; `None` if it exceeds the limits.
     pub(crate) fn new(row: Json<'_>) -> Option<Self> {
         fits(row).then(|| Self(row.text().into()))
     }
 
-    /// Puts the members of `row` over those that are here; a member that `row` does not have stays, and so does one where
-    /// `keep` says so. `false` if there is no room, and then nothing changes.
+    /// Replaces the members that `row` has, except those for whose new value `keep` returns `true`,
+    /// and adds the others. Returns `false` if the result would exceed the limits; then nothing
+    /// changes.
     pub(crate) fn merge(&mut self, row: Json<'_>, keep: impl Fn(Json<'_>) -> bool) -> bool {
         if !fits(row) {
             return false;
@@ -36,14 +37,14 @@ impl Merged {
         let mut count = 0_usize;
         let mut push = |key: &str, value: Json<'_>| {
             text.push(if text.is_empty() { '{' } else { ',' });
-            // A key's text was JSON before, so it is again.
+            // The text of a key was JSON before, so it can be written as JSON.
             text.push_str(&serde_json::to_string(key).unwrap_or_default());
             text.push(':');
             text.push_str(value.text());
             count += 1;
         };
         let (known, news): (Vec<_>, Vec<_>) = (self.json().members().collect(), row.members().collect());
-        // Of a key that stands twice in a row the first one counts, here as in every accessor.
+        // Of a key that occurs twice in a row the first value counts, as in every accessor.
         for (key, value) in &known {
             let new = news.iter().find(|(other, _)| other == key).filter(|(_, new)| !keep(*new));
             push(key, new.map_or(*value, |(_, new)| *new));
@@ -62,16 +63,17 @@ impl Merged {
         true
     }
 
-    /// The row as JSON.
+    /// Returns the row as JSON.
     #[must_use]
     pub fn json(&self) -> Json<'_> {
         Json(&self.0)
     }
 
-    /// The row, typed.
+    /// Reads the row as a typed one.
     ///
     /// # Errors
-    /// Those of the row type; a row that was folded by one of the tables here reads as that table's row type.
+    /// Those of the row type. A row of one of the tables of this module reads as the row type of
+    /// that table.
     pub fn row<'a, R: Row<'a>>(&'a self) -> Result<R, RowError> {
         R::from_json(self.json())
     }

@@ -1,16 +1,18 @@
-//! Folds: what a stream of changes adds up to. Pure, optional, each a small type of its own.
+//! Folds: types that merge a stream of changes into its present state. They are pure and optional.
 //!
-//! A stream delivers every frame, copies included; a fold is where copies vanish and changes merge (docs/protocol.md §7.8). None
-//! of them reads a clock, and each holds a bounded number of entries, since what they are filed under comes from the wire:
-//! what finds no room is counted in `refused`, never dropped silently. The order in which rows are folded is the wire's;
-//! how they are spread over frames makes no difference.
+//! A stream delivers every frame, copies included. A fold removes copies and merges changes
+//! (docs/protocol.md §7.8). A fold reads no clock. It holds a bounded number of entries, because
+//! the keys of the entries come from the wire. Rows without room are counted in `refused` and never
+//! dropped silently. Rows are folded in the order of the wire; how they are spread over frames
+//! makes no difference. Of a key that occurs twice in a row or frame the first value counts, as in
+//! every accessor.
 
 mod filing;
 mod merged;
 mod quote;
 mod tables;
 
-pub(crate) use filing::{Filing, WHOLE_ORDER};
+pub(crate) use filing::Filing;
 pub use merged::Merged;
 pub use quote::Quote;
 pub use tables::{Executions, LadderBook, LedgerTable, OrderBook, StatusFold, SummaryTable};

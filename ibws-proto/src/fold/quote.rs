@@ -1,7 +1,7 @@
 //! The state of one contract's market data (docs/protocol.md §3.1).
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
 use crate::connect::ConnId;
@@ -10,24 +10,28 @@ use crate::frame::Json;
 use crate::message::MarketData;
 use crate::time::Instant;
 
-/// Most fields that one quote holds: every listed one, and as many again.
+/// The largest number of fields of a quote: every listed one, and as many again.
 const MOST: usize = 256;
-/// Longest value that is held.
+/// The largest size of a value in bytes.
 const LONGEST: usize = 4_096;
 
-/// What is known of one contract: each field with the time at which it was last told.
+/// The state of one contract: each field with the time at which it was last received.
 ///
-/// Fields that a frame does not have stay as they are, for the wire tells changes only. A quote never spans connections:
-/// what was known before a reconnect may have changed unheard, so it is forgotten.
+/// Of a field that occurs twice in a frame the first value counts, as in [`MarketData::get`].
+///
+/// A field that a frame does not have is unchanged, because the gateway sends changes only. A quote
+/// never spans connections: a field may have changed during an outage, so the first frame of a new
+/// connection clears the fields.
 ///
 /// ```
 /// use bytes::Bytes;
 /// use ibws_proto::{Body, ConnId, Field, Frame, Instant, fold::Quote};
 ///
 /// let mut quote = Quote::new();
-/// let first = Frame::decode(Bytes::from_static(br#"{"topic":"smd+265598","31":"271.50","84":"271.40"}"#)).unwrap();
-/// let delta = Frame::decode(Bytes::from_static(br#"{"topic":"smd+265598","84":"271.45"}"#)).unwrap();
-/// for (at, frame) in [(0, &first), (500, &delta)] {
+/// let first = br#"{"topic":"smd+265598","31":"271.50","84":"271.40"}"#.as_slice();
+/// let delta = br#"{"topic":"smd+265598","84":"271.45"}"#.as_slice();
+/// for (at, text) in [(0, first), (500, delta)] {
+///     let frame = Frame::decode(Bytes::from_static(text)).unwrap();
 ///     let Body::MarketData(data) = frame.body() else { panic!() };
 ///     assert!(quote.apply(ConnId(1), Instant::from_millis(at), &data));
 /// }
@@ -41,19 +45,32 @@ pub struct Quote {
     target: Box<str>,
     conid: Option<i64>,
     updated: Option<i64>,
-    fields: BTreeMap<Field, (Box<str>, Instant)>,
+    fields: BTreeMap<Field, Known>,
+    /// The number of the frame that was folded last.
+    frame: u64,
     refused: u64,
 }
 
+/// The value of a field.
+#[derive(Clone, Debug)]
+struct Known {
+    text: Box<str>,
+    /// When it was received.
+    at: Instant,
+    /// The number of the frame that it is from.
+    frame: u64,
+}
+
 impl Quote {
-    /// A quote of which nothing is known; the first frame says of what contract it is.
+    /// Returns an empty quote. The first frame determines its contract.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Folds one frame that came over `conn` at `now`. `false` if it is about another contract, or of an older connection:
-    /// then nothing changes. A frame of a newer connection begins anew.
+    /// Folds a frame that was received on `conn` at `now`. Returns `false` if it is about another
+    /// contract or of an older connection; then nothing changes. A frame of a newer connection
+    /// clears the quote first.
     pub fn apply(&mut self, conn: ConnId, now: Instant, data: &MarketData<'_>) -> bool {
         let target = data.target();
         match self.conn {
@@ -68,65 +85,80 @@ impl Quote {
         if let Ok(Some(updated)) = data.updated() {
             self.updated = Some(updated);
         }
+        self.frame = self.frame.wrapping_add(1);
+        let frame = self.frame;
+        // Fields of this frame whose first value is too long to keep.
+        let mut too_long = BTreeSet::new();
         for (field, value) in data.fields() {
             let text = value.json().text();
-            if text.len() > LONGEST || self.fields.len() >= MOST && !self.fields.contains_key(&field) {
-                self.refused = self.refused.saturating_add(1);
-                continue;
+            let known = |text: &str| Known { text: text.into(), at: now, frame };
+            let full = self.fields.len() >= MOST;
+            match self.fields.get_mut(&field) {
+                // Of a field that occurs twice in a frame the first one counts, as for every
+                // accessor.
+                Some(held) if held.frame == frame => {}
+                _ if too_long.contains(&field) => {}
+                _ if text.len() > LONGEST => {
+                    too_long.insert(field);
+                    self.refused = self.refused.saturating_add(1);
+                }
+                Some(held) => *held = known(text),
+                None if full => self.refused = self.refused.saturating_add(1),
+                None => drop(self.fields.insert(field, known(text))),
             }
-            self.fields.insert(field, (text.into(), now));
         }
         true
     }
 
-    /// Forgets everything but the contract: what to do when the connection is lost.
+    /// Clears the fields and keeps the contract. Call this when the connection is lost.
     pub fn reset(&mut self) {
         self.fields.clear();
         self.updated = None;
     }
 
-    /// What the topic names, `265598` or `265598@ARCA`; empty before the first frame.
+    /// Returns the target of the topic, `265598` or `265598@ARCA`; empty before the first frame.
     #[must_use]
     pub fn target(&self) -> &str {
         &self.target
     }
 
-    /// The contract, once a frame has named it.
+    /// Returns the number of the contract; `None` before a frame names it.
     #[must_use]
     pub fn conid(&self) -> Option<i64> {
         self.conid
     }
 
-    /// The connection that all of this came over.
+    /// Returns the connection that the fields were received on.
     #[must_use]
     pub fn connection(&self) -> Option<ConnId> {
         self.conn
     }
 
-    /// The server's time of the last frame, in milliseconds since 1970.
+    /// Returns the server's time of the last frame, in milliseconds since 1970.
     #[must_use]
     pub fn updated(&self) -> Option<i64> {
         self.updated
     }
 
-    /// The value of a field.
+    /// Returns the value of a field; `None` if no frame had it.
     #[must_use]
     pub fn get(&self, field: Field) -> Option<Value<'_>> {
-        self.fields.get(&field).map(|(text, _)| Value::new(field, Json(text)))
+        self.fields.get(&field).map(|known| Value::new(field, Json(&known.text)))
     }
 
-    /// How long ago a field was told, whether it changed or not.
+    /// Returns the time since a field was received, whether it changed or not.
     #[must_use]
     pub fn age(&self, field: Field, now: Instant) -> Option<Duration> {
-        self.fields.get(&field).map(|(_, at)| now.since(*at))
+        self.fields.get(&field).map(|known| now.since(known.at))
     }
 
-    /// All fields known, ascending, each with the time at which it was told.
+    /// Returns all fields in ascending order, each with the time at which it was received.
     pub fn fields(&self) -> impl Iterator<Item = (Field, Value<'_>, Instant)> {
-        self.fields.iter().map(|(field, (text, at))| (*field, Value::new(*field, Json(text)), *at))
+        self.fields.iter().map(|(field, known)| (*field, Value::new(*field, Json(&known.text)), known.at))
     }
 
-    /// Values that found no room: beyond 256 fields, or longer than 4 KiB.
+    /// Returns the number of values that were not kept: those beyond 256 fields, and those longer
+    /// than 4 KiB.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused

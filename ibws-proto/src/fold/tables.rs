@@ -1,4 +1,5 @@
-//! Tables of rows, each row filed under what it is about (docs/protocol.md §3.3, §3.4, §3.6, §3.7, §4.3).
+//! Tables of rows by key, and the state of the session (docs/protocol.md §3.3, §3.4, §3.6, §3.7,
+//! §4.3).
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -6,14 +7,13 @@ use alloc::collections::BTreeMap;
 use super::filing::Filing;
 use super::merged::Merged;
 use crate::connect::ConnId;
-use crate::frame::Json;
+use crate::frame::{Json, RowError};
 use crate::message::{
     Execution, Ladder, LadderRow, Ledger, LedgerRow, Order, Orders, Row, SessionState, Status, Summary, SummaryRow,
     Trades,
 };
-use crate::read::RowError;
 
-/// Rows by key, bounded.
+/// Rows by key, up to a limit.
 #[derive(Clone, Debug)]
 struct Table<K> {
     rows: BTreeMap<K, Merged>,
@@ -31,7 +31,7 @@ impl<K: Ord> Table<K> {
         false
     }
 
-    /// Files a row: merges it with the one that is there, or takes its place.
+    /// Files a row: merges it with the row of its key, or replaces that.
     fn file(&mut self, key: K, row: Json<'_>, replace: bool, keep: impl Fn(Json<'_>) -> bool) -> bool {
         let room = self.rows.len() < self.limit;
         match self.rows.get_mut(&key) {
@@ -45,7 +45,7 @@ impl<K: Ord> Table<K> {
     }
 }
 
-/// Declares a table: what its key is, how many entries it holds, and how to look at them.
+/// Declares a table with the type of its key, its rows and its default limit.
 macro_rules! table {
     ($(#[$meta:meta])* $name:ident, $key:ty, $borrowed:ty, $body:ident, $row:ident, $limit:literal) => {
         $(#[$meta])*
@@ -59,19 +59,19 @@ macro_rules! table {
         }
 
         impl $name {
-            #[doc = concat!("An empty table for ", stringify!($limit), " entries.")]
+            #[doc = concat!("Returns an empty table for ", stringify!($limit), " rows.")]
             #[must_use]
             pub fn new() -> Self {
                 Self::with_limit($limit)
             }
 
-            /// An empty table for so many entries.
+            /// Returns an empty table for `limit` rows.
             #[must_use]
             pub fn with_limit(limit: usize) -> Self {
                 Self(Table::new(limit))
             }
 
-            /// Folds the rows of a frame; gives how many were filed.
+            /// Folds the rows of a frame and returns how many were filed.
             pub fn apply(&mut self, message: &$body<'_>) -> usize {
                 let filed = |row: &Result<$row<'_>, RowError>| match row {
                     Ok(row) => self.row(row),
@@ -80,42 +80,43 @@ macro_rules! table {
                 message.rows().filter(filed).count()
             }
 
-            /// Folds one row. `false` if it does not say what it is filed under, or finds no room.
+            /// Folds a row. Returns `false` if it has no readable key or there is no room.
             pub fn row(&mut self, row: &$row<'_>) -> bool {
                 let Some(key) = row.filed_under() else { return self.0.refuse() };
-                self.0.file(key, row.json(), row.replaces(), $row::tells_nothing)
+                self.0.file(key, row.json(), row.replaces(), $row::keeps_known)
             }
 
-            /// The row of this key, typed.
+            /// Returns the row of a key as a typed one.
             #[must_use]
             pub fn get(&self, key: &$borrowed) -> Option<$row<'_>> {
                 self.0.rows.get(key).and_then(|row| row.row().ok())
             }
 
-            /// All rows by key, ascending.
+            /// Returns all rows by ascending key.
             pub fn rows(&self) -> impl Iterator<Item = (&$key, &Merged)> {
                 self.0.rows.iter()
             }
 
-            /// How many rows there are.
+            /// Returns the number of rows.
             #[must_use]
             pub fn len(&self) -> usize {
                 self.0.rows.len()
             }
 
-            /// Is there none?
+            /// Returns `true` if the table has no rows.
             #[must_use]
             pub fn is_empty(&self) -> bool {
                 self.0.rows.is_empty()
             }
 
-            /// Rows that could not be filed: bad ones, ones without their key, ones that found no room.
+            /// Returns the number of rows that were not filed: bad rows, rows without a key, and
+            /// rows without room.
             #[must_use]
             pub fn refused(&self) -> u64 {
                 self.0.refused
             }
 
-            /// Forgets all rows.
+            /// Removes all rows.
             pub fn clear(&mut self) {
                 self.0.rows.clear();
             }
@@ -126,36 +127,40 @@ macro_rules! table {
 table! {
     /// The user's own orders by `orderId` (docs/protocol.md §3.4).
     ///
-    /// A row that tells the whole order (`conid`, `orderDesc` and `status` in it) takes the place of what was known; any other
-    /// is merged. What orders there were before the stream began is known to REST alone.
+    /// Every row is merged with what is known, a full row too: a second full row may lack a key
+    /// that the first one had. The orders that existed before the stream began are known to REST
+    /// only.
     OrderBook, i64, i64, Orders, Order, 10_000
 }
 
 table! {
     /// Executions by `execution_id` (docs/protocol.md §3.6).
     ///
-    /// Each comes several times, with and without its commission, in no certain order: a key that is known is never erased
-    /// by a copy that does not have it, or has it as `null` or `""`.
+    /// The gateway sends several copies of each, with and without the commission, in no certain
+    /// order. A copy in which a known key is absent, `null` or `""` does not erase it.
     Executions, Box<str>, str, Trades, Execution, 100_000
 }
 
 table! {
-    /// Values of one account by `key` (docs/protocol.md §3.7): each row takes the place of the one before.
+    /// Values of one account by `key` (docs/protocol.md §3.7). Each row replaces the one with its
+    /// key.
     SummaryTable, Box<str>, str, Summary, SummaryRow, 1_024
 }
 
 table! {
-    /// Balances of one account by `key` (docs/protocol.md §3.7): a row is merged, so that the blank one of a currency without a change
-    /// leaves its balances as they were.
+    /// Balances of one account by `key` (docs/protocol.md §3.7). A row is merged, so that the blank
+    /// row of a currency without a change does not erase its balances.
     LedgerTable, Box<str>, str, Ledger, LedgerRow, 1_024
 }
 
 table! {
-    /// Rows of one ladder by their number (docs/protocol.md §3.3): each takes the place of the one before.
+    /// Rows of one ladder by number (docs/protocol.md §3.3). Each row replaces the one with its
+    /// number.
     LadderBook, i64, i64, Ladder, LadderRow, 4_096
 }
 
-/// The state of the session, merged from frames of which some tell a single key (docs/protocol.md §4.3). Never across connections.
+/// The state of the session, merged from frames of which some have a single key (docs/protocol.md
+/// §4.3). It never spans connections.
 #[derive(Clone, Debug, Default)]
 pub struct StatusFold {
     conn: Option<ConnId>,
@@ -164,14 +169,14 @@ pub struct StatusFold {
 }
 
 impl StatusFold {
-    /// A session of which nothing is known.
+    /// Returns the state of a session without a frame.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Folds one frame. `false` if it is of an older connection, or its `args` are no object: then nothing changes. A frame
-    /// of a newer connection begins anew.
+    /// Folds a frame. Returns `false` if it is of an older connection or its `args` are not an
+    /// object; then nothing changes. A frame of a newer connection clears the state first.
     pub fn apply(&mut self, conn: ConnId, status: &Status<'_>) -> bool {
         if self.conn.is_some_and(|current| conn < current) {
             return false;
@@ -191,13 +196,13 @@ impl StatusFold {
         filed
     }
 
-    /// What is known.
+    /// Returns the merged state; `None` before the first frame.
     #[must_use]
     pub fn state(&self) -> Option<SessionState<'_>> {
         self.state.as_ref()?.row().ok()
     }
 
-    /// Frames that could not be folded.
+    /// Returns the number of frames that were not folded.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused

@@ -1,13 +1,11 @@
-//! `spl`, `ssd`, `sld` and `act`: what is told about accounts (docs/protocol.md §3.5, §3.7, §4.2).
+//! Accounts: `spl`, `ssd`, `sld` and `act` (docs/protocol.md §3.5, §3.7, §4.2).
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use super::macros::{body, row};
-use super::rows::{Row, Rows, one};
-use crate::frame::Json;
-use crate::number::Number;
-use crate::read::{Expected, FieldError, FieldResult, RowError, lookup};
+use super::rows::{Row, Rows, one, row_error};
+use crate::frame::{Expected, FieldError, FieldResult, Json, Kind, Number, RowError, RowReason, field_error, lookup};
 
 body! {
     /// Profit and loss, one row per account and model (docs/protocol.md §3.5).
@@ -15,17 +13,31 @@ body! {
 }
 
 impl<'a> Pnl<'a> {
-    /// The rows with what they are about, `DU1234567.Core`.
+    /// Returns the rows with their names, `DU1234567.Core`. An `args` that is not an object is one
+    /// bad row without a name.
     pub fn rows(&self) -> impl Iterator<Item = (Cow<'a, str>, Result<PnlRow<'a>, RowError>)> + use<'a> {
-        let args = self.member("args").unwrap_or(Json("null"));
-        args.members().map(|(key, row)| (key, PnlRow::from_json(row)))
+        entries(self.member("args"), PnlRow::from_json, |args| row_error(args, RowReason::NotAnObject))
     }
 }
 
+/// Reads each member of a map, by its key. A map that is absent or `null` has none. One that is not
+/// an object is a single error without a key, so that it is not lost.
+fn entries<'a, T, E>(
+    map: Option<Json<'a>>,
+    read: impl Fn(Json<'a>) -> Result<T, E>,
+    not_an_object: impl FnOnce(Json<'a>) -> E,
+) -> impl Iterator<Item = (Cow<'a, str>, Result<T, E>)> {
+    let map = map.unwrap_or(Json("null"));
+    let bad = !matches!(map.kind(), Kind::Object | Kind::Null);
+    let error = bad.then(|| (Cow::Borrowed(""), Err(not_an_object(map))));
+    error.into_iter().chain(map.members().map(move |(key, value)| (key, read(value))))
+}
+
 row! {
-    /// Profit and loss of one account. Older documentation knows `rowType`, `dpl` and `upl` alone.
+    /// Profit and loss of one account and model. Older documentation has `rowType`, `dpl` and `upl`
+    /// only.
     PnlRow [] {
-        /// Kind of row.
+        /// Kind of the row, as the gateway numbers it.
         row_type: i64 = "rowType",
         /// Profit or loss of the day.
         daily_pnl: Number<'a> = "dpl",
@@ -33,22 +45,23 @@ row! {
         net_liquidation: Number<'a> = "nl",
         /// Unrealised profit or loss.
         unrealized_pnl: Number<'a> = "upl",
-        /// Excess liquidity; undocumented.
+        /// Excess liquidity; undocumented. How it differs from [`uel`](Self::uel) is not known.
         excess_liquidity: Number<'a> = "el",
-        /// Excess liquidity without the unsettled part.
-        uncertain_excess_liquidity: Number<'a> = "uel",
+        /// Excess liquidity under the documented key. How it differs from
+        /// [`excess_liquidity`](Self::excess_liquidity) is not known.
+        uel: Number<'a> = "uel",
         /// Market value of the positions.
         market_value: Number<'a> = "mv",
     }
 }
 
 body! {
-    /// Values of an account, by key (docs/protocol.md §3.7).
+    /// Values of an account by key (docs/protocol.md §3.7).
     Summary ["result"] {}
 }
 
 impl<'a> Summary<'a> {
-    /// The rows, in order.
+    /// Returns the rows in order.
     #[must_use]
     pub fn rows(&self) -> Rows<'a, SummaryRow<'a>> {
         Rows::of(self.member("result"))
@@ -56,30 +69,31 @@ impl<'a> Summary<'a> {
 }
 
 row! {
-    /// One value of an account.
-    SummaryRow ["key"] {
-        /// What the value is, `ExcessLiquidity-S`.
+    /// A value of an account.
+    SummaryRow [key] {
+        /// Name of the value, `ExcessLiquidity-S`.
         key: Cow<'a, str> = "key",
         /// Currency of a monetary value.
         currency: Cow<'a, str> = "currency",
-        /// The value, where it is money.
+        /// The value, if it is an amount of money.
         monetary_value: Number<'a> = "monetaryValue",
-        /// The value, where it is text.
+        /// The value, if it is text.
         value: Cow<'a, str> = "value",
-        /// Number of the severity.
+        /// Severity, as the gateway numbers it.
         severity: i64 = "severity",
-        /// Seconds since 1970.
+        /// Time of the value, in seconds since 1970.
         timestamp: i64 = "timestamp",
     }
 }
 
 body! {
-    /// Balances of an account, by currency (docs/protocol.md §3.7).
+    /// Balances of an account by currency (docs/protocol.md §3.7).
     Ledger ["result"] {}
 }
 
 impl<'a> Ledger<'a> {
-    /// The rows, in order. One for a currency without a change is blank: its key and a timestamp.
+    /// Returns the rows in order. The row of a currency without a change is blank: it has its key
+    /// and a timestamp only.
     #[must_use]
     pub fn rows(&self) -> Rows<'a, LedgerRow<'a>> {
         Rows::of(self.member("result"))
@@ -88,36 +102,37 @@ impl<'a> Ledger<'a> {
 
 row! {
     /// Balances of one currency.
-    LedgerRow ["key"] {
-        /// Which currency: `LedgerListUSD`, `LedgerListBASE`.
+    LedgerRow [key] {
+        /// Name of the row, `LedgerListUSD` or `LedgerListBASE`.
         key: Cow<'a, str> = "key",
         /// The currency alone, `USD` or `BASE`.
         second_key: Cow<'a, str> = "secondKey",
-        /// The account.
+        /// Code of the account.
         acct_code: Cow<'a, str> = "acctCode",
-        /// Cash. The filter that asks for it is documented as `cashBalance`; the wire's key is `cashbalance`.
+        /// Balance of cash. The filter for it is documented as `cashBalance`; the key on the wire
+        /// is `cashbalance`.
         cash_balance: Number<'a> = "cashbalance" | "cashBalance",
-        /// Cash in the segment for foreign exchange.
+        /// Balance of cash in the segment for foreign exchange.
         cash_balance_fx_segment: Number<'a> = "cashBalanceFXSegment",
         /// Market value of commodities.
         commodity_market_value: Number<'a> = "commodityMarketValue",
         /// Market value of corporate bonds.
         corporate_bonds_market_value: Number<'a> = "corporateBondsMarketValue",
-        /// Dividends accrued.
+        /// Dividends that have accrued.
         dividends: Number<'a> = "dividends",
-        /// Rate against the base currency.
+        /// Exchange rate to the base currency.
         exchange_rate: Number<'a> = "exchangeRate",
-        /// Mutual funds.
+        /// Market value of mutual funds.
         funds: Number<'a> = "funds",
-        /// Market value altogether.
+        /// Market value of all positions.
         market_value: Number<'a> = "marketValue",
         /// Market value of options.
         option_market_value: Number<'a> = "optionMarketValue",
-        /// Interest accrued.
+        /// Interest that has accrued.
         interest: Number<'a> = "interest",
-        /// Market value of issuers' options.
+        /// Market value of options issued by companies.
         issue_options_market_value: Number<'a> = "issueOptionsMarketValue",
-        /// Money market funds.
+        /// Market value of money market funds.
         money_funds: Number<'a> = "moneyFunds",
         /// Net liquidation value.
         net_liquidation_value: Number<'a> = "netLiquidationValue",
@@ -127,7 +142,7 @@ row! {
         unrealized_pnl: Number<'a> = "unrealizedPnl",
         /// Cash that is settled.
         settled_cash: Number<'a> = "settledCash",
-        /// Number of the severity.
+        /// Severity, as the gateway numbers it.
         severity: i64 = "severity",
         /// Market value of stocks.
         stock_market_value: Number<'a> = "stockMarketValue",
@@ -137,13 +152,14 @@ row! {
         t_bonds_market_value: Number<'a> = "tBondsMarketValue",
         /// Market value of warrants.
         warrants_market_value: Number<'a> = "warrantsMarketValue",
-        /// Seconds since 1970.
+        /// Time of the row, in seconds since 1970.
         timestamp: i64 = "timestamp",
     }
 }
 
 impl LedgerRow<'_> {
-    /// Is it blank, that is, without any change to tell of?
+    /// Returns `true` for a row without balances, which the gateway sends for a currency without a
+    /// change.
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.json().members().all(|(key, _)| matches!(&*key, "key" | "timestamp"))
@@ -151,16 +167,16 @@ impl LedgerRow<'_> {
 }
 
 body! {
-    /// The accounts of the session, once after connecting and on changes (docs/protocol.md §4.2). Partial frames occur: what is
-    /// absent has not changed.
+    /// The accounts of the session, sent once after connecting and on changes (docs/protocol.md
+    /// §4.2). Partial frames occur; an absent key is unchanged.
     Accounts ["args"] {}
 }
 
 impl<'a> Accounts<'a> {
-    /// What is told; empty where the message has no `args`.
+    /// Returns the accounts and their properties; without members if the message has no `args`.
     ///
     /// # Errors
-    /// [`RowError`] if `args` is no object.
+    /// [`RowError`] if `args` is not an object.
     pub fn args(&self) -> Result<AccountState<'a>, RowError> {
         one(self.member("args"))
     }
@@ -169,152 +185,156 @@ impl<'a> Accounts<'a> {
 row! {
     /// The accounts of the session and what they may do.
     AccountState [] {
-        /// The accounts.
+        /// Ids of the accounts.
         accounts: Vec<Cow<'a, str>> = "accounts",
-        /// What each account may do, by account (`All` in the documentation); see [`properties`](Self::properties).
+        /// Properties by account (under `All` in the documentation);
+        /// [`properties`](Self::properties) reads them.
         acct_props: Json<'a> = "acctProps",
-        /// Names that the user gave to accounts.
+        /// Names that the user gave to accounts; [`alias_names`](Self::alias_names) reads them.
         aliases: Json<'a> = "aliases",
-        /// What the session may do; see [`features`](Self::features).
+        /// Features of the session; [`features`](Self::features) reads them.
         allow_features: Json<'a> = "allowFeatures",
-        /// Periods of charts by asset class; see [`periods`](Self::periods).
+        /// Periods of charts by asset class; [`periods`](Self::periods) reads them.
         chart_periods: Json<'a> = "chartPeriods",
-        /// Groups of accounts.
+        /// Groups of accounts, as the gateway sends them.
         groups: Json<'a> = "groups",
-        /// Profiles of allocation.
+        /// Profiles of allocation, as the gateway sends them.
         profiles: Json<'a> = "profiles",
-        /// The account that is selected.
+        /// Id of the selected account.
         selected_account: Cow<'a, str> = "selectedAccount",
-        /// The server; see [`server`](Self::server).
+        /// The server; [`server`](Self::server) reads it.
         server_info: Json<'a> = "serverInfo",
-        /// A session id, and not that of `tickle`.
+        /// A session id of another form than that of `/tickle`.
         session_id: Cow<'a, str> = "sessionId",
-        /// Is it a free trial?
+        /// Whether the account is a free trial.
         is_ft: bool = "isFT",
-        /// Is it a paper account?
+        /// Whether the account is a paper account.
         is_paper: bool = "isPaper",
     }
 }
 
 impl<'a> AccountState<'a> {
-    /// What each account may do.
+    /// Returns the properties of each account. An `acctProps` that is not an object is one error
+    /// without an account.
     pub fn properties(
         &self,
     ) -> impl Iterator<Item = (Cow<'a, str>, Result<AccountProperties<'a>, RowError>)> + use<'a> {
-        let all = self.acct_props().ok().flatten().unwrap_or(Json("null"));
-        all.members().map(|(account, properties)| (account, AccountProperties::from_json(properties)))
+        let not_an_object = |all| row_error(all, RowReason::NotAnObject);
+        entries(self.acct_props().ok().flatten(), AccountProperties::from_json, not_an_object)
     }
 
-    /// The names that the user gave to accounts.
+    /// Returns the names that the user gave to accounts. An `aliases` that is not an object is one
+    /// error without an account.
     pub fn alias_names(&self) -> impl Iterator<Item = (Cow<'a, str>, FieldResult<Cow<'a, str>>)> + use<'a> {
-        let all = self.aliases().ok().flatten().unwrap_or(Json("null"));
-        all.members().map(|(account, alias)| (account, lookup("aliases", Some(alias))))
+        let not_an_object = |all| field_error("aliases", all, Expected::Object);
+        entries(self.aliases().ok().flatten(), |alias| lookup("aliases", Some(alias)), not_an_object)
     }
 
-    /// What the session may do; empty where it is not told.
+    /// Returns the features of the session; without members if the frame has none.
     ///
     /// # Errors
-    /// [`RowError`] if `allowFeatures` is no object.
+    /// [`RowError`] if `allowFeatures` is not an object.
     pub fn features(&self) -> Result<Features<'a>, RowError> {
         one(self.allow_features().ok().flatten())
     }
 
-    /// Periods of charts, by asset class.
+    /// Returns the periods of charts by asset class. A `chartPeriods` that is not an object is one
+    /// error without a class.
     pub fn periods(&self) -> impl Iterator<Item = (Cow<'a, str>, FieldResult<Vec<Cow<'a, str>>>)> + use<'a> {
-        let all = self.chart_periods().ok().flatten().unwrap_or(Json("null"));
-        all.members().map(|(class, periods)| (class, lookup("chartPeriods", Some(periods))))
+        let not_an_object = |all| field_error("chartPeriods", all, Expected::Object);
+        entries(self.chart_periods().ok().flatten(), |periods| lookup("chartPeriods", Some(periods)), not_an_object)
     }
 
-    /// The server.
+    /// Returns the server; without members if the frame has none.
     ///
     /// # Errors
-    /// [`FieldError`] if `serverInfo` is no object.
+    /// [`FieldError`] if `serverInfo` is not an object.
     pub fn server(&self) -> Result<ServerInfo<'a>, FieldError> {
         let info = self.server_info()?;
-        one(info).map_err(|_| crate::read::error("serverInfo", info.unwrap_or(Json("null")), Expected::Object))
+        one(info).map_err(|_| field_error("serverInfo", info.unwrap_or(Json("null")), Expected::Object))
     }
 }
 
 row! {
-    /// What an account may do.
+    /// The properties of an account.
     AccountProperties [] {
-        /// Are there accounts below it?
+        /// Whether the account has child accounts.
         has_child_accounts: bool = "hasChildAccounts",
-        /// May orders name an amount of cash?
+        /// Whether orders may state an amount of cash.
         supports_cash_qty: bool = "supportsCashQty",
-        /// Undocumented.
+        /// The undocumented flag `liteUnderPro`.
         lite_under_pro: bool = "liteUnderPro",
-        /// Is foreign exchange not converted?
+        /// Whether currencies are not converted.
         no_fx_conv: bool = "noFXConv",
-        /// Is it a proprietary account?
+        /// Whether the account is a proprietary account.
         is_prop: bool = "isProp",
-        /// May orders name fractions of a share?
+        /// Whether orders may have a fraction of a share.
         supports_fractions: bool = "supportsFractions",
-        /// May orders name a time of their own?
+        /// Whether orders may state a time of the customer's.
         allow_customer_time: bool = "allowCustomerTime",
-        /// Undocumented.
+        /// The undocumented flag `autoFx`.
         auto_fx: bool = "autoFx",
     }
 }
 
 row! {
-    /// What the session may do. The gateway's names say all that is known of most of them.
+    /// The features of the session. Of most flags nothing but the gateway's name is known.
     Features [] {
-        /// `showGFIS`
+        /// The flag `showGFIS`.
         show_gfis: bool = "showGFIS",
-        /// `showEUCostReport`
+        /// The flag `showEUCostReport`.
         show_eu_cost_report: bool = "showEUCostReport",
-        /// `allowEventContract`
+        /// The flag `allowEventContract`.
         allow_event_contract: bool = "allowEventContract",
-        /// `allowFXConv`
+        /// The flag `allowFXConv`.
         allow_fx_conv: bool = "allowFXConv",
-        /// `allowFinancialLens`
+        /// The flag `allowFinancialLens`.
         allow_financial_lens: bool = "allowFinancialLens",
-        /// `allowMTA`: mobile trading alerts.
+        /// The flag `allowMTA`, for mobile trading alerts.
         allow_mta: bool = "allowMTA",
-        /// `allowTypeAhead`
+        /// The flag `allowTypeAhead`.
         allow_type_ahead: bool = "allowTypeAhead",
-        /// `allowEventTrading`
+        /// The flag `allowEventTrading`.
         allow_event_trading: bool = "allowEventTrading",
-        /// Seconds after which a snapshot is asked for anew.
+        /// Interval in seconds after which a snapshot is requested again.
         snapshot_refresh_timeout: i64 = "snapshotRefreshTimeout",
-        /// Is the user on the Lite plan?
+        /// Whether the user is on the Lite plan.
         lite_user: bool = "liteUser",
-        /// `showWebNews`
+        /// The flag `showWebNews`.
         show_web_news: bool = "showWebNews",
-        /// `research`
+        /// The flag `research`.
         research: bool = "research",
-        /// `debugPnl`
+        /// The flag `debugPnl`.
         debug_pnl: bool = "debugPnl",
-        /// `showTaxOpt`
+        /// The flag `showTaxOpt`.
         show_tax_opt: bool = "showTaxOpt",
-        /// `showImpactDashboard`
+        /// The flag `showImpactDashboard`.
         show_impact_dashboard: bool = "showImpactDashboard",
-        /// `allowDynAccount`
+        /// The flag `allowDynAccount`.
         allow_dyn_account: bool = "allowDynAccount",
-        /// `allowCrypto`
+        /// The flag `allowCrypto`.
         allow_crypto: bool = "allowCrypto",
-        /// `allowFA`, undocumented: a financial adviser's tools.
+        /// The undocumented flag `allowFA`, for the tools of a financial adviser.
         allow_fa: bool = "allowFA",
-        /// `allowLiteUnderPro`, undocumented.
+        /// The undocumented flag `allowLiteUnderPro`.
         allow_lite_under_pro: bool = "allowLiteUnderPro",
-        /// Asset classes, joined by commas.
+        /// Asset classes that are allowed, joined by commas.
         allowed_asset_types: Cow<'a, str> = "allowedAssetTypes",
-        /// `restrictTradeSubscription`, undocumented.
+        /// The undocumented flag `restrictTradeSubscription`.
         restrict_trade_subscription: bool = "restrictTradeSubscription",
-        /// `showUkUserLabels`, undocumented.
+        /// The undocumented flag `showUkUserLabels`.
         show_uk_user_labels: bool = "showUkUserLabels",
-        /// `sideBySide`, undocumented.
+        /// The undocumented flag `sideBySide`.
         side_by_side: bool = "sideBySide",
     }
 }
 
 row! {
-    /// The server.
+    /// The server that the session runs on.
     ServerInfo [] {
-        /// Its name.
+        /// Name of the server.
         name: Cow<'a, str> = "serverName",
-        /// Its version.
+        /// Version of the server.
         version: Cow<'a, str> = "serverVersion",
     }
 }

@@ -1,6 +1,12 @@
-//! What writes the typed messages: a table of accessors, types and wire keys becomes a view over the frame or the row.
+//! The macros that declare the typed messages from a list of accessors.
+//!
+//! They expand to the type, its list of keys and its accessors. The rules are in ordinary code:
+//! [`View`](super::view::View) for the top level of a frame, [`RowView`](super::rows::RowView) for
+//! a row.
 
-/// A message whose members lie at the top level of the frame.
+/// Declares a message whose members are at the top level of the frame.
+///
+/// The brackets list documented keys that have no accessor in the list.
 macro_rules! body {
     (
         $(#[$meta:meta])*
@@ -9,41 +15,41 @@ macro_rules! body {
         }
     ) => {
         $(#[$meta])*
-        #[derive(Clone, Copy)]
-        pub struct $name<'a> {
-            frame: &'a $crate::Frame,
-            text: &'a str,
-        }
+        #[derive(Clone, Copy, Debug, serde::Serialize)]
+        #[serde(transparent)]
+        pub struct $name<'a>($crate::message::View<'a>);
 
         impl<'a> $name<'a> {
-            /// The keys that are documented at the top level; all others are found with [`unknown`](Self::unknown).
-            pub const KEYS: &'static [&'static str] = &["topic", $($extra,)* $($key),*];
+            /// The documented keys of the top level. [`unknown`](Self::unknown) returns the others.
+            pub const KEYS: &'static [&'static str] =
+                $crate::message::View::keys(&["topic", $($extra,)* $($key),*]);
 
             pub(crate) fn new(frame: &'a $crate::Frame) -> Self {
-                Self { frame, text: frame.text() }
+                Self($crate::message::View::new(frame))
             }
 
-            /// The frame itself: its bytes, its text, all its members.
+            /// Returns the frame, which gives access to its bytes, its text and all its members.
             #[must_use]
             pub fn frame(&self) -> &'a $crate::Frame {
-                self.frame
+                self.0.frame()
             }
 
-            /// The topic, as it came.
+            /// Returns the topic as the gateway wrote it.
             #[must_use]
             pub fn topic(&self) -> Option<alloc::borrow::Cow<'a, str>> {
-                self.frame.topic()
+                self.0.frame().topic()
             }
 
-            /// A top-level member by its key, documented or not.
+            /// Returns the first top-level member with this key, documented or not.
             #[must_use]
             pub fn member(&self, key: &str) -> Option<$crate::Json<'a>> {
-                self.frame.get_in(self.text, key)
+                self.0.member(key)
             }
 
-            /// The top-level members that no documentation names.
+            /// Returns the top-level members that no accessor reads: those with an undocumented
+            /// key, and those with a key that occurred before.
             pub fn unknown(&self) -> impl Iterator<Item = (alloc::borrow::Cow<'a, str>, $crate::Json<'a>)> + use<'a> {
-                self.frame.members().filter(|(key, _)| !Self::KEYS.contains(&&**key))
+                self.0.unknown(Self::KEYS)
             }
 
             $(
@@ -53,59 +59,41 @@ macro_rules! body {
                 /// [`FieldError`](crate::FieldError) if the value is of another kind.
                 #[inline]
                 pub fn $method(&self) -> $crate::FieldResult<$ty> {
-                    $crate::read::lookup($key, self.frame.get_in(self.text, $key))
+                    $crate::frame::lookup($key, self.0.member($key))
                 }
             )*
-        }
-
-        impl serde::Serialize for $name<'_> {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                self.frame.serialize(serializer)
-            }
-        }
-
-        impl core::fmt::Debug for $name<'_> {
-            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.debug_tuple(stringify!($name)).field(&self.frame.text()).finish()
-            }
         }
     };
 }
 
-/// A row: an object inside the message. One walk puts each documented member in its slot.
+/// Declares a row: an object inside a message.
+///
+/// The brackets name, by their accessors, the members that identify the row. A row that has one of
+/// them twice is an error. An accessor that does not exist does not compile.
 macro_rules! row {
     (
         $(#[$meta:meta])*
-        $name:ident [$($unique:literal),*] {
+        $name:ident [$($unique:ident),*] {
             $( $(#[$doc:meta])* $method:ident : $ty:ty = $key:literal $(| $alias:literal)* ),* $(,)?
         }
     ) => {
         $(#[$meta])*
-        #[derive(Clone, Copy)]
-        pub struct $name<'a> {
-            json: $crate::Json<'a>,
-            /// Where the members lie in it: half the size of the members themselves, and a row is moved about.
-            slots: [$crate::scan::Span; [$($key),*].len()],
-        }
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name<'a>($crate::message::RowView<'a, { [$($key),*].len() }>);
 
         const _: () = {
+            /// The place of each accessor in the list.
             #[allow(non_camel_case_types, clippy::allow_attributes)]
+            #[derive(Clone, Copy)]
             enum Slot { $($method),* }
 
-            const KEYS: [&str; [$($key),*].len()] = [$($key),*];
-
-            /// Every spelling, and the slot of its member.
-            const SPELLINGS: &[(&str, u8)] =
-                &[$( ($key, Slot::$method as u8), $( ($alias, Slot::$method as u8), )* )*];
-
-            static SLOTS: $crate::message::Slots = $crate::message::Slots::new(SPELLINGS);
+            static KEYS: $crate::message::Slots = $crate::message::Slots::new(
+                &[$($key),*],
+                &[$( ($key, Slot::$method as u8), $( ($alias, Slot::$method as u8), )* )*],
+                &[$( Slot::$unique as u8 ),*],
+            );
 
             impl<'a> $name<'a> {
-                #[inline(always)]
-                fn slot(&self, slot: Slot) -> Option<$crate::Json<'a>> {
-                    self.slots.get(slot as usize)?.of(self.json.text()).map($crate::Json)
-                }
-
                 $(
                     $(#[$doc])*
                     ///
@@ -113,70 +101,38 @@ macro_rules! row {
                     /// [`FieldError`](crate::FieldError) if the value is of another kind.
                     #[inline]
                     pub fn $method(&self) -> $crate::FieldResult<$ty> {
-                        $crate::read::lookup($key, self.slot(Slot::$method))
+                        $crate::frame::lookup($key, self.0.get(Slot::$method as usize))
                     }
                 )*
             }
 
-            impl<'a> $crate::message::Row<'a> for $name<'a> {
-                const KEYS: &'static [&'static str] = &KEYS;
-
-                fn from_json(json: $crate::Json<'a>) -> Result<Self, $crate::RowError> {
-                    Self::next_of(&mut $crate::Elements::one(json))
-                        .unwrap_or_else(|| Err($crate::message::row_error(json, $crate::RowReason::NotAnObject)))
+            impl serde::Serialize for $name<'_> {
+                fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                    self.0.json().serialize(serializer)
                 }
+            }
 
+            impl<'a> $crate::message::Row<'a> for $name<'a> {
+                const KEYS: &'static [&'static str] = &[$($key),*];
+
+                #[inline(always)]
                 fn next_of(elements: &mut $crate::Elements<'a>) -> Option<Result<Self, $crate::RowError>> {
-                    let mut slots = [$crate::scan::Span::NONE; [$($key),*].len()];
-                    let mut twice = None;
-                    let json = elements.next_with(|key, value| {
-                        let Some(place) = SLOTS.find(key).and_then(|slot| slots.get_mut(slot)) else { return };
-                        if *place == $crate::scan::Span::NONE {
-                            *place = value;
-                        } else if twice.is_none() {
-                            let unique: &[&'static str] = &[$($unique),*];
-                            twice = unique.iter().find(|name| name.as_bytes() == key);
-                        }
-                    })?;
-                    Some(if json.kind() != $crate::Kind::Object {
-                        Err($crate::message::row_error(json, $crate::RowReason::NotAnObject))
-                    } else if let Some(twice) = twice {
-                        Err($crate::message::row_error(json, $crate::RowReason::Duplicate(twice)))
-                    } else {
-                        Ok(Self { json, slots })
-                    })
+                    Some($crate::message::RowView::next_of(elements, &KEYS)?.map(Self))
                 }
 
                 fn json(&self) -> $crate::Json<'a> {
-                    self.json
+                    self.0.json()
                 }
 
                 fn known(&self) -> impl Iterator<Item = (&'static str, $crate::Json<'a>)> {
-                    let text = self.json.text();
-                    let member = move |(key, slot): (_, $crate::scan::Span)| Some((key, $crate::Json(slot.of(text)?)));
-                    KEYS.into_iter().zip(self.slots).filter_map(member)
+                    self.0.known(&KEYS)
                 }
 
                 fn unknown(&self) -> impl Iterator<Item = (alloc::borrow::Cow<'a, str>, $crate::Json<'a>)> {
-                    let (slots, text) = (self.slots, self.json.text());
-                    self.json.members().filter(move |(_, value)| {
-                        !slots.iter().filter_map(|slot| slot.of(text)).any(|known| core::ptr::eq(known, value.text()))
-                    })
+                    self.0.unknown()
                 }
             }
         };
-
-        impl serde::Serialize for $name<'_> {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                self.json.serialize(serializer)
-            }
-        }
-
-        impl core::fmt::Debug for $name<'_> {
-            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.debug_tuple(stringify!($name)).field(&self.json.text()).finish()
-            }
-        }
     };
 }
 

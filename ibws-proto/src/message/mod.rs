@@ -1,23 +1,26 @@
-//! What a frame says, typed: one view for every channel, every topic that comes unasked, every odd frame.
+//! Typed views of frames: one for each channel, each unsolicited topic, and each frame without a
+//! topic.
 //!
-//! A view borrows the frame and reads nothing until it is asked. What the wire leaves out is `None`; a value of another
-//! kind than documented is the error of that one accessor; a row that is no row is the error of that one row. Nothing is
-//! lost: keys that no documentation names are found with `unknown`, the frame's bytes with
-//! [`Frame::raw`](crate::Frame::raw), and serialising a view writes the wire's own keys and values.
+//! A view borrows the frame, and an accessor reads its value when it is called. A member that the
+//! wire omits is `None`. A value of another kind than documented is an error of that accessor only.
+//! A row that is not an object is an error of that row only. Of a key that occurs twice the first
+//! value counts. Nothing is hidden: `unknown` returns the members that no accessor reads,
+//! [`Frame::raw`](crate::Frame::raw) the bytes, and a view serialises to the keys and values of the
+//! wire.
 //!
 //! ```
 //! use bytes::Bytes;
 //! use ibws_proto::{Body, Frame};
 //!
-//! let text = br#"{"topic":"sor","args":[{"acct":"DU1234567","orderId":7,"status":"Filled","price":{}}, 5]}"#;
+//! let text = br#"{"topic":"sor","args":[{"orderId":7,"status":"Filled","price":{}}, 5]}"#;
 //! let frame = Frame::decode(Bytes::from_static(text)).unwrap();
 //! let Body::Orders(orders) = frame.body() else { panic!() };
 //! let rows: Vec<_> = orders.rows().collect();
 //! let order = rows[0].as_ref().unwrap();
 //! assert_eq!(order.order_id(), Ok(Some(7)));
 //! assert_eq!(order.side(), Ok(None));
-//! assert!(order.price().is_err(), "that field's error, and no other's");
-//! assert!(rows[1].is_err(), "that row's error, and no other's");
+//! assert!(order.price().is_err(), "an error of that member only");
+//! assert!(rows[1].is_err(), "an error of that row only");
 //! ```
 
 mod accounts;
@@ -30,6 +33,7 @@ mod rows;
 mod series;
 mod session;
 mod slots;
+mod view;
 
 pub use accounts::{
     AccountProperties, AccountState, Accounts, Features, Ledger, LedgerRow, Pnl, PnlRow, ServerInfo, Summary,
@@ -39,19 +43,20 @@ pub use market::{Fields, MarketData};
 pub use notices::{Bulletin, Bulletins, Notice, Notification, Notifications, OrderPrompt};
 pub use orders::{Execution, Fills, Order, OrderStatus, Orders, Side, Trades};
 pub use plain::{Echo, Ended, ErrorMessage, Exercise, Message, Unknown, Unsubscribed, WaitingForSession};
-pub(crate) use rows::row_error;
+pub(crate) use rows::RowView;
 pub use rows::{Row, Rows};
 pub use series::{Extreme, History, HistoryBar, Ladder, LadderPrice, LadderRow};
 pub use session::{Greeting, Heartbeat, SessionState, Status, System, SystemMessage, Tic};
 pub(crate) use slots::Slots;
+pub(crate) use view::View;
 
-use crate::frame::{Frame, Json, Shape};
-use crate::json::Kind;
+use crate::frame::{Frame, Json, Kind, Shape};
+use crate::topic::{Key, Topic};
 
-/// Declares [`Body`] and what every variant has.
+/// Declares [`Body`] and the accessor that every variant has.
 macro_rules! bodies {
     ($( $(#[$doc:meta])* $variant:ident($body:ident) ),* $(,)?) => {
-        /// What a frame says, see [`Frame::body`].
+        /// The typed view of a frame, returned by [`Frame::body`].
         #[derive(Clone, Copy, Debug, serde::Serialize)]
         #[serde(untagged)]
         #[non_exhaustive]
@@ -60,7 +65,7 @@ macro_rules! bodies {
         }
 
         impl<'a> Body<'a> {
-            /// The frame itself: its bytes, its text, all its members.
+            /// Returns the frame, which gives access to its bytes, its text and all its members.
             #[must_use]
             pub fn frame(&self) -> &'a Frame {
                 match self {
@@ -88,7 +93,7 @@ bodies! {
     Summary(Summary),
     /// `sld`: account ledger.
     Ledger(Ledger),
-    /// `system`: greeting, heartbeat, or another.
+    /// `system`: greeting, heartbeat, or another message.
     System(System),
     /// `sts`: state of authentication.
     Status(Status),
@@ -100,24 +105,25 @@ bodies! {
     Bulletins(Bulletins),
     /// An `error`, whatever its topic.
     Error(ErrorMessage),
-    /// `tic`: answer to a keep-alive.
+    /// `tic`: the reply to a keep-alive.
     Tic(Tic),
-    /// Topic-less: a subscription ended.
+    /// Without a topic: a subscription ended.
     Unsubscribed(Unsubscribed),
-    /// Topic-less: the session is wanted.
+    /// Without a topic: the gateway waits for a session.
     WaitingForSession(WaitingForSession),
-    /// Topic-less: any other message.
+    /// Without a topic: any other message.
     Message(Message),
-    /// `ech+hb`, the bare text.
+    /// The bare text `ech+hb`.
     Echo(Echo),
-    /// `shs+exercise`, `inp+exercise`.
+    /// `shs+exercise` and `inp+exercise`: the exercise of an option.
     Exercise(Exercise),
-    /// What nobody has heard of.
+    /// Any other JSON.
     Unknown(Unknown),
 }
 
 impl Frame {
-    /// What the frame says. Looks at the shape and the topic, and at nothing else but the text of a topic-less message.
+    /// Returns the typed view of the frame. Reads its shape and topic, and the text of a message
+    /// without a topic.
     #[must_use]
     pub fn body(&self) -> Body<'_> {
         match self.shape() {
@@ -133,7 +139,7 @@ impl Frame {
     }
 
     fn topic_body(&self) -> Body<'_> {
-        // As it is written, unless an escape is in it: to know the topic needs no text made of it.
+        // The topic is matched as it is written, and decoded only if it holds an escape.
         let written = self.topic_bytes();
         let decoded;
         let topic = if written.contains(&b'\\') {
@@ -142,28 +148,31 @@ impl Frame {
         } else {
             written
         };
-        match topic.split(|byte| *byte == b'+').next().unwrap_or_default() {
-            b"smd" => Body::MarketData(MarketData::new(self)),
-            b"smh" => Body::History(History::new(self)),
-            b"sbd" => Body::Ladder(Ladder::new(self)),
-            b"sor" => Body::Orders(Orders::new(self)),
-            b"spl" => Body::Pnl(Pnl::new(self)),
-            b"str" => Body::Trades(Trades::new(self)),
-            b"ssd" => Body::Summary(Summary::new(self)),
-            b"sld" => Body::Ledger(Ledger::new(self)),
-            b"system" => Body::System(System::new(self)),
-            b"sts" => Body::Status(Status::new(self)),
-            b"act" => Body::Accounts(Accounts::new(self)),
-            b"ntf" => Body::Notifications(Notifications::new(self)),
-            b"blt" => Body::Bulletins(Bulletins::new(self)),
-            b"error" => Body::Error(ErrorMessage::new(self)),
-            b"tic" => Body::Tic(Tic::new(self)),
-            b"shs" | b"inp" => Body::Exercise(Exercise::new(self)),
-            _ => Body::Unknown(Unknown::new(self)),
+        match Topic::parse(topic) {
+            Some(Topic::Key(key)) => match key {
+                Key::MarketData => Body::MarketData(MarketData::new(self)),
+                Key::MarketHistory => Body::History(History::new(self)),
+                Key::PriceLadder => Body::Ladder(Ladder::new(self)),
+                Key::Orders => Body::Orders(Orders::new(self)),
+                Key::Pnl => Body::Pnl(Pnl::new(self)),
+                Key::Trades => Body::Trades(Trades::new(self)),
+                Key::AccountSummary => Body::Summary(Summary::new(self)),
+                Key::AccountLedger => Body::Ledger(Ledger::new(self)),
+                Key::System => Body::System(System::new(self)),
+                Key::AuthenticationStatus => Body::Status(Status::new(self)),
+                Key::AccountUpdates => Body::Accounts(Accounts::new(self)),
+                Key::Notifications => Body::Notifications(Notifications::new(self)),
+                Key::Bulletins => Body::Bulletins(Bulletins::new(self)),
+                Key::Error => Body::Error(ErrorMessage::new(self)),
+            },
+            Some(Topic::Tic) => Body::Tic(Tic::new(self)),
+            Some(Topic::Exercise) => Body::Exercise(Exercise::new(self)),
+            None => Body::Unknown(Unknown::new(self)),
         }
     }
 
-    /// Rows without a topic, as the documentation prints a summary (docs/protocol.md §2). Those of a ledger say so in their keys.
+    /// Reads rows without a topic, as the documentation prints a summary (docs/protocol.md §2). The
+    /// rows of a ledger have keys that begin with `LedgerList`.
     fn rows_body(&self) -> Body<'_> {
         let rows = self.get("result").unwrap_or(Json("null"));
         if rows.kind() != Kind::Array {

@@ -5,44 +5,52 @@ use alloc::vec::Vec;
 
 use super::macros::{body, row};
 use super::rows::{Row, Rows};
-use crate::frame::Json;
-use crate::read::RowError;
+use crate::frame::{Elements, Json, RowError};
 
 body! {
-    /// Notices and prompts. `args` is an object in the documentation and an array on the wire; both are read.
+    /// Notices and order prompts. `args` is an object in the documentation and an array on the
+    /// wire; both are read.
     Notifications ["args"] {}
 }
 
 impl<'a> Notifications<'a> {
-    /// The rows, in order.
+    /// Returns the rows in order.
     #[must_use]
     pub fn rows(&self) -> Rows<'a, Notification<'a>> {
         Rows::of(self.member("args"))
     }
 }
 
-/// A row of `ntf`.
+/// A row of the topic `ntf`.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum Notification<'a> {
-    /// Something to read.
+    /// A notice to read.
     Notice(Notice<'a>),
-    /// A question about an order, which waits for the answer: `POST /iserver/notification` with its `orderId`, its
-    /// `reqId` and the text of one of its options.
+    /// A prompt about an order, which waits for a reply: `POST /iserver/notification` with its
+    /// `orderId`, its `reqId` and the text of one of its options (docs/protocol.md §4.4).
     Prompt(OrderPrompt<'a>),
 }
 
 impl<'a> Row<'a> for Notification<'a> {
     const KEYS: &'static [&'static str] = <OrderPrompt<'a> as Row<'a>>::KEYS;
 
+    fn next_of(elements: &mut Elements<'a>) -> Option<Result<Self, RowError>> {
+        elements.next().map(Self::from_json)
+    }
+
     fn from_json(json: Json<'a>) -> Result<Self, RowError> {
-        let asks = json.members().any(|(key, value)| match &*key {
+        let is_prompt = json.members().any(|(key, value)| match &*key {
             "prompt" => value.as_bool() == Some(true),
             "reqId" => true,
             _ => false,
         });
-        if asks { OrderPrompt::from_json(json).map(Self::Prompt) } else { Notice::from_json(json).map(Self::Notice) }
+        if is_prompt {
+            OrderPrompt::from_json(json).map(Self::Prompt)
+        } else {
+            Notice::from_json(json).map(Self::Notice)
+        }
     }
 
     fn json(&self) -> Json<'a> {
@@ -70,48 +78,49 @@ impl<'a> Row<'a> for Notification<'a> {
 }
 
 row! {
-    /// Something to read.
+    /// A notice to read.
     Notice [] {
-        /// What names it.
+        /// Id of the notice.
         id: Cow<'a, str> = "id",
-        /// The text.
+        /// Text of the notice.
         text: Cow<'a, str> = "text",
-        /// The title; `null` on the wire.
+        /// Title of the notice; `null` on the wire.
         title: Cow<'a, str> = "title",
-        /// Where to read more; `null` on the wire.
+        /// Address with more information; `null` on the wire.
         url: Cow<'a, str> = "url",
     }
 }
 
 row! {
-    /// A question about an order.
-    OrderPrompt ["orderId", "reqId"] {
-        /// The order.
+    /// A prompt about an order.
+    OrderPrompt [order_id, req_id] {
+        /// Id of the order.
         order_id: i64 = "orderId",
-        /// What the answer must name.
+        /// Id of the prompt, which the reply repeats.
         req_id: Cow<'a, str> = "reqId",
-        /// Options that put the question away.
+        /// Options that dismiss the prompt.
         dismissable: Vec<Cow<'a, str>> = "dismissable",
-        /// The question.
+        /// Text of the prompt.
         text: Cow<'a, str> = "text",
-        /// What can be answered.
+        /// Options for the reply.
         options: Vec<Cow<'a, str>> = "options",
-        /// Kind of message, `M`.
+        /// Kind of the message, `M`.
         kind: Cow<'a, str> = "type",
-        /// Which question it is, `p12`.
+        /// Id of the message text, `p12`.
         message_id: Cow<'a, str> = "messageId",
-        /// Is it a prompt?
+        /// Whether the row is a prompt.
         prompt: bool = "prompt",
     }
 }
 
 body! {
-    /// Bulletins. `args` is an object in the documentation and an array on the wire; both are read.
+    /// Bulletins of the exchanges. `args` is an object in the documentation and an array on the
+    /// wire; both are read.
     Bulletins ["args"] {}
 }
 
 impl<'a> Bulletins<'a> {
-    /// The rows, in order.
+    /// Returns the rows in order.
     #[must_use]
     pub fn rows(&self) -> Rows<'a, Bulletin<'a>> {
         Rows::of(self.member("args"))
@@ -119,13 +128,13 @@ impl<'a> Bulletins<'a> {
 }
 
 row! {
-    /// One bulletin.
+    /// A bulletin.
     Bulletin [] {
-        /// What names it: text in the documentation, a number on the wire.
+        /// Id of the bulletin: text in the documentation, a number on the wire.
         id: Cow<'a, str> = "id",
-        /// Exchanges that it is about; `null` on the wire.
+        /// Exchanges that the bulletin is about; `null` on the wire.
         exchanges: Json<'a> = "exchanges",
-        /// The text, line breaks included.
+        /// Text of the bulletin, with its line breaks.
         message: Cow<'a, str> = "message",
     }
 }

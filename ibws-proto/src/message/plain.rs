@@ -1,50 +1,51 @@
-//! Errors, frames without a topic, exercises, and what nobody has heard of (docs/protocol.md §2, §3.9, §4.6).
+//! Errors, frames without a topic, exercises, and frames of unknown shape (docs/protocol.md §2,
+//! §3.9, §4.6).
 
 use alloc::borrow::Cow;
 
 use super::macros::body;
 use super::session::text;
-use crate::frame::{Frame, Json};
-use crate::read::{FieldResult, FromJson, lookup};
+use crate::frame::{FieldResult, Frame, FromJson, Json, lookup};
 
 body! {
-    /// An error frame. Its topic is the bare topic of the channel that it is about, so that it cannot be matched to one
+    /// An error frame. Its topic is the bare topic of a channel, so it cannot be matched to one
     /// subscription (docs/protocol.md §4.6).
     ErrorMessage ["args"] {
-        /// What went wrong.
+        /// Text of the error.
         error: Cow<'a, str> = "error",
-        /// The gateway's number for it, 500 for instance.
+        /// Code of the error, for example 500.
         code: i64 = "code",
     }
 }
 
 body! {
-    /// A topic-less message that ends a subscription: `{"message":"Unsubscribed ID"}` or
-    /// `{"result":"unsubscribed from summary"}`, which names no account (docs/protocol.md §3.2, §3.7).
+    /// A message without a topic that confirms an unsubscribe: `{"message":"Unsubscribed ID"}`, or
+    /// `{"result":"unsubscribed from summary"}`, which names no account (docs/protocol.md §3.2,
+    /// §3.7).
     Unsubscribed [] {
-        /// The text of an end of a history.
+        /// Text that confirms the unsubscribe of a history.
         message: Cow<'a, str> = "message",
-        /// The text of an end of a summary or ledger.
+        /// Text that confirms the unsubscribe of a summary or ledger.
         result: Cow<'a, str> = "result",
     }
 }
 
-/// What was ended.
+/// The subscription that ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Ended<'a> {
-    /// A history, with its server id where the message names one.
+    /// A history, with its server id if the message names one.
     History(Option<Cow<'a, str>>),
-    /// The summary of some account.
+    /// The summary of an account that the message does not name.
     Summary,
-    /// The ledger of some account.
+    /// The ledger of an account that the message does not name.
     Ledger,
-    /// Something else, as it is named.
+    /// Another subscription, by the name in the message.
     Other(Cow<'a, str>),
 }
 
 impl<'a> Unsubscribed<'a> {
-    /// What was ended.
+    /// Returns the subscription that ended.
     #[must_use]
     pub fn ended(&self) -> Ended<'a> {
         if let Some(result) = text(self.frame(), "result") {
@@ -64,7 +65,7 @@ impl<'a> Unsubscribed<'a> {
     }
 }
 
-/// What follows `head`, without white space around it.
+/// Returns the text after `head`, without white space around it.
 fn tail<'a>(text: Cow<'a, str>, head: &str) -> Option<Cow<'a, str>> {
     match text {
         Cow::Borrowed(text) => Some(Cow::Borrowed(text.strip_prefix(head)?.trim())),
@@ -73,9 +74,10 @@ fn tail<'a>(text: Cow<'a, str>, head: &str) -> Option<Cow<'a, str>> {
 }
 
 body! {
-    /// `waiting for session`: the gateway wants `{"session":…}` (docs/protocol.md §1.2).
+    /// `waiting for session`: the gateway waits for the message `{"session":…}` (docs/protocol.md
+    /// §1.2).
     WaitingForSession [] {
-        /// The text.
+        /// Text of the message.
         message: Cow<'a, str> = "message",
     }
 }
@@ -87,40 +89,43 @@ impl WaitingForSession<'_> {
 }
 
 body! {
-    /// Any other topic-less message.
+    /// Any other message without a topic.
     Message [] {
-        /// The text.
+        /// Text of the message.
         message: Cow<'a, str> = "message",
     }
 }
 
 body! {
-    /// The bare text `ech+hb`, which is no JSON (docs/protocol.md §3.8).
+    /// The bare text `ech+hb`, which is not JSON (docs/protocol.md §3.8).
     Echo [] {}
 }
 
 body! {
-    /// A step of exercising an option, raw (docs/protocol.md §3.9). Topics `shs+exercise` and `inp+exercise`.
+    /// A step of the exercise of an option (docs/protocol.md §3.9), of the topics `shs+exercise`
+    /// and `inp+exercise`.
     Exercise [] {
         /// Number of the message.
         mid: Cow<'a, str> = "MID",
-        /// `content` or `prompt`.
+        /// Kind of the step, `content` or `prompt`.
         action: Cow<'a, str> = "action",
-        /// What is shown or asked; see [`id`](Self::id) and [`user_actions`](Self::user_actions).
+        /// Content of the step; [`id`](Self::id) and [`user_actions`](Self::user_actions) read from
+        /// it.
         data: Json<'a> = "data",
     }
 }
 
 impl<'a> Exercise<'a> {
-    /// What the answer must name: a number here, a string in the answer.
+    /// Returns the id that the reply repeats: a number here, a string in the reply.
     ///
     /// # Errors
-    /// [`FieldError`](crate::FieldError) if it is neither.
+    /// [`FieldError`](crate::FieldError) if it is neither a number nor a string.
     pub fn id(&self) -> FieldResult<Cow<'a, str>> {
         lookup("id", self.member("data").and_then(|data| data.get("id")))
     }
 
-    /// What can be answered, as id and text: `user_action` of a content frame, `user_actions` of a prompt.
+    /// Returns the choices for the reply as id and text: `user_action` of a content frame,
+    /// `user_actions` of a prompt.
     pub fn user_actions(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + use<'a> {
         let data = self.member("data").unwrap_or(Json("null"));
         let actions = data.get("user_action").or_else(|| data.get("user_actions")).unwrap_or(Json("null"));
@@ -131,6 +136,6 @@ impl<'a> Exercise<'a> {
 }
 
 body! {
-    /// JSON that nobody has heard of: another topic, no topic, or no object at all.
+    /// JSON of any other kind: with another topic, without a topic, or not an object.
     Unknown [] {}
 }

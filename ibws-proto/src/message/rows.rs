@@ -1,51 +1,119 @@
-//! Rows: the objects that a message lists. One bad row is that row's error, never the loss of those beside it.
+//! Rows: the objects that a message lists. A bad row is an error of that row only.
 
 use alloc::borrow::Cow;
+use core::fmt;
 use core::marker::PhantomData;
 
-use crate::frame::Json;
-use crate::json::{Elements, Kind};
-use crate::read::{RowError, RowReason};
+use super::slots::Slots;
+use crate::frame::{Elements, Json, Kind, RowError, RowReason, Span};
 
-/// An object inside a message, read in one walk.
+/// An object inside a message.
 pub trait Row<'a>: Sized {
-    /// The documented keys; all others are found with [`unknown`](Self::unknown).
+    /// The documented keys. [`unknown`](Self::unknown) returns the members with others.
     const KEYS: &'static [&'static str];
 
     /// Reads a row.
     ///
     /// # Errors
-    /// [`RowError`] if the value is no object, or has a key twice that says whom the row is about.
-    fn from_json(json: Json<'a>) -> Result<Self, RowError>;
+    /// [`RowError`] if the value is no object, or has a key twice that identifies the row.
+    fn from_json(json: Json<'a>) -> Result<Self, RowError> {
+        Self::next_of(&mut Elements::one(json)).unwrap_or_else(|| Err(row_error(json, RowReason::NotAnObject)))
+    }
 
     /// Reads the next element as a row, as [`from_json`](Self::from_json) does.
     #[doc(hidden)]
-    #[inline]
-    fn next_of(elements: &mut Elements<'a>) -> Option<Result<Self, RowError>> {
-        elements.next().map(Self::from_json)
-    }
+    fn next_of(elements: &mut Elements<'a>) -> Option<Result<Self, RowError>>;
 
-    /// The row's own JSON.
+    /// Returns the JSON of the row.
     fn json(&self) -> Json<'a>;
 
-    /// The documented members that are there, under the documented spelling of their keys.
+    /// Returns the documented members of the row, with the documented spelling of their keys.
     fn known(&self) -> impl Iterator<Item = (&'static str, Json<'a>)>;
 
-    /// The members that no documentation names, and those of a key that stands once more.
+    /// Returns the members that no accessor reads: those with an undocumented key, and those with a
+    /// key that occurred before.
     fn unknown(&self) -> impl Iterator<Item = (Cow<'a, str>, Json<'a>)>;
 
-    /// A member by its key, documented or not.
+    /// Returns the first member with this key, documented or not.
     fn member(&self, key: &str) -> Option<Json<'a>> {
         self.json().get(key)
     }
 }
 
-pub(crate) fn row_error(json: Json<'_>, reason: RowReason) -> RowError {
+/// The documented members of a row with `N` of them, found in one walk.
+#[derive(Clone, Copy)]
+pub(crate) struct RowView<'a, const N: usize> {
+    json: Json<'a>,
+    /// Where the members lie in `json`: half the size of the members themselves, since rows are
+    /// moved.
+    spans: [Span; N],
+}
+
+impl<'a, const N: usize> RowView<'a, N> {
+    /// Reads the next element as a row with these keys.
+    #[inline(always)]
+    pub(crate) fn next_of(elements: &mut Elements<'a>, keys: &'static Slots) -> Option<Result<Self, RowError>> {
+        let mut spans = [Span::NONE; N];
+        let mut twice = None;
+        let json = elements.next_with(|key, span| {
+            let Some(slot) = keys.find(key) else { return };
+            let Some(place) = spans.get_mut(slot) else { return };
+            if *place == Span::NONE {
+                *place = span;
+            } else if twice.is_none() {
+                twice = keys.unique(slot);
+            }
+        })?;
+        Some(if json.kind() != Kind::Object {
+            Err(row_error(json, RowReason::NotAnObject))
+        } else if let Some(key) = twice {
+            Err(row_error(json, RowReason::Duplicate(key)))
+        } else {
+            Ok(Self { json, spans })
+        })
+    }
+
+    /// Returns the member in a slot.
+    #[inline(always)]
+    pub(crate) fn get(&self, slot: usize) -> Option<Json<'a>> {
+        self.spans.get(slot)?.of(self.json.text()).map(Json)
+    }
+
+    pub(crate) fn json(&self) -> Json<'a> {
+        self.json
+    }
+
+    /// Returns the members in slots with their documented keys.
+    pub(crate) fn known(&self, keys: &'static Slots) -> impl Iterator<Item = (&'static str, Json<'a>)> {
+        let text = self.json.text();
+        keys.keys().zip(self.spans).filter_map(move |(key, span)| Some((key, Json(span.of(text)?))))
+    }
+
+    /// Returns the members in no slot.
+    pub(crate) fn unknown(&self) -> impl Iterator<Item = (Cow<'a, str>, Json<'a>)> {
+        let (spans, text) = (self.spans, self.json.text());
+        self.json.members().filter(move |(_, value)| {
+            !spans.iter().filter_map(|span| span.of(text)).any(|known| core::ptr::eq(known, value.text()))
+        })
+    }
+}
+
+impl<const N: usize> fmt::Debug for RowView<'_, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.json.text(), f)
+    }
+}
+
+#[cold]
+#[inline(never)]
+pub(super) fn row_error(json: Json<'_>, reason: RowReason) -> RowError {
     RowError { reason, text: json.text().into() }
 }
 
-/// Iterator over the rows of a message. An object where an array is documented is one row, since the documentation and
-/// the wire differ in that (docs/protocol.md §4.4, §4.5); anything else that is no array is one bad row.
+/// An iterator over the rows of a message.
+///
+/// An object in the place of an array is one row, because the documentation and the wire differ in
+/// that (docs/protocol.md §4.4, §4.5). Any other value that is not an array is one bad row.
 #[derive(Clone, Debug)]
 pub struct Rows<'a, R> {
     rows: Elements<'a>,
@@ -69,7 +137,7 @@ impl<'a, R: Row<'a>> Iterator for Rows<'a, R> {
     }
 }
 
-/// An object as a row; where it is absent or `null`, an empty one.
+/// Reads an object as a row; an absent one and `null` are a row without members.
 pub(crate) fn one<'a, R: Row<'a>>(json: Option<Json<'a>>) -> Result<R, RowError> {
     R::from_json(json.filter(|json| !json.is_null()).unwrap_or(Json("{}")))
 }

@@ -1,4 +1,4 @@
-//! `smh` and `sbd`: history and the price ladder (docs/protocol.md §3.2, §3.3).
+//! History and the price ladder: `smh` and `sbd` (docs/protocol.md §3.2, §3.3).
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -6,54 +6,55 @@ use alloc::string::String;
 use super::macros::{body, row};
 use super::rows::Rows;
 use crate::field::Availability;
-use crate::frame::Json;
-use crate::number::{Number, split};
-use crate::read::{Expected, FieldResult, FromJson, is_none, number};
+use crate::frame::{Expected, FieldResult, FromJson, Json, Number, is_absent, read_number, split_numbers};
 
 body! {
-    /// Bars of a contract's history (docs/protocol.md §3.2). There is no `conid`: the topic names the contract.
+    /// Bars of a contract's history (docs/protocol.md §3.2). The frame has no `conid`; the topic
+    /// names the contract.
     History ["data"] {
-        /// What the history is unsubscribed by. Documented as a string; a number is read as well.
+        /// Id by which the history is unsubscribed. It is documented as a string; a number is read
+        /// as well.
         server_id: Cow<'a, str> = "serverId",
         /// Symbol of the contract.
         symbol: Cow<'a, str> = "symbol",
         /// Name of the company.
         text: Cow<'a, str> = "text",
-        /// What prices in [`high`](Self::high) and [`low`](Self::low) are multiplied with.
+        /// Factor of the prices in [`high`](Self::high) and [`low`](Self::low).
         price_factor: i64 = "priceFactor",
-        /// Start, `yyyyMMdd-HH:mm:ss`.
+        /// Start of the period, `yyyyMMdd-HH:mm:ss`.
         start_time: Cow<'a, str> = "startTime",
-        /// Highest bar.
+        /// Highest price of the period.
         high: Extreme<'a> = "high",
-        /// Lowest bar.
+        /// Lowest price of the period.
         low: Extreme<'a> = "low",
-        /// Span, `7200s`.
+        /// Length of the period, `7200s`.
         time_period: Cow<'a, str> = "timePeriod",
-        /// Seconds in a bar.
+        /// Length of a bar in seconds.
         bar_length: i64 = "barLength",
-        /// How the data comes; `S` (streaming) is known beside the letters of field 6509.
+        /// Availability of the data; histories know `S` (streaming) besides the letters of field
+        /// 6509.
         availability: Availability<'a> = "mdAvailability",
-        /// Delay of the data.
+        /// Milliseconds that the gateway took for the request.
         delay: i64 = "mktDataDelay",
-        /// Does it hold data from outside regular hours?
+        /// Whether the bars include data from outside regular hours.
         outside_rth: bool = "outsideRth",
-        /// What volumes are multiplied with; varies by contract.
+        /// Factor of the volumes; it varies by contract.
         volume_factor: i64 = "volumeFactor",
-        /// How prices are to be shown, by number of the rule.
+        /// Number of the rule by which prices are displayed.
         price_display_rule: i64 = "priceDisplayRule",
-        /// How prices are to be shown.
+        /// Argument of the rule by which prices are displayed.
         price_display_value: Cow<'a, str> = "priceDisplayValue",
-        /// May prices be negative?
+        /// Whether prices may be negative.
         negative_capable: bool = "negativeCapable",
         /// Version of the message.
         message_version: i64 = "messageVersion",
-        /// Number of bars, or the index of the last one: documentation and its sample differ.
+        /// Number of bars. The printed sample of the documentation has one fewer.
         points: i64 = "points",
     }
 }
 
 impl<'a> History<'a> {
-    /// The bars, in order.
+    /// Returns the bars in order.
     #[must_use]
     pub fn bars(&self) -> Rows<'a, HistoryBar<'a>> {
         Rows::of(self.member("data"))
@@ -61,31 +62,32 @@ impl<'a> History<'a> {
 }
 
 row! {
-    /// One bar of a history.
+    /// A bar of a history.
     HistoryBar [] {
-        /// First price.
+        /// First price of the bar.
         open: Number<'a> = "o",
-        /// Last price.
+        /// Last price of the bar.
         close: Number<'a> = "c",
-        /// Highest price.
+        /// Highest price of the bar.
         high: Number<'a> = "h",
-        /// Lowest price.
+        /// Lowest price of the bar.
         low: Number<'a> = "l",
-        /// Volume, to be multiplied with the history's `volumeFactor`.
+        /// Volume of the bar; times [`History::volume_factor`] it is in units.
         volume: Number<'a> = "v",
-        /// Start of the bar, in milliseconds since 1970.
+        /// Start of the bar in milliseconds since 1970.
         time: i64 = "t",
     }
 }
 
-/// `high` and `low` of a history: `18127/21043/35` (docs/protocol.md §3.2).
+/// The value of `high` and `low` of a history, `18127/21043/35` (docs/protocol.md §3.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Extreme<'a> {
-    /// Price multiplied with the history's `priceFactor`.
+    /// The price, multiplied by [`History::price_factor`].
     pub price: Number<'a>,
-    /// Volume of that bar.
+    /// The volume of that bar.
     pub volume: Option<Number<'a>>,
-    /// Documented as the volume outside regular hours; samples look like minutes from the start.
+    /// Documented as the volume outside regular hours; the values of samples fit the minutes from
+    /// the start.
     pub third: Option<Number<'a>>,
 }
 
@@ -95,10 +97,10 @@ impl<'a> FromJson<'a> for Extreme<'a> {
             return Ok(None);
         }
         let text = json.quoted().unwrap_or(json.text());
-        if is_none(text) {
+        if is_absent(text) {
             return Ok(None);
         }
-        let mut parts = split(text, '/').filter(|parts| parts.len() <= 3).ok_or(Expected::Slashed)?.into_iter();
+        let mut parts = split_numbers(text, '/').filter(|parts| parts.len() <= 3).ok_or(Expected::Slashed)?.into_iter();
         match parts.next() {
             Some(price) => Ok(Some(Self { price, volume: parts.next(), third: parts.next() })),
             None => Err(Expected::Slashed),
@@ -107,25 +109,25 @@ impl<'a> FromJson<'a> for Extreme<'a> {
 }
 
 body! {
-    /// Rows of the BookTrader ladder (docs/protocol.md §3.3). The topic is `sbd` in the older documentation, and
-    /// `sbd+ACCOUNT+CONID` in the newer one; both are read.
+    /// Rows of the BookTrader ladder (docs/protocol.md §3.3). The topic is `sbd` in the older
+    /// documentation and `sbd+ACCOUNT+CONID` in the newer one; both are read.
     Ladder ["data"] {}
 }
 
 impl<'a> Ladder<'a> {
-    /// The rows, in order.
+    /// Returns the rows in order.
     #[must_use]
     pub fn rows(&self) -> Rows<'a, LadderRow<'a>> {
         Rows::of(self.member("data"))
     }
 
-    /// The account in the topic, where it has one.
+    /// Returns the account in the topic, if it has one.
     #[must_use]
     pub fn account(&self) -> Option<String> {
         self.topic()?.split('+').nth(1).map(String::from)
     }
 
-    /// The contract in the topic, where it has one.
+    /// Returns the contract in the topic, if it has one.
     #[must_use]
     pub fn conid(&self) -> Option<i64> {
         self.topic()?.split('+').nth(2)?.parse().ok()
@@ -133,46 +135,47 @@ impl<'a> Ladder<'a> {
 }
 
 row! {
-    /// One row of a ladder: a price, and what is bid or offered there.
+    /// A row of a ladder: a price, and the size that is bid or offered there.
     LadderRow [] {
         /// Number of the row.
         row: i64 = "row",
-        /// Is it the row of the last trade?
+        /// Whether the last trade was made at this row.
         focus: bool = "focus",
-        /// The price; `100 @ 181.20` has the size of the user's own order before it.
+        /// The price. It may have a size before it, `100 @ 181.20`; no source states whose size
+        /// that is.
         price: LadderPrice<'a> = "price",
-        /// Size offered.
+        /// Size that is offered.
         ask: Number<'a> = "ask",
-        /// Size bid.
+        /// Size that is bid.
         bid: Number<'a> = "bid",
     }
 }
 
-/// Price of a ladder row: a number, or `size @ price` (docs/protocol.md §3.3).
+/// The price of a ladder row: a number, or `size @ price` (docs/protocol.md §3.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LadderPrice<'a> {
     /// The size before the `@`.
     pub size: Option<Number<'a>>,
-    /// The price.
+    /// The price itself.
     pub price: Number<'a>,
 }
 
 impl<'a> FromJson<'a> for LadderPrice<'a> {
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
         let Some(text) = json.quoted().filter(|text| text.contains('@')) else {
-            return Ok(number(json, Expected::Price)?.map(|price| Self { size: None, price }));
+            return Ok(read_number(json, Expected::Price)?.map(|price| Self { size: None, price }));
         };
-        let mut parts = split(text, '@').filter(|parts| parts.len() == 2).ok_or(Expected::Price)?;
+        let mut parts = split_numbers(text, '@').filter(|parts| parts.len() == 2).ok_or(Expected::Price)?;
         let price = parts.pop().ok_or(Expected::Price)?;
         Ok(Some(Self { size: parts.pop(), price }))
     }
 }
 
 impl<'a> LadderRow<'a> {
-    /// The price alone, whichever way it is written.
+    /// Returns the price without the size before it.
     ///
     /// # Errors
-    /// As [`price`](Self::price).
+    /// Those of [`price`](Self::price).
     pub fn price_number(&self) -> FieldResult<Number<'a>> {
         Ok(self.price()?.map(|price| price.price))
     }

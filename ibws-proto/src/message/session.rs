@@ -1,22 +1,23 @@
-//! `system`, `sts`, `tic`: the session itself (docs/protocol.md §3.8, §4.1, §4.3).
+//! The session: `system`, `sts` and `tic` (docs/protocol.md §3.8, §4.1, §4.3).
 
 use alloc::borrow::Cow;
 
 use super::macros::{body, row};
 use super::rows::one;
-use crate::frame::{Frame, Json};
-use crate::read::RowError;
+use crate::frame::{Frame, Json, RowError};
 
 /// A message of the topic `system`.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum System<'a> {
-    /// `success`: the session is accepted; before it nothing that is sent is heard (docs/protocol.md §1.3).
+    /// `success`: the gateway accepted the session. It discards what a client writes before
+    /// (docs/protocol.md §1.3.4).
     Greeting(Greeting<'a>),
-    /// `hb`: the socket lives. Whether its subscriptions do, it does not say (docs/protocol.md §4.1).
+    /// `hb`: the socket is alive. This does not prove that its subscriptions are (docs/protocol.md
+    /// §4.1).
     Heartbeat(Heartbeat<'a>),
-    /// Any other.
+    /// Any other message of the topic.
     Other(SystemMessage<'a>),
 }
 
@@ -31,7 +32,7 @@ impl<'a> System<'a> {
         }
     }
 
-    /// The frame itself.
+    /// Returns the frame.
     #[must_use]
     pub fn frame(&self) -> &'a Frame {
         match self {
@@ -43,82 +44,84 @@ impl<'a> System<'a> {
 }
 
 body! {
-    /// The gateway accepts the session.
+    /// The greeting: the gateway accepted the session.
     Greeting [] {
-        /// The user's name.
+        /// Name of the user.
         success: Cow<'a, str> = "success",
-        /// Is it a free trial? Undocumented here.
+        /// Whether the account is a free trial; undocumented in this message.
         is_ft: bool = "isFT",
-        /// Is it a paper account? Undocumented here.
+        /// Whether the account is a paper account; undocumented in this message.
         is_paper: bool = "isPaper",
     }
 }
 
 body! {
-    /// A heartbeat, every 10 seconds.
+    /// A heartbeat, sent every 10 s.
     Heartbeat [] {
-        /// The server's clock, in milliseconds since 1970.
+        /// Time by the server's clock, in milliseconds since 1970.
         hb: i64 = "hb",
     }
 }
 
 body! {
-    /// A message of the topic `system` that is neither.
+    /// A message of the topic `system` that is neither a greeting nor a heartbeat.
     SystemMessage [] {}
 }
 
 body! {
-    /// State of authentication (docs/protocol.md §4.3). Frames of a single key occur: what is absent has not changed.
+    /// The state of authentication (docs/protocol.md §4.3). Frames with a single key occur; an
+    /// absent key is unchanged.
     Status ["args"] {}
 }
 
 impl<'a> Status<'a> {
-    /// What is told; empty where the message has no `args`.
+    /// Returns the state; without members if the message has no `args`.
     ///
     /// # Errors
-    /// [`RowError`] if `args` is no object.
+    /// [`RowError`] if `args` is not an object.
     pub fn args(&self) -> Result<SessionState<'a>, RowError> {
         one(self.member("args"))
     }
 }
 
 row! {
-    /// State of the session: what is absent has not changed, and says nothing.
+    /// The state of the session. An absent key is unchanged.
     SessionState [] {
-        /// Is the brokerage session connected?
+        /// Whether the brokerage session is connected.
         connected: bool = "connected",
-        /// Is it authenticated?
+        /// Whether the brokerage session is authenticated.
         authenticated: bool = "authenticated",
-        /// Is it ready for orders?
+        /// Whether the brokerage session is ready for orders.
         established: bool = "established",
-        /// Does another session of the same user compete with it?
+        /// Whether another session of the same user competes with this one.
         competing: bool = "competing",
-        /// A message.
+        /// A message for the user.
         message: Cow<'a, str> = "message",
-        /// Why authentication failed.
+        /// Reason why authentication failed.
         fail: Cow<'a, str> = "fail",
-        /// The server.
+        /// Name of the server.
         server_name: Cow<'a, str> = "serverName",
-        /// Its version.
+        /// Version of the server.
         server_version: Cow<'a, str> = "serverVersion",
-        /// The user's name.
+        /// Name of the user.
         username: Cow<'a, str> = "username",
     }
 }
 
 body! {
-    /// Answer to a `tic`, of which one has four (docs/protocol.md §3.8).
+    /// The reply to a `tic`. The gateway sends four for each (docs/protocol.md §3.8).
     Tic [] {
-        /// Does the session live?
+        /// Whether the session is alive.
         alive: bool = "alive",
-        /// The session's id, as `tickle` tells it: one that changed means that the gateway logged in anew.
+        /// Id of the session, the same as in the `/tickle` reply. A new id means that the gateway
+        /// logged in again.
         id: Cow<'a, str> = "id",
-        /// When the session was used last, in milliseconds since 1970.
+        /// Time of the last use of the session, in milliseconds since 1970.
         last_accessed: i64 = "lastAccessed",
     }
 }
 
-/// The only member of a topic-less message.
+/// Returns a member of a frame if it is a string.
 pub(crate) fn text<'a>(frame: &'a Frame, key: &str) -> Option<Cow<'a, str>> {
     frame.get(key).and_then(Json::as_str)
 }

@@ -1,29 +1,43 @@
-//! Which member of a row a key names: one step, where comparing with each of thirty keys would cost more than the rest.
+//! Finds the slot of a row's member by its key in one step. Comparing a key with each of thirty
+//! would cost more than the rest of reading the row.
 
-/// A table made at compile time, in which no two keys meet.
+/// A perfect hash table of the keys of a row, built at compile time.
 #[derive(Debug)]
 pub(crate) struct Slots {
+    keys: &'static [&'static str],
+    /// The slots of the keys that identify a row, a bit for each.
+    unique: u64,
     spellings: &'static [(&'static str, u8)],
-    /// What [`ends`] makes of each spelling.
+    /// The [`ends`] of each spelling.
     ends: [(u64, u64); MOST],
     factor: u64,
-    /// At the hash of a key its place among the spellings; 255 where there is none.
+    /// The index among the spellings by the hash of a key; 255 if there is none.
     places: [u8; 256],
 }
 
 const NONE: u8 = u8::MAX;
 
-/// More keys than any row has.
+/// The largest number of spellings of a row.
 const MOST: usize = 48;
 
 impl Slots {
-    /// The table of these keys, each with its slot.
+    /// Builds the table of these spellings, each with its slot.
     ///
     /// # Panics
-    /// While compiling, if no table is found.
+    /// Panics at compile time if no factor separates all keys.
     #[expect(clippy::indexing_slicing, clippy::panic, reason = "runs at compile time alone")]
-    pub(crate) const fn new(spellings: &'static [(&'static str, u8)]) -> Self {
+    pub(crate) const fn new(
+        keys: &'static [&'static str],
+        spellings: &'static [(&'static str, u8)],
+        unique: &'static [u8],
+    ) -> Self {
         assert!(spellings.len() <= MOST);
+        let mut mask = 0_u64;
+        let mut at = 0;
+        while at < unique.len() {
+            mask |= 1 << unique[at];
+            at += 1;
+        }
         let mut all = [(0, 0); MOST];
         let mut at = 0;
         while at < spellings.len() {
@@ -46,21 +60,32 @@ impl Slots {
                 at += 1;
             }
             if at == spellings.len() {
-                return Self { spellings, ends: all, factor, places };
+                return Self { keys, unique: mask, spellings, ends: all, factor, places };
             }
             factor = factor.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f) | 1;
             tries += 1;
         }
-        panic!("no table in which no two keys meet")
+        panic!("no factor separates all keys")
     }
 
-    /// The slot of a key.
+    /// Returns the documented keys in the order of their slots.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.keys.iter().copied()
+    }
+
+    /// Returns the key of a slot if it identifies the row, so that it must not occur twice.
+    #[cold]
+    pub(crate) fn unique(&self, slot: usize) -> Option<&'static str> {
+        self.keys.get(slot).copied().filter(|_| self.unique >> slot & 1 == 1)
+    }
+
+    /// Returns the slot of a key.
     #[inline(always)]
     pub(crate) fn find(&self, key: &[u8]) -> Option<usize> {
         let ends = ends(key);
         let place = usize::from(*self.places.get(usize::from(hash(ends, key.len(), self.factor)))?);
         let (name, slot) = self.spellings.get(place)?;
-        // Up to 16 bytes beginning and end are all of it.
+        // In a key of up to 16 bytes the two ends are the whole key.
         let found = name.len() == key.len()
             && self.ends.get(place) == Some(&ends)
             && (key.len() <= 16 || name.as_bytes() == key);
@@ -68,7 +93,8 @@ impl Slots {
     }
 }
 
-/// Beginning and end of a key, eight bytes each, or four, or what there is: with the length, all of a key up to 16 bytes.
+/// Returns the beginning and the end of a key: eight bytes each, or four, or fewer. With the length
+/// they determine a key of up to 16 bytes.
 #[inline(always)]
 const fn ends(key: &[u8]) -> (u64, u64) {
     if let (Some(first), Some(last)) = (key.first_chunk::<8>(), key.last_chunk::<8>()) {
@@ -96,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_found_and_nothing_like_it() {
+    fn a_key_is_found_and_a_similar_one_is_not() {
         const KEYS: &[(&str, u8)] = &[
             ("", 0),
             ("a", 1),
@@ -111,7 +137,7 @@ mod tests {
             ("cashBalanceFXSegment", 9),
             ("cashBalanceABSegment", 10),
         ];
-        let slots = Slots::new(KEYS);
+        let slots = Slots::new(&[], KEYS, &[]);
         for (key, slot) in KEYS {
             assert_eq!(slots.find(key.as_bytes()), Some(usize::from(*slot)), "{key}");
             for at in 0..key.len() {

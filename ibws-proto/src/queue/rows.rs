@@ -10,10 +10,10 @@ use core::mem::size_of;
 
 use super::merge::{self, Object};
 use crate::event::Message;
-use crate::fold::{Filing, Merged, WHOLE_ORDER};
+use crate::fold::{Filing, Merged};
 use crate::frame::{Frame, Json};
 use crate::key::Key;
-use crate::message::{Body, Execution, LadderRow, Order, Row, Rows};
+use crate::message::{Body, Execution, LadderRow, Order, Rows};
 
 /// The maximum size of a frame that is folded. Merging compares each member of one row with each of
 /// another: this limit and the next two bound the work.
@@ -152,7 +152,8 @@ impl Folded {
         let mut text = String::with_capacity(bytes);
         for (_, changes) in rows {
             for row in &changes.rows {
-                changes.write(row.json(), message.key, &mut text);
+                text.push(if text.is_empty() { '[' } else { ',' });
+                text.push_str(row.json().text());
             }
         }
         text.push_str(if text.is_empty() { "[]" } else { "]" });
@@ -180,31 +181,6 @@ impl RowChanges {
     fn bytes(&self) -> usize {
         self.rows.iter().map(|row| size_of::<Merged>() + row.json().text().len()).sum()
     }
-
-    /// Writes a row into a list. Changes to an order that together look like a whole order are
-    /// written as two rows, because a fold would take one row for an order that replaces what is
-    /// known.
-    fn write(&self, row: Json<'_>, key: Option<Key>, list: &mut String) {
-        let mut push = |text: &str| {
-            list.push(if list.is_empty() { '[' } else { ',' });
-            list.push_str(text);
-        };
-        let order = if key == Some(Key::Orders) && !self.replaces { Order::from_json(row).ok() } else { None };
-        if !order.is_some_and(|order| order.replaces()) {
-            return push(row.text());
-        }
-        let [.., status] = WHOLE_ORDER;
-        let part = |is_included: &dyn Fn(&str) -> bool| {
-            let mut object = Object::with_capacity(row.text().len());
-            for (key, value) in row.members().filter(|(key, _)| is_included(key)) {
-                // The text of a key was decoded from JSON, so it can be encoded again.
-                object.push_key(&serde_json::to_string(&key).unwrap_or_default()).push_str(value.text());
-            }
-            object.into_text()
-        };
-        push(&part(&|key| key != status));
-        push(&part(&|key| key == status || key == "orderId"));
-    }
 }
 
 /// Returns the key of the member that lists the rows.
@@ -227,7 +203,7 @@ fn without_rows(message: &Message) -> Frame {
 /// Returns the predicate for values that do not replace a known value, in rows of this key.
 fn blank_values(key: Option<Key>) -> fn(Json<'_>) -> bool {
     match key {
-        Some(Key::Trades) => Execution::tells_nothing,
+        Some(Key::Trades) => Execution::keeps_known,
         _ => |_| false,
     }
 }

@@ -1,4 +1,4 @@
-//! `ssd`, `sld`, `spl`, `sbd`: what belongs to an account (docs/protocol.md §3.3, §3.5, §3.7).
+//! Subscriptions of an account: `ssd`, `sld`, `spl` and `sbd` (docs/protocol.md §3.3, §3.5, §3.7).
 
 use alloc::format;
 use alloc::string::String;
@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use super::{InvalidSubscribe, NoArgs, check_account, check_conid, check_exchange, check_names, request};
+use super::{InvalidSubscribe, NoArgs, check_account, check_conid, check_exchange, check_names, generic};
 use crate::key::Key;
 use crate::payload::Subscribe;
 
@@ -18,12 +18,12 @@ struct Arguments {
     fields: Option<Vec<String>>,
 }
 
-/// Declares the two channels that take an account, keys and fields.
+/// Declares the builder of a channel that takes an account, keys and fields.
 macro_rules! by_account {
     ($(#[$meta:meta])* $name:ident, $key:ident, $(#[$keys:meta])*, $(#[$fields:meta])*) => {
         $(#[$meta])*
         #[derive(Clone, PartialEq, Eq, Debug)]
-        #[must_use = "a request does nothing until it is subscribed with"]
+        #[must_use = "a builder does nothing until it is converted and subscribed"]
         pub struct $name {
             account: String,
             keys: Option<Vec<String>>,
@@ -31,7 +31,8 @@ macro_rules! by_account {
         }
 
         impl $name {
-            /// Everything of this account. The account is required: without one the gateway answers nothing.
+            /// Subscribes to all values of this account. The account is required; the reply without
+            /// one is not known.
             pub fn new(account: impl Into<String>) -> Self {
                 Self { account: account.into(), keys: None, fields: None }
             }
@@ -52,42 +53,44 @@ macro_rules! by_account {
         impl TryFrom<$name> for Subscribe {
             type Error = InvalidSubscribe;
 
-            fn try_from(wanted: $name) -> Result<Self, InvalidSubscribe> {
-                check_account(&wanted.account)?;
-                check_names(wanted.keys.as_deref().unwrap_or_default())?;
-                check_names(wanted.fields.as_deref().unwrap_or_default())?;
-                let args = Arguments { keys: wanted.keys, fields: wanted.fields };
-                request(Key::$key, &wanted.account, Some(&args))
+            fn try_from(request: $name) -> Result<Self, InvalidSubscribe> {
+                check_account(&request.account)?;
+                check_names(request.keys.as_deref().unwrap_or_default())?;
+                check_names(request.fields.as_deref().unwrap_or_default())?;
+                let args = Arguments { keys: request.keys, fields: request.fields };
+                generic(Key::$key, &request.account, Some(&args))
             }
         }
     };
 }
 
 by_account! {
-    /// Values of an account, by key: `ssd+DU1234567+{"keys":[…],"fields":[…]}` (docs/protocol.md §3.7).
+    /// Values of an account by key: `ssd+DU1234567+{"keys":[…],"fields":[…]}` (docs/protocol.md
+    /// §3.7).
     Summary, AccountSummary,
-    /// Only these rows, `ExcessLiquidity-S` for instance.
+    /// Limits the rows to these keys, for example `ExcessLiquidity-S`.
     ,
-    /// Only these members of each row, `monetaryValue` for instance.
+    /// Limits each row to these members, for example `monetaryValue`.
 }
 
 by_account! {
-    /// Balances of an account, by currency, every 10 seconds: `sld+DU1234567+{"keys":[…],"fields":[…]}` (docs/protocol.md §3.7).
+    /// Balances of an account by currency, every 10 s: `sld+DU1234567+{"keys":[…],"fields":[…]}`
+    /// (docs/protocol.md §3.7).
     Ledger, AccountLedger,
-    /// Only these rows, `LedgerListBASE` for instance.
+    /// Limits the rows to these keys, for example `LedgerListBASE`.
     ,
-    /// Only these members of each row. The documentation asks for `cashBalance`, while the wire's rows spell it
-    /// `cashbalance`; which one the filter knows was not tried.
+    /// Limits each row to these members. The documentation requests `cashBalance`, while rows on
+    /// the wire have `cashbalance`. Which of the two the filter knows was not tried.
 }
 
-/// Profit and loss of all accounts: `spl+{}` (docs/protocol.md §3.5). It takes no arguments, and no account: one client that names
-/// one is against the documentation.
+/// Profit and loss of all accounts: `spl+{}` (docs/protocol.md §3.5). It takes neither
+/// arguments nor an account. One client sends an account, against the documentation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[must_use = "a request does nothing until it is subscribed with"]
+#[must_use = "a builder does nothing until it is converted and subscribed"]
 pub struct Pnl {}
 
 impl Pnl {
-    /// Profit and loss.
+    /// Subscribes to the profit and loss of all accounts.
     pub fn new() -> Self {
         Self {}
     }
@@ -97,14 +100,15 @@ impl TryFrom<Pnl> for Subscribe {
     type Error = InvalidSubscribe;
 
     fn try_from(_: Pnl) -> Result<Self, InvalidSubscribe> {
-        request(Key::Pnl, "", Some(&NoArgs {}))
+        generic(Key::Pnl, "", Some(&NoArgs {}))
     }
 }
 
-/// The BookTrader ladder of a contract: `sbd+DU1234567+265598`, without JSON (docs/protocol.md §3.3). It is never confirmed, and is
-/// unsubscribed by account, with all other ladders of it.
+/// The BookTrader ladder of a contract: `sbd+DU1234567+265598`, without JSON (docs/protocol.md
+/// §3.3). The gateway never confirms it. Unsubscribing names the account and ends all of its
+/// ladders.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[must_use = "a request does nothing until it is subscribed with"]
+#[must_use = "a builder does nothing until it is converted and subscribed"]
 pub struct Ladder {
     account: String,
     conid: i64,
@@ -112,12 +116,12 @@ pub struct Ladder {
 }
 
 impl Ladder {
-    /// The ladder over all deep exchanges.
+    /// Subscribes to the ladder of all exchanges that have depth of book.
     pub fn new(account: impl Into<String>, conid: i64) -> Self {
         Self { account: account.into(), conid, exchange: None }
     }
 
-    /// The ladder of one exchange.
+    /// Limits the ladder to one exchange.
     pub fn exchange(mut self, name: impl Into<String>) -> Self {
         self.exchange = Some(name.into());
         self
@@ -127,15 +131,15 @@ impl Ladder {
 impl TryFrom<Ladder> for Subscribe {
     type Error = InvalidSubscribe;
 
-    fn try_from(wanted: Ladder) -> Result<Self, InvalidSubscribe> {
-        check_account(&wanted.account)?;
-        check_conid(wanted.conid)?;
-        check_exchange(wanted.exchange.as_deref())?;
-        let mut target = format!("{}+{}", wanted.account, wanted.conid);
-        if let Some(exchange) = &wanted.exchange {
+    fn try_from(request: Ladder) -> Result<Self, InvalidSubscribe> {
+        check_account(&request.account)?;
+        check_conid(request.conid)?;
+        check_exchange(request.exchange.as_deref())?;
+        let mut target = format!("{}+{}", request.account, request.conid);
+        if let Some(exchange) = &request.exchange {
             target.push('+');
             target.push_str(exchange);
         }
-        request(Key::PriceLadder, &target, None::<&NoArgs>)
+        generic(Key::PriceLadder, &target, None::<&NoArgs>)
     }
 }

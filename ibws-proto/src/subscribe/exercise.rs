@@ -1,7 +1,8 @@
-//! Texts that exercise an option: [`open`] it, then answer what the gateway shows and asks (docs/protocol.md §3.9).
+//! Texts that exercise an option: [`open`] the exercise, then reply to each step of the gateway
+//! (docs/protocol.md §3.9).
 //!
-//! They are no subscriptions: they go out as plain text, and their answers come as
-//! [`Body::Exercise`](crate::Body::Exercise). Known from documentation alone.
+//! The texts are not subscriptions. Send them as plain text; the replies arrive as
+//! [`Body::Exercise`](crate::Body::Exercise). The exchange is documented and was never recorded.
 
 use alloc::format;
 use alloc::string::String;
@@ -11,31 +12,33 @@ use serde::ser::SerializeStruct;
 
 use super::{InvalidSubscribe, check_conid, shortened};
 
-/// `shs+exercise+{"CEX":"700000001"}`: opens the exercise of an option.
+/// Returns the text that opens the exercise of an option: `shs+exercise+{"CEX":"700000001"}`.
 ///
 /// # Errors
-/// [`InvalidSubscribe::Conid`] if the number is not positive.
+/// [`InvalidSubscribe::Conid`] if the number of the contract is not positive.
 pub fn open(conid: i64) -> Result<String, InvalidSubscribe> {
     check_conid(conid)?;
     Ok(format!(r#"shs+exercise+{{"CEX":"{conid}"}}"#))
 }
 
-/// Answer to what the gateway shows: so many contracts are to be exercised.
+/// Returns the reply that exercises `quantity` contracts.
 ///
-/// `id` is that of the message answered, [`Exercise::id`](crate::message::Exercise::id): a number there, a string here.
+/// `id` is that of the gateway's step, [`Exercise::id`](crate::message::Exercise::id): a number
+/// there, a string here.
 ///
 /// # Errors
 /// [`InvalidSubscribe::Name`] if the id is empty or too long.
 pub fn submit(id: &str, quantity: u32, make_final: bool) -> Result<String, InvalidSubscribe> {
-    answer(id, "submit", Some(Choice { quantity, make_final }))
+    reply(id, "submit", Some(Choice { quantity, make_final }))
 }
 
-/// Answer to a prompt, or to what the gateway shows, with one of the actions that it offers: `continue`, `cancel`.
+/// Returns the reply with one of the actions that the step of the gateway offers: `continue`,
+/// `cancel`.
 ///
 /// # Errors
 /// [`InvalidSubscribe::Name`] if the id or the action is empty or too long.
 pub fn act(id: &str, action: &str) -> Result<String, InvalidSubscribe> {
-    answer(id, action, None)
+    reply(id, action, None)
 }
 
 struct Choice {
@@ -67,7 +70,7 @@ struct Data<'a> {
     exercise: Option<Choice>,
 }
 
-fn answer(id: &str, action: &str, exercise: Option<Choice>) -> Result<String, InvalidSubscribe> {
+fn reply(id: &str, action: &str, exercise: Option<Choice>) -> Result<String, InvalidSubscribe> {
     for name in [id, action] {
         if name.is_empty() || name.len() > 64 {
             return Err(InvalidSubscribe::Name(shortened(name)));
@@ -83,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_texts_are_those_of_the_documentation() {
+    fn an_exercise_writes_the_documented_texts() {
         assert_eq!(open(7).unwrap(), r#"shs+exercise+{"CEX":"7"}"#);
         assert_eq!(open(0), Err(InvalidSubscribe::Conid(0)));
         assert_eq!(

@@ -1,4 +1,4 @@
-//! `smh`: history (docs/protocol.md §3.2).
+//! The subscription of a history: `smh` (docs/protocol.md §3.2).
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -8,17 +8,18 @@ use core::str::FromStr;
 
 use serde::Serialize;
 
-use super::{InvalidSubscribe, check_conid, check_exchange, request, shortened};
+use super::{InvalidSubscribe, check_conid, check_exchange, generic, shortened};
 use crate::key::Key;
 use crate::payload::Subscribe;
 
 /// Bars of a contract: `smh+265598+{"period":"2h","bar":"5min",…}` (docs/protocol.md §3.2).
 ///
-/// The gateway ignores wrong arguments and answers with its default, so they are errors here. At most five histories run
-/// at a time. The documentation contradicts itself on whether one answers once or streams; it is to be unsubscribed in
-/// both cases, by the server id of its answer.
+/// The gateway ignores wrong arguments and replies with its default, so they are errors here. At
+/// most five histories are active at a time. The documentation contradicts itself on whether a
+/// history is one reply or a stream. In both cases it must be unsubscribed by the server id of the
+/// reply.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[must_use = "a request does nothing until it is subscribed with"]
+#[must_use = "a builder does nothing until it is converted and subscribed"]
 pub struct History {
     conid: i64,
     exchange: Option<String>,
@@ -48,7 +49,7 @@ struct Arguments {
 }
 
 impl History {
-    /// History of a contract, with the gateway's defaults for all arguments.
+    /// Subscribes to the history of a contract, with the gateway's defaults for all arguments.
     pub fn new(conid: i64) -> Self {
         Self {
             conid,
@@ -62,44 +63,44 @@ impl History {
         }
     }
 
-    /// From this exchange instead of SMART, in the target: `265598@ARCA`.
+    /// Sets the exchange in the target, `265598@ARCA`, in the place of SMART routing.
     pub fn exchange(mut self, name: impl Into<String>) -> Self {
         self.exchange = Some(name.into());
         self
     }
 
-    /// The argument `exchange`: exchange of the contract.
+    /// Sets the argument `exchange`, the exchange of the contract.
     pub fn primary_exchange(mut self, name: impl Into<String>) -> Self {
         self.primary = Some(name.into());
         self
     }
 
-    /// How far back.
+    /// Sets the period that the history covers.
     pub fn period(mut self, period: Period) -> Self {
         self.period = Some(period);
         self
     }
 
-    /// Span of one bar.
+    /// Sets the length of a bar.
     pub fn bar(mut self, bar: Bar) -> Self {
         self.bar = Some(bar);
         self
     }
 
-    /// With data from outside regular hours? Sent as `outsideRth`: so the documentation's request and reply spell it,
-    /// while its table has `outsideRTH`.
+    /// Includes data from outside regular hours or not. The argument is sent as `outsideRth`, which
+    /// the request and reply of the documentation have, while its table has `outsideRTH`.
     pub fn outside_rth(mut self, outside: bool) -> Self {
         self.outside_rth = Some(outside);
         self
     }
 
-    /// What the bars are made of.
+    /// Sets the prices that bars are made of.
     pub fn source(mut self, source: Source) -> Self {
         self.source = Some(source);
         self
     }
 
-    /// Which columns, in this order.
+    /// Sets the columns and their order.
     pub fn format(mut self, columns: impl IntoIterator<Item = Column>) -> Self {
         self.format = Some(columns.into_iter().collect());
         self
@@ -109,26 +110,26 @@ impl History {
 impl TryFrom<History> for Subscribe {
     type Error = InvalidSubscribe;
 
-    fn try_from(wanted: History) -> Result<Self, InvalidSubscribe> {
-        check_conid(wanted.conid)?;
-        check_exchange(wanted.exchange.as_deref())?;
-        check_exchange(wanted.primary.as_deref())?;
-        if let Some(period) = wanted.period {
+    fn try_from(request: History) -> Result<Self, InvalidSubscribe> {
+        check_conid(request.conid)?;
+        check_exchange(request.exchange.as_deref())?;
+        check_exchange(request.primary.as_deref())?;
+        if let Some(period) = request.period {
             period.check()?;
         }
-        let target = match &wanted.exchange {
-            Some(exchange) => format!("{}@{exchange}", wanted.conid),
-            None => wanted.conid.to_string(),
+        let target = match &request.exchange {
+            Some(exchange) => format!("{}@{exchange}", request.conid),
+            None => request.conid.to_string(),
         };
         let args = Arguments {
-            exchange: wanted.primary,
-            period: wanted.period.map(|period| period.to_string()),
-            bar: wanted.bar.map(Bar::as_str),
-            outside_rth: wanted.outside_rth,
-            source: wanted.source.map(Source::as_str),
-            format: wanted.format.as_deref().map(columns).transpose()?,
+            exchange: request.primary,
+            period: request.period.map(|period| period.to_string()),
+            bar: request.bar.map(Bar::as_str),
+            outside_rth: request.outside_rth,
+            source: request.source.map(Source::as_str),
+            format: request.format.as_deref().map(columns).transpose()?,
         };
-        request(Key::MarketHistory, &target, Some(&args))
+        generic(Key::MarketHistory, &target, Some(&args))
     }
 }
 
@@ -138,27 +139,27 @@ fn columns(columns: &[Column]) -> Result<String, InvalidSubscribe> {
     if columns.is_empty() || twice { Err(InvalidSubscribe::Format(text)) } else { Ok(text) }
 }
 
-/// How far back a history reaches: a number of units, `2h`.
+/// The period that a history covers, as a number of units: `2h`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Period {
     count: u16,
     unit: Unit,
 }
 
-/// Unit of a [`Period`], with the numbers that the gateway takes of it.
+/// The unit of a [`Period`], with the numbers that the gateway accepts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unit {
-    /// `min`, 1 to 30.
+    /// Minutes: `min`, 1 to 30.
     Minute,
-    /// `h`, 1 to 8.
+    /// Hours: `h`, 1 to 8.
     Hour,
-    /// `d`, 1 to 1000.
+    /// Days: `d`, 1 to 1000.
     Day,
-    /// `w`, 1 to 792.
+    /// Weeks: `w`, 1 to 792.
     Week,
-    /// `m`, 1 to 182.
+    /// Months: `m`, 1 to 182.
     Month,
-    /// `y`, 1 to 15.
+    /// Years: `y`, 1 to 15.
     Year,
 }
 
@@ -178,7 +179,8 @@ impl Unit {
 }
 
 impl Period {
-    /// So many units. A number that the gateway does not take is an error when it is subscribed with.
+    /// Returns a period of `count` units. A number that the gateway does not accept is an error on
+    /// conversion to [`Subscribe`].
     #[must_use]
     pub const fn new(count: u16, unit: Unit) -> Self {
         Self { count, unit }
@@ -199,7 +201,7 @@ impl fmt::Display for Period {
 impl FromStr for Period {
     type Err = InvalidSubscribe;
 
-    /// Reads `2h`.
+    /// Reads a period, for example `2h`.
     fn from_str(text: &str) -> Result<Self, InvalidSubscribe> {
         let bad = || InvalidSubscribe::Period(shortened(text));
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -213,8 +215,8 @@ impl FromStr for Period {
     }
 }
 
-/// An enumeration with the wire's words, and the error of a word that is none.
-macro_rules! words {
+/// Declares an enumeration with the texts of the wire, and the error for another text.
+macro_rules! wire_texts {
     ($(#[$meta:meta])* $name:ident, $error:ident { $( $(#[$doc:meta])* $variant:ident = $text:literal ),* $(,)? }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -224,7 +226,7 @@ macro_rules! words {
         }
 
         impl $name {
-            /// The wire's word.
+            /// Returns the text of the wire.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -236,7 +238,7 @@ macro_rules! words {
         impl FromStr for $name {
             type Err = InvalidSubscribe;
 
-            /// Reads the wire's word.
+            /// Reads the text of the wire.
             fn from_str(text: &str) -> Result<Self, InvalidSubscribe> {
                 match text {
                     $( $text => Ok(Self::$variant), )*
@@ -253,60 +255,61 @@ macro_rules! words {
     };
 }
 
-words! {
-    /// Span of one bar.
+wire_texts! {
+    /// The length of a bar.
     Bar, Bar {
-        /// `1min`
+        /// A bar of 1 minute.
         Min1 = "1min",
-        /// `2min`
+        /// A bar of 2 minutes.
         Min2 = "2min",
-        /// `3min`
+        /// A bar of 3 minutes.
         Min3 = "3min",
-        /// `5min`
+        /// A bar of 5 minutes.
         Min5 = "5min",
-        /// `10min`
+        /// A bar of 10 minutes.
         Min10 = "10min",
-        /// `15min`
+        /// A bar of 15 minutes.
         Min15 = "15min",
-        /// `30min`
+        /// A bar of 30 minutes.
         Min30 = "30min",
-        /// `1h`
+        /// A bar of 1 hour.
         Hour1 = "1h",
-        /// `2h`
+        /// A bar of 2 hours.
         Hour2 = "2h",
-        /// `3h`
+        /// A bar of 3 hours.
         Hour3 = "3h",
-        /// `4h`
+        /// A bar of 4 hours.
         Hour4 = "4h",
-        /// `8h`
+        /// A bar of 8 hours.
         Hour8 = "8h",
-        /// `1d`
+        /// A bar of one day.
         Day1 = "1d",
-        /// `1w`
+        /// A bar of one week.
         Week1 = "1w",
-        /// `1m`
+        /// A bar of one month.
         Month1 = "1m",
     }
 }
 
-words! {
-    /// What bars are made of. An older copy of the documentation has `t` in an example; its own table does not know it.
+wire_texts! {
+    /// The prices that bars are made of. An older copy of the documentation has `t` in an example,
+    /// which its own table does not have.
     Source, Source {
-        /// Halfway between bid and ask.
+        /// The middle between bid and ask.
         Midpoint = "midpoint",
-        /// Trades.
+        /// Prices of trades.
         Trades = "trades",
-        /// Bid and ask.
+        /// Bid and ask prices.
         BidAsk = "bid_ask",
-        /// Bid.
+        /// Bid prices.
         Bid = "bid",
-        /// Ask.
+        /// Ask prices.
         Ask = "ask",
     }
 }
 
-words! {
-    /// A column of the bars.
+wire_texts! {
+    /// A column of a bar.
     Column, Format {
         /// First price.
         Open = "%o",
@@ -316,7 +319,7 @@ words! {
         High = "%h",
         /// Lowest price.
         Low = "%l",
-        /// Volume; known to the newer documentation alone.
+        /// Volume; in the newer documentation only.
         Volume = "%v",
     }
 }

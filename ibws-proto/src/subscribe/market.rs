@@ -1,4 +1,4 @@
-//! `smd`: market data (docs/protocol.md §3.1).
+//! The subscription of market data: `smd` (docs/protocol.md §3.1).
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -7,19 +7,21 @@ use core::fmt::Write;
 
 use serde::Serialize;
 
-use super::{InvalidSubscribe, check_conid, check_exchange, request, shortened};
+use super::{InvalidSubscribe, check_conid, check_exchange, generic, shortened};
 use crate::field::Field;
 use crate::key::Key;
 use crate::payload::Subscribe;
 
-/// Market data of one contract or combo: `smd+265598+{"fields":["31","84"]}` (docs/protocol.md §3.1).
+/// Market data of one contract or combo: `smd+265598+{"fields":["31","84"]}` (docs/protocol.md
+/// §3.1).
 ///
-/// The gateway keeps one set of fields per contract. Whether sending a second set adds to the first or replaces it, the
-/// sources contradict each other; unsubscribing before is safe under both readings.
+/// The gateway keeps one set of fields for a contract. Sources contradict each other on whether a
+/// second set is added to the first or replaces it. Unsubscribing first is safe under both
+/// readings.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[must_use = "a request does nothing until it is subscribed with"]
+#[must_use = "a builder does nothing until it is converted and subscribed"]
 pub struct MarketData {
-    /// The contract, or a combo's spread.
+    /// The number of the contract, or of the spread of a combo.
     conid: i64,
     legs: Option<Vec<(i64, i64)>>,
     exchange: Option<String>,
@@ -33,33 +35,36 @@ struct Arguments {
 }
 
 impl MarketData {
-    /// Market data of a contract, over SMART routing. Without [`fields`](Self::fields) none are named: what the gateway
-    /// sends then is not known.
+    /// Subscribes to the market data of a contract, over SMART routing. Without
+    /// [`fields`](Self::fields) the text lists no fields; what the gateway sends then is not known.
     pub fn new(conid: i64) -> Self {
         Self { conid, legs: None, exchange: None, fields: None }
     }
 
-    /// Market data of a combo: contracts and their ratios, negative ones sold.
+    /// Subscribes to the market data of a combo of contracts with their ratios. A contract with a
+    /// negative ratio is sold.
     ///
-    /// The number of the spread is 0, as documented and as IBKR's own samples send; one client used the true number and
-    /// got frames as well, see [`spread_conid`](Self::spread_conid).
+    /// The number of the spread is 0, as documented and as IBKR's own samples send it. One client
+    /// sent the true number, which [`spread_conid`](Self::spread_conid) sets, and received frames
+    /// as well.
     pub fn combo(legs: impl IntoIterator<Item = (i64, i64)>) -> Self {
         Self { conid: 0, legs: Some(legs.into_iter().collect()), exchange: None, fields: None }
     }
 
-    /// From this exchange instead of SMART: `265598@ARCA`. A combo has no place for one: there it is an error.
+    /// Sets the exchange, `265598@ARCA`, in the place of SMART routing. A combo with an exchange is
+    /// an error, because its target has no place for one.
     pub fn exchange(mut self, name: impl Into<String>) -> Self {
         self.exchange = Some(name.into());
         self
     }
 
-    /// With the spread's own number; of a single contract, its number.
+    /// Sets the number of the spread of a combo, or of a single contract its number.
     pub fn spread_conid(mut self, conid: i64) -> Self {
         self.conid = conid;
         self
     }
 
-    /// The fields to send, in this order.
+    /// Sets the fields and their order.
     pub fn fields(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
         self.fields = Some(fields.into_iter().collect());
         self
@@ -69,27 +74,27 @@ impl MarketData {
 impl TryFrom<MarketData> for Subscribe {
     type Error = InvalidSubscribe;
 
-    fn try_from(wanted: MarketData) -> Result<Self, InvalidSubscribe> {
-        check_exchange(wanted.exchange.as_deref())?;
-        let target = match (&wanted.legs, &wanted.exchange) {
+    fn try_from(request: MarketData) -> Result<Self, InvalidSubscribe> {
+        check_exchange(request.exchange.as_deref())?;
+        let target = match (&request.legs, &request.exchange) {
             (Some(_), Some(exchange)) => return Err(InvalidSubscribe::Exchange(shortened(exchange))),
-            (Some(legs), None) => combo(wanted.conid, legs)?,
-            (None, Some(exchange)) => format!("{}@{exchange}", wanted.conid),
-            (None, None) => wanted.conid.to_string(),
+            (Some(legs), None) => combo(request.conid, legs)?,
+            (None, Some(exchange)) => format!("{}@{exchange}", request.conid),
+            (None, None) => request.conid.to_string(),
         };
-        if wanted.legs.is_none() {
-            check_conid(wanted.conid)?;
+        if request.legs.is_none() {
+            check_conid(request.conid)?;
         }
-        let fields = wanted.fields.as_deref().unwrap_or_default();
+        let fields = request.fields.as_deref().unwrap_or_default();
         for (at, field) in fields.iter().enumerate() {
             if !field.is_listed() || *field == Field::VOLUME_RAW {
-                return Err(InvalidSubscribe::UnknownFieldError(field.to_string()));
+                return Err(InvalidSubscribe::UnknownField(field.to_string()));
             }
             if fields.iter().take(at).any(|earlier| earlier == field) {
                 return Err(InvalidSubscribe::Twice(field.to_string()));
             }
         }
-        request(Key::MarketData, &target, Some(&Arguments { fields: wanted.fields }))
+        generic(Key::MarketData, &target, Some(&Arguments { fields: request.fields }))
     }
 }
 
@@ -107,7 +112,7 @@ fn combo(spread: i64, legs: &[(i64, i64)]) -> Result<String, InvalidSubscribe> {
             return Err(InvalidSubscribe::Legs);
         }
         let comma = if at == 0 { "" } else { "," };
-        // Writing to a String does not fail.
+        // Writing to a `String` does not fail.
         let _ = write!(target, "{comma}{conid}/{ratio}");
     }
     Ok(target)

@@ -1,19 +1,21 @@
-//! Typed subscriptions: a builder per channel, each of which becomes the generic [`Subscribe`].
+//! Typed subscriptions: a builder for each channel, which converts to the generic [`Subscribe`].
 //!
-//! The gateway ignores what it does not understand without a word, so a bar size, a period, a field or a number of days
-//! that it does not know is an error here, before anything is sent. Where the sources contradict each other the builders
-//! do what was seen on the wire, and say so. Arguments that no documentation names (`tempo` of `smd`, `days` of `sor`)
-//! go through [`Subscribe::args`].
+//! The gateway ignores silently what it does not understand. A bar size, a period, a field or a
+//! number of days that it does not know is therefore an error here, before anything is sent. Where
+//! sources contradict each other, a builder does what was recorded on the wire, and its
+//! documentation states that. Undocumented arguments (`tempo` of `smd`, `days` of `sor`) go through
+//! [`Subscribe::args`].
 //!
 //! ```
 //! use ibws_proto::{Field, Subscribe, SubscriptionProcessor, WireProcessor, subscribe};
 //!
-//! let wanted = subscribe::MarketData::new(265598).fields([Field::LAST, Field::BID]);
-//! let wanted = Subscribe::try_from(wanted).unwrap();
-//! let text = WireProcessor.subscribe_payload(wanted.key.as_str(), wanted.args.as_ref());
+//! let quotes = subscribe::MarketData::new(265598).fields([Field::LAST, Field::BID]);
+//! let quotes = Subscribe::try_from(quotes).unwrap();
+//! let text = WireProcessor.subscribe_payload(quotes.key.as_str(), quotes.args.as_ref());
 //! assert_eq!(text, r#"smd+265598+{"fields":["31","84"]}"#);
 //!
-//! assert!(Subscribe::try_from(subscribe::Trades::new().days(8)).is_err(), "the gateway would ignore it");
+//! // The gateway would ignore a number of days beyond 7.
+//! assert!(Subscribe::try_from(subscribe::Trades::new().days(8)).is_err());
 //! ```
 
 mod account;
@@ -34,64 +36,66 @@ use serde::Serialize;
 use crate::key::{Key, SubscriptionKey};
 use crate::payload::{Args, Subscribe};
 
-/// An argument that the gateway would ignore, or answer with nothing, without a word.
+/// The error for an argument that the gateway would ignore silently.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidSubscribe {
-    /// A contract's number must be positive.
-    #[error("bad conid {0}: IBKR's contract numbers are positive")]
+    /// The number of the contract is not positive.
+    #[error("bad contract number {0}: use a positive number")]
     Conid(i64),
-    /// A combo needs two legs at least, each of another contract and with a ratio other than 0.
-    #[error("bad combo: give two legs or more, each with a contract of its own and a ratio other than 0")]
+    /// The combo has fewer than two legs, two legs of one contract, or a ratio of 0.
+    #[error("bad combo: use two or more legs, each with a contract of its own and a ratio other than 0")]
     Legs,
-    /// An exchange is a name.
+    /// The exchange is not a name.
     #[error("bad exchange {0:?}: write its name, ARCA for example")]
     Exchange(String),
-    /// An account is a name.
+    /// The account is not a name.
     #[error("bad account {0:?}: write its id, DU1234567 for example")]
     Account(String),
-    /// The field is in no table; the generic form takes any.
-    #[error("no market data field {0}: the gateway ignores fields that it does not know")]
-    UnknownFieldError(String),
-    /// Something is asked for twice.
-    #[error("{0:?} is asked for twice")]
+    /// The field is not listed. The generic form takes any field.
+    #[error("unknown market data field {0}, which the gateway would ignore: use a field of Field::all")]
+    UnknownField(String),
+    /// A field, key or name is listed twice.
+    #[error("{0:?} is listed twice: list it once")]
     Twice(String),
-    /// A key or a name is empty, or holds a control character.
-    #[error("bad name {0:?}: write it as the gateway does")]
-    Name(String),
-    /// The period is none of those documented.
-    #[error("bad period {0:?}: 1-30min, 1-8h, 1-1000d, 1-792w, 1-182m or 1-15y")]
-    Period(String),
-    /// The bar size is none of those documented.
-    #[error("bad bar size {0:?}: 1min, 2min, 3min, 5min, 10min, 15min, 30min, 1h, 2h, 3h, 4h, 8h, 1d, 1w or 1m")]
-    Bar(String),
-    /// The source is none of those documented.
-    #[error("bad source {0:?}: midpoint, trades, bid_ask, bid or ask")]
-    Source(String),
-    /// The format is none of those documented.
-    #[error("bad format {0:?}: %o, %c, %h, %l and %v, joined by slashes, each once")]
-    Format(String),
-    /// Executions are told for one day to seven.
-    #[error("bad number of days {0}: 1 to 7")]
-    Days(u8),
-    /// The status is none of those known.
+    /// A key or a name is empty, too long, or holds a control character.
     #[error(
-        "bad order status {0:?}: Inactive, PendingSubmit, PreSubmitted, Submitted, PendingCancel, Cancelled or Filled"
+        "bad name {0:?}: use a name that is not empty, not longer than the gateway's names, and has no control character"
+    )]
+    Name(String),
+    /// The period is not documented.
+    #[error("bad period {0:?}: use 1-30min, 1-8h, 1-1000d, 1-792w, 1-182m or 1-15y")]
+    Period(String),
+    /// The bar size is not documented.
+    #[error("bad bar size {0:?}: use 1min, 2min, 3min, 5min, 10min, 15min, 30min, 1h, 2h, 3h, 4h, 8h, 1d, 1w or 1m")]
+    Bar(String),
+    /// The source is not documented.
+    #[error("bad source {0:?}: use midpoint, trades, bid_ask, bid or ask")]
+    Source(String),
+    /// The format is not documented.
+    #[error("bad format {0:?}: join %o, %c, %h, %l and %v by slashes, each at most once")]
+    Format(String),
+    /// The number of days is not between 1 and 7.
+    #[error("bad number of days {0}: use 1 to 7")]
+    Days(u8),
+    /// The state of an order is not known.
+    #[error(
+        "bad order status {0:?}: use Inactive, PendingSubmit, PreSubmitted, Submitted, PendingCancel, Cancelled, Filled or WarnState"
     )]
     Status(String),
-    /// The target or the arguments cannot go over the wire.
+    /// The target or the arguments cannot be written to the wire.
     #[error("{0}")]
     Wire(String),
 }
 
-/// The generic subscription of `target` with `args`.
-fn request<T: Serialize>(channel: Key, target: &str, args: Option<&T>) -> Result<Subscribe, InvalidSubscribe> {
+/// Returns the generic subscription of `target` with `args`.
+fn generic<T: Serialize>(channel: Key, target: &str, args: Option<&T>) -> Result<Subscribe, InvalidSubscribe> {
     let key = SubscriptionKey::new(channel, target).map_err(|error| InvalidSubscribe::Wire(error.to_string()))?;
     let args = args.map(Args::from_value).transpose().map_err(|error| InvalidSubscribe::Wire(error.to_string()))?;
     Ok(Subscribe::new(key).args(args))
 }
 
-/// Arguments for the channels that have none.
+/// The arguments of a channel that has none.
 #[derive(Serialize)]
 struct NoArgs {}
 
@@ -99,7 +103,8 @@ fn check_conid(conid: i64) -> Result<(), InvalidSubscribe> {
     if conid > 0 { Ok(()) } else { Err(InvalidSubscribe::Conid(conid)) }
 }
 
-/// Letters, digits and what joins them: neither a `+`, which parts a target, nor white space.
+/// Returns `true` for letters, digits and the characters that join them: neither `+`, which
+/// separates the parts of a target, nor white space.
 fn is_name(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 64
@@ -117,7 +122,7 @@ fn check_exchange(exchange: Option<&str>) -> Result<(), InvalidSubscribe> {
     }
 }
 
-/// Names of keys and fields: neither empty nor twice.
+/// Checks names of keys and fields: none is empty, and none is listed twice.
 fn check_names(names: &[String]) -> Result<(), InvalidSubscribe> {
     for (at, name) in names.iter().enumerate() {
         if name.is_empty() || name.len() > 128 || name.chars().any(char::is_control) {
@@ -130,7 +135,7 @@ fn check_names(names: &[String]) -> Result<(), InvalidSubscribe> {
     Ok(())
 }
 
-/// As much of a text as an error shows.
+/// Returns the part of a text that an error shows.
 fn shortened(text: &str) -> String {
     text.chars().take(40).collect()
 }
@@ -147,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_texts_are_those_of_the_wire() {
+    fn a_builder_writes_the_text_of_the_wire() {
         assert_eq!(text(MarketData::new(7)).unwrap(), "smd+7+{}");
         let fields = [Field::LAST, Field::CHANGE_PERCENT];
         assert_eq!(
@@ -183,16 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn what_the_gateway_would_ignore_is_an_error() {
+    fn an_argument_that_the_gateway_ignores_is_an_error() {
         use InvalidSubscribe as E;
         let name = |text: &str| String::from(text);
         assert_eq!(text(MarketData::new(0)), Err(E::Conid(0)));
         assert_eq!(text(MarketData::new(7).exchange("A+B")), Err(E::Exchange(name("A+B"))));
-        assert_eq!(
-            text(MarketData::new(7).fields([Field::from_key("89").unwrap()])),
-            Err(E::UnknownFieldError(name("89")))
-        );
-        assert_eq!(text(MarketData::new(7).fields([Field::VOLUME_RAW])), Err(E::UnknownFieldError(name("87_raw"))));
+        assert_eq!(text(MarketData::new(7).fields([Field::from_key("89").unwrap()])), Err(E::UnknownField(name("89"))));
+        assert_eq!(text(MarketData::new(7).fields([Field::VOLUME_RAW])), Err(E::UnknownField(name("87_raw"))));
         assert_eq!(text(MarketData::new(7).fields([Field::LAST, Field::LAST])), Err(E::Twice(name("31"))));
         assert_eq!(text(MarketData::combo([(1, 1)])), Err(E::Legs));
         assert_eq!(text(MarketData::combo([(1, 1), (1, 2)])), Err(E::Legs));
@@ -210,7 +212,7 @@ mod tests {
         assert_eq!(text(Summary::new("DU1234567").fields([""])), Err(E::Name(name(""))));
         assert_eq!(text(Trades::new().days(0)), Err(E::Days(0)));
         assert_eq!(text(Trades::new().days(8)), Err(E::Days(8)));
-        assert_eq!(text(Orders::new().filter(OrderStatus::of("submitted"))), Err(E::Status(name("submitted"))));
+        assert_eq!(text(Orders::new().filter(OrderStatus::from_text("submitted"))), Err(E::Status(name("submitted"))));
         for bad in [
             "",
             "0d",

@@ -1,18 +1,18 @@
-//! `sor` and `str`: live orders and executions (docs/protocol.md §3.4, §3.6).
+//! The subscriptions of live orders and executions: `sor` and `str` (docs/protocol.md §3.4, §3.6).
 
 use serde::Serialize;
 
-use super::{InvalidSubscribe, request, shortened};
+use super::{InvalidSubscribe, generic, shortened};
 use crate::key::Key;
 use crate::message::OrderStatus;
 use crate::payload::Subscribe;
 
 /// Live orders: `sor+{}` (docs/protocol.md §3.4).
 ///
-/// The gateway neither confirms it nor tells what orders there are; both come from REST. A filter that a REST query of
-/// orders set narrows this stream as well.
+/// The gateway neither confirms the subscription nor sends the present orders, which REST returns.
+/// A filter of a REST query for orders limits this stream as well.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-#[must_use = "a request does nothing until it is subscribed with"]
+#[must_use = "a builder does nothing until it is converted and subscribed"]
 pub struct Orders {
     filter: Option<OrderStatus<'static>>,
 }
@@ -24,13 +24,13 @@ struct OrdersArguments<'a> {
 }
 
 impl Orders {
-    /// All orders.
+    /// Subscribes to all orders.
     pub fn new() -> Self {
         Self { filter: None }
     }
 
-    /// Only orders of this status: `{"filters":["Submitted"]}`, of which the gateway takes one. One client writes it in
-    /// small letters; here it is written as documented.
+    /// Limits the stream to orders in one state: `{"filters":["Submitted"]}`. The gateway accepts
+    /// one. It is written as documented; one client writes it in lower case.
     pub fn filter(mut self, status: OrderStatus<'static>) -> Self {
         self.filter = Some(status);
         self
@@ -40,18 +40,19 @@ impl Orders {
 impl TryFrom<Orders> for Subscribe {
     type Error = InvalidSubscribe;
 
-    fn try_from(wanted: Orders) -> Result<Self, InvalidSubscribe> {
-        if let Some(OrderStatus::Other(status)) = &wanted.filter {
+    fn try_from(request: Orders) -> Result<Self, InvalidSubscribe> {
+        if let Some(OrderStatus::Other(status)) = &request.filter {
             return Err(InvalidSubscribe::Status(shortened(status)));
         }
-        let args = OrdersArguments { filters: wanted.filter.as_ref().map(|status| [status.as_str()]) };
-        request(Key::Orders, "", Some(&args))
+        let args = OrdersArguments { filters: request.filter.as_ref().map(|status| [status.as_str()]) };
+        generic(Key::Orders, "", Some(&args))
     }
 }
 
-/// Executions: `str+{}` (docs/protocol.md §3.6). All of the days asked for are told again with each subscription.
+/// Executions: `str+{}` (docs/protocol.md §3.6). Each subscribe makes the gateway send
+/// all executions of the requested days again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[must_use = "a request does nothing until it is subscribed with"]
+#[must_use = "a builder does nothing until it is converted and subscribed"]
 pub struct Trades {
     realtime: Option<bool>,
     days: Option<u8>,
@@ -67,19 +68,19 @@ struct TradesArguments {
 }
 
 impl Trades {
-    /// Executions, with the gateway's default for the days: seven on the wire and in the older documentation, one in the
-    /// newer.
+    /// Subscribes to executions, with the gateway's default for the days: seven on the wire and in
+    /// the older documentation, one in the newer.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Only what is executed from now on?
+    /// Limits the stream to executions after the subscribe, or not.
     pub fn realtime_updates_only(mut self, only: bool) -> Self {
         self.realtime = Some(only);
         self
     }
 
-    /// So many days back, 1 to 7.
+    /// Sets the number of days that the stream covers, 1 to 7.
     pub fn days(mut self, days: u8) -> Self {
         self.days = Some(days);
         self
@@ -89,10 +90,10 @@ impl Trades {
 impl TryFrom<Trades> for Subscribe {
     type Error = InvalidSubscribe;
 
-    fn try_from(wanted: Trades) -> Result<Self, InvalidSubscribe> {
-        if let Some(days) = wanted.days.filter(|days| !(1..=7).contains(days)) {
+    fn try_from(request: Trades) -> Result<Self, InvalidSubscribe> {
+        if let Some(days) = request.days.filter(|days| !(1..=7).contains(days)) {
             return Err(InvalidSubscribe::Days(days));
         }
-        request(Key::Trades, "", Some(&TradesArguments { realtime_updates_only: wanted.realtime, days: wanted.days }))
+        generic(Key::Trades, "", Some(&TradesArguments { realtime_updates_only: request.realtime, days: request.days }))
     }
 }

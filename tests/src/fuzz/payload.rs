@@ -60,7 +60,7 @@ fn typed(lines: &[&str]) {
     }
     let mut orders = subscribe::Orders::new();
     for text in own() {
-        orders = orders.filter(OrderStatus::of(text));
+        orders = orders.filter(OrderStatus::from_text(text));
     }
     let days = u8::try_from(conid & 0xff).unwrap_or_default();
     let asked = [

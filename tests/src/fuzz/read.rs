@@ -82,8 +82,7 @@ macro_rules! bodies {
 }
 
 rows! {
-    PnlRow: row_type daily_pnl net_liquidation unrealized_pnl excess_liquidity uncertain_excess_liquidity
-        market_value;
+    PnlRow: row_type daily_pnl net_liquidation unrealized_pnl excess_liquidity uel market_value;
     SummaryRow: key currency monetary_value value severity timestamp;
     LedgerRow: key second_key acct_code cash_balance cash_balance_fx_segment commodity_market_value
         corporate_bonds_market_value dividends exchange_rate funds market_value option_market_value interest
@@ -104,7 +103,8 @@ rows! {
     Order: acct account conid conid_ex order_id currency size_and_fills order_desc description1 description2 ticker
         sec_type listing_exchange remaining_quantity filled_quantity total_size company_name status ccp_status
         outside_rth orig_order_type supports_tax_opt last_execution_time last_execution_millis order_type order_ref
-        avg_price is_event_trading time_in_force price side bg_color fg_color;
+        avg_price is_event_trading time_in_force price side bg_color fg_color system_cancel_reason total_cash_size
+        tax_optimizer_id exchange;
     Execution: execution_id symbol supports_tax_opt side order_description trade_time trade_millis size price
         order_ref submitter exchange commission net_amount account account_code account_allocation_name company_name
         contract_description_1 contract_description_2 sec_type listing_exchange conid conid_ex open_close position

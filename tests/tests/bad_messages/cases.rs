@@ -1,13 +1,15 @@
-//! The table: bad messages by name, and what each costs.
+//! The table of bad messages by name, with the cost of each.
 
-use ibws_proto::message::{Ended, Execution, LadderRow, LedgerRow, Notification, Order, Row, SummaryRow, System};
+use ibws_proto::message::{
+    AccountState, Ended, Execution, LadderRow, LedgerRow, Notification, Order, Row, SummaryRow, System,
+};
 use ibws_proto::{Body, Field, Frame, Shape};
 
-/// What a bad message costs.
+/// The cost of a bad message.
 pub(crate) enum Cost {
-    /// The message: no JSON, or not to be guessed at.
+    /// The whole message: it is not JSON, or a routing key occurs twice.
     Message,
-    /// Less; this holds of the frame.
+    /// Less than the message; the function returns `true` for the frame.
     Less(fn(&Frame) -> bool),
 }
 pub(crate) use Cost::{Less, Message};
@@ -37,7 +39,12 @@ fn ladder(frame: &Frame) -> LadderRow<'_> {
     ladder.rows().next().unwrap().unwrap()
 }
 
-/// Rows that are errors, of all.
+fn accounts(frame: &Frame) -> AccountState<'_> {
+    let Body::Accounts(accounts) = frame.body() else { panic!("{frame:?}") };
+    accounts.args().unwrap()
+}
+
+/// Returns the number of rows that are errors, and of all rows.
 pub(crate) fn bad_rows(frame: &Frame) -> (usize, usize) {
     fn count<'a, R: Row<'a>>(rows: impl Iterator<Item = Result<R, ibws_proto::RowError>>) -> (usize, usize) {
         rows.fold((0, 0), |(bad, all), row| (bad + usize::from(row.is_err()), all + 1))
@@ -64,14 +71,14 @@ macro_rules! data {
 }
 pub(crate) use data;
 
-/// Is the price an error, and the bid beside it none?
+/// Returns `true` if the last price is an error and the bid beside it is not.
 fn bad_last(frame: &Frame) -> bool {
     let data = data!(frame);
     data.get(Field::LAST).unwrap().price().is_err() && data.get(Field::BID).unwrap().price().is_ok()
 }
 
 pub(crate) const CASES: &[(&str, &[u8], Cost)] = &[
-    // No JSON (scenarios B 55, 56, 57, 59)
+    // Texts that are not JSON.
     ("empty", b"", Message),
     ("white space alone", b" \n\t ", Message),
     ("NUL alone", b"\0", Message),
@@ -109,7 +116,7 @@ pub(crate) const CASES: &[(&str, &[u8], Cost)] = &[
     ("closing bracket alone", b"]", Message),
     ("nearly an echo", b"ech+hbx", Message),
     ("capital true", b"{\"topic\":\"tic\",\"alive\":True}", Message),
-    // Keys that decide, twice (B 58)
+    // Keys that occur twice.
     ("duplicate topic", b"{\"topic\":\"smd+7\",\"topic\":\"smd+8\"}", Message),
     ("duplicate topic, escaped", b"{\"topic\":\"smd+7\",\"\\u0074opic\":\"smd+8\"}", Message),
     ("duplicate conid", b"{\"topic\":\"smd+7\",\"conid\":7,\"conid\":8}", Message),
@@ -141,16 +148,42 @@ pub(crate) const CASES: &[(&str, &[u8], Cost)] = &[
         Less(|f| bad_rows(f) == (1, 1)),
     ),
     (
+        "duplicate order_id of an execution",
+        b"{\"topic\":\"str\",\"args\":[{\"execution_id\":\"a\",\"order_id\":1,\"order_id\":2}]}",
+        Less(|f| bad_rows(f) == (1, 1)),
+    ),
+    (
         "duplicate key of a ledger row",
         b"{\"topic\":\"sld+U12345678\",\"result\":[{\"key\":\"a\",\"key\":\"b\"},{\"key\":\"c\"}]}",
         Less(|f| bad_rows(f) == (1, 2)),
     ),
     (
-        "duplicate of a key that does not decide",
+        "duplicate of a key that does not identify the row",
         b"{\"topic\":\"sor\",\"args\":[{\"orderId\":1,\"price\":1,\"price\":2}]}",
         Less(|f| order(f).price().unwrap().unwrap().to_i64() == Some(1) && order(f).unknown().count() == 1),
     ),
-    // Bytes and escapes (B 59)
+    (
+        "duplicate field of market data",
+        b"{\"topic\":\"smd+7\",\"31\":\"1\",\"31\":\"2\",\"server_id\":\"q1\",\"server_id\":\"q2\"}",
+        Less(|f| {
+            let data = data!(f);
+            let unknown: Vec<_> = data.others().map(|(key, json)| (key.into_owned(), json.text().to_owned())).collect();
+            data.get(Field::LAST).unwrap().text() == "1"
+                && data.server_id().unwrap().unwrap() == "q1"
+                && unknown == [(String::from("server_id"), String::from("\"q2\""))]
+        }),
+    ),
+    (
+        "duplicate documented key of a message",
+        b"{\"error\":\"x\",\"code\":1,\"code\":2}",
+        Less(|f| {
+            let Body::Error(error) = f.body() else { panic!("{f:?}") };
+            let unknown: Vec<_> =
+                error.unknown().map(|(key, json)| (key.into_owned(), json.text().to_owned())).collect();
+            error.code() == Ok(Some(1)) && unknown == [(String::from("code"), String::from("2"))]
+        }),
+    ),
+    // Bytes and escapes.
     (
         "bad byte in a string",
         b"{\"topic\":\"smd+7\",\"55\":\"A\x99\"}",
@@ -185,7 +218,7 @@ pub(crate) const CASES: &[(&str, &[u8], Cost)] = &[
         br#"{"topic":"smd+7","31":"\u0031","84":"1"}"#,
         Less(|f| bad_last(f) && data!(f).get(Field::LAST).unwrap().text() == "1"),
     ),
-    // Numbers (B 57)
+    // Numbers.
     (
         "1e400",
         b"{\"topic\":\"smd+7\",\"83\":1e400}",
@@ -215,7 +248,7 @@ pub(crate) const CASES: &[(&str, &[u8], Cost)] = &[
     ("conid with a fraction", b"{\"topic\":\"smd+7\",\"conid\":7.5}", Less(|f| data!(f).conid().is_err())),
     ("NaN as a string", b"{\"topic\":\"smd+7\",\"31\":\"NaN\",\"84\":\"1\"}", Less(bad_last)),
     ("a comma that is no separator", b"{\"topic\":\"smd+7\",\"31\":\"1,5\",\"84\":\"1\"}", Less(bad_last)),
-    // Market data without or with other things in it (B 53, 54)
+    // Market data with members missing or of another kind.
     (
         "smd without conid",
         b"{\"topic\":\"smd+7\",\"_updated\":1}",
@@ -242,7 +275,7 @@ pub(crate) const CASES: &[(&str, &[u8], Cost)] = &[
         b"{\"topic\":\"smd+7\",\"6509\":1}",
         Less(|f| data!(f).get(Field::AVAILABILITY).unwrap().availability().is_err()),
     ),
-    // Topics and shapes
+    // Topics and shapes.
     ("topic a number", b"{\"topic\":5}", Less(|f| matches!(f.body(), Body::Unknown(_)))),
     ("topic null", b"{\"topic\":null}", Less(|f| matches!(f.body(), Body::Unknown(_)))),
     ("topic an object", b"{\"topic\":{\"topic\":\"smd\"}}", Less(|f| matches!(f.body(), Body::Unknown(_)))),
@@ -268,7 +301,7 @@ pub(crate) const CASES: &[(&str, &[u8], Cost)] = &[
         b"{\"result\":\"unsubscribed from x\"}",
         Less(|f| matches!(f.body(), Body::Unsubscribed(u) if u.ended() == Ended::Other("x".into()))),
     ),
-    // Sessions
+    // Messages of the session.
     (
         "heartbeat not a number",
         b"{\"topic\":\"system\",\"hb\":\"now\"}",
@@ -309,11 +342,45 @@ pub(crate) const CASES: &[(&str, &[u8], Cost)] = &[
         Less(|f| matches!(f.body(), Body::Accounts(a) if a.args().unwrap().server().is_err())),
     ),
     (
+        "act acctProps a list",
+        b"{\"topic\":\"act\",\"args\":{\"acctProps\":[],\"aliases\":{\"DU1234567\":\"a\"}}}",
+        Less(|f| {
+            let args = accounts(f);
+            let properties: Vec<_> = args.properties().collect();
+            let aliases: Vec<_> = args.alias_names().collect();
+            matches!(&properties[..], [(account, Err(_))] if account.is_empty())
+                && matches!(&aliases[..], [(account, Ok(Some(_)))] if account == "DU1234567")
+        }),
+    ),
+    (
+        "act aliases text",
+        b"{\"topic\":\"act\",\"args\":{\"aliases\":\"x\",\"acctProps\":null}}",
+        Less(|f| {
+            let args = accounts(f);
+            let aliases: Vec<_> = args.alias_names().collect();
+            matches!(&aliases[..], [(_, Err(error))] if error.key() == "aliases" && error.text() == "\"x\"")
+                && args.properties().count() == 0
+        }),
+    ),
+    (
+        "act chartPeriods a number",
+        b"{\"topic\":\"act\",\"args\":{\"chartPeriods\":7}}",
+        Less(|f| {
+            let periods: Vec<_> = accounts(f).periods().collect();
+            matches!(&periods[..], [(_, Err(error))] if error.key() == "chartPeriods")
+        }),
+    ),
+    (
+        "act allowFeatures a list",
+        b"{\"topic\":\"act\",\"args\":{\"allowFeatures\":[]}}",
+        Less(|f| accounts(f).features().is_err()),
+    ),
+    (
         "tic alive a word",
         b"{\"topic\":\"tic\",\"alive\":\"yes\",\"id\":\"x\"}",
         Less(|f| matches!(f.body(), Body::Tic(t) if t.alive().is_err() && t.id().is_ok())),
     ),
-    // Rows
+    // Rows of messages.
     ("sor args text", b"{\"topic\":\"sor\",\"args\":\"x\"}", Less(|f| bad_rows(f) == (1, 1))),
     (
         "sor args mixed",
@@ -339,6 +406,19 @@ pub(crate) const CASES: &[(&str, &[u8], Cost)] = &[
     (
         "sizeAndFills of three parts",
         b"{\"topic\":\"sor\",\"args\":[{\"sizeAndFills\":\"1/2/3\"}]}",
+        Less(|f| order(f).size_and_fills().is_err()),
+    ),
+    (
+        "sizeAndFills in shorthand",
+        b"{\"topic\":\"sor\",\"args\":[{\"sizeAndFills\":\"2.4K CAD\"}]}",
+        Less(|f| {
+            let fills = order(f).size_and_fills().unwrap().unwrap();
+            fills.filled.to_i64() == Some(2_400) && fills.remaining.is_none() && fills.currency == Some("CAD")
+        }),
+    ),
+    (
+        "sizeAndFills of words",
+        b"{\"topic\":\"sor\",\"args\":[{\"sizeAndFills\":\"some CAD\"}]}",
         Less(|f| order(f).size_and_fills().is_err()),
     ),
     (
@@ -372,7 +452,9 @@ pub(crate) const CASES: &[(&str, &[u8], Cost)] = &[
         b"{\"topic\":\"spl\",\"args\":{\"DU1234567.Core\":1,\"U12345678.Core\":{\"dpl\":1.5}}}",
         Less(|f| bad_rows(f) == (1, 2)),
     ),
-    ("spl args a list", b"{\"topic\":\"spl\",\"args\":[1]}", Less(|f| bad_rows(f) == (0, 0))),
+    ("spl args a list", b"{\"topic\":\"spl\",\"args\":[1]}", Less(|f| bad_rows(f) == (1, 1))),
+    ("spl args text", b"{\"topic\":\"spl\",\"args\":\"x\"}", Less(|f| bad_rows(f) == (1, 1))),
+    ("spl args null", b"{\"topic\":\"spl\",\"args\":null}", Less(|f| bad_rows(f) == (0, 0))),
     (
         "smh data text",
         b"{\"topic\":\"smh+7\",\"data\":\"value\",\"serverId\":7}",

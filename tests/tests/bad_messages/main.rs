@@ -1,4 +1,4 @@
-//! Bad messages by name: what each costs, and that the next good one is read.
+//! Bad messages by name: the cost of each, and that the next good message is read.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod cases;
@@ -9,8 +9,8 @@ use ibws_proto::{Body, Field, Frame, FrameErrorKind, Json, RowReason};
 
 use cases::{CASES, Cost, Less, Message, bad_rows, data, order};
 
-/// The good one after each: read to its last field.
-fn the_next_one_is_read() {
+/// Asserts that a good message is read to its last field.
+fn assert_the_next_is_read() {
     let frame = Frame::decode(Bytes::from_static(br#"{"topic":"smd+7","conid":7,"31":"1.50"}"#)).unwrap();
     let data = data!(frame);
     assert_eq!(data.get(Field::LAST).unwrap().price().unwrap().unwrap().value.to_f64(), Some(1.5));
@@ -19,28 +19,28 @@ fn the_next_one_is_read() {
 fn check(name: &str, bytes: Vec<u8>, cost: &Cost) {
     let raw = Bytes::from(bytes);
     match (Frame::decode(raw.clone()), cost) {
-        (Err(malformed), Message) => assert_eq!(malformed.raw, raw, "{name}: the bytes stay reachable"),
+        (Err(error), Message) => assert_eq!(error.raw, raw, "{name}: the bytes are reachable"),
         (Ok(frame), Less(holds)) => {
             assert!(holds(&frame), "{name}: {frame:?}");
-            assert_eq!(frame.raw(), &raw, "{name}: the bytes stay reachable");
+            assert_eq!(frame.raw(), &raw, "{name}: the bytes are reachable");
         }
         (Ok(frame), Message) => panic!("{name}: was read, {frame:?}"),
-        (Err(malformed), Less(_)) => panic!("{name}: {malformed}"),
+        (Err(error), Less(_)) => panic!("{name}: {error}"),
     }
-    the_next_one_is_read();
+    assert_the_next_is_read();
 }
 
 #[test]
-fn a_bad_message_costs_no_more_than_it_must_and_the_next_one_is_read() {
+fn a_bad_message_has_its_cost_and_the_next_one_is_read() {
     assert!(CASES.len() >= 80, "{}", CASES.len());
     for (name, bytes, cost) in CASES {
         check(name, bytes.to_vec(), cost);
     }
 }
 
-/// Those that are too large to write out (B 56, 60).
+/// Messages that are too large for the table.
 #[test]
-fn a_huge_message_costs_no_more_than_it_must_and_the_next_one_is_read() {
+fn a_huge_message_has_its_cost_and_the_next_one_is_read() {
     check("a million brackets", vec![b'['; 1_000_000], &Message);
     check("a million objects", b"{\"a\":".repeat(1_000_000), &Message);
     check("128 levels", [b"[".repeat(128), b"]".repeat(128)].concat(), &Message);
@@ -71,17 +71,17 @@ fn a_huge_message_costs_no_more_than_it_must_and_the_next_one_is_read() {
 }
 
 #[test]
-fn the_errors_name_the_key_the_text_and_the_reason() {
+fn an_error_names_the_key_the_text_and_the_reason() {
     let frame = Frame::decode(Bytes::from_static(br#"{"topic":"sor","args":[{"orderId":[1]},{"conid":1,"conid":2}]}"#))
         .unwrap();
     let Body::Orders(orders) = frame.body() else { panic!() };
     let rows: Vec<_> = orders.rows().collect();
     let error = rows[0].as_ref().unwrap().order_id().unwrap_err();
-    assert_eq!(error.to_string(), r#""orderId" should be a whole number, and is [1]"#);
+    assert_eq!(error.to_string(), r#""orderId" is [1], expected a whole number"#);
     let error = rows[1].as_ref().unwrap_err();
     assert_eq!(error.reason, RowReason::Duplicate("conid"));
     assert_eq!(&*error.text, r#"{"conid":1,"conid":2}"#);
-    let malformed = Frame::decode(Bytes::from_static(br#"{"topic":"a","topic":"b"}"#)).unwrap_err();
-    assert_eq!(malformed.kind, FrameErrorKind::Duplicate("topic"));
+    let error = Frame::decode(Bytes::from_static(br#"{"topic":"a","topic":"b"}"#)).unwrap_err();
+    assert_eq!(error.kind, FrameErrorKind::Duplicate("topic"));
     let _: Option<Json<'_>> = frame.get("args");
 }

@@ -62,7 +62,13 @@ fn gap(ms: u64, sub: &str) -> Event {
 
 fn resumed(since: u64, ms: u64, sub: &str) -> Event {
     let key = SubscriptionKey::parse(sub).unwrap();
-    Event::Resumed(Resumed { key, since: at(since), at: at(ms), attempts: 1 })
+    Event::Resumed(Resumed {
+        key,
+        since: at(since),
+        at: at(ms),
+        attempts: 1,
+        recovery: crate::event::GapRecovery::Snapshot,
+    })
 }
 
 fn subscription_state(ms: u64, sub: &str, state: SubscriptionState) -> Event {

@@ -10,7 +10,7 @@ fn members(text: &str) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn members_are_found_where_they_lie() {
+fn a_scan_finds_the_top_level_members() {
     assert_eq!(members("{}"), []);
     assert_eq!(
         members(" { \"topic\" : \"smd+1\" , \"a\":[1,{\"b\":\"}\"}],\"c\":-1.5E+3 } "),
@@ -20,7 +20,7 @@ fn members_are_found_where_they_lie() {
 }
 
 #[test]
-fn accepts_and_refuses_what_serde_json_does() {
+fn a_scan_accepts_and_refuses_what_serde_json_does() {
     let cases = [
         "",
         " ",

@@ -1,33 +1,111 @@
-//! Walking into a value that was scanned but not built: its members, its elements, and serde's view of it.
+//! A JSON value that was scanned and not parsed: its members, its elements, and its serialisation.
 
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 
+use serde::Deserialize;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
-use crate::frame::{Frame, Json, Shape};
-use crate::scan::{Cursor, Span};
+use super::scan::{Cursor, Span};
+use super::swar::has_escape;
 
-/// What kind of JSON a value is.
+/// A JSON value as text, scanned and not parsed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Json<'a>(pub(crate) &'a str);
+
+impl<'a> Json<'a> {
+    /// Returns the JSON text.
+    #[must_use]
+    #[inline]
+    pub fn text(self) -> &'a str {
+        self.0
+    }
+
+    /// Returns the unescaped string; `None` for any other kind, and for a string whose escapes are
+    /// not Unicode.
+    #[must_use]
+    #[inline]
+    pub fn as_str(self) -> Option<Cow<'a, str>> {
+        let inner = self.quoted()?;
+        if has_escape(self.0.as_bytes()) {
+            serde_json::from_str(self.0).ok().map(Cow::Owned)
+        } else {
+            Some(Cow::Borrowed(inner))
+        }
+    }
+
+    /// Returns what is between the quotes of a string, with its escapes.
+    #[inline]
+    pub(crate) fn quoted(self) -> Option<&'a str> {
+        if self.0.as_bytes().first() != Some(&b'"') {
+            return None;
+        }
+        self.0.get(1..self.0.len().checked_sub(1)?)
+    }
+
+    /// Returns the text of a string or of a number. The gateway writes many numbers as either
+    /// (docs/protocol.md §7.10).
+    #[must_use]
+    #[inline]
+    pub fn scalar(self) -> Option<Cow<'a, str>> {
+        match self.0.as_bytes().first()? {
+            b'"' => self.as_str(),
+            b'-' | b'0'..=b'9' => Some(Cow::Borrowed(self.0)),
+            _ => None,
+        }
+    }
+
+    /// Returns a whole number that is written as a number or as a string.
+    #[must_use]
+    pub fn as_i64(self) -> Option<i64> {
+        self.scalar()?.parse().ok()
+    }
+
+    /// Returns a truth value that is written as `true` or as `"true"`.
+    #[must_use]
+    pub fn as_bool(self) -> Option<bool> {
+        match self.0.trim_matches('"') {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Returns `true` for `null`.
+    #[must_use]
+    pub fn is_null(self) -> bool {
+        self.0 == "null"
+    }
+
+    /// Deserialises the value into any type.
+    ///
+    /// # Errors
+    /// Those of `serde_json`.
+    pub fn parse<T: Deserialize<'a>>(self) -> Result<T, serde_json::Error> {
+        serde_json::from_str(self.0)
+    }
+}
+
+/// The kind of a JSON value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// `null`
+    /// The literal `null`.
     Null,
-    /// `true` or `false`
+    /// The literal `true` or `false`.
     Bool,
-    /// A number.
+    /// A JSON number.
     Number,
-    /// A string.
+    /// A JSON string.
     String,
-    /// An array.
+    /// A JSON array.
     Array,
-    /// An object.
+    /// A JSON object.
     Object,
 }
 
 impl<'a> Json<'a> {
-    /// What kind of JSON it is.
+    /// Returns the kind of the value.
     #[must_use]
     pub fn kind(self) -> Kind {
         match self.0.as_bytes().first() {
@@ -40,7 +118,8 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// The members of an object, in the order of the wire; none of any other kind. Nothing is built: each step scans on.
+    /// Returns the members of an object in the order of the wire; none for any other kind. Each
+    /// step scans the next member and builds nothing.
     #[must_use]
     pub fn members(self) -> Members<'a> {
         let mut cursor = Cursor::new(self.0.as_bytes());
@@ -48,7 +127,7 @@ impl<'a> Json<'a> {
         Members { text: self.0, cursor, more: open }
     }
 
-    /// The elements of an array; none of any other kind.
+    /// Returns the elements of an array; none for any other kind.
     #[must_use]
     pub fn elements(self) -> Elements<'a> {
         let mut cursor = Cursor::new(self.0.as_bytes());
@@ -56,14 +135,14 @@ impl<'a> Json<'a> {
         Elements { text: self.0, cursor, more: open }
     }
 
-    /// A member of an object; the first one, should the key stand twice.
+    /// Returns a member of an object, the first one if the key occurs twice.
     #[must_use]
     pub fn get(self, key: &str) -> Option<Self> {
         self.members().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 }
 
-/// Iterator over the members of an object, see [`Json::members`].
+/// An iterator over the members of an object, returned by [`Json::members`].
 #[derive(Clone, Debug)]
 pub struct Members<'a> {
     text: &'a str,
@@ -104,7 +183,7 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
-/// Iterator over the elements of an array, see [`Json::elements`].
+/// An iterator over the elements of an array, returned by [`Json::elements`].
 #[derive(Clone, Debug)]
 pub struct Elements<'a> {
     text: &'a str,
@@ -113,13 +192,14 @@ pub struct Elements<'a> {
 }
 
 impl<'a> Elements<'a> {
-    /// One value alone, as if it stood in an array.
+    /// Returns an iterator over one value, as if it were the only element of an array.
     pub(crate) fn one(json: Json<'a>) -> Self {
         Self { text: json.0, cursor: Cursor::new(json.0.as_bytes()), more: true }
     }
 
-    /// The next element; if it is an object, its members are told to `each` on the way to its end, with where their values
-    /// lie in it: one walk, where first finding the end and then the members would be two.
+    /// Returns the next element. If it is an object, calls `each` for its members with the spans of
+    /// their values in it. This is one walk; finding first the end and then the members would be
+    /// two.
     #[inline(always)]
     pub(crate) fn next_with(&mut self, mut each: impl FnMut(&[u8], Span)) -> Option<Json<'a>> {
         if !self.more || self.cursor.next_token()? != b'{' {
@@ -188,16 +268,18 @@ fn value<'a>(text: &'a str, cursor: &mut Cursor<'a>) -> Option<Json<'a>> {
     text.get(start..cursor.at()).map(Json)
 }
 
-/// A key from its JSON string, quotes included; one whose surrogates do not pair stays as it is written.
+/// Decodes a key from its JSON string with quotes. A key with an unpaired surrogate stays as it is
+/// written.
 fn key_text(quoted: &str) -> Cow<'_, str> {
     let written = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
     Json(quoted).as_str().unwrap_or(Cow::Borrowed(written))
 }
 
-/// Serialises to the wire's own keys and values, in their order, keys that stand twice included.
+/// Serialises the keys and values of the wire in their order, with keys that occur twice.
 ///
-/// A number that an integer or an `f64` cannot hold digit for digit goes as the string of its text, which every reading
-/// of this crate takes as well; a string whose surrogates do not pair goes with its escapes spelled out.
+/// A number that an integer or an `f64` cannot hold digit for digit is written as a string of its
+/// text, which every accessor of this crate reads as well. A string with an unpaired surrogate
+/// keeps its escapes as text.
 impl Serialize for Json<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.kind() {
@@ -241,7 +323,8 @@ fn number<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
     }
 }
 
-/// The significant digits of a number and the power of ten of the first one: equal for equal numbers, however written.
+/// Returns the sign, the significant digits, and the power of ten of the first digit. They are
+/// equal for equal numbers, however those are written.
 fn digits(text: &str) -> Option<(bool, String, i64)> {
     let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
@@ -258,16 +341,6 @@ fn digits(text: &str) -> Option<(bool, String, i64)> {
     Some((negative, significant.into(), first))
 }
 
-/// The frame's own JSON; the bare text of an echo as a string.
-impl Serialize for Frame {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.shape() {
-            Shape::Echo => serializer.serialize_str(self.text().trim()),
-            _ => self.json().serialize(serializer),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn members_and_elements_are_walked_without_building() {
+    fn members_and_elements_are_returned_in_order() {
         let json = Json(r#"{ "a" : [1, "x" , {"b":null}] , "\u0062":true, "a":2 }"#);
         let members: alloc::vec::Vec<_> = json.members().map(|(key, value)| (key.into_owned(), value.text())).collect();
         let expected = [("a", "[1, \"x\" , {\"b\":null}]"), ("b", "true"), ("a", "2")];
@@ -293,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn serialised_json_is_the_wires_own() {
+    fn a_value_serialises_to_its_own_json() {
         for same in [
             r#"{"topic":"smd+1","83":-0.63,"a":[],"b":{},"c":null,"d":true,"conid":265598,"topic":"x"}"#,
             "18446744073709551615",
@@ -311,7 +384,7 @@ mod tests {
             ("-0", "-0.0"),
             ("1e99999999999999999999", "\"1e99999999999999999999\""),
             (r#""\ud800x""#, r#""\\ud800x""#),
-            // Of its quotes only the outer two are taken off, whatever it ends with.
+            // Only the outer two quotes are removed, whatever the string ends with.
             (r#""\ud800\"""#, r#""\\ud800\\\"""#),
         ] {
             assert_eq!(round(wire), written);

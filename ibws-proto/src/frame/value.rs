@@ -1,111 +1,115 @@
-//! Reading one member of a message: what a bad value costs is that value, and the error says which.
+//! Reads one member of a message. A bad value is an error of that member only, and the error names
+//! it.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::frame::Json;
-use crate::json::Kind;
-use crate::number::Number;
+use super::json::{Json, Kind};
+use super::number::Number;
 
-/// What an accessor gives: the value, `None` where the wire left it out or says it has none, or the error of that field.
+/// The result of an accessor: the value, `None` if the member is absent or states that it has no
+/// value, or the error of that member.
 pub type FieldResult<T> = Result<Option<T>, FieldError>;
 
-/// A field whose value is not what it should be. It costs neither the row nor the message.
+/// A member whose value is of another kind than documented. The row and the message remain
+/// readable.
 ///
-/// One word: an accessor that succeeds does not pay for the error it might have been.
+/// The error is one machine word, so that an accessor that succeeds does not pay for its size.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{:?} should be {}, and is {}", self.key(), self.expected(), self.text())]
-pub struct FieldError(Box<FieldFault>);
+#[error("{:?} is {}, expected {}", self.key(), self.text(), self.expected())]
+pub struct FieldError(Box<Inner>);
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct FieldFault {
+struct Inner {
     key: Cow<'static, str>,
     text: Box<str>,
     expected: Expected,
 }
 
 impl FieldError {
-    /// The key on the wire.
+    /// Returns the key on the wire.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.0.key
     }
 
-    /// The value's JSON text, as it came.
+    /// Returns the JSON text of the value as it was received.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.0.text
     }
 
-    /// What it should have been.
+    /// Returns what the value should have been.
     #[must_use]
     pub fn expected(&self) -> Expected {
         self.0.expected
     }
 }
 
-/// What a value should have been.
+/// The kind of value that an accessor expects.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Expected {
-    /// Text, or a number taken as text.
+    /// A string, or a number that is taken as text.
     #[error("text")]
     Text,
-    /// A number, in any of the wire's ways of writing one.
+    /// A number in any form of the wire.
     #[error("a number")]
     Number,
     /// A whole number of 64 bits.
     #[error("a whole number")]
     Whole,
-    /// A percentage.
+    /// A percentage, with or without its sign.
     #[error("a percentage")]
     Percent,
     /// A price, with or without its mark.
     #[error("a price")]
     Price,
-    /// A truth value: `true`, `"true"`, `1`, `"1"` and their opposites.
+    /// A truth value: `true`, `"true"`, `1`, `"1"`, or one of their opposites.
     #[error("true or false")]
     Flag,
-    /// An array of texts.
+    /// An array of strings or numbers.
     #[error("a list of texts")]
     Texts,
-    /// An object.
+    /// A JSON object.
     #[error("an object")]
     Object,
-    /// `price/volume/…`, as `high` and `low` of a history have it.
+    /// Numbers joined by slashes, as in `high` and `low` of a history.
     #[error("numbers joined by slashes")]
     Slashed,
 }
 
-/// A row that cannot be read as one; the rows beside it can.
+/// A row that cannot be read. The rows beside it can.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{reason}: {text}")]
 pub struct RowError {
-    /// Why.
+    /// The reason.
     pub reason: RowReason,
-    /// The row's JSON text, as it came.
+    /// The JSON text of the row as it was received.
     pub text: Box<str>,
 }
 
-/// Why a row cannot be read.
+/// The reason why a row cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RowReason {
-    /// It is no object.
-    #[error("the row is no object")]
+    /// The row is not an object.
+    #[error("the row is not an object")]
     NotAnObject,
-    /// A key that says whom the row is about stands twice: which one is meant is never guessed.
+    /// A key that identifies the row occurs twice. The crate does not guess which of the two
+    /// counts.
     #[error("the row has {0:?} twice")]
     Duplicate(&'static str),
 }
 
-/// A type that a member can be read as.
+/// A type that an accessor can read a member as.
 pub trait FromJson<'a>: Sized {
-    /// Reads the value; `None` where it says that there is none (`null`, and for numbers `""`, `-` and `N/A`).
+    /// Reads the value; `None` if it states that there is no value (`null`, and for numbers `""`,
+    /// `-` and `N/A`).
     ///
     /// # Errors
-    /// What was expected instead.
+    /// The kind of value that was expected instead.
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected>;
 }
 
@@ -115,18 +119,18 @@ pub(crate) fn lookup<'a, T: FromJson<'a>>(key: &'static str, json: Option<Json<'
     let Some(json) = json else { return Ok(None) };
     match T::from_json(json) {
         Ok(value) => Ok(value),
-        Err(expected) => Err(error(key, json, expected)),
+        Err(expected) => Err(field_error(key, json, expected)),
     }
 }
 
 #[cold]
 #[inline(never)]
-pub(crate) fn error(key: impl Into<Cow<'static, str>>, json: Json<'_>, expected: Expected) -> FieldError {
-    FieldError(Box::new(FieldFault { key: key.into(), text: json.text().into(), expected }))
+pub(crate) fn field_error(key: impl Into<Cow<'static, str>>, json: Json<'_>, expected: Expected) -> FieldError {
+    FieldError(Box::new(Inner { key: key.into(), text: json.text().into(), expected }))
 }
 
-/// Does a text say that there is no value (docs/protocol.md §7.10)?
-pub(crate) fn is_none(text: &str) -> bool {
+/// Returns `true` for a text that states that there is no value (docs/protocol.md §7.10).
+pub(crate) fn is_absent(text: &str) -> bool {
     matches!(text, "" | "-" | "N/A")
 }
 
@@ -143,18 +147,18 @@ impl<'a> FromJson<'a> for Cow<'a, str> {
 impl<'a> FromJson<'a> for Number<'a> {
     #[inline]
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
-        number(json, Expected::Number)
+        read_number(json, Expected::Number)
     }
 }
 
-/// A number, or what `expected` says. It is read as it is written: a digit that is spelled as an escape makes it none, and
-/// in return a number borrows its text.
+/// Reads a number; the error is `expected`. The text is read as it is written, so that a number can
+/// borrow it. In return a digit that is written as an escape is not read.
 #[inline(always)]
-pub(crate) fn number(json: Json<'_>, expected: Expected) -> Result<Option<Number<'_>>, Expected> {
+pub(crate) fn read_number(json: Json<'_>, expected: Expected) -> Result<Option<Number<'_>>, Expected> {
     let text = json.quoted().unwrap_or(json.text());
     match Number::parse(text) {
         Some(number) => Ok(Some(number)),
-        None if json.is_null() || json.quoted().is_some_and(is_none) => Ok(None),
+        None if json.is_null() || json.quoted().is_some_and(is_absent) => Ok(None),
         None => Err(expected),
     }
 }
@@ -162,7 +166,7 @@ pub(crate) fn number(json: Json<'_>, expected: Expected) -> Result<Option<Number
 impl<'a> FromJson<'a> for i64 {
     #[inline]
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
-        match number(json, Expected::Whole)? {
+        match read_number(json, Expected::Whole)? {
             Some(number) => number.to_i64().map(Some).ok_or(Expected::Whole),
             None => Ok(None),
         }
@@ -195,7 +199,7 @@ impl<'a> FromJson<'a> for Vec<Cow<'a, str>> {
     }
 }
 
-/// Any value at all, `null` included.
+/// Reads any value, `null` included.
 impl<'a> FromJson<'a> for Json<'a> {
     #[inline]
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {

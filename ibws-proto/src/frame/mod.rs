@@ -1,4 +1,12 @@
-//! A frame as it came from the wire: its bytes, whether they had to be mended, and where its members lie.
+//! A frame as it was received: its bytes, whether they were repaired, and where its members lie.
+//!
+//! This folder is the lowest layer of the crate. It reads JSON and knows no message.
+
+mod json;
+mod number;
+pub(crate) mod scan;
+mod swar;
+mod value;
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -6,37 +14,49 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Serialize, Serializer};
 
-use crate::scan::{self, JsonError, Member, Scan};
+pub use json::{Elements, Json, Kind, Members};
+pub use number::Number;
+pub(crate) use number::split_numbers;
+pub use scan::JsonError;
+pub(crate) use scan::Span;
+use scan::{Member, Scan};
+pub use value::{Expected, FieldError, FieldResult, FromJson, RowError, RowReason};
+pub(crate) use value::{field_error, is_absent, lookup, read_number};
 
-/// One frame of the gateway, scanned but not built into anything.
+/// One frame of the gateway, scanned and not parsed.
 ///
-/// Decoding is lazy: making a `Frame` walks the bytes once and records where the top-level members lie; a value is read
-/// when it is asked for. The frame shares the buffer that the socket filled.
+/// Decoding is lazy. [`decode`](Self::decode) walks the bytes once and records where the top-level
+/// members lie. An accessor reads its value when it is called. The frame shares the buffer that the
+/// socket filled.
 ///
 /// ```
 /// use bytes::Bytes;
 /// use ibws_proto::Frame;
 ///
-/// let frame = Frame::decode(Bytes::from_static(br#"{"topic":"smd+265598","31":"271.50"}"#)).unwrap();
+/// let text = br#"{"topic":"smd+265598","31":"271.50"}"#;
+/// let frame = Frame::decode(Bytes::from_static(text)).unwrap();
 /// assert_eq!(frame.topic().as_deref(), Some("smd+265598"));
 /// assert_eq!(frame.get("31").unwrap().as_str().unwrap(), "271.50");
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
     raw: Bytes,
-    /// The mended text, where `raw` is not UTF-8. Else `raw` is the text: a second handle on it would cost an allocation.
-    mended: Option<Bytes>,
+    /// The repaired text if `raw` is not UTF-8. Otherwise `raw` is the text: a second handle on it
+    /// would cost an allocation.
+    repaired: Option<Bytes>,
     members: Vec<Member>,
     topic: Option<Member>,
     shape: Shape,
-    /// Some key holds an escape, so keys must be decoded before they are compared.
+    /// Set if some key holds an escape, so that keys must be decoded before they are compared.
     escaped: bool,
 }
 
-/// What a frame is, before anyone looks at its topic. `error` is looked at before `topic`: error frames carry data topics
-/// (docs/protocol.md §4.6).
+/// The shape of a frame, which decides how its topic is read.
+///
+/// A frame with an `error` is an error whatever its topic, because error frames carry the topics of
+/// data (docs/protocol.md §4.6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Shape {
@@ -44,40 +64,44 @@ pub enum Shape {
     Topic,
     /// An object with an `error`, whatever its topic.
     Error,
-    /// An object without `topic` that has a `message` (`waiting for session`, `Unsubscribed 990017`).
+    /// An object without `topic` that has a `message` (`waiting for session`, `Unsubscribed
+    /// 990017`).
     Message,
     /// An object without `topic` that has a `result` (`unsubscribed from summary`, or rows).
     Result,
     /// The bare text `ech+hb`, the one documented frame that is not JSON (docs/protocol.md §3.8).
     Echo,
-    /// JSON of a shape nobody has heard of.
+    /// JSON of any other shape.
     Unknown,
 }
 
 impl Frame {
     /// Decodes the bytes of one frame, text or binary alike.
     ///
-    /// Bytes that are not UTF-8 never cost the message: they are replaced by U+FFFD and the frame is marked
-    /// [`lossy`](Self::is_lossy) (docs/protocol.md §1.6).
+    /// Bytes that are not UTF-8 do not cost the message: they are replaced by U+FFFD and the frame
+    /// is marked
+    /// [lossy](Self::is_lossy) (docs/protocol.md §1.6).
     ///
     /// # Errors
-    /// [`FrameError`], with the bytes, if they are no JSON, or if `topic`, `conid` or `orderId` stand twice at the top
-    /// level: which of the two is meant is never guessed.
+    /// [`FrameError`], with the bytes, if they are not JSON, or if `topic`, `conid` or `orderId`
+    /// occurs twice at the top level. Such a key decides where the message belongs, and the crate
+    /// does not guess which of the two counts.
     pub fn decode(raw: Bytes) -> Result<Self, FrameError> {
-        let mended = match core::str::from_utf8(&raw) {
+        let repaired = match core::str::from_utf8(&raw) {
             Ok(_) => None,
             Err(_) => Some(Bytes::from(String::from_utf8_lossy(&raw).into_owned())),
         };
-        let frame = Self { raw, mended, members: Vec::new(), topic: None, shape: Shape::Unknown, escaped: false };
+        let frame = Self { raw, repaired, members: Vec::new(), topic: None, shape: Shape::Unknown, escaped: false };
         match scan::scan(frame.bytes()) {
             Ok(Scan::Object { members, escaped }) => Self { members, escaped, ..frame }.classified(),
             Ok(Scan::Other) => Ok(frame),
             Err(_) if frame.bytes().trim_ascii() == b"ech+hb" => Ok(Self { shape: Shape::Echo, ..frame }),
-            Err(fault) => Err(FrameError { raw: frame.raw, kind: FrameErrorKind::Json(fault) }),
+            Err(error) => Err(FrameError { raw: frame.raw, kind: FrameErrorKind::Json(error) }),
         }
     }
 
-    /// One walk over the keys: the shape, the topic, and the keys that must not stand twice.
+    /// Finds in one walk over the keys the shape, the topic, and the keys that must not occur
+    /// twice.
     fn classified(mut self) -> Result<Self, FrameError> {
         let (mut topic, mut error, mut message, mut result) = (None, false, false, false);
         let (mut conid, mut order_id) = (false, false);
@@ -91,7 +115,7 @@ impl Frame {
             } else if matches!(member.key_len(), 5..=7) {
                 bytes.get(member.key()).unwrap_or_default()
             } else {
-                // None of the keys looked for is shorter or longer.
+                // No key of this match is shorter or longer.
                 continue;
             };
             match key {
@@ -119,47 +143,47 @@ impl Frame {
         Ok(self)
     }
 
-    /// The bytes as they came.
+    /// Returns the bytes as they were received.
     #[must_use]
     pub fn raw(&self) -> &Bytes {
         &self.raw
     }
 
-    /// The text: the bytes as they came, or with U+FFFD where they were not UTF-8.
+    /// Returns the text: the bytes as they were received, with U+FFFD where they were not UTF-8.
     #[must_use]
     pub fn text(&self) -> &str {
         core::str::from_utf8(self.bytes()).unwrap_or_default()
     }
 
-    /// The whole frame as one value; `null` for the bare text of an echo.
+    /// Returns the whole frame as one value; `null` for the bare text of an echo.
     #[must_use]
     pub fn json(&self) -> Json<'_> {
         Json(if self.shape == Shape::Echo { "null" } else { self.text().trim_ascii() })
     }
 
     fn bytes(&self) -> &[u8] {
-        self.mended.as_ref().unwrap_or(&self.raw)
+        self.repaired.as_ref().unwrap_or(&self.raw)
     }
 
-    /// Were there bytes that are not UTF-8?
+    /// Returns `true` if the frame held bytes that are not UTF-8.
     #[must_use]
     pub fn is_lossy(&self) -> bool {
-        self.mended.is_some()
+        self.repaired.is_some()
     }
 
-    /// What kind of frame it is.
+    /// Returns the shape of the frame.
     #[must_use]
     pub fn shape(&self) -> Shape {
         self.shape
     }
 
-    /// The `topic`, where there is one and it is a string.
+    /// Returns the `topic` if the frame has one and it is a string.
     #[must_use]
     pub fn topic(&self) -> Option<Cow<'_, str>> {
         self.value(self.topic?).as_str()
     }
 
-    /// The topic between its quotes, escapes still in it.
+    /// Returns the topic between its quotes, with its escapes.
     pub(crate) fn topic_bytes(&self) -> &[u8] {
         let quoted = self.topic.and_then(|topic| self.bytes().get(topic.value()));
         match quoted {
@@ -168,13 +192,15 @@ impl Frame {
         }
     }
 
-    /// The value of a top-level key; of the first one, should the key stand twice.
+    /// Returns the value of a top-level key. If the key occurs twice the first value counts, here
+    /// and in every accessor and fold.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Json<'_>> {
         self.find(key).map(|member| self.value(*member))
     }
 
-    /// As [`get`](Self::get), with the text taken before: checking that bytes are text costs less once than for each value.
+    /// Returns the same as [`get`](Self::get) from a text that the caller holds. Checking that
+    /// bytes are UTF-8 costs less once than for each value.
     #[inline]
     pub(crate) fn get_in<'a>(&self, text: &'a str, key: &str) -> Option<Json<'a>> {
         text.get(self.find(key)?.value()).map(Json)
@@ -185,22 +211,25 @@ impl Frame {
             return self.members.iter().find(|member| self.key_text(**member) == key);
         }
         let bytes = self.bytes();
-        // Most keys differ in length: that is seen without looking at the text.
+        // Most keys differ in length, so most comparisons do not read the text.
         let found = |member: &&Member| member.key_len() == key.len() && bytes.get(member.key()) == Some(key.as_bytes());
         self.members.iter().find(found)
     }
 
-    /// Keys and values of the top-level object, in the order of the wire.
+    /// Returns the keys and values of the top-level object in the order of the wire.
     pub fn members(&self) -> impl ExactSizeIterator<Item = (Cow<'_, str>, Json<'_>)> {
         self.members.iter().map(|member| (self.key_text(*member), self.value(*member)))
     }
 
-    /// As [`members`](Self::members), with the text taken before: the hot path of market data.
+    /// Returns the same as [`members`](Self::members) from a text that the caller holds. Market
+    /// data is read this way, which is the hot path.
+    #[inline]
     pub(crate) fn walk<'a>(&'a self, text: &'a str) -> Walk<'a> {
         Walk { frame: self, text, members: self.members.iter() }
     }
 
-    /// Keys and values as [`members`](Self::members), and each key as it is written, quotes and escapes included.
+    /// Returns keys and values as [`members`](Self::members) does, and each key as it is written,
+    /// with quotes and escapes.
     pub(crate) fn spelled(&self) -> impl Iterator<Item = Spelled<'_>> {
         let text = self.text();
         self.members.iter().filter_map(move |member| {
@@ -210,9 +239,9 @@ impl Frame {
         })
     }
 
-    /// Marks it as lossy: it was put together from frames of which one is.
+    /// Marks the frame as lossy, because one of the frames that it was merged from is.
     pub(crate) fn into_lossy(mut self) -> Self {
-        self.mended = Some(self.raw.clone());
+        self.repaired = Some(self.raw.clone());
         self
     }
 
@@ -221,7 +250,8 @@ impl Frame {
         if !self.escaped || !key.contains('\\') {
             return Cow::Borrowed(key);
         }
-        // With the quotes around it the key is a JSON string; one whose surrogates do not pair stays as it is written.
+        // With its quotes the key is a JSON string. A key with an unpaired surrogate stays as it is
+        // written.
         let quoted = member.key().start.saturating_sub(1)..member.key().end.saturating_add(1);
         Json(self.slice(quoted)).as_str().unwrap_or(Cow::Borrowed(key))
     }
@@ -235,17 +265,17 @@ impl Frame {
     }
 }
 
-/// A member of a frame, to be written anew.
+/// A member of a frame, for writing it into another frame.
 #[derive(Clone, Debug)]
 pub(crate) struct Spelled<'a> {
     pub(crate) key: Cow<'a, str>,
-    /// The key with its quotes, as it came.
+    /// The key as it was received, with its quotes.
     pub(crate) written: &'a str,
-    /// The value's JSON.
+    /// The JSON of the value.
     pub(crate) value: &'a str,
 }
 
-/// Iterator over the members of a frame.
+/// An iterator over the members of a frame.
 #[derive(Clone, Debug)]
 pub(crate) struct Walk<'a> {
     frame: &'a Frame,
@@ -254,7 +284,7 @@ pub(crate) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// The next member of whose key `read` makes something.
+    /// Returns the next member whose key `read` accepts.
     #[inline(always)]
     pub(crate) fn next_with<T>(&mut self, read: impl Fn(&[u8]) -> Option<T>) -> Option<(T, Json<'a>)> {
         loop {
@@ -277,99 +307,34 @@ impl fmt::Debug for Frame {
     }
 }
 
-/// A JSON value as text: scanned, not built.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Json<'a>(pub(crate) &'a str);
-
-impl<'a> Json<'a> {
-    /// The JSON text itself.
-    #[must_use]
-    #[inline]
-    pub fn text(self) -> &'a str {
-        self.0
-    }
-
-    /// The string, unescaped; `None` for any other kind, and for a string whose escapes do not make Unicode.
-    #[must_use]
-    #[inline]
-    pub fn as_str(self) -> Option<Cow<'a, str>> {
-        let inner = self.quoted()?;
-        if scan::has_escape(self.0.as_bytes()) {
-            serde_json::from_str(self.0).ok().map(Cow::Owned)
-        } else {
-            Some(Cow::Borrowed(inner))
+/// Serialises the JSON of the frame, and the bare text of an echo as a string.
+impl Serialize for Frame {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.shape() {
+            Shape::Echo => serializer.serialize_str(self.text().trim()),
+            _ => self.json().serialize(serializer),
         }
-    }
-
-    /// What stands between the quotes of a string, escapes still in it.
-    #[inline]
-    pub(crate) fn quoted(self) -> Option<&'a str> {
-        if self.0.as_bytes().first() != Some(&b'"') {
-            return None;
-        }
-        self.0.get(1..self.0.len().checked_sub(1)?)
-    }
-
-    /// The text of a string or of a number: the gateway writes many numbers as either (docs/protocol.md §7.10).
-    #[must_use]
-    #[inline]
-    pub fn scalar(self) -> Option<Cow<'a, str>> {
-        match self.0.as_bytes().first()? {
-            b'"' => self.as_str(),
-            b'-' | b'0'..=b'9' => Some(Cow::Borrowed(self.0)),
-            _ => None,
-        }
-    }
-
-    /// A whole number, written as a number or as a string.
-    #[must_use]
-    pub fn as_i64(self) -> Option<i64> {
-        self.scalar()?.parse().ok()
-    }
-
-    /// A truth value, written as `true` or as `"true"`.
-    #[must_use]
-    pub fn as_bool(self) -> Option<bool> {
-        match self.0.trim_matches('"') {
-            "true" => Some(true),
-            "false" => Some(false),
-            _ => None,
-        }
-    }
-
-    /// Is it `null`?
-    #[must_use]
-    pub fn is_null(self) -> bool {
-        self.0 == "null"
-    }
-
-    /// Reads the value into any type of serde's.
-    ///
-    /// # Errors
-    /// Those of `serde_json`.
-    pub fn parse<T: Deserialize<'a>>(self) -> Result<T, serde_json::Error> {
-        serde_json::from_str(self.0)
     }
 }
 
-/// A frame that could not be read: its bytes and the reason. It costs neither the connection nor the next frame.
+/// A frame that could not be read. It ends neither the connection nor the next frame.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{kind}")]
 pub struct FrameError {
-    /// The bytes as they came.
+    /// The bytes as they were received.
     pub raw: Bytes,
-    /// Why.
+    /// The reason.
     pub kind: FrameErrorKind,
 }
 
-/// Why a frame could not be read.
+/// The reason why a frame could not be read.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameErrorKind {
-    /// Not JSON.
+    /// The frame is not JSON.
     #[error("{0}")]
     Json(JsonError),
-    /// A key that decides where the message belongs stands twice.
+    /// A key that decides where the message belongs occurs twice.
     #[error("the key {0:?} stands twice")]
     Duplicate(&'static str),
 }
@@ -383,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn error_is_looked_at_before_topic() {
+    fn a_frame_with_an_error_has_the_error_shape_whatever_its_topic() {
         assert_eq!(decode(r#"{"error":"No accounts","code":500,"topic":"smd"}"#).shape(), Shape::Error);
         assert_eq!(decode(r#"{"topic":"system","error":"x"}"#).shape(), Shape::Error);
         assert_eq!(decode(r#"{"message":"waiting for session"}"#).shape(), Shape::Message);
@@ -394,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_byte_costs_nothing_but_itself() {
+    fn a_byte_that_is_not_utf8_becomes_u_fffd_and_the_frame_is_lossy() {
         let frame = Frame::decode(Bytes::from_static(b"{\"topic\":\"str\",\"n\":\"ACME\x99\"}")).unwrap();
         assert!(frame.is_lossy());
         assert_eq!(frame.get("n").unwrap().as_str().unwrap(), "ACME\u{fffd}");
@@ -402,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_decides_is_never_guessed() {
+    fn a_routing_key_that_occurs_twice_is_an_error() {
         for text in [
             r#"{"topic":"sor","topic":"str"}"#,
             r#"{"topic":"smd+1","conid":1,"conid":2}"#,
@@ -416,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn escaped_keys_are_the_keys_they_spell() {
+    fn an_escaped_key_is_decoded_before_it_is_compared() {
         let frame = decode(r#"{"\u0074opic":"s\u006dd+1","\ud800":1}"#);
         assert_eq!(frame.topic().unwrap(), "smd+1");
         assert_eq!(frame.members().len(), 2);

@@ -1,4 +1,4 @@
-//! Numbers as the gateway writes them: the text is kept, everything else is worked out on demand.
+//! Numbers as the gateway writes them. The text is kept, and conversions happen on demand.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,9 +9,9 @@ use serde::{Serialize, Serializer};
 
 /// A number that keeps its text (docs/protocol.md §7.10).
 ///
-/// The gateway writes numbers as JSON numbers or as strings, with thousands separators (`3,700`), with a suffix
-/// (`14.6M`), in E notation (`2.02E8`), with a sign (`+0.45`). All of them are read; none is rounded until the caller
-/// asks for a type that rounds.
+/// The gateway writes numbers as JSON numbers or as strings, with thousands separators (`3,700`),
+/// with a suffix (`14.6M`), in E notation (`2.02E8`), with a sign (`+0.45`). All of these forms are
+/// read. None is rounded until the caller converts it to a type that rounds.
 ///
 /// ```
 /// use ibws_proto::Number;
@@ -20,7 +20,7 @@ use serde::{Serialize, Serializer};
 /// assert_eq!(volume.text(), "14.6M");
 /// assert_eq!(volume.to_i64(), Some(14_600_000));
 /// assert_eq!(Number::parse("64.780").unwrap().to_f64(), Some(64.78));
-/// assert!(Number::parse("1,5").is_none(), "no thousands separator, so not guessed at");
+/// assert!(Number::parse("1,5").is_none(), "not a thousands separator");
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Number<'a> {
@@ -28,13 +28,14 @@ pub struct Number<'a> {
     digits: Digits,
 }
 
-/// What the text says, in two words: this is returned in registers, where a larger or ragged struct goes through memory
-/// and costs more to pass than the number to read.
+/// The value of the text in two machine words. A struct of this size is returned in registers. A
+/// larger one goes through memory, and passing it costs more than reading the number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Digits {
-    /// The digits without point and separators, if they fit.
+    /// The digits without point and separators, if they fit in 64 bits.
     mantissa: u64,
-    /// The flags above, and below them the power of ten that the mantissa is multiplied with, the suffix included.
+    /// The flags in the upper bits, and in the lower 32 the power of ten of the mantissa, with that
+    /// of the suffix.
     rest: u64,
 }
 
@@ -62,15 +63,16 @@ impl Digits {
     }
 }
 
-/// Powers of ten that an `f64` holds exactly.
+/// The powers of ten that an `f64` holds exactly.
 const EXACT: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
     1e21, 1e22,
 ];
 
 impl<'a> Number<'a> {
-    /// Reads a number: sign, digits with or without separators of thousands, fraction, exponent, and one of the suffixes
-    /// `K`, `M`, `B`, `T`. `None` for anything else, the empty text included.
+    /// Reads a number: sign, digits with or without thousands separators, fraction, exponent, and
+    /// one of the suffixes `K`, `M`, `B`, `T`. Returns `None` for anything else, the empty text
+    /// included.
     #[must_use]
     #[inline(always)]
     pub fn parse(text: &'a str) -> Option<Self> {
@@ -78,24 +80,24 @@ impl<'a> Number<'a> {
         if digits.has(NO_NUMBER) { None } else { Some(Self { text, digits }) }
     }
 
-    /// The text as it came.
+    /// Returns the text as it was received.
     #[must_use]
     pub fn text(self) -> &'a str {
         self.text
     }
 
-    /// Is there a minus sign?
+    /// Returns `true` if the text has a minus sign.
     #[must_use]
     pub fn is_negative(self) -> bool {
         self.digits.has(NEGATIVE)
     }
 
-    /// The nearest `f64`; `None` if the number lies beyond its range.
+    /// Returns the nearest `f64`; `None` if the number is beyond its range.
     #[must_use]
     #[inline]
     #[expect(clippy::cast_precision_loss, reason = "mantissas of up to 53 bits only")]
     pub fn to_f64(self) -> Option<f64> {
-        // Both factors are exact, so one operation rounds once: the result is the nearest.
+        // Both factors are exact and one operation rounds once, so the result is the nearest `f64`.
         let (mantissa, exponent) = (self.digits.mantissa, self.digits.exponent());
         if !self.digits.has(TOO_LONG)
             && mantissa <= 1 << 53
@@ -113,7 +115,8 @@ impl<'a> Number<'a> {
         self.plain().parse().ok().filter(|float: &f64| float.is_finite())
     }
 
-    /// The whole number; `None` if it has a fraction other than zero or lies beyond the range.
+    /// Returns the whole number; `None` if it has a fraction other than zero or is beyond the
+    /// range.
     #[must_use]
     pub fn to_i64(self) -> Option<i64> {
         let (mantissa, exponent) = (self.digits.mantissa, self.digits.exponent());
@@ -138,8 +141,8 @@ impl<'a> Number<'a> {
         i64::try_from(if self.digits.has(NEGATIVE) { -size } else { size }).ok()
     }
 
-    /// The decimal number, digit for digit, with the decimals that were written; `None` if it holds more digits than 28
-    /// or lies beyond the range.
+    /// Returns the decimal number digit for digit, with the decimals that were written; `None` if
+    /// it has more than 28 digits or is beyond the range.
     #[cfg(feature = "decimal")]
     #[must_use]
     pub fn to_decimal(self) -> Option<rust_decimal::Decimal> {
@@ -165,7 +168,8 @@ impl<'a> Number<'a> {
         Decimal::try_from_i128_with_scale(mantissa.checked_mul(power)?, 0).ok()
     }
 
-    /// The text as the standard library reads it: no separators, the suffix as an exponent.
+    /// Returns the text in the form that the standard library reads: without separators, the suffix
+    /// as an exponent.
     fn plain(self) -> String {
         let mut plain: String = self.text.trim_ascii().chars().filter(|c| *c != ',').collect();
         if let Some(power) = plain.bytes().last().and_then(suffix) {
@@ -179,12 +183,12 @@ impl<'a> Number<'a> {
     }
 }
 
-/// The numbers that `text` joins with `separator`; `None` if one of the parts is no number.
-pub(crate) fn split(text: &str, separator: char) -> Option<Vec<Number<'_>>> {
+/// Returns the numbers that `text` joins with `separator`; `None` if a part is not a number.
+pub(crate) fn split_numbers(text: &str, separator: char) -> Option<Vec<Number<'_>>> {
     text.split(separator).map(Number::parse).collect()
 }
 
-/// The power of ten of a suffix.
+/// Returns the power of ten of a suffix.
 fn suffix(byte: u8) -> Option<u8> {
     Some(match byte {
         b'K' | b'k' => 3,
@@ -195,7 +199,7 @@ fn suffix(byte: u8) -> Option<u8> {
     })
 }
 
-/// Reads a number. Nearly every one is digits with a point: that is one loop.
+/// Reads a number. Nearly every number is digits with a point, which is one loop.
 #[inline(always)]
 fn read(text: &[u8]) -> Digits {
     let (negative, digits) = match text {
@@ -213,7 +217,7 @@ fn read(text: &[u8]) -> Digits {
             return read_any(text);
         }
     }
-    // 19 digits fit in 64 bits whatever they are; with the point they are 20 bytes.
+    // Any 19 digits fit in 64 bits. With the point they are 20 bytes.
     let fraction = digits.len().wrapping_sub(point).wrapping_sub(1);
     match (point, digits.len()) {
         (usize::MAX, 1..=19) => Digits::new(mantissa, 0, negative),
@@ -225,7 +229,7 @@ fn read(text: &[u8]) -> Digits {
     }
 }
 
-/// As [`read`], for every way of writing a number.
+/// Does the same as [`read`] for every form of a number.
 #[inline(never)]
 fn read_any(text: &[u8]) -> Digits {
     try_read(text).unwrap_or(Digits::NONE)
@@ -239,7 +243,8 @@ fn try_read(text: &[u8]) -> Option<Digits> {
     };
     let mut digits = Reader { mantissa: Some(0), count: 0 };
     let mut rest = digits.take(text);
-    // Separators only where they part thousands: whether `1,5` is 15 or 1.5 is not guessed at.
+    // Commas are accepted only between thousands: the crate does not guess whether `1,5` is 15 or
+    // 1.5.
     if let [b',', ..] = rest {
         if !(1..=3).contains(&digits.count) {
             return None;
@@ -267,7 +272,7 @@ fn try_read(text: &[u8]) -> Option<Digits> {
             let power = core::str::from_utf8(power).ok().filter(|power| !power.is_empty())?;
             match power.parse::<i32>() {
                 Ok(power) => exponent = exponent.saturating_add(power),
-                // An exponent beyond 32 bits is a number all the same, if one that hardly any type holds.
+                // An exponent beyond 32 bits is valid, although hardly any type holds the number.
                 Err(error) if matches!(error.kind(), IntErrorKind::PosOverflow | IntErrorKind::NegOverflow) => {
                     digits.mantissa = None;
                 }
@@ -283,13 +288,15 @@ fn try_read(text: &[u8]) -> Option<Digits> {
     })
 }
 
+/// Collects digits.
 struct Reader {
+    /// The digits as a number; `None` once they do not fit in 64 bits.
     mantissa: Option<u64>,
     count: u32,
 }
 
 impl Reader {
-    /// Takes the digits that `text` begins with, and gives what follows.
+    /// Takes the digits at the start of `text` and returns what follows.
     fn take<'a>(&mut self, mut text: &'a [u8]) -> &'a [u8] {
         while let [digit @ b'0'..=b'9', rest @ ..] = text {
             let digit = u64::from(digit - b'0');
@@ -313,7 +320,7 @@ impl fmt::Debug for Number<'_> {
     }
 }
 
-/// As the text that came: no digit is lost.
+/// Serialises the text as it was received, so that no digit is lost.
 impl Serialize for Number<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.text)
@@ -326,7 +333,7 @@ mod tests {
     use alloc::string::ToString;
 
     #[test]
-    fn every_way_of_writing_a_number_is_read() {
+    fn a_number_is_read_in_every_form_of_the_wire() {
         for (text, float, whole) in [
             ("0", 0.0, Some(0)),
             ("-1.47", -1.47, None),
@@ -355,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_none() {
+    fn a_text_that_is_not_a_number_is_refused() {
         for text in [
             "", "-", "+", "N/A", "1,5", "1,23,456", ",500", "1234,567", "1.2.3", "1e", "1e+", "NaN", "inf", "0x10",
             "1 2", "C1", "1KK", "K", ".", "--1", "1,", "12%",
@@ -375,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_float_is_the_standard_librarys() {
+    fn a_float_equals_that_of_the_standard_library() {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         for _ in 0..2_000 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -386,7 +393,7 @@ mod tests {
 
     #[cfg(feature = "decimal")]
     #[test]
-    fn decimals_keep_every_digit_that_was_written() {
+    fn a_decimal_keeps_every_digit_that_was_written() {
         for (text, decimal) in [
             ("64.780", Some("64.780")),
             ("-1.47", Some("-1.47")),

@@ -1,6 +1,7 @@
-//! Looking at eight bytes at a time.
+//! Searches in text that read eight bytes at a time (SIMD within a register).
 
-/// Where the next quote, backslash or control character from `at` on lies, or the text ends; eight bytes at a time.
+/// Returns the position of the next quote, backslash or control character from `at` on, or the end
+/// of the text.
 #[inline(always)]
 pub(crate) fn plain_end(text: &[u8], mut at: usize) -> usize {
     const ONES: u64 = u64::from_le_bytes([0x01; 8]);
@@ -8,8 +9,8 @@ pub(crate) fn plain_end(text: &[u8], mut at: usize) -> usize {
     let mut rest = text.get(at..).unwrap_or_default();
     while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*chunk);
-        // Each term has the high bit of a byte set where that byte is the one looked for; a false mark can only
-        // stand above a true one, and the lowest is the one used.
+        // Each term sets the high bit of every byte that matches. A false mark can only be above a
+        // true one, and the lowest mark is the one that is used.
         let quote = word ^ (ONES * b'"' as u64);
         let slash = word ^ (ONES * b'\\' as u64);
         let marks = (quote.wrapping_sub(ONES) & !quote)
@@ -25,7 +26,8 @@ pub(crate) fn plain_end(text: &[u8], mut at: usize) -> usize {
     at + rest.iter().take_while(|&&byte| byte != b'"' && byte != b'\\' && byte >= 0x20).count()
 }
 
-/// Is there a backslash in the text? The last eight bytes are looked at as one word, whatever was looked at before.
+/// Returns `true` if the text holds a backslash. The last eight bytes are read as one word, even
+/// where they overlap the word before.
 #[inline(always)]
 pub(crate) fn has_escape(text: &[u8]) -> bool {
     const ONES: u64 = u64::from_le_bytes([0x01; 8]);

@@ -1,28 +1,28 @@
-//! One pass over the text of a frame: is it JSON, and where do its top-level members lie?
+//! One pass over the text of a frame, which validates the JSON and records where its top-level
+//! members lie.
 //!
-//! This is the hot path of the whole crate, so it is a scanner of our own: it validates the grammar, records spans and
-//! builds nothing. It accepts what `serde_json` accepts when it skips a value (`IgnoredAny`), with one difference that is
-//! deliberate: nesting deeper than [`MAX_DEPTH`] is refused, which is the limit `serde_json` has when it builds a value.
-//! The differential tests hold it to that.
-
-mod words;
+//! This is the hot path of the crate, so the scanner is the project's own: it validates the
+//! grammar, records spans and builds nothing. It accepts what `serde_json` accepts when it skips a
+//! value (`IgnoredAny`), with one deliberate difference: it refuses nesting deeper than
+//! [`MAX_DEPTH`], the limit that `serde_json` has when it builds a value. Differential tests
+//! compare the two.
 
 use alloc::vec::Vec;
 use core::ops::Range;
 
-pub(crate) use words::{has_escape, plain_end};
+use super::swar::plain_end;
 
-/// Deepest nesting of arrays and objects that is accepted; one more is malformed.
+/// The deepest nesting of arrays and objects that is accepted.
 pub(crate) const MAX_DEPTH: u32 = 127;
 
-/// Where a member of the top-level object lies, in bytes of the text.
+/// The position of a member of the top-level object, in bytes of the text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Member {
     key: Span,
     value: Span,
 }
 
-/// Where something lies, in bytes of a text of less than 4 GiB.
+/// A range of bytes in a text of less than 4 GiB.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Span {
     start: u32,
@@ -30,17 +30,17 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// Of nothing: no value is empty.
+    /// The span of an absent value; no value is empty.
     pub(crate) const NONE: Self = Self { start: 0, end: 0 };
 
-    /// From `start` to `end`; what was scanned is shorter than 4 GiB.
+    /// Returns the span from `start` to `end`. A scanned text is shorter than 4 GiB.
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "longer texts are refused")]
     pub(crate) fn new(start: usize, end: usize) -> Self {
         Self { start: start as u32, end: end as u32 }
     }
 
-    /// What lies there.
+    /// Returns the text of the span; `None` for [`NONE`](Self::NONE).
     #[inline(always)]
     pub(crate) fn of(self, text: &str) -> Option<&str> {
         if self == Self::NONE { None } else { text.get(self.range()) }
@@ -53,56 +53,56 @@ impl Span {
 }
 
 impl Member {
-    /// The key between its quotes, escapes still in it.
+    /// Returns the range of the key between its quotes, with its escapes.
     pub(crate) fn key(self) -> Range<usize> {
         self.key.range()
     }
 
-    /// The length of [`key`](Self::key).
+    /// Returns the length of [`key`](Self::key).
     pub(crate) fn key_len(self) -> usize {
         self.key.end.wrapping_sub(self.key.start) as usize
     }
 
-    /// The value, as JSON text without white space around it.
+    /// Returns the range of the value, without white space around it.
     pub(crate) fn value(self) -> Range<usize> {
         self.value.range()
     }
 }
 
-/// What a text turned out to be.
+/// The result of a scan.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Scan {
-    /// An object, with its members in order; `escaped` if some key holds an escape.
+    /// An object with its members in order; `escaped` is set if some key holds an escape.
     Object { members: Vec<Member>, escaped: bool },
     /// Valid JSON of another shape.
     Other,
 }
 
-/// Why a text is not JSON.
+/// The reason why a text is not JSON.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JsonError {
-    /// No byte but white space.
+    /// The text is empty or white space.
     #[error("the frame is empty")]
     Empty,
     /// The text ends inside a value.
     #[error("the JSON ends early, at byte {0}")]
     Truncated(u32),
-    /// A byte that cannot stand there.
+    /// A byte is not allowed at its position.
     #[error("unexpected byte at {0}")]
     Unexpected(u32),
-    /// Something follows the value.
+    /// Bytes follow the value.
     #[error("bytes follow the JSON value, from byte {0}")]
     Trailing(u32),
-    /// Nested deeper than 127.
+    /// The value is nested deeper than 127 levels.
     #[error("nested deeper than 127 levels, at byte {0}")]
     TooDeep(u32),
-    /// 4 GiB or more.
+    /// The text has 4 GiB or more.
     #[error("the frame is too large")]
     TooLarge,
 }
 
-/// Scans one text.
+/// Scans a text.
 pub(crate) fn scan(text: &[u8]) -> Result<Scan, JsonError> {
     if u32::try_from(text.len()).is_err() {
         return Err(JsonError::TooLarge);
@@ -126,26 +126,27 @@ pub(crate) fn scan(text: &[u8]) -> Result<Scan, JsonError> {
     }
 }
 
+/// A position in a text, from which values are scanned.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor<'a> {
     text: &'a [u8],
     at: usize,
-    /// How many levels a value may nest from here on.
+    /// The number of levels that a value may nest from here on.
     levels: u32,
 }
 
 impl<'a> Cursor<'a> {
-    /// A cursor at the first byte.
+    /// Returns a cursor at the first byte.
     pub(crate) fn new(text: &'a [u8]) -> Self {
         Self { text, at: 0, levels: MAX_DEPTH }
     }
 
-    /// How many bytes lie behind it.
+    /// Returns the position in bytes.
     pub(crate) fn at(&self) -> usize {
         self.at
     }
 
-    /// Takes `byte` if it comes next.
+    /// Takes `byte` if it is the next token.
     pub(crate) fn take(&mut self, byte: u8) -> bool {
         let found = self.next_token() == Some(byte);
         self.at += usize::from(found);
@@ -161,9 +162,9 @@ impl<'a> Cursor<'a> {
         u32::try_from(self.at).unwrap_or(u32::MAX)
     }
 
-    /// The fault of the byte here, or of its absence.
+    /// Returns the error for the byte at the position, or for its absence.
     #[cold]
-    fn fault(&self) -> JsonError {
+    fn error(&self) -> JsonError {
         if self.at < self.text.len() {
             JsonError::Unexpected(self.offset())
         } else {
@@ -171,7 +172,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Skips white space; the byte after it is looked at, not taken.
+    /// Skips white space and returns the byte after it without taking it.
     #[inline(always)]
     pub(crate) fn next_token(&mut self) -> Option<u8> {
         loop {
@@ -189,12 +190,13 @@ impl<'a> Cursor<'a> {
             self.at += 1;
             return Ok(());
         }
-        Err(self.fault())
+        Err(self.error())
     }
 
-    /// The members of the top-level object, its brace already taken.
+    /// Scans the members of the top-level object, whose opening brace was taken.
     fn members(&mut self) -> Result<Scan, JsonError> {
-        // A market data frame has a member in every 16 bytes or so: one allocation nearly always suffices.
+        // A market data frame has a member in about every 16 bytes, so one allocation nearly always
+        // suffices.
         let mut members = Vec::with_capacity((self.text.len() / 12).clamp(4, 48));
         let mut escaped = false;
         if self.next_token() == Some(b'}') {
@@ -217,13 +219,13 @@ impl<'a> Cursor<'a> {
                     self.at += 1;
                     return Ok(Scan::Object { members, escaped });
                 }
-                _ => return Err(self.fault()),
+                _ => return Err(self.error()),
             }
         }
     }
 
-    /// One value of any kind. Nested ones are walked with a stack of bits, not with recursion: a frame of a million
-    /// brackets costs a bounded amount.
+    /// Scans one value of any kind. Nested values are walked with a stack of bits and without
+    /// recursion, so that a frame of a million brackets costs a bounded amount.
     #[inline(always)]
     pub(crate) fn value(&mut self) -> Result<(), JsonError> {
         match self.next_token() {
@@ -233,12 +235,12 @@ impl<'a> Cursor<'a> {
             }
             Some(b'{' | b'[') => self.nested(),
             Some(_) => self.scalar(),
-            None => Err(self.fault()),
+            None => Err(self.error()),
         }
     }
 
-    /// As [`value`](Self::value) in a text that was scanned before: a number or word is known to be one, and ends where
-    /// something else begins.
+    /// Does the same as [`value`](Self::value) in a text that was scanned before. A number or
+    /// literal is known to be valid, so it ends where something else begins.
     #[inline(always)]
     pub(crate) fn known_value(&mut self) -> Option<()> {
         match self.next_token()? {
@@ -257,7 +259,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn nested(&mut self) -> Result<(), JsonError> {
-        // Bit 0 is the innermost level: set in an object, clear in an array.
+        // Bit 0 is the innermost level; it is set in an object and clear in an array.
         let mut objects: u128 = 0;
         let mut depth: u32 = 0;
         loop {
@@ -284,9 +286,9 @@ impl<'a> Cursor<'a> {
                     self.string_tail()?;
                 }
                 Some(_) => self.scalar()?,
-                None => return Err(self.fault()),
+                None => return Err(self.error()),
             }
-            // A value ended: close what closes, then go on with the next one.
+            // A value ended. Close what closes, then go on with the next value.
             loop {
                 let in_object = objects & 1 == 1;
                 match self.next_token() {
@@ -305,7 +307,7 @@ impl<'a> Cursor<'a> {
                             return Ok(());
                         }
                     }
-                    _ => return Err(self.fault()),
+                    _ => return Err(self.error()),
                 }
             }
         }
@@ -318,10 +320,11 @@ impl<'a> Cursor<'a> {
         self.expect(b':')
     }
 
-    /// The rest of a string whose opening quote was taken; tells whether it holds an escape.
+    /// Scans the rest of a string whose opening quote was taken. Returns `true` if it holds an
+    /// escape.
     #[inline(always)]
     pub(crate) fn string_tail(&mut self) -> Result<bool, JsonError> {
-        // Nearly every string ends where its plain bytes do.
+        // Nearly every string ends where its plain bytes end.
         self.at = plain_end(self.text, self.at);
         if self.peek() == Some(b'"') {
             self.at += 1;
@@ -344,13 +347,13 @@ impl<'a> Cursor<'a> {
                     self.at += 1;
                     self.escape()?;
                 }
-                _ => return Err(self.fault()),
+                _ => return Err(self.error()),
             }
             self.at = plain_end(self.text, self.at);
         }
     }
 
-    /// What follows a backslash. Surrogates are not paired here: that is a matter of reading the string.
+    /// Scans what follows a backslash. Surrogates are paired when the string is read, not here.
     fn escape(&mut self) -> Result<(), JsonError> {
         match self.peek() {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
@@ -358,31 +361,31 @@ impl<'a> Cursor<'a> {
                 self.at += 1;
                 for _ in 0..4 {
                     if !self.peek().is_some_and(|byte| byte.is_ascii_hexdigit()) {
-                        return Err(self.fault());
+                        return Err(self.error());
                     }
                     self.at += 1;
                 }
             }
-            _ => return Err(self.fault()),
+            _ => return Err(self.error()),
         }
         Ok(())
     }
 
-    /// A number or one of the three words.
+    /// Scans a number or one of the three literals.
     fn scalar(&mut self) -> Result<(), JsonError> {
         match self.peek() {
             Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.word(b"true"),
-            Some(b'f') => self.word(b"false"),
-            Some(b'n') => self.word(b"null"),
-            _ => Err(self.fault()),
+            Some(b't') => self.literal(b"true"),
+            Some(b'f') => self.literal(b"false"),
+            Some(b'n') => self.literal(b"null"),
+            _ => Err(self.error()),
         }
     }
 
-    fn word(&mut self, word: &[u8]) -> Result<(), JsonError> {
-        for &byte in word {
+    fn literal(&mut self, literal: &[u8]) -> Result<(), JsonError> {
+        for &byte in literal {
             if self.peek() != Some(byte) {
-                return Err(self.fault());
+                return Err(self.error());
             }
             self.at += 1;
         }
@@ -394,10 +397,11 @@ impl<'a> Cursor<'a> {
             self.at += 1;
         }
         match self.peek() {
-            // No digit may follow a leading zero; it would be found as an unexpected byte by whoever goes on.
+            // No digit may follow a leading zero. The caller finds such a digit as an unexpected
+            // byte.
             Some(b'0') => self.at += 1,
             Some(b'1'..=b'9') => self.digits(),
-            _ => return Err(self.fault()),
+            _ => return Err(self.error()),
         }
         if self.peek() == Some(b'.') {
             self.at += 1;
@@ -415,7 +419,7 @@ impl<'a> Cursor<'a> {
 
     fn some_digits(&mut self) -> Result<(), JsonError> {
         if !self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            return Err(self.fault());
+            return Err(self.error());
         }
         self.digits();
         Ok(())
