@@ -153,6 +153,7 @@ impl Machine {
         self.started = false;
         self.attempt = 0;
         self.enter(Trigger::Stop, cause, None);
+        self.fail_waiting_for_ready(&CommandError::NotReady);
     }
 
     /// Waits for the next dial, or gives up.

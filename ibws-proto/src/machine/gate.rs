@@ -192,7 +192,9 @@ impl Machine {
         self.redials = self.redials.saturating_add(1);
         self.abandon();
         self.release_connection(&cause);
-        self.attempt = 0;
+        if self.started {
+            self.attempt = 0;
+        }
         self.back_off(cause);
     }
 

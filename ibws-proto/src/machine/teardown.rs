@@ -124,6 +124,7 @@ impl Machine {
     fn close(&mut self, limit: Duration) {
         let Some(conn) = self.conn else { return };
         self.timers.clear();
+        self.rest.supersede_all(&mut self.out);
         self.timers.set(Timer::Close, self.now + limit);
         self.out.push_back(Output::Action(Action::Close { conn, code: NORMAL }));
         self.enter(Trigger::Close, Some(ConnectionLoss::Requested.into()), None);

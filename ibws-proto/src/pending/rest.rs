@@ -10,7 +10,7 @@ use core::time::Duration;
 use crate::event::{Action, Event, Output};
 use crate::key::{Key, SubscriptionKey};
 use crate::random::{Random, doubled};
-use crate::rest::{RestOutcome, RestReply, RestReport, RestRequest, RestRequestId, RestResult};
+use crate::rest::{RestOutcome, RestReply, RestReport, RestRequest, RestRequestId, RestResult, SessionNeed};
 use crate::time::Instant;
 
 /// Prompts that may wait for their reply at once; what a gateway sends beyond that is not asked.
@@ -174,7 +174,16 @@ impl RestRequests {
         match result {
             Ok(RestReply::Complete) => {
                 let request = self.end_attempt(id, RestOutcome::Done, None, now, out)?;
-                self.forget(&Subject::of(&request));
+                let subject = Subject::of(&request);
+                match self.needs.get_mut(&subject) {
+                    // The gateway must show it; until it does, the handler may be wrong.
+                    Some(need) if need.request == RestRequest::Session(SessionNeed::Unauthenticated) => {
+                        need.failures = 0;
+                        need.progress = Progress::Scheduled(now + RETRY_MAX);
+                        self.timers.insert((now + RETRY_MAX, subject));
+                    }
+                    _ => self.forget(&subject),
+                }
                 Some((request, RestOutcome::Done))
             }
             Ok(RestReply::Incomplete) => self.fail(id, RestOutcome::Incomplete, None, |_| ORDERS_SPACING, now, out),

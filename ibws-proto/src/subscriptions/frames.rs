@@ -116,7 +116,6 @@ impl Subscription {
             State::Degraded => {
                 self.note_message(scope);
                 self.resume(scope);
-                self.flow.flowing = true;
             }
             State::Pending
             | State::Subscribing { .. }

@@ -2,13 +2,14 @@
 
 mod settled;
 
+use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use ibws_proto::{
-    Action, Command, Config, ConnId, ConnectErrorKind, ConnectionLoss, ConnectionState, Event, Frame, GapCause, Input,
-    Instant, Key, Output, Reply, RequestId, RestOutcome, RestReport, RestRequest, RestRequestId, StateCause,
-    StateChange, SubscriptionKey, SubscriptionState,
+    Action, Command, Config, ConnId, ConnectionLoss, ConnectionState, Event, Frame, GapCause, Input, Instant, Key,
+    Output, ReadyGate, Reply, RequestId, RestOutcome, RestReport, RestRequest, RestRequestId, StateCause, StateChange,
+    SubscriptionKey, SubscriptionState,
 };
 
 use super::evidence::{Evidence, Stage, could_mean, names};
@@ -18,6 +19,9 @@ use super::subscriptions::Subscriptions;
 use crate::tally::Transition;
 
 type Verdict = Result<(), String>;
+
+/// The least distance of two calls for orders (docs/protocol.md §8.3).
+const ORDERS_SPACING: Duration = Duration::from_secs(5);
 
 /// The record of a machine's inputs and outputs, and the rules that it must keep.
 #[derive(Clone, Debug)]
@@ -55,6 +59,8 @@ pub struct Checker {
     /// Keys whose `needs_confirmation` was set, so that the checker cannot tell rounds of attempts
     /// apart.
     uncounted: BTreeSet<SubscriptionKey>,
+    /// When the orders endpoint was last called.
+    orders_called_at: Option<Instant>,
     dials: u32,
     started: bool,
 }
@@ -82,6 +88,7 @@ impl Checker {
             rest_requests: BTreeMap::new(),
             last_rest_request: 0,
             uncounted: BTreeSet::new(),
+            orders_called_at: None,
             dials: 0,
             started: false,
         }
@@ -118,27 +125,20 @@ impl Checker {
         let Some(live) = &mut self.live else { return };
         match input {
             Input::Opened(conn) if *conn == live.conn && live.stage == Stage::Dialling => live.open(now),
-            Input::ConnectFailed(conn, error) if *conn == live.conn && live.stage == Stage::Dialling => {
+            Input::ConnectFailed(conn, _) if *conn == live.conn && live.stage == Stage::Dialling => {
                 live.over = true;
-                // A dial that needs a new login is repeated without limit, once a minute.
-                if error.kind == ConnectErrorKind::AuthenticationRequired {
-                    self.dials = self.dials.saturating_sub(1);
-                }
             }
             Input::Closed(conn, _) if *conn == live.conn => live.over = true,
             Input::Frame(conn, raw) if *conn == live.conn && live.stage != Stage::Dialling => {
                 self.frame = Some((*conn, raw.clone()));
-                live.received = now;
+                (live.received, live.has_frame) = (now, true);
                 if let Ok(frame) = Frame::decode(raw.clone()) {
                     let greeted = live.greeted;
                     live.frame(now, &frame);
                     self.restarts = live.greeted && !greeted;
                 }
             }
-            Input::Pong(conn) if *conn == live.conn && live.stage != Stage::Dialling => {
-                (live.received, live.pong) = (now, Some(now));
-            }
-            Input::Pinged(conn) if *conn == live.conn && live.stage != Stage::Dialling => live.received = now,
+            Input::Pong(conn) if *conn == live.conn && live.stage != Stage::Dialling => live.pong = Some(now),
             _ => {}
         }
     }
@@ -248,6 +248,14 @@ impl Checker {
             }
             _ => {}
         }
+        if let RestRequest::Prime(key) | RestRequest::Reconcile { key, .. } = request
+            && key.key() == Key::Orders
+        {
+            let last = self.orders_called_at.replace(self.now);
+            if last.is_some_and(|last| self.now.since(last) < ORDERS_SPACING) {
+                return Err(format!("{request:?} {:?} after the last call for orders", self.now.since(last.unwrap())));
+            }
+        }
         if let RestRequest::Prime(key) = request {
             self.subscriptions.priming(key, self.now);
         }
@@ -258,7 +266,7 @@ impl Checker {
     /// Each request to the REST handler is reported once; none outlives its connection.
     fn report(&mut self, report: &RestReport) -> Verdict {
         match report.id {
-            None if report.outcome == RestOutcome::TooMany => Ok(()),
+            None if matches!(report.outcome, RestOutcome::TooMany | RestOutcome::NoHandler) => Ok(()),
             None => Err(format!("{report:?} has no number")),
             Some(id) => match self.rest_requests.remove(&id) {
                 Some(request) if request == report.request => Ok(()),
@@ -293,9 +301,11 @@ impl Checker {
     fn text(&mut self, text: &str) -> Verdict {
         let Some(live) = &mut self.live else { return Err("a text without a connection".into()) };
         let unsubscribes = text.starts_with('u');
+        let ungated = text == "tic" || ["spl", "ssd", "sld"].iter().any(|topic| text.starts_with(topic));
+        let off = self.config.ready_gate == ReadyGate::Off;
         let may = match self.connection_state {
             ConnectionState::Ready => unsubscribes || !self.was_shutting_down,
-            ConnectionState::Degraded => unsubscribes,
+            ConnectionState::Open | ConnectionState::Degraded => unsubscribes || ungated || off,
             _ => false,
         };
         if !may {
@@ -305,7 +315,7 @@ impl Checker {
             return Err(format!("{text:?} is written before the greeting"));
         }
         let unauthenticated = |live: &Evidence| live.authenticated == Some(false);
-        if unauthenticated(live) && self.before.as_ref().is_some_and(unauthenticated) && !unsubscribes {
+        if unauthenticated(live) && self.before.as_ref().is_some_and(unauthenticated) && !unsubscribes && !ungated {
             return Err(format!("{text:?} is written without authentication"));
         }
         if self.own_texts.contains(text) {
@@ -318,6 +328,7 @@ impl Checker {
                     return Err(format!("{text:?}: {key} is not requested"));
                 }
                 live.sent.insert(key.clone(), false);
+                live.sent_at.insert(key.clone(), self.now);
                 self.subscriptions.sent(&key, self.now);
                 // What was due before the command of this step comes first, so its request is not
                 // bound yet.
@@ -398,6 +409,9 @@ impl Checker {
             Event::Subscription(event) if event.state == SubscriptionState::Failed => {
                 self.tries.remove(&event.key);
             }
+            Event::Resumed(resumed) if !self.live.as_ref().is_some_and(|live| live.shows(&resumed.key, self.now)) => {
+                return Err(format!("{} is resumed without evidence of this connection", resumed.key));
+            }
             Event::Gap(gap) if gap.since > self.now => return Err(format!("{} has a gap from the future", gap.key)),
             _ => {}
         }
@@ -436,6 +450,9 @@ impl Checker {
             self.check_cause(cause, before)?;
         }
         match change.state {
+            ConnectionState::Ready if !self.live.as_ref().is_some_and(|live| live.has_frame) => {
+                return Err("ready without a frame of this connection".into());
+            }
             ConnectionState::Ready => self.tries.clear(),
             ConnectionState::Backoff | ConnectionState::Stopped => {
                 if let Some((id, request)) = self.rest_requests.first_key_value() {

@@ -1,5 +1,6 @@
 //! What one connection has shown, collected from the inputs.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use ibws_proto::{ConnId, Frame, Instant, Json, Key, ReadyGate, Shape, SubscriptionKey};
@@ -22,7 +23,10 @@ pub(crate) struct Evidence {
     /// An input reported its end.
     pub(crate) over: bool,
     pub(crate) opened: Instant,
+    /// The last frame; before the first, the time at which the socket opened.
     pub(crate) received: Instant,
+    /// It has sent a frame, well-formed or not.
+    pub(crate) has_frame: bool,
     pub(crate) heartbeat: bool,
     pub(crate) pong: Option<Instant>,
     pub(crate) greeted: bool,
@@ -31,6 +35,8 @@ pub(crate) struct Evidence {
     pub(crate) waits_for_session: bool,
     /// Subscriptions written on this connection, and whether a frame of each came since.
     pub(crate) sent: BTreeMap<SubscriptionKey, bool>,
+    /// When each of them was last written.
+    pub(crate) sent_at: BTreeMap<SubscriptionKey, Instant>,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -48,12 +54,14 @@ impl Evidence {
             over: false,
             opened: now,
             received: now,
+            has_frame: false,
             heartbeat: false,
             pong: None,
             greeted: false,
             authenticated: None,
             waits_for_session: false,
             sent: BTreeMap::new(),
+            sent_at: BTreeMap::new(),
         }
     }
 
@@ -90,12 +98,20 @@ impl Evidence {
         }
     }
 
+    /// Returns `true` if the connection has shown that the stream `key` flows: by a frame of it since it was written, or,
+    /// where nothing confirms it, by having been written 5 s ago.
+    pub(crate) fn shows(&self, key: &SubscriptionKey, now: Instant) -> bool {
+        let waited = |at: &Instant| *at + Duration::from_secs(5) <= now;
+        self.sent.get(key) == Some(&true)
+            || (!key.key().is_confirmed() && self.has_frame && self.sent_at.get(key).is_some_and(waited))
+    }
+
     /// Returns `true` if the ready gate allows subscriptions, as far as the greeting decides it.
     pub(crate) fn gate_is_open(&self, gate: ReadyGate, now: Instant) -> bool {
         self.greeted
             || match gate {
                 ReadyGate::Off => true,
-                ReadyGate::Wait(wait) => now >= self.opened + wait,
+                ReadyGate::Wait(wait) => self.has_frame && now >= self.opened + wait,
                 ReadyGate::Strict => false,
             }
     }

@@ -21,8 +21,11 @@ impl Patience {
     pub(crate) fn new(config: &Config) -> Self {
         // All waits of a round of attempts, several rounds, because commands in between restart
         // them, and the end of a connection.
-        let round =
-            config.subscription_timeout + config.prime_timeout + config.refusal_max + config.resubscribe_pause * 8;
+        let round = config.subscription_timeout.max(config.history_timeout).max(config.ledger_timeout)
+            + Duration::from_secs(5)
+            + config.prime_timeout
+            + config.refusal_max
+            + config.resubscribe_pause * 8;
         let end = config.close_timeout + config.drain_timeout + Duration::from_secs(60);
         let limit = round * 4 * (config.subscription_retries + 1) + end;
         Self { limit, awake: Duration::ZERO, last: Instant::ORIGIN, waiting: BTreeMap::new() }
@@ -34,8 +37,9 @@ impl Patience {
     }
 
     pub(crate) fn submitted(&mut self, id: RequestId, command: &Command) {
-        // `Start` waits as long as dials go on; a rule of its own limits their number.
-        if !matches!(command, Command::Start) {
+        // `Start` waits as long as dials go on, whose number a rule of its own limits; `WaitReady` has no
+        // limit.
+        if !matches!(command, Command::Start | Command::WaitReady) {
             self.waiting.insert(id, self.awake);
         }
     }

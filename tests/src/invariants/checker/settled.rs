@@ -1,7 +1,7 @@
 //! The rules that hold at the end of a step: no frame is lost, no request is forgotten, and the
 //! subscriptions are as the connection allows.
 
-use ibws_proto::{ConnectionState, Machine, SubscriptionKey, SubscriptionState};
+use ibws_proto::{ConnectionState, Machine, ReadyGate, RestRequest, SubscriptionKey, SubscriptionState};
 
 use super::{Checker, Evidence, Stage, Verdict};
 
@@ -53,12 +53,28 @@ impl Checker {
         self.subscriptions.check_list(machine)?;
         self.subscriptions.check_deadlines(self.now)?;
         self.fits_the_connection(machine)?;
+        self.serves_its_needs(machine)?;
         match machine.poll_timeout() {
             Some(at) if at <= self.now => Err(format!("drained, but due at {at:?}: a driver would spin")),
             None if status.state != ConnectionState::Stopped => Err(format!("no timer in {:?}", status.state)),
             None if !self.pending.is_empty() => Err(format!("no timer with {:?} pending", self.pending)),
             _ => Ok(()),
         }
+    }
+
+    /// While a subscription needs a session that is not authenticated, the session is requested.
+    fn serves_its_needs(&self, machine: &Machine) -> Verdict {
+        let status = machine.status();
+        let gated = machine.subscriptions().iter().any(|info| info.key.key().needs_brokerage_session());
+        let usable = matches!(status.state, ConnectionState::Open | ConnectionState::Degraded);
+        let greeted = status.greeted && !self.was_shutting_down && !self.subscriptions.is_shutting_down();
+        if usable && greeted && status.authenticated == Some(false) && gated {
+            let requested = |request: &RestRequest| matches!(request, RestRequest::Session(_));
+            if !machine.rest_needs().iter().any(requested) {
+                return Err("the session is not authenticated, and nobody is asked for one".into());
+            }
+        }
+        Ok(())
     }
 
     /// The subscriptions are in states that the connection allows, and the connection is not known
@@ -72,7 +88,11 @@ impl Checker {
             if info.server_id.is_some() && sent.is_none() {
                 return Err(format!("{} has a server id of another connection", info.key));
             }
+            let ungated = !info.key.key().needs_brokerage_session();
+            let off = self.config.ready_gate == ReadyGate::Off;
             let fits = match self.connection_state {
+                ConnectionState::Open if ungated || off => true,
+                ConnectionState::Degraded if ungated => true,
                 ConnectionState::Stopped
                 | ConnectionState::Connecting
                 | ConnectionState::Open
@@ -90,7 +110,10 @@ impl Checker {
             }
         }
         let dead = |live: &Evidence| {
-            live.stage == Stage::Open && live.heartbeat && self.now.since(live.received) > self.config.silence_limit
+            live.stage == Stage::Open
+                && live.has_frame
+                && live.heartbeat
+                && self.now.since(live.received) > self.config.silence_limit
         };
         match &self.live {
             Some(live) if dead(live) => {

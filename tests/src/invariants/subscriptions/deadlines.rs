@@ -7,6 +7,9 @@ use ibws_proto::{ConnectionState, Instant, Key, Message, SubscriptionKey, Subscr
 
 use super::{Row, Subscriptions};
 
+/// How far apart calls for orders lie; priming waits for its turn (docs/protocol.md §8.3).
+const ORDERS_SPACING: Duration = Duration::from_secs(5);
+
 fn is_unconfirmed(state: SubscriptionState) -> bool {
     matches!(state, SubscriptionState::Subscribing | SubscriptionState::Quiet | SubscriptionState::Expiring)
 }
@@ -88,22 +91,30 @@ impl Subscriptions {
         }
         let overdue = |(key, row): (&SubscriptionKey, &Row)| {
             let since = row.sent.unwrap_or(row.since).max(row.since).max(self.ready_since);
-            let limit = self.limit(row.state)?;
+            let limit = self.limit(key.key(), row.state)?;
             (now.since(since) > limit).then(|| format!("{key} is {:?} since {since:?}; at most {limit:?}", row.state))
         };
         self.rows.iter().find_map(overdue).map_or(Ok(()), Err)
     }
 
     /// How long a state may last on a ready connection; `None` if it may last for ever.
-    fn limit(&self, state: SubscriptionState) -> Option<Duration> {
+    fn limit(&self, channel: Key, state: SubscriptionState) -> Option<Duration> {
         let config = &self.config;
         // A turn in the resubscribe burst comes after that of all others, and priming takes its
         // time. Both can restart, more than once.
         let others = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        let turn = (config.resubscribe_pause * (others + 1) + config.prime_timeout) * 3 + Duration::from_millis(10);
+        let turn = (config.resubscribe_pause * (others + 1) + config.prime_timeout + ORDERS_SPACING) * 3
+            + Duration::from_millis(10);
+        let timeout = match channel {
+            Key::MarketHistory => config.history_timeout,
+            Key::AccountLedger => config.ledger_timeout,
+            _ => config.subscription_timeout,
+        };
         let tries = config.subscription_retries.max(1) + 1;
         match state {
-            SubscriptionState::Subscribing | SubscriptionState::Expiring => Some(config.subscription_timeout + turn),
+            SubscriptionState::Subscribing | SubscriptionState::Expiring => {
+                Some(timeout.max(Duration::from_millis(1)) + turn)
+            }
             SubscriptionState::Refused | SubscriptionState::Failed => {
                 Some(config.refusal_max.max(config.refusal_min) + turn)
             }

@@ -233,7 +233,7 @@ impl Subscriptions {
             if row.state != info.state {
                 return Err(format!("{} is {:?}, but {:?} was emitted", info.key, info.state, row.state));
             }
-            if info.gap_since.is_some() && matches!(info.state, SubscriptionState::Active | SubscriptionState::Quiet) {
+            if info.gap_since.is_some() && info.state == SubscriptionState::Active && !info.assumed {
                 return Err(format!("{} is {:?}, and its gap has not ended", info.key, info.state));
             }
             if row.stale != info.stale_since {
