@@ -8,8 +8,9 @@
 //!
 //! Most applications use an adapter instead (`ibws-tokio`, `ibws-async-std`). For another runtime,
 //! the feature `client` runs the machine over a small trait. The rest of this page is for programs
-//! that drive the machine themselves, and for tests. `docs/protocol.md` describes the wire
-//! protocol, with the source of each fact.
+//! that drive the machine themselves, and for tests. The [`manual`] holds the documents of the
+//! project: the wire protocol with the source of each fact (`docs/protocol.md`), the guarantees,
+//! the costs and the design decisions.
 //!
 //! # The run loop
 //!
@@ -96,6 +97,7 @@
 //! | `transport` | endpoint, credentials, limits, the pure half of the HTTP upgrade, the text filter | `std`, `httparse`, `zeroize` |
 //! | `client` | the client, its handles and streams over any runtime | `transport`, `futures-core` |
 //! | `tls` | the trust rules as a rustls configuration | `transport`, `rustls`, `webpki-roots` |
+//! | `websocket` | the dial and the WebSocket of every adapter, generic over the runtime's network | `tls`, `futures-core`, `futures-sink`, `tungstenite` |
 //! | `decimal` | lossless decimal prices and amounts | `rust_decimal` |
 //!
 //! # Deliberate differences from the reference
@@ -139,6 +141,8 @@ mod key;
 mod lifecycle;
 mod liveness;
 mod machine;
+#[cfg(doc)]
+pub mod manual;
 mod mask;
 pub mod message;
 mod payload;

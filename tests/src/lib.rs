@@ -44,3 +44,8 @@ pub use prng::Prng;
 pub use recording::{Recording, RecordingError};
 #[cfg(feature = "watch")]
 pub use watch::watch;
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
