@@ -1,16 +1,21 @@
-//! What every adapter must do alike: each story is written once, over any [`Runtime`], and ends in
-//! a [`Trace`] that has to be the same on all of them, over plain TCP and over TLS.
+//! Conformance: what every adapter must do in the same way. Each story is written once over any
+//! [`Runtime`] and returns a [`Trace`], which must be the same on all runtimes, over plain TCP and
+//! over TLS.
 //!
-//! The peer is a [`Script`], which does what no honest gateway would, where a story wants it behind
-//! a [`Relay`], a bad line. [`conformance!`](crate::conformance) lists the stories; `tests/conform`
-//! plays each of them on tokio and on async-std and compares, and `ibws-async-std/tests/smol.rs`
-//! plays them on smol. Beside the list: a close from every state ([`anywhere`], `tests/conform`), a
-//! thousand clients opened and closed ([`cycles`], `tests/leftovers.rs`), and what the floods cost
-//! in memory (`tests/bounded.rs`), those that meet a slow consumer ([`slow`]) included.
+//! The peer is a [`Script`], which does what no real gateway would, in some stories behind a
+//! [`Relay`], a bad line. [`conformance!`](crate::conformance) lists the stories.
+//! `tests/conformance` runs each of them on tokio and on async-std and compares the traces;
+//! `ibws-async-std/tests/smol.rs` runs them on smol.
 //!
-//! # Which fault is where
+//! Three harnesses are not in the list: a close in every state ([`close_in_every_state`],
+//! `tests/conformance`), a thousand clients opened and closed ([`cycles`], `tests/leaks.rs`), and
+//! the memory that floods take (`tests/bounded.rs`), including floods of a slow consumer
+//! ([`slow`]).
 //!
-//! Numbers of the catalogue (`scenarios` B), each with its story:
+//! # Faults and their stories
+//!
+//! The numbers are those of [`chaos::faults`](crate::chaos::faults) and
+//! [`chaos::SOCKETS_ONLY`](crate::chaos::SOCKETS_ONLY).
 //!
 //! | faults of connecting | story |
 //! |---|---|
@@ -28,7 +33,7 @@
 //!
 //! | faults of the WebSocket | story |
 //! |---|---|
-//! | 13, 14 floods of pings and pongs, unread | [`floods::pings_without_reading`], [`floods::pongs`] |
+//! | 13, 14 floods of pings and pongs while the peer does not read | [`floods::pings_without_reading`], [`floods::pongs`] |
 //! | 15 one-byte fragments | [`frames::a_message_in_one_byte_fragments_is_one_message`] |
 //! | 16 length claims · 17 oversize | [`frames::an_oversized_frame_ends_the_connection_with_a_gap`], [`floods::endless_message`] |
 //! | 18 bad control frames · 19 mask, RSV, opcode | [`frames::a_broken_frame_ends_the_connection_with_a_gap`] |
@@ -41,20 +46,20 @@
 //! | 23 each code | [`closes::the_client_reconnects_after_every_close_code`] |
 //! | 24 Close without FIN · 29 data after Close | [`closes::a_close_ends_the_connection_even_if_the_socket_stays_open`] |
 //! | 25 FIN without Close · 26 reset in mid-frame · 27 TLS cut | [`closes::an_end_without_a_close_is_a_gap`], [`line::a_line_that_breaks_is_a_gap`] |
-//! | 28 our Close unanswered | [`closes::a_close_without_a_reply_times_out`] |
+//! | 28 no reply to the client's Close | [`closes::a_close_without_a_reply_times_out`] |
 //!
 //! | faults of the line | story |
 //! |---|---|
 //! | 30 half-open | [`line::a_dead_line_is_detected_and_replaced`] |
 //! | 31 freeze, then the burst | [`line::a_freeze_within_the_limit_is_no_gap`] |
 //! | 32 one-byte slices · 33 narrow · 34 jitter | [`line::a_bad_line_changes_times_and_not_contents`] |
-//! | 35 many clogged, released in another order | [`line::clogged_connections_do_not_block_each_other`] |
-//! | 36 our writes block | [`line::a_peer_that_does_not_read_is_disconnected_in_the_end`] |
+//! | 35 several clogged connections, released in another order | [`line::clogged_connections_do_not_block_each_other`] |
+//! | 36 the client's writes block | [`line::a_peer_that_does_not_read_is_disconnected_in_the_end`] |
 //!
-//! What loopback cannot do: lose or reorder packets, let a SYN go unanswered, wait for a kernel's
-//! retransmissions, answer with ICMP. The slow ones run faster than in the catalogue: bytes every
+//! Loopback cannot lose or reorder packets, leave a SYN without a reply, wait for retransmissions
+//! of the kernel, or reply with ICMP. Slow faults run faster here than in chaos runs: bytes every
 //! few milliseconds instead of every second, 20 KB a second instead of one, jitter to 20 ms instead
-//! of two seconds; the limits they meet are shortened with them.
+//! of two seconds. The limits that they reach are shortened accordingly.
 
 pub mod client;
 pub mod clock;
@@ -78,8 +83,8 @@ use crate::{Relay, Script};
 #[cfg(doc)]
 use ibws_proto::transport::Runtime;
 
-/// Hands the list of stories that hold on every runtime, by module, to a macro of the caller's:
-/// `stories! { module { story, … } … }`.
+/// Passes the list of stories, by module, to a macro of the caller: `stories! { module { story, … }
+/// … }`.
 #[macro_export]
 macro_rules! conformance {
     ($stories:ident) => {

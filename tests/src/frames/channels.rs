@@ -1,4 +1,4 @@
-//! The channels that are subscribed to.
+//! Frames of the channels.
 
 use super::make::{Kind, SYMBOLS, Seed, list, text};
 

@@ -1,4 +1,4 @@
-//! Arbitrary bytes as one frame, beside what `serde_json` says of them.
+//! Decodes arbitrary bytes as a frame and compares the result with that of `serde_json`.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::read::read_all;
 
-/// The members of an object as `serde_json` reads them, in order, those that stand twice included.
+/// The members of an object as `serde_json` reads them, in order, including doubled ones.
 struct Members(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Members {
@@ -33,9 +33,12 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// Arbitrary bytes as a frame: accepted and refused as `serde_json` does, but for the depth limit,
-/// `ech+hb`, and keys that stand twice; the same members; every typed value read; what is
-/// serialised is the frame's own JSON.
+/// Decodes arbitrary bytes as a frame, and checks that:
+///
+/// * it is accepted or refused as by `serde_json`, except for the depth limit, `ech+hb` and doubled
+///   keys;
+/// * it has the same members, and every typed value can be read;
+/// * its serialised form is its own JSON.
 ///
 /// # Panics
 /// If one of these does not hold.
@@ -49,7 +52,7 @@ pub fn decode(data: &[u8]) {
             if frame.shape() == Shape::Echo {
                 assert!(theirs.is_err() && text.trim_ascii() == "ech+hb");
             } else {
-                assert!(theirs.is_ok(), "read, against {theirs:?}");
+                assert!(theirs.is_ok(), "decoded, but serde_json: {theirs:?}");
                 members(&frame);
             }
             read_all(&frame);
@@ -59,8 +62,8 @@ pub fn decode(data: &[u8]) {
             assert_eq!(malformed.raw, data);
             match malformed.kind {
                 FrameErrorKind::Duplicate(key) => {
-                    // A value that serde_json cannot build, a lone surrogate for one, leaves
-                    // nothing to compare with.
+                    // Without a value from serde_json, for example because of a lone surrogate,
+                    // there is nothing to compare.
                     if let Ok(Members(members)) = serde_json::from_str(&text) {
                         assert!(members.iter().filter(|(name, _)| name == key).count() >= 2, "{key}");
                     }
@@ -82,7 +85,7 @@ fn members(frame: &Frame) {
     }
 }
 
-/// How deep the brackets of a text nest that is known to be JSON.
+/// The depth of the brackets of a text that is known to be JSON.
 fn depth(text: &str) -> usize {
     let (mut depth, mut deepest, mut quoted, mut escaped) = (0_usize, 0, false, false);
     for byte in text.bytes() {
@@ -108,14 +111,15 @@ fn serialised(frame: &Frame) {
         assert_eq!(written, "\"ech+hb\"");
         return;
     }
-    let again = Frame::decode(Bytes::from(written)).unwrap_or_else(|error| panic!("what was written: {error}"));
+    let again = Frame::decode(Bytes::from(written)).unwrap_or_else(|error| panic!("the serialised form: {error}"));
     same(frame.json(), again.json());
 }
 
-/// The same keys in the same order, the same texts, the same numbers.
+/// Checks that two values have the same keys in the same order, the same texts and the same
+/// numbers.
 fn same(left: Json<'_>, right: Json<'_>) {
     match left.kind() {
-        // One that no number type holds is written as the string of its text.
+        // A number that fits no number type is written as a string of its text.
         Kind::Number if right.kind() == Kind::String => assert_eq!(right.as_str().as_deref(), Some(left.text())),
         Kind::Number => assert_eq!(left.text().parse::<f64>(), right.text().parse()),
         Kind::Array => {
@@ -126,7 +130,7 @@ fn same(left: Json<'_>, right: Json<'_>) {
             assert!(left.members().map(|member| member.0).eq(right.members().map(|member| member.0)));
             left.members().zip(right.members()).for_each(|((_, left), (_, right))| same(left, right));
         }
-        // One whose surrogates do not pair is written with its escapes spelled out.
+        // A string with unpaired surrogates is written with its escapes spelled out.
         Kind::String if left.as_str().is_none() => {
             let written = left.text().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
             assert_eq!(right.as_str().as_deref(), written);

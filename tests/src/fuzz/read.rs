@@ -1,5 +1,5 @@
-//! Reads every typed member of every message, so that nothing is left for a fuzzer to miss. The
-//! lists are counted against the crate's own at compile time.
+//! Reads every typed member of every message, so that a fuzzer reaches all accessors. The lists are
+//! counted against the library's own at compile time.
 
 use std::hint::black_box;
 
@@ -10,7 +10,7 @@ trait ReadAll {
     fn read_all(&self);
 }
 
-/// What a member's value is, once more looked into.
+/// Reads the value of a member, and checks it.
 trait Touch {
     fn touch(&self) {}
 }
@@ -151,7 +151,7 @@ impl ReadAll for Notification<'_> {
     }
 }
 
-/// Rows, those that are bad included: what is bad keeps its text.
+/// Reads rows, including bad ones, which keep their text.
 fn rows<'a, R: Row<'a> + ReadAll>(rows: impl Iterator<Item = Result<R, ibws_proto::RowError>>) {
     rows.for_each(|row| one(row.as_ref()));
 }
@@ -163,10 +163,10 @@ fn one<R: ReadAll>(row: Result<&R, &ibws_proto::RowError>) {
     }
 }
 
-/// Reads all there is to read.
+/// Reads every value of a frame.
 ///
 /// # Panics
-/// If what is read contradicts itself.
+/// If two of them contradict each other.
 pub(super) fn read_all(frame: &Frame) {
     match frame.body() {
         Body::MarketData(body) => {

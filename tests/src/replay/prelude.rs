@@ -1,4 +1,4 @@
-//! The words that printed tests are written in: `use ibws_testkit::replay::prelude::*`.
+//! The names that printed tests need: `use ibws_testkit::replay::prelude::*`.
 
 pub use core::time::Duration;
 
