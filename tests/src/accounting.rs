@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ibws_proto::{
-    Command, Config, Event, EventFilter, Item, Json, Message, Output, Queue, QueueId, QueueLimits, Queues,
-    SubscriptionKey,
+    Command, Config, Event, Item, Json, Message, Output, SubscriptionKey,
+    queue::{EventFilter, Queue, QueueId, QueueLimits, Queues},
 };
 
 use crate::balance::{Balance, within_limits};

@@ -2,8 +2,8 @@
 //! and exact. The brackets above a test name the public issues that it covers.
 
 use ibws_proto::{
-    Command, CommandError, Config, ConnectionState, Event, GapCause, Instant, Key, Modify, Reply, RestRequest,
-    Subscribe, SubscribeOutcome, SubscriptionState, UnsubscribeOutcome,
+    Command, CommandError, Config, ConnectionState, Event, GapCause, Instant, Key, Modify, Reply, Subscribe,
+    SubscribeOutcome, SubscriptionState, UnsubscribeOutcome, rest::RestRequest,
 };
 use ibws_testkit::world::{QUOTES, World, args, ms, secs, sub, world};
 use ibws_testkit::{GatewayConfig, Recovery};

@@ -4,7 +4,10 @@
 use std::collections::BTreeSet;
 
 use ibws_proto::message::{Row, Rows, System};
-use ibws_proto::{Body, Frame, Json, Kind, RowError};
+use ibws_proto::{
+    Body, Frame, Json,
+    frame::{Kind, RowError},
+};
 
 /// The name of a variant of `Body`.
 #[must_use]

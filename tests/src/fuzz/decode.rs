@@ -3,7 +3,10 @@
 use std::fmt;
 
 use bytes::Bytes;
-use ibws_proto::{Frame, FrameErrorKind, Json, Kind, Shape};
+use ibws_proto::{
+    Frame, Json,
+    frame::{FrameErrorKind, Kind, Shape},
+};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;

@@ -10,7 +10,7 @@ pub use payload::payload;
 
 use bytes::Bytes;
 use ibws_proto::{
-    Action, Command, Config, ConnId, ConnectionState, Input, Instant, Output, ReadyGate, RestRequestId, Subscribe,
+    Action, Command, Config, ConnId, ConnectionState, Input, Instant, Output, ReadyGate, Subscribe, rest::RestRequestId,
 };
 
 use crate::frames::{AUTHENTICATED, KEYS, SUCCESS, UNAUTHENTICATED, data};

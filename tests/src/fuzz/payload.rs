@@ -3,7 +3,8 @@
 use ibws_proto::message::OrderStatus;
 use ibws_proto::subscribe::{self, exercise};
 use ibws_proto::{
-    Args, Field, Key, ReferenceProcessor, Subscribe, SubscriptionKey, SubscriptionProcessor, WireProcessor,
+    Field, Key, Subscribe, SubscriptionKey,
+    subscribe::{Args, ReferenceProcessor, SubscriptionProcessor, WireProcessor},
 };
 use serde_json::{Map, Value};
 

@@ -4,7 +4,10 @@
 use std::hint::black_box;
 
 use ibws_proto::message::*;
-use ibws_proto::{Body, FieldResult, Frame, Number};
+use ibws_proto::{
+    Body, Frame,
+    frame::{FieldResult, Number},
+};
 
 trait ReadAll {
     fn read_all(&self);
@@ -152,11 +155,11 @@ impl ReadAll for Notification<'_> {
 }
 
 /// Reads rows, including bad ones, which keep their text.
-fn rows<'a, R: Row<'a> + ReadAll>(rows: impl Iterator<Item = Result<R, ibws_proto::RowError>>) {
+fn rows<'a, R: Row<'a> + ReadAll>(rows: impl Iterator<Item = Result<R, ibws_proto::frame::RowError>>) {
     rows.for_each(|row| one(row.as_ref()));
 }
 
-fn one<R: ReadAll>(row: Result<&R, &ibws_proto::RowError>) {
+fn one<R: ReadAll>(row: Result<&R, &ibws_proto::frame::RowError>) {
     match row {
         Ok(row) => row.read_all(),
         Err(error) => drop(black_box(error.to_string())),

@@ -2,7 +2,7 @@
 
 use core::fmt::Write as _;
 
-use ibws_proto::{Args, Command, Config, ConnectError, Input, Modify, Subscribe, SubscriptionKey};
+use ibws_proto::{Command, Config, ConnectError, Input, Modify, Subscribe, SubscriptionKey, subscribe::Args};
 
 use super::{Step, Taken, Transcript};
 

@@ -4,7 +4,7 @@ pub use core::time::Duration;
 
 pub use ibws_proto::{
     Account, Command, Config, ConnId, ConnectError, ConnectErrorKind, Input, Instant, Modify, ReadyGate, Renewal,
-    RestRequestId, SessionUpdate, Staleness, Subscribe,
+    SessionUpdate, Subscribe, rest::RestRequestId, subscribe::Staleness,
 };
 
 pub use super::Transcript;

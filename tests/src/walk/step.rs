@@ -4,9 +4,10 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use ibws_proto::{
-    Account, Args, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionState, Input, Instant, Key,
-    Machine, Modify, ReadyGate, Renewal, RequestId, RestRequestId, SessionUpdate, Staleness, Subscribe,
-    SubscriptionState,
+    Account, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionState, Input, Instant, Key, Machine,
+    Modify, ReadyGate, Renewal, RequestId, SessionUpdate, Subscribe, SubscriptionState,
+    rest::RestRequestId,
+    subscribe::{Args, Staleness},
 };
 
 use super::Step;

@@ -3,7 +3,10 @@
 use core::fmt::Display;
 
 use ibws_proto::message::{Bulletin, Execution, LadderRow, LedgerRow, Notification, Order, SummaryRow, System};
-use ibws_proto::{Body, FieldResult, Frame, Number, RowError};
+use ibws_proto::{
+    Body, Frame,
+    frame::{FieldResult, Number, RowError},
+};
 
 /// The lines of a frame; none for heartbeats and replies to `tic`, which only the client needs.
 pub(super) fn lines(frame: &Frame) -> Vec<String> {

@@ -7,8 +7,9 @@ use core::time::Duration;
 
 use ibws_proto::{
     Account, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionLoss, ConnectionState, GapCause, Input,
-    Instant, Item, Machine, Modify, Output, Queue, QueueLimits, SessionUpdate, Staleness, StateCause, Subscribe,
-    SubscriptionKey, SubscriptionState,
+    Instant, Item, Machine, Modify, Output, SessionUpdate, StateCause, Subscribe, SubscriptionKey, SubscriptionState,
+    queue::{Queue, QueueLimits},
+    subscribe::Staleness,
 };
 
 use super::json;

@@ -4,7 +4,11 @@ use core::time::Duration;
 use std::borrow::Cow;
 use std::io::Write as _;
 
-use ibws_proto::{ConnectionState, Event, Frame, Item, Json, Key, Message, RestOutcome, RestRequest, Shape};
+use ibws_proto::{
+    ConnectionState, Event, Frame, Item, Json, Key, Message,
+    frame::Shape,
+    rest::{RestOutcome, RestRequest},
+};
 use serde::Serialize;
 use serde_json::json;
 

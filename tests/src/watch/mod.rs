@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use ibws_proto::client::{Builder, Client, EventStream};
 use ibws_proto::transport::{CookieForm, Credentials, Endpoint, Plaintext, Runtime, Trust};
-use ibws_proto::{Account, CommandError, ConnectErrorKind, Item, QueueLimits, Subscribe};
+use ibws_proto::{Account, CommandError, ConnectErrorKind, Item, Subscribe, queue::QueueLimits};
 
 use crate::{GatewayConfig, Server, ServerConfig};
 use options::{Options, TrustOption};

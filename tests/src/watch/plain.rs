@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use ibws_proto::{
-    ConnectionState, Event, Instant, Item, Json, Key, Message, RestOutcome, RestRequest, SessionNeed, SubscriptionKey,
+    ConnectionState, Event, Instant, Item, Json, Key, Message, SubscriptionKey,
+    rest::{RestOutcome, RestRequest, SessionNeed},
 };
 
 use super::describe::{self, cut};

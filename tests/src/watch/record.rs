@@ -4,7 +4,10 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
-use ibws_proto::{Event, Instant, Item, Subscribe, SubscriptionProcessor as _, SubscriptionState, WireProcessor};
+use ibws_proto::{
+    Event, Instant, Item, Subscribe, SubscriptionState,
+    subscribe::{SubscriptionProcessor as _, WireProcessor},
+};
 use serde_json::json;
 
 /// The file of a recording, and the time of its first line.

@@ -15,8 +15,8 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ibws_proto::{
-    Command, CommandError, Config, ConnId, ConnectError, Input, Instant, Machine, Reply, RequestId, RestRequest,
-    RestRequestId,
+    Command, CommandError, Config, ConnId, ConnectError, Input, Instant, Machine, Reply, RequestId,
+    rest::{RestRequest, RestRequestId},
 };
 
 use crate::gateway::{Gateway, GatewayConfig};

@@ -3,8 +3,8 @@
 use core::fmt::Write as _;
 
 use ibws_proto::{
-    Action, ConnId, ConnectionState, Event, Frame, Gap, Input, Instant, Message, Output, RestReport, RestRequest,
-    Resumed, SubscriptionState,
+    Action, ConnId, ConnectionState, Event, Frame, Gap, Input, Instant, Message, Output, Resumed, SubscriptionState,
+    rest::{RestReport, RestRequest},
 };
 
 use super::{Entry, What, World, sub};
