@@ -57,7 +57,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 63,
         name: "a thousand subscribes and unsubscribes a second",
-        how: "50 of them in a moment, in whatever state",
+        how: "50 of them at one moment, in any state",
         bites: Dialling,
         inject: hurry,
         heal: None,

@@ -113,7 +113,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 9,
         name: "HTTP 200, 30x, 401, 403, 429 with Retry-After, 5xx",
-        how: "the next dials fail with that status, half of them with a pause asked for",
+        how: "the next dials fail with that status, half of them with a Retry-After pause",
         bites: Dialling,
         inject: status,
         heal: None,

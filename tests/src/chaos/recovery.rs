@@ -1,5 +1,5 @@
-//! When the faults stop: every request is answered and every wanted subscription flows, within the
-//! backoff cap and 30 s.
+//! The end of a chaos run. Either the faults stop, and every request must get its reply and every
+//! requested subscription must flow within a bound; or the client is shut down while they last.
 
 use core::time::Duration;
 
@@ -83,7 +83,7 @@ fn pause(world: &World) -> Option<Duration> {
 pub(super) fn run(world: &mut World) -> Result<(), String> {
     heal(world);
     let foreign: SubscriptionKey = sub(FOREIGN);
-    // A pause that the peer asked for is a fault that lasts until its end.
+    // A Retry-After pause of the peer is a fault that lasts until its end.
     let patience = world.machine().config().backoff_max + PATIENCE;
     let pause = pause(world).filter(|pause| *pause > world.machine().config().backoff_max).unwrap_or_default();
     let end = world.now() + pause + patience;

@@ -120,25 +120,25 @@ fn serialised(frame: &Frame) {
 
 /// Checks that two values have the same keys in the same order, the same texts and the same
 /// numbers.
-fn same(left: Json<'_>, right: Json<'_>) {
-    match left.kind() {
+fn same(one: Json<'_>, other: Json<'_>) {
+    match one.kind() {
         // A number that fits no number type is written as a string of its text.
-        Kind::Number if right.kind() == Kind::String => assert_eq!(right.as_str().as_deref(), Some(left.text())),
-        Kind::Number => assert_eq!(left.text().parse::<f64>(), right.text().parse()),
+        Kind::Number if other.kind() == Kind::String => assert_eq!(other.as_str().as_deref(), Some(one.text())),
+        Kind::Number => assert_eq!(one.text().parse::<f64>(), other.text().parse()),
         Kind::Array => {
-            assert_eq!(left.elements().count(), right.elements().count());
-            left.elements().zip(right.elements()).for_each(|(left, right)| same(left, right));
+            assert_eq!(one.elements().count(), other.elements().count());
+            one.elements().zip(other.elements()).for_each(|(one, other)| same(one, other));
         }
         Kind::Object => {
-            assert!(left.members().map(|member| member.0).eq(right.members().map(|member| member.0)));
-            left.members().zip(right.members()).for_each(|((_, left), (_, right))| same(left, right));
+            assert!(one.members().map(|member| member.0).eq(other.members().map(|member| member.0)));
+            one.members().zip(other.members()).for_each(|((_, one), (_, other))| same(one, other));
         }
         // A string with unpaired surrogates is written with its escapes spelled out.
-        Kind::String if left.as_str().is_none() => {
-            let written = left.text().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-            assert_eq!(right.as_str().as_deref(), written);
+        Kind::String if one.as_str().is_none() => {
+            let written = one.text().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+            assert_eq!(other.as_str().as_deref(), written);
         }
-        Kind::String => assert_eq!(left.as_str(), right.as_str()),
-        _ => assert_eq!(left.text(), right.text()),
+        Kind::String => assert_eq!(one.as_str(), other.as_str()),
+        _ => assert_eq!(one.text(), other.text()),
     }
 }

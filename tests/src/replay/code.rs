@@ -72,23 +72,23 @@ fn fields(debug: &str) -> Vec<(String, String)> {
 /// The code of a value, made from its `Debug` output. Durations become constructor calls, and
 /// variants get the type that their field is named after.
 fn value_code(name: &str, value: &str) -> String {
-    let is_word = |c: char| c.is_alphanumeric() || c == '.' || c == '_';
+    let is_token_char = |c: char| c.is_alphanumeric() || c == '.' || c == '_';
     let mut text = String::new();
     let mut rest = value;
     while let Some(first) = rest.chars().next() {
-        let word = rest.split(|c| !is_word(c)).next().unwrap_or_default();
-        let taken = if word.is_empty() { &rest[..first.len_utf8()] } else { word };
+        let token = rest.split(|c| !is_token_char(c)).next().unwrap_or_default();
+        let taken = if token.is_empty() { &rest[..first.len_utf8()] } else { token };
         rest = &rest[taken.len()..];
-        match nanos(word) {
+        match nanos(token) {
             Some(nanos) => text.push_str(&span(nanos)),
             // `Debug` of an account hides its id; the generator uses only this one.
-            None if word == "Account" => {
+            None if token == "Account" => {
                 text.push_str("Account::new(\"DU1234567\")");
                 rest = rest.split_once(')').map_or("", |(_, rest)| rest);
             }
-            None if first.is_uppercase() && !matches!(word, "Some" | "None") => {
+            None if first.is_uppercase() && !matches!(token, "Some" | "None") => {
                 let owner = name.split('_').map(|part| part[..1].to_uppercase() + &part[1..]).collect::<String>();
-                text.push_str(&format!("{owner}::{word}"));
+                text.push_str(&format!("{owner}::{token}"));
             }
             None => text.push_str(taken),
         }
@@ -101,8 +101,8 @@ fn span(nanos: u128) -> String {
 }
 
 /// Parses a duration such as `1.5s` into nanoseconds.
-fn nanos(word: &str) -> Option<u128> {
-    let unit = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+fn nanos(token: &str) -> Option<u128> {
+    let unit = token.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
     let scale = match unit {
         "s" => 1_000_000_000,
         "ms" => 1_000_000,
@@ -110,7 +110,7 @@ fn nanos(word: &str) -> Option<u128> {
         "ns" => 1,
         _ => return None,
     };
-    let number = word.strip_suffix(unit)?;
+    let number = token.strip_suffix(unit)?;
     let (whole, part) = number.split_once('.').unwrap_or((number, ""));
     let digits = u32::try_from(part.len()).ok()?;
     let part = if part.is_empty() { 0 } else { part.parse::<u128>().ok()? * scale / 10_u128.pow(digits) };

@@ -86,7 +86,7 @@ pub(super) fn lines(frame: &Frame) -> Vec<String> {
             })
         }
         Body::Bulletins(bulletins) => rows(bulletins.rows(), |bulletin: &Bulletin<'_>| text(bulletin.message())),
-        Body::Error(error) => vec![format!("the gateway says: {}", text(error.error()))],
+        Body::Error(error) => vec![format!("error of the gateway: {}", text(error.error()))],
         Body::Tic(_) => Vec::new(),
         _ => vec![cut(frame.text())],
     }

@@ -302,8 +302,8 @@ fn every_line_is_as_it_was() {
         std::fs::write(path, &lines).unwrap();
     }
     let golden = std::fs::read_to_string(path).unwrap();
-    for (n, (line, wanted)) in lines.lines().zip(golden.lines()).enumerate() {
-        assert_eq!(line, wanted, "line {}", n + 1);
+    for (n, (line, expected)) in lines.lines().zip(golden.lines()).enumerate() {
+        assert_eq!(line, expected, "line {}", n + 1);
     }
     assert_eq!(lines.lines().count(), golden.lines().count());
     for kind in [

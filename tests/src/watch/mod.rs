@@ -52,7 +52,7 @@ where
     match run(Box::pin(async move { session(options, builder).await })) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            // The message is printed on one line, whatever it contains.
+            // The message is printed on one line: control characters become spaces.
             let line: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
             let _ = writeln!(io::stderr(), "watch: {line}");
             ExitCode::FAILURE

@@ -84,12 +84,7 @@ impl Screen {
             }
             Event::Fresh(fresh) => {
                 let silence = fresh.at.since(fresh.since).as_secs_f64();
-                writeln!(
-                    out,
-                    "{}  {:<14} speaks again after {silence:.1} s",
-                    self.time(fresh.at),
-                    self.name(&fresh.key)
-                )
+                writeln!(out, "{}  {:<14} data again after {silence:.1} s", self.time(fresh.at), self.name(&fresh.key))
             }
             Event::AccountMismatch => {
                 writeln!(out, "    !  this session does not serve the account given with --account")

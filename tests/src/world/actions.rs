@@ -113,7 +113,7 @@ impl World {
     }
 }
 
-/// Commands.
+/// Commands that a story submits.
 impl World {
     /// Submits `Start`.
     pub fn start(&mut self) -> RequestId {
@@ -147,7 +147,7 @@ impl World {
     }
 }
 
-/// The timeline.
+/// Entries of the timeline.
 impl World {
     /// Clears the timeline, so that a world that runs for days keeps a bounded amount of memory.
     pub fn forget(&mut self) {

@@ -161,7 +161,7 @@ impl World {
             self.recent_inputs.push_back(input.clone());
         }
         // Two readers of the clock can disagree, so an input may carry an earlier time. A tick may
-        // not: whoever wakes for a timer reads the clock after the timer was due.
+        // not: a driver that wakes for a timer reads the clock after the timer was due.
         let back = self.link.clock_back;
         let slip = if back.is_zero() || input == Input::Tick { 0 } else { self.chance.below(back.as_nanos() as u64) };
         let at = Instant::from_nanos(self.now.as_nanos().saturating_sub(slip));
