@@ -352,8 +352,8 @@ fn handles_share_one_subscription_and_the_last_release_ends_it() {
     assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     world.submit(Command::Release(third));
     assert_eq!(world.written("umd").len(), 0);
-    let first = world.trace().iter().find_map(|entry| match &entry.what {
-        ibws_testkit::world::What::Command(id, Command::Subscribe(_)) => Some(*id),
+    let first = world.trace().iter().find_map(|entry| match &entry.content {
+        ibws_testkit::world::Content::Command(id, Command::Subscribe(_)) => Some(*id),
         _ => None,
     });
     world.submit(Command::Release(first.unwrap()));

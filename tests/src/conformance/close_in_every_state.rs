@@ -92,9 +92,9 @@ impl Manners {
 pub async fn close<R: Runtime + Clone>(stage: Stage<R>, place: Place, manners: Manners) -> Trace {
     let step = Signal::default();
     let steps = step.clone();
-    let script = stage.script(move |_, caller| {
-        SockRef::from(caller.tcp()).set_recv_buffer_size(8 * 1024)?;
-        receive(caller, place, manners, &steps)
+    let script = stage.script(move |_, client| {
+        SockRef::from(client.tcp()).set_recv_buffer_size(8 * 1024)?;
+        receive(client, place, manners, &steps)
     });
     // The buffer has room for all texts, so that the peer blocks and not the client's own limit.
     let limits = Limits { max_write_buffer: 64 * 1024 * 1024, ..Limits::default() };
@@ -166,30 +166,30 @@ async fn bring<R: Runtime + Clone>(
 }
 
 /// Serves the client until it is in its state, and then behaves as `manners` describes.
-fn receive(mut caller: ClientInfo, place: Place, manners: Manners, step: &Signal) -> std::io::Result<()> {
+fn receive(mut client: ClientInfo, place: Place, manners: Manners, step: &Signal) -> std::io::Result<()> {
     let arrived = || step.reach(1);
     if matches!(place, Place::Idle | Place::Dialling | Place::Upgrading) {
         if place == Place::Upgrading {
-            caller.head()?;
-            caller.put(b"HTTP/1.1 101 Switching Protocols\r\n")?;
+            client.head()?;
+            client.put(b"HTTP/1.1 101 Switching Protocols\r\n")?;
         } else {
             // The bytes are the upgrade request, or the beginning of TLS.
-            let _ = caller.tcp().read(&mut [0; 4096])?;
+            let _ = client.tcp().read(&mut [0; 4096])?;
         }
         arrived();
         return match manners {
-            Manners::NotReading => caller.hold(),
+            Manners::NotReading => client.hold(),
             Manners::Flooding => loop {
-                caller.tcp().write_all(&[b'x'; 4096])?;
+                client.tcp().write_all(&[b'x'; 4096])?;
             },
             Manners::Resetting => {
-                let _ = caller.tcp().read(&mut [0; 4096])?;
-                caller.reset()
+                let _ = client.tcp().read(&mut [0; 4096])?;
+                client.reset()
             }
-            Manners::Echoing | Manners::NotEchoing | Manners::Silent => caller.wait(),
+            Manners::Echoing | Manners::NotEchoing | Manners::Silent => client.wait(),
         };
     }
-    let mut peer = caller.open(b"")?;
+    let mut peer = client.open(b"")?;
     peer.stop_recording();
     match place {
         Place::Ungreeted => {}

@@ -29,8 +29,8 @@ pub async fn the_client_reconnects_after_every_close_code<R: Runtime + Clone>(st
         Some(999),
         Some(1005),
     ];
-    let script = stage.script(|conn, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(|conn, client| {
+        let mut peer = client.greet()?;
         match CODES.get(conn - 1) {
             Some(code) => {
                 peer.expect("smd")?;
@@ -61,8 +61,8 @@ pub async fn the_client_reconnects_after_every_close_code<R: Runtime + Clone>(st
 /// Faults 24 and 29: data follows the Close, and the socket stays open. Data after the Close is not
 /// reported.
 pub async fn a_close_ends_the_connection_even_if_the_socket_stays_open<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(|conn, client| {
+        let mut peer = client.greet()?;
         peer.expect("smd")?;
         peer.quote(conn as u64)?;
         if conn == 1 {
@@ -82,8 +82,8 @@ pub async fn a_close_ends_the_connection_even_if_the_socket_stays_open<R: Runtim
 /// Faults 25, 26 and 27: a FIN without a Close, in TLS with and without `close_notify`; a reset in
 /// the middle of a frame.
 pub async fn an_end_without_a_close_is_a_gap<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(|conn, client| {
+        let mut peer = client.greet()?;
         peer.expect("smd")?;
         peer.quote(conn as u64)?;
         match conn {
@@ -114,7 +114,7 @@ pub async fn an_end_without_a_close_is_a_gap<R: Runtime + Clone>(stage: Stage<R>
 /// Fault 28: the gateway reads and never replies to the client's Close, at a hard reset, a
 /// disconnect and a shutdown.
 pub async fn a_close_without_a_reply_times_out<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|_, caller| caller.greet()?.discard());
+    let script = stage.script(|_, client| client.greet()?.discard());
     let builder = stage.builder(&script).configure(|config| config.close_timeout = Duration::from_millis(30));
     let mut player = stage.player(builder);
     player.start().await;

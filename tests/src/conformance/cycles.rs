@@ -14,8 +14,8 @@ use super::stage::{Stage, Trace};
 /// Runs `count` clients, one after the other. Each is made, connects, subscribes, and is shut down,
 /// drained or just dropped.
 pub async fn open_and_close<R: Runtime + Clone>(stage: Stage<R>, count: usize) -> Trace {
-    let script = stage.script(|_, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(|_, client| {
+        let mut peer = client.greet()?;
         peer.stop_recording();
         peer.expect("smd")?;
         peer.quote(1)?;

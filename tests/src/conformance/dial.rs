@@ -53,12 +53,12 @@ pub async fn a_dead_port_is_named_and_start_gives_up<R: Runtime + Clone>(stage: 
 /// Faults 2 and 4: the peer accepts and sends nothing, or half a TLS record.
 pub async fn each_stage_of_a_dial_has_its_own_limit<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let soon = Duration::from_millis(40);
-    let silent = stage.script(|conn, caller| {
+    let silent = stage.script(|conn, client| {
         if conn == 2 {
             // The bytes begin a handshake record or a status line.
-            caller.tcp().write_all(if caller.is_tls() { b"\x16\x03\x03\x00\x7a\x02" } else { b"HTTP/1.1 1" })?;
+            client.tcp().write_all(if client.is_tls() { b"\x16\x03\x03\x00\x7a\x02" } else { b"HTTP/1.1 1" })?;
         }
-        caller.wait()
+        client.wait()
     });
     let limits = match stage.tls {
         true => Limits { tls: soon, ..Limits::default() },
@@ -70,7 +70,7 @@ pub async fn each_stage_of_a_dial_has_its_own_limit<R: Runtime + Clone>(stage: S
         trace.push(dialled(&stage, request, if stage.tls { "TLS" } else { "upgrade" }).await);
     }
     // The handshake succeeds, and nothing follows.
-    let half = stage.script(|_, mut caller| caller.head().and(caller.wait()));
+    let half = stage.script(|_, mut client| client.head().and(client.wait()));
     let request = DialRequest { limits: Limits { upgrade: soon, ..Limits::default() }, ..stage.request(&half) };
     trace.push(dialled(&stage, request, "upgrade").await);
     trace
@@ -79,18 +79,18 @@ pub async fn each_stage_of_a_dial_has_its_own_limit<R: Runtime + Clone>(stage: S
 /// Fault 3: a reset after the accept: at once, after the first byte, and in the middle of the
 /// response.
 pub async fn a_reset_during_the_dial_is_retried<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, mut caller| match conn {
-        1 => caller.reset(),
+    let script = stage.script(|conn, mut client| match conn {
+        1 => client.reset(),
         2 => {
-            caller.tcp().peek(&mut [0])?;
-            caller.reset()
+            client.tcp().peek(&mut [0])?;
+            client.reset()
         }
         3 => {
-            caller.head()?;
-            caller.put(b"HTTP/1.1 101 Switching")?;
-            caller.reset()
+            client.head()?;
+            client.put(b"HTTP/1.1 101 Switching")?;
+            client.reset()
         }
-        _ => caller.greet()?.until_end(),
+        _ => client.greet()?.until_end(),
     });
     // Timing decides whether the reset meets the connect or the first write.
     let at_once = stage.runtime.dial(stage.request(&script)).await.err().map(|error| error.kind);
@@ -103,13 +103,13 @@ pub async fn a_reset_during_the_dial_is_retried<R: Runtime + Clone>(stage: Stage
 
 /// Fault 5: the peer speaks the other protocol.
 pub async fn the_wrong_protocol_on_the_port_is_named<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, caller| {
-        let _ = caller.tcp().read(&mut [0; 1024])?;
+    let script = stage.script(|conn, client| {
+        let _ = client.tcp().read(&mut [0; 1024])?;
         // A TLS alert (handshake failure), or plain HTTP.
         let response: [&[u8]; 2] =
             [b"\x15\x03\x03\x00\x02\x02\x28", b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"];
-        caller.tcp().write_all(response[conn % 2])?;
-        caller.wait()
+        client.tcp().write_all(response[conn % 2])?;
+        client.wait()
     });
     let mut trace = Trace::new();
     let names = if stage.tls { ["does not speak TLS here", ""] } else { ["400", "use wss://"] };
@@ -126,19 +126,19 @@ pub async fn a_swapped_certificate_ends_the_dial_before_the_request<R: Runtime +
     if !stage.tls {
         return Trace::new();
     }
-    let script = stage.script(|conn, caller| {
+    let script = stage.script(|conn, client| {
         if conn == 2 || conn == 3 {
-            let mut impostor = caller.impostor()?;
+            let mut impostor = client.impostor()?;
             let received = impostor.head();
             assert!(received.is_err(), "the impostor received {received:?}");
             return Ok(());
         }
-        let mut peer = caller.greet()?;
+        let mut peer = client.greet()?;
         if conn == 1 { peer.finish() } else { peer.until_end() }
     });
     let mut player = stage.ready(&script).await;
     player.all(&["backoff: the connection ended", "backoff: Trust", "backoff: Trust", " ready ("]).await;
-    let wrong = stage.script(|_, mut caller| caller.head().map(drop));
+    let wrong = stage.script(|_, mut client| client.head().map(drop));
     for trust in [script.trust(), Trust::CaPem(script.pem().into()), Trust::WebPki] {
         let request = DialRequest { trust, ..stage.request(&wrong) };
         player.note(dialled(&stage, request, "`Trust::ExactCert` (`Builder::trust`)").await);
@@ -148,16 +148,16 @@ pub async fn a_swapped_certificate_ends_the_dial_before_the_request<R: Runtime +
 
 /// Fault 7: the response arrives byte by byte, in time and too late.
 pub async fn a_slow_upgrade_succeeds_only_within_its_limit<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, mut caller| {
-        let response = ClientInfo::accept_response(&caller.head()?);
+    let script = stage.script(|conn, mut client| {
+        let response = ClientInfo::accept_response(&client.head()?);
         for byte in response {
-            caller.put(&[byte])?;
+            client.put(&[byte])?;
             if conn == 1 {
                 // The delay is the gateway's; the test does not wait here.
                 std::thread::sleep(Duration::from_millis(10));
             }
         }
-        caller.wait()
+        client.wait()
     });
     let limits = Limits { upgrade: Duration::from_millis(100), ..Limits::default() };
     let request = DialRequest { limits, ..stage.request(&script) };
@@ -168,16 +168,16 @@ pub async fn a_slow_upgrade_succeeds_only_within_its_limit<R: Runtime + Clone>(s
 
 /// Fault 8: a response head without end.
 pub async fn a_response_head_above_the_limit_ends_the_dial<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, mut caller| {
-        caller.head()?;
-        caller.put(b"HTTP/1.1 101 Switching Protocols\r\n")?;
+    let script = stage.script(|conn, mut client| {
+        client.head()?;
+        client.put(b"HTTP/1.1 101 Switching Protocols\r\n")?;
         let header = match conn {
             1 => format!("X-Filler: {}\r\n", "x".repeat(1_000)),
             _ => "X-Many: 1\r\n".into(),
         };
         // The client must close the connection long before the end.
         for _ in 0..100_000 {
-            caller.put(header.as_bytes())?;
+            client.put(header.as_bytes())?;
         }
         panic!("the client reads a head of any length");
     });
@@ -189,7 +189,7 @@ pub async fn a_response_head_above_the_limit_ends_the_dial<R: Runtime + Clone>(s
 }
 
 /// Fault 9: HTTP statuses other than 101.
-pub async fn each_http_status_has_its_error_kind<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+pub async fn each_http_response_code_has_its_error_kind<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     const RESPONSES: [&str; 10] = [
         "200 OK",
         "301 Moved Permanently\r\nLocation: /elsewhere",
@@ -202,11 +202,11 @@ pub async fn each_http_status_has_its_error_kind<R: Runtime + Clone>(stage: Stag
         "503 Service Unavailable\r\nRetry-After: 2",
         "101 Switching Protocols",
     ];
-    let script = stage.script(|conn, mut caller| {
-        caller.head()?;
+    let script = stage.script(|conn, mut client| {
+        client.head()?;
         let response = RESPONSES.get(conn - 1).copied().unwrap_or("401 Unauthorized");
-        caller.put(format!("HTTP/1.1 {response}\r\nContent-Length: 0\r\n\r\n").as_bytes())?;
-        caller.wait()
+        client.put(format!("HTTP/1.1 {response}\r\nContent-Length: 0\r\n\r\n").as_bytes())?;
+        client.wait()
     });
     let mut trace = Trace::new();
     for response in RESPONSES {
@@ -226,10 +226,10 @@ pub async fn each_http_status_has_its_error_kind<R: Runtime + Clone>(stage: Stag
 
 /// Fault 10: a response to another request.
 pub async fn a_wrong_accept_key_ends_the_dial<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|_, mut caller| {
-        let head = caller.head()?.replace("Sec-WebSocket-Key: ", "Sec-WebSocket-Key: x");
-        caller.put(&ClientInfo::accept_response(&head))?;
-        caller.wait()
+    let script = stage.script(|_, mut client| {
+        let head = client.head()?.replace("Sec-WebSocket-Key: ", "Sec-WebSocket-Key: x");
+        client.put(&ClientInfo::accept_response(&head))?;
+        client.wait()
     });
     vec![dialled(&stage, stage.request(&script), "Sec-WebSocket-Accept").await]
 }
@@ -238,8 +238,8 @@ pub async fn a_wrong_accept_key_ends_the_dial<R: Runtime + Clone>(stage: Stage<R
 pub async fn frames_glued_to_the_upgrade_response_arrive_first<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     // The packet holds a text with a bad byte, a binary frame, and the first byte of a third
     // header.
-    let script = stage.script(|_, caller| {
-        let mut peer = caller.open(b"\x81\x01\x99\x82\x02ok\x81")?;
+    let script = stage.script(|_, client| {
+        let mut peer = client.open(b"\x81\x01\x99\x82\x02ok\x81")?;
         peer.raw(b"\x03two")?;
         peer.until_end()
     });
@@ -255,8 +255,8 @@ pub async fn frames_glued_to_the_upgrade_response_arrive_first<R: Runtime + Clon
 
 /// Fault 12: the client replies to each `waiting for session` with the session, or has none.
 pub async fn waiting_for_session_ends_with_the_session_or_not_at_all<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|_, caller| {
-        let mut peer = caller.open(b"")?;
+    let script = stage.script(|_, client| {
+        let mut peer = client.open(b"")?;
         for _ in 0..3 {
             peer.text(r#"{"message":"waiting for session"}"#)?;
             peer.expect(r#"{"session":"#)?;
@@ -270,8 +270,8 @@ pub async fn waiting_for_session_ends_with_the_session_or_not_at_all<R: Runtime 
     player.start().await;
     let mut trace = player.finish().await;
     // Without a session, `start` ends with the wait for the greeting, on an open socket.
-    let for_ever = stage.script(|_, caller| {
-        let mut peer = caller.open(b"")?;
+    let for_ever = stage.script(|_, client| {
+        let mut peer = client.open(b"")?;
         peer.text(r#"{"message":"waiting for session"}"#)?;
         peer.until_end()
     });
@@ -289,10 +289,10 @@ pub async fn waiting_for_session_ends_with_the_session_or_not_at_all<R: Runtime 
 /// The upgrade request carries the cookie and the user agent in the expected form.
 pub async fn the_cookie_and_the_user_agent_reach_the_gateway<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let (heads, head) = mpsc::sync_channel(1);
-    let script = stage.script(move |_, mut caller| {
-        let _ = heads.send(caller.head()?);
-        caller.put(b"HTTP/1.1 403 Forbidden\r\n\r\n")?;
-        caller.wait()
+    let script = stage.script(move |_, mut client| {
+        let _ = heads.send(client.head()?);
+        client.put(b"HTTP/1.1 403 Forbidden\r\n\r\n")?;
+        client.wait()
     });
     let credentials = Credentials::default().with_session(Secret::new("5e55").expect("a session"), CookieForm::Gateway);
     let request = DialRequest { credentials, ..stage.request(&script) };

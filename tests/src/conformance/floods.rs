@@ -28,8 +28,8 @@ fn pour(peer: &mut ScriptedPeer, bytes: &[u8], count: usize) -> std::io::Result<
 /// A flood of frames that are no messages: the connection survives, and the message after it
 /// arrives.
 async fn harmless<R: Runtime + Clone>(stage: Stage<R>, frame: &'static [u8]) -> Trace {
-    let script = stage.script(move |_, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(move |_, client| {
+        let mut peer = client.greet()?;
         peer.expect("smd")?;
         peer.quote(1)?;
         // The peer reads nothing meanwhile.
@@ -57,8 +57,8 @@ pub async fn pongs<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
 /// Fault 22: empty messages. Each is reported as malformed or counted as lost, and the sum is
 /// exact.
 pub async fn empty_frames<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|_, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(|_, client| {
+        let mut peer = client.greet()?;
         peer.expect("tic")?;
         pour(&mut peer, b"\x81\x00", FRAMES)?;
         peer.quote(22)?;
@@ -85,8 +85,8 @@ pub async fn empty_frames<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
 
 /// Fault 17: a message without end. The client ends the connection at the limit and reports a gap.
 pub async fn endless_message<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(|conn, client| {
+        let mut peer = client.greet()?;
         peer.expect("smd")?;
         peer.quote(conn as u64)?;
         if conn > 1 {
@@ -111,9 +111,9 @@ pub async fn endless_message<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
 /// message never returns, but the client must still write; its text ends the flood. With TLS the
 /// peer cannot read and write on two threads, so the flood ends by itself.
 pub async fn empty_fragments<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|_, caller| {
-        let is_tls = caller.is_tls();
-        let mut peer = caller.greet()?;
+    let script = stage.script(|_, client| {
+        let is_tls = client.is_tls();
+        let mut peer = client.greet()?;
         peer.expect("smd")?;
         peer.quote(1)?;
         peer.raw(b"\x01\x00")?;

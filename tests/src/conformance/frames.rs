@@ -25,8 +25,8 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 /// Subscribes, lets the gateway send something, and checks that the next message still arrives.
 async fn through<R: Runtime + Clone>(stage: Stage<R>, send: fn(&mut ScriptedPeer) -> std::io::Result<()>) -> Trace {
-    let script = stage.script(move |_, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(move |_, client| {
+        let mut peer = client.greet()?;
         peer.expect("smd")?;
         peer.quote(1)?;
         send(&mut peer)?;
@@ -96,8 +96,8 @@ pub async fn text_and_binary_frames_are_equivalent<R: Runtime + Clone>(stage: St
 /// client reconnects.
 async fn losses<R: Runtime + Clone>(stage: Stage<R>, cases: Vec<Vec<u8>>, limits: Limits) -> Trace {
     let count = cases.len();
-    let script = stage.script(move |conn, caller: ClientInfo| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(move |conn, client: ClientInfo| {
+        let mut peer = client.greet()?;
         peer.expect("smd")?;
         peer.quote(conn as u64)?;
         match cases.get(conn - 1) {

@@ -16,8 +16,8 @@ const SEED: u64 = 31;
 /// Fault 30: a half-open line. Nothing passes, and neither side is notified. The client detects the
 /// silence, closes the connection and opens a new one.
 pub async fn a_dead_line_is_detected_and_replaced<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(|conn, client| {
+        let mut peer = client.greet()?;
         peer.expect("smd")?;
         peer.quote(conn as u64)?;
         if conn == 1 {
@@ -40,8 +40,8 @@ pub async fn a_dead_line_is_detected_and_replaced<R: Runtime + Clone>(stage: Sta
 /// Faults 25 and 26, caused by the line: it resets both ends, and it ends the direction to the
 /// client while the gateway still sends.
 pub async fn a_line_that_breaks_is_a_gap<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(|conn, client| {
+        let mut peer = client.greet()?;
         peer.stop_recording();
         peer.expect("smd")?;
         peer.quote(conn as u64)?;
@@ -65,8 +65,8 @@ pub async fn a_freeze_within_the_limit_is_no_gap<R: Runtime + Clone>(stage: Stag
     const BURST: u64 = 500;
     let sent = Signal::default();
     let sends = sent.clone();
-    let script = stage.script(move |_, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(move |_, client| {
+        let mut peer = client.greet()?;
         peer.expect("smd")?;
         peer.quote(0)?;
         peer.expect("tic")?;
@@ -102,8 +102,8 @@ pub async fn a_bad_line_changes_times_and_not_contents<R: Runtime + Clone>(stage
     ];
     let mut traces = Vec::new();
     for line in lines {
-        let script = stage.script(|_, caller| {
-            let mut peer = caller.greet()?;
+        let script = stage.script(|_, client| {
+            let mut peer = client.greet()?;
             peer.expect("smd")?;
             for number in 1..=5 {
                 peer.quote(number)?;
@@ -125,8 +125,8 @@ pub async fn a_bad_line_changes_times_and_not_contents<R: Runtime + Clone>(stage
 /// as it is released.
 pub async fn clogged_connections_do_not_block_each_other<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     const CLIENTS: usize = 5;
-    let script = stage.script(|_, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(|_, client| {
+        let mut peer = client.greet()?;
         peer.stop_recording();
         peer.expect("smd")?;
         peer.quote(1)?;
@@ -165,9 +165,9 @@ pub async fn clogged_connections_do_not_block_each_other<R: Runtime + Clone>(sta
 /// Fault 36: the gateway does not read. The client's texts pile up to their limit while its
 /// messages still arrive; then the client disconnects.
 pub async fn a_peer_that_does_not_read_is_disconnected_in_the_end<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, caller| {
-        SockRef::from(caller.tcp()).set_recv_buffer_size(8 * 1024)?;
-        let mut peer = caller.greet()?;
+    let script = stage.script(|conn, client| {
+        SockRef::from(client.tcp()).set_recv_buffer_size(8 * 1024)?;
+        let mut peer = client.greet()?;
         peer.stop_recording();
         peer.expect("smd")?;
         peer.quote(conn as u64)?;

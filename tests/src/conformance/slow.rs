@@ -34,8 +34,8 @@ struct Seen {
 /// order queue do not add up to what was sent.
 pub async fn consumer<R: Runtime + Clone>(stage: Stage<R>, seconds: u64) -> Trace {
     let (done, when_done) = mpsc::sync_channel(1);
-    let script = stage.script(move |_, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(move |_, client| {
+        let mut peer = client.greet()?;
         peer.stop_recording();
         peer.expect("smd")?;
         peer.quote(0)?;

@@ -27,8 +27,8 @@ fn text(text: &str) -> OutgoingMessage {
 /// Messages pass in both directions, a ping and a Close get their replies, and nothing is sent
 /// after the Close.
 pub async fn messages_pass_both_ways_and_a_close_gets_its_reply<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|_, caller| {
-        let mut peer = caller.open(b"")?;
+    let script = stage.script(|_, client| {
+        let mut peer = client.open(b"")?;
         while let PeerInput::Text(text) = peer.receive()? {
             peer.text(&text)?;
         }
@@ -62,9 +62,9 @@ pub async fn every_end_is_reported_once<R: Runtime + Clone>(stage: Stage<R>) -> 
         (b"\xc1\x00".to_vec(), false, IncomingMessage::Closed(None)),
     ];
     let served = cases.clone();
-    let script = stage.script(move |conn, caller| {
+    let script = stage.script(move |conn, client| {
         let Some((bytes, ends, _)) = served.get(conn - 1) else { return Ok(()) };
-        let mut peer = caller.open(bytes)?;
+        let mut peer = client.open(bytes)?;
         if *ends { Ok(()) } else { peer.discard() }
     });
     let limits = Limits { max_frame_size: 256, max_message_size: 256, ..Limits::default() };
@@ -88,8 +88,8 @@ pub async fn blocked_writes_neither_stop_reads_nor_lose_messages<R: Runtime + Cl
     const PINGS: usize = 100;
     let (go, wait) = mpsc::channel();
     let wait = std::sync::Mutex::new(wait);
-    let script = stage.script(move |_, caller| {
-        let mut peer = caller.open(b"")?;
+    let script = stage.script(move |_, client| {
+        let mut peer = client.open(b"")?;
         // The peer reads nothing until it is allowed to, but pings: the pongs pile up beside the
         // messages.
         for _ in 0..PINGS {
@@ -140,7 +140,7 @@ pub async fn blocked_writes_neither_stop_reads_nor_lose_messages<R: Runtime + Cl
 
 /// A message that can never fit ends the connection instead of waiting.
 pub async fn a_message_that_can_never_fit_ends_the_connection<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|_, caller| caller.open(b"")?.discard());
+    let script = stage.script(|_, client| client.open(b"")?.discard());
     let limits = Limits { write_buffer: 10, max_write_buffer: 20, ..Limits::default() };
     let request = DialRequest { limits, ..stage.request(&script) };
     let mut link = stage.runtime.dial(request).await.expect("an open socket");

@@ -25,7 +25,7 @@ use crate::replay::{Rule, Transcript};
 
 pub use link::{Dial, Link};
 pub use prelude::{QUOTES, args, ms, secs, sub, world};
-pub use trace::{Entry, What};
+pub use trace::{Content, Entry};
 
 /// Steps without time passing after which a world counts as livelocked.
 const STEPS_AT_ONCE: u32 = 10_000;
@@ -138,7 +138,7 @@ impl World {
     pub fn submit(&mut self, command: Command) -> RequestId {
         match self.transcript.submit(self.now, command.clone()) {
             Ok((id, outputs)) => {
-                self.note_down(What::Command(id, command));
+                self.note_down(Content::Command(id, command));
                 self.outputs(outputs);
                 id
             }
@@ -152,7 +152,7 @@ impl World {
     /// If an invariant breaks; the message holds the timeline.
     pub fn input(&mut self, input: Input) {
         if input != Input::Tick {
-            self.note_down(What::Input(input.clone()));
+            self.note_down(Content::Input(input.clone()));
         }
         if !matches!(input, Input::Tick) {
             if self.recent_inputs.len() == RECENT_INPUTS {
@@ -293,8 +293,8 @@ impl World {
         }
     }
 
-    fn note_down(&mut self, what: What) {
-        self.trace.push(Entry { at: self.now, what });
+    fn note_down(&mut self, content: Content) {
+        self.trace.push(Entry { at: self.now, content });
     }
 
     fn broken(&self, rule: &str) -> ! {
