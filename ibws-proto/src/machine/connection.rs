@@ -88,7 +88,8 @@ impl Machine {
         self.attempt = 0;
     }
 
-    /// The session lost its authentication: nothing is sent until it is back, however long that takes.
+    /// The session lost its authentication: nothing is sent until it is back, however long that
+    /// takes.
     pub(super) fn unauthenticated(&mut self) {
         self.want_session(SessionNeed::Unauthenticated);
         if self.state != ConnectionState::Ready {
@@ -107,7 +108,8 @@ impl Machine {
                 self.lose(ConnectionLoss::Connect(ConnectError::new(ConnectErrorKind::TimedOut, detail)), true);
             }
             Timer::Gate => {
-                // Whoever has not greeted by now has had its time for a word on authentication as well.
+                // Whoever has not greeted by now has had its time for a word on authentication as
+                // well.
                 (self.gate_expired, self.auth_expired) = (true, true);
                 self.greeted();
             }
@@ -197,7 +199,8 @@ impl Machine {
             &Err(CommandError::ConnectionLost(cause.clone())),
             &mut self.out,
         );
-        // The lost connection's own number stays in the context, so that nothing can be written to a later one.
+        // The lost connection's own number stays in the context, so that nothing can be written to
+        // a later one.
         self.with_table(|table, cx| {
             cx.permission = super::WritePermission::None;
             table.on_lost(cause, cx);

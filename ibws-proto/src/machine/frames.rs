@@ -14,7 +14,8 @@ use crate::pending::Wait;
 use crate::rest::{Prompt, RestOutcome, RestReport, RestRequest, SessionNeed};
 use crate::timer::Timer;
 
-/// Answers to `waiting for session` on one connection; a gateway that rest more often will not be satisfied.
+/// Answers to `waiting for session` on one connection; a gateway that rest more often will not be
+/// satisfied.
 const SESSION_REPLIES: u32 = 5;
 /// Rows of one `ntf` that are looked at for prompts.
 const PROMPTS_AT_ONCE: usize = 32;
@@ -51,7 +52,8 @@ impl Machine {
             Shape::Message | Shape::Result => (None, None, true),
             Shape::Echo | Shape::Unknown => (None, None, false),
         };
-        // What follows from a frame comes after it; the few frames that something follows from are kept for that.
+        // What follows from a frame comes after it; the few frames that something follows from are
+        // kept for that.
         let kept = acts.then(|| frame.clone());
         let at = self.now;
         let known = subscription.clone().filter(|_| acts);
@@ -172,7 +174,8 @@ impl Machine {
         self.reply_with_session();
     }
 
-    /// Sends the session, only when asked for: an authorised socket answers it with an error (docs/protocol.md §1.2).
+    /// Sends the session, only when asked for: an authorised socket answers it with an error
+    /// (docs/protocol.md §1.2).
     pub(super) fn reply_with_session(&mut self) {
         if !self.session.awaited || self.state == ConnectionState::Closing {
             return;

@@ -1,5 +1,5 @@
-//! The machine: the rules of the other files wired together. `connection` moves the lifecycle, `inbound` reads frames,
-//! `submit` takes commands; this file holds the state and the interface.
+//! The machine: the rules of the other files wired together. `connection` moves the lifecycle,
+//! `inbound` reads frames, `submit` takes commands; this file holds the state and the interface.
 
 mod commands;
 mod connection;
@@ -28,20 +28,23 @@ use crate::timer::{Timer, Timers};
 
 use teardown::Teardown;
 
-/// The protocol, as a pure state machine: inputs and time go in, actions, events and answers come out.
+/// The protocol, as a pure state machine: inputs and time go in, actions, events and answers come
+/// out.
 ///
 /// The contract, in three kinds of calls:
 ///
-/// * [`handle`](Self::handle) and [`submit`](Self::submit) put something in. Both are total: they never fail, never panic
-///   and never block, whatever comes and in whatever order. Both take the present time; time that runs backwards is
-///   taken as standing still. Timers that are due fire first.
-/// * [`poll`](Self::poll) takes outputs out, in causal order. They were made when something was put in, so any rhythm of
-///   polling gives the same ones. [`poll_timeout`](Self::poll_timeout) says when to come back with
-///   [`Input::Tick`] if nothing else happens before.
+/// * [`handle`](Self::handle) and [`submit`](Self::submit) put something in. Both are total: they
+///   never fail, never panic and never block, whatever comes and in whatever order. Both take the
+///   present time; time that runs backwards is taken as standing still. Timers that are due fire
+///   first.
+/// * [`poll`](Self::poll) takes outputs out, in causal order. They were made when something was put
+///   in, so any rhythm of polling gives the same ones. [`poll_timeout`](Self::poll_timeout) says
+///   when to come back with [`Input::Tick`] if nothing else happens before.
 /// * All other calls look and change nothing.
 ///
-/// Every [`Action`](crate::Action) is an order to whoever holds the socket. A transport input names the connection it is
-/// about; one about any connection but the present one is counted and changes nothing.
+/// Every [`Action`](crate::Action) is an order to whoever holds the socket. A transport input names
+/// the connection it is about; one about any connection but the present one is counted and changes
+/// nothing.
 #[derive(Debug)]
 pub struct Machine {
     config: Config,
@@ -92,7 +95,8 @@ pub struct Stats {
     pub dials: u64,
     /// Texts written.
     pub sent: u64,
-    /// Transitions of subscriptions that were refused because the table does not list them; a bug if not 0.
+    /// Transitions of subscriptions that were refused because the table does not list them; a bug
+    /// if not 0.
     pub illegal_transitions: u64,
 }
 
@@ -208,8 +212,8 @@ impl Machine {
         self.settle();
     }
 
-    /// Takes a request and gives it its number. The answer comes as [`Output::Done`], exactly once; it may be there
-    /// already when this returns.
+    /// Takes a request and gives it its number. The answer comes as [`Output::Done`], exactly once;
+    /// it may be there already when this returns.
     pub fn submit(&mut self, now: Instant, command: Command) -> RequestId {
         self.advance(now);
         let id = self.requests.issue();
@@ -225,7 +229,8 @@ impl Machine {
         self.out.pop_front()
     }
 
-    /// When to call again at the latest: now, while there are outputs; `None` if nothing is pending.
+    /// When to call again at the latest: now, while there are outputs; `None` if nothing is
+    /// pending.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.out.is_empty() { self.next_wake().map(|(at, _)| at) } else { Some(self.now) }
@@ -313,8 +318,8 @@ impl Machine {
         self.stats
     }
 
-    /// Entries in all tables, indexes and queues together: what a machine that runs for a month must not have more and
-    /// more of.
+    /// Entries in all tables, indexes and queues together: what a machine that runs for a month
+    /// must not have more and more of.
     #[must_use]
     pub fn entries(&self) -> usize {
         self.table.entries() + self.requests.entries() + self.rest.entries() + self.out.len()

@@ -137,15 +137,17 @@ impl Table {
 }
 
 impl Subscription {
-    /// Registers that the reply to a `Subscribe` request waits for its outcome, as long as all attempts take.
+    /// Registers that the reply to a `Subscribe` request waits for its outcome, as long as all
+    /// attempts take.
     fn wait_for_outcome(&mut self, id: RequestId, scope: &mut Scope<'_, '_>) {
         let config = scope.cx.config;
         let deadline = scope.cx.now + config.subscription_timeout.saturating_mul(config.subscription_retries);
         scope.cx.requests.wait(id, Wait::Subscribe(self.subscribe.key.clone()), Some(deadline));
     }
 
-    /// Ends an unsubscribe that waits for its confirmation, because the subscription is requested again. What is on the
-    /// wire comes first. An unsubscribe that was never written, for want of a server id, never will be.
+    /// Ends an unsubscribe that waits for its confirmation, because the subscription is requested
+    /// again. What is on the wire comes first. An unsubscribe that was never written, for want of a
+    /// server id, never will be.
     fn abort_unsubscribe(&mut self, scope: &mut Scope<'_, '_>) {
         let written = self.attempts.count > 0;
         let result = if written { Ok(UnsubscribeOutcome::Sent) } else { Err(CommandError::Superseded) };
@@ -164,7 +166,8 @@ impl Subscription {
             _ => {
                 self.waiters.push(id);
                 self.wait_for_outcome(id, scope);
-                // With `recreate_on_reconnect` off it stays pending on a new connection until it is requested.
+                // With `recreate_on_reconnect` off it stays pending on a new connection until it is
+                // requested.
                 if matches!(self.state, State::Pending) && !self.priming {
                     self.send(StateCause::Requested, scope);
                 }
@@ -206,7 +209,8 @@ impl Subscription {
             scope.effects.remove = Some(StateCause::Requested);
             return Ok(Some(Reply::Unsubscribed(UnsubscribeOutcome::NotHeld)));
         }
-        // A history cannot be named before its id is known: it waits for it (docs/protocol.md §3.2).
+        // A history cannot be named before its id is known: it waits for it (docs/protocol.md
+        // §3.2).
         let waits_for_id = self.unsubscribe_text(scope.cx.config).is_none();
         if !waits_for_id && !needs_confirmation {
             self.send_unsubscribe(scope);
