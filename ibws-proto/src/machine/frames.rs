@@ -82,12 +82,12 @@ impl Machine {
             }
             (Shape::Message, _) => self.message(frame),
             (Shape::Result, _) => {
-                let left = match frame.get("result").and_then(Json::as_str).as_deref() {
+                let channel = match frame.get("result").and_then(Json::as_str).as_deref() {
                     Some("unsubscribed from summary") => Key::AccountSummary,
                     Some("unsubscribed from ledger") => Key::AccountLedger,
                     _ => return,
                 };
-                self.with_table(|table, cx| table.on_unsubscribed(left, cx));
+                self.with_table(|table, cx| table.on_unsubscribed(channel, cx));
             }
             (_, Some(Key::System)) => self.system(frame),
             (_, Some(Key::AuthenticationStatus)) => self.status_frame(frame),
@@ -125,7 +125,7 @@ impl Machine {
         }
         match self.session.authenticated {
             Some(false) if authenticated != Some(false) => self.unauthenticated(),
-            Some(true) => self.admit(),
+            Some(true) => self.enter_ready_if_allowed(),
             _ => {}
         }
     }
@@ -137,7 +137,7 @@ impl Machine {
         }
     }
 
-    /// `act`: does the session serve the account that is meant?
+    /// Handles `act`: checks that the session serves the configured account.
     fn accounts(&mut self, frame: &Frame) {
         let (Some(account), Body::Accounts(body)) = (&self.config.account, frame.body()) else { return };
         // Partial frames leave the list out, which says nothing (docs/protocol.md §4.2).

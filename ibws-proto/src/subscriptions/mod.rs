@@ -68,11 +68,11 @@ pub(crate) struct Context<'a> {
 /// What may be written now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WritePermission {
-    /// Nothing.
+    /// No text.
     None,
     /// Unsubscribes only: the session is not authenticated, or is being drained.
     UnsubscribeOnly,
-    /// Everything.
+    /// Every text.
     All,
 }
 

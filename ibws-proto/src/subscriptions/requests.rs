@@ -10,18 +10,18 @@ use crate::pending::Wait;
 use crate::state::{StateCause, SubscriptionState};
 
 /// The reply to a request; `Ok(None)` if it comes later.
-type Answer = Result<Option<Reply>, CommandError>;
+type Response = Result<Option<Reply>, CommandError>;
 
 impl Table {
-    pub(crate) fn subscribe(&mut self, id: RequestId, subscribe: Subscribe, cx: &mut Context<'_>) -> Answer {
+    pub(crate) fn subscribe(&mut self, id: RequestId, subscribe: Subscribe, cx: &mut Context<'_>) -> Response {
         let key = subscribe.key.clone();
         self.update(&key, cx, Subscription::abort_unsubscribe);
         let found = self.update(&key, cx, |subscription, scope| subscription.add_holder(id, &subscribe, scope));
-        if let Some(answer) = found {
-            if !matches!(answer, Err(CommandError::Conflict(_))) {
+        if let Some(response) = found {
+            if !matches!(response, Err(CommandError::Conflict(_))) {
                 self.holders.insert(id, key);
             }
-            return answer;
+            return response;
         }
         let limit = match key.key() {
             Key::MarketHistory => cx.config.max_histories,
@@ -50,7 +50,7 @@ impl Table {
         key: &SubscriptionKey,
         needs_confirmation: bool,
         cx: &mut Context<'_>,
-    ) -> Answer {
+    ) -> Response {
         self.update(key, cx, |subscription, scope| subscription.unsubscribe(id, needs_confirmation, scope))
             .unwrap_or_else(|| Err(CommandError::UnknownSubscription(key.clone())))
     }
@@ -155,7 +155,7 @@ impl Subscription {
     }
 
     /// Adds a holder to a subscription that exists.
-    fn add_holder(&mut self, id: RequestId, subscribe: &Subscribe, scope: &mut Scope<'_, '_>) -> Answer {
+    fn add_holder(&mut self, id: RequestId, subscribe: &Subscribe, scope: &mut Scope<'_, '_>) -> Response {
         if self.subscribe.args != subscribe.args {
             return Err(CommandError::Conflict(self.subscribe.key.clone()));
         }
@@ -177,7 +177,7 @@ impl Subscription {
         Ok(Some(Reply::Subscribed(outcome)))
     }
 
-    fn unsubscribe(&mut self, id: Option<RequestId>, needs_confirmation: bool, scope: &mut Scope<'_, '_>) -> Answer {
+    fn unsubscribe(&mut self, id: Option<RequestId>, needs_confirmation: bool, scope: &mut Scope<'_, '_>) -> Response {
         let unwritable = scope.cx.permission == WritePermission::None;
         let key = self.subscribe.key.clone();
         let wait = |scope: &mut Scope<'_, '_>| {
