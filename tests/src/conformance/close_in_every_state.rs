@@ -141,13 +141,13 @@ async fn bring<R: Runtime + Clone>(
         // The flood is no valid response, so the dial fails now or soon.
         return share;
     }
-    let status = match place {
+    let expected = match place {
         Place::Subscribing => Some(SubscriptionState::Subscribing),
         Place::Active | Place::Draining => Some(SubscriptionState::Active),
         _ => None,
     };
     let present = || client.subscriptions().first().map(|subscription| subscription.state);
-    while client.status().state != state || status.is_some() && present() != status {
+    while client.status().state != state || expected.is_some() && present() != expected {
         events.next().await.expect("the client has not ended");
     }
     match place {
