@@ -173,7 +173,7 @@ pub struct Resumed {
 }
 
 /// The start of a silence: a stream on a healthy connection had no message for longer than its
-/// [`Staleness`](crate::Staleness) allows.
+/// [`Staleness`](crate::subscribe::Staleness) allows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Stale {

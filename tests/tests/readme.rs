@@ -12,13 +12,13 @@ const COSTS: &str = include_str!("../../ibws-proto/docs/costs.md");
 
 #[test]
 fn the_lifecycle_diagram_is_drawn_from_the_table_of_the_machine() {
-    let diagram = format!("```mermaid\n{}```\n", ibws_proto::lifecycle_diagram());
+    let diagram = format!("```mermaid\n{}```\n", ibws_proto::transitions::lifecycle_diagram());
     assert!(GUARANTEES.contains(&diagram), "put this into docs/guarantees.md:\n{diagram}");
 }
 
 #[test]
 fn the_subscription_diagram_is_drawn_from_the_transition_table() {
-    let diagram = format!("```mermaid\n{}```\n", ibws_proto::subscription_diagram());
+    let diagram = format!("```mermaid\n{}```\n", ibws_proto::transitions::subscription_diagram());
     assert!(GUARANTEES.contains(&diagram), "put this into docs/guarantees.md:\n{diagram}");
 }
 

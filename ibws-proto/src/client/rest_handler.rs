@@ -4,7 +4,7 @@ use core::future::Future;
 use core::pin::Pin;
 use std::boxed::Box;
 
-use crate::RestRequest;
+use crate::rest::RestRequest;
 
 /// The result of a [`RestHandler`]: `true` if the request was carried out, `false` if it failed.
 pub type RestFuture = Pin<Box<dyn Future<Output = bool> + Send>>;

@@ -15,7 +15,7 @@ use super::shared::Shared;
 use crate::transport::{
     CredentialsFuture, CredentialsProvider, DialRequest, IncomingMessage, OutgoingMessage, Runtime, Secret,
 };
-use crate::{Action, ConnId, ConnectError, ConnectionState, Input, Instant, RestRequestId, SessionUpdate};
+use crate::{Action, ConnId, ConnectError, ConnectionState, Input, Instant, SessionUpdate, rest::RestRequestId};
 
 /// The maximum number of rounds in one poll, so that other tasks of the runtime get their turn.
 const MAX_ROUNDS: usize = 16;

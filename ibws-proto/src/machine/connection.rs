@@ -1,4 +1,4 @@
-//! The rules of the connection: dial, open, admit, lose, close, back off, give up.
+//! The rules of the connection: dial, open, enter ready, lose, close, back off, give up.
 
 use core::time::Duration;
 
@@ -60,7 +60,7 @@ impl Machine {
     pub(super) fn greeted(&mut self) {
         self.start_succeeded();
         self.timers.set(Timer::Auth, self.now + self.config.auth_wait);
-        self.admit();
+        self.enter_ready_if_allowed();
     }
 
     fn start_succeeded(&mut self) {
@@ -69,7 +69,7 @@ impl Machine {
     }
 
     /// Ready needs the greeting and an authenticated session.
-    pub(super) fn admit(&mut self) {
+    pub(super) fn enter_ready_if_allowed(&mut self) {
         let authenticated = self.session.authenticated.unwrap_or(self.auth_expired);
         if !matches!(self.state, ConnectionState::Open | ConnectionState::Degraded)
             || !self.gate_is_open()
@@ -88,9 +88,10 @@ impl Machine {
         self.attempt = 0;
     }
 
-    /// The session lost its authentication: nothing is sent until it is back, however long that takes.
+    /// The session lost its authentication: nothing is sent until it is back, however long that
+    /// takes.
     pub(super) fn unauthenticated(&mut self) {
-        self.want_session(SessionNeed::Unauthenticated);
+        self.request_session(SessionNeed::Unauthenticated);
         if self.state != ConnectionState::Ready {
             return;
         }
@@ -107,13 +108,14 @@ impl Machine {
                 self.lose(ConnectionLoss::Connect(ConnectError::new(ConnectErrorKind::TimedOut, detail)), true);
             }
             Timer::Gate => {
-                // Whoever has not greeted by now has had its time for a word on authentication as well.
+                // Whoever has not greeted by now has had its time for a word on authentication as
+                // well.
                 (self.gate_expired, self.auth_expired) = (true, true);
                 self.greeted();
             }
             Timer::Auth => {
                 self.auth_expired = true;
-                self.admit();
+                self.enter_ready_if_allowed();
             }
             Timer::Session => self.session_missing(),
             Timer::Backoff => self.dial(),
@@ -197,7 +199,8 @@ impl Machine {
             &Err(CommandError::ConnectionLost(cause.clone())),
             &mut self.out,
         );
-        // The lost connection's own number stays in the context, so that nothing can be written to a later one.
+        // The lost connection's own number stays in the context, so that nothing can be written to
+        // a later one.
         self.with_table(|table, cx| {
             cx.permission = super::WritePermission::None;
             table.on_lost(cause, cx);

@@ -14,7 +14,8 @@ use crate::pending::Wait;
 use crate::rest::{Prompt, RestOutcome, RestReport, RestRequest, SessionNeed};
 use crate::timer::Timer;
 
-/// Answers to `waiting for session` on one connection; a gateway that rest more often will not be satisfied.
+/// Answers to `waiting for session` on one connection; a gateway that rest more often will not be
+/// satisfied.
 const SESSION_REPLIES: u32 = 5;
 /// Rows of one `ntf` that are looked at for prompts.
 const PROMPTS_AT_ONCE: usize = 32;
@@ -51,7 +52,8 @@ impl Machine {
             Shape::Message | Shape::Result => (None, None, true),
             Shape::Echo | Shape::Unknown => (None, None, false),
         };
-        // What follows from a frame comes after it; the few frames that something follows from are kept for that.
+        // What follows from a frame comes after it; the few frames that something follows from are
+        // kept for that.
         let kept = acts.then(|| frame.clone());
         let at = self.now;
         let known = subscription.clone().filter(|_| acts);
@@ -80,12 +82,12 @@ impl Machine {
             }
             (Shape::Message, _) => self.message(frame),
             (Shape::Result, _) => {
-                let left = match frame.get("result").and_then(Json::as_str).as_deref() {
+                let channel = match frame.get("result").and_then(Json::as_str).as_deref() {
                     Some("unsubscribed from summary") => Key::AccountSummary,
                     Some("unsubscribed from ledger") => Key::AccountLedger,
                     _ => return,
                 };
-                self.with_table(|table, cx| table.on_unsubscribed(left, cx));
+                self.with_table(|table, cx| table.on_unsubscribed(channel, cx));
             }
             (_, Some(Key::System)) => self.system(frame),
             (_, Some(Key::AuthenticationStatus)) => self.status_frame(frame),
@@ -123,7 +125,7 @@ impl Machine {
         }
         match self.session.authenticated {
             Some(false) if authenticated != Some(false) => self.unauthenticated(),
-            Some(true) => self.admit(),
+            Some(true) => self.enter_ready_if_allowed(),
             _ => {}
         }
     }
@@ -135,7 +137,7 @@ impl Machine {
         }
     }
 
-    /// `act`: does the session serve the account that is meant?
+    /// Handles `act`: checks that the session serves the configured account.
     fn accounts(&mut self, frame: &Frame) {
         let (Some(account), Body::Accounts(body)) = (&self.config.account, frame.body()) else { return };
         // Partial frames leave the list out, which says nothing (docs/protocol.md §4.2).
@@ -172,7 +174,8 @@ impl Machine {
         self.reply_with_session();
     }
 
-    /// Sends the session, only when asked for: an authorised socket answers it with an error (docs/protocol.md §1.2).
+    /// Sends the session, only when asked for: an authorised socket answers it with an error
+    /// (docs/protocol.md §1.2).
     pub(super) fn reply_with_session(&mut self) {
         if !self.session.awaited || self.state == ConnectionState::Closing {
             return;

@@ -1,5 +1,5 @@
-//! The machine: the rules of the other files wired together. `connection` moves the lifecycle, `inbound` reads frames,
-//! `submit` takes commands; this file holds the state and the interface.
+//! The machine: the rules of the other files wired together. `connection` moves the lifecycle,
+//! `inbound` reads frames, `submit` takes commands; this file holds the state and the interface.
 
 mod commands;
 mod connection;
@@ -28,20 +28,23 @@ use crate::timer::{Timer, Timers};
 
 use teardown::Teardown;
 
-/// The protocol, as a pure state machine: inputs and time go in, actions, events and answers come out.
+/// The protocol, as a pure state machine: inputs and time go in, actions, events and answers come
+/// out.
 ///
 /// The contract, in three kinds of calls:
 ///
-/// * [`handle`](Self::handle) and [`submit`](Self::submit) put something in. Both are total: they never fail, never panic
-///   and never block, whatever comes and in whatever order. Both take the present time; time that runs backwards is
-///   taken as standing still. Timers that are due fire first.
-/// * [`poll`](Self::poll) takes outputs out, in causal order. They were made when something was put in, so any rhythm of
-///   polling gives the same ones. [`poll_timeout`](Self::poll_timeout) says when to come back with
-///   [`Input::Tick`] if nothing else happens before.
+/// * [`handle`](Self::handle) and [`submit`](Self::submit) put something in. Both are total: they
+///   never fail, never panic and never block, whatever comes and in whatever order. Both take the
+///   present time; time that runs backwards is taken as standing still. Timers that are due fire
+///   first.
+/// * [`poll`](Self::poll) takes outputs out, in causal order. They were made when something was put
+///   in, so any rhythm of polling gives the same ones. [`poll_timeout`](Self::poll_timeout) says
+///   when to come back with [`Input::Tick`] if nothing else happens before.
 /// * All other calls look and change nothing.
 ///
-/// Every [`Action`](crate::Action) is an order to whoever holds the socket. A transport input names the connection it is
-/// about; one about any connection but the present one is counted and changes nothing.
+/// Every [`Action`](crate::Action) is an order to whoever holds the socket. A transport input names
+/// the connection it is about; one about any connection but the present one is counted and changes
+/// nothing.
 #[derive(Debug)]
 pub struct Machine {
     config: Config,
@@ -88,15 +91,16 @@ pub struct Stats {
     pub lossy: u64,
     /// Inputs about a connection that was not the present one, or that made no sense in its state.
     pub stale: u64,
-    /// Dials.
+    /// Dials begun.
     pub dials: u64,
     /// Texts written.
     pub sent: u64,
-    /// Transitions of subscriptions that were refused because the table does not list them; a bug if not 0.
+    /// Transitions of subscriptions that were refused because the table does not list them; a bug
+    /// if not 0.
     pub illegal_transitions: u64,
 }
 
-/// Where the machine stands.
+/// A summary of the machine's state.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct MachineStatus {
@@ -104,19 +108,19 @@ pub struct MachineStatus {
     pub state: ConnectionState,
     /// The present connection.
     pub conn: Option<ConnId>,
-    /// Did it greet?
+    /// Whether the gateway has greeted on it.
     pub greeted: bool,
-    /// Is its session authenticated? `None` as long as it has not said.
+    /// Whether its session is authenticated; `None` until the gateway reports it.
     pub authenticated: Option<bool>,
-    /// Does another session compete with it? `None` as long as it has not said.
+    /// Whether another session competes with it; `None` until the gateway reports it.
     pub competing: Option<bool>,
     /// Dials since the last ready connection.
     pub attempt: u32,
     /// Requested subscriptions.
     pub subscriptions: usize,
-    /// Requests that wait for their answer.
+    /// Requests that wait for their reply.
     pub requests: usize,
-    /// Questions to the host that wait for theirs.
+    /// REST requests that wait for their result.
     pub rest_requests: usize,
 }
 
@@ -194,7 +198,9 @@ impl Machine {
                 self.watch_pong();
             }
             Input::Pinged(conn) if self.has_socket(conn) => drop(self.liveness.received(self.now)),
-            Input::RestDone(id, done) => self.answered(id, if done { RestOutcome::Done } else { RestOutcome::Failed }),
+            Input::RestDone(id, done) => {
+                self.on_rest_result(id, if done { RestOutcome::Done } else { RestOutcome::Failed })
+            }
             Input::Session(conn, news) if self.has_socket(conn) => match news {
                 SessionUpdate::Sent => self.timers.set(Timer::Session, None),
                 SessionUpdate::Unavailable => self.session_missing(),
@@ -208,13 +214,13 @@ impl Machine {
         self.settle();
     }
 
-    /// Takes a request and gives it its number. The answer comes as [`Output::Done`], exactly once; it may be there
-    /// already when this returns.
+    /// Takes a request and gives it its number. The answer comes as [`Output::Done`], exactly once;
+    /// it may be there already when this returns.
     pub fn submit(&mut self, now: Instant, command: Command) -> RequestId {
         self.advance(now);
         let id = self.requests.issue();
-        if let Some(answer) = self.command(id, command).transpose() {
-            self.out.push_back(Output::Done(id, answer));
+        if let Some(result) = self.command(id, command).transpose() {
+            self.out.push_back(Output::Done(id, result));
         }
         self.settle();
         id
@@ -225,7 +231,8 @@ impl Machine {
         self.out.pop_front()
     }
 
-    /// When to call again at the latest: now, while there are outputs; `None` if nothing is pending.
+    /// When to call again at the latest: now, while there are outputs; `None` if nothing is
+    /// pending.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.out.is_empty() { self.next_wake().map(|(at, _)| at) } else { Some(self.now) }
@@ -238,11 +245,11 @@ impl Machine {
         let silence = self.silence_deadline().map(|at| (at, WakeReason::Silence));
         let subscription = self.table.next_deadline().map(|at| (at, WakeReason::Subscription));
         let request = self.requests.next_deadline().map(|at| (at, WakeReason::Request));
-        let host = self.rest.next_deadline().map(|at| (at, WakeReason::Rest));
-        [timer, silence, subscription, request, host].into_iter().flatten().min()
+        let rest = self.rest.next_deadline().map(|at| (at, WakeReason::Rest));
+        [timer, silence, subscription, request, rest].into_iter().flatten().min()
     }
 
-    /// Where the machine stands.
+    /// A summary of the machine's state.
     #[must_use]
     pub fn status(&self) -> MachineStatus {
         MachineStatus {
@@ -289,13 +296,13 @@ impl Machine {
         self.table.state(key)
     }
 
-    /// Does this `Subscribe` request still hold its subscription?
+    /// Returns `true` if this `Subscribe` request still holds its subscription.
     #[must_use]
     pub fn holds(&self, request: RequestId) -> bool {
         self.table.holds(request)
     }
 
-    /// Does this question to the host still wait for its answer?
+    /// Returns `true` if this REST request still waits for its result.
     #[must_use]
     pub fn is_rest_pending(&self, request: RestRequestId) -> bool {
         self.rest.is_pending(request)
@@ -307,14 +314,14 @@ impl Machine {
         self.table.server_ids(key)
     }
 
-    /// Counters.
+    /// Returns the counters since the machine was created.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.stats
     }
 
-    /// Entries in all tables, indexes and queues together: what a machine that runs for a month must not have more and
-    /// more of.
+    /// Entries in all tables, indexes and queues together: what a machine that runs for a month
+    /// must not have more and more of.
     #[must_use]
     pub fn entries(&self) -> usize {
         self.table.entries() + self.requests.entries() + self.rest.entries() + self.out.len()
@@ -344,11 +351,11 @@ impl Machine {
             if let Some(timer) = self.timers.take_due(self.now) {
                 self.timeout(timer);
             } else if self.silence_deadline().is_some_and(|at| at <= self.now) {
-                self.judge_silence();
+                self.check_staleness();
             } else if let Some((id, wait)) = self.requests.take_overdue(self.now) {
                 self.overdue(id, &wait);
             } else if let Some(id) = self.rest.overdue(self.now) {
-                self.answered(id, RestOutcome::TimedOut);
+                self.on_rest_result(id, RestOutcome::TimedOut);
             } else if !self.with_table(|table, cx| table.run_due(cx)) {
                 break;
             }
@@ -356,7 +363,7 @@ impl Machine {
         self.settle();
     }
 
-    /// After a change: when is something due next?
+    /// Notes after a change when something is due next.
     fn settle(&mut self) {
         self.check_drained();
         self.due = self.next_wake().map_or(Self::END_OF_TIME, |(at, _)| at);
@@ -369,8 +376,8 @@ impl Machine {
         }
     }
 
-    /// A question to the host is over; what was to follow does.
-    fn answered(&mut self, id: RestRequestId, outcome: RestOutcome) {
+    /// Ends a REST request and does what follows it.
+    fn on_rest_result(&mut self, id: RestRequestId, outcome: RestOutcome) {
         match self.rest.finish(id, outcome, &mut self.out) {
             Some(RestRequest::Prime(key)) => self.with_table(|table, cx| table.on_primed(&key, cx)),
             Some(RestRequest::Reconcile { key, since }) => {
@@ -387,11 +394,11 @@ impl Machine {
     /// There is none to send.
     fn session_missing(&mut self) {
         self.timers.set(Timer::Session, None);
-        self.want_session(SessionNeed::Missing);
+        self.request_session(SessionNeed::Missing);
     }
 
-    /// RestRequests the host for a session that the gateway takes.
-    fn want_session(&mut self, need: SessionNeed) {
+    /// Requests from the REST handler a session that the gateway takes.
+    fn request_session(&mut self, need: SessionNeed) {
         if self.state != ConnectionState::Closing && self.teardown.is_none() {
             self.rest.send(RestRequest::Session(need), self.now + self.config.rest_timeout, &mut self.out);
         }
@@ -402,7 +409,7 @@ impl Machine {
             .then(|| self.liveness.deadline(&self.config))
     }
 
-    fn judge_silence(&mut self) {
+    fn check_staleness(&mut self) {
         match self.liveness.verdict(self.now, &self.config) {
             Verdict::Alive => {}
             Verdict::Probe => {
@@ -446,8 +453,8 @@ impl Machine {
         result
     }
 
-    fn reply_to_start(&mut self, answer: &Result<Reply, crate::command::CommandError>) {
-        self.requests.reply_all(|wait| *wait == Wait::Start, answer, &mut self.out);
+    fn reply_to_start(&mut self, result: &Result<Reply, crate::command::CommandError>) {
+        self.requests.reply_all(|wait| *wait == Wait::Start, result, &mut self.out);
     }
 
     fn gate_is_open(&self) -> bool {

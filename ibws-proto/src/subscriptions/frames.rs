@@ -1,4 +1,5 @@
-//! What the gateway sends: data that confirms a subscription, refusals, confirmations of unsubscribes.
+//! What the gateway sends: data that confirms a subscription, refusals, confirmations of
+//! unsubscribes.
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString as _};
@@ -16,7 +17,8 @@ use crate::state::{StateCause, SubscriptionState};
 use crate::time::Instant;
 
 impl Table {
-    /// Routes a frame with a topic of a channel. Returns its subscription, and whether the frame may change it.
+    /// Routes a frame with a topic of a channel. Returns its subscription, and whether the frame
+    /// may change it.
     pub(crate) fn on_frame(
         &mut self,
         key: Key,
@@ -43,8 +45,8 @@ impl Table {
         self.update(key, cx, |subscription, scope| subscription.on_data(frame, scope));
     }
 
-    /// Applies an `error` frame with a data topic: it refuses what is unconfirmed on that channel, because it names no
-    /// target (docs/protocol.md §4.6).
+    /// Applies an `error` frame with a data topic: it refuses what is unconfirmed on that channel,
+    /// because it names no target (docs/protocol.md §4.6).
     pub(crate) fn on_refused(&mut self, topic: &str, reason: &str, cx: &mut Context<'_>) {
         let Some(channel) = Key::from_topic(topic).filter(|key| !key.is_unsolicited()) else { return };
         let exact = topic.strip_prefix('s').filter(|name| self.store.contains(name));
@@ -57,8 +59,8 @@ impl Table {
         }
     }
 
-    /// Applies `unsubscribed from summary` or `… ledger`: it confirms the unsubscribe that was written first
-    /// (docs/protocol.md §3.7).
+    /// Applies `unsubscribed from summary` or `… ledger`: it confirms the unsubscribe that was
+    /// written first (docs/protocol.md §3.7).
     pub(crate) fn on_unsubscribed(&mut self, channel: Key, cx: &mut Context<'_>) {
         if let Some(key) = self.unsubscribes.pop(channel) {
             self.confirm_unsubscribe(&key, cx);
@@ -106,7 +108,8 @@ impl Subscription {
                 self.attempts.reset();
                 self.attempts.reason = None;
                 self.priming = false;
-                // It may flow without having been sent again: late, or refused in place of another one.
+                // It may flow without having been sent again: late, or refused in place of another
+                // one.
                 self.resume(scope);
                 self.flow(SubscriptionState::Active, StateCause::Confirmed, scope);
             }
@@ -146,7 +149,8 @@ impl Subscription {
     }
 }
 
-/// The gateway's reason, cut to 200 characters and with accounts masked, because it becomes part of errors.
+/// The gateway's reason, cut to 200 characters and with accounts masked, because it becomes part of
+/// errors.
 fn excerpt(reason: &str) -> Box<str> {
     let most: String = reason.chars().take(200).collect();
     Masked(&most).to_string().into()

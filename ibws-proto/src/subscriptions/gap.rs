@@ -1,4 +1,5 @@
-//! What a stream loses: when its gap begins, when it ends, and the REST snapshot that makes up for lost orders.
+//! What a stream loses: when its gap begins, when it ends, and the REST snapshot that makes up for
+//! lost orders.
 
 use super::state::State;
 use super::subscription::{OpenGap, Subscription};
@@ -41,8 +42,8 @@ impl Subscription {
         }
     }
 
-    /// Requests the orders over REST: changes since then may be missing, and the stream does not repeat them
-    /// (docs/protocol.md §3.4). What fails is requested again after the next gap.
+    /// Requests the orders over REST: changes since then may be missing, and the stream does not
+    /// repeat them (docs/protocol.md §3.4). What fails is requested again after the next gap.
     pub(super) fn reconcile(&mut self, since: Instant, scope: &mut Scope<'_, '_>) {
         let since = self.unreconciled.map_or(since, |before| before.min(since));
         self.unreconciled = Some(since);

@@ -1,5 +1,6 @@
-//! Streams that are silent on a healthy connection: reported once, with the time since when, and again when they resume.
-//! A frame only notes its time; the timer compares it when it fires, so that no frame moves a timer.
+//! Streams that are silent on a healthy connection: reported once, with the time since when, and
+//! again when they resume. A frame only notes its time; the timer compares it when it fires, so
+//! that no frame moves a timer.
 
 use super::Scope;
 use super::subscription::Subscription;
@@ -19,7 +20,8 @@ impl Subscription {
             self.flow.stale = true;
             scope.event(Event::Stale(Stale { key: self.subscribe.key.clone(), since }));
             if self.channel() == Key::Orders {
-                // A filtered REST call silences the stream, a forced one ends that (docs/protocol.md §3.4).
+                // A filtered REST call silences the stream, a forced one ends that
+                // (docs/protocol.md §3.4).
                 self.reconcile(since, scope);
             }
         }

@@ -1,4 +1,5 @@
-//! One subscription: what the application requests, what this connection holds of it, and what its stream lost.
+//! One subscription: what the application requests, what this connection holds of it, and what its
+//! stream lost.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -27,7 +28,8 @@ pub(super) struct Subscription {
     pub(super) state: State,
     /// When the paced sending is due. While it is set, no other timer of this subscription runs.
     pub(super) slot: Option<Slot>,
-    /// A REST request to prime it is pending; its end sends the subscription. No timer runs meanwhile.
+    /// A REST request to prime it is pending; its end sends the subscription. No timer runs
+    /// meanwhile.
     pub(super) priming: bool,
     /// What the present connection holds; `None` if the subscription was not sent on it.
     pub(super) on_wire: Option<OnWire>,
@@ -70,7 +72,8 @@ pub(super) struct Flow {
     pub(super) flowing_since: Instant,
     /// The gap that is open.
     pub(super) gap: Option<OpenGap>,
-    /// Its last message, or when it began to wait for one. Kept for streams with a staleness limit only.
+    /// Its last message, or when it began to wait for one. Kept for streams with a staleness limit
+    /// only.
     pub(super) last_message_at: Instant,
     /// Its silence was reported.
     pub(super) stale: bool,
@@ -140,13 +143,15 @@ impl Subscription {
         matches!(self.state, State::Active { assumed: true, .. })
     }
 
-    /// Makes the transition to `next` for `cause`, emits it, and replies to the requests that wait for it.
+    /// Makes the transition to `next` for `cause`, emits it, and replies to the requests that wait
+    /// for it.
     ///
-    /// This is the one place where a state changes. A transition that the table does not list is not made: it is
-    /// counted, and fails debug builds.
+    /// This is the one place where a state changes. A transition that the table does not list is
+    /// not made: it is counted, and fails debug builds.
     pub(super) fn enter(&mut self, next: State, cause: StateCause, scope: &mut Scope<'_, '_>) {
         let (from, to) = (self.state.kind(), next.kind());
-        // Sending again and refusing again are transitions; other states may be entered again with new data.
+        // Sending again and refusing again are transitions; other states may be entered again with
+        // new data.
         let repeated = from == to && !matches!(to, SubscriptionState::Subscribing | SubscriptionState::Refused);
         if !repeated && !transitions::allows(from, cause, to) {
             *scope.cx.illegal_transitions += 1;
