@@ -10,7 +10,10 @@ use std::hint::black_box;
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ibws_proto::message::{Execution, LedgerRow, Order};
-use ibws_proto::{Body, Field, FieldResult, Frame, Number};
+use ibws_proto::{
+    Body, Field, Frame,
+    frame::{FieldResult, Number},
+};
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;

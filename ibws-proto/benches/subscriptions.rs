@@ -108,7 +108,7 @@ fn due(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("subscriptions", count), |bencher| {
             bencher.iter(|| {
                 // A pong at each tick prevents other timers from becoming due.
-                let (at, _) = machine.next_wake().unwrap_or((now, ibws_proto::WakeReason::Silence));
+                let (at, _) = machine.next_wake().unwrap_or((now, ibws_proto::status::WakeReason::Silence));
                 now = at.max(now);
                 machine.handle(now, Input::Pong(CONN));
                 let mut renewed = None;

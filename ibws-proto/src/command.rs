@@ -106,7 +106,8 @@ pub struct Modify {
     pub staleness: Option<Staleness>,
     /// Overrides the state with what the application knows from elsewhere. With `true` data flows;
     /// `false` has the effect of [`Command::Invalidate`]. `true` is marked as
-    /// [assumed](crate::SubscriptionInfo::assumed) until a frame confirms it or a loss ends it.
+    /// [assumed](crate::status::SubscriptionInfo::assumed) until a frame confirms it or a loss ends
+    /// it.
     pub active: Option<bool>,
     /// Unsubscribes and subscribes immediately, without a gap event. If `false`, the change applies
     /// when the subscription is next sent.

@@ -166,7 +166,8 @@ pub struct Config {
     /// Sends every subscription again on each new connection. If `false`, only `Recreate` does.
     /// Default: true.
     pub recreate_on_reconnect: bool,
-    /// Builds the texts of subscriptions. Default: [`WireProcessor`](crate::WireProcessor).
+    /// Builds the texts of subscriptions. Default:
+    /// [`WireProcessor`](crate::subscribe::WireProcessor).
     pub processor: Processor,
 }
 

@@ -206,7 +206,7 @@ impl GapRecovery {
 }
 
 /// The start of a silence: a stream on a healthy connection had no message for longer than its
-/// [`Staleness`](crate::Staleness) allows.
+/// [`Staleness`](crate::subscribe::Staleness) allows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Stale {

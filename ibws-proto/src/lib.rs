@@ -8,8 +8,9 @@
 //!
 //! Most applications use an adapter instead (`ibws-tokio`, `ibws-async-std`). For another runtime,
 //! the feature `client` runs the machine over a small trait. The rest of this page is for programs
-//! that drive the machine themselves, and for tests. `docs/protocol.md` describes the wire
-//! protocol, with the source of each fact.
+//! that drive the machine themselves, and for tests. The [`manual`] holds the documents of the
+//! project: the wire protocol with the source of each fact (`docs/protocol.md`), the guarantees,
+//! the costs and the design decisions.
 //!
 //! # The run loop
 //!
@@ -60,10 +61,11 @@
 //!
 //! # Slow consumers
 //!
-//! [`Queues`] hold events for consumers, each within [`QueueLimits`], so the task that reads the
-//! socket never waits for a consumer. A full [`Queue`] merges market data and ladders, folds orders
-//! and executions, and drops other messages. [`Message::merged`] and [`Item::Lost`] report the
-//! exact number of messages that were merged, folded or dropped.
+//! [`Queues`](queue::Queues) hold events for consumers, each within
+//! [`QueueLimits`](queue::QueueLimits), so the task that reads the socket never waits for a
+//! consumer. A full [`Queue`](queue::Queue) merges market data and ladders, folds orders and
+//! executions, and drops other messages. [`Message::merged`] and [`Item::Lost`] report the exact
+//! number of messages that were merged, folded or dropped.
 //!
 //! # REST requests
 //!
@@ -96,6 +98,7 @@
 //! | `transport` | endpoint, credentials, limits, the pure half of the HTTP upgrade, the text filter | `std`, `httparse`, `zeroize` |
 //! | `client` | the client, its handles and streams over any runtime | `transport`, `futures-core` |
 //! | `tls` | the trust rules as a rustls configuration | `transport`, `rustls`, `webpki-roots` |
+//! | `websocket` | the dial and the WebSocket of every adapter, generic over the runtime's network | `tls`, `futures-core`, `futures-sink`, `tungstenite` |
 //! | `decimal` | lossless decimal prices and amounts | `rust_decimal` |
 //!
 //! # Deliberate differences from the reference
@@ -134,18 +137,20 @@ mod connect;
 mod event;
 pub mod field;
 pub mod fold;
-mod frame;
-mod key;
+pub mod frame;
+pub mod key;
 mod lifecycle;
 mod liveness;
 mod machine;
+#[cfg(doc)]
+pub mod manual;
 mod mask;
 pub mod message;
 mod payload;
 mod pending;
-mod queue;
+pub mod queue;
 mod random;
-mod rest;
+pub mod rest;
 mod session;
 mod state;
 pub mod subscribe;
@@ -156,6 +161,20 @@ mod topic;
 #[cfg(feature = "transport")]
 pub mod transport;
 
+/// What [`Machine::status`], [`Machine::stats`] and the queries of the client return.
+pub mod status {
+    pub use crate::liveness::{Ages, Health, HealthReason};
+    pub use crate::machine::{MachineStatus, Stats, WakeReason};
+    pub use crate::subscriptions::SubscriptionInfo;
+    pub use crate::timer::Timer;
+}
+
+/// The transitions between states, as tables and diagrams for documents and tests.
+pub mod transitions {
+    pub use crate::lifecycle::lifecycle_diagram;
+    pub use crate::subscriptions::{Transition, subscription_diagram, subscription_transitions};
+}
+
 pub use command::{
     Command, CommandError, ConnectionLoss, GapCause, Modify, Reply, RequestId, SubscribeOutcome, UnsubscribeOutcome,
 };
@@ -165,24 +184,12 @@ pub use event::{
     Action, Event, Fresh, Gap, GapRecovery, Input, Message, Output, Resumed, SessionUpdate, Stale, StateChange,
 };
 pub use field::Field;
-pub use frame::{
-    Elements, Expected, FieldError, FieldResult, Frame, FrameError, FrameErrorKind, FromJson, Json, JsonError, Kind,
-    Members, Number, RowError, RowReason, Shape,
-};
-pub use key::{Key, SubscriptionKey, SubscriptionKeyError, UnknownChannelError, UnknownKeyError};
-pub use lifecycle::{ConnectionState, lifecycle_diagram};
-pub use liveness::{Ages, Health, HealthReason};
-pub use machine::{Machine, MachineStatus, Stats, WakeReason};
+pub use frame::{Frame, Json};
+pub use key::{Key, SubscriptionKey};
+pub use lifecycle::ConnectionState;
+pub use machine::Machine;
 pub use message::Body;
-pub use payload::{
-    Args, ArgsError, ParseSubscribeError, Processor, ReferenceProcessor, Staleness, Subscribe, SubscriptionProcessor,
-    WireProcessor,
-};
-pub use queue::{EventFilter, Item, LossReport, Queue, QueueId, QueueLimits, Queues};
-pub use rest::{
-    Prompt, RestError, RestOutcome, RestReply, RestReport, RestRequest, RestRequestId, RestResult, SessionNeed,
-};
+pub use payload::Subscribe;
+pub use queue::Item;
 pub use state::{StateCause, SubscriptionEvent, SubscriptionState};
-pub use subscriptions::{SubscriptionInfo, Transition, subscription_diagram, subscription_transitions};
 pub use time::Instant;
-pub use timer::Timer;

@@ -71,7 +71,7 @@ impl Trigger {
             Self::Opened => "socket open",
             Self::Ready => "greeted and authenticated",
             Self::Unauthenticated => "authentication lost",
-            Self::Close => "close asked for",
+            Self::Close => "close requested",
             Self::Lost => "lost",
             Self::Stop => "stop",
         }

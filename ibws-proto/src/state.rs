@@ -24,8 +24,9 @@ pub struct SubscriptionEvent {
     pub reason: Option<Box<str>>,
 }
 
-/// State of a subscription. [`subscription_transitions`](crate::subscription_transitions) lists
-/// every legal change.
+/// State of a subscription.
+/// [`subscription_transitions`](crate::transitions::subscription_transitions) lists every legal
+/// change.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

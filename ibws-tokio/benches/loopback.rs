@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use futures_core::Stream;
 use futures_sink::Sink;
-use ibws_proto::{Item, QueueLimits, Subscribe};
+use ibws_proto::{Item, Subscribe, queue::QueueLimits};
 use ibws_testkit::{Flood, GatewayConfig, Server, ServerConfig};
 use tokio_tungstenite::tungstenite::Message;
 

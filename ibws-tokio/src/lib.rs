@@ -63,5 +63,5 @@ pub fn builder() -> ibws_proto::client::Builder<TokioRuntime> {
 
 /// Compiles and runs the examples of the README.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ibws_proto::{
-    Command, Config, Event, EventFilter, Item, Json, Message, Output, Queue, QueueId, QueueLimits, Queues,
-    SubscriptionKey,
+    Command, Config, Event, Item, Json, Message, Output, SubscriptionKey,
+    queue::{EventFilter, Queue, QueueId, QueueLimits, Queues},
 };
 
 use crate::balance::{Balance, within_limits};
@@ -20,7 +20,7 @@ use crate::gateway::{GatewayConfig, Source};
 use crate::prng::Prng;
 use crate::recording::Recording;
 use crate::tally::{Deliveries, Tally as _};
-use crate::world::{Dial, What, World, sub};
+use crate::world::{Content, Dial, World, sub};
 
 /// Numbered messages that the gateway sends in a run, at least.
 pub const MESSAGES: u64 = 2_000;
@@ -141,7 +141,7 @@ impl Run {
     /// Delivers new events to the queues, and lets each consumer take a random number of items.
     fn consume(&mut self) -> Result<(), String> {
         for entry in self.world.trace().get(self.seen..).unwrap_or_default() {
-            let What::Output(Output::Event(event)) = &entry.what else { continue };
+            let Content::Output(Output::Event(event)) = &entry.content else { continue };
             if let Some((key, n)) = numbered(event) {
                 let received = &mut self.streams.entry(key.clone()).or_default().received;
                 if received.last().is_some_and(|last| *last >= n) {

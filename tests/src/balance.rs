@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ibws_proto::{Event, Item, Key, Queue, QueueLimits};
+use ibws_proto::{
+    Event, Item, Key,
+    queue::{Queue, QueueLimits},
+};
 
 /// Events that a queue accepted minus those that its consumer has an account of, by key.
 #[derive(Clone, Debug, Default)]

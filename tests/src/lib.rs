@@ -1,10 +1,4 @@
-//! The kit that ibws is tested with.
-//!
-//! Its centre is a simulated gateway: the peer of the client, speaking the protocol as the real one
-//! does, from a seed. [`Gateway`] is the protocol half, a state machine without socket or clock,
-//! for the virtual world of the tests; `Server` (feature `net`) puts it behind a real socket, TLS
-//! and all, and the `gateway` program is a command line around that. The data comes from a seeded
-//! feed or from a [`Recording`].
+#![doc = include_str!("../README.md")]
 
 pub mod accounting;
 mod balance;
@@ -44,3 +38,45 @@ pub use prng::Prng;
 pub use recording::{Recording, RecordingError};
 #[cfg(feature = "watch")]
 pub use watch::watch;
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// Every suite and module that the README names exists, and every random suite reads the
+    /// variables that it names.
+    #[test]
+    fn the_readme_names_suites_modules_and_settings_that_exist() {
+        const README: &str = include_str!("../README.md");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let suites = README.split("--test ").skip(1).filter_map(|rest| rest.split_whitespace().next());
+        let mut count = 0;
+        for suite in suites {
+            let file = root.join("tests").join(format!("{suite}.rs"));
+            assert!(file.exists() || root.join("tests").join(suite).join("main.rs").exists(), "{suite}");
+            count += 1;
+        }
+        assert!(count >= 8, "{count}");
+        for row in README.lines().filter(|line| line.starts_with("| ") && line.matches('|').count() == 5) {
+            let cells: Vec<_> = row.split('|').map(str::trim).collect();
+            for name in cells[3].split(", ").filter(|name| name.starts_with('`')).map(|name| name.trim_matches('`')) {
+                let src = root.join("src");
+                assert!(src.join(format!("{name}.rs")).exists() || src.join(name).join("mod.rs").exists(), "{name}");
+            }
+            for name in cells[4].split(", ").filter(|name| name.starts_with('`')).map(|name| name.trim_matches('`')) {
+                assert!(name.contains('*') || root.join("tests").join(name).exists(), "{name}");
+            }
+        }
+        let read = ["walk", "chaos", "accounting", "conflation"]
+            .map(|suite| std::fs::read_to_string(root.join("tests").join(format!("{suite}.rs"))).unwrap_or_default());
+        let named = README.split("IBWS_").skip(1).map(|rest| rest.split(|c: char| !c.is_ascii_uppercase()).next());
+        for name in named.map(|name| format!("IBWS_{}", name.unwrap_or_default())) {
+            assert!(read.iter().any(|text| text.contains(&format!("\"{name}\""))), "{name}");
+        }
+    }
+}

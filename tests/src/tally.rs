@@ -68,11 +68,11 @@ pub type Transition = (SubscriptionState, SubscriptionState, StateCause);
 tally! {
     /// What runs of a machine did and reached: the tally of walks and of chaos runs.
     pub struct Reach {
-        /// Runs.
+        /// The number of runs.
         runs: u64,
         /// Inputs and commands given to machines.
         steps: u64,
-        /// Outputs.
+        /// Outputs that machines emitted.
         outputs: u64,
         /// Runs in which a connection became ready before the recovery at the end.
         ready: u64,

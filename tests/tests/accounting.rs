@@ -1,6 +1,8 @@
-//! The accounting of queues under faults: messages sent = delivered + merged + reported as lost, exactly.
+//! The accounting of queues under faults: messages sent = delivered + merged + reported as lost,
+//! exactly.
 //!
-//! `IBWS_ACCOUNTING` sets the number of seeds; the default is 1,000 in release builds and 20 in debug builds. Ten thousand:
+//! `IBWS_ACCOUNTING` sets the number of seeds; the default is 1,000 in release builds and 20 in
+//! debug builds. Ten thousand:
 //!
 //! ```text
 //! IBWS_ACCOUNTING=10000 cargo test --release -p ibws-testkit --test accounting -- --nocapture
@@ -24,7 +26,7 @@ fn every_number_is_delivered_merged_or_reported_as_lost() {
     let Deliveries { sent, delivered, merged, lost, missed, gaps } = deliveries;
     assert_eq!(sent, delivered + merged + lost + missed);
     assert!(sent > seeds * MESSAGES);
-    // A ledger in which nothing happens proves nothing.
+    // Each of these must happen, or the sum proves nothing.
     for happened in [delivered, merged, lost, missed, gaps] {
         assert!(happened > seeds * 5, "{deliveries:?}");
     }

@@ -1,4 +1,5 @@
-//! Chaos runs: the machine and the simulated gateway under faults from a seed, as `ibws_testkit::chaos` describes.
+//! Chaos runs: the machine and the simulated gateway under faults from a seed, as
+//! `ibws_testkit::chaos` describes.
 //!
 //! `cargo test --release -p ibws-testkit --test chaos -- --nocapture` takes from the environment:
 //!
@@ -7,8 +8,8 @@
 //! * `IBWS_SEED`: the first seed; 0 by default;
 //! * `IBWS_THREADS`: on how many threads; 1 by default.
 //!
-//! The test prints a summary: runs, steps, faults of each kind, failures. A seed that fails prints its timeline and a
-//! test.
+//! The test prints a summary: runs, steps, faults of each kind, failures. A seed that fails prints
+//! its timeline and a test.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,7 +58,8 @@ fn no_chaos_run_breaks_an_invariant() {
     println!("{report}, in {:.1} s", began.elapsed().as_secs_f64());
     let failures: String = broken.iter().map(|broken| format!("{broken}\n")).collect();
     assert!(broken.is_empty(), "{failures}\n{report}");
-    // The runs must reach these states, or they prove nothing. A few seeds of one's own need not.
+    // The runs must reach these states, or they prove nothing. A run of a few chosen seeds need
+    // not.
     if report.reach.runs < 60 {
         return;
     }

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use ibws_proto::message::{OrderStatus, Row};
-use ibws_proto::{Body, Field, Frame, Json, Kind as JsonKind};
+use ibws_proto::{Body, Field, Frame, Json, frame::Kind as JsonKind};
 use ibws_testkit::frames::{self, Kind, expected, reachable, variant};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -235,9 +235,9 @@ proptest! {
         }
         let theirs = serde_json::from_slice::<serde::de::IgnoredAny>(&text).is_ok();
         match Frame::decode(Bytes::from(text.clone())) {
-            Ok(frame) => prop_assert!(theirs || frame.shape() == ibws_proto::Shape::Echo),
+            Ok(frame) => prop_assert!(theirs || frame.shape() == ibws_proto::frame::Shape::Echo),
             Err(malformed) => prop_assert!(
-                !theirs || matches!(malformed.kind, ibws_proto::FrameErrorKind::Duplicate(_)),
+                !theirs || matches!(malformed.kind, ibws_proto::frame::FrameErrorKind::Duplicate(_)),
                 "{:?}", String::from_utf8_lossy(&text)
             ),
         }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use ibws_proto::client::{Client, RestFuture};
 use ibws_proto::transport::{CookieForm, Credentials, CredentialsFuture, Runtime as _, Secret};
 use ibws_proto::{
-    ConnectError, ConnectErrorKind, ConnectionState, Event, Item, RestOutcome, RestReply, RestRequest, SessionNeed,
-    Subscribe,
+    ConnectError, ConnectErrorKind, ConnectionState, Event, Item, Subscribe,
+    rest::{RestOutcome, RestReply, RestRequest, SessionNeed},
 };
 use ibws_testkit::GatewayConfig;
 use ibws_testkit::runtime::Simulated;

@@ -504,6 +504,6 @@ fn malformed_and_lossy_frames_do_not_end_the_connection() {
     let arrived = world
         .trace()
         .iter()
-        .filter(|entry| matches!(&entry.what, ibws_testkit::world::What::Input(ibws_proto::Input::Frame(..))));
+        .filter(|entry| matches!(&entry.content, ibws_testkit::world::Content::Input(ibws_proto::Input::Frame(..))));
     assert_eq!(arrived.count() as u64, stats.frames);
 }

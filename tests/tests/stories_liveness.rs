@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use ibws_proto::{
-    Action, Command, CommandError, Config, ConnectionLoss, ConnectionState, Event, GapCause, HealthReason, Instant,
-    Output, Reply, RequestId, SubscriptionState,
+    Action, Command, CommandError, Config, ConnectionLoss, ConnectionState, Event, GapCause, Instant, Output, Reply,
+    RequestId, SubscriptionState, status::HealthReason,
 };
 use ibws_testkit::world::{Dial, QUOTES, World, ms, secs, world};
 use ibws_testkit::{GatewayConfig, Success as Greeting};

@@ -3,8 +3,9 @@
 //! name the public issues that it covers.
 
 use ibws_proto::{
-    Account, Command, Config, ConnectionState, Event, Input, Machine, Output, RestOutcome, RestRequest, SessionNeed,
-    Staleness, Subscribe, SubscriptionState,
+    Account, Command, Config, ConnectionState, Event, Input, Machine, Output, Subscribe, SubscriptionState,
+    rest::{RestOutcome, RestRequest, SessionNeed},
+    subscribe::Staleness,
 };
 use ibws_testkit::GatewayConfig;
 use ibws_testkit::world::{QUOTES, World, ms, rest_result, secs, sub, world};

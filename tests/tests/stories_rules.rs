@@ -3,8 +3,10 @@
 use core::time::Duration;
 
 use ibws_proto::{
-    Command, CommandError, Config, ConnId, ConnectionState, Event, HealthReason, Input, Instant, Machine, Output,
-    ReadyGate, Reply, RestRequest, SessionUpdate, SubscriptionState, Timer, WakeReason,
+    Command, CommandError, Config, ConnId, ConnectionState, Event, Input, Instant, Machine, Output, ReadyGate, Reply,
+    SessionUpdate, SubscriptionState,
+    rest::RestRequest,
+    status::{HealthReason, Timer, WakeReason},
 };
 use ibws_testkit::Recovery;
 use ibws_testkit::world::{Dial, QUOTES, World, ms, rest_result, secs, sub, world};
@@ -180,7 +182,7 @@ fn inputs_invalid_in_the_current_state_are_counted_and_ignored() {
         Input::Pong(ConnId(7)),
         Input::Pinged(ConnId(7)),
         Input::Session(ConnId(7), SessionUpdate::Changed),
-        Input::RestDone(ibws_proto::RestRequestId(9), rest_result(true)),
+        Input::RestDone(ibws_proto::rest::RestRequestId(9), rest_result(true)),
         Input::Frame(ConnId(9), "{}".into()),
     ];
     for (n, input) in invalid.into_iter().enumerate() {
@@ -333,12 +335,12 @@ fn a_repeated_rest_request_supersedes_the_first_and_is_pending_until_its_result(
     bare.ready();
     bare.submit(0, Command::Subscribe(ibws_proto::Subscribe::new(sub("or"))));
     bare.submit(10, Command::Recreate);
-    let [first, second] = [1, 2].map(ibws_proto::RestRequestId);
+    let [first, second] = [1, 2].map(ibws_proto::rest::RestRequestId);
     assert_eq!((first.to_string(), bare.machine.status().rest_requests), ("a1".into(), 1));
     assert!(
         !bare.machine.is_rest_pending(first)
             && bare.machine.is_rest_pending(second)
-            && !bare.machine.is_rest_pending(ibws_proto::RestRequestId(3))
+            && !bare.machine.is_rest_pending(ibws_proto::rest::RestRequestId(3))
     );
     let written = |bare: &BareMachine| {
         let orders = |output: &Output| format!("{output:?}").contains("sor+{}");

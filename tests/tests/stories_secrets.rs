@@ -3,8 +3,8 @@
 //! covers.
 
 use ibws_proto::{
-    Account, Action, Command, CommandError, Config, Event, GapCause, Output, Staleness, Subscribe, SubscriptionState,
-    transport,
+    Account, Action, Command, CommandError, Config, Event, GapCause, Output, Subscribe, SubscriptionState,
+    subscribe::Staleness, transport,
 };
 use ibws_testkit::world::{World, secs, sub};
 use ibws_testkit::{GatewayConfig, Recovery};

@@ -2,8 +2,8 @@
 //! and exact. The brackets above a test name the public issues that it covers.
 
 use ibws_proto::{
-    Command, CommandError, Config, ConnectionState, Event, GapCause, Instant, Key, Modify, Reply, RestRequest,
-    Subscribe, SubscribeOutcome, SubscriptionState, UnsubscribeOutcome,
+    Command, CommandError, Config, ConnectionState, Event, GapCause, Instant, Key, Modify, Reply, Subscribe,
+    SubscribeOutcome, SubscriptionState, UnsubscribeOutcome, rest::RestRequest,
 };
 use ibws_testkit::world::{QUOTES, World, args, ms, secs, sub, world};
 use ibws_testkit::{GatewayConfig, Recovery};
@@ -352,8 +352,8 @@ fn handles_share_one_subscription_and_the_last_release_ends_it() {
     assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     world.submit(Command::Release(third));
     assert_eq!(world.written("umd").len(), 0);
-    let first = world.trace().iter().find_map(|entry| match &entry.what {
-        ibws_testkit::world::What::Command(id, Command::Subscribe(_)) => Some(*id),
+    let first = world.trace().iter().find_map(|entry| match &entry.content {
+        ibws_testkit::world::Content::Command(id, Command::Subscribe(_)) => Some(*id),
         _ => None,
     });
     world.submit(Command::Release(first.unwrap()));

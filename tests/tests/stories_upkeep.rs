@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use ibws_proto::{
-    Body, Command, CommandError, Config, Event, GapCause, Instant, Json, Modify, Renewal, Reply, Staleness, StateCause,
-    Subscribe, SubscriptionState, fold::Executions,
+    Body, Command, CommandError, Config, Event, GapCause, Instant, Json, Modify, Renewal, Reply, StateCause, Subscribe,
+    SubscriptionState, fold::Executions, subscribe::Staleness,
 };
 use ibws_testkit::world::{QUOTES, World, ms, secs, sub, world};
 use ibws_testkit::{GatewayConfig, Recovery};

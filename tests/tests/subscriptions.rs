@@ -4,7 +4,10 @@
 
 use ibws_proto::message::OrderStatus;
 use ibws_proto::subscribe::{self, Column, InvalidSubscribe};
-use ibws_proto::{Args, Field, Key, Subscribe, SubscriptionKey, SubscriptionProcessor, WireProcessor};
+use ibws_proto::{
+    Field, Key, Subscribe, SubscriptionKey,
+    subscribe::{Args, SubscriptionProcessor, WireProcessor},
+};
 use proptest::prelude::*;
 use serde_json::Value;
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use ibws_proto::{
-    Command, Config, Modify, ReadyGate, StateCause, Subscribe, SubscriptionState, subscription_transitions,
+    Command, Config, Modify, ReadyGate, StateCause, Subscribe, SubscriptionState, transitions::subscription_transitions,
 };
 use ibws_testkit::chaos::run_chaos;
 use ibws_testkit::walk::walk;

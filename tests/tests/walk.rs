@@ -1,8 +1,10 @@
-//! Property walks of the machine alone: arbitrary inputs and commands, half of the walks blind and half guided by the
-//! present state. Every invariant is checked after every step, and the metamorphic replays at the end.
+//! Property walks of the machine alone: arbitrary inputs and commands, half of the walks blind and
+//! half guided by the present state. Every invariant is checked after every step, and the
+//! metamorphic replays at the end.
 //!
-//! `IBWS_CASES` sets the number of walks; the default is 50,000 in release builds and 512 in debug builds. A failure
-//! prints the shrunk bytes, which repeat it: `ibws_testkit::walk::walk(&bytes, 256)`.
+//! `IBWS_CASES` sets the number of walks; the default is 50,000 in release builds and 512 in debug
+//! builds. A failure prints the shrunk bytes, which repeat it:
+//! `ibws_testkit::walk::walk(&bytes, 256)`.
 
 use std::cell::RefCell;
 

@@ -17,7 +17,7 @@ use crate::transport::{
     Credentials, CredentialsProvider, DialRequest, Endpoint, EndpointError, Limits, Plaintext, Runtime, Trust,
     TrustError,
 };
-use crate::{Config, Key, Machine, QueueLimits};
+use crate::{Config, Key, Machine, queue::QueueLimits};
 
 /// Collects the settings of a [`Client`].
 ///
@@ -101,7 +101,7 @@ impl<R: Runtime> Builder<R> {
 
     /// Sets the handler of the REST calls that the stream needs. Default: none; each need is then
     /// reported once as [`Event::Rest`](crate::Event::Rest) with the outcome
-    /// [`NoHandler`](crate::RestOutcome::NoHandler), and listed by
+    /// [`NoHandler`](crate::rest::RestOutcome::NoHandler), and listed by
     /// [`Machine::rest_needs`](crate::Machine::rest_needs).
     pub fn rest_handler(mut self, handler: impl RestHandler) -> Self {
         self.rest_handler = Some(Arc::new(handler));

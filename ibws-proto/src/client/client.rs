@@ -17,8 +17,9 @@ use super::stream::EventStream;
 use super::subscription::Subscription;
 use crate::transport::Runtime;
 use crate::{
-    Command, CommandError, EventFilter, Health, Key, MachineStatus, Modify, QueueLimits, Reply, Stats, Subscribe,
-    SubscriptionInfo, SubscriptionKey, UnsubscribeOutcome,
+    Command, CommandError, Key, Modify, Reply, Subscribe, SubscriptionKey, UnsubscribeOutcome,
+    queue::{EventFilter, QueueLimits},
+    status::{Health, MachineStatus, Stats, SubscriptionInfo},
 };
 
 /// A client of the gateway's stream.

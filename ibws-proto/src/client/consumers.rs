@@ -6,7 +6,10 @@ use std::vec::Vec;
 
 use super::shared::Deferred;
 use crate::queue::Dequeued;
-use crate::{Event, EventFilter, Queue, QueueId, QueueLimits, Queues};
+use crate::{
+    Event,
+    queue::{EventFilter, Queue, QueueId, QueueLimits, Queues},
+};
 
 /// The maximum number of items that a consumer takes at once.
 const BATCH: usize = 64;

@@ -3,9 +3,9 @@
 //!
 //! A [`Builder`] makes a [`Client`]. One task per client owns the connection; handles talk to it
 //! through state behind a lock. No code of the application runs under that lock, with one
-//! exception: a [`SubscriptionProcessor`](crate::SubscriptionProcessor) is called, and dropped, by
-//! the machine. So sinks, REST handlers, credentials providers, and wakers that are woken or
-//! dropped, may use the client; a processor must not.
+//! exception: a [`SubscriptionProcessor`](crate::subscribe::SubscriptionProcessor) is called, and
+//! dropped, by the machine. So sinks, REST handlers, credentials providers, and wakers that are
+//! woken or dropped, may use the client; a processor must not.
 //!
 //! `client`, `subscription`, `stream` and `queue` hold the handles, `reader` and `consumers` what
 //! they read from, `handle` and `replies` how a request gets its reply. `task` runs the machine,

@@ -12,7 +12,10 @@ use super::consumers::{ConsumerId, Take};
 use super::shared::Shared;
 use crate::queue::Dequeued;
 use crate::transport::Runtime;
-use crate::{EventFilter, Item, Queue, QueueLimits};
+use crate::{
+    Item,
+    queue::{EventFilter, Queue, QueueLimits},
+};
 
 /// A consumer of a queue, and the items that it took and has not delivered. It does not keep the
 /// client alive.

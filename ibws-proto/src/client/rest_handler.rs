@@ -4,7 +4,7 @@ use core::future::Future;
 use core::pin::Pin;
 use std::boxed::Box;
 
-use crate::{RestRequest, RestResult};
+use crate::rest::{RestRequest, RestResult};
 
 /// What a [`RestHandler`] does for one request. `Ok(RestReply::Complete)` means that it was carried
 /// out; an error says why not, and the client makes the request again for as long as it is needed.

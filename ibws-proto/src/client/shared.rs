@@ -15,10 +15,11 @@
 //!   are called by their tasks, without the lock.
 //!
 //! Three things from outside run under the lock. A
-//! [`SubscriptionProcessor`](crate::SubscriptionProcessor) is called by the machine when it writes
-//! a payload, and the machine drops the processor of a removed subscription, so a processor must
-//! neither use the client nor own a handle of it. A waker is cloned, which is code of the executor.
-//! A frame that a full queue drops releases its bytes, which is code of whoever allocated them.
+//! [`SubscriptionProcessor`](crate::subscribe::SubscriptionProcessor) is called by the machine when
+//! it writes a payload, and the machine drops the processor of a removed subscription, so a
+//! processor must neither use the client nor own a handle of it. A waker is cloned, which is code
+//! of the executor. A frame that a full queue drops releases its bytes, which is code of whoever
+//! allocated them.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};

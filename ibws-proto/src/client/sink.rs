@@ -19,9 +19,9 @@ const MAX_ITEMS_PER_POLL: usize = 64;
 /// Receives all events. [`Client::attach`](super::Client::attach) or
 /// [`Builder::sink`](super::Builder::sink) attaches it.
 ///
-/// Each sink has a task and a bounded [`Queue`](crate::Queue) of its own and is called without any
-/// lock. It may use the client. A slow sink costs bounded memory, delays no other consumer, and
-/// receives an [`Item::Lost`] for what it was too slow for.
+/// Each sink has a task and a bounded [`Queue`](crate::queue::Queue) of its own and is called
+/// without any lock. It may use the client. A slow sink costs bounded memory, delays no other
+/// consumer, and receives an [`Item::Lost`] for what it was too slow for.
 ///
 /// A sink runs on the client's runtime. One that blocks its thread blocks whatever else the runtime
 /// runs on that thread, which is everything on a runtime of a single thread. Waiting for a request

@@ -13,14 +13,17 @@ use super::handle::Handle;
 use super::reader::{Reader, within};
 use super::shared::Shared;
 use crate::transport::Runtime;
-use crate::{EventFilter, Item, QueueLimits};
+use crate::{
+    Item,
+    queue::{EventFilter, QueueLimits},
+};
 
 /// A stream of events from a bounded queue. It ends when the client has ended.
 ///
 /// The queue never delays the client or another consumer. For a consumer that is too slow, it
 /// merges market data and ladders, folds orders and executions, and drops other messages. Whatever
 /// is not delivered as it came is counted exactly, in [`Message::merged`](crate::Message::merged)
-/// and [`Item::Lost`]. [`Queue`](crate::Queue) describes the rules.
+/// and [`Item::Lost`]. [`Queue`](crate::queue::Queue) describes the rules.
 ///
 /// Items are taken from the queue in batches: up to 64 events, or 64 KiB and one event, are held
 /// outside the queue and its limits.

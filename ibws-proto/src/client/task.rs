@@ -12,10 +12,11 @@ use std::vec::Vec;
 use super::link::OpenLink;
 use super::rest_handler::{RestFuture, RestHandler};
 use super::shared::Shared;
+use crate::rest::{RestError, RestRequestId};
 use crate::transport::{
     CredentialsFuture, CredentialsProvider, DialRequest, IncomingMessage, OutgoingMessage, Runtime, Secret,
 };
-use crate::{Action, ConnId, ConnectError, ConnectionState, Input, Instant, RestError, RestRequestId, SessionUpdate};
+use crate::{Action, ConnId, ConnectError, ConnectionState, Input, Instant, SessionUpdate};
 
 /// The maximum number of rounds in one poll, so that other tasks of the runtime get their turn.
 const MAX_ROUNDS: usize = 16;

@@ -1,6 +1,6 @@
 //! A frame as it was received: its bytes, whether they were repaired, and where its members lie.
 //!
-//! This folder is the lowest layer of the crate. It reads JSON and knows no message.
+//! This module is the lowest layer of the crate. It reads JSON and knows no message.
 
 mod json;
 mod number;

@@ -14,7 +14,7 @@ use serde::{Serialize, Serializer};
 /// read. None is rounded until the caller converts it to a type that rounds.
 ///
 /// ```
-/// use ibws_proto::Number;
+/// use ibws_proto::frame::Number;
 ///
 /// let volume: Number<'_> = Number::parse("14.6M").unwrap();
 /// assert_eq!(volume.text(), "14.6M");

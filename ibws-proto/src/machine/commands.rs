@@ -90,7 +90,8 @@ impl Machine {
         None
     }
 
-    /// True if not connected or nothing of `bad` is the case; otherwise hard reset with restart, and false.
+    /// True if not connected or nothing of `bad` is the case; otherwise hard reset with restart,
+    /// and false.
     fn check(&mut self, bad: &[HealthReason]) -> Reply {
         let health = self.health(self.now);
         let good = !bad.contains(&health.reason) || self.state == ConnectionState::Closing;

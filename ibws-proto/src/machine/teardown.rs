@@ -1,4 +1,5 @@
-//! Ending the connection on request: a shutdown, a disconnect, a hard reset, and what follows each of them.
+//! Ending the connection on request: a shutdown, a disconnect, a hard reset, and what follows each
+//! of them.
 
 use core::time::Duration;
 

@@ -56,9 +56,9 @@ macro_rules! body {
                 $(#[$doc])*
                 ///
                 /// # Errors
-                /// [`FieldError`](crate::FieldError) if the value is of another kind.
+                /// [`FieldError`](crate::frame::FieldError) if the value is of another kind.
                 #[inline]
-                pub fn $method(&self) -> $crate::FieldResult<$ty> {
+                pub fn $method(&self) -> $crate::frame::FieldResult<$ty> {
                     $crate::frame::lookup($key, self.0.member($key))
                 }
             )*
@@ -98,9 +98,9 @@ macro_rules! row {
                     $(#[$doc])*
                     ///
                     /// # Errors
-                    /// [`FieldError`](crate::FieldError) if the value is of another kind.
+                    /// [`FieldError`](crate::frame::FieldError) if the value is of another kind.
                     #[inline]
-                    pub fn $method(&self) -> $crate::FieldResult<$ty> {
+                    pub fn $method(&self) -> $crate::frame::FieldResult<$ty> {
                         $crate::frame::lookup($key, self.0.get(Slot::$method as usize))
                     }
                 )*
@@ -116,7 +116,7 @@ macro_rules! row {
                 const KEYS: &'static [&'static str] = &[$($key),*];
 
                 #[inline(always)]
-                fn next_of(elements: &mut $crate::Elements<'a>) -> Option<Result<Self, $crate::RowError>> {
+                fn next_of(elements: &mut $crate::frame::Elements<'a>) -> Option<Result<Self, $crate::frame::RowError>> {
                     Some($crate::message::RowView::next_of(elements, &KEYS)?.map(Self))
                 }
 

@@ -44,7 +44,7 @@ impl<'a> MarketData<'a> {
     /// in E notation.
     ///
     /// # Errors
-    /// [`FieldError`](crate::FieldError) if it is not a number.
+    /// [`FieldError`](crate::frame::FieldError) if it is not a number.
     pub fn volume_raw(&self) -> FieldResult<Number<'a>> {
         self.get(Field::VOLUME_RAW).map_or(Ok(None), Value::number)
     }

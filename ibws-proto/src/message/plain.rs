@@ -119,7 +119,7 @@ impl<'a> Exercise<'a> {
     /// Returns the id that the reply repeats: a number here, a string in the reply.
     ///
     /// # Errors
-    /// [`FieldError`](crate::FieldError) if it is neither a number nor a string.
+    /// [`FieldError`](crate::frame::FieldError) if it is neither a number nor a string.
     pub fn id(&self) -> FieldResult<Cow<'a, str>> {
         lookup("id", self.member("data").and_then(|data| data.get("id")))
     }

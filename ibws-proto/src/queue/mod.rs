@@ -22,9 +22,9 @@
 //! can never itself be dropped. They are delivered before anything else. For each key, once the
 //! queue is empty: messages put in = messages taken out + their `merged` +
 //! [`LossReport::messages`].
-//!
-//! `bounded` holds the queue, `room` makes room, `index` finds where room can be made, `slot`
-//! decides what may become of one event, `merge` and `rows` merge messages, `queues` routes events.
+
+// `bounded` holds the queue, `room` makes room, `index` finds where room can be made, `slot`
+// decides what may become of one event, `merge` and `rows` merge messages, `queues` routes events.
 
 mod attribution;
 mod bounded;

@@ -28,7 +28,7 @@ pub struct QueueId(u64);
 /// The queues of one client. An event that no open queue receives is not stored.
 ///
 /// ```
-/// use ibws_proto::{Event, EventFilter, Item, Key, QueueLimits, Queues};
+/// use ibws_proto::{Event, Item, Key, queue::{EventFilter, QueueLimits, Queues}};
 ///
 /// let mut queues = Queues::default();
 /// let all = queues.open(EventFilter::All, QueueLimits::default());

@@ -7,7 +7,7 @@
 //! [`Subscribe::args`].
 //!
 //! ```
-//! use ibws_proto::{Field, Subscribe, SubscriptionProcessor, WireProcessor, subscribe};
+//! use ibws_proto::{Field, Subscribe, subscribe::{self, SubscriptionProcessor, WireProcessor}};
 //!
 //! let quotes = subscribe::MarketData::new(265598).fields([Field::LAST, Field::BID]);
 //! let quotes = Subscribe::try_from(quotes).unwrap();
@@ -31,10 +31,15 @@ pub use history::{Bar, Column, History, Period, Source, Unit};
 pub use market::MarketData;
 pub use orders::{Orders, Trades};
 
+pub use crate::payload::{
+    Args, ArgsError, ParseSubscribeError, Processor, ReferenceProcessor, Staleness, SubscriptionProcessor,
+    WireProcessor,
+};
+
 use serde::Serialize;
 
 use crate::key::{Key, SubscriptionKey};
-use crate::payload::{Args, Subscribe};
+use crate::payload::Subscribe;
 
 /// The error for an argument that the gateway would ignore silently.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

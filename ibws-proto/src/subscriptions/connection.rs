@@ -32,8 +32,8 @@ impl Table {
         });
     }
 
-    /// The greeting came after the wait for it had ended. The gateway discarded what was written until now
-    /// (docs/protocol.md §1.3.4), so everything that no data has confirmed is sent again.
+    /// The greeting came after the wait for it had ended. The gateway discarded what was written
+    /// until now (docs/protocol.md §1.3.4), so everything that no data has confirmed is sent again.
     pub(crate) fn on_late_greeting(&mut self, cx: &mut Context<'_>) {
         self.update_all(cx, |subscription, scope| {
             let confirmed = matches!(subscription.state, State::Active { .. } | State::Unsubscribing { .. });

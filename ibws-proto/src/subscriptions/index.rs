@@ -1,4 +1,5 @@
-//! The indexes of the table: they find subscriptions by timer, by channel and by conid without a search.
+//! The indexes of the table: they find subscriptions by timer, by channel and by conid without a
+//! search.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -40,7 +41,8 @@ impl Index {
 
     /// Brings the entries of a subscription up to date after it has acted.
     pub(super) fn update(&mut self, subscription: &mut Subscription, now: Instant) {
-        // A deadline that has passed fired before, when nothing could be done about it, and must not fire again at once.
+        // A deadline that has passed fired before, when nothing could be done about it, and must
+        // not fire again at once.
         let indexed = subscription.indexed.timer;
         let timer = subscription.deadline().filter(|at| *at > now || indexed == Some(*at));
         self.set_timer(subscription, timer);

@@ -1,4 +1,5 @@
-//! Paces what is sent again: a burst at once, then a pause, so that a thousand subscriptions do not flood the gateway.
+//! Paces what is sent again: a burst at once, then a pause, so that a thousand subscriptions do not
+//! flood the gateway.
 
 use alloc::collections::VecDeque;
 
@@ -18,7 +19,8 @@ pub(super) struct Slot {
 pub(super) struct Pace(VecDeque<Instant>);
 
 impl Pace {
-    /// Returns the next slot: now, or as soon as fewer than [`Config::resubscribe_burst`] lie within one pause.
+    /// Returns the next slot: now, or as soon as fewer than [`Config::resubscribe_burst`] lie
+    /// within one pause.
     pub(super) fn next_slot(&mut self, now: Instant, config: &Config) -> Instant {
         while self.0.front().is_some_and(|slot| *slot + config.resubscribe_pause <= now) {
             self.0.pop_front();

@@ -10,18 +10,18 @@ use crate::pending::Wait;
 use crate::state::{StateCause, SubscriptionState};
 
 /// The reply to a request; `Ok(None)` if it comes later.
-type Answer = Result<Option<Reply>, CommandError>;
+type Response = Result<Option<Reply>, CommandError>;
 
 impl Table {
-    pub(crate) fn subscribe(&mut self, id: RequestId, subscribe: Subscribe, cx: &mut Context<'_>) -> Answer {
+    pub(crate) fn subscribe(&mut self, id: RequestId, subscribe: Subscribe, cx: &mut Context<'_>) -> Response {
         let key = subscribe.key.clone();
         self.update(&key, cx, Subscription::abort_unsubscribe);
         let found = self.update(&key, cx, |subscription, scope| subscription.add_holder(id, &subscribe, scope));
-        if let Some(answer) = found {
-            if !matches!(answer, Err(CommandError::Conflict(_))) {
+        if let Some(response) = found {
+            if !matches!(response, Err(CommandError::Conflict(_))) {
                 self.holders.insert(id, key);
             }
-            return answer;
+            return response;
         }
         let limit = match key.key() {
             Key::MarketHistory => cx.config.max_histories,
@@ -51,7 +51,7 @@ impl Table {
         key: &SubscriptionKey,
         needs_confirmation: bool,
         cx: &mut Context<'_>,
-    ) -> Answer {
+    ) -> Response {
         self.update(key, cx, |subscription, scope| subscription.unsubscribe(id, needs_confirmation, scope))
             .unwrap_or_else(|| Err(CommandError::UnknownSubscription(key.clone())))
     }
@@ -138,7 +138,8 @@ impl Table {
 }
 
 impl Subscription {
-    /// Registers that the reply to a `Subscribe` request waits for its outcome, as long as all attempts take.
+    /// Registers that the reply to a `Subscribe` request waits for its outcome, as long as all
+    /// attempts take.
     fn wait_for_outcome(&mut self, id: RequestId, scope: &mut Scope<'_, '_>) {
         let config = scope.cx.config;
         let timeout = self.confirmation_timeout(config);
@@ -146,8 +147,9 @@ impl Subscription {
         scope.cx.requests.wait(id, Wait::Subscribe(self.subscribe.key.clone()), Some(deadline));
     }
 
-    /// Ends an unsubscribe that waits for its confirmation, because the subscription is requested again. What is on the
-    /// wire comes first. An unsubscribe that was never written, for want of a server id, never will be.
+    /// Ends an unsubscribe that waits for its confirmation, because the subscription is requested
+    /// again. What is on the wire comes first. An unsubscribe that was never written, for want of a
+    /// server id, never will be.
     fn abort_unsubscribe(&mut self, scope: &mut Scope<'_, '_>) {
         let written = self.attempts.count > 0;
         let result = if written { Ok(UnsubscribeOutcome::Sent) } else { Err(CommandError::Superseded) };
@@ -155,7 +157,7 @@ impl Subscription {
     }
 
     /// Adds a holder to a subscription that exists.
-    fn add_holder(&mut self, id: RequestId, subscribe: &Subscribe, scope: &mut Scope<'_, '_>) -> Answer {
+    fn add_holder(&mut self, id: RequestId, subscribe: &Subscribe, scope: &mut Scope<'_, '_>) -> Response {
         if self.subscribe.args != subscribe.args {
             return Err(CommandError::Conflict(self.subscribe.key.clone()));
         }
@@ -166,7 +168,8 @@ impl Subscription {
             _ => {
                 self.waiters.push(id);
                 self.wait_for_outcome(id, scope);
-                // With `recreate_on_reconnect` off it stays pending on a new connection until it is requested.
+                // With `recreate_on_reconnect` off it stays pending on a new connection until it is
+                // requested.
                 if matches!(self.state, State::Pending) && !self.priming {
                     self.send(StateCause::Requested, scope);
                 }
@@ -176,7 +179,7 @@ impl Subscription {
         Ok(Some(Reply::Subscribed(outcome)))
     }
 
-    fn unsubscribe(&mut self, id: Option<RequestId>, needs_confirmation: bool, scope: &mut Scope<'_, '_>) -> Answer {
+    fn unsubscribe(&mut self, id: Option<RequestId>, needs_confirmation: bool, scope: &mut Scope<'_, '_>) -> Response {
         let unwritable = scope.cx.permission == WritePermission::None;
         let key = self.subscribe.key.clone();
         let wait = |scope: &mut Scope<'_, '_>| {
@@ -208,7 +211,8 @@ impl Subscription {
             scope.effects.remove = Some(StateCause::Requested);
             return Ok(Some(Reply::Unsubscribed(UnsubscribeOutcome::NotHeld)));
         }
-        // A history cannot be named before its id is known: it waits for it (docs/protocol.md §3.2).
+        // A history cannot be named before its id is known: it waits for it (docs/protocol.md
+        // §3.2).
         let waits_for_id = self.unsubscribe_text(scope.cx.config).is_none();
         if !waits_for_id && !needs_confirmation {
             self.send_unsubscribe(scope);

@@ -1,6 +1,7 @@
-//! Routes a frame to its subscription: its topic is exactly `s<key>`; else its `conidEx` equals the target; else there is
-//! only one subscription with that conid. A ladder frame belongs to the only ladder of its account. A frame that could
-//! belong to several subscriptions belongs to none (docs/protocol.md §2).
+//! Routes a frame to its subscription: its topic is exactly `s<key>`; else its `conidEx` equals the
+//! target; else there is only one subscription with that conid. A ladder frame belongs to the only
+//! ladder of its account. A frame that could belong to several subscriptions belongs to none
+//! (docs/protocol.md §2).
 
 use alloc::format;
 

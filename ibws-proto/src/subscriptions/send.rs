@@ -21,7 +21,8 @@ const RESUME_AFTER: Duration = Duration::from_secs(5);
 pub(super) const SUMMARY_SILENCE: Duration = Duration::from_secs(60);
 
 impl Subscription {
-    /// Sends it in its slot: [`Config::resubscribe_burst`](crate::Config::resubscribe_burst) at once, then a pause.
+    /// Sends it in its slot: [`Config::resubscribe_burst`](crate::Config::resubscribe_burst) at
+    /// once, then a pause.
     pub(super) fn send_paced(&mut self, cause: StateCause, scope: &mut Scope<'_, '_>) {
         // A slot that was given stays.
         if self.slot.is_some() {
@@ -41,7 +42,8 @@ impl Subscription {
             StateCause::Renewed => self.renew(scope),
             StateCause::Stale => self.resend(cause, scope),
             StateCause::Requested if self.server_id().is_some() => {
-                // The gateway counts a history until it is unsubscribed by its id (docs/protocol.md §3.2).
+                // The gateway counts a history until it is unsubscribed by its id (docs/protocol.md
+                // §3.2).
                 self.send_unsubscribe(scope);
                 self.attempts.count = 0;
                 self.send(cause, scope);
@@ -137,7 +139,8 @@ impl Subscription {
         self.enter(next, cause, scope);
     }
 
-    /// When market data must be renewed: up to 5 % before it reaches its age, so that renewals spread out.
+    /// When market data must be renewed: up to 5 % before it reaches its age, so that renewals
+    /// spread out.
     fn renewal(&self, scope: &mut Scope<'_, '_>) -> Option<Instant> {
         if self.channel() == Key::AccountSummary && scope.cx.authenticated == Some(false) {
             return Some(scope.cx.now + SUMMARY_SILENCE);
@@ -146,8 +149,8 @@ impl Subscription {
         Some(scope.cx.now + age.saturating_sub(scope.cx.random.up_to(age / 20)))
     }
 
-    /// Subscribes again before the gateway ends the stream, by default after unsubscribing (docs/protocol.md §3.1). The
-    /// stream goes on, so there is no gap.
+    /// Subscribes again before the gateway ends the stream, by default after unsubscribing
+    /// (docs/protocol.md §3.1). The stream goes on, so there is no gap.
     fn renew(&mut self, scope: &mut Scope<'_, '_>) {
         if self.channel() == Key::MarketData
             && scope.may_send(Key::MarketData)
@@ -170,7 +173,8 @@ impl Subscription {
         self.transmit(cause, scope);
     }
 
-    /// All attempts went unconfirmed: replies that, and tries again at the longest delay until it is unsubscribed.
+    /// All attempts went unconfirmed: replies that, and tries again at the longest delay until it
+    /// is unsubscribed.
     pub(super) fn fail(&mut self, scope: &mut Scope<'_, '_>) {
         let (key, attempts) = (self.subscribe.key.clone(), self.attempts.count);
         let (error, gap, cause) = match self.attempts.reason.clone() {
@@ -212,7 +216,8 @@ impl Subscription {
         }
     }
 
-    /// Ends an unsubscribe: replies `result` to the requests that wait for it, and has the subscription removed.
+    /// Ends an unsubscribe: replies `result` to the requests that wait for it, and has the
+    /// subscription removed.
     pub(super) fn finish_unsubscribe(
         &mut self,
         result: Result<UnsubscribeOutcome, CommandError>,

@@ -30,11 +30,13 @@ pub(super) enum State {
     Degraded,
     /// All attempts went unconfirmed.
     Failed { retry_at: Instant },
-    /// Unsubscribed; waits for the gateway's confirmation, or for the server id that unsubscribing needs.
+    /// Unsubscribed; waits for the gateway's confirmation, or for the server id that unsubscribing
+    /// needs.
     Unsubscribing {
         /// The `Unsubscribe` requests that wait for it.
         waiters: Vec<RequestId>,
-        /// Whether the gateway must confirm; otherwise the subscription is removed once the text was written.
+        /// Whether the gateway must confirm; otherwise the subscription is removed once the text
+        /// was written.
         needs_confirmation: bool,
         deadline: Instant,
     },
@@ -61,7 +63,8 @@ impl State {
         matches!(self, Self::Active { .. } | Self::Quiet { .. })
     }
 
-    /// Returns `true` if an `error` frame for the channel may refuse it: it was sent, and no frame has confirmed it.
+    /// Returns `true` if an `error` frame for the channel may refuse it: it was sent, and no frame
+    /// has confirmed it.
     pub(super) fn is_unconfirmed(&self) -> bool {
         matches!(self, Self::Subscribing { .. } | Self::Quiet { .. } | Self::Expiring { .. })
     }

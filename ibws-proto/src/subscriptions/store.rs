@@ -1,7 +1,7 @@
 //! Stores the subscriptions: finds one by name, and lists them in the order of their names.
 //!
-//! Every frame finds one. A tree of names compares texts that are spread over memory; a tree of their hashes compares
-//! adjacent numbers, and only the subscription it finds is read.
+//! Every frame finds one. A tree of names compares texts that are spread over memory; a tree of
+//! their hashes compares adjacent numbers, and only the subscription it finds is read.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -18,7 +18,8 @@ pub(super) struct Store {
     places: Vec<Option<Box<Subscription>>>,
     free: Vec<Place>,
     names: BTreeMap<SubscriptionKey, Place>,
-    /// By the hash of the name. Of two names with one hash, the first is here, and the other is found by its name.
+    /// By the hash of the name. Of two names with one hash, the first is here, and the other is
+    /// found by its name.
     hashes: BTreeMap<u64, Place>,
 }
 
@@ -100,7 +101,8 @@ impl Store {
     }
 }
 
-/// Names are the application's own and few enough for the gateway; names chosen to collide only take longer to find.
+/// Names are the application's own and few enough for the gateway; names chosen to collide only
+/// take longer to find.
 fn hash(name: &str) -> u64 {
     const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(MULTIPLIER);

@@ -1,4 +1,5 @@
-//! What time and REST replies bring: a subscription's next attempt, renewal, staleness check, or the end of a wait.
+//! What time and REST replies bring: a subscription's next attempt, renewal, staleness check, or
+//! the end of a wait.
 
 use super::send::SUMMARY_SILENCE;
 use super::state::State;

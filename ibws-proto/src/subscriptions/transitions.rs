@@ -1,5 +1,6 @@
-//! Every transition between the states of a subscription, as a table. The machine makes no other; the diagram in
-//! `docs/guarantees.md` is drawn from it, and walks of random inputs check that each of its rows is reached.
+//! Every transition between the states of a subscription, as a table. The machine makes no other;
+//! the diagram in `docs/guarantees.md` is drawn from it, and walks of random inputs check that each
+//! of its rows is reached.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -18,14 +19,16 @@ use crate::state::SubscriptionState::{
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Transition {
-    /// The states it starts from; [`SubscriptionState::Removed`] is also the state before the first.
+    /// The states it starts from; [`SubscriptionState::Removed`] is also the state before the
+    /// first.
     pub from: &'static [SubscriptionState],
     /// Why the state changes.
     pub cause: StateCause,
     /// The state that begins.
     pub to: SubscriptionState,
-    /// Whether it is part of the ordinary life of a subscription, and of the diagram. The others need a request that
-    /// changes or corrects something, or a REST handler or a gateway that is late.
+    /// Whether it is part of the ordinary life of a subscription, and of the diagram. The others
+    /// need a request that changes or corrects something, or a REST handler or a gateway that is
+    /// late.
     pub usual: bool,
 }
 
@@ -77,7 +80,8 @@ const TRANSITIONS: &[Transition] = &[
     // Recreated, modified, or requested again.
     rare(SENT_AGAIN, Requested, Subscribing),
     rare(&[Pending, Degraded, Subscribing, Active, Refused, Expiring, Failed], Requested, Quiet),
-    // The same for orders, once they are primed; and orders with a confirmation required by the application.
+    // The same for orders, once they are primed; and orders with a confirmation required by the
+    // application.
     rare(SENT_AGAIN, Primed, Subscribing),
     rare(&[Active, Refused, Failed, Subscribing], Primed, Quiet),
     // The greeting came after the wait for it had ended.
@@ -106,8 +110,8 @@ pub(super) fn allows(from: SubscriptionState, cause: StateCause, to: Subscriptio
     TRANSITIONS.iter().any(|row| row.to == to && row.cause == cause && row.from.contains(&from))
 }
 
-/// Returns the ordinary life of a subscription as a Mermaid state diagram. `docs/guarantees.md` shows it, and a test
-/// compares the two.
+/// Returns the ordinary life of a subscription as a Mermaid state diagram. `docs/guarantees.md`
+/// shows it, and a test compares the two.
 #[must_use]
 pub fn subscription_diagram() -> String {
     let name = |state: SubscriptionState| if state == Removed { "[*]" } else { state.name() };

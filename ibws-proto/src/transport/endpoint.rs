@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn plaintext_is_accepted_for_loopback_hosts_and_only_if_allowed() {
+    fn plaintext_is_accepted_on_loopback_and_only_if_allowed() {
         for loopback in ["ws://localhost:5000/", "ws://LOCALHOST/", "ws://127.9.9.9/", "ws://[::1]/"] {
             assert!(parse(loopback).is_ok_and(|endpoint| endpoint.is_loopback()), "{loopback}");
             assert_eq!(

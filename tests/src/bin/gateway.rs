@@ -1,4 +1,4 @@
-//! The simulated gateway as a program, for clients in any language.
+//! The program `gateway`: the simulated gateway, for clients in any language.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -7,29 +7,29 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use ibws_testkit::{FrameKind, GatewayConfig, Recording, Scenario, Server, ServerConfig, Source};
+use ibws_testkit::{FrameKind, GatewayConfig, Recording, Scenario, Server, ServerConfig, Source, StartError};
 
-/// A simulated Interactive Brokers gateway: its WebSocket and the REST around it, on loopback, with
-/// invented data.
+/// A simulated Interactive Brokers gateway: its WebSocket and the REST calls that belong to it, on
+/// loopback, with invented data.
 #[derive(Parser)]
 #[command(name = "gateway", version, after_help = scenarios())]
 struct Options {
-    /// Where to listen: a loopback address and a port (0 takes a free one).
+    /// The address to listen on: a loopback address and a port; 0 takes a free port.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5000", value_parser = address)]
     listen: SocketAddr,
-    /// ws:// and http:// instead of TLS.
+    /// Use ws:// and http:// instead of TLS.
     #[arg(long)]
     plain: bool,
     /// Play this recording (JSON lines with t, dir, raw) instead of the seeded feed.
     #[arg(long, value_name = "FILE")]
     recording: Option<PathBuf>,
-    /// What goes wrong, by name; see below.
+    /// The name of the fault scenario; see below.
     #[arg(long, value_name = "NAME", default_value = "default")]
     scenario: Scenario,
-    /// Everything random follows from this number.
+    /// The seed of everything random.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// The account: DU or U and digits.
+    /// The account id: DU or U and digits.
     #[arg(long, value_name = "ACCOUNT", default_value = "DU1234567", value_parser = account)]
     account: String,
     /// Send binary frames (the default).
@@ -69,8 +69,8 @@ fn main() -> ExitCode {
     match start(options) {
         Ok(server) => {
             announce(&server, seed);
-            // Signals end the process at once; connections then end as they do when a gateway is
-            // killed.
+            // A signal ends the process at once; connections then end like those of a killed
+            // gateway.
             loop {
                 std::thread::park();
             }
@@ -91,11 +91,14 @@ fn start(options: Options) -> Result<Server, String> {
     }
     let gateway = gateway.with_scenario(options.scenario);
     let config = ServerConfig { listen: options.listen, tls: !options.plain, gateway, ..ServerConfig::default() };
-    Server::start(config).map_err(|error| error.to_string())
+    Server::start(config).map_err(|error| match error {
+        StartError::Certificate(_) => format!("{error} (--plain)"),
+        other => other.to_string(),
+    })
 }
 
-/// What the program says to its user. A reader at the other end of a pipe that left is no reason to
-/// stop.
+/// Prints the address, the seed and the certificate. A closed standard output is ignored, so that
+/// the gateway runs on.
 fn announce(server: &Server, seed: u64) {
     let mut text = format!("listening on {}\n", server.ws_url());
     text += &format!("seed {seed}, account {}, REST at {}\n", server.control().account(), server.rest_url());
@@ -107,7 +110,7 @@ fn announce(server: &Server, seed: u64) {
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// What is wrong with the command line, in one line.
+/// An error of the command line, on one line.
 fn usage(error: &clap::Error) -> String {
     let text = error.to_string();
     let lines =
@@ -116,7 +119,7 @@ fn usage(error: &clap::Error) -> String {
     format!("{}; gateway --help lists all options", line.strip_prefix("error: ").unwrap_or(&line))
 }
 
-/// One line on stderr that says what to do.
+/// Prints one line on stderr that says what to do.
 #[expect(clippy::print_stderr, reason = "this is how the program fails")]
 fn fail(message: &str) -> ExitCode {
     eprintln!("gateway: {message}");

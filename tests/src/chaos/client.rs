@@ -1,4 +1,4 @@
-//! Faults on our own side: 63 to 69.
+//! Faults of the client's side: 63 to 69.
 
 use core::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::frames::KEYS;
 use crate::prng::Prng;
 use crate::world::{Dial, World};
 
-/// Comings and goings in one moment.
+/// Subscribes and unsubscribes 50 times at one moment.
 fn hurry(world: &mut World, chance: &mut Prng) {
     for _ in 0..50 {
         let key = *chance.pick(&KEYS);
@@ -57,7 +57,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 63,
         name: "a thousand subscribes and unsubscribes a second",
-        how: "50 of them in a moment, in whatever state",
+        how: "50 of them at one moment, in any state",
         bites: Dialling,
         inject: hurry,
         heal: None,
@@ -73,7 +73,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 65,
         name: "the session provider is slow, fails, returns the old cookie",
-        how: "the host has no session, an old one, or takes 20 s; it fails what it is asked, or a dial fails for the want of it",
+        how: "the session provider has no session, an old one, or takes 20 s; the REST handler fails or never finishes; or a dial fails for lack of credentials",
         bites: Dialling,
         inject: provider,
         heal: Some(|world| {
@@ -93,7 +93,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 67,
         name: "the executor starves for 5 s",
-        how: "nothing runs for so long, then everything is late",
+        how: "nothing runs for 5 s, then everything is late",
         bites: Connected,
         inject: |world, _| world.suspend(Duration::from_secs(5)),
         heal: None,
@@ -113,7 +113,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 69,
         name: "the send queue is full",
-        how: "what we write is held back until the connection ends of it",
+        how: "the client's writes are held back until the connection ends because of it",
         bites: Ready,
         inject: |world, _| world.link.writes_block = true,
         heal: Some(|world| {

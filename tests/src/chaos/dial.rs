@@ -8,7 +8,7 @@ use super::fault::{Bites::Dialling, Fault};
 use crate::prng::Prng;
 use crate::world::{Dial, World};
 
-/// The next one to three dials end so.
+/// Gives the next one to three dials this outcome.
 fn dials(world: &mut World, chance: &mut Prng, end: Dial) {
     for _ in 0..=chance.below(3) {
         world.link.dials.push_back(end.clone());
@@ -62,7 +62,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 3,
         name: "reset after accept",
-        how: "the next sockets open and end in the same moment",
+        how: "the next sockets open and end at the same moment",
         bites: Dialling,
         inject: |world, chance| dials(world, chance, Dial::Resets),
         heal: None,
@@ -70,7 +70,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 4,
         name: "TLS stalls",
-        how: "the next dials fail as the adapter tells it: timed out",
+        how: "the next dials fail with the error of the adapter: timed out",
         bites: Dialling,
         inject: |world, chance| fail(world, chance, Kind::TimedOut),
         heal: None,
@@ -78,7 +78,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 5,
         name: "alert or plain HTTP on the TLS port",
-        how: "the next dials fail as the adapter tells it: protocol",
+        how: "the next dials fail with the error of the adapter: protocol",
         bites: Dialling,
         inject: |world, chance| fail(world, chance, Kind::Protocol),
         heal: None,
@@ -86,7 +86,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 6,
         name: "certificate swapped",
-        how: "the next dials fail as the adapter tells it: trust",
+        how: "the next dials fail with the error of the adapter: trust",
         bites: Dialling,
         inject: |world, chance| fail(world, chance, Kind::Trust),
         heal: None,
@@ -105,7 +105,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 8,
         name: "huge headers",
-        how: "the next dials fail as the adapter tells it: protocol",
+        how: "the next dials fail with the error of the adapter: protocol",
         bites: Dialling,
         inject: |world, chance| fail(world, chance, Kind::Protocol),
         heal: None,
@@ -113,7 +113,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 9,
         name: "HTTP 200, 30x, 401, 403, 429 with Retry-After, 5xx",
-        how: "the next dials fail with that status, half of them with a pause asked for",
+        how: "the next dials fail with that status, half of them with a Retry-After pause",
         bites: Dialling,
         inject: status,
         heal: None,
@@ -121,7 +121,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 10,
         name: "wrong accept key",
-        how: "the next dials fail as the adapter tells it: protocol",
+        how: "the next dials fail with the error of the adapter: protocol",
         bites: Dialling,
         inject: |world, chance| fail(world, chance, Kind::Protocol),
         heal: None,
@@ -129,7 +129,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 11,
         name: "first frames glued to the 101",
-        how: "the opening burst comes in the moment of the upgrade",
+        how: "the opening burst comes at the moment of the upgrade",
         bites: Dialling,
         inject: |world, _| world.link.glued = true,
         heal: Some(|world| world.link.glued = false),

@@ -1,12 +1,11 @@
-//! Everything that goes wrong, as a table: the number and the words of the list that all of this
-//! must survive, and how it is brought about here.
+//! The catalogue of faults: each has a number, a name, and a way to inject it.
 
 use crate::prng::Prng;
 use crate::world::World;
 
 use super::{client, dial, json, protocol, wire};
 
-/// When a fault bites: what is guided prefers those that bite now.
+/// When a fault has an effect; guided runs choose faults that have one now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Bites {
     /// While there is no socket.
@@ -15,27 +14,27 @@ pub enum Bites {
     Connected,
     /// On a ready connection.
     Ready,
-    /// Whenever.
+    /// In every state.
     Always,
 }
 
 /// One fault.
 pub struct Fault {
-    /// Its number in the list of faults.
+    /// The number in the catalogue.
     pub number: u8,
-    /// What goes wrong.
+    /// The fault.
     pub name: &'static str,
-    /// How it is injected.
+    /// How a chaos run injects it.
     pub how: &'static str,
-    /// When it bites.
+    /// When it has an effect.
     pub bites: Bites,
-    /// Brings it about.
+    /// Injects it.
     pub(super) inject: fn(&mut World, &mut Prng),
-    /// Ends it; `None`: it is over at once.
+    /// Ends it; `None` for a fault that is over at once.
     pub(super) heal: Option<fn(&mut World)>,
 }
 
-/// Faults of the list that only a real socket has; the suites of the adapters have them.
+/// The faults that need a real socket; the conformance stories and other suites inject them.
 pub const SOCKETS_ONLY: [(u8, &str); 11] = [
     (15, "one-byte fragments"),
     (16, "length claims of 2^63"),
@@ -47,10 +46,10 @@ pub const SOCKETS_ONLY: [(u8, &str); 11] = [
     (32, "one-byte slices"),
     (61, "a future dropped after k polls"),
     (62, "the consumer panics or drops"),
-    (39, "keys that collide: the core hashes nothing, the maps of others might"),
+    (39, "keys that collide: the core does not hash, other maps may"),
 ];
 
-/// All faults of the virtual world, in the order of their numbers.
+/// The faults of the virtual world, in the order of their numbers.
 pub fn faults() -> impl Iterator<Item = &'static Fault> {
     [dial::FAULTS, wire::FAULTS, protocol::FAULTS, json::FAULTS, client::FAULTS].into_iter().flatten()
 }
@@ -62,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_number_of_the_list_is_here_or_needs_a_socket() {
+    fn every_number_of_the_catalogue_is_here_or_needs_a_socket() {
         let here: Vec<_> = faults().map(|fault| fault.number).collect();
         assert!(here.is_sorted(), "{here:?}");
         let sockets: BTreeSet<_> = SOCKETS_ONLY.iter().map(|(number, _)| *number).collect();

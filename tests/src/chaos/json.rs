@@ -42,7 +42,7 @@ fn broken(world: &mut World, chance: &mut Prng) {
     world.gateway_sends(raw);
 }
 
-/// A million is rare: it costs what it costs.
+/// A small size, or rarely a large one, which takes long.
 fn many(chance: &mut Prng, few: usize, most: usize) -> usize {
     if chance.chance(1, 50) { most } else { few }
 }
@@ -69,7 +69,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 56,
         name: "depth a million",
-        how: "so many brackets, or some thousands",
+        how: "a million brackets, or some thousands",
         bites: Connected,
         inject: |world, chance| {
             let depth = many(chance, 3_000, 1_000_000);
@@ -94,7 +94,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 58,
         name: "duplicate topic or conid",
-        how: "a frame that says two things at once",
+        how: "a frame with a doubled key",
         bites: Connected,
         inject: |world, chance| world.gateway_sends(*chance.pick(&TWICE)),
         heal: None,
@@ -110,7 +110,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 60,
         name: "1 MiB string, 100,000 keys",
-        how: "so many, or some thousands",
+        how: "these sizes, or some thousands",
         bites: Connected,
         inject: big,
         heal: None,

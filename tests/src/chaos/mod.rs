@@ -1,11 +1,11 @@
-//! Storms: a machine and a simulated gateway under faults from a seed, with every invariant checked
-//! after every step.
+//! Chaos: runs of a machine against the simulated gateway under random faults, with all invariants
+//! checked after every step.
 //!
-//! One seed is one storm: a small random [`Config`], a random gateway, a random subset of the
-//! [`faults`], commands and the passing of time in between. Half of the storms choose blindly; half
-//! choose what bites in the present state. Half of them go on to the end and are then shut down; in
-//! the other half the faults stop, and all must be well again in bounded time. What a storm handed
-//! to its machine is told again at its end in other ways, and must come out the same.
+//! A seed decides a run: small random settings, a random gateway, a random subset of the
+//! [`faults`], commands, and the time between them. Half of the runs choose faults blindly; the
+//! other half choose faults that have an effect in the present state. Half of the runs keep their
+//! faults and end with a shutdown; in the other half the faults stop, and everything must recover
+//! in bounded time. At its end a run is replayed in other ways, which must give the same outputs.
 
 mod client;
 mod dial;
@@ -33,33 +33,34 @@ use crate::tally::Reach;
 use crate::walk::{ByteSource, step};
 use crate::world::{World, sub};
 
-/// Steps of a storm at least, counted as inputs and commands.
+/// Smallest number of steps of a run: inputs and commands.
 pub const STEPS: usize = 300;
-/// Moves of a storm at least: a fault, a command, or time alone.
-const MOVES: u32 = 40;
-/// A storm ends here at the latest.
+/// Smallest number of rounds of a run: a fault, a command, or time alone.
+const ROUNDS: u32 = 40;
+/// Largest number of steps.
 const MOST_STEPS: usize = 4_000;
-const MOST_MOVES: u32 = 400;
+/// Largest number of rounds.
+const MOST_ROUNDS: u32 = 400;
 
-/// A storm that broke a rule.
+/// A run that broke a rule.
 #[derive(Clone, Debug)]
 pub struct Broken {
-    /// Its seed: it repeats the storm.
+    /// The seed, which repeats the run.
     pub seed: u64,
     /// The rule that was broken.
     pub rule: String,
-    /// What happened, with virtual times.
+    /// The timeline, with virtual times.
     pub timeline: String,
-    /// The fewest steps that were found to break a rule, told the same way.
+    /// The shortest timeline that was found to break a rule.
     pub shrunk: String,
-    /// A test that fails as long as the rule is broken.
+    /// The code of a test that fails as long as the rule is broken.
     pub test: String,
 }
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seed, rule, timeline, shrunk, test } = self;
-        writeln!(f, "storm {seed}: {rule}\n\n{timeline}\nstorm {seed}: {rule}\n")?;
+        writeln!(f, "chaos seed {seed}: {rule}\n\n{timeline}\nchaos seed {seed}: {rule}\n")?;
         if !shrunk.is_empty() {
             writeln!(f, "The fewest steps that break a rule:\n{shrunk}")?;
         }
@@ -67,7 +68,7 @@ impl fmt::Display for Broken {
     }
 }
 
-/// One storm.
+/// Runs one seed.
 ///
 /// # Errors
 /// The rule that was broken, with everything that led there.
@@ -75,48 +76,48 @@ pub fn run_chaos(seed: u64) -> Result<Report, Box<Broken>> {
     run_chaos_with(seed, None)
 }
 
-/// The same with one rule more, for every output.
+/// Runs one seed with an additional rule for every output.
 ///
 /// # Errors
 /// The rule that was broken, with everything that led there.
 pub fn run_chaos_with(seed: u64, rule: Option<Rule>) -> Result<Report, Box<Broken>> {
-    let mut storm = Storm::new(seed, rule);
-    let outcome = catch_unwind(AssertUnwindSafe(|| storm.run()));
+    let mut run = Run::new(seed, rule);
+    let outcome = catch_unwind(AssertUnwindSafe(|| run.run()));
     let rule = match outcome {
-        Ok(Ok(())) => return Ok(storm.report()),
+        Ok(Ok(())) => return Ok(run.report()),
         Ok(Err(rule)) => rule,
         Err(panic) => panic_message(&*panic),
     };
-    let told = storm.world.transcript();
-    let (shrunk, test) = match told.shrunk() {
+    let (shrunk, test) = match run.world.transcript().shrunk() {
         Some((shrunk, broken)) => {
-            let name = format!("storm_{seed}");
+            let name = format!("chaos_{seed}");
             (format!("{}{broken}\n", shrunk.timeline()), shrunk.as_test(&name))
         }
-        // No step breaks a rule by itself: what should have come did not.
-        None => (String::new(), format!("#[test]\nfn storm_{seed}() {{\n    run_chaos({seed}).unwrap();\n}}\n")),
+        // No step breaks a rule: something that should have happened did not.
+        None => (String::new(), format!("#[test]\nfn chaos_{seed}() {{\n    run_chaos({seed}).unwrap();\n}}\n")),
     };
-    Err(Box::new(Broken { seed, rule, timeline: storm.world.timeline(), shrunk, test }))
+    Err(Box::new(Broken { seed, rule, timeline: run.world.timeline(), shrunk, test }))
 }
 
-struct Storm {
+struct Run {
     world: World,
     chance: Prng,
     is_blind: bool,
     recovers: bool,
-    /// The faults of this storm, with the time at which a lasting one ends.
+    /// The faults of this run, each with the time at which it ends if it is active.
     faults: Vec<(&'static Fault, Option<Instant>)>,
     requests: Vec<RequestId>,
     report: Report,
 }
 
-impl Storm {
+impl Run {
     fn new(seed: u64, rule: Option<Rule>) -> Self {
+        // The name is part of the seed, and another one would give other runs.
         let mut chance = Prng::part(seed, "storm", 0);
         let (is_blind, recovers) = (chance.chance(1, 2), chance.chance(1, 2));
         let (config, gateway) = (settings(seed, &mut chance), gateway(seed, &mut chance));
         let mut world = World::remembering(config, gateway, rule);
-        world.note(&format!("storm {seed}: blind {is_blind}, calm at its end {recovers}"));
+        world.note(&format!("chaos seed {seed}: blind {is_blind}, recovers {recovers}"));
         world.link.clock_late = chance.millis(0, 20);
         world.link.clock_back = chance.millis(0, 4);
         world.link.latency = chance.millis(0, 60);
@@ -133,9 +134,9 @@ impl Storm {
         for key in self.few_keys() {
             self.requests.push(self.world.subscribe(key));
         }
-        let mut moves = 0;
-        while self.is_on(moves) {
-            moves += 1;
+        let mut rounds = 0;
+        while self.goes_on(rounds) {
+            rounds += 1;
             self.pass_time();
             self.heal_some();
             self.act();
@@ -149,9 +150,9 @@ impl Storm {
         self.world.transcript().check_replays()
     }
 
-    fn is_on(&self, moves: u32) -> bool {
+    fn goes_on(&self, rounds: u32) -> bool {
         let steps = self.world.transcript().taken().len();
-        (steps < STEPS || moves < MOVES) && steps < MOST_STEPS && moves < MOST_MOVES
+        (steps < STEPS || rounds < ROUNDS) && steps < MOST_STEPS && rounds < MOST_ROUNDS
     }
 
     fn few_keys(&mut self) -> Vec<&'static str> {
@@ -159,7 +160,7 @@ impl Storm {
         (0..count).map(|_| *self.chance.pick(&KEYS)).collect()
     }
 
-    /// Mostly a little, sometimes to the very moment at which something is due, sometimes long.
+    /// Lets time pass: mostly a little, sometimes until something is due, sometimes much.
     fn pass_time(&mut self) {
         let due = self.world.machine().next_wake().map_or(Duration::ZERO, |(at, _)| at.since(self.world.now()));
         let span = match self.chance.below(8) {
@@ -184,7 +185,7 @@ impl Storm {
         }
     }
 
-    /// A fault, a command, or nothing.
+    /// Injects a fault, submits a command, or does nothing.
     fn act(&mut self) {
         match self.chance.below(10) {
             0 => {}
@@ -207,7 +208,7 @@ impl Storm {
             return;
         }
         let (fault, until) = &mut self.faults[*self.chance.pick(&fit)];
-        // Without a connection there is nothing to be wrong with it.
+        // Without a connection a fault of the connection has no effect, and is not counted.
         if matches!(fault.bites, Bites::Dialling | Bites::Always) || self.world.conn().is_some() {
             *self.report.faults.entry(fault.number).or_default() += 1;
         }
@@ -245,8 +246,8 @@ impl Storm {
     }
 }
 
-/// Small settings in which everything happens soon, or the default ones; never so small that time
-/// stands still.
+/// Settings with which everything happens soon, or the default ones; never so small that the run
+/// livelocks.
 fn settings(seed: u64, chance: &mut Prng) -> Config {
     let mut bytes = [0; 160];
     bytes.fill_with(|| chance.next().to_le_bytes()[0]);
@@ -255,9 +256,9 @@ fn settings(seed: u64, chance: &mut Prng) -> Config {
     for interval in [&mut config.tic_interval, &mut config.ping_interval] {
         *interval = interval.map(|interval| interval.max(Duration::from_millis(200)));
     }
-    // A dial takes its time even when all is well.
+    // A dial takes time even without a fault.
     config.connect_timeout = config.connect_timeout.max(Duration::from_millis(500));
-    // So does a pong over a link with its latency.
+    // So does a pong, because of the latency of the link.
     config.ping_reply_limit = config.ping_reply_limit.max(Duration::from_millis(500));
     config.max_lines += 2;
     config.max_histories += 1;
@@ -280,7 +281,7 @@ fn gateway(seed: u64, chance: &mut Prng) -> GatewayConfig {
     gateway
 }
 
-/// A key that is wanted, or else any, and of such a kind.
+/// A key for which `fits` holds: mostly of a subscription that the machine holds, otherwise any.
 fn some_key(world: &World, chance: &mut Prng, fits: impl Fn(&SubscriptionKey) -> bool) -> SubscriptionKey {
     let held = world.machine().subscriptions();
     let held: Vec<_> = held.iter().map(|info| &info.key).filter(|key| fits(key)).collect();
@@ -291,7 +292,7 @@ fn some_key(world: &World, chance: &mut Prng, fits: impl Fn(&SubscriptionKey) ->
     chance.pick(&all).clone()
 }
 
-/// Data for a key that is wanted, or else any.
+/// A data frame, mostly of a subscription that the machine holds.
 fn some_data(world: &World, chance: &mut Prng) -> Vec<u8> {
     data(&some_key(world, chance, |_| true)).to_vec()
 }

@@ -5,8 +5,7 @@ use ibws_proto::{ConnId, Input, Key, SubscriptionState};
 use super::fault::Bites::{Always, Connected, Ready};
 use super::fault::Fault;
 use super::{some_data, some_key};
-use crate::frames::{Kind, frame};
-use crate::frames::{OTHER_FRAMES, data};
+use crate::frames::{Kind, OTHER_FRAMES, data, frame};
 use crate::gateway::Recovery;
 use crate::prng::Prng;
 use crate::world::{Dial, World};
@@ -32,7 +31,7 @@ fn authentication(world: &mut World, chance: &mut Prng) {
     }
 }
 
-/// Another session, as after a login anew.
+/// Gives the gateway another session, as after a new login.
 fn relogin(world: &mut World, chance: &mut Prng) {
     let session = chance.hex(32);
     world.keep_secret(&session);
@@ -45,7 +44,7 @@ fn night(world: &mut World, chance: &mut Prng) {
     match chance.below(3) {
         0 => world.close(1000),
         1 => world.cut(),
-        // The old socket heartbeats on.
+        // The old socket still gets heartbeats.
         _ => {}
     }
     world.link.dials_to = Dial::refused();
@@ -61,8 +60,8 @@ fn confirmations(world: &mut World, chance: &mut Prng) {
         }
         _ => {
             let held = world.machine().subscriptions();
-            let leaving = held.iter().find(|info| info.state == SubscriptionState::Unsubscribing);
-            let key = leaving.map_or_else(|| some_key(world, chance, |_| true), |info| info.key.clone());
+            let unsubscribing = held.iter().find(|info| info.state == SubscriptionState::Unsubscribing);
+            let key = unsubscribing.map_or_else(|| some_key(world, chance, |_| true), |info| info.key.clone());
             world.gateway_sends(data(&key).to_vec());
             world.gateway_sends(r#"{"result":"unsubscribed from summary"}"#);
             world.gateway_sends(r#"{"result":"unsubscribed from ledger"}"#);
@@ -72,9 +71,9 @@ fn confirmations(world: &mut World, chance: &mut Prng) {
 
 fn refuse(world: &mut World, chance: &mut Prng) {
     let topic: &&str = chance.pick(&["smd", "sor", "ssd", "sld", "smh", "sbd", "spl", "str"]);
-    let lift = *chance.pick(&[Recovery::Never, Recovery::Accounts, Recovery::Orders]);
+    let recovery = *chance.pick(&[Recovery::Never, Recovery::Accounts, Recovery::Orders]);
     let times = (!chance.chance(1, 4)).then(|| 1 + chance.below(3) as u32);
-    world.gateway.refuse(topic, "unable to subscribe", times, lift);
+    world.gateway.refuse(topic, "unable to subscribe", times, recovery);
 }
 
 fn old_data(world: &mut World, chance: &mut Prng) {
@@ -136,7 +135,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 41,
         name: "heartbeat missing, doubled, skewed, not a number",
-        how: "heartbeats are switched off, or odd ones said",
+        how: "heartbeats are switched off, or an odd one is sent",
         bites: Connected,
         inject: |world, chance| {
             if chance.chance(1, 3) {
@@ -150,7 +149,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 42,
         name: "authentication lost; competing",
-        how: "the gateway says so, and ends all subscriptions",
+        how: "the gateway reports it and ends all subscriptions",
         bites: Connected,
         inject: authentication,
         heal: Some(|world| {
@@ -161,7 +160,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 43,
         name: "nightly reset, back with another session",
-        how: "authentication and connection go, dials are refused, the session is another one",
+        how: "authentication and connection are lost, dials are refused, the session is another one",
         bites: Connected,
         inject: night,
         heal: Some(|world| {
@@ -172,7 +171,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 44,
         name: "confirmation missing, double, after unsubscribing",
-        how: "subscribes are lost, data comes twice, data and confirmations come unasked",
+        how: "subscribes are lost, data comes twice, data and confirmations come without a request",
         bites: Ready,
         inject: confirmations,
         heal: Some(|world| world.gateway.set_confirmations(true)),
@@ -188,7 +187,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 46,
         name: "confirmation for another target",
-        how: "data of a key of the walks, wanted or not",
+        how: "data of any key, subscribed or not",
         bites: Ready,
         inject: |world, chance| {
             let key = some_key(world, chance, |_| true);
@@ -199,7 +198,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 47,
         name: "unsubscribe ignored",
-        how: "streams go on, nothing is confirmed",
+        how: "streams continue, nothing is confirmed",
         bites: Ready,
         inject: |world, _| world.gateway.set_unsubscribes(false),
         heal: Some(|world| world.gateway.set_unsubscribes(true)),
@@ -219,7 +218,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 49,
         name: "server ids change; a sixth history",
-        how: "histories with ids of others; six more histories than are wanted, and gone again",
+        how: "histories with ids of others; six more histories, subscribed and unsubscribed",
         bites: Ready,
         inject: histories,
         heal: None,

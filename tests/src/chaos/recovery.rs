@@ -1,5 +1,5 @@
-//! When the faults stop: every request is answered and every wanted subscription flows, within the
-//! backoff cap and 30 s.
+//! The end of a chaos run. Either the faults stop, and every request must get its reply and every
+//! requested subscription must flow within a bound; or the client is shut down while they last.
 
 use core::time::Duration;
 
@@ -8,14 +8,14 @@ use ibws_proto::{Command, ConnectionState, Event, Input, SessionUpdate, Subscrip
 use super::fault::faults;
 use crate::world::{Dial, World, sub};
 
-/// How long all may take, beside the longest delay between dials.
+/// Longest time of the recovery, in addition to the longest delay between dials.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// A subscription that no gateway of these worlds would ever take: it has another account.
+/// A subscription of another account, which the gateway never confirms.
 const FOREIGN: &str = "sd+U12345678";
 
-/// Everything that was wrong is right again.
+/// Ends all faults.
 fn heal(world: &mut World) {
-    world.note("calm");
+    world.note("all faults end");
     for heal in faults().filter_map(|fault| fault.heal) {
         heal(world);
     }
@@ -29,20 +29,20 @@ fn heal(world: &mut World) {
     world.rescue_dial();
 }
 
-/// What the user and the host do who want it all to go on.
+/// Does what the application and the REST handler must do for the recovery.
 fn help(world: &mut World) {
     let status = world.machine().status();
     if status.state == ConnectionState::Stopped {
         world.start();
     }
-    // The host asks for the session every minute; here, at once.
+    // A REST handler checks the session every minute; here the check comes at once.
     let dead = |conn: &ibws_proto::ConnId| !world.gateway.is_of_this_session(conn.0);
     if let Some(conn) = world.conn().filter(dead) {
         world.input(Input::Session(conn, SessionUpdate::Changed));
     }
     if status.state == ConnectionState::Open && status.greeted && status.authenticated == Some(false) {
-        // What changed between a status that came first and a late greeting was told to nobody; now
-        // it is.
+        // The client missed a change between an early status and a late `success`, so it is sent
+        // again.
         world.gateway.set_authenticated(true);
     }
     let pending =
@@ -52,12 +52,12 @@ fn help(world: &mut World) {
     }
 }
 
-fn flows(status: SubscriptionState) -> bool {
-    // A stream that is being renewed flows meanwhile.
-    matches!(status, SubscriptionState::Active | SubscriptionState::Quiet | SubscriptionState::Expiring)
+fn flows(state: SubscriptionState) -> bool {
+    // A stream flows while it is renewed.
+    matches!(state, SubscriptionState::Active | SubscriptionState::Quiet | SubscriptionState::Expiring)
 }
 
-/// What is not well yet.
+/// What has not recovered yet; `None` if everything has.
 fn trouble(world: &World) -> Option<String> {
     let machine = world.machine();
     let status = machine.status();
@@ -72,7 +72,7 @@ fn trouble(world: &World) -> Option<String> {
     idle.map(|info| format!("{} is {:?}, gap {:?}", info.key, info.state, info.gap_since))
 }
 
-/// How long the next dial is still waited for.
+/// The time until the next dial; `None` outside of a backoff.
 fn pause(world: &World) -> Option<Duration> {
     let last =
         world.events().filter_map(|(_, event)| if let Event::State(change) = event { Some(change) } else { None });
@@ -83,7 +83,7 @@ fn pause(world: &World) -> Option<Duration> {
 pub(super) fn run(world: &mut World) -> Result<(), String> {
     heal(world);
     let foreign: SubscriptionKey = sub(FOREIGN);
-    // A pause that the peer asked for is a fault that lasts until it is over.
+    // A Retry-After pause of the peer is a fault that lasts until its end.
     let patience = world.machine().config().backoff_max + PATIENCE;
     let pause = pause(world).filter(|pause| *pause > world.machine().config().backoff_max).unwrap_or_default();
     let end = world.now() + pause + patience;
@@ -98,15 +98,15 @@ pub(super) fn run(world: &mut World) -> Result<(), String> {
         }
     }
     let trouble = trouble(world).unwrap_or_default();
-    Err(format!("not well {:?} after the faults stopped: {trouble}", pause + patience))
+    Err(format!("not recovered {:?} after the faults ended: {trouble}", pause + patience))
 }
 
-/// With faults all along there is one thing that always works: to stop. Every request is answered
-/// then.
+/// Shuts the client down while faults last: this must always work, and every request must get its
+/// reply.
 pub(super) fn stop(world: &mut World, drain: bool) -> Result<(), String> {
     let id = world.submit(Command::Shutdown { drain });
     let config = world.machine().config();
-    // The close that may be under way already has its own limit; ours is a second.
+    // The close can have its own limit of a second.
     let limit = config.drain_timeout + Duration::from_secs(1) + Duration::from_millis(100);
     let began = world.now();
     world.run(limit);

@@ -12,10 +12,10 @@ use crate::gateway::GatewayOutput;
 use crate::prng::Prng;
 use crate::world::World;
 
-/// How many of a kind make a flood.
+/// Frames of a flood.
 const FLOOD: u64 = 200;
 
-/// RFC 6455 §7.4 and beyond.
+/// Close codes of RFC 6455 §7.4, and others.
 const CODES: [u16; 20] = [
     1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 1015, 3000, 4000, 4999, 0,
 ];
@@ -32,8 +32,8 @@ fn bad_bytes(world: &mut World, chance: &mut Prng) {
     let mut raw = some_data(world, chance);
     let at = chance.below(raw.len() as u64) as usize;
     match chance.below(3) {
-        // The trade mark sign of Windows-1252 (docs/protocol.md §1.6), half a character, a
-        // surrogate in UTF-8.
+        // The byte is the trade mark sign of Windows-1252 (docs/protocol.md §1.6); the others are
+        // half a character and a surrogate in UTF-8.
         0 => raw[at] = 0x99,
         1 => raw.truncate(at),
         _ => drop(raw.splice(at..at, [0xED, 0xA0, 0x80])),
@@ -43,7 +43,7 @@ fn bad_bytes(world: &mut World, chance: &mut Prng) {
     }
 }
 
-fn again(world: &mut World, chance: &mut Prng, old: bool) {
+fn replay(world: &mut World, chance: &mut Prng, old: bool) {
     let mut inputs: Vec<_> = world.recent_inputs().cloned().collect();
     chance.shuffle(&mut inputs);
     let present = world.conn();
@@ -68,7 +68,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 13,
         name: "ping flood",
-        how: "200 pings of the peer in a moment",
+        how: "200 pings of the peer at one moment",
         bites: Connected,
         inject: |world, _| flood(world, Input::Pinged),
         heal: None,
@@ -76,7 +76,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 14,
         name: "pong flood",
-        how: "200 pongs in a moment",
+        how: "200 pongs at one moment",
         bites: Connected,
         inject: |world, _| flood(world, Input::Pong),
         heal: None,
@@ -105,7 +105,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 22,
         name: "empty-frame flood",
-        how: "200 empty frames in a moment",
+        how: "200 empty frames at one moment",
         bites: Connected,
         inject: |world, _| flood(world, |conn| Input::Frame(conn, bytes::Bytes::new())),
         heal: None,
@@ -136,8 +136,8 @@ pub(super) const FAULTS: &[Fault] = &[
     },
     Fault {
         number: 28,
-        name: "our Close is never answered",
-        how: "the link swallows it",
+        name: "the client's Close gets no reply",
+        how: "the link drops it",
         bites: Always,
         inject: |world, _| world.link.replies_to_close = false,
         heal: Some(|world| world.link.replies_to_close = true),
@@ -149,14 +149,14 @@ pub(super) const FAULTS: &[Fault] = &[
         bites: Connected,
         inject: |world, chance| {
             world.close(*chance.pick(&CODES));
-            again(world, chance, false);
+            replay(world, chance, false);
         },
         heal: None,
     },
     Fault {
         number: 30,
         name: "half-open",
-        how: "nothing passes either way any more, and nobody is told",
+        how: "nothing passes in either direction, and neither side is notified",
         bites: Connected,
         inject: |world, _| world.freeze(),
         heal: None,
@@ -164,7 +164,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 31,
         name: "freeze, then the burst",
-        how: "nothing passes for a while, then all of it at once",
+        how: "nothing passes for a while, then everything at once",
         bites: Connected,
         inject: |world, _| world.freeze(),
         heal: Some(World::thaw),
@@ -172,7 +172,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 33,
         name: "1 KB/s",
-        how: "what comes in takes its time, up to 20 s of it queued",
+        how: "the direction to the client is slow, with up to 20 s queued",
         bites: Connected,
         inject: |world, _| world.link.bytes_per_second = Some(1_000),
         heal: Some(|world| world.link.bytes_per_second = None),
@@ -180,7 +180,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 34,
         name: "jitter to 2 s",
-        how: "each thing on its way takes up to 2 s more; the order is kept",
+        how: "each item takes up to 2 s more; the order is kept",
         bites: Connected,
         inject: |world, chance| world.link.jitter = chance.millis(10, 2_000),
         heal: Some(|world| world.link.jitter = Duration::ZERO),
@@ -188,15 +188,15 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 35,
         name: "several connections clogged and released in random order",
-        how: "what came on old connections comes again, shuffled, over 5 s",
+        how: "inputs of old connections come again, shuffled, over 5 s",
         bites: Always,
-        inject: |world, chance| again(world, chance, true),
+        inject: |world, chance| replay(world, chance, true),
         heal: None,
     },
     Fault {
         number: 36,
-        name: "our writes block",
-        how: "what we write is held back, and goes out later in its order",
+        name: "the client's writes block",
+        how: "the client's writes are held back and pass later, in order",
         bites: Ready,
         inject: |world, _| world.link.writes_block = true,
         heal: Some(World::unblock),
@@ -204,7 +204,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 37,
         name: "very many messages at once",
-        how: "200 market data frames in a moment",
+        how: "200 market data frames at one moment",
         bites: Ready,
         inject: |world, chance| {
             for _ in 0..FLOOD {
@@ -217,7 +217,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 38,
         name: "very many unknown topics",
-        how: "200 frames with topics that nobody knows in a moment",
+        how: "200 frames with unknown topics at one moment",
         bites: Connected,
         inject: |world, chance| {
             for _ in 0..FLOOD {
@@ -229,7 +229,7 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 40,
         name: "an order flood",
-        how: "200 frames of orders in a moment",
+        how: "200 frames of orders at one moment",
         bites: Ready,
         inject: orders,
         heal: None,

@@ -16,8 +16,8 @@ mod source;
 use std::collections::BTreeMap;
 
 use ibws_proto::{
-    Event, EventFilter, Frame, Instant, Item, Json, Key, LossReport, Message, Queue, QueueId, QueueLimits, Queues,
-    SubscriptionKey,
+    Event, Frame, Instant, Item, Json, Key, Message, SubscriptionKey,
+    queue::{EventFilter, LossReport, Queue, QueueId, QueueLimits, Queues},
 };
 
 use crate::balance::{Balance, counted_under, merged, within_limits};

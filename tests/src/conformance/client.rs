@@ -1,4 +1,4 @@
-//! The client against the simulated gateway: what its users do with it.
+//! The client against the simulated gateway: what applications do with it.
 
 use core::future::Future;
 use core::task::Poll;
@@ -32,12 +32,12 @@ fn shares() -> Subscribe {
     Subscribe::parse(r#"md+265598+{"fields":["31","84","86"]}"#).expect("a channel")
 }
 
-/// The next event of a subscription that `wanted` takes.
-async fn event<R: Runtime, T>(subscription: &mut Subscription<R>, wanted: impl Fn(&Event) -> Option<T>) -> T {
+/// Waits for an event of a subscription for which `select` returns a value.
+async fn event<R: Runtime, T>(subscription: &mut Subscription<R>, select: impl Fn(&Event) -> Option<T>) -> T {
     loop {
         match subscription.next().await.expect("the stream goes on") {
             Item::Event(event) => {
-                if let Some(found) = wanted(&event) {
+                if let Some(found) = select(&event) {
                     return found;
                 }
             }
@@ -53,7 +53,7 @@ fn frame(event: &Event) -> Option<String> {
     }
 }
 
-/// A subscription is a stream that survives the loss of its connection.
+/// The stream of a subscription continues after the loss of its connection.
 pub async fn a_subscription_survives_the_loss_of_its_connection<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let server = server(&stage, 1);
     let client = client(&stage, &server);
@@ -70,10 +70,10 @@ pub async fn a_subscription_survives_the_loss_of_its_connection<R: Runtime + Clo
     assert_eq!(client.status().state, ConnectionState::Stopped);
     stage.until(|| server.control().connections().count() == 0).await;
     let texts = server.control().take_log();
-    texts.iter().map(|received| format!("heard {}", received.text)).collect()
+    texts.iter().map(|received| format!("received {}", received.text)).collect()
 }
 
-/// The last handle of any kind, dropped, closes the connection.
+/// Dropping the last handle of any kind closes the connection.
 pub async fn dropping_the_last_handle_closes_the_connection<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let server = server(&stage, 2);
     let client = client(&stage, &server);
@@ -86,7 +86,7 @@ pub async fn dropping_the_last_handle_closes_the_connection<R: Runtime + Clone>(
     vec!["closed".into()]
 }
 
-/// One handle of a key, dropped, leaves the other alive; the last one unsubscribes.
+/// Dropping one handle of a key keeps the subscription; dropping the last one unsubscribes.
 pub async fn dropping_one_handle_of_a_key_keeps_the_subscription<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let server = server(&stage, 3);
     let client = client(&stage, &server);
@@ -99,10 +99,10 @@ pub async fn dropping_one_handle_of_a_key_keeps_the_subscription<R: Runtime + Cl
     drop(second);
     stage.until(|| server.control().log().any(|received| received.text == "umd+265598+{}")).await;
     assert_eq!(client.subscriptions().len(), 0);
-    server.control().take_log().iter().map(|received| format!("heard {}", received.text)).collect()
+    server.control().take_log().iter().map(|received| format!("received {}", received.text)).collect()
 }
 
-/// Requests are answered with what can be done.
+/// Each kind of request gets its specific reply.
 pub async fn requests_get_their_specific_replies<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let server = server(&stage, 4);
     let client = client(&stage, &server);
@@ -124,7 +124,7 @@ pub async fn requests_get_their_specific_replies<R: Runtime + Clone>(stage: Stag
     vec![format!("{conflict:?}")]
 }
 
-/// A key has one queue; its accessors share it.
+/// Accessors of a key share its only queue.
 pub async fn a_key_has_one_queue_that_its_accessors_share<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let server = server(&stage, 5);
     let client = client(&stage, &server);
@@ -138,7 +138,7 @@ pub async fn a_key_has_one_queue_that_its_accessors_share<R: Runtime + Clone>(st
     vec!["one queue".into()]
 }
 
-/// A hard reset and a shutdown by whoever reads the stream.
+/// The reader of a stream can reset and shut down the client without a deadlock.
 pub async fn reset_and_shutdown_from_inside_a_stream_do_not_deadlock<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let server = server(&stage, 6);
     let client = client(&stage, &server);
@@ -155,7 +155,7 @@ pub async fn reset_and_shutdown_from_inside_a_stream_do_not_deadlock<R: Runtime 
     vec!["shut down".into()]
 }
 
-/// A subscription's stream ends when the subscription is gone.
+/// The stream of a subscription ends when the subscription is removed.
 pub async fn the_stream_of_a_removed_subscription_ends<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let server = server(&stage, 10);
     let client = client(&stage, &server);
@@ -164,13 +164,13 @@ pub async fn the_stream_of_a_removed_subscription_ends<R: Runtime + Clone>(stage
     client.unsubscribe(first.key(), false).await.expect("an end");
     let mut second = client.subscribe_nowait(shares());
     while first.next().await.is_some() {}
-    assert!(event(&mut second, frame).await.contains("smd+265598"), "another handle of the key goes on");
+    assert!(event(&mut second, frame).await.contains("smd+265598"), "another handle of the key continues");
     client.shutdown().await.expect("a stop");
     while second.next().await.is_some() {}
     vec!["both ended".into()]
 }
 
-/// Futures dropped after any number of polls leave the client whole.
+/// A future can be dropped after any number of polls, and the client still works.
 pub async fn a_future_dropped_after_any_number_of_polls_keeps_the_client_working<R: Runtime + Clone>(
     stage: Stage<R>,
 ) -> Trace {
@@ -183,7 +183,7 @@ pub async fn a_future_dropped_after_any_number_of_polls_keeps_the_client_working
             if poll_fn(|cx| Poll::Ready(subscribe.as_mut().poll(cx).is_ready())).await {
                 break;
             }
-            // Others have their turn.
+            // Other tasks run here.
             let mut turns = 0..1;
             stage.until(|| turns.next().is_none()).await;
         }
@@ -192,10 +192,10 @@ pub async fn a_future_dropped_after_any_number_of_polls_keeps_the_client_working
     }
     let again = client.subscribe(shares()).await.expect("a subscription");
     assert_eq!(again.known_outcome(), SubscribeOutcome::Active);
-    vec!["whole".into()]
+    vec!["works".into()]
 }
 
-/// A message above the limit ends the connection, and that is told.
+/// A message above the limit ends the connection, and the cause is reported.
 pub async fn a_message_above_the_limit_ends_the_connection<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let server = server(&stage, 9);
     let limits = Limits { max_message_size: 600, max_frame_size: 600, ..Limits::default() };
@@ -212,7 +212,7 @@ pub async fn a_message_above_the_limit_ends_the_connection<R: Runtime + Clone>(s
     }
 }
 
-/// A certificate that is not trusted ends `start` at once: trying again does not help.
+/// An untrusted certificate ends `start` at once, because a retry cannot succeed.
 pub async fn an_untrusted_certificate_ends_start_at_once<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let (server, another) = (server(&stage, 7), server(&stage, 7));
     if !stage.tls {

@@ -8,8 +8,8 @@ use ibws_proto::transport::Runtime;
 
 use super::stage::{Stage, Trace};
 
-/// A sleep does not end before its time, nor does one that never comes; clones of a runtime share
-/// their clock.
+/// A sleep does not end before its time, a sleep without end stays pending, and clones of a runtime
+/// share their clock.
 pub async fn a_sleep_ends_at_its_time<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let runtime = &stage.runtime;
     let wake = runtime.now() + Duration::from_millis(5);
@@ -22,7 +22,7 @@ pub async fn a_sleep_ends_at_its_time<R: Runtime + Clone>(stage: Stage<R>) -> Tr
     vec!["in time".into()]
 }
 
-/// Whatever a runtime is, the handles of its clients can be sent and shared: this compiles.
+/// Compiles only if the handles of the client can be sent and shared on every runtime.
 #[allow(dead_code, reason = "checked by the compiler")]
 fn handles_can_be_sent_and_shared<R: Runtime>() {
     fn check<T: Send + Sync + 'static>() {}

@@ -1,4 +1,4 @@
-//! Close from everywhere: twelve states against six kinds of peer.
+//! A close in each of twelve states against six kinds of peer.
 
 use core::time::Duration;
 use std::io::{Read as _, Write as _};
@@ -12,40 +12,40 @@ use super::signal::Signal;
 use super::stage::{Stage, Trace};
 use crate::{ClientInfo, ScriptedPeer};
 
-/// The promise.
+/// The time within which a shutdown must complete.
 pub const LIMIT: Duration = Duration::from_secs(5);
 
-/// Where the client is when it is closed.
+/// The state of the client when it is closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Place {
     /// Never started.
     Idle,
-    /// TCP is open, and the peer says nothing; under TLS, its handshake stalls.
+    /// TCP is open, and the peer sends nothing; with TLS the handshake stalls.
     Dialling,
     /// The upgrade has begun and does not end.
     Upgrading,
-    /// The socket is open, the gateway has not greeted.
+    /// The socket is open, and the gateway has not sent `success`.
     Ungreeted,
-    /// The gateway waits for a session that nobody has.
+    /// The gateway waits for a session that the client does not have.
     WaitingForSession,
-    /// Greeted and authenticated.
+    /// The gateway has sent `success` and is authenticated.
     Ready,
     /// The session lost its authentication.
     Degraded,
-    /// A subscription was sent, and is not confirmed.
+    /// A subscription was sent and is not confirmed.
     Subscribing,
     /// A subscription is active.
     Active,
-    /// A drain is under way already.
+    /// A drain is already in progress.
     Draining,
-    /// The connection was lost, the next dial is far off.
+    /// The connection was lost, and the next dial is an hour away.
     Backoff,
-    /// Our texts pile up, because the peer's buffers are full.
+    /// The client's texts pile up, because the peer's buffers are full.
     Blocked,
 }
 
 impl Place {
-    /// All of them.
+    /// All variants.
     pub const ALL: [Self; 12] = [
         Self::Idle,
         Self::Dialling,
@@ -62,41 +62,41 @@ impl Place {
     ];
 }
 
-/// What the peer does once the client is there.
+/// What the peer does once the client is in its state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Manners {
-    /// Answers a Close with a Close.
+    /// Replies to a Close with a Close.
     Echoing,
-    /// Says something to whatever it hears, but never Close.
+    /// Replies to everything, but never with a Close.
     NotEchoing,
-    /// Does not even read, and holds the connection open after its client has left.
+    /// Does not read, and keeps the connection open after the client has closed it.
     NotReading,
-    /// Resets the connection as soon as it hears anything.
+    /// Resets the connection as soon as it receives anything.
     Resetting,
-    /// Reads, and says nothing at all.
+    /// Reads and sends nothing.
     Silent,
-    /// Talks as fast as it can, and reads nothing.
+    /// Sends as fast as it can and does not read.
     Flooding,
 }
 
 impl Manners {
-    /// All of them.
+    /// All variants.
     pub const ALL: [Self; 6] =
         [Self::Echoing, Self::NotEchoing, Self::NotReading, Self::Resetting, Self::Silent, Self::Flooding];
 }
 
-/// Brings a client to a place, before a peer of these manners, and shuts it down.
+/// Brings a client into a state, against a peer that behaves so, and shuts it down.
 ///
 /// # Panics
 /// If the shutdown takes longer than [`LIMIT`], or does not end the client.
 pub async fn close<R: Runtime + Clone>(stage: Stage<R>, place: Place, manners: Manners) -> Trace {
     let step = Signal::default();
     let steps = step.clone();
-    let script = stage.script(move |_, caller| {
-        SockRef::from(caller.tcp()).set_recv_buffer_size(8 * 1024)?;
-        receive(caller, place, manners, &steps)
+    let script = stage.script(move |_, client| {
+        SockRef::from(client.tcp()).set_recv_buffer_size(8 * 1024)?;
+        receive(client, place, manners, &steps)
     });
-    // Room for all that is to pile up: it is the peer that does not take it, not we who give up.
+    // The buffer has room for all texts, so that the peer blocks and not the client's own limit.
     let limits = Limits { max_write_buffer: 64 * 1024 * 1024, ..Limits::default() };
     let builder = stage.builder(&script).limits(limits).configure(|config| {
         config.ready_gate = ReadyGate::Strict;
@@ -116,8 +116,7 @@ pub async fn close<R: Runtime + Clone>(stage: Stage<R>, place: Place, manners: M
     vec![format!("{place:?} against {manners:?}: stopped")]
 }
 
-/// Drives the client until it is where it is to be; gives back what must not be dropped before the
-/// end.
+/// Drives the client into the state. The returned subscription must live until the end.
 async fn bring<R: Runtime + Clone>(
     client: &Client<R>,
     place: Place,
@@ -133,29 +132,29 @@ async fn bring<R: Runtime + Clone>(
         Place::Ready | Place::Subscribing | Place::Active | Place::Draining | Place::Blocked => ConnectionState::Ready,
     };
     let mut events = client.events();
-    // The request is made; nobody needs to wait for its answer.
+    // The request is made, and its reply is not needed.
     drop(client.start());
     let subscribes = matches!(place, Place::Subscribing | Place::Active | Place::Draining);
     let share = subscribes.then(|| client.subscribe_nowait(Subscribe::parse("sd+DU1234567").expect("a channel")));
     step.reached(1).await;
     if manners == Manners::Flooding && state == ConnectionState::Connecting {
-        // What floods in is no answer: the dial fails, now or in a moment.
+        // The flood is no valid response, so the dial fails now or soon.
         return share;
     }
-    let status = match place {
+    let expected = match place {
         Place::Subscribing => Some(SubscriptionState::Subscribing),
         Place::Active | Place::Draining => Some(SubscriptionState::Active),
         _ => None,
     };
-    let stands = || client.subscriptions().first().map(|subscription| subscription.state);
-    while client.status().state != state || status.is_some() && stands() != status {
+    let present = || client.subscriptions().first().map(|subscription| subscription.state);
+    while client.status().state != state || expected.is_some() && present() != expected {
         events.next().await.expect("the client has not ended");
     }
     match place {
         Place::Draining => drop(client.drain()),
         Place::Blocked => {
             let text = "x".repeat(65_000);
-            // More than the buffers of both systems hold.
+            // These texts exceed the buffers of both systems.
             for _ in 0..150 {
                 client.send_text(&text).await.expect("a connection that takes messages");
             }
@@ -166,31 +165,31 @@ async fn bring<R: Runtime + Clone>(
     share
 }
 
-/// Brings the client to its place, and then has its manners.
-fn receive(mut caller: ClientInfo, place: Place, manners: Manners, step: &Signal) -> std::io::Result<()> {
+/// Serves the client until it is in its state, and then behaves as `manners` describes.
+fn receive(mut client: ClientInfo, place: Place, manners: Manners, step: &Signal) -> std::io::Result<()> {
     let arrived = || step.reach(1);
     if matches!(place, Place::Idle | Place::Dialling | Place::Upgrading) {
         if place == Place::Upgrading {
-            caller.head()?;
-            caller.put(b"HTTP/1.1 101 Switching Protocols\r\n")?;
+            client.head()?;
+            client.put(b"HTTP/1.1 101 Switching Protocols\r\n")?;
         } else {
-            // The upgrade request, or the beginning of TLS.
-            let _ = caller.tcp().read(&mut [0; 4096])?;
+            // The bytes are the upgrade request, or the beginning of TLS.
+            let _ = client.tcp().read(&mut [0; 4096])?;
         }
         arrived();
         return match manners {
-            Manners::NotReading => caller.hold(),
+            Manners::NotReading => client.hold(),
             Manners::Flooding => loop {
-                caller.tcp().write_all(&[b'x'; 4096])?;
+                client.tcp().write_all(&[b'x'; 4096])?;
             },
             Manners::Resetting => {
-                let _ = caller.tcp().read(&mut [0; 4096])?;
-                caller.reset()
+                let _ = client.tcp().read(&mut [0; 4096])?;
+                client.reset()
             }
-            Manners::Echoing | Manners::NotEchoing | Manners::Silent => caller.wait(),
+            Manners::Echoing | Manners::NotEchoing | Manners::Silent => client.wait(),
         };
     }
-    let mut peer = caller.open(b"")?;
+    let mut peer = client.open(b"")?;
     peer.stop_recording();
     match place {
         Place::Ungreeted => {}
@@ -213,7 +212,7 @@ fn receive(mut caller: ClientInfo, place: Place, manners: Manners, step: &Signal
     }
     arrived();
     if place == Place::Blocked {
-        // Not a byte is read before all has been said.
+        // Nothing is read before the client has sent everything.
         step.wait(2);
     }
     behave(peer, manners)

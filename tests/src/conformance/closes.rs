@@ -1,4 +1,4 @@
-//! Ends of a connection, proper and improper.
+//! Ends of a connection, with and without a Close.
 
 use core::time::Duration;
 use std::io::Write as _;
@@ -8,7 +8,8 @@ use ibws_proto::transport::Runtime;
 
 use super::stage::{Stage, Trace};
 
-/// 23: the codes of RFC 6455 that go over the wire, some that must not, and a Close without one.
+/// Fault 23: the codes of RFC 6455, some codes that must not be on the wire, and a Close without a
+/// code.
 pub async fn the_client_reconnects_after_every_close_code<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     const CODES: [Option<u16>; 16] = [
         Some(1000),
@@ -28,8 +29,8 @@ pub async fn the_client_reconnects_after_every_close_code<R: Runtime + Clone>(st
         Some(999),
         Some(1005),
     ];
-    let script = stage.script(|conn, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(|conn, client| {
+        let mut peer = client.greet()?;
         match CODES.get(conn - 1) {
             Some(code) => {
                 peer.expect("smd")?;
@@ -57,11 +58,11 @@ pub async fn the_client_reconnects_after_every_close_code<R: Runtime + Clone>(st
     player.finish().await
 }
 
-/// 24 and 29: a Close, then more data, and the connection stays open; what comes after the Close is
-/// not told.
+/// Faults 24 and 29: data follows the Close, and the socket stays open. Data after the Close is not
+/// reported.
 pub async fn a_close_ends_the_connection_even_if_the_socket_stays_open<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(|conn, client| {
+        let mut peer = client.greet()?;
         peer.expect("smd")?;
         peer.quote(conn as u64)?;
         if conn == 1 {
@@ -78,11 +79,11 @@ pub async fn a_close_ends_the_connection_even_if_the_socket_stays_open<R: Runtim
     trace
 }
 
-/// 25, 26 and 27: a FIN without a Close, in TLS with and without its own word; a reset in the
-/// middle of a frame.
+/// Faults 25, 26 and 27: a FIN without a Close, in TLS with and without `close_notify`; a reset in
+/// the middle of a frame.
 pub async fn an_end_without_a_close_is_a_gap<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(|conn, client| {
+        let mut peer = client.greet()?;
         peer.expect("smd")?;
         peer.quote(conn as u64)?;
         match conn {
@@ -90,7 +91,7 @@ pub async fn an_end_without_a_close_is_a_gap<R: Runtime + Clone>(stage: Stage<R>
             2 => peer.tcp().shutdown(Shutdown::Write),
             3 => {
                 peer.raw(b"\x81\x7e\x01\x00{\"topic\":\"smd+26")?;
-                // Below TLS the frame is whole; half a record then, which is the same to the
+                // In TLS the frame above is complete; half a record has the same effect on the
                 // client.
                 peer.tcp().write_all(b"\x17\x03\x03")?;
                 peer.reset()
@@ -110,18 +111,18 @@ pub async fn an_end_without_a_close_is_a_gap<R: Runtime + Clone>(stage: Stage<R>
     player.finish().await
 }
 
-/// 28: the gateway reads on and never answers our Close, at a hard reset, a disconnect and a
-/// shutdown.
+/// Fault 28: the gateway reads and never replies to the client's Close, at a hard reset, a
+/// disconnect and a shutdown.
 pub async fn a_close_without_a_reply_times_out<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|_, caller| caller.greet()?.discard());
+    let script = stage.script(|_, client| client.greet()?.discard());
     let builder = stage.builder(&script).configure(|config| config.close_timeout = Duration::from_millis(30));
     let mut player = stage.player(builder);
     player.start().await;
-    let answer = player.client.hard_reset(true).await;
-    player.note(format!("hard reset: {answer:?}"));
+    let reply = player.client.hard_reset(true).await;
+    player.note(format!("hard reset: {reply:?}"));
     player.all(&["closing", " ready ("]).await;
-    let answer = player.client.disconnect().await;
-    player.note(format!("disconnected: {answer:?}"));
+    let reply = player.client.disconnect().await;
+    player.note(format!("disconnected: {reply:?}"));
     player.all(&["closing", "stopped"]).await;
     player.start().await;
     player.finish().await

@@ -1,4 +1,4 @@
-//! Opened and closed again, many times: nothing stays behind.
+//! Clients opened and closed many times, which must leave no task, timer or dial.
 
 use core::future::Future;
 use core::pin::Pin;
@@ -11,11 +11,11 @@ use ibws_proto::{ConnectError, Instant};
 
 use super::stage::{Stage, Trace};
 
-/// `count` clients, one after the other: each is made, connects, subscribes, and is shut down,
+/// Runs `count` clients, one after the other. Each is made, connects, subscribes, and is shut down,
 /// drained or just dropped.
 pub async fn open_and_close<R: Runtime + Clone>(stage: Stage<R>, count: usize) -> Trace {
-    let script = stage.script(|_, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(|_, client| {
+        let mut peer = client.greet()?;
         peer.stop_recording();
         peer.expect("smd")?;
         peer.quote(1)?;
@@ -35,7 +35,7 @@ pub async fn open_and_close<R: Runtime + Clone>(stage: Stage<R>, count: usize) -
     vec![format!("{count} clients")]
 }
 
-/// A runtime that counts what it was asked for and has not ended: tasks, timers, dials.
+/// A runtime that counts its tasks, timers and dials that have not ended.
 #[derive(Clone)]
 pub struct Counted<R> {
     runtime: R,
@@ -43,13 +43,13 @@ pub struct Counted<R> {
 }
 
 impl<R: Runtime> Counted<R> {
-    /// Counts what `runtime` is asked for from now on.
+    /// Wraps `runtime`.
     #[must_use]
     pub fn new(runtime: R) -> Self {
         Self { runtime, alive: Arc::default() }
     }
 
-    /// Tasks that run, timers that are pending, dials under way.
+    /// The numbers of tasks, timers and dials that have not ended.
     #[must_use]
     pub fn alive(&self) -> [usize; 3] {
         [0, 1, 2].map(|kind| self.alive.get(kind).map_or(0, |alive| alive.load(Ordering::SeqCst)))
@@ -61,7 +61,7 @@ impl<R: Runtime> Counted<R> {
     }
 }
 
-/// A future that is counted until it is dropped.
+/// A future that counts until it is dropped.
 pub struct Alive<F> {
     future: Pin<Box<F>>,
     #[expect(dead_code, reason = "dropped with the future, and after it")]

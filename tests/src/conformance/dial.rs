@@ -1,4 +1,4 @@
-//! Connecting, and all that can be in its way.
+//! Dials, and the faults of connecting.
 
 use core::time::Duration;
 use std::io::{Read, Write};
@@ -15,19 +15,19 @@ use super::stage::{Stage, Trace};
 use super::wire::recv;
 use crate::ClientInfo;
 
-/// What becomes of a dial, as a line; its words must name what they are about.
-async fn dialled<R: Runtime>(stage: &Stage<R>, request: DialRequest, told: &str) -> String {
+/// The outcome of a dial as a line. The detail of an error must contain `names` and the address.
+async fn dialled<R: Runtime>(stage: &Stage<R>, request: DialRequest, names: &str) -> String {
     let peer = request.endpoint.host_and_port();
     match stage.runtime.dial(request).await {
         Ok(_) => "open".into(),
         Err(ConnectError { kind, retry_after, detail }) => {
-            assert!(detail.contains(told) && detail.contains(&peer), "{detail}");
+            assert!(detail.contains(names) && detail.contains(&peer), "{detail}");
             format!("{kind:?}, pause {retry_after:?}")
         }
     }
 }
 
-/// 1: nobody listens.
+/// Fault 1: nobody listens at the address.
 pub async fn a_dead_port_is_named_and_start_gives_up<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let free = TcpListener::bind(("127.0.0.1", 0)).expect("a free port").local_addr().expect("an address");
     let (scheme, plaintext) = if stage.tls { ("wss", Plaintext::Refused) } else { ("ws", Plaintext::OnLoopback) };
@@ -50,15 +50,15 @@ pub async fn a_dead_port_is_named_and_start_gives_up<R: Runtime + Clone>(stage: 
     player.finish().await
 }
 
-/// 2 and 4: accepted, then silence; or half a TLS record, and then silence.
+/// Faults 2 and 4: the peer accepts and sends nothing, or half a TLS record.
 pub async fn each_stage_of_a_dial_has_its_own_limit<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let soon = Duration::from_millis(40);
-    let silent = stage.script(|conn, caller| {
+    let silent = stage.script(|conn, client| {
         if conn == 2 {
-            // The beginning of a handshake record, or of a status line.
-            caller.tcp().write_all(if caller.is_tls() { b"\x16\x03\x03\x00\x7a\x02" } else { b"HTTP/1.1 1" })?;
+            // The bytes begin a handshake record or a status line.
+            client.tcp().write_all(if client.is_tls() { b"\x16\x03\x03\x00\x7a\x02" } else { b"HTTP/1.1 1" })?;
         }
-        caller.wait()
+        client.wait()
     });
     let limits = match stage.tls {
         true => Limits { tls: soon, ..Limits::default() },
@@ -69,29 +69,30 @@ pub async fn each_stage_of_a_dial_has_its_own_limit<R: Runtime + Clone>(stage: S
         let request = DialRequest { limits: limits.clone(), ..stage.request(&silent) };
         trace.push(dialled(&stage, request, if stage.tls { "TLS" } else { "upgrade" }).await);
     }
-    // Through the handshake, but no further.
-    let half = stage.script(|_, mut caller| caller.head().and(caller.wait()));
+    // The handshake succeeds, and nothing follows.
+    let half = stage.script(|_, mut client| client.head().and(client.wait()));
     let request = DialRequest { limits: Limits { upgrade: soon, ..Limits::default() }, ..stage.request(&half) };
     trace.push(dialled(&stage, request, "upgrade").await);
     trace
 }
 
-/// 3: reset after accept, at once, after the first byte, and in the middle of the answer.
+/// Fault 3: a reset after the accept: at once, after the first byte, and in the middle of the
+/// response.
 pub async fn a_reset_during_the_dial_is_retried<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, mut caller| match conn {
-        1 => caller.reset(),
+    let script = stage.script(|conn, mut client| match conn {
+        1 => client.reset(),
         2 => {
-            caller.tcp().peek(&mut [0])?;
-            caller.reset()
+            client.tcp().peek(&mut [0])?;
+            client.reset()
         }
         3 => {
-            caller.head()?;
-            caller.put(b"HTTP/1.1 101 Switching")?;
-            caller.reset()
+            client.head()?;
+            client.put(b"HTTP/1.1 101 Switching")?;
+            client.reset()
         }
-        _ => caller.greet()?.until_end(),
+        _ => client.greet()?.until_end(),
     });
-    // Whether the reset meets the connection or what is written on it is a matter of luck.
+    // Timing decides whether the reset meets the connect or the first write.
     let at_once = stage.runtime.dial(stage.request(&script)).await.err().map(|error| error.kind);
     assert!(matches!(at_once, Some(ConnectErrorKind::Unreachable | ConnectErrorKind::Protocol)), "{at_once:?}");
     let mut player = stage.ready(&script).await;
@@ -100,44 +101,44 @@ pub async fn a_reset_during_the_dial_is_retried<R: Runtime + Clone>(stage: Stage
     player.finish().await
 }
 
-/// 5: the other protocol answers.
+/// Fault 5: the peer speaks the other protocol.
 pub async fn the_wrong_protocol_on_the_port_is_named<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, caller| {
-        let _ = caller.tcp().read(&mut [0; 1024])?;
+    let script = stage.script(|conn, client| {
+        let _ = client.tcp().read(&mut [0; 1024])?;
         // A TLS alert (handshake failure), or plain HTTP.
-        let answer: [&[u8]; 2] =
+        let response: [&[u8]; 2] =
             [b"\x15\x03\x03\x00\x02\x02\x28", b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"];
-        caller.tcp().write_all(answer[conn % 2])?;
-        caller.wait()
+        client.tcp().write_all(response[conn % 2])?;
+        client.wait()
     });
     let mut trace = Trace::new();
-    let told = if stage.tls { ["does not speak TLS here", ""] } else { ["400", "use wss://"] };
+    let names = if stage.tls { ["does not speak TLS here", ""] } else { ["400", "use wss://"] };
     // Connection 1 gets HTTP, connection 2 the alert.
-    for told in told {
-        trace.push(dialled(&stage, stage.request(&script), told).await);
+    for names in names {
+        trace.push(dialled(&stage, stage.request(&script), names).await);
     }
     trace
 }
 
-/// 6: the gateway is pinned; another one answers in its place, first at the start and then after an
-/// outage.
+/// Fault 6: the gateway is pinned, and another one takes its place, first at the start and then
+/// after an outage.
 pub async fn a_swapped_certificate_ends_the_dial_before_the_request<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     if !stage.tls {
         return Trace::new();
     }
-    let script = stage.script(|conn, caller| {
+    let script = stage.script(|conn, client| {
         if conn == 2 || conn == 3 {
-            let mut impostor = caller.impostor()?;
-            let heard = impostor.head();
-            assert!(heard.is_err(), "the impostor heard {heard:?}");
+            let mut impostor = client.impostor()?;
+            let received = impostor.head();
+            assert!(received.is_err(), "the impostor received {received:?}");
             return Ok(());
         }
-        let mut peer = caller.greet()?;
+        let mut peer = client.greet()?;
         if conn == 1 { peer.finish() } else { peer.until_end() }
     });
     let mut player = stage.ready(&script).await;
     player.all(&["backoff: the connection ended", "backoff: Trust", "backoff: Trust", " ready ("]).await;
-    let wrong = stage.script(|_, mut caller| caller.head().map(drop));
+    let wrong = stage.script(|_, mut client| client.head().map(drop));
     for trust in [script.trust(), Trust::CaPem(script.pem().into()), Trust::WebPki] {
         let request = DialRequest { trust, ..stage.request(&wrong) };
         player.note(dialled(&stage, request, "`Trust::ExactCert` (`Builder::trust`)").await);
@@ -145,18 +146,18 @@ pub async fn a_swapped_certificate_ends_the_dial_before_the_request<R: Runtime +
     player.finish().await
 }
 
-/// 7: an answer that comes byte by byte; in time, and not.
+/// Fault 7: the response arrives byte by byte, in time and too late.
 pub async fn a_slow_upgrade_succeeds_only_within_its_limit<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, mut caller| {
-        let answer = ClientInfo::accept_response(&caller.head()?);
-        for byte in answer {
-            caller.put(&[byte])?;
+    let script = stage.script(|conn, mut client| {
+        let response = ClientInfo::accept_response(&client.head()?);
+        for byte in response {
+            client.put(&[byte])?;
             if conn == 1 {
-                // The gateway is slow; nobody here waits for anything.
+                // The delay is the gateway's; the test does not wait here.
                 std::thread::sleep(Duration::from_millis(10));
             }
         }
-        caller.wait()
+        client.wait()
     });
     let limits = Limits { upgrade: Duration::from_millis(100), ..Limits::default() };
     let request = DialRequest { limits, ..stage.request(&script) };
@@ -165,20 +166,20 @@ pub async fn a_slow_upgrade_succeeds_only_within_its_limit<R: Runtime + Clone>(s
     vec![late, in_time]
 }
 
-/// 8: headers without end.
+/// Fault 8: a response head without end.
 pub async fn a_response_head_above_the_limit_ends_the_dial<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, mut caller| {
-        caller.head()?;
-        caller.put(b"HTTP/1.1 101 Switching Protocols\r\n")?;
+    let script = stage.script(|conn, mut client| {
+        client.head()?;
+        client.put(b"HTTP/1.1 101 Switching Protocols\r\n")?;
         let header = match conn {
             1 => format!("X-Filler: {}\r\n", "x".repeat(1_000)),
             _ => "X-Many: 1\r\n".into(),
         };
-        // Far more than any client needs to read; it leaves before.
+        // The client must close the connection long before the end.
         for _ in 0..100_000 {
-            caller.put(header.as_bytes())?;
+            client.put(header.as_bytes())?;
         }
-        panic!("the client reads for ever");
+        panic!("the client reads a head of any length");
     });
     let mut trace = Trace::new();
     for _ in 0..2 {
@@ -187,9 +188,9 @@ pub async fn a_response_head_above_the_limit_ends_the_dial<R: Runtime + Clone>(s
     trace
 }
 
-/// 9: what HTTP can say instead of 101.
-pub async fn each_http_status_has_its_error_kind<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    const ANSWERS: [&str; 10] = [
+/// Fault 9: HTTP statuses other than 101.
+pub async fn each_http_response_code_has_its_error_kind<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    const RESPONSES: [&str; 10] = [
         "200 OK",
         "301 Moved Permanently\r\nLocation: /elsewhere",
         "302 Found\r\nLocation: https://localhost/sso/Login",
@@ -201,15 +202,15 @@ pub async fn each_http_status_has_its_error_kind<R: Runtime + Clone>(stage: Stag
         "503 Service Unavailable\r\nRetry-After: 2",
         "101 Switching Protocols",
     ];
-    let script = stage.script(|conn, mut caller| {
-        caller.head()?;
-        let answer = ANSWERS.get(conn - 1).copied().unwrap_or("401 Unauthorized");
-        caller.put(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n").as_bytes())?;
-        caller.wait()
+    let script = stage.script(|conn, mut client| {
+        client.head()?;
+        let response = RESPONSES.get(conn - 1).copied().unwrap_or("401 Unauthorized");
+        client.put(format!("HTTP/1.1 {response}\r\nContent-Length: 0\r\n\r\n").as_bytes())?;
+        client.wait()
     });
     let mut trace = Trace::new();
-    for answer in ANSWERS {
-        trace.push(format!("{answer:?}: {}", dialled(&stage, stage.request(&script), "").await));
+    for response in RESPONSES {
+        trace.push(format!("{response:?}: {}", dialled(&stage, stage.request(&script), "").await));
     }
     let mut player = stage.player(stage.builder(&script));
     player.note(format!(
@@ -223,21 +224,22 @@ pub async fn each_http_status_has_its_error_kind<R: Runtime + Clone>(stage: Stag
     trace
 }
 
-/// 10: an answer to another request.
+/// Fault 10: a response to another request.
 pub async fn a_wrong_accept_key_ends_the_dial<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|_, mut caller| {
-        let head = caller.head()?.replace("Sec-WebSocket-Key: ", "Sec-WebSocket-Key: x");
-        caller.put(&ClientInfo::accept_response(&head))?;
-        caller.wait()
+    let script = stage.script(|_, mut client| {
+        let head = client.head()?.replace("Sec-WebSocket-Key: ", "Sec-WebSocket-Key: x");
+        client.put(&ClientInfo::accept_response(&head))?;
+        client.wait()
     });
     vec![dialled(&stage, stage.request(&script), "Sec-WebSocket-Accept").await]
 }
 
-/// 11: the first frames come in the same packet as the answer, cut anywhere.
+/// Fault 11: the first frames come in the same packet as the response, cut at any byte.
 pub async fn frames_glued_to_the_upgrade_response_arrive_first<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    // A text with a bad byte, a binary one, and the first byte of the header of a third.
-    let script = stage.script(|_, caller| {
-        let mut peer = caller.open(b"\x81\x01\x99\x82\x02ok\x81")?;
+    // The packet holds a text with a bad byte, a binary frame, and the first byte of a third
+    // header.
+    let script = stage.script(|_, client| {
+        let mut peer = client.open(b"\x81\x01\x99\x82\x02ok\x81")?;
         peer.raw(b"\x03two")?;
         peer.until_end()
     });
@@ -251,10 +253,10 @@ pub async fn frames_glued_to_the_upgrade_response_arrive_first<R: Runtime + Clon
     trace
 }
 
-/// 12: `waiting for session`, answered with the session as often as it is said; and by nobody.
+/// Fault 12: the client replies to each `waiting for session` with the session, or has none.
 pub async fn waiting_for_session_ends_with_the_session_or_not_at_all<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|_, caller| {
-        let mut peer = caller.open(b"")?;
+    let script = stage.script(|_, client| {
+        let mut peer = client.open(b"")?;
         for _ in 0..3 {
             peer.text(r#"{"message":"waiting for session"}"#)?;
             peer.expect(r#"{"session":"#)?;
@@ -267,31 +269,30 @@ pub async fn waiting_for_session_ends_with_the_session_or_not_at_all<R: Runtime 
     let mut player = stage.player(stage.builder(&script).credentials(credentials));
     player.start().await;
     let mut trace = player.finish().await;
-    // For ever: nobody has a session. `start` ends with the wait for the greeting, on an open
-    // socket.
-    let for_ever = stage.script(|_, caller| {
-        let mut peer = caller.open(b"")?;
+    // Without a session, `start` ends with the wait for the greeting, on an open socket.
+    let for_ever = stage.script(|_, client| {
+        let mut peer = client.open(b"")?;
         peer.text(r#"{"message":"waiting for session"}"#)?;
         peer.until_end()
     });
-    // Short, but no machine is so busy that the gateway's word comes after it.
+    // The wait is short, but long enough for the gateway's frame on a busy machine.
     let short = ReadyGate::Wait(Duration::from_secs(1));
     let builder = stage.builder(&for_ever).configure(|config| config.ready_gate = short);
     let mut player = stage.player(builder);
-    let answer = player.client.start().await;
-    player.note(format!("started: {answer:?}"));
+    let reply = player.client.start().await;
+    player.note(format!("started: {reply:?}"));
     player.until("request: Session(").await;
     trace.extend(player.finish().await);
     trace
 }
 
-/// Who is asking reaches the gateway, in the words that it expects.
+/// The upgrade request carries the cookie and the user agent in the expected form.
 pub async fn the_cookie_and_the_user_agent_reach_the_gateway<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let (heads, head) = mpsc::sync_channel(1);
-    let script = stage.script(move |_, mut caller| {
-        let _ = heads.send(caller.head()?);
-        caller.put(b"HTTP/1.1 403 Forbidden\r\n\r\n")?;
-        caller.wait()
+    let script = stage.script(move |_, mut client| {
+        let _ = heads.send(client.head()?);
+        client.put(b"HTTP/1.1 403 Forbidden\r\n\r\n")?;
+        client.wait()
     });
     let credentials = Credentials::default().with_session(Secret::new("5e55").expect("a session"), CookieForm::Gateway);
     let request = DialRequest { credentials, ..stage.request(&script) };
@@ -303,8 +304,8 @@ pub async fn the_cookie_and_the_user_agent_reach_the_gateway<R: Runtime + Clone>
     trace
 }
 
-/// A pin is for this machine; another one is not even dialled. Of the adapters' own dials: not in
-/// the list.
+/// A pin is valid for this machine only, so another machine is not dialled. This holds for the
+/// adapters' own dials, so the story is not in the list.
 pub async fn a_pin_for_another_machine_is_refused_before_anything_is_sent_there<R: Runtime + Clone>(
     stage: Stage<R>,
 ) -> Trace {
@@ -312,7 +313,7 @@ pub async fn a_pin_for_another_machine_is_refused_before_anything_is_sent_there<
     if !stage.tls {
         return Trace::new();
     }
-    // Nothing listens there: a dial would end as unreachable, or time out.
+    // Nothing listens there, so a dial would end as unreachable or time out.
     let endpoint = Endpoint::gateway("192.0.2.1", 1).expect("an address");
     let request = DialRequest { trust: script.trust(), ..DialRequest::new(endpoint) };
     let error = stage.runtime.dial(request).await.err().expect("a refusal");

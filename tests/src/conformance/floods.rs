@@ -1,4 +1,4 @@
-//! Floods: as fast as the socket takes them, of what costs the peer nothing.
+//! Floods of cheap frames, as fast as the socket takes them.
 
 use core::time::Duration;
 use std::io::{Read as _, Write as _};
@@ -12,10 +12,10 @@ use crate::ScriptedPeer;
 
 /// Frames of a flood.
 const FRAMES: usize = 200_000;
-/// Bytes written at once.
+/// Bytes of one write.
 const CHUNK: usize = 64 * 1024;
 
-/// `count` times the same bytes.
+/// Writes the same bytes `count` times.
 fn pour(peer: &mut ScriptedPeer, bytes: &[u8], count: usize) -> std::io::Result<()> {
     let at_once = CHUNK / bytes.len();
     let chunk = bytes.repeat(at_once);
@@ -25,13 +25,14 @@ fn pour(peer: &mut ScriptedPeer, bytes: &[u8], count: usize) -> std::io::Result<
     peer.raw(&bytes.repeat(count % at_once))
 }
 
-/// A flood of frames that are no messages: the connection lives, and what is said after it is told.
+/// A flood of frames that are no messages: the connection survives, and the message after it
+/// arrives.
 async fn harmless<R: Runtime + Clone>(stage: Stage<R>, frame: &'static [u8]) -> Trace {
-    let script = stage.script(move |_, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(move |_, client| {
+        let mut peer = client.greet()?;
         peer.expect("smd")?;
         peer.quote(1)?;
-        // Nothing is read meanwhile.
+        // The peer reads nothing meanwhile.
         pour(&mut peer, frame, FRAMES)?;
         peer.quote(2)?;
         peer.stop_recording();
@@ -43,20 +44,21 @@ async fn harmless<R: Runtime + Clone>(stage: Stage<R>, frame: &'static [u8]) -> 
     player.finish().await
 }
 
-/// 13: pings, whose answers nobody reads.
+/// Fault 13: pings of a peer that does not read the pongs.
 pub async fn pings_without_reading<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     harmless(stage, b"\x89\x40pingpingpingpingpingpingpingpingpingpingpingpingpingpingpingping").await
 }
 
-/// 14: pongs that nobody asked for.
+/// Fault 14: pongs without pings.
 pub async fn pongs<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     harmless(stage, b"\x8a\x00").await
 }
 
-/// 22: empty messages. None can be read; each is told, or counted as lost: the sum is exact.
+/// Fault 22: empty messages. Each is reported as malformed or counted as lost, and the sum is
+/// exact.
 pub async fn empty_frames<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|_, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(|_, client| {
+        let mut peer = client.greet()?;
         peer.expect("tic")?;
         pour(&mut peer, b"\x81\x00", FRAMES)?;
         peer.quote(22)?;
@@ -66,25 +68,25 @@ pub async fn empty_frames<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let (client, mut trace) = (player.client.clone(), player.abridged());
     let mut events = client.events();
     client.send_text("tic").await.expect("a connection that takes messages");
-    let (mut told, mut lost) = (0, 0);
+    let (mut malformed, mut lost) = (0, 0);
     loop {
         match events.next().await.expect("the client has not ended") {
-            Item::Event(Event::Malformed(_)) => told += 1,
+            Item::Event(Event::Malformed(_)) => malformed += 1,
             Item::Lost(count) => lost += count.messages,
             Item::Event(Event::Message(message)) => break trace.push(message.frame.text().to_owned()),
             Item::Event(other) => panic!("{other:?}"),
         }
     }
-    trace.push(format!("{} told or counted", told + lost));
-    assert_eq!(told + lost, FRAMES as u64);
+    trace.push(format!("{} malformed or lost", malformed + lost));
+    assert_eq!(malformed + lost, FRAMES as u64);
     client.shutdown().await.expect("a stop");
     trace
 }
 
-/// 17: a message that never ends. It is given up at the limit, and that is told.
+/// Fault 17: a message without end. The client ends the connection at the limit and reports a gap.
 pub async fn endless_message<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(|conn, client| {
+        let mut peer = client.greet()?;
         peer.expect("smd")?;
         peer.quote(conn as u64)?;
         if conn > 1 {
@@ -95,7 +97,7 @@ pub async fn endless_message<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
         for _ in 0..10_000 {
             peer.raw(&fragment)?;
         }
-        panic!("the client takes 650 MB");
+        panic!("the client accepts 650 MB");
     });
     let limits = Limits { max_message_size: 1 << 20, ..Limits::default() };
     let mut player = stage.player(stage.builder(&script).limits(limits));
@@ -105,39 +107,39 @@ pub async fn endless_message<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     player.finish().await
 }
 
-/// 22: a message of empty fragments that never ends. Whoever reads on until it has a message never
-/// comes back: the client must write all the same, which is what ends the flood. Where there is no
-/// TLS; with it, reading and writing cannot be done by two threads, and the flood ends by itself.
+/// Fault 22: a message of empty fragments without end. A reader that continues until it has a
+/// message never returns, but the client must still write; its text ends the flood. With TLS the
+/// peer cannot read and write on two threads, so the flood ends by itself.
 pub async fn empty_fragments<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|_, caller| {
-        let is_tls = caller.is_tls();
-        let mut peer = caller.greet()?;
+    let script = stage.script(|_, client| {
+        let is_tls = client.is_tls();
+        let mut peer = client.greet()?;
         peer.expect("smd")?;
         peer.quote(1)?;
         peer.raw(b"\x01\x00")?;
         if is_tls {
             pour(&mut peer, b"\x00\x00", 20 * FRAMES)?;
         } else {
-            let heard = AtomicBool::new(false);
+            let received = AtomicBool::new(false);
             let (mut reads, mut writes) = (peer.tcp().try_clone()?, peer.tcp().try_clone()?);
             std::thread::scope(|scope| {
                 let flood = scope.spawn(|| {
                     let chunk = [0; CHUNK];
-                    while !heard.load(Ordering::SeqCst) {
+                    while !received.load(Ordering::SeqCst) {
                         writes.write_all(&chunk)?;
                     }
                     Ok::<_, std::io::Error>(())
                 });
                 let text = reads.read(&mut [0; 64]);
-                heard.store(true, Ordering::SeqCst);
-                assert!(text.is_ok_and(|count| count > 0), "the client says nothing while it is flooded");
+                received.store(true, Ordering::SeqCst);
+                assert!(text.is_ok_and(|count| count > 0), "the client sends nothing during the flood");
                 flood.join().expect("no panic")
             })?;
         }
-        // The end of the message: empty, and therefore nothing to be read.
+        // The end of the message is empty as well, so there is nothing to decode.
         peer.raw(b"\x80\x00")?;
         peer.quote(2)?;
-        // What the client said in the flood was read past the WebSocket.
+        // What the client sent during the flood was read below the WebSocket.
         peer.stop_recording();
         peer.until_end()
     });

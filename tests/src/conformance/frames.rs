@@ -1,11 +1,11 @@
-//! Frames as they should not be.
+//! Unusual and invalid WebSocket frames.
 
 use ibws_proto::transport::{Limits, Runtime};
 
 use super::stage::{Stage, Trace};
 use crate::{ClientInfo, ScriptedPeer};
 
-/// A frame header as a server writes it, and its payload.
+/// A frame as a server writes it: header and payload.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
     match payload.len() {
@@ -23,13 +23,13 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A client that has subscribed, for a gateway that then says something; it must have come through.
-async fn through<R: Runtime + Clone>(stage: Stage<R>, say: fn(&mut ScriptedPeer) -> std::io::Result<()>) -> Trace {
-    let script = stage.script(move |_, caller| {
-        let mut peer = caller.greet()?;
+/// Subscribes, lets the gateway send something, and checks that the next message still arrives.
+async fn through<R: Runtime + Clone>(stage: Stage<R>, send: fn(&mut ScriptedPeer) -> std::io::Result<()>) -> Trace {
+    let script = stage.script(move |_, client| {
+        let mut peer = client.greet()?;
         peer.expect("smd")?;
         peer.quote(1)?;
-        say(&mut peer)?;
+        send(&mut peer)?;
         peer.quote(2)?;
         peer.until_end()
     });
@@ -39,7 +39,7 @@ async fn through<R: Runtime + Clone>(stage: Stage<R>, say: fn(&mut ScriptedPeer)
     player.finish().await
 }
 
-/// 15: one-byte fragments, with pings and pongs between them.
+/// Fault 15: one-byte fragments, with pings and pongs between them.
 pub async fn a_message_in_one_byte_fragments_is_one_message<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     through(stage, |peer| {
         let text = ScriptedPeer::quote_text(15);
@@ -56,12 +56,12 @@ pub async fn a_message_in_one_byte_fragments_is_one_message<R: Runtime + Clone>(
     .await
 }
 
-/// 20: bad bytes in a text, whole and split inside a character.
+/// Fault 20: bad bytes in a text frame, whole and split inside a character.
 pub async fn a_bad_byte_loses_neither_its_message_nor_the_next<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let trace = through(stage, |peer| {
         peer.raw(&frame(0x81, b"{\"topic\":\"ntf\",\"args\":[{\"text\":\"a\x99b\"}]}"))?;
-        // A sign of three bytes, the seam of two fragments inside it; then one that is never
-        // completed.
+        // The boundary of two fragments lies inside a character of three bytes; the next character
+        // is incomplete.
         peer.raw(&frame(0x01, b"{\"topic\":\"ntf\",\"args\":[{\"text\":\"\xe2\x84"))?;
         peer.raw(&frame(0x80, b"\xa2\"}]}"))?;
         peer.raw(&frame(0x81, b"{\"topic\":\"ntf\",\"args\":[{\"text\":\"\xe2\x84\"}]}"))
@@ -72,14 +72,14 @@ pub async fn a_bad_byte_loses_neither_its_message_nor_the_next<R: Runtime + Clon
     trace
 }
 
-/// 20, the last part: bad UTF-8 in the reason of a Close.
+/// Fault 20: bad UTF-8 in the reason of a Close.
 pub async fn a_bad_byte_in_a_close_reason_ends_the_connection_like_any_close<R: Runtime + Clone>(
     stage: Stage<R>,
 ) -> Trace {
-    told_losses(stage, vec![frame(0x88, b"\x03\xe8bye \xff\xfe")], Limits::default()).await
+    losses(stage, vec![frame(0x88, b"\x03\xe8bye \xff\xfe")], Limits::default()).await
 }
 
-/// 21: binary frames, texts, and both with an empty fragment at the end.
+/// Fault 21: binary frames, text frames, and both with an empty last fragment.
 pub async fn text_and_binary_frames_are_equivalent<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     through(stage, |peer| {
         for first in [0x81, 0x82] {
@@ -92,12 +92,12 @@ pub async fn text_and_binary_frames_are_equivalent<R: Runtime + Clone>(stage: St
     .await
 }
 
-/// What a client makes of each of these, said right after it subscribed: the connection is lost,
-/// that is told once with a gap, and it comes back.
-async fn told_losses<R: Runtime + Clone>(stage: Stage<R>, cases: Vec<Vec<u8>>, limits: Limits) -> Trace {
+/// Sends each case right after the subscribe: the connection ends, one gap is reported, and the
+/// client reconnects.
+async fn losses<R: Runtime + Clone>(stage: Stage<R>, cases: Vec<Vec<u8>>, limits: Limits) -> Trace {
     let count = cases.len();
-    let script = stage.script(move |conn, caller: ClientInfo| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(move |conn, client: ClientInfo| {
+        let mut peer = client.greet()?;
         peer.expect("smd")?;
         peer.quote(conn as u64)?;
         match cases.get(conn - 1) {
@@ -120,7 +120,7 @@ async fn told_losses<R: Runtime + Clone>(stage: Stage<R>, cases: Vec<Vec<u8>>, l
     trace
 }
 
-/// 16 and 17: claims of a length, and messages, beyond what is taken.
+/// Faults 16 and 17: length claims and messages above the limits.
 pub async fn an_oversized_frame_ends_the_connection_with_a_gap<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let limits = Limits { max_frame_size: 1_000, max_message_size: 2_000, ..Limits::default() };
     let parts = [frame(0x01, &[b'x'; 900]), frame(0x00, &[b'x'; 900]), frame(0x00, &[b'x'; 900])].concat();
@@ -131,10 +131,10 @@ pub async fn an_oversized_frame_ends_the_connection_with_a_gap<R: Runtime + Clon
         frame(0x81, &[b'x'; 1_001]),
         parts,
     ];
-    told_losses(stage, cases, limits).await
+    losses(stage, cases, limits).await
 }
 
-/// 18 and 19: control frames that are fragmented or too long, a mask, reserved bits and opcodes,
+/// Faults 18 and 19: fragmented or too long control frames, a mask, reserved bits and opcodes,
 /// fragments out of order.
 pub async fn a_broken_frame_ends_the_connection_with_a_gap<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let cases = vec![
@@ -148,5 +148,5 @@ pub async fn a_broken_frame_ends_the_connection_with_a_gap<R: Runtime + Clone>(s
         frame(0x80, b"nothing goes before"),
         [frame(0x01, b"one"), frame(0x81, b"two")].concat(),
     ];
-    told_losses(stage, cases, Limits::default()).await
+    losses(stage, cases, Limits::default()).await
 }

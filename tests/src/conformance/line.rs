@@ -1,4 +1,4 @@
-//! Faults of the line between client and gateway.
+//! Faults of the line between the client and the gateway.
 
 use core::time::Duration;
 
@@ -10,14 +10,14 @@ use super::signal::Signal;
 use super::stage::{Stage, Trace};
 use crate::{LinkFaults, Prng, Relay, ScriptedPeer};
 
-/// Seed of every line, so that a run can be had again.
+/// The seed of every line, so that a run can be repeated.
 const SEED: u64 = 31;
 
-/// 30: half-open. Nothing passes, nobody is told; the silence is noticed, the connection left, a
-/// new one made.
+/// Fault 30: a half-open line. Nothing passes, and neither side is notified. The client detects the
+/// silence, closes the connection and opens a new one.
 pub async fn a_dead_line_is_detected_and_replaced<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(|conn, client| {
+        let mut peer = client.greet()?;
         peer.expect("smd")?;
         peer.quote(conn as u64)?;
         if conn == 1 {
@@ -37,11 +37,11 @@ pub async fn a_dead_line_is_detected_and_replaced<R: Runtime + Clone>(stage: Sta
     player.finish().await
 }
 
-/// 25 and 26, by the line: it resets both ends, and it says to the client that nothing will come,
-/// while the gateway, which knows nothing, talks on.
+/// Faults 25 and 26, caused by the line: it resets both ends, and it ends the direction to the
+/// client while the gateway still sends.
 pub async fn a_line_that_breaks_is_a_gap<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(|conn, client| {
+        let mut peer = client.greet()?;
         peer.stop_recording();
         peer.expect("smd")?;
         peer.quote(conn as u64)?;
@@ -59,21 +59,21 @@ pub async fn a_line_that_breaks_is_a_gap<R: Runtime + Clone>(stage: Stage<R>) ->
     player.finish().await
 }
 
-/// 31: frozen for less than the limit; what was held back comes in one burst, in order, and there
-/// is no gap.
+/// Fault 31: a freeze shorter than the limit. What was held back comes in one burst and in order,
+/// without a gap.
 pub async fn a_freeze_within_the_limit_is_no_gap<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     const BURST: u64 = 500;
-    let said = Signal::default();
-    let says = said.clone();
-    let script = stage.script(move |_, caller| {
-        let mut peer = caller.greet()?;
+    let sent = Signal::default();
+    let sends = sent.clone();
+    let script = stage.script(move |_, client| {
+        let mut peer = client.greet()?;
         peer.expect("smd")?;
         peer.quote(0)?;
         peer.expect("tic")?;
         for number in 1..=BURST {
             peer.quote(number)?;
         }
-        says.reach(1);
+        sends.reach(1);
         peer.until_end()
     });
     let relay = Relay::start(script.address(), SEED, LinkFaults::default(), LinkFaults::default());
@@ -82,7 +82,7 @@ pub async fn a_freeze_within_the_limit_is_no_gap<R: Runtime + Clone>(stage: Stag
     let _share = player.share().await;
     relay.freeze_down();
     player.client.send_text("tic").await.expect("a connection that takes messages");
-    said.reached(1).await;
+    sent.reached(1).await;
     relay.thaw_down();
     player.until(&format!(r#""31":"{BURST}""#)).await;
     let trace = player.finish().await;
@@ -91,8 +91,8 @@ pub async fn a_freeze_within_the_limit_is_no_gap<R: Runtime + Clone>(stage: Stag
     trace
 }
 
-/// 32, 33 and 34: one byte at a time, a narrow line, pieces that come late. The traces are those of
-/// a good line.
+/// Faults 32, 33 and 34: one byte at a time, low bandwidth, delayed pieces. The traces equal that
+/// of a good line.
 pub async fn a_bad_line_changes_times_and_not_contents<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let lines = [
         LinkFaults::default(),
@@ -102,8 +102,8 @@ pub async fn a_bad_line_changes_times_and_not_contents<R: Runtime + Clone>(stage
     ];
     let mut traces = Vec::new();
     for line in lines {
-        let script = stage.script(|_, caller| {
-            let mut peer = caller.greet()?;
+        let script = stage.script(|_, client| {
+            let mut peer = client.greet()?;
             peer.expect("smd")?;
             for number in 1..=5 {
                 peer.quote(number)?;
@@ -121,12 +121,12 @@ pub async fn a_bad_line_changes_times_and_not_contents<R: Runtime + Clone>(stage
     traces.swap_remove(0)
 }
 
-/// 35: several connections clogged, and released in an order drawn by lot: each goes on when it is
-/// released.
+/// Fault 35: several connections are clogged and released in random order. Each continues as soon
+/// as it is released.
 pub async fn clogged_connections_do_not_block_each_other<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     const CLIENTS: usize = 5;
-    let script = stage.script(|_, caller| {
-        let mut peer = caller.greet()?;
+    let script = stage.script(|_, client| {
+        let mut peer = client.greet()?;
         peer.stop_recording();
         peer.expect("smd")?;
         peer.quote(1)?;
@@ -137,7 +137,7 @@ pub async fn clogged_connections_do_not_block_each_other<R: Runtime + Clone>(sta
     let relay = Relay::start(script.address(), SEED, LinkFaults::default(), LinkFaults::default());
     let (mut players, mut shares) = (Vec::new(), Vec::new());
     for _ in 0..CLIENTS {
-        // One after the other, so that their numbers are those of the connections.
+        // The clients start one after the other, so their numbers are those of the connections.
         let mut player = stage.player(stage.builder_through(&relay, &script));
         player.start().await;
         shares.push(player.share().await);
@@ -162,17 +162,17 @@ pub async fn clogged_connections_do_not_block_each_other<R: Runtime + Clone>(sta
     trace
 }
 
-/// 36: the gateway does not read; our texts pile up to their limit, what it says is told meanwhile,
-/// then it is left.
+/// Fault 36: the gateway does not read. The client's texts pile up to their limit while its
+/// messages still arrive; then the client disconnects.
 pub async fn a_peer_that_does_not_read_is_disconnected_in_the_end<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|conn, caller| {
-        SockRef::from(caller.tcp()).set_recv_buffer_size(8 * 1024)?;
-        let mut peer = caller.greet()?;
+    let script = stage.script(|conn, client| {
+        SockRef::from(client.tcp()).set_recv_buffer_size(8 * 1024)?;
+        let mut peer = client.greet()?;
         peer.stop_recording();
         peer.expect("smd")?;
         peer.quote(conn as u64)?;
         if conn == 1 {
-            // Reads nothing more, and goes on talking until it is left.
+            // The peer reads nothing more, and sends until the client disconnects.
             for number in 100.. {
                 ScriptedPeer::quote(&mut peer, number)?;
             }
@@ -183,7 +183,7 @@ pub async fn a_peer_that_does_not_read_is_disconnected_in_the_end<R: Runtime + C
     let mut player = stage.player(stage.builder(&script).limits(limits));
     player.start().await;
     let share = player.share().await;
-    // The flood is not part of the trace: how much of it comes in differs from run to run.
+    // The flood is not part of the trace, because the part that arrives differs between runs.
     let client = player.client.clone();
     let trace = player.abridged();
     let mut events = client.events();
@@ -193,7 +193,7 @@ pub async fn a_peer_that_does_not_read_is_disconnected_in_the_end<R: Runtime + C
         refused = client.send_text(&text).await.is_err();
         sent += u64::from(!refused);
     }
-    assert!(refused, "{sent} texts of 60,000 bytes are held");
+    assert!(refused, "{sent} texts of 60,000 bytes were accepted");
     while client.status().state != ConnectionState::Ready {
         events.next().await.expect("the client has not ended");
     }

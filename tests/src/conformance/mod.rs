@@ -1,60 +1,74 @@
-//! What every adapter must do alike: each story is written once, over any [`Runtime`], and ends in
-//! a [`Trace`] that has to be the same on all of them, over plain TCP and over TLS.
+//! Conformance: what every adapter must do in the same way. Each story is written once over any
+//! [`Runtime`] and returns a [`Trace`], which must be the same on all runtimes, over plain TCP and
+//! over TLS.
 //!
-//! The peer is a [`Script`], which does what no honest gateway would, where a story wants it behind
-//! a [`Relay`], a bad line. [`conformance!`](crate::conformance) lists the stories; `tests/conform`
-//! plays each of them on tokio and on async-std and compares, and `ibws-async-std/tests/smol.rs`
-//! plays them on smol. Beside the list: a close from every state ([`anywhere`], `tests/conform`), a
-//! thousand clients opened and closed ([`cycles`], `tests/leftovers.rs`), and what the floods cost
-//! in memory (`tests/bounded.rs`), those that meet a slow consumer ([`slow`]) included.
+//! The peer is a [`Script`], which does what no real gateway would, in some stories behind a
+//! [`Relay`], a bad line. [`conformance!`](crate::conformance!) lists the stories.
+//! `tests/conformance` runs each of them on tokio and on async-std and compares the traces;
+//! `ibws-async-std/tests/smol.rs` runs them on smol.
 //!
-//! # Which fault is where
+//! Three harnesses are not in the list: a close in every state ([`close_in_every_state`],
+//! `tests/conformance`), a thousand clients opened and closed ([`cycles`], `tests/leaks.rs`), and
+//! the memory that floods take (`tests/bounded.rs`), including floods of a slow consumer
+//! ([`slow`]).
 //!
-//! Numbers of the catalogue (`scenarios` B), each with its story:
+//! # Faults and their stories
 //!
-//! | faults of connecting | story |
-//! |---|---|
-//! | 1 refused | [`dial::a_dead_port_is_named_and_start_gives_up`] |
-//! | 2 accepted, then silence · 4 TLS stalls | [`dial::each_stage_of_a_dial_has_its_own_limit`] |
-//! | 3 reset after accept | [`dial::a_reset_during_the_dial_is_retried`] |
-//! | 5 an alert, or plain HTTP, on the TLS port | [`dial::the_wrong_protocol_on_the_port_is_named`] |
-//! | 6 certificate swapped | [`dial::a_swapped_certificate_ends_the_dial_before_the_request`] |
-//! | 7 upgrade byte by byte | [`dial::a_slow_upgrade_succeeds_only_within_its_limit`] |
-//! | 8 huge headers | [`dial::a_response_head_above_the_limit_ends_the_dial`] |
-//! | 9 HTTP statuses | [`dial::each_http_status_has_its_error_kind`] |
-//! | 10 wrong accept key | [`dial::a_wrong_accept_key_ends_the_dial`] |
-//! | 11 frames glued to the 101 | [`dial::frames_glued_to_the_upgrade_response_arrive_first`] |
-//! | 12 `waiting for session` for a while, for ever | [`dial::waiting_for_session_ends_with_the_session_or_not_at_all`] |
+//! The numbers are those of [`chaos::faults`](crate::chaos::faults) and
+//! [`chaos::SOCKETS_ONLY`](crate::chaos::SOCKETS_ONLY).
 //!
-//! | faults of the WebSocket | story |
-//! |---|---|
-//! | 13, 14 floods of pings and pongs, unread | [`floods::pings_without_reading`], [`floods::pongs`] |
-//! | 15 one-byte fragments | [`frames::a_message_in_one_byte_fragments_is_one_message`] |
-//! | 16 length claims · 17 oversize | [`frames::an_oversized_frame_ends_the_connection_with_a_gap`], [`floods::endless_message`] |
-//! | 18 bad control frames · 19 mask, RSV, opcode | [`frames::a_broken_frame_ends_the_connection_with_a_gap`] |
-//! | 20 bad UTF-8, whole, split, in a reason | [`frames::a_bad_byte_loses_neither_its_message_nor_the_next`] |
-//! | 21 binary JSON | [`frames::text_and_binary_frames_are_equivalent`] |
-//! | 22 empty frames, empty fragments | [`floods::empty_frames`], [`floods::empty_fragments`] |
+//! Faults of connecting:
 //!
-//! | faults of closing | story |
-//! |---|---|
-//! | 23 each code | [`closes::the_client_reconnects_after_every_close_code`] |
-//! | 24 Close without FIN · 29 data after Close | [`closes::a_close_ends_the_connection_even_if_the_socket_stays_open`] |
-//! | 25 FIN without Close · 26 reset in mid-frame · 27 TLS cut | [`closes::an_end_without_a_close_is_a_gap`], [`line::a_line_that_breaks_is_a_gap`] |
-//! | 28 our Close unanswered | [`closes::a_close_without_a_reply_times_out`] |
+//! * 1 refused: [`dial::a_dead_port_is_named_and_start_gives_up`]
+//! * 2 accepted, then silence · 4 TLS stalls: [`dial::each_stage_of_a_dial_has_its_own_limit`]
+//! * 3 reset after accept: [`dial::a_reset_during_the_dial_is_retried`]
+//! * 5 an alert, or plain HTTP, on the TLS port: [`dial::the_wrong_protocol_on_the_port_is_named`]
+//! * 6 certificate swapped: [`dial::a_swapped_certificate_ends_the_dial_before_the_request`]
+//! * 7 upgrade byte by byte: [`dial::a_slow_upgrade_succeeds_only_within_its_limit`]
+//! * 8 huge headers: [`dial::a_response_head_above_the_limit_ends_the_dial`]
+//! * 9 HTTP statuses: [`dial::each_http_response_code_has_its_error_kind`]
+//! * 10 wrong accept key: [`dial::a_wrong_accept_key_ends_the_dial`]
+//! * 11 frames glued to the 101: [`dial::frames_glued_to_the_upgrade_response_arrive_first`]
+//! * 12 `waiting for session` for a while, for ever:
+//!   [`dial::waiting_for_session_ends_with_the_session_or_not_at_all`]
 //!
-//! | faults of the line | story |
-//! |---|---|
-//! | 30 half-open | [`line::a_dead_line_is_detected_and_replaced`] |
-//! | 31 freeze, then the burst | [`line::a_freeze_within_the_limit_is_no_gap`] |
-//! | 32 one-byte slices · 33 narrow · 34 jitter | [`line::a_bad_line_changes_times_and_not_contents`] |
-//! | 35 many clogged, released in another order | [`line::clogged_connections_do_not_block_each_other`] |
-//! | 36 our writes block | [`line::a_peer_that_does_not_read_is_disconnected_in_the_end`] |
+//! Faults of the WebSocket:
 //!
-//! What loopback cannot do: lose or reorder packets, let a SYN go unanswered, wait for a kernel's
-//! retransmissions, answer with ICMP. The slow ones run faster than in the catalogue: bytes every
+//! * 13, 14 floods of pings and pongs while the peer does not read:
+//!   [`floods::pings_without_reading`], [`floods::pongs`]
+//! * 15 one-byte fragments: [`frames::a_message_in_one_byte_fragments_is_one_message`]
+//! * 16 length claims · 17 oversize: [`frames::an_oversized_frame_ends_the_connection_with_a_gap`],
+//!   [`floods::endless_message`]
+//! * 18 bad control frames · 19 mask, RSV, opcode:
+//!   [`frames::a_broken_frame_ends_the_connection_with_a_gap`]
+//! * 20 bad UTF-8, whole, split, in a reason:
+//!   [`frames::a_bad_byte_loses_neither_its_message_nor_the_next`]
+//! * 21 binary JSON: [`frames::text_and_binary_frames_are_equivalent`]
+//! * 22 empty frames, empty fragments: [`floods::empty_frames`], [`floods::empty_fragments`]
+//!
+//! Faults of closing:
+//!
+//! * 23 each code: [`closes::the_client_reconnects_after_every_close_code`]
+//! * 24 Close without FIN · 29 data after Close:
+//!   [`closes::a_close_ends_the_connection_even_if_the_socket_stays_open`]
+//! * 25 FIN without Close · 26 reset in mid-frame · 27 TLS cut:
+//!   [`closes::an_end_without_a_close_is_a_gap`], [`line::a_line_that_breaks_is_a_gap`]
+//! * 28 no reply to the client's Close: [`closes::a_close_without_a_reply_times_out`]
+//!
+//! Faults of the line:
+//!
+//! * 30 half-open: [`line::a_dead_line_is_detected_and_replaced`]
+//! * 31 freeze, then the burst: [`line::a_freeze_within_the_limit_is_no_gap`]
+//! * 32 one-byte slices · 33 narrow · 34 jitter:
+//!   [`line::a_bad_line_changes_times_and_not_contents`]
+//! * 35 several clogged connections, released in another order:
+//!   [`line::clogged_connections_do_not_block_each_other`]
+//! * 36 the client's writes block: [`line::a_peer_that_does_not_read_is_disconnected_in_the_end`]
+//!
+//! Loopback cannot lose or reorder packets, leave a SYN without a reply, wait for retransmissions
+//! of the kernel, or reply with ICMP. Slow faults run faster here than in chaos runs: bytes every
 //! few milliseconds instead of every second, 20 KB a second instead of one, jitter to 20 ms instead
-//! of two seconds; the limits they meet are shortened with them.
+//! of two seconds. The limits that they reach are shortened accordingly.
 
 pub mod client;
 pub mod clock;
@@ -78,8 +92,8 @@ use crate::{Relay, Script};
 #[cfg(doc)]
 use ibws_proto::transport::Runtime;
 
-/// Hands the list of stories that hold on every runtime, by module, to a macro of the caller's:
-/// `stories! { module { story, … } … }`.
+/// Passes the list of stories, by module, to a macro of the caller: `stories! { module { story, … }
+/// … }`.
 #[macro_export]
 macro_rules! conformance {
     ($stories:ident) => {
@@ -95,7 +109,7 @@ macro_rules! conformance {
                 a_swapped_certificate_ends_the_dial_before_the_request,
                 a_slow_upgrade_succeeds_only_within_its_limit,
                 a_response_head_above_the_limit_ends_the_dial,
-                each_http_status_has_its_error_kind,
+                each_http_response_code_has_its_error_kind,
                 a_wrong_accept_key_ends_the_dial,
                 frames_glued_to_the_upgrade_response_arrive_first,
                 waiting_for_session_ends_with_the_session_or_not_at_all,

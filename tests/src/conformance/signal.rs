@@ -1,11 +1,11 @@
-//! How the gateway's thread and the story's task wait for one another, without looking again and
-//! again.
+//! A signal with which the gateway's thread and the story's task wait for each other without
+//! polling.
 
 use core::future::poll_fn;
 use core::task::{Poll, Waker};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// A step that has been reached, shared by threads and tasks. It only grows.
+/// The number of the step that has been reached, shared by threads and tasks. It only grows.
 #[derive(Clone, Default)]
 pub struct Signal(Arc<Shared>);
 
@@ -22,7 +22,7 @@ struct State {
 }
 
 impl Signal {
-    /// Says that `step` is reached.
+    /// Marks `step` as reached.
     pub fn reach(&self, step: usize) {
         let mut state = self.lock();
         state.step = state.step.max(step);
@@ -32,7 +32,7 @@ impl Signal {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// Waits for `step`, as a task.
+    /// Waits for `step` in a task.
     pub async fn reached(&self, step: usize) {
         poll_fn(|cx| {
             let mut state = self.lock();
@@ -45,7 +45,7 @@ impl Signal {
         .await;
     }
 
-    /// Waits for `step`, as a thread.
+    /// Waits for `step` in a thread.
     pub fn wait(&self, step: usize) {
         drop(self.0.grew.wait_while(self.lock(), |state| state.step < step).unwrap_or_else(PoisonError::into_inner));
     }

@@ -1,4 +1,4 @@
-//! A consumer of one item a second under a flood, in real time and over a real socket.
+//! A consumer of one item per second under a flood, in real time and over a real socket.
 
 use core::time::Duration;
 use std::io;
@@ -13,12 +13,12 @@ use tungstenite::Message;
 use super::stage::{SHARE, Stage, Trace};
 use crate::{PeerInput, ScriptedPeer};
 
-/// Messages a second. A debug build is ten times slower.
+/// Messages per second. A debug build is ten times slower.
 pub const RATE: u64 = if cfg!(debug_assertions) { 2_000 } else { 20_000 };
-/// A read of the gateway's side waits so long; that is its pace.
+/// Longest time that a read of the gateway waits; it sets the pace of the flood.
 const PACE: Duration = Duration::from_millis(2);
 
-/// What a gateway saw of its client while it flooded it.
+/// What the gateway counted during the flood.
 struct Seen {
     sent: u64,
     pings: u64,
@@ -26,27 +26,27 @@ struct Seen {
     tics: u64,
 }
 
-/// Floods a client whose consumers take one item a second each, for `seconds`; then they take the
-/// rest.
+/// Floods a client for `seconds`. Each of its consumers takes one item per second, and the rest
+/// after the flood.
 ///
 /// # Panics
-/// If a heartbeat of either side is missed, a queue holds more than its limit, or what the order
-/// queue tells does not add up to what was sent.
+/// If a heartbeat of either side is missed, a queue holds more than its limit, or the items of the
+/// order queue do not add up to what was sent.
 pub async fn consumer<R: Runtime + Clone>(stage: Stage<R>, seconds: u64) -> Trace {
-    let (told, tells) = mpsc::sync_channel(1);
-    let script = stage.script(move |_, caller| {
-        let mut peer = caller.greet()?;
+    let (done, when_done) = mpsc::sync_channel(1);
+    let script = stage.script(move |_, client| {
+        let mut peer = client.greet()?;
         peer.stop_recording();
         peer.expect("smd")?;
         peer.quote(0)?;
         let seen = flood(&mut peer, seconds)?;
-        let _ = told.send(seen);
+        let _ = done.send(seen);
         peer.text(r#"{"topic":"system","hb":1}"#)?;
         peer.until_end()
     });
     let builder = stage.builder(&script).configure(|config| config.tic_interval = Some(Duration::from_secs(1)));
     let mut player = stage.player(builder);
-    let orders_wanted = player.client.subscribe_nowait(Subscribe::parse("or").expect("a channel"));
+    let order_subscription = player.client.subscribe_nowait(Subscribe::parse("or").expect("a channel"));
     player.start().await;
     let client = player.client.clone();
     let mut share = client.subscribe_nowait(Subscribe::parse(SHARE).expect("a channel"));
@@ -66,8 +66,7 @@ pub async fn consumer<R: Runtime + Clone>(stage: Stage<R>, seconds: u64) -> Trac
     };
     let began = stage.runtime.now();
     loop {
-        // The consumer is busy for a second with each item; the end of the flood is said by a
-        // heartbeat.
+        // The consumer works for a second on each item. A heartbeat marks the end of the flood.
         let over = stage.within(Duration::from_secs(1), heartbeats.recv()).await;
         orders.try_recv().into_iter().for_each(&mut take);
         let _ = (share.try_next(), events.try_next());
@@ -87,9 +86,9 @@ pub async fn consumer<R: Runtime + Clone>(stage: Stage<R>, seconds: u64) -> Trac
     while let Some(item) = orders.try_recv() {
         take(item);
     }
-    let seen = tells.recv().expect("the flood is over");
-    assert_eq!(seen.pings, seen.pongs, "each ping is answered");
-    assert!(seen.tics + 2 >= seconds, "{} heartbeats of ours in {seconds} s", seen.tics);
+    let seen = when_done.recv().expect("the flood is over");
+    assert_eq!(seen.pings, seen.pongs, "each ping gets a pong");
+    assert!(seen.tics + 2 >= seconds, "{} `tic` texts of the client in {seconds} s", seen.tics);
     assert!(seen.sent >= seconds * RATE, "{} messages", seen.sent);
     let (mut all, mut count) = (OrderBook::new(), 0);
     for text in (0..seen.sent).map(message).filter(|text| text.contains("\"sor\"")) {
@@ -100,16 +99,16 @@ pub async fn consumer<R: Runtime + Clone>(stage: Stage<R>, seconds: u64) -> Trac
             all.apply(&rows);
         }
     }
-    assert_eq!((messages, lost), (count, 0), "order messages, told and lost");
+    assert_eq!((messages, lost), (count, 0), "order messages, delivered and lost");
     let rows = |book: &OrderBook| book.rows().map(|(_, row)| row.json().text().to_owned()).collect::<Vec<_>>();
     assert_eq!(rows(&book), rows(&all));
     assert_eq!(book.len(), 50);
     client.shutdown().await.expect("a stop");
-    drop(orders_wanted);
+    drop(order_subscription);
     vec![format!("{} orders, nothing lost", book.len())]
 }
 
-/// Says as many messages as are due, and a ping each second, and listens in between.
+/// Sends the messages that are due and a ping per second, and receives in between.
 fn flood(peer: &mut ScriptedPeer, seconds: u64) -> io::Result<Seen> {
     let mut seen = Seen { sent: 0, pings: 0, pongs: 0, tics: 0 };
     peer.tcp().set_read_timeout(Some(PACE))?;
@@ -138,8 +137,8 @@ fn flood(peer: &mut ScriptedPeer, seconds: u64) -> io::Result<Seen> {
     Ok(seen)
 }
 
-/// Changes of fifty orders, quotes of one share that is subscribed to and of many that are not, and
-/// what nobody knows.
+/// One message of the flood: a change of one of fifty orders, a quote of the subscribed share or of
+/// another one, or an unknown topic.
 fn message(number: u64) -> String {
     match number % 4 {
         0 => {

@@ -1,4 +1,5 @@
-//! Where a story is played: a runtime, with or without TLS, and the lines that it leaves behind.
+//! The environment of a story: a runtime, with or without TLS, and the trace that the story
+//! returns.
 
 use core::future::{Future, poll_fn};
 use core::pin::pin;
@@ -14,33 +15,33 @@ use ibws_proto::{Config, ConnectionLoss, Event, GapCause, Item, Subscribe};
 
 use crate::{ClientInfo, PeerInput, Relay, Script};
 
-/// No story takes longer.
+/// Longest time that a story takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The subscription of most stories.
 pub(super) const SHARE: &str = r#"md+265598+{"fields":["31"]}"#;
 
-/// What a story left behind: the lines of its clients in order, and what its gateways heard.
-/// Without times, addresses and whatever else differs from run to run.
+/// The result of a story: the events of its clients as lines, in order, and what its gateways
+/// received. It has no times, addresses or anything else that differs between runs.
 pub type Trace = Vec<String>;
 
-/// A runtime to play on, with or without TLS.
+/// The environment of a story: a runtime, with or without TLS.
 #[derive(Clone)]
 pub struct Stage<R> {
     /// The runtime.
     pub runtime: R,
-    /// Over TLS, or over plain TCP.
+    /// `true` for TLS, `false` for plain TCP.
     pub tls: bool,
     scripts: Arc<Mutex<Vec<Arc<Script>>>>,
-    /// The latest lines, for a story that does not end.
+    /// The newest lines, for the error of a story that does not end.
     latest: Latest,
 }
 
 type Latest = Arc<Mutex<VecDeque<String>>>;
 
-/// Plays a story on `runtime`, and gives back what it left behind.
+/// Runs a story on `runtime` and returns its trace.
 ///
 /// # Panics
-/// If the story fails, its gateway does, or it takes too long.
+/// If the story or its gateway fails, or the story takes longer than a minute.
 pub fn play<R, F>(runtime: R, tls: bool, story: impl FnOnce(Stage<R>) -> F) -> Trace
 where
     R: Runtime + Clone,
@@ -49,9 +50,9 @@ where
     let stage = Stage { runtime, tls, scripts: Arc::default(), latest: Arc::default() };
     let (runtime, scripts, latest) = (stage.runtime.clone(), Arc::clone(&stage.scripts), Arc::clone(&stage.latest));
     let mut story = Box::pin(story(stage));
-    let (told, tells) = mpsc::channel();
-    // As a task, where a runtime's sockets and timers can be made; a panic is carried over to the
-    // test's thread.
+    let (done, when_done) = mpsc::channel();
+    // The story runs as a task, in which sockets and timers of the runtime can be made. A panic is
+    // carried over to the thread of the test.
     runtime.spawn(async move {
         let end = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| story.as_mut().poll(cx))) {
             Ok(Poll::Pending) => Poll::Pending,
@@ -59,24 +60,24 @@ where
             Err(panic) => Poll::Ready(Err(panic)),
         })
         .await;
-        // What the story holds, its clients say, is gone when it counts as over.
+        // Clients and other values of the story are dropped before it counts as ended.
         drop(story);
-        let _ = told.send(end);
+        let _ = done.send(end);
     });
-    let mut trace = match tells.recv_timeout(PATIENCE) {
+    let mut trace = match when_done.recv_timeout(PATIENCE) {
         Ok(Ok(trace)) => trace,
         Ok(Err(panic)) => resume_unwind(panic),
-        Err(_) => panic!("the story does not end; it came to {:#?}", lock(&latest)),
+        Err(_) => panic!("the story does not end; its newest lines: {:#?}", lock(&latest)),
     };
-    // Ends the gateways off the runtime, and raises what went wrong in them.
+    // The gateways end outside of the runtime; their panics are raised here.
     for script in core::mem::take(&mut *lock(&scripts)) {
-        let script = Arc::into_inner(script).expect("the story is over and holds no gateway");
-        let mut heard = script.finish();
-        // In the order of connections: those of different ones may come in any.
-        heard.sort_by_key(|(conn, _)| *conn);
-        trace.extend(heard.into_iter().filter_map(|(conn, heard)| match heard {
-            PeerInput::Text(text) => Some(format!("gateway #{conn} heard {text}")),
-            PeerInput::Close(code) => Some(format!("gateway #{conn} heard close {code:?}")),
+        let script = Arc::into_inner(script).expect("the story has ended and holds no gateway");
+        let mut received = script.finish();
+        // Inputs of different connections come in any order, so they are sorted by connection.
+        received.sort_by_key(|(conn, _)| *conn);
+        trace.extend(received.into_iter().filter_map(|(conn, input)| match input {
+            PeerInput::Text(text) => Some(format!("gateway #{conn} received {text}")),
+            PeerInput::Close(code) => Some(format!("gateway #{conn} received close {code:?}")),
             _ => None,
         }));
     }
@@ -88,7 +89,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<R: Runtime + Clone> Stage<R> {
-    /// A gateway that serves each connection as `serve` says.
+    /// Starts a gateway that serves each connection with `serve`.
     pub fn script(
         &self,
         serve: impl Fn(usize, ClientInfo) -> std::io::Result<()> + Send + Sync + 'static,
@@ -98,42 +99,42 @@ impl<R: Runtime + Clone> Stage<R> {
         script
     }
 
-    /// A dial to `script` without a client around it.
+    /// The request of a dial to `script` without a client.
     #[must_use]
     pub fn request(&self, script: &Script) -> DialRequest {
         let endpoint = Endpoint::parse(&script.url(), Plaintext::OnLoopback).expect("a loopback address");
         DialRequest { trust: script.trust(), ..DialRequest::new(endpoint) }
     }
 
-    /// A client of `script`, with times that suit a test: no keep-alive by itself, and it comes
-    /// back at once.
+    /// The builder of a client of `script`, with settings for tests: no keep-alive of its own, and
+    /// a backoff of 5 ms.
     pub fn builder(&self, script: &Script) -> Builder<R> {
         let builder = Builder::new(self.runtime.clone()).url(script.url()).trust(script.trust());
         builder.plaintext_on_loopback().configure(quick)
     }
 
-    /// The same through a line.
+    /// The builder of a client of `script` behind a relay.
     pub fn builder_through(&self, relay: &Relay, script: &Script) -> Builder<R> {
         let url = script.url().replace(&script.address().to_string(), &relay.address().to_string());
         self.builder(script).url(url)
     }
 
-    /// A client of `script`, started and greeted.
+    /// Starts a client of `script` and waits until it is ready.
     pub async fn ready(&self, script: &Script) -> Player<R> {
         let mut player = self.player(self.builder(script));
         player.start().await;
         player
     }
 
-    /// Builds a client; nothing is dialled yet.
+    /// Builds a client without starting it.
     #[must_use]
     pub fn player(&self, builder: Builder<R>) -> Player<R> {
         let client = builder.build().expect("a client");
         Player { events: client.events(), client, trace: Trace::new(), latest: Arc::clone(&self.latest) }
     }
 
-    /// Waits until something holds that nothing wakes for: what the simulated gateway sees. Looks
-    /// whenever other tasks had their turn.
+    /// Waits until a condition holds for which there is no waker, such as a state of the simulated
+    /// gateway. It is checked each time other tasks have run.
     pub async fn until(&self, mut holds: impl FnMut() -> bool) {
         poll_fn(|cx| {
             if holds() {
@@ -146,7 +147,7 @@ impl<R: Runtime + Clone> Stage<R> {
         .await;
     }
 
-    /// The same for what a future gives, or nothing when the time is over.
+    /// Waits for a future; returns `None` after `span`.
     pub async fn within<T>(&self, span: Duration, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         let mut sleep = Box::pin(self.runtime.sleep_until(self.runtime.now() + span));
@@ -162,13 +163,13 @@ fn quick(config: &mut Config) {
     config.seed = 7;
     (config.backoff_min, config.backoff_max) = (Duration::from_millis(5), Duration::from_millis(5));
     (config.tic_interval, config.ping_interval, config.max_pong_age) = (None, None, None);
-    // On a machine that is busy a test may be held up for longer than a confirmation usually takes.
+    // On a busy machine a test can be delayed for longer than a confirmation usually takes.
     config.subscription_timeout = Duration::from_secs(20);
     config.ready_gate = ibws_proto::ReadyGate::Wait(Duration::from_secs(30));
     config.auth_wait = Duration::from_secs(30);
 }
 
-/// A client and the lines of what it told.
+/// A client and its events as lines.
 pub struct Player<R: Runtime> {
     /// The client.
     pub client: Client<R>,
@@ -178,14 +179,14 @@ pub struct Player<R: Runtime> {
 }
 
 impl<R: Runtime + Clone> Player<R> {
-    /// Starts it, and waits until it is ready.
+    /// Starts the client and waits until it is ready.
     pub async fn start(&mut self) {
-        let answer = self.client.start().await;
-        self.note(format!("started: {answer:?}"));
+        let reply = self.client.start().await;
+        self.note(format!("started: {reply:?}"));
         self.until(" ready (").await;
     }
 
-    /// Subscribes to market data of conid 265598, and waits for the outcome.
+    /// Subscribes to market data of conid 265598 and waits for the outcome.
     pub async fn share(&mut self) -> Subscription<R> {
         let mut subscription = self.client.subscribe_nowait(Subscribe::parse(SHARE).expect("a channel"));
         let outcome = subscription.outcome().await;
@@ -193,26 +194,26 @@ impl<R: Runtime + Clone> Player<R> {
         subscription
     }
 
-    /// Waits for a line that holds `words`, and gives it back; those before it are told as well.
-    pub async fn until(&mut self, words: &str) -> String {
+    /// Waits for a line that contains `text` and returns it. The lines before it are noted as well.
+    pub async fn until(&mut self, text: &str) -> String {
         loop {
             let item = self.events.next().await.expect("the client has not ended");
             let line = line(&item);
             self.note(line.clone());
-            if line.contains(words) {
+            if line.contains(text) {
                 return line;
             }
         }
     }
 
-    /// The same, several times.
-    pub async fn all(&mut self, words: &[&str]) {
-        for words in words {
-            self.until(words).await;
+    /// Waits for several lines, in order.
+    pub async fn all(&mut self, texts: &[&str]) {
+        for text in texts {
+            self.until(text).await;
         }
     }
 
-    /// Adds a line of the story's own.
+    /// Adds a line to the trace.
     pub fn note(&mut self, line: impl Into<String>) {
         let line = line.into();
         let mut latest = lock(&self.latest);
@@ -223,25 +224,25 @@ impl<R: Runtime + Clone> Player<R> {
         self.trace.push(line);
     }
 
-    /// What it told so far; the rest, and the client, are left to the story. For floods, which are
-    /// cut off in other places in each run.
+    /// Returns the trace so far; later events are not noted. Floods use it, because the part of a
+    /// flood that arrives differs between runs.
     #[must_use]
     pub fn abridged(self) -> Trace {
         self.trace
     }
 
-    /// Shuts the client down and gives back all it told.
+    /// Shuts the client down and returns the whole trace.
     pub async fn finish(mut self) -> Trace {
-        let answer = self.client.shutdown().await;
+        let reply = self.client.shutdown().await;
         while let Some(item) = self.events.try_next() {
             self.note(line(&item));
         }
-        self.note(format!("shut down: {answer:?}"));
+        self.note(format!("shut down: {reply:?}"));
         self.trace
     }
 }
 
-/// An item as a line, without what differs from run to run.
+/// An item as a line, without what differs between runs.
 fn line(item: &Item) -> String {
     match item {
         Item::Lost(lost) => format!("lost {} messages, {} notices", lost.messages, lost.notices),
@@ -268,7 +269,8 @@ fn line(item: &Item) -> String {
     }
 }
 
-/// A dial's detail names ports, and has the system's words.
+/// A cause as text. The detail of a dial is left out, because it names ports and has texts of the
+/// system.
 pub(super) fn loss(loss: &GapCause) -> String {
     match loss {
         GapCause::Connection(ConnectionLoss::Connect(error)) => {

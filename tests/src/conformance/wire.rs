@@ -1,4 +1,4 @@
-//! An open WebSocket by itself: what goes in, what comes out, and its end.
+//! An open WebSocket without a client: its messages and its end.
 
 use core::future::poll_fn;
 use core::task::Poll;
@@ -24,14 +24,15 @@ fn text(text: &str) -> OutgoingMessage {
     OutgoingMessage::Text(text.to_owned())
 }
 
-/// Messages go to and fro, pings are answered, a Close is answered, and nothing goes out after it.
+/// Messages pass in both directions, a ping and a Close get their replies, and nothing is sent
+/// after the Close.
 pub async fn messages_pass_both_ways_and_a_close_gets_its_reply<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|_, caller| {
-        let mut peer = caller.open(b"")?;
+    let script = stage.script(|_, client| {
+        let mut peer = client.open(b"")?;
         while let PeerInput::Text(text) = peer.receive()? {
             peer.text(&text)?;
         }
-        // A ping ended the echo; then comes the Close.
+        // A ping ended the echo; the Close follows.
         peer.until_end()
     });
     let mut link = stage.runtime.dial(stage.request(&script)).await.expect("an open socket");
@@ -40,13 +41,13 @@ pub async fn messages_pass_both_ways_and_a_close_gets_its_reply<R: Runtime + Clo
     send(&mut link, OutgoingMessage::Ping).await;
     trace.push(format!("{:?}", recv(&mut link).await));
     send(&mut link, OutgoingMessage::Close(1000)).await;
-    let mut late = Some(text("after our Close"));
+    let mut late = Some(text("after the Close"));
     assert!(poll_fn(|cx| link.poll_send(cx, &mut late)).await.is_err());
     trace.push(format!("{:?}", recv(&mut link).await));
     trace
 }
 
-/// However a connection ends, that is said once, and nothing hangs.
+/// Every kind of end is reported exactly once.
 pub async fn every_end_is_reported_once<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let far_too_long = [&b"\x82\x7f\x80"[..], &[0; 7]].concat();
     let too_many_fragments = [&b"\x02\x7e\x00\xc8"[..], &[0; 200], b"\x80\x7e\x00\xc8", &[0; 200]].concat();
@@ -60,10 +61,10 @@ pub async fn every_end_is_reported_once<R: Runtime + Clone>(stage: Stage<R>) -> 
         (b"\x82\x7e\x01\x01".to_vec(), false, IncomingMessage::Closed(None)),
         (b"\xc1\x00".to_vec(), false, IncomingMessage::Closed(None)),
     ];
-    let told = cases.clone();
-    let script = stage.script(move |conn, caller| {
-        let Some((bytes, ends, _)) = told.get(conn - 1) else { return Ok(()) };
-        let mut peer = caller.open(bytes)?;
+    let served = cases.clone();
+    let script = stage.script(move |conn, client| {
+        let Some((bytes, ends, _)) = served.get(conn - 1) else { return Ok(()) };
+        let mut peer = client.open(bytes)?;
         if *ends { Ok(()) } else { peer.discard() }
     });
     let limits = Limits { max_frame_size: 256, max_message_size: 256, ..Limits::default() };
@@ -80,27 +81,28 @@ pub async fn every_end_is_reported_once<R: Runtime + Clone>(stage: Stage<R>) -> 
     trace
 }
 
-/// 36, by itself: the peer does not read; what it says is heard all the same, and nothing of ours
-/// is lost.
+/// Fault 36 without a client: the peer does not read. Its messages still arrive, and no message to
+/// it is lost.
 pub async fn blocked_writes_neither_stop_reads_nor_lose_messages<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     const SIZE: usize = 10_000;
     const PINGS: usize = 100;
     let (go, wait) = mpsc::channel();
     let wait = std::sync::Mutex::new(wait);
-    let script = stage.script(move |_, caller| {
-        let mut peer = caller.open(b"")?;
-        // Reads nothing until told to, but pings: the answers pile up beside the messages.
+    let script = stage.script(move |_, client| {
+        let mut peer = client.open(b"")?;
+        // The peer reads nothing until it is allowed to, but pings: the pongs pile up beside the
+        // messages.
         for _ in 0..PINGS {
             peer.send(Message::Ping(vec![0; 100].into()))?;
         }
         peer.text("still here")?;
-        let total = wait.lock().ok().and_then(|wait| wait.recv().ok()).expect("the story goes on");
+        let total = wait.lock().ok().and_then(|wait| wait.recv().ok()).expect("the story continues");
         peer.stop_recording();
-        let mut heard = 0;
-        while heard < total {
+        let mut received = 0;
+        while received < total {
             if let PeerInput::Text(text) = peer.receive()? {
-                assert_eq!((text.len(), text.parse()), (SIZE, Ok(heard)));
-                heard += 1;
+                assert_eq!((text.len(), text.parse()), (SIZE, Ok(received)));
+                received += 1;
             }
         }
         peer.until_end()
@@ -118,7 +120,7 @@ pub async fn blocked_writes_neither_stop_reads_nor_lose_messages<R: Runtime + Cl
             }
         }
     });
-    assert_eq!(blocked.await, Ok(true), "the message that did not fit is still ours");
+    assert_eq!(blocked.await, Ok(true), "the message that did not fit is not taken");
     let mut pings = 0;
     let after = loop {
         match recv(&mut link).await {
@@ -128,7 +130,7 @@ pub async fn blocked_writes_neither_stop_reads_nor_lose_messages<R: Runtime + Cl
     };
     assert_eq!((&after, pings), (&IncomingMessage::Frame("still here".into()), PINGS));
     go.send(sent + u64::from(message.is_some())).expect("the peer waits");
-    // Those sent, the one that had to wait, and then our Close.
+    // After the sent messages come the one that had to wait, and the Close.
     poll_fn(|cx| if message.is_some() { link.poll_send(cx, &mut message) } else { Poll::Ready(Ok(())) })
         .await
         .expect("room in the end");
@@ -136,9 +138,9 @@ pub async fn blocked_writes_neither_stop_reads_nor_lose_messages<R: Runtime + Cl
     vec![format!("{after:?} after {pings} pings"), format!("{:?}", recv(&mut link).await)]
 }
 
-/// What can never fit does not wait for ever.
+/// A message that can never fit ends the connection instead of waiting.
 pub async fn a_message_that_can_never_fit_ends_the_connection<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let script = stage.script(|_, caller| caller.open(b"")?.discard());
+    let script = stage.script(|_, client| client.open(b"")?.discard());
     let limits = Limits { write_buffer: 10, max_write_buffer: 20, ..Limits::default() };
     let request = DialRequest { limits, ..stage.request(&script) };
     let mut link = stage.runtime.dial(request).await.expect("an open socket");

@@ -1,4 +1,4 @@
-//! The channels that are subscribed to.
+//! Frames of the channels.
 
 use super::make::{Kind, SYMBOLS, Seed, list, text};
 
@@ -279,8 +279,8 @@ pub(super) fn account(kind: Kind, s: &mut Seed) -> String {
     }
     let money = vec![("key", text("ExcessLiquidity-S")), ("currency", text("USD")), ("monetaryValue", s.float())];
     let money = s.object(money.into_iter().chain([("severity", "0".into()), ("timestamp", stamp.clone())]).collect());
-    let word = s.object(vec![("key", text("AccountType")), ("value", text("INDIVIDUAL")), ("timestamp", stamp)]);
-    let mut members = vec![("result", list(&[money, word]))];
+    let kind_row = s.object(vec![("key", text("AccountType")), ("value", text("INDIVIDUAL")), ("timestamp", stamp)]);
+    let mut members = vec![("result", list(&[money, kind_row]))];
     if kind == Kind::Ssd {
         members.push(("topic", text(format!("ssd+{}", s.account()))));
     }

@@ -1,31 +1,24 @@
-//! The generator: a kind and a seed make a frame; the order of its keys is shuffled, as the wire's
+//! Makes a frame of a kind from a seed. The order of its keys is random, because that of the wire
 //! is not stable.
 
 use super::channels::{account, execution, history, ladder, market_data, orders};
 use super::unsolicited::other;
+use crate::prng::Prng;
 
-/// Account ids that the generator uses; no others occur.
+/// The only account ids in generated frames.
 const ACCOUNTS: [&str; 2] = ["DU1234567", "U12345678"];
 pub(super) const SYMBOLS: [&str; 5] = ["ZQXW", "ABLE", "BRAVO", "KITE", "OPAL"];
 
-/// SplitMix64: enough for values, and the same everywhere.
-pub(super) struct Seed(u64);
+/// The random values of one frame.
+pub(super) struct Seed(Prng);
 
 impl Seed {
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
     pub(super) fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
+        self.0.below(limit)
     }
 
     pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[usize::try_from(self.below(from.len() as u64)).unwrap_or(0)]
+        *self.0.pick(from)
     }
 
     pub(super) fn conid(&mut self) -> u64 {
@@ -58,19 +51,16 @@ impl Seed {
         self.pick(&ACCOUNTS)
     }
 
-    /// An object of these members, in some order.
+    /// An object of these members, in random order.
     pub(super) fn object(&mut self, members: Vec<(&str, String)>) -> String {
         let mut members = members;
-        for at in (1..members.len()).rev() {
-            let other = usize::try_from(self.below(at as u64 + 1)).unwrap_or(0);
-            members.swap(at, other);
-        }
+        self.0.shuffle(&mut members);
         let members: Vec<String> = members.into_iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
         format!("{{{}}}", members.join(","))
     }
 }
 
-/// A JSON string.
+/// A JSON string with this value.
 pub(super) fn text(value: impl AsRef<str>) -> String {
     serde_json::Value::from(value.as_ref()).to_string()
 }
@@ -81,16 +71,17 @@ pub(super) fn list(elements: &[String]) -> String {
 
 macro_rules! kinds {
     ($( $(#[$doc:meta])* $kind:ident => $variant:literal, )*) => {
-        /// A shape of frame.
+        /// A kind of frame.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         #[non_exhaustive]
         pub enum Kind { $( $(#[$doc])* $kind, )* }
 
         impl Kind {
-            /// All of them.
+            /// All kinds.
             pub const ALL: &'static [Self] = &[$(Self::$kind),*];
 
-            /// The variant of `Body` that it decodes to, as [`variant`](super::variant) names it.
+            /// The variant of `Body` that a frame of this kind decodes to, as
+            /// [`variant`](super::variant) names it.
             #[must_use]
             pub fn variant(self) -> &'static str {
                 match self { $( Self::$kind => $variant, )* }
@@ -110,7 +101,7 @@ kinds! {
     SmdCombo => "MarketData",
     /// `smd` of a contract that cannot be quoted.
     SmdUnquotable => "MarketData",
-    /// `smd` with volume, its raw sibling, and a field of no table.
+    /// `smd` with volume, its raw value, and a field in no table.
     SmdVolume => "MarketData",
     /// `smd` with numbers as numbers and a change in percent as a string.
     SmdNumbers => "MarketData",
@@ -118,9 +109,9 @@ kinds! {
     Smh => "History",
     /// `smh` with a numeric server id and no bars.
     SmhBare => "History",
-    /// `sbd` as the older documentation has it.
+    /// `sbd` as in the older documentation.
     SbdNumbers => "Ladder",
-    /// `sbd` as the newer documentation has it.
+    /// `sbd` as in the newer documentation.
     SbdStrings => "Ladder",
     /// `sor` with a full row.
     SorFull => "Orders",
@@ -130,7 +121,7 @@ kinds! {
     SorDeltas => "Orders",
     /// `sor` with bad rows among good ones.
     SorMixed => "Orders",
-    /// `sor` with an object where the array belongs.
+    /// `sor` with an object instead of the array.
     SorObject => "Orders",
     /// `sor` without rows.
     SorBare => "Orders",
@@ -176,19 +167,19 @@ kinds! {
     ErrorTopic => "Error",
     /// `error` without a topic.
     ErrorBare => "Error",
-    /// The topic `error`.
+    /// A frame with the topic `error`.
     ErrorArgs => "Error",
-    /// `tic`.
+    /// The reply to `tic`.
     Tic => "Tic",
-    /// The end of a summary or ledger.
+    /// The confirmation that a summary or ledger ended.
     UnsubscribedResult => "Unsubscribed",
-    /// The end of a history.
+    /// The confirmation that a history ended.
     UnsubscribedMessage => "Unsubscribed",
-    /// The session is wanted.
+    /// The request for the session.
     Waiting => "WaitingForSession",
-    /// Another message.
+    /// A `message` of another kind.
     Message => "Message",
-    /// The bare text.
+    /// The bare text `ech+hb`.
     Echo => "Echo",
     /// `shs+exercise`, the acknowledgement.
     ExerciseOpen => "Exercise",
@@ -196,16 +187,16 @@ kinds! {
     ExerciseContent => "Exercise",
     /// `inp+exercise` with a prompt.
     ExercisePrompt => "Exercise",
-    /// A topic that nobody has heard of.
+    /// An unknown topic.
     UnknownTopic => "Unknown",
-    /// No topic, or no object.
+    /// A frame without a topic, or no object.
     UnknownShape => "Unknown",
 }
 
-/// A frame of this kind.
+/// Makes a frame of this kind; equal seeds give equal frames.
 #[must_use]
 pub fn frame(kind: Kind, seed: u64) -> String {
-    let mut seed = Seed(seed ^ 0x1b_5e_ed);
+    let mut seed = Seed(Prng::new(seed ^ 0x1b_5e_ed));
     let s = &mut seed;
     match kind {
         Kind::SmdFull

@@ -1,9 +1,12 @@
-//! Frames as the gateway would send them, for the keys that walks use.
+//! The smallest frames of each sort, and the keys of walks and chaos runs.
 
 use bytes::Bytes;
 use ibws_proto::{Key, SubscriptionKey};
 
-/// The keys of the walks: every channel, twins on one contract and on one account.
+use crate::walk::ByteSource;
+
+/// The keys of walks and chaos runs: every channel, and several keys on one contract and on one
+/// account.
 pub const KEYS: [&str; 14] = [
     "md+265598",
     "md+265598@ARCA",
@@ -21,19 +24,19 @@ pub const KEYS: [&str; 14] = [
     "ld+DU1234567",
 ];
 
-/// The greeting.
+/// The `success` frame.
 pub const SUCCESS: &str = r#"{"topic":"system","success":"simulated","isFT":false,"isPaper":true}"#;
-/// A heartbeat; its time is nobody's business.
+/// A heartbeat with a fixed time.
 pub const HEARTBEAT: &str = r#"{"topic":"system","hb":1767623400000}"#;
-/// Authenticated.
+/// The status of an authenticated session.
 pub const AUTHENTICATED: &str =
     r#"{"topic":"sts","args":{"connected":true,"authenticated":true,"established":true,"competing":false}}"#;
-/// Not authenticated.
+/// The status of a session that is not authenticated.
 pub const UNAUTHENTICATED: &str = r#"{"topic":"sts","args":{"authenticated":false}}"#;
-/// The question for the session.
+/// The request for the session.
 pub const WAITING: &str = r#"{"message":"waiting for session"}"#;
 
-/// Things a gateway says besides data, good and odd.
+/// Other frames of a gateway, valid and odd ones.
 pub const OTHER_FRAMES: [&str; 27] = [
     r#"{"message":"welcome"}"#,
     r#"{"topic":"smd+265598@IBIS","31":"1.00","conid":265598}"#,
@@ -64,7 +67,7 @@ pub const OTHER_FRAMES: [&str; 27] = [
     r#"[1,2"#,
 ];
 
-/// A frame of data for this subscription, in the form that the gateway gives it.
+/// The smallest data frame of this subscription.
 #[must_use]
 pub fn data(key: &SubscriptionKey) -> Bytes {
     let target = key.as_str().split_once('+').map_or("", |(_, target)| target);
@@ -81,9 +84,34 @@ pub fn data(key: &SubscriptionKey) -> Bytes {
     text.into()
 }
 
-/// The id under which the walks' gateway keeps a history.
+/// The server id of a history in walks and chaos runs; other keys have one too, which is not used.
 #[must_use]
 pub fn server_id(key: &SubscriptionKey) -> String {
     let place = KEYS.iter().position(|known| *known == key.as_str()).unwrap_or_default() + 1;
     format!("{}", place * 1_001)
+}
+
+/// One of [`KEYS`], which `bytes` decides.
+pub(crate) fn some_key(bytes: &mut ByteSource<'_>) -> SubscriptionKey {
+    let text = bytes.pick(&KEYS);
+    SubscriptionKey::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+/// A frame that `bytes` decides: of the session, data, other frames, corrupt data, or raw bytes.
+pub(crate) fn any(bytes: &mut ByteSource<'_>) -> Bytes {
+    match bytes.below(8) {
+        0 => SUCCESS.into(),
+        1 => AUTHENTICATED.into(),
+        2 => (*bytes.pick(&[UNAUTHENTICATED, HEARTBEAT, WAITING])).into(),
+        3 | 4 => data(&some_key(bytes)),
+        5 => Bytes::copy_from_slice(bytes.bytes(12)),
+        // A valid frame with one random byte.
+        6 => {
+            let mut frame = data(&some_key(bytes)).to_vec();
+            let at = bytes.below(frame.len());
+            frame[at] = bytes.byte();
+            frame.into()
+        }
+        _ => (*bytes.pick(&OTHER_FRAMES)).into(),
+    }
 }

@@ -1,12 +1,15 @@
-//! What a user can reach from a typed message: every key, by its path. Compared with the frame's,
-//! it shows what is lost.
+//! The keys that a user can reach from a typed message, by path. Compared with the keys of the
+//! frame, they show what is lost.
 
 use std::collections::BTreeSet;
 
 use ibws_proto::message::{Row, Rows, System};
-use ibws_proto::{Body, Frame, Json, Kind, RowError};
+use ibws_proto::{
+    Body, Frame, Json,
+    frame::{Kind, RowError},
+};
 
-/// The name of the variant.
+/// The name of a variant of `Body`.
 #[must_use]
 pub fn variant(body: &Body<'_>) -> &'static str {
     match body {
@@ -35,8 +38,8 @@ pub fn variant(body: &Body<'_>) -> &'static str {
     }
 }
 
-/// Paths of all keys in a JSON text, `args[].orderId`; in small letters, since a row tells a key
-/// under the spelling that is documented.
+/// The paths of all keys in a JSON text, such as `args[].orderid`. They are in lower case, because
+/// a row returns a key in its documented spelling.
 #[must_use]
 pub fn expected(text: &str) -> BTreeSet<String> {
     fn walk(value: &serde_json::Value, path: &str, paths: &mut BTreeSet<String>) {
@@ -59,8 +62,8 @@ pub fn expected(text: &str) -> BTreeSet<String> {
     paths
 }
 
-/// Paths of all keys that the typed message gives: documented ones through their types, the others
-/// as unknown.
+/// The paths of all keys that the typed message returns: documented ones through their types, the
+/// others as unknown.
 #[must_use]
 pub fn reachable(frame: &Frame) -> BTreeSet<String> {
     let mut reach = Reach(BTreeSet::new());
@@ -119,7 +122,7 @@ pub fn reachable(frame: &Frame) -> BTreeSet<String> {
         Body::Unknown(body) => reach.walk("", body.frame().json()),
         _ => {}
     }
-    // What no type of the message names is found as unknown; `topic` is every type's.
+    // Keys that no type of the message names are found as unknown; `topic` belongs to every type.
     reach.present("topic", frame.get("topic"));
     macro_rules! unknown {
         ($($variant:ident)*) => {

@@ -1,4 +1,4 @@
-//! What comes unasked, and what is odd.
+//! Unsolicited frames, and odd ones.
 
 use super::make::{Kind, Seed, list, text};
 

@@ -1,16 +1,19 @@
-//! Arbitrary bytes as one frame, beside what `serde_json` says of them.
+//! Decodes arbitrary bytes as a frame and compares the result with that of `serde_json`.
 
 use std::fmt;
 
 use bytes::Bytes;
-use ibws_proto::{Frame, FrameErrorKind, Json, Kind, Shape};
+use ibws_proto::{
+    Frame, Json,
+    frame::{FrameErrorKind, Kind, Shape},
+};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::read::read_all;
 
-/// The members of an object as `serde_json` reads them, in order, those that stand twice included.
+/// The members of an object as `serde_json` reads them, in order, including doubled ones.
 struct Members(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Members {
@@ -33,9 +36,12 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// Arbitrary bytes as a frame: accepted and refused as `serde_json` does, but for the depth limit,
-/// `ech+hb`, and keys that stand twice; the same members; every typed value read; what is
-/// serialised is the frame's own JSON.
+/// Decodes arbitrary bytes as a frame, and checks that:
+///
+/// * it is accepted or refused as by `serde_json`, except for the depth limit, `ech+hb` and doubled
+///   keys;
+/// * it has the same members, and every typed value can be read;
+/// * its serialised form is its own JSON.
 ///
 /// # Panics
 /// If one of these does not hold.
@@ -49,7 +55,7 @@ pub fn decode(data: &[u8]) {
             if frame.shape() == Shape::Echo {
                 assert!(theirs.is_err() && text.trim_ascii() == "ech+hb");
             } else {
-                assert!(theirs.is_ok(), "read, against {theirs:?}");
+                assert!(theirs.is_ok(), "decoded, but serde_json: {theirs:?}");
                 members(&frame);
             }
             read_all(&frame);
@@ -59,8 +65,8 @@ pub fn decode(data: &[u8]) {
             assert_eq!(malformed.raw, data);
             match malformed.kind {
                 FrameErrorKind::Duplicate(key) => {
-                    // A value that serde_json cannot build, a lone surrogate for one, leaves
-                    // nothing to compare with.
+                    // Without a value from serde_json, for example because of a lone surrogate,
+                    // there is nothing to compare.
                     if let Ok(Members(members)) = serde_json::from_str(&text) {
                         assert!(members.iter().filter(|(name, _)| name == key).count() >= 2, "{key}");
                     }
@@ -82,7 +88,7 @@ fn members(frame: &Frame) {
     }
 }
 
-/// How deep the brackets of a text nest that is known to be JSON.
+/// The depth of the brackets of a text that is known to be JSON.
 fn depth(text: &str) -> usize {
     let (mut depth, mut deepest, mut quoted, mut escaped) = (0_usize, 0, false, false);
     for byte in text.bytes() {
@@ -108,30 +114,31 @@ fn serialised(frame: &Frame) {
         assert_eq!(written, "\"ech+hb\"");
         return;
     }
-    let again = Frame::decode(Bytes::from(written)).unwrap_or_else(|error| panic!("what was written: {error}"));
+    let again = Frame::decode(Bytes::from(written)).unwrap_or_else(|error| panic!("the serialised form: {error}"));
     same(frame.json(), again.json());
 }
 
-/// The same keys in the same order, the same texts, the same numbers.
-fn same(left: Json<'_>, right: Json<'_>) {
-    match left.kind() {
-        // One that no number type holds is written as the string of its text.
-        Kind::Number if right.kind() == Kind::String => assert_eq!(right.as_str().as_deref(), Some(left.text())),
-        Kind::Number => assert_eq!(left.text().parse::<f64>(), right.text().parse()),
+/// Checks that two values have the same keys in the same order, the same texts and the same
+/// numbers.
+fn same(one: Json<'_>, other: Json<'_>) {
+    match one.kind() {
+        // A number that fits no number type is written as a string of its text.
+        Kind::Number if other.kind() == Kind::String => assert_eq!(other.as_str().as_deref(), Some(one.text())),
+        Kind::Number => assert_eq!(one.text().parse::<f64>(), other.text().parse()),
         Kind::Array => {
-            assert_eq!(left.elements().count(), right.elements().count());
-            left.elements().zip(right.elements()).for_each(|(left, right)| same(left, right));
+            assert_eq!(one.elements().count(), other.elements().count());
+            one.elements().zip(other.elements()).for_each(|(one, other)| same(one, other));
         }
         Kind::Object => {
-            assert!(left.members().map(|member| member.0).eq(right.members().map(|member| member.0)));
-            left.members().zip(right.members()).for_each(|((_, left), (_, right))| same(left, right));
+            assert!(one.members().map(|member| member.0).eq(other.members().map(|member| member.0)));
+            one.members().zip(other.members()).for_each(|((_, one), (_, other))| same(one, other));
         }
-        // One whose surrogates do not pair is written with its escapes spelled out.
-        Kind::String if left.as_str().is_none() => {
-            let written = left.text().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-            assert_eq!(right.as_str().as_deref(), written);
+        // A string with unpaired surrogates is written with its escapes spelled out.
+        Kind::String if one.as_str().is_none() => {
+            let written = one.text().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+            assert_eq!(other.as_str().as_deref(), written);
         }
-        Kind::String => assert_eq!(left.as_str(), right.as_str()),
-        _ => assert_eq!(left.text(), right.text()),
+        Kind::String => assert_eq!(one.as_str(), other.as_str()),
+        _ => assert_eq!(one.text(), other.text()),
     }
 }

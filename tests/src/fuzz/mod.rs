@@ -1,5 +1,5 @@
-//! What fuzzers run: ordinary functions, so that the corpus is an ordinary test too. The targets
-//! under `fuzz/` are shims over these.
+//! The bodies of the fuzz targets: ordinary functions, so that the tests can run them on the
+//! corpora. The targets under `fuzz/` only call them.
 
 mod decode;
 mod payload;
@@ -11,13 +11,13 @@ pub use payload::payload;
 use crate::world::rest_result;
 use bytes::Bytes;
 use ibws_proto::{
-    Action, Command, Config, ConnId, ConnectionState, Input, Instant, Output, ReadyGate, RestRequestId, Subscribe,
+    Action, Command, Config, ConnId, ConnectionState, Input, Instant, Output, ReadyGate, Subscribe, rest::RestRequestId,
 };
 
 use crate::frames::{AUTHENTICATED, KEYS, SUCCESS, UNAUTHENTICATED, data};
 use crate::invariants::Checked;
 
-/// The connection states in which frames arrive, or arrive too late.
+/// The states of the connection in which frames arrive, some of them too late.
 const SCENES: [Scene; 8] = [
     Scene::Connecting,
     Scene::Open,
@@ -41,20 +41,21 @@ enum Scene {
     Closing,
 }
 
-/// Arbitrary bytes as frames, a line each, in every connection state, with all invariants.
+/// Feeds arbitrary bytes as frames, one per line, to a machine in every connection state, and
+/// checks all invariants.
 ///
 /// # Panics
 /// If an invariant breaks.
 pub fn frames(data: &[u8]) {
     let lines: Vec<_> = data.split(|byte| *byte == b'\n').map(Bytes::copy_from_slice).take(64).collect();
     for scene in SCENES {
-        if let Err(rule) = play(scene, &lines) {
+        if let Err(rule) = run(scene, &lines) {
             panic!("{scene:?}: {rule}");
         }
     }
 }
 
-fn play(scene: Scene, lines: &[Bytes]) -> Result<(), String> {
+fn run(scene: Scene, lines: &[Bytes]) -> Result<(), String> {
     let ready_gate = if scene == Scene::Ungated { ReadyGate::Off } else { Config::default().ready_gate };
     let mut checked = Checked::new(Config { ready_gate, ..Config::default() }, Instant::ORIGIN);
     let mut now = Instant::ORIGIN;
@@ -75,7 +76,7 @@ fn play(scene: Scene, lines: &[Bytes]) -> Result<(), String> {
     }
     if matches!(scene, Scene::Active | Scene::Draining) {
         for info in checked.machine().subscriptions() {
-            // The one question of this scene: orders are primed.
+            // The only request to the REST handler here is the priming of orders.
             checked.handle(now, Input::RestDone(RestRequestId(1), rest_result(true)))?;
             checked.handle(now, Input::Frame(conn, data(&info.key)))?;
         }
@@ -86,8 +87,7 @@ fn play(scene: Scene, lines: &[Bytes]) -> Result<(), String> {
         Scene::Closing => drop(checked.submit(now, Command::Disconnect)?),
         _ => {}
     }
-    // What the frames brought about must also end well: time goes on from timer to timer for a
-    // while.
+    // Time then goes on from timer to timer, because an effect of the frames can show later.
     for line in lines {
         now = now + core::time::Duration::from_millis(7);
         checked.handle(now, Input::Frame(conn, line.clone()))?;

@@ -1,18 +1,19 @@
-//! Arbitrary text as what a user asks for, and back from what is written.
+//! Builds payloads from arbitrary text and parses them again.
 
 use ibws_proto::message::OrderStatus;
 use ibws_proto::subscribe::{self, exercise};
 use ibws_proto::{
-    Args, Field, Key, ReferenceProcessor, Subscribe, SubscriptionKey, SubscriptionProcessor, WireProcessor,
+    Field, Key, Subscribe, SubscriptionKey,
+    subscribe::{Args, ReferenceProcessor, SubscriptionProcessor, WireProcessor},
 };
 use serde_json::{Map, Value};
 
-/// Arbitrary text as a key, as a subscription, and by its lines as the arguments of every typed
-/// one: what is written is a verb, a channel, a target and JSON, and reads back as what was asked
-/// for.
+/// Uses arbitrary text as a key, as a subscription, and line by line as the arguments of every
+/// typed subscription. Each payload must consist of a verb, a channel, a target and JSON, and must
+/// parse to what was requested.
 ///
 /// # Panics
-/// If it does not.
+/// If a payload does not.
 pub fn payload(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Ok(key) = SubscriptionKey::parse(&text) {
@@ -34,7 +35,7 @@ pub fn payload(data: &[u8]) {
     typed(&lines);
 }
 
-/// Each typed request, where it takes these arguments.
+/// Builds each typed subscription that accepts these arguments.
 fn typed(lines: &[&str]) {
     let line = |at: usize| lines.get(at).copied().unwrap_or_default();
     let conid = line(0).parse().unwrap_or(265_598);
@@ -63,7 +64,7 @@ fn typed(lines: &[&str]) {
         orders = orders.filter(OrderStatus::from_text(text));
     }
     let days = u8::try_from(conid & 0xff).unwrap_or_default();
-    let asked = [
+    let requests = [
         subscribe::MarketData::new(conid).fields(fields()).try_into(),
         subscribe::MarketData::new(conid).exchange(name).fields(fields()).try_into(),
         subscribe::MarketData::combo(legs).spread_conid(conid).exchange(name).fields(fields()).try_into(),
@@ -77,29 +78,29 @@ fn typed(lines: &[&str]) {
         subscribe::Summary::new(name).keys(own()).fields(own()).try_into(),
         subscribe::Ledger::new(name).keys(own()).fields(own()).try_into(),
     ];
-    for subscribe in asked.iter().flatten() {
+    for subscribe in requests.iter().flatten() {
         round(subscribe);
     }
     let quantity = u32::try_from(conid & 0xffff).unwrap_or_default();
-    let said = [exercise::open(conid), exercise::act(name, line(2)), exercise::submit(name, quantity, conid < 0)];
-    for text in said.iter().flatten() {
+    let texts = [exercise::open(conid), exercise::act(name, line(2)), exercise::submit(name, quantity, conid < 0)];
+    for text in texts.iter().flatten() {
         let (head, json) = text.split_once("+{").unwrap_or_else(|| panic!("{text}"));
         assert!(matches!(head, "shs+exercise" | "inp+exercise"), "{text}");
         object(&format!("{{{json}"));
     }
 }
 
-/// The text reads back as what was asked for, and says nothing else.
-fn round(asked: &Subscribe) {
-    let channel = asked.key.as_str();
-    let args = asked.args.as_ref();
+/// Checks that the payload parses to what was requested, and contains nothing else.
+fn round(requested: &Subscribe) {
+    let channel = requested.key.as_str();
+    let args = requested.args.as_ref();
     let text = WireProcessor.subscribe_payload(channel, args);
     let (verb, key, json) = parts(&text);
-    assert_eq!((verb, &key, json), ('s', &asked.key, args.map(Args::as_str)), "{text}");
-    // A channel that wants a target is not subscribed to without one, and the generic form may
-    // leave arguments out.
+    assert_eq!((verb, &key, json), ('s', &requested.key, args.map(Args::as_str)), "{text}");
+    // A channel that needs a target cannot be parsed without one, and the generic form may omit
+    // arguments.
     if let (Ok(read), Some(_)) = (Subscribe::parse(text.get(1..).unwrap_or_default()), args) {
-        assert_eq!((&read.key, read.args.as_ref()), (&asked.key, args), "{text}");
+        assert_eq!((&read.key, read.args.as_ref()), (&requested.key, args), "{text}");
         assert_eq!(WireProcessor.subscribe_payload(read.key.as_str(), read.args.as_ref()), text);
     } else {
         assert!(args.is_none() || key.target().is_empty(), "{text}");
@@ -107,7 +108,7 @@ fn round(asked: &Subscribe) {
 
     let spaced = ReferenceProcessor.subscribe_payload(channel, args);
     let (verb, key, json) = parts(&spaced);
-    assert_eq!((verb, &key), ('s', &asked.key), "{spaced}");
+    assert_eq!((verb, &key), ('s', &requested.key), "{spaced}");
     assert_eq!(json.and_then(object), args.and_then(|args| object(args.as_str())), "{spaced}");
 
     for ended in [
@@ -116,12 +117,12 @@ fn round(asked: &Subscribe) {
         ReferenceProcessor.unsubscribe_payload(channel, args),
     ] {
         let (verb, key, json) = parts(&ended);
-        assert_eq!((verb, &key), ('u', &asked.key), "{ended}");
+        assert_eq!((verb, &key), ('u', &requested.key), "{ended}");
         json.map(object);
     }
 }
 
-/// Verb, channel and target, JSON: told apart without the crate's own reading of them.
+/// Splits a payload into verb, key and JSON, without the library's own parser.
 fn parts(text: &str) -> (char, SubscriptionKey, Option<&str>) {
     let (head, json) = match text.find("+{") {
         Some(at) => (text.get(..at), text.get(at + 1..)),
@@ -137,8 +138,8 @@ fn parts(text: &str) -> (char, SubscriptionKey, Option<&str>) {
     (verb, SubscriptionKey::new(key, target).unwrap_or_else(|error| panic!("{text}: {error}")), json)
 }
 
-/// The object that a text says; `None` where `serde_json` cannot build it (a lone surrogate, a
-/// number out of range), though it is JSON all the same.
+/// Parses an object; `None` if the text is JSON that `serde_json` cannot build, because of a lone
+/// surrogate or a number out of range.
 fn object(text: &str) -> Option<Map<String, Value>> {
     if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
         panic!("{text}: {error}");

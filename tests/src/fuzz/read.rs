@@ -1,16 +1,19 @@
-//! Reads every typed member of every message, so that nothing is left for a fuzzer to miss. The
-//! lists are counted against the crate's own at compile time.
+//! Reads every typed member of every message, so that a fuzzer reaches all accessors. The lists are
+//! counted against the library's own at compile time.
 
 use std::hint::black_box;
 
 use ibws_proto::message::*;
-use ibws_proto::{Body, FieldResult, Frame, Number};
+use ibws_proto::{
+    Body, Frame,
+    frame::{FieldResult, Number},
+};
 
 trait ReadAll {
     fn read_all(&self);
 }
 
-/// What a member's value is, once more looked into.
+/// Reads the value of a member, and checks it.
 trait Touch {
     fn touch(&self) {}
 }
@@ -151,22 +154,22 @@ impl ReadAll for Notification<'_> {
     }
 }
 
-/// Rows, those that are bad included: what is bad keeps its text.
-fn rows<'a, R: Row<'a> + ReadAll>(rows: impl Iterator<Item = Result<R, ibws_proto::RowError>>) {
+/// Reads rows, including bad ones, which keep their text.
+fn rows<'a, R: Row<'a> + ReadAll>(rows: impl Iterator<Item = Result<R, ibws_proto::frame::RowError>>) {
     rows.for_each(|row| one(row.as_ref()));
 }
 
-fn one<R: ReadAll>(row: Result<&R, &ibws_proto::RowError>) {
+fn one<R: ReadAll>(row: Result<&R, &ibws_proto::frame::RowError>) {
     match row {
         Ok(row) => row.read_all(),
         Err(error) => drop(black_box(error.to_string())),
     }
 }
 
-/// Reads all there is to read.
+/// Reads every value of a frame.
 ///
 /// # Panics
-/// If what is read contradicts itself.
+/// If two of them contradict each other.
 pub(super) fn read_all(frame: &Frame) {
     match frame.body() {
         Body::MarketData(body) => {

@@ -57,7 +57,7 @@ pub struct Gateway {
     opened: u64,
     next_server_id: u64,
     next_history_id: u64,
-    heartbeat_phase_ms: u64,
+    heartbeat_offset_ms: u64,
     faults: Faults,
     log: VecDeque<Received>,
     /// A filter of the REST call for orders, which leaks into `sor` (docs/protocol.md §3.4).
@@ -99,9 +99,9 @@ impl Gateway {
             opened: 0,
             next_server_id: 1,
             next_history_id: 100_000 + chance.below(800_000),
-            // The phase of heartbeats belongs to the server, not to the connection
+            // The offset of heartbeats belongs to the server, not to the connection
             // (docs/protocol.md §1.4).
-            heartbeat_phase_ms: chance.below(HEARTBEAT_MS),
+            heartbeat_offset_ms: chance.below(HEARTBEAT_MS),
             faults,
             log: VecDeque::new(),
             leaked_filter: None,
@@ -294,8 +294,8 @@ impl Gateway {
     }
 
     fn next_heartbeat(&self, now: Instant) -> Instant {
-        let phase = (self.epoch_ms(now) + HEARTBEAT_MS - self.heartbeat_phase_ms) % HEARTBEAT_MS;
-        now + Duration::from_millis(HEARTBEAT_MS - phase)
+        let since = (self.epoch_ms(now) + HEARTBEAT_MS - self.heartbeat_offset_ms) % HEARTBEAT_MS;
+        now + Duration::from_millis(HEARTBEAT_MS - since)
     }
 
     /// Returns `true` if there is an authenticated brokerage session, and it is still the one that

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use ibws_proto::{
     Action, Command, Config, ConnId, ConnectionLoss, ConnectionState, Event, Frame, GapCause, Input, Instant, Key,
-    Output, ReadyGate, Reply, RequestId, RestOutcome, RestReport, RestRequest, RestRequestId, StateCause, StateChange,
-    SubscriptionKey, SubscriptionState,
+    Output, ReadyGate, Reply, RequestId, StateCause, StateChange, SubscriptionKey, SubscriptionState,
+    rest::{RestOutcome, RestReport, RestRequest, RestRequestId},
 };
 
 use super::evidence::{Evidence, Stage, could_mean, names};

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use ibws_proto::{ConnId, Frame, Instant, Json, Key, ReadyGate, Shape, SubscriptionKey};
+use ibws_proto::{ConnId, Frame, Instant, Json, Key, ReadyGate, SubscriptionKey, frame::Shape};
 use serde_json::Value;
 
 /// The stage of a connection.

@@ -1,4 +1,4 @@
-//! The invariants: rules that hold after every step, whatever the machine was given.
+//! The invariants: rules that hold after every step, for any input.
 //!
 //! [`Checked`] is a machine whose every step is checked from the outside, from inputs, outputs and
 //! getters alone. A broken rule is returned as text, so that walks can shrink and fuzzers can stop

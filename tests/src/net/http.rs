@@ -96,7 +96,7 @@ fn parse(buffer: &[u8]) -> io::Result<Option<(Head, usize)>> {
     let mut upgrades = (false, false);
     for header in request.headers.iter() {
         let value = String::from_utf8_lossy(header.value);
-        let has = |word: &str| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(word));
+        let has = |token: &str| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(token));
         match header.name.to_ascii_lowercase().as_str() {
             "connection" => {
                 head.closes |= has("close");

@@ -161,7 +161,7 @@ fn connection(shared: &Arc<Shared>, conn: usize, stream: TcpStream) {
         if !*lock(&shared.stops) {
             // The client or the script closed the connection: the client's side of the test checks
             // that.
-            let _ = ClientInfo::new(stream, conn, shared).and_then(|caller| (shared.serve)(conn, caller));
+            let _ = ClientInfo::new(stream, conn, shared).and_then(|client| (shared.serve)(conn, client));
         }
     });
     if let Err(panic) = catch_unwind(serves) {

@@ -1,13 +1,13 @@
-//! A walk as a Rust test, ready to paste.
+//! Prints a run as a Rust test.
 
 use core::fmt::Write as _;
 
-use ibws_proto::{Args, Command, Config, ConnectError, Input, Modify, Subscribe, SubscriptionKey};
+use ibws_proto::{Command, Config, ConnectError, Input, Modify, Subscribe, SubscriptionKey, subscribe::Args};
 
 use super::{Step, Taken, Transcript};
 
 impl Transcript {
-    /// This walk as a test with this name. It passes once the rule is kept again.
+    /// The code of a test with this name that repeats the run. It passes once the rule is kept.
     #[must_use]
     pub fn as_test(&self, name: &str) -> String {
         let start = self.start.as_nanos();
@@ -30,7 +30,7 @@ impl Transcript {
         text
     }
 
-    /// Does a later step name this request?
+    /// Returns `true` if a later step names this request.
     fn names(&self, id: ibws_proto::RequestId) -> bool {
         let names =
             |step: &Step| matches!(step, Step::Command(Command::Release(of) | Command::Cancel(of)) if *of == id);
@@ -38,7 +38,7 @@ impl Transcript {
     }
 }
 
-/// The settings that are not the default ones.
+/// The code of the settings that differ from the defaults.
 fn settings(config: &Config) -> String {
     let (own, default) = (fields(&format!("{config:?}")), fields(&format!("{:?}", Config::default())));
     let mut text = String::from("    let config = Config {\n");
@@ -50,7 +50,7 @@ fn settings(config: &Config) -> String {
     text
 }
 
-/// Names and values of a struct as its `Debug` shows them.
+/// The names and values of a struct, parsed from its `Debug` output.
 fn fields(debug: &str) -> Vec<(String, String)> {
     let inner = debug.split_once('{').map_or("", |(_, inner)| inner.trim_end_matches('}'));
     let mut depth = 0;
@@ -69,26 +69,26 @@ fn fields(debug: &str) -> Vec<(String, String)> {
     parts.filter_map(pair).collect()
 }
 
-/// A value as its `Debug` shows it, as code: spans become spans, names of variants get the type
-/// that their field is named after.
+/// The code of a value, made from its `Debug` output. Durations become constructor calls, and
+/// variants get the type that their field is named after.
 fn value_code(name: &str, value: &str) -> String {
-    let is_word = |c: char| c.is_alphanumeric() || c == '.' || c == '_';
+    let is_token_char = |c: char| c.is_alphanumeric() || c == '.' || c == '_';
     let mut text = String::new();
     let mut rest = value;
     while let Some(first) = rest.chars().next() {
-        let word = rest.split(|c| !is_word(c)).next().unwrap_or_default();
-        let taken = if word.is_empty() { &rest[..first.len_utf8()] } else { word };
+        let token = rest.split(|c| !is_token_char(c)).next().unwrap_or_default();
+        let taken = if token.is_empty() { &rest[..first.len_utf8()] } else { token };
         rest = &rest[taken.len()..];
-        match nanos(word) {
+        match nanos(token) {
             Some(nanos) => text.push_str(&span(nanos)),
-            // An account does not show its id; those of the walks have this one.
-            None if word == "Account" => {
+            // `Debug` of an account hides its id; the generator uses only this one.
+            None if token == "Account" => {
                 text.push_str("Account::new(\"DU1234567\")");
                 rest = rest.split_once(')').map_or("", |(_, rest)| rest);
             }
-            None if first.is_uppercase() && !matches!(word, "Some" | "None") => {
+            None if first.is_uppercase() && !matches!(token, "Some" | "None") => {
                 let owner = name.split('_').map(|part| part[..1].to_uppercase() + &part[1..]).collect::<String>();
-                text.push_str(&format!("{owner}::{word}"));
+                text.push_str(&format!("{owner}::{token}"));
             }
             None => text.push_str(taken),
         }
@@ -100,9 +100,9 @@ fn span(nanos: u128) -> String {
     format!("Duration::from_nanos({nanos})")
 }
 
-/// `1.5s` in nanoseconds.
-fn nanos(word: &str) -> Option<u128> {
-    let unit = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+/// Parses a duration such as `1.5s` into nanoseconds.
+fn nanos(token: &str) -> Option<u128> {
+    let unit = token.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
     let scale = match unit {
         "s" => 1_000_000_000,
         "ms" => 1_000_000,
@@ -110,7 +110,7 @@ fn nanos(word: &str) -> Option<u128> {
         "ns" => 1,
         _ => return None,
     };
-    let number = word.strip_suffix(unit)?;
+    let number = token.strip_suffix(unit)?;
     let (whole, part) = number.split_once('.').unwrap_or((number, ""));
     let digits = u32::try_from(part.len()).ok()?;
     let part = if part.is_empty() { 0 } else { part.parse::<u128>().ok()? * scale / 10_u128.pow(digits) };
@@ -156,8 +156,8 @@ fn of_input(input: &Input) -> String {
         Input::RestDone(id, Err(error)) => {
             format!("Input::RestDone(RestRequestId({}), Err(RestError::new({})))", id.0, text(&error.reason))
         }
-        Input::Session(id, news) => format!("Input::Session({}, SessionUpdate::{news:?})", conn(id)),
-        // Their `Debug` is code already.
+        Input::Session(id, update) => format!("Input::Session({}, SessionUpdate::{update:?})", conn(id)),
+        // The `Debug` output of the other variants is code already.
         other => format!("Input::{other:?}"),
     }
 }
@@ -186,7 +186,7 @@ fn of_command(command: &Command) -> String {
         }
         Command::Release(of) => format!("Command::Release({of})"),
         Command::Cancel(of) => format!("Command::Cancel({of})"),
-        Command::SendText(said) => format!("Command::SendText({}.into())", text(said)),
+        Command::SendText(own) => format!("Command::SendText({}.into())", text(own)),
         Command::Modify(Modify { key, args: given, needs_confirmation, staleness, active, apply_now, .. }) => {
             let given = given.as_ref().map_or("None".into(), |given| format!("Some({})", of_args(given.as_ref())));
             let limit = value_code("staleness", &format!("{staleness:?}"));
@@ -199,7 +199,7 @@ fn of_command(command: &Command) -> String {
         Command::Invalidate(key) => {
             format!("Command::Invalidate({})", key.as_ref().map_or("None".into(), |key| format!("Some({})", sub(key))))
         }
-        // Their `Debug` is code already.
+        // The `Debug` output of the other variants is code already.
         other => format!("Command::{other:?}"),
     }
 }

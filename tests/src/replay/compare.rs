@@ -1,4 +1,4 @@
-//! The same walk told differently must come out the same.
+//! Replays a run in other ways and compares the outputs.
 
 use core::fmt::Write as _;
 
@@ -14,13 +14,13 @@ fn put(machine: &mut Machine, at: Instant, step: &Step) {
 }
 
 struct Drain {
-    told: Vec<u64>,
+    digests: Vec<u64>,
     text: String,
 }
 
 impl Drain {
     fn new(most: usize) -> Self {
-        Self { told: Vec::with_capacity(most), text: String::new() }
+        Self { digests: Vec::with_capacity(most), text: String::new() }
     }
 
     fn some(&mut self, machine: &mut Machine, most: usize) {
@@ -28,12 +28,12 @@ impl Drain {
             self.text.clear();
             // Writing to a String cannot fail.
             let _ = write!(self.text, "{output:?}");
-            self.told.push(digest(&self.text));
+            self.digests.push(digest(&self.text));
         }
     }
 }
 
-/// Compares the tellings with the first one.
+/// Compares the replays with the first run.
 pub(super) fn compare(config: &Config, start: Instant, taken: &[Taken], first: &[u64]) -> Result<(), String> {
     let mut highest = start;
     let clamped: Vec<_> = taken
@@ -44,7 +44,7 @@ pub(super) fn compare(config: &Config, start: Instant, taken: &[Taken], first: &
         })
         .collect();
 
-    // Drained by no rhythm, a few outputs now and then, and the rest at the end.
+    // The first replay polls a few outputs now and then, and the rest at the end.
     let mut lazy = Machine::new(config.clone(), start);
     let mut drain = Drain::new(first.len());
     for (n, step) in taken.iter().enumerate() {
@@ -52,10 +52,10 @@ pub(super) fn compare(config: &Config, start: Instant, taken: &[Taken], first: &
         drain.some(&mut lazy, [0, 0, 3, 0, 1][n % 5]);
     }
     drain.some(&mut lazy, usize::MAX);
-    differ("drained now and then", first, &drain.told)?;
+    differ("replay that polls now and then", first, &drain.digests)?;
 
-    // Time that ran backwards stands still; stale inputs are mere ticks; ticks at handled instants
-    // are added.
+    // The second replay clamps backward time, replaces stale inputs by ticks, and adds ticks at
+    // handled instants.
     let mut other = Machine::new(config.clone(), start);
     let mut drain = Drain::new(first.len());
     for (step, at) in taken.iter().zip(clamped) {
@@ -67,7 +67,7 @@ pub(super) fn compare(config: &Config, start: Instant, taken: &[Taken], first: &
         other.handle(at, Input::Tick);
         drain.some(&mut other, usize::MAX);
     }
-    differ("clamped, without stale inputs, with extra ticks", first, &drain.told)
+    differ("replay with clamped times, without stale inputs, with additional ticks", first, &drain.digests)
 }
 
 fn differ(what: &str, first: &[u64], other: &[u64]) -> Result<(), String> {
@@ -75,5 +75,5 @@ fn differ(what: &str, first: &[u64], other: &[u64]) -> Result<(), String> {
         return Ok(());
     }
     let at = first.iter().zip(other).position(|(a, b)| a != b).unwrap_or(first.len().min(other.len()));
-    Err(format!("{what}: output {at} of {} differs ({} in this telling)", first.len(), other.len()))
+    Err(format!("{what}: output {at} of {} differs ({} outputs in the replay)", first.len(), other.len()))
 }

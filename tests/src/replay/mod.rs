@@ -1,5 +1,5 @@
-//! Everything that was handed to a machine, kept: so that it can be told differently, made shorter
-//! while it still fails, and printed as a test.
+//! Transcripts: every step of a run is recorded, so that the run can be replayed in other ways,
+//! shortened while it still fails, and printed as a test.
 
 mod code;
 mod compare;
@@ -14,7 +14,7 @@ use ibws_proto::{Command, Config, Event, Input, Instant, Output, RequestId};
 
 use crate::invariants::Checked;
 
-/// What is handed in.
+/// A step of a run.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// An input.
@@ -23,23 +23,23 @@ pub enum Step {
     Command(Command),
 }
 
-/// A step that was taken.
+/// A recorded step.
 #[derive(Clone, Debug)]
 pub struct Taken {
-    /// The time that was handed in with it.
+    /// The time that the machine was given.
     pub at: Instant,
     /// The step.
     pub step: Step,
-    /// The number that a command was given.
+    /// The request of a command.
     pub request: Option<RequestId>,
-    /// The machine counted it as stale.
+    /// The machine counted the input as stale.
     pub stale: bool,
 }
 
-/// A rule of a test's own, for every output.
+/// An additional rule that a test has for every output.
 pub type Rule = fn(&Output) -> Result<(), String>;
 
-/// A machine under supervision that remembers what it was handed.
+/// A checked machine with a record of its steps.
 #[derive(Debug)]
 pub struct Transcript {
     checked: Checked,
@@ -47,17 +47,17 @@ pub struct Transcript {
     start: Instant,
     taken: Vec<Taken>,
     /// Digests of the outputs.
-    told: Vec<u64>,
-    /// Off: nothing is remembered, for walks of many days.
+    digests: Vec<u64>,
+    /// Whether steps are recorded; off for runs of many days.
     remembers: bool,
     rule: Option<Rule>,
-    /// Words that no output may hold, the frames themselves apart.
+    /// Texts that no output may contain, except frames.
     secrets: Vec<String>,
     text: String,
 }
 
 impl Transcript {
-    /// A machine with this configuration, at this time.
+    /// Makes a machine with this configuration at this time.
     #[must_use]
     pub fn new(config: Config, start: Instant) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl Transcript {
             config,
             start,
             taken: Vec::new(),
-            told: Vec::new(),
+            digests: Vec::new(),
             remembers: true,
             rule: None,
             secrets: Vec::new(),
@@ -73,21 +73,21 @@ impl Transcript {
         }
     }
 
-    /// Remembers nothing: what happened can be told only once.
+    /// Switches the record off: the run can then not be replayed.
     #[must_use]
     pub fn forgetful(mut self) -> Self {
         self.remembers = false;
         self
     }
 
-    /// Every output must keep this rule as well.
+    /// Adds a rule that every output must keep.
     #[must_use]
     pub fn with_rule(mut self, rule: Option<Rule>) -> Self {
         self.rule = rule;
         self
     }
 
-    /// No output but a frame itself may hold this word.
+    /// Adds a text that no output except a frame may contain.
     pub fn keep_secret(&mut self, secret: &str) {
         self.secrets.push(secret.to_owned());
     }
@@ -96,24 +96,24 @@ impl Transcript {
         self.remembers
     }
 
-    /// The machine under supervision.
+    /// The checked machine.
     #[must_use]
     pub fn checked(&self) -> &Checked {
         &self.checked
     }
 
-    /// The same, for what need not be remembered.
+    /// The checked machine, for steps that are not recorded.
     pub fn checked_mut(&mut self) -> &mut Checked {
         &mut self.checked
     }
 
-    /// What was handed in.
+    /// The recorded steps.
     #[must_use]
     pub fn taken(&self) -> &[Taken] {
         &self.taken
     }
 
-    /// Hands in an input.
+    /// Gives the machine an input.
     ///
     /// # Errors
     /// The rule that was broken.
@@ -127,11 +127,11 @@ impl Transcript {
         if let Some(last) = self.taken.last_mut().filter(|_| is_stale) {
             last.stale = true;
         }
-        self.told(&outputs)?;
+        self.check(&outputs)?;
         Ok(outputs)
     }
 
-    /// Hands in a command.
+    /// Submits a command.
     ///
     /// # Errors
     /// The rule that was broken.
@@ -143,11 +143,11 @@ impl Transcript {
         if let Some(last) = self.taken.last_mut() {
             last.request = Some(id);
         }
-        self.told(&outputs)?;
+        self.check(&outputs)?;
         Ok((id, outputs))
     }
 
-    /// Hands in a step again, as another walk took it.
+    /// Takes a step that another run recorded.
     ///
     /// # Errors
     /// The rule that was broken.
@@ -158,17 +158,17 @@ impl Transcript {
         }
     }
 
-    /// The same steps give the same outputs, whenever the outputs are taken, without the stale
-    /// inputs, with backward time standing still, and with more ticks at instants that were handled
-    /// (scenarios C "Metamorphic").
+    /// Replays the run in other ways, which must give the same outputs: with other times at which
+    /// outputs are polled, without stale inputs, with backward time clamped, and with additional
+    /// ticks at handled instants.
     ///
     /// # Errors
-    /// The telling that came out differently.
+    /// The first replay with other outputs.
     pub fn check_replays(&self) -> Result<(), String> {
-        compare::compare(&self.config, self.start, &self.taken, &self.told)
+        compare::compare(&self.config, self.start, &self.taken, &self.digests)
     }
 
-    fn told(&mut self, outputs: &[Output]) -> Result<(), String> {
+    fn check(&mut self, outputs: &[Output]) -> Result<(), String> {
         for output in outputs {
             if let Some(rule) = self.rule {
                 rule(output)?;
@@ -179,7 +179,7 @@ impl Transcript {
             self.text.clear();
             // Writing to a String cannot fail.
             let _ = write!(self.text, "{output:?}");
-            self.told.push(digest(&self.text));
+            self.digests.push(digest(&self.text));
             if matches!(output, Output::Event(Event::Message(_) | Event::Malformed(_))) {
                 continue;
             }
@@ -190,7 +190,7 @@ impl Transcript {
         Ok(())
     }
 
-    /// What was handed in, one line a step, with aligned times.
+    /// The recorded steps, one per line, with aligned times.
     #[must_use]
     pub fn timeline(&self) -> String {
         let mut text = String::new();
@@ -209,7 +209,7 @@ impl Transcript {
     }
 }
 
-/// A time to the nanosecond, aligned by its point.
+/// A time to the nanosecond, aligned at its decimal point.
 struct Exact(Instant);
 
 impl fmt::Display for Exact {
@@ -219,15 +219,15 @@ impl fmt::Display for Exact {
     }
 }
 
-/// A text as a number: equal texts, equal numbers.
+/// A digest of a text: equal texts have equal digests.
 fn digest(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(text.as_bytes());
     hasher.finish()
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(crate) fn panic_message(panic: &(dyn core::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("a panic without words").to_owned()
+    text.unwrap_or("a panic without a message").to_owned()
 }

@@ -1,10 +1,12 @@
-//! The words that printed tests are written in: `use ibws_testkit::replay::prelude::*`.
+//! The names that printed tests need: `use ibws_testkit::replay::prelude::*`.
 
 pub use core::time::Duration;
 
 pub use ibws_proto::{
     Account, Command, Config, ConnId, ConnectError, ConnectErrorKind, Input, Instant, Modify, ReadyGate, Renewal,
-    RestError, RestReply, RestRequestId, SessionUpdate, Staleness, Subscribe,
+    SessionUpdate, Subscribe,
+    rest::{RestError, RestReply, RestRequestId},
+    subscribe::Staleness,
 };
 
 pub use super::Transcript;

@@ -1,4 +1,4 @@
-//! Fewer steps that still break a rule.
+//! Shortens a run while it still breaks a rule.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,12 +7,12 @@ use ibws_proto::Command;
 
 use super::{Step, Taken, Transcript};
 
-/// Tellings tried at most; each costs what the walk cost.
+/// Largest number of replays; each takes as long as the run.
 const TRIES: usize = 4_000;
 
 impl Transcript {
-    /// A walk with as few steps of this one as still break a rule, and the rule; `None` if this one
-    /// breaks none when it is told again.
+    /// Returns a run with few steps of this one that still break a rule, and the rule; `None` if a
+    /// replay of this run breaks no rule.
     #[must_use]
     pub fn shrunk(&self) -> Option<(Self, String)> {
         let mut best = self.again(&self.taken)?;
@@ -32,19 +32,19 @@ impl Transcript {
                     None => at = end,
                 }
             }
-            // Once more with single steps as long as that finds something.
+            // Single steps are tried again as long as one of them can be removed.
             size = if size > 1 { size / 2 } else { usize::from(best.0.taken.len() < before) };
         }
         Some(best)
     }
 
-    /// These steps with a new machine, up to the one that breaks a rule.
+    /// Takes these steps with a new machine, up to the one that breaks a rule.
     fn again(&self, taken: &[Taken]) -> Option<(Self, String)> {
         let mut replay = Self::new(self.config.clone(), self.start).with_rule(self.rule);
         replay.secrets.clone_from(&self.secrets);
-        // Steps name requests by the numbers of the first telling.
+        // Steps name requests by the numbers of the first run.
         let mut numbers = BTreeMap::new();
-        let told = catch_unwind(AssertUnwindSafe(|| {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
             for Taken { at, step, request, .. } in taken {
                 let step = match step {
                     Step::Command(Command::Release(of)) => match numbers.get(of) {
@@ -64,7 +64,7 @@ impl Transcript {
             }
             replay.check_replays()
         }));
-        let rule = match told {
+        let rule = match outcome {
             Ok(Ok(())) => return None,
             Ok(Err(rule)) => rule,
             Err(panic) => super::panic_message(&*panic),

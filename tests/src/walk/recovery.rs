@@ -1,5 +1,5 @@
-//! After the storm: a link and a gateway that do everything right. Then every request must be
-//! answered and every wanted subscription flow, in bounded time.
+//! The recovery at the end of a walk: the link and the gateway now do everything right. Within
+//! bounded time every request must have its reply and every requested subscription must flow.
 
 use crate::world::rest_result;
 use core::time::Duration;
@@ -9,10 +9,10 @@ use ibws_proto::{Action, Command, Config, ConnId, ConnectionState, Input, Output
 use crate::frames;
 use crate::invariants::Checked;
 
-/// More steps than this are no progress.
+/// Steps after which the recovery counts as failed.
 const STEPS: u32 = 20_000;
 
-/// How long it may take: every wait that there is, a few times.
+/// Longest time of the recovery: every wait of the settings, a few times.
 fn bound(config: &Config) -> Duration {
     let tries = config.subscription_timeout * config.subscription_retries.max(1);
     let connection = config.connect_timeout + config.close_timeout + config.drain_timeout + config.backoff_max;
@@ -20,13 +20,13 @@ fn bound(config: &Config) -> Duration {
     (tries * 2 + connection * 2 + session + config.refusal_max * 2 + config.prime_timeout * 2) * 2
 }
 
-/// Runs until all is well.
+/// Runs until every request has its reply and every subscription flows.
 pub(super) fn run(checked: &mut Checked, seen: &mut impl FnMut(&Output)) -> Result<(), String> {
     let config = checked.machine().config().clone();
     let mut now = checked.now();
     let end = now + bound(&config);
     let mut queue: Vec<Output> = Vec::new();
-    // A connection that was open before the calm may have been told anything.
+    // The connection of the walk may have received anything, so it is reset.
     let (_, outputs) = checked.submit(now, Command::HardReset { restart: true })?;
     queue.extend(outputs);
     let (_, outputs) = checked.submit(now, Command::Start)?;
@@ -35,7 +35,7 @@ pub(super) fn run(checked: &mut Checked, seen: &mut impl FnMut(&Output)) -> Resu
     for _ in 0..STEPS {
         for output in core::mem::take(&mut queue) {
             seen(&output);
-            for input in answer(&output) {
+            for input in peer(&output) {
                 queue.extend(checked.handle(now, input)?);
             }
         }
@@ -43,8 +43,8 @@ pub(super) fn run(checked: &mut Checked, seen: &mut impl FnMut(&Output)) -> Resu
             continue;
         }
         let status = checked.machine().status();
-        let fine = |status: SubscriptionState| {
-            matches!(status, SubscriptionState::Active | SubscriptionState::Quiet | SubscriptionState::Unsubscribing)
+        let fine = |state: SubscriptionState| {
+            matches!(state, SubscriptionState::Active | SubscriptionState::Quiet | SubscriptionState::Unsubscribing)
         };
         let flows = checked.machine().subscriptions().iter().all(|info| fine(info.state));
         if checked.checker().check_all_replied().is_ok()
@@ -56,7 +56,7 @@ pub(super) fn run(checked: &mut Checked, seen: &mut impl FnMut(&Output)) -> Resu
         if now > end {
             checked.checker().check_all_replied()?;
             return Err(format!(
-                "no calm within {:?}: {status:?} {:?}",
+                "no recovery within {:?}: {status:?} {:?}",
                 bound(&config),
                 checked.machine().subscriptions()
             ));
@@ -69,22 +69,22 @@ pub(super) fn run(checked: &mut Checked, seen: &mut impl FnMut(&Output)) -> Resu
         };
         queue.extend(checked.handle(now, beat)?);
     }
-    Err("no calm: it keeps itself busy".into())
+    Err("no recovery within 20,000 steps".into())
 }
 
-/// What a good peer does.
-fn answer(output: &Output) -> Vec<Input> {
+/// The reaction of a correct peer and a successful REST handler.
+fn peer(output: &Output) -> Vec<Input> {
     let Output::Action(action) = output else { return Vec::new() };
-    let say = |conn: ConnId, text: String| Input::Frame(conn, text.into());
+    let frame = |conn: ConnId, text: String| Input::Frame(conn, text.into());
     match action {
         Action::Connect { conn } => {
-            vec![Input::Opened(*conn), say(*conn, frames::SUCCESS.into()), say(*conn, frames::AUTHENTICATED.into())]
+            vec![Input::Opened(*conn), frame(*conn, frames::SUCCESS.into()), frame(*conn, frames::AUTHENTICATED.into())]
         }
         Action::Close { conn, code } => vec![Input::Closed(*conn, Some(*code))],
         Action::Ping { conn } => vec![Input::Pong(*conn)],
         Action::Rest { id, .. } => vec![Input::RestDone(*id, rest_result(true))],
         Action::SendText { conn, text } if text == "tic" => {
-            vec![say(*conn, r#"{"topic":"tic","alive":true,"id":"calm","lastAccessed":1}"#.into())]
+            vec![frame(*conn, r#"{"topic":"tic","alive":true,"id":"recovered","lastAccessed":1}"#.into())]
         }
         Action::SendText { conn, text } => {
             let name = text.split("+{").next().unwrap_or_default();
@@ -93,13 +93,13 @@ fn answer(output: &Output) -> Vec<Input> {
                     SubscriptionKey::parse(key).map_or(Vec::new(), |key| vec![Input::Frame(*conn, frames::data(&key))])
                 }
                 (Some("u"), Some(key)) if key.starts_with("sd") => {
-                    vec![say(*conn, r#"{"result":"unsubscribed from summary"}"#.into())]
+                    vec![frame(*conn, r#"{"result":"unsubscribed from summary"}"#.into())]
                 }
                 (Some("u"), Some(key)) if key.starts_with("ld") => {
-                    vec![say(*conn, r#"{"result":"unsubscribed from ledger"}"#.into())]
+                    vec![frame(*conn, r#"{"result":"unsubscribed from ledger"}"#.into())]
                 }
                 (Some("u"), Some(key)) if key.starts_with("mh+") => {
-                    vec![say(*conn, format!("{{\"message\":\"Unsubscribed {}\"}}", &key[3..]))]
+                    vec![frame(*conn, format!("{{\"message\":\"Unsubscribed {}\"}}", &key[3..]))]
                 }
                 _ => Vec::new(),
             }

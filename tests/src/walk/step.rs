@@ -1,24 +1,25 @@
-//! One step of a walk: chosen blindly, or from what would make sense now.
+//! The generator of walks and chaos runs: settings, times, inputs and commands, which bytes decide.
 
 use crate::world::rest_result;
 use core::time::Duration;
 
 use bytes::Bytes;
 use ibws_proto::{
-    Account, Args, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionState, Input, Instant, Key,
-    Machine, Modify, ReadyGate, Renewal, RequestId, RestRequestId, SessionUpdate, Staleness, Subscribe,
-    SubscriptionKey, SubscriptionState,
+    Account, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionState, Input, Instant, Key, Machine,
+    Modify, ReadyGate, Renewal, RequestId, SessionUpdate, Subscribe, SubscriptionState,
+    rest::RestRequestId,
+    subscribe::{Args, Staleness},
 };
 
 use super::Step;
 use super::byte_source::ByteSource;
-use crate::frames::{self, KEYS};
+use crate::frames::{self, minimal};
 
 fn input(input: Input) -> Step {
     Step::Input(input)
 }
 
-/// The settings of one walk: the defaults, or small ones in which everything happens soon.
+/// The settings of one run: the defaults, or small ones with which everything happens soon.
 pub(crate) fn config(bytes: &mut ByteSource<'_>) -> Config {
     let mut config = Config { seed: u64::from(bytes.byte()), ..Config::default() };
     if bytes.chance(64) {
@@ -66,8 +67,8 @@ pub(crate) fn config(bytes: &mut ByteSource<'_>) -> Config {
     config
 }
 
-/// How far the clock goes before a step: mostly a little, often exactly to what is due, sometimes
-/// very far, or back.
+/// The time of the next step: mostly a little later, often exactly when something is due, sometimes
+/// much later, or earlier.
 pub(crate) fn time(bytes: &mut ByteSource<'_>, now: Instant, machine: &Machine) -> Instant {
     let due = machine.next_wake().map_or(now, |(at, _)| at.max(now));
     match bytes.below(16) {
@@ -83,17 +84,12 @@ pub(crate) fn time(bytes: &mut ByteSource<'_>, now: Instant, machine: &Machine) 
     }
 }
 
-fn key(bytes: &mut ByteSource<'_>) -> SubscriptionKey {
-    let text = bytes.pick(&KEYS);
-    SubscriptionKey::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
-}
-
 fn arguments(bytes: &mut ByteSource<'_>) -> Option<Args> {
     let text = *bytes.pick(&["{}", "{}", "{}", r#"{"fields":["31"]}"#, ""]);
     Args::from_text(text).ok()
 }
 
-/// Any input and any command, whatever the state.
+/// Any input or command, in any state.
 pub(crate) fn blind(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[RequestId]) -> Step {
     let conn = ConnId(match machine.status().conn {
         Some(conn) if !bytes.chance(64) => conn.0,
@@ -105,18 +101,18 @@ pub(crate) fn blind(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[R
         2 => input(Input::ConnectFailed(conn, failure(bytes))),
         3 => input(Input::Closed(conn, bytes.chance(128).then(|| *bytes.pick(&[1000, 1001, 1006, 1011, 4000])))),
         4 => input(if bytes.chance(128) { Input::Pong(conn) } else { Input::Pinged(conn) }),
-        5 => input(answer(bytes)),
+        5 => input(rest_done(bytes)),
         6 => input(Input::Session(
             conn,
             *bytes.pick(&[SessionUpdate::Sent, SessionUpdate::Unavailable, SessionUpdate::Changed]),
         )),
         7 | 8 => command(bytes, machine, requests),
-        _ => input(Input::Frame(conn, frame(bytes))),
+        _ => input(Input::Frame(conn, minimal::any(bytes))),
     }
 }
 
-/// An answer of the host, to one of the first questions.
-fn answer(bytes: &mut ByteSource<'_>) -> Input {
+/// A result of the REST handler, for one of the first twelve requests.
+fn rest_done(bytes: &mut ByteSource<'_>) -> Input {
     Input::RestDone(RestRequestId(1 + bytes.below(12) as u64), rest_result(bytes.chance(128)))
 }
 
@@ -134,29 +130,11 @@ fn failure(bytes: &mut ByteSource<'_>) -> ConnectError {
     error
 }
 
-fn frame(bytes: &mut ByteSource<'_>) -> Bytes {
-    match bytes.below(8) {
-        0 => frames::SUCCESS.into(),
-        1 => frames::AUTHENTICATED.into(),
-        2 => (*bytes.pick(&[frames::UNAUTHENTICATED, frames::HEARTBEAT, frames::WAITING])).into(),
-        3 | 4 => frames::data(&key(bytes)),
-        5 => Bytes::copy_from_slice(bytes.bytes(12)),
-        // A good frame with one byte that is not.
-        6 => {
-            let mut frame = frames::data(&key(bytes)).to_vec();
-            let at = bytes.below(frame.len());
-            frame[at] = bytes.byte();
-            frame.into()
-        }
-        _ => (*bytes.pick(&frames::OTHER_FRAMES)).into(),
-    }
-}
-
-/// Any command.
+/// Any command, mostly about a subscription that the machine holds.
 pub(crate) fn command(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[RequestId]) -> Step {
     let held = machine.subscriptions();
     let key = match held.is_empty() || bytes.chance(64) {
-        true => key(bytes),
+        true => minimal::some_key(bytes),
         false => bytes.pick(&held).key.clone(),
     };
     let request = |bytes: &mut ByteSource<'_>| {
@@ -201,7 +179,7 @@ pub(crate) fn command(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &
     })
 }
 
-/// What would make sense now; one time in eight something blind all the same.
+/// A step that fits the present state; one in eight is blind.
 pub(crate) fn guided(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[RequestId]) -> Step {
     if bytes.chance(32) {
         return blind(bytes, machine, requests);
@@ -214,10 +192,10 @@ pub(crate) fn guided(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[
             _ => input(Input::Tick),
         };
     };
-    let say = |text: &'static str| input(Input::Frame(conn, Bytes::from_static(text.as_bytes())));
+    let receive = |text: &'static str| input(Input::Frame(conn, Bytes::from_static(text.as_bytes())));
     let held = machine.subscriptions();
-    let some = |bytes: &mut ByteSource<'_>, status: SubscriptionState| {
-        let of: Vec<_> = held.iter().filter(|info| info.state == status).map(|info| info.key.clone()).collect();
+    let some = |bytes: &mut ByteSource<'_>, state: SubscriptionState| {
+        let of: Vec<_> = held.iter().filter(|info| info.state == state).map(|info| info.key.clone()).collect();
         (!of.is_empty()).then(|| bytes.pick(&of).clone())
     };
     match status.state {
@@ -228,12 +206,12 @@ pub(crate) fn guided(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[
             _ => input(Input::Opened(conn)),
         },
         ConnectionState::Open => match bytes.below(8) {
-            0 => say(frames::WAITING),
-            1 => say(frames::UNAUTHENTICATED),
+            0 => receive(frames::WAITING),
+            1 => receive(frames::UNAUTHENTICATED),
             2 => command(bytes, machine, requests),
-            3 => say(frames::HEARTBEAT),
-            4 | 5 => say(frames::AUTHENTICATED),
-            _ => say(frames::SUCCESS),
+            3 => receive(frames::HEARTBEAT),
+            4 | 5 => receive(frames::AUTHENTICATED),
+            _ => receive(frames::SUCCESS),
         },
         ConnectionState::Ready | ConnectionState::Degraded => match bytes.below(24) {
             0..=4 => command(bytes, machine, requests),
@@ -245,7 +223,7 @@ pub(crate) fn guided(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[
             }
             11 | 12 => match some(bytes, SubscriptionState::Active).or_else(|| some(bytes, SubscriptionState::Quiet)) {
                 Some(key) => input(Input::Frame(conn, frames::data(&key))),
-                None => say(frames::HEARTBEAT),
+                None => receive(frames::HEARTBEAT),
             },
             13 | 14 => match some(bytes, SubscriptionState::Unsubscribing) {
                 Some(key) if key.key() == Key::MarketHistory && bytes.chance(128) => {
@@ -255,17 +233,17 @@ pub(crate) fn guided(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[
                     let text = format!("{{\"message\":\"Unsubscribed {}\"}}", frames::server_id(&key));
                     input(Input::Frame(conn, text.into()))
                 }
-                Some(key) if key.key() == Key::AccountLedger => say(r#"{"result":"unsubscribed from ledger"}"#),
-                _ => say(r#"{"result":"unsubscribed from summary"}"#),
+                Some(key) if key.key() == Key::AccountLedger => receive(r#"{"result":"unsubscribed from ledger"}"#),
+                _ => receive(r#"{"result":"unsubscribed from summary"}"#),
             },
             15 => input(Input::Pong(conn)),
-            16 => input(answer(bytes)),
+            16 => input(rest_done(bytes)),
             17 | 18 => input(Input::Frame(conn, Bytes::from_static(bytes.pick(&frames::OTHER_FRAMES).as_bytes()))),
-            19 => say(if bytes.chance(128) { frames::UNAUTHENTICATED } else { frames::AUTHENTICATED }),
+            19 => receive(if bytes.chance(128) { frames::UNAUTHENTICATED } else { frames::AUTHENTICATED }),
             20 => input(Input::Closed(conn, bytes.chance(128).then_some(1000))),
             21 => input(Input::Tick),
-            22 => say(frames::AUTHENTICATED),
-            _ => say(frames::HEARTBEAT),
+            22 => receive(frames::AUTHENTICATED),
+            _ => receive(frames::HEARTBEAT),
         },
         _ => match bytes.below(4) {
             0 => input(Input::Tick),

@@ -1,11 +1,14 @@
-//! What a message says, in a line for eyes: the few values of each channel that one looks for.
+//! Describes a message in lines for people: the few important values of each channel.
 
 use core::fmt::Display;
 
 use ibws_proto::message::{Bulletin, Execution, LadderRow, LedgerRow, Notification, Order, SummaryRow, System};
-use ibws_proto::{Body, FieldResult, Frame, Number, RowError};
+use ibws_proto::{
+    Body, Frame,
+    frame::{FieldResult, Number, RowError},
+};
 
-/// The lines of a frame; none for one that is for the machine only (heartbeats, keep-alives).
+/// The lines of a frame; none for heartbeats and replies to `tic`, which only the client needs.
 pub(super) fn lines(frame: &Frame) -> Vec<String> {
     match frame.body() {
         Body::Orders(orders) => rows(orders.rows(), order),
@@ -83,13 +86,13 @@ pub(super) fn lines(frame: &Frame) -> Vec<String> {
             })
         }
         Body::Bulletins(bulletins) => rows(bulletins.rows(), |bulletin: &Bulletin<'_>| text(bulletin.message())),
-        Body::Error(error) => vec![format!("the gateway says: {}", text(error.error()))],
+        Body::Error(error) => vec![format!("error of the gateway: {}", text(error.error()))],
         Body::Tic(_) => Vec::new(),
         _ => vec![cut(frame.text())],
     }
 }
 
-/// More rows of one frame than this are counted, not shown.
+/// Rows of one frame that are shown; further ones are counted.
 const ROWS: usize = 12;
 
 fn rows<R>(rows: impl Iterator<Item = Result<R, RowError>>, show: impl Fn(&R) -> String) -> Vec<String> {
@@ -156,7 +159,7 @@ fn ladder_row(row: &LadderRow<'_>) -> String {
     format!("{:>8} {:>12} {:>8}{last}", side(row.bid()), text(row.price_number()), side(row.ask()))
 }
 
-/// An amount of money to two decimals, which the wire writes in E notation once it is large.
+/// An amount of money with two decimals; the wire writes large amounts in E notation.
 fn amount(value: FieldResult<Number<'_>>) -> String {
     match value {
         Ok(Some(value)) => value.to_f64().map_or_else(|| value.to_string(), |amount| format!("{amount:.2}")),
@@ -164,12 +167,12 @@ fn amount(value: FieldResult<Number<'_>>) -> String {
     }
 }
 
-/// A value, or a dash where it is left out or cannot be read.
+/// A value, or a dash if it is missing or cannot be read.
 fn text<T: Display>(value: FieldResult<T>) -> String {
     value.ok().flatten().map_or_else(|| "-".into(), |value| value.to_string())
 }
 
-/// At most 160 characters, and none that would move the cursor.
+/// The first 160 characters of a text, without control characters, which could move the cursor.
 pub(super) fn cut(text: &str) -> String {
     let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(160).collect();
     if text.chars().nth(160).is_some() {

@@ -1,14 +1,15 @@
-//! Every kind of line that `watch --json` prints, held against a file: other programs read these
-//! lines, so no string and no key of them changes when a type behind it is renamed. Lines may be
-//! added; `IBWS_BLESS=1` writes the file anew.
+//! Compares every kind of line that `watch --json` prints with a golden file. Other programs read
+//! these lines, so no string and no key in them may change when a type is renamed. Lines may be
+//! added; `IBWS_BLESS=1` rewrites the file.
 
 use core::fmt::Write as _;
 use core::time::Duration;
 
 use ibws_proto::{
     Account, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionLoss, ConnectionState, GapCause, Input,
-    Instant, Item, Machine, Modify, Output, Queue, QueueLimits, SessionUpdate, Staleness, StateCause, Subscribe,
-    SubscriptionKey, SubscriptionState,
+    Instant, Item, Machine, Modify, Output, SessionUpdate, StateCause, Subscribe, SubscriptionKey, SubscriptionState,
+    queue::{Queue, QueueLimits},
+    subscribe::Staleness,
 };
 
 use super::json;
@@ -16,7 +17,7 @@ use super::json;
 const GREETING: &str = r#"{"topic":"system","success":"user"}"#;
 const AUTHENTICATED: &str = r#"{"topic":"sts","args":{"authenticated":true}}"#;
 
-/// A machine whose events are printed as they come.
+/// A machine whose events are printed as they are emitted.
 struct Script {
     machine: Machine,
     now: Instant,
@@ -77,7 +78,7 @@ impl Script {
         self.frames(&[GREETING, AUTHENTICATED]);
     }
 
-    /// Lets time pass, timer by timer.
+    /// Lets time pass from timer to timer.
     fn wait(&mut self, span: Duration) {
         let end = self.now + span;
         while let Some(at) = self.machine.poll_timeout().filter(|at| *at <= end) {
@@ -96,7 +97,7 @@ fn key(text: &str) -> SubscriptionKey {
     text.parse().unwrap()
 }
 
-/// A session in which everything goes well, and then everything that a line can tell goes wrong.
+/// A session without faults, followed by every fault that has a line.
 fn session() -> String {
     let config = Config {
         account: Some(Account::new("DU1234567")),
@@ -209,7 +210,7 @@ fn session() -> String {
     s.lines
 }
 
-/// What a consumer that was too slow is told.
+/// The lines for a consumer that was too slow.
 fn lost() -> String {
     let mut queue = Queue::new(QueueLimits { events: 2, ..QueueLimits::default() });
     let mut machine = Machine::new(Config::default(), Instant::ORIGIN);
@@ -239,8 +240,8 @@ fn lost() -> String {
     script.lines
 }
 
-/// The words of states and causes.
-fn words() -> String {
+/// The texts of states and causes.
+fn texts() -> String {
     let mut text = String::from("# words\n");
     let states = [
         ConnectionState::Stopped,
@@ -295,14 +296,14 @@ fn words() -> String {
 
 #[test]
 fn every_line_is_as_it_was() {
-    let lines = format!("{}{}{}", session(), lost(), words());
+    let lines = format!("{}{}{}", session(), lost(), texts());
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/corpora/watch-json.golden");
     if std::env::var_os("IBWS_BLESS").is_some() {
         std::fs::write(path, &lines).unwrap();
     }
     let golden = std::fs::read_to_string(path).unwrap();
-    for (n, (line, wanted)) in lines.lines().zip(golden.lines()).enumerate() {
-        assert_eq!(line, wanted, "line {}", n + 1);
+    for (n, (line, expected)) in lines.lines().zip(golden.lines()).enumerate() {
+        assert_eq!(line, expected, "line {}", n + 1);
     }
     assert_eq!(lines.lines().count(), golden.lines().count());
     for kind in [

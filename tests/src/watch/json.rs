@@ -1,15 +1,19 @@
-//! `--json`: one object per line.
+//! `--json`: prints one JSON object per line.
 
 use core::time::Duration;
 use std::borrow::Cow;
 use std::io::Write as _;
 
-use ibws_proto::{ConnectionState, Event, Frame, Item, Json, Key, Message, RestOutcome, RestRequest, Shape};
+use ibws_proto::{
+    ConnectionState, Event, Frame, Item, Json, Key, Message,
+    frame::Shape,
+    rest::{RestOutcome, RestRequest},
+};
 use serde::Serialize;
 use serde_json::json;
 
-/// A line about anything but a frame; a frame's is written by hand, since its own text stands in it
-/// as it came.
+/// A line about anything except a frame. The line of a frame is written by hand, because it
+/// contains the text of the frame unchanged.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Line<'a> {
@@ -65,14 +69,14 @@ enum Line<'a> {
     },
 }
 
-/// Writes the line of an item, if it has one.
+/// Writes the line of an item; some items have none.
 pub(super) fn write(item: &Item, out: &mut Vec<u8>) {
     let line = match item {
         Item::Lost(lost) => {
             Line::Lost { key: lost.key, messages: lost.messages, folded: lost.folded, notices: lost.notices }
         }
         Item::Event(Event::Message(message)) => return self::message(message, out),
-        // Closing is on the way to one of the states that are told.
+        // Closing always leads to a state that is printed.
         Item::Event(Event::State(change)) if change.state == ConnectionState::Closing => return,
         Item::Event(Event::State(change)) => Line::State {
             state: change.state.name(),
@@ -116,7 +120,7 @@ fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The line of a frame. The frame's own text stands in it as it came.
+/// Writes the line of a frame, with the text of the frame unchanged.
 fn message(message: &Message, out: &mut Vec<u8>) {
     let frame = &message.frame;
     let topic = frame.topic();
@@ -149,7 +153,7 @@ fn body(frame: &Frame) -> String {
     }
 }
 
-/// JSON may have line breaks between its tokens (and nowhere else); a line may not.
+/// Replaces line breaks by spaces. JSON has them between tokens only.
 fn one_line(json: &str) -> String {
     json.trim().replace(['\n', '\r'], " ")
 }
@@ -159,7 +163,7 @@ mod tests {
     use super::*;
     use ibws_proto::{Config, ConnId, Input, Instant, Machine, Output};
 
-    /// What is written for a frame that arrives on an open connection.
+    /// The line of a frame that arrives on an open connection.
     fn line(frame: &[u8]) -> serde_json::Value {
         let now = Instant::ORIGIN;
         let mut machine = Machine::new(Config::default(), now);
@@ -193,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_comes_is_one_line_of_json() {
+    fn odd_bytes_are_one_line_of_json() {
         for frame in [
             &b"{\"topic\":\"a\x01b\"}"[..],
             b"{\"topic\":\"a\tb\"}",

@@ -1,7 +1,8 @@
-//! `watch`, the main job: subscribes, and shows what the stream says until it is told to stop.
+//! The program `watch`: subscribes, and prints the events of the stream until it is stopped.
 //!
-//! One function for every runtime. An adapter's example makes a builder and a way to run a future;
-//! the rest is here.
+//! One function serves every runtime. The example of an adapter passes a builder and a way to run a
+//! future. Nothing else of the kit depends on this module, which has the feature `watch` and
+//! dependencies of its own.
 
 mod describe;
 #[cfg(test)]
@@ -21,22 +22,23 @@ use std::process::ExitCode;
 
 use ibws_proto::client::{Builder, Client, EventStream};
 use ibws_proto::transport::{CookieForm, Credentials, Endpoint, Plaintext, Runtime, Trust};
-use ibws_proto::{Account, CommandError, ConnectErrorKind, Item, QueueLimits, Subscribe};
+use ibws_proto::{Account, CommandError, ConnectErrorKind, Item, Subscribe, queue::QueueLimits};
 
 use crate::{GatewayConfig, Server, ServerConfig};
 use options::{Options, TrustOption};
 use record::Recorder;
 use stop::Stop;
 
-/// `watch` lets its consumer be slow for longer than a program would: a terminal may be paused.
+/// The limits of the event queue: larger than those of a usual program, because a terminal can be
+/// paused.
 const QUEUE: QueueLimits = QueueLimits { events: 262_144, bytes: 256 * 1024 * 1024 };
-/// Dials before `watch` gives up on a gateway that never answered.
+/// Dials after which `watch` ends if the gateway never accepted a connection.
 const ATTEMPTS: u32 = 5;
 
-/// The program: reads the command line, runs, and says how the process ends.
+/// Runs the program: reads the command line, prints events, and returns the exit code.
 ///
-/// `run` gets a future and runs it to its end on a runtime of the adapter's; `builder` is called on
-/// that runtime.
+/// `run` gets a future and must run it to its end on a runtime of the adapter; `builder` is called
+/// on that runtime.
 pub fn watch<R, B, X>(builder: B, run: X) -> ExitCode
 where
     R: Runtime,
@@ -50,7 +52,7 @@ where
     match run(Box::pin(async move { session(options, builder).await })) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            // One line, whatever is in it.
+            // The message is printed on one line: control characters become spaces.
             let line: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
             let _ = writeln!(io::stderr(), "watch: {line}");
             ExitCode::FAILURE
@@ -63,7 +65,7 @@ async fn session<R: Runtime>(options: Options, builder: impl FnOnce() -> Builder
     if let Some(duration) = options.duration {
         stop::end_after(duration);
     }
-    // Kept until the end: dropping it would end the embedded gateway.
+    // Dropping the embedded gateway would end it, so it is kept until the end.
     let (builder, embedded) = configured(&options, builder())?;
     let recorder = options.record.as_deref().map(Recorder::create).transpose()?;
     let client = builder.build().map_err(|error| error.to_string())?;
@@ -74,14 +76,14 @@ async fn session<R: Runtime>(options: Options, builder: impl FnOnce() -> Builder
         plain: plain::Screen::default(),
         recorder,
         subscribes: subscribes.clone(),
-        unread: false,
+        is_closed: false,
     };
     let result = run(client, events, subscribes, output, &stop, options.duration).await;
     drop(embedded);
     result
 }
 
-/// The builder with what the flags say, and the embedded gateway if no address was given.
+/// Applies the flags to the builder, and starts the embedded gateway if there is no `--url`.
 fn configured<R: Runtime>(options: &Options, builder: Builder<R>) -> Result<(Builder<R>, Option<Server>), String> {
     let mut builder = builder.configure(|config| {
         config.max_connection_attempts = Some(ATTEMPTS);
@@ -102,22 +104,22 @@ fn configured<R: Runtime>(options: &Options, builder: Builder<R>) -> Result<(Bui
         builder = builder.trust(Trust::ExactCert(pin));
     }
     if let Some(session) = &options.session {
-        // docs/protocol.md §1.2: JSON in the cookie towards a local gateway, bare towards IBKR
-        // itself.
+        // The cookie for a local gateway holds JSON, the one for IBKR the bare session
+        // (docs/protocol.md §1.2).
         let form = if endpoint.is_loopback() { CookieForm::Gateway } else { CookieForm::Direct };
         builder = builder.credentials(Credentials::default().with_session(session.clone(), form));
     }
     Ok((builder, None))
 }
 
-/// Where events are shown.
+/// The destination of the printed events.
 struct Output {
     json: bool,
     plain: plain::Screen,
     recorder: Option<Recorder>,
     subscribes: Vec<Subscribe>,
-    /// Nobody reads standard output any more: time to end, and no failure.
-    unread: bool,
+    /// The reader of standard output has closed it, so the program ends without an error.
+    is_closed: bool,
 }
 
 impl Output {
@@ -139,11 +141,11 @@ impl Output {
     }
 
     fn put(&mut self, write: impl FnOnce(&mut io::StdoutLock<'_>) -> io::Result<()>) -> Result<(), String> {
-        if self.unread {
+        if self.is_closed {
             return Ok(());
         }
         match write(&mut io::stdout().lock()) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.unread = true,
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.is_closed = true,
             other => other.map_err(|error| format!("standard output: {error}"))?,
         }
         Ok(())
@@ -153,8 +155,8 @@ impl Output {
 enum Next {
     Item(Option<Item>),
     Started(Result<(), CommandError>),
-    /// A subscription that cannot be: another of the same key has other arguments, or there are too
-    /// many.
+    /// A subscription was rejected: another one of the same key has other arguments, or there are
+    /// too many.
     Impossible(CommandError),
     Stop,
 }
@@ -174,14 +176,14 @@ async fn run<R: Runtime>(
     let mut timer = duration.map(|span| Box::pin(client.sleep(span)));
     let mut failure = None;
     loop {
-        // What is there is shown before anything else is looked at, and flushed before waiting.
-        while !stop.asked()
+        // Available items are printed before anything else is polled, and flushed before waiting.
+        while !stop.is_requested()
             && let Some(item) = events.try_next()
         {
             output.show(&item)?;
         }
         output.flush()?;
-        if failure.is_some() || output.unread {
+        if failure.is_some() || output.is_closed {
             break;
         }
         let next = poll_fn(|cx| {
@@ -215,7 +217,7 @@ async fn run<R: Runtime>(
     failure.map_or(Ok(()), Err)
 }
 
-/// Unsubscribes, closes, and shows what is still said meanwhile.
+/// Unsubscribes, closes, and prints the events that still arrive.
 async fn finish<R: Runtime>(client: &Client<R>, mut events: EventStream<R>, output: &mut Output) -> Result<(), String> {
     let mut drain = pin!(client.drain());
     loop {

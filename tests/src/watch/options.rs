@@ -1,4 +1,4 @@
-//! The flags of `watch`.
+//! The command line of `watch`.
 
 use core::time::Duration;
 use std::io::{self, Write as _};
@@ -9,32 +9,33 @@ use clap::Parser;
 use ibws_proto::Subscribe;
 use ibws_proto::transport::Secret;
 
-/// Five US shares, by the kit's feed: AAPL, MSFT, AMAT, AMZN, NVDA.
+/// The five US shares of the seeded feed: AAPL, MSFT, AMAT, AMZN, NVDA.
 const SHARES: [&str; 5] = ["265598", "272093", "266093", "3691937", "4815747"];
-/// Symbol, last, bid, ask, change in percent, sizes, availability.
+/// The fields: symbol, last, bid, ask, change in percent, sizes, availability.
 const FIELDS: &str = r#"{"fields":["55","31","84","86","83","88","85","6509"]}"#;
 
 /// Watch the stream of an Interactive Brokers gateway.
 ///
-/// Without --url it starts a simulated gateway in this process (TLS, a certificate made at start
-/// and pinned, invented data) and watches that.
+/// Without --url it starts a simulated gateway in this process, with TLS, a pinned certificate made
+/// at start, and invented data, and watches that.
 #[derive(Parser, Debug)]
 #[command(name = "watch", version, after_help = "Stops after --for, or on Ctrl-C: unsubscribes, closes, exits 0.")]
 pub(super) struct Options {
-    /// The gateway: wss://localhost:5000/v1/api/ws, or ws:// for one on this machine without TLS.
+    /// The URL of the gateway: wss://localhost:5000/v1/api/ws, or ws:// for one on this machine
+    /// without TLS.
     #[arg(long, value_name = "URL")]
     pub(super) url: Option<String>,
-    /// The account that the session should serve: told if it does not. The simulated gateway serves
-    /// it, by default DU1234567.
+    /// The account that the session must serve; a line reports if it does not. The simulated
+    /// gateway serves this account. Default for the simulated gateway: DU1234567.
     #[arg(long, value_name = "ID", value_parser = account)]
     pub(super) account: Option<String>,
-    /// What to subscribe to, as on the wire without its first letter:
+    /// A subscription, as on the wire without its first letter:
     /// 'md+265598+{"fields":["31","84","86"]}', or, pl, tr, sd+DU1234567. May be repeated. Default:
     /// five US shares.
     #[arg(long, value_name = "CHANNEL", value_parser = channel)]
     subscribe: Vec<Subscribe>,
-    /// The session of the gateway's /tickle: sent as a cookie, and as a message if the gateway asks
-    /// for one.
+    /// The session of the gateway's /tickle. It is sent as a cookie, and as a message if the
+    /// gateway waits for a session.
     #[arg(long = "session", value_name = "TOKEN")]
     raw_session: Option<String>,
     #[arg(skip)]
@@ -42,24 +43,24 @@ pub(super) struct Options {
     /// Not available yet.
     #[arg(long, value_name = "URL", value_parser = no_tickle)]
     tickle: Option<String>,
-    /// Which certificate to accept: webpki, or pin:FILE for exactly the one in FILE (PEM or DER,
-    /// this machine only).
+    /// The certificate to accept: webpki, or pin:FILE for exactly the one in FILE (PEM or DER, this
+    /// machine only).
     #[arg(long, value_name = "webpki|ca:FILE|pin:FILE", default_value = "webpki", value_parser = trust)]
     pub(super) trust: TrustOption,
-    /// Stop after so many seconds.
+    /// Stop after this number of seconds.
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     pub(super) duration: Option<Duration>,
-    /// One JSON object per line, and nothing else, on standard output.
+    /// Print one JSON object per line, and nothing else, on standard output.
     #[arg(long)]
     pub(super) json: bool,
-    /// Write what the gateway sends to FILE, for `gateway --recording`. It holds account and
-    /// session ids.
+    /// Write what the gateway sends to FILE, for `gateway --recording`. The file contains account
+    /// and session ids.
     #[arg(long, value_name = "FILE")]
     pub(super) record: Option<PathBuf>,
 }
 
 impl Options {
-    /// Reads the command line; an error is told in one line.
+    /// Reads the command line, and prints an error on one line.
     pub(super) fn read() -> Result<Self, ExitCode> {
         let mut options = Self::try_parse().map_err(|error| {
             if !error.use_stderr() {
@@ -69,7 +70,7 @@ impl Options {
             let text = error.to_string();
             refuse(text.lines().next().unwrap_or_default().trim_start_matches("error: "))
         })?;
-        // Not by clap, whose errors repeat what was given.
+        // clap must not parse the session, because its errors repeat the value.
         if let Some(session) = options.raw_session.take() {
             let session = Secret::new(session).map_err(|error| refuse(&format!("bad --session: {error}")))?;
             options.session = Some(session);
@@ -77,7 +78,7 @@ impl Options {
         Ok(options)
     }
 
-    /// What was asked for, or the five shares.
+    /// The given subscriptions, or the five shares.
     pub(super) fn subscriptions(&self) -> Vec<Subscribe> {
         if !self.subscribe.is_empty() {
             return self.subscribe.clone();
@@ -86,7 +87,7 @@ impl Options {
     }
 }
 
-/// `--trust`.
+/// The value of `--trust`.
 #[derive(Clone, Debug)]
 pub(super) enum TrustOption {
     WebPki,

@@ -1,15 +1,16 @@
-//! Plain output: one aligned line per update, for eyes.
+//! Plain output for people: one aligned line per update.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use ibws_proto::{
-    ConnectionState, Event, Instant, Item, Json, Key, Message, RestOutcome, RestRequest, SessionNeed, SubscriptionKey,
+    ConnectionState, Event, Instant, Item, Json, Key, Message, SubscriptionKey,
+    rest::{RestOutcome, RestRequest, SessionNeed},
 };
 
 use super::describe::{self, cut};
 
-/// What has been shown of each quote, so that a line can show what did not change as well.
+/// The values shown of each quote, so that a line can repeat those that did not change.
 #[derive(Default)]
 pub(super) struct Screen {
     began: Option<Instant>,
@@ -83,12 +84,7 @@ impl Screen {
             }
             Event::Fresh(fresh) => {
                 let silence = fresh.at.since(fresh.since).as_secs_f64();
-                writeln!(
-                    out,
-                    "{}  {:<14} speaks again after {silence:.1} s",
-                    self.time(fresh.at),
-                    self.name(&fresh.key)
-                )
+                writeln!(out, "{}  {:<14} data again after {silence:.1} s", self.time(fresh.at), self.name(&fresh.key))
             }
             Event::AccountMismatch => {
                 writeln!(out, "    !  this session does not serve the account given with --account")
@@ -158,7 +154,7 @@ impl Screen {
         }
     }
 
-    /// The symbol once it is known, the channel before that.
+    /// The symbol of a subscription once it is known, otherwise its key.
     fn name(&self, key: &SubscriptionKey) -> String {
         match self.quotes.get(key) {
             Some(quote) if !quote.symbol.is_empty() => quote.symbol.clone(),
@@ -166,14 +162,14 @@ impl Screen {
         }
     }
 
-    /// Seconds since the first event.
+    /// The time since the first event, in seconds.
     fn time(&mut self, at: Instant) -> String {
         let since = at.since(*self.began.get_or_insert(at));
         format!("{:>8.3}s", since.as_secs_f64())
     }
 }
 
-/// A name that fits its column.
+/// A short name of a key that fits into its column.
 fn short(key: Key) -> &'static str {
     match key {
         Key::AccountUpdates => "accounts",

@@ -1,13 +1,16 @@
-//! `--record`: what the gateway sent, as a recording that the simulated gateway plays.
+//! `--record`: writes what the gateway sent as a recording that the simulated gateway can play.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
-use ibws_proto::{Event, Instant, Item, Subscribe, SubscriptionProcessor as _, SubscriptionState, WireProcessor};
+use ibws_proto::{
+    Event, Instant, Item, Subscribe, SubscriptionState,
+    subscribe::{SubscriptionProcessor as _, WireProcessor},
+};
 use serde_json::json;
 
-/// The file, and the moment at which it began.
+/// The file of a recording, and the time of its first line.
 pub(super) struct Recorder {
     file: BufWriter<File>,
     path: String,
@@ -21,7 +24,7 @@ impl Recorder {
         Ok(Self { file: BufWriter::new(file), path: name, began: None })
     }
 
-    /// Frames as they came, and the subscriptions that were sent: a player waits for those.
+    /// Records frames verbatim, and the subscribes that were sent, for which a playback waits.
     pub(super) fn record(&mut self, item: &Item, subscribes: &[Subscribe]) -> Result<(), String> {
         let Item::Event(event) = item else { return Ok(()) };
         let line = match event {

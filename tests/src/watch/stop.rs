@@ -1,14 +1,14 @@
-//! Ctrl-C and SIGTERM, as something that can be polled.
+//! Ctrl-C and SIGTERM as a condition that can be polled.
 
 use core::task::{Context, Waker};
 use core::time::Duration;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// From being told to stop to the end of the process, whatever is stuck: a terminal that takes
-/// nothing more, a look-up of a name. Unsubscribing and closing are done long before.
+/// Longest time from the stop to the end of the process, even if something blocks, such as a
+/// terminal or a name lookup. Unsubscribing and closing take much less.
 const PATIENCE: Duration = Duration::from_millis(4_500);
 
-/// Sees to it that the process does not outlive a stop at `after` for long.
+/// Ends the process soon after a stop that happens after `after`, even if something blocks.
 pub(super) fn end_after(after: Duration) {
     std::thread::spawn(move || {
         std::thread::sleep(after.saturating_add(PATIENCE));
@@ -18,26 +18,26 @@ pub(super) fn end_after(after: Duration) {
 
 #[derive(Default)]
 struct State {
-    asked: bool,
+    is_requested: bool,
     waker: Option<Waker>,
 }
 
-/// Told to stop?
+/// The request to stop.
 #[derive(Clone, Default)]
 pub(super) struct Stop(Arc<Mutex<State>>);
 
 impl Stop {
-    /// Listens to both signals; a second one ends the process at once.
+    /// Installs the handler of both signals. A second signal ends the process at once.
     pub(super) fn on_signals() -> Result<Self, String> {
         let stop = Self::default();
-        let told = stop.clone();
-        ctrlc::set_handler(move || told.ask()).map_err(|error| format!("cannot listen to Ctrl-C: {error}"))?;
+        let handle = stop.clone();
+        ctrlc::set_handler(move || handle.request()).map_err(|error| format!("cannot handle Ctrl-C: {error}"))?;
         Ok(stop)
     }
 
-    fn ask(&self) {
+    fn request(&self) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if core::mem::replace(&mut state.asked, true) {
+        if core::mem::replace(&mut state.is_requested, true) {
             std::process::exit(130);
         }
         let waker = state.waker.take();
@@ -48,17 +48,17 @@ impl Stop {
         }
     }
 
-    /// Was it asked for?
-    pub(super) fn asked(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).asked
+    /// Returns `true` if a signal came.
+    pub(super) fn is_requested(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_requested
     }
 
-    /// True once it was asked for; before that, remembers whom to wake.
+    /// Returns `true` if a signal came; otherwise stores the waker.
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !state.asked {
+        if !state.is_requested {
             state.waker = Some(cx.waker().clone());
         }
-        state.asked
+        state.is_requested
     }
 }

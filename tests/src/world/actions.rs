@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use ibws_proto::{Command, ConnectionState, Input, RequestId, Subscribe};
 
-use super::{InFlight, What, World, sub};
+use super::{Content, InFlight, World, sub};
 use crate::gateway::GatewayOutput;
 
 /// Faults of the link, the peer and the clock.
@@ -113,7 +113,7 @@ impl World {
     }
 }
 
-/// Commands.
+/// Commands that a story submits.
 impl World {
     /// Submits `Start`.
     pub fn start(&mut self) -> RequestId {
@@ -147,7 +147,7 @@ impl World {
     }
 }
 
-/// The timeline.
+/// Entries of the timeline.
 impl World {
     /// Clears the timeline, so that a world that runs for days keeps a bounded amount of memory.
     pub fn forget(&mut self) {
@@ -162,6 +162,6 @@ impl World {
 
     /// Writes a line into the timeline.
     pub fn note(&mut self, text: &str) {
-        self.note_down(What::Note(text.into()));
+        self.note_down(Content::Note(text.into()));
     }
 }

@@ -15,8 +15,8 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ibws_proto::{
-    Command, CommandError, Config, ConnId, ConnectError, Input, Instant, Key, Machine, Reply, RequestId, RestError,
-    RestReply, RestRequest, RestRequestId, RestResult,
+    Command, CommandError, Config, ConnId, ConnectError, Input, Instant, Key, Machine, Reply, RequestId,
+    rest::{RestError, RestReply, RestRequest, RestRequestId, RestResult},
 };
 
 use crate::gateway::{Gateway, GatewayConfig};
@@ -25,7 +25,7 @@ use crate::replay::{Rule, Transcript};
 
 pub use link::{Dial, Link};
 pub use prelude::{QUOTES, args, ms, secs, sub, world};
-pub use trace::{Entry, What};
+pub use trace::{Content, Entry};
 
 /// Steps without time passing after which a world counts as livelocked.
 const STEPS_AT_ONCE: u32 = 10_000;
@@ -138,7 +138,7 @@ impl World {
     pub fn submit(&mut self, command: Command) -> RequestId {
         match self.transcript.submit(self.now, command.clone()) {
             Ok((id, outputs)) => {
-                self.note_down(What::Command(id, command));
+                self.note_down(Content::Command(id, command));
                 self.outputs(outputs);
                 id
             }
@@ -152,7 +152,7 @@ impl World {
     /// If an invariant breaks; the message holds the timeline.
     pub fn input(&mut self, input: Input) {
         if input != Input::Tick {
-            self.note_down(What::Input(input.clone()));
+            self.note_down(Content::Input(input.clone()));
         }
         if !matches!(input, Input::Tick) {
             if self.recent_inputs.len() == RECENT_INPUTS {
@@ -161,7 +161,7 @@ impl World {
             self.recent_inputs.push_back(input.clone());
         }
         // Two readers of the clock can disagree, so an input may carry an earlier time. A tick may
-        // not: whoever wakes for a timer reads the clock after the timer was due.
+        // not: a driver that wakes for a timer reads the clock after the timer was due.
         let back = self.link.clock_back;
         let slip = if back.is_zero() || input == Input::Tick { 0 } else { self.chance.below(back.as_nanos() as u64) };
         let at = Instant::from_nanos(self.now.as_nanos().saturating_sub(slip));
@@ -307,8 +307,8 @@ impl World {
         result
     }
 
-    fn note_down(&mut self, what: What) {
-        self.trace.push(Entry { at: self.now, what });
+    fn note_down(&mut self, content: Content) {
+        self.trace.push(Entry { at: self.now, content });
     }
 
     fn broken(&self, rule: &str) -> ! {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ibws_proto::{Args, Config, SubscriptionKey};
+use ibws_proto::{Config, SubscriptionKey, subscribe::Args};
 
 use super::World;
 use crate::gateway::GatewayConfig;

@@ -3,11 +3,11 @@
 use core::fmt::Write as _;
 
 use ibws_proto::{
-    Action, ConnId, ConnectionState, Event, Frame, Gap, Input, Instant, Message, Output, RestReport, RestRequest,
-    Resumed, SubscriptionState,
+    Action, ConnId, ConnectionState, Event, Frame, Gap, Input, Instant, Message, Output, Resumed, SubscriptionState,
+    rest::{RestReport, RestRequest},
 };
 
-use super::{Entry, What, World, sub};
+use super::{Content, Entry, World, sub};
 use crate::replay::Transcript;
 
 impl World {
@@ -42,8 +42,8 @@ impl World {
 
     /// The machine's outputs, with their times.
     pub fn outputs_at(&self) -> impl Iterator<Item = (Instant, &Output)> {
-        self.trace.iter().filter_map(|Entry { at, what }| match what {
-            What::Output(output) => Some((*at, output)),
+        self.trace.iter().filter_map(|Entry { at, content }| match content {
+            Content::Output(output) => Some((*at, output)),
             _ => None,
         })
     }
@@ -140,8 +140,8 @@ impl World {
     #[must_use]
     pub fn last_received_at(&self) -> Option<Instant> {
         let is_from_peer =
-            |what: &What| matches!(what, What::Input(Input::Frame(..) | Input::Pong(_) | Input::Opened(_)));
-        self.trace.iter().rev().find(|entry| is_from_peer(&entry.what)).map(|entry| entry.at)
+            |content: &Content| matches!(content, Content::Input(Input::Frame(..) | Input::Pong(_) | Input::Opened(_)));
+        self.trace.iter().rev().find(|entry| is_from_peer(&entry.content)).map(|entry| entry.at)
     }
 
     /// The whole timeline as text, a line for each entry.

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use ibws_proto::{Action, ConnId, Input, Output, SessionUpdate};
 
-use super::{Dial, InFlight, What, World};
+use super::{Content, Dial, InFlight, World};
 use crate::gateway::GatewayOutput;
 
 impl World {
@@ -15,7 +15,7 @@ impl World {
 
     pub(super) fn outputs(&mut self, outputs: Vec<Output>) {
         for output in outputs {
-            self.note_down(What::Output(output.clone()));
+            self.note_down(Content::Output(output.clone()));
             match output {
                 Output::Action(action) => self.act(action),
                 Output::Done(id, reply) => drop(self.replies.insert(id, (self.now, reply))),

@@ -3,7 +3,7 @@
 use ibws_proto::message::{
     AccountState, Ended, Execution, LadderRow, LedgerRow, Notification, Order, Row, SummaryRow, System,
 };
-use ibws_proto::{Body, Field, Frame, Shape};
+use ibws_proto::{Body, Field, Frame, frame::Shape};
 
 /// The cost of a bad message.
 pub(crate) enum Cost {
@@ -46,7 +46,7 @@ fn accounts(frame: &Frame) -> AccountState<'_> {
 
 /// Returns the number of rows that are errors, and of all rows.
 pub(crate) fn bad_rows(frame: &Frame) -> (usize, usize) {
-    fn count<'a, R: Row<'a>>(rows: impl Iterator<Item = Result<R, ibws_proto::RowError>>) -> (usize, usize) {
+    fn count<'a, R: Row<'a>>(rows: impl Iterator<Item = Result<R, ibws_proto::frame::RowError>>) -> (usize, usize) {
         rows.fold((0, 0), |(bad, all), row| (bad + usize::from(row.is_err()), all + 1))
     }
     match frame.body() {

@@ -5,7 +5,10 @@ mod cases;
 
 use bytes::Bytes;
 use ibws_proto::message::Row;
-use ibws_proto::{Body, Field, Frame, FrameErrorKind, Json, RowReason};
+use ibws_proto::{
+    Body, Field, Frame, Json,
+    frame::{FrameErrorKind, RowReason},
+};
 
 use cases::{CASES, Cost, Less, Message, bad_rows, data, order};
 

@@ -95,7 +95,7 @@ const REQUESTS: [RequestCase; 14] = [
     (
         "modify_subscription",
         |client| {
-            let args = Some(Some(ibws_proto::Args::from_text(r#"{"fields":["55"]}"#).unwrap()));
+            let args = Some(Some(ibws_proto::subscribe::Args::from_text(r#"{"fields":["55"]}"#).unwrap()));
             let modify = Modify { args, apply_now: true, ..Modify::new(key()) };
             discard(client.modify_subscription(modify))
         },

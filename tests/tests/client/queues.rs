@@ -1,7 +1,7 @@
 //! Queues: which events reach which consumer.
 
 use ibws_proto::client::QueueAccessor;
-use ibws_proto::{Item, Key, QueueLimits, SubscriptionState};
+use ibws_proto::{Item, Key, SubscriptionState, queue::QueueLimits};
 
 use super::*;
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll};
 
 use ibws_proto::client::EventSink;
-use ibws_proto::{Item, QueueLimits, SubscriptionState};
+use ibws_proto::{Item, SubscriptionState, queue::QueueLimits};
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Close from each of twelve states against six peers: within five seconds.
+//! Closes the client in each of twelve states against six peers, within five seconds.
 
 use std::thread;
 
@@ -8,8 +8,8 @@ use ibws_testkit::conformance::play;
 
 use crate::runtimes::{joined, tokio};
 
-/// On both runtimes, plain and with TLS, from all places; from several at the same time where the peer leaves the machine
-/// to others meanwhile.
+/// Closes on both runtimes, plain and with TLS, in all states. Several states are played at the
+/// same time, fewer of them if the peer floods, because it then takes all of the processor.
 fn close_from_everywhere(manners: Manners) {
     let several = if manners == Manners::Flooding { 2 } else { 11 };
     let (heavy, light): (Vec<_>, Vec<_>) = Place::ALL.into_iter().partition(|place| *place == Place::Blocked);
@@ -32,12 +32,12 @@ fn close_from_everywhere(manners: Manners) {
 }
 
 #[test]
-fn against_a_peer_that_answers_a_close() {
+fn against_a_peer_that_echoes_a_close() {
     close_from_everywhere(Manners::Echoing);
 }
 
 #[test]
-fn against_a_peer_that_answers_everything_but_a_close() {
+fn against_a_peer_that_echoes_no_close() {
     close_from_everywhere(Manners::NotEchoing);
 }
 
@@ -52,7 +52,7 @@ fn against_a_peer_that_resets() {
 }
 
 #[test]
-fn against_a_peer_that_says_nothing() {
+fn against_a_peer_that_is_silent() {
     close_from_everywhere(Manners::Silent);
 }
 

@@ -1,4 +1,4 @@
-//! The adapters that must do alike, and how a story is played on each.
+//! Plays a story on both adapters and compares the traces.
 
 use std::sync::LazyLock;
 use std::thread;
@@ -15,7 +15,8 @@ pub(crate) fn tokio() -> TokioRuntime {
     TokioRuntime::with_handle(TOKIO.handle().clone())
 }
 
-/// Plays a story on both, plain and with TLS, all four at the same time, and compares the traces of each pair.
+/// Plays a story on both, plain and with TLS, all four at the same time, and compares the traces of
+/// each pair.
 pub(crate) fn compare<T, A>(
     on_tokio: impl Fn(Stage<TokioRuntime>) -> T + Copy + Send,
     on_async_std: impl Fn(Stage<AsyncStdRuntime>) -> A + Copy + Send,
@@ -43,13 +44,14 @@ pub(crate) fn compare<T, A>(
     }
 }
 
-/// The trace, or the words that a story panicked with: its own thread printed them where nobody looks.
+/// Returns the trace. A panic of the story panics again with its message, because the output of the
+/// thread of the story is not shown.
 pub(crate) fn joined(trace: thread::Result<Trace>, runtime: &str, name: &str) -> Trace {
     match trace {
         Ok(trace) => trace,
         Err(panic) => {
-            let words = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref().copied());
-            panic!("on {runtime} {name}: {}", words.unwrap_or("it panicked"));
+            let message = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref().copied());
+            panic!("on {runtime} {name}: {}", message.unwrap_or("it panicked"));
         }
     }
 }

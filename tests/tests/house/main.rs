@@ -6,6 +6,7 @@
 //! may keep a retired word, each with its reason.
 
 mod allowed;
+mod architecture;
 mod citations;
 mod cycles;
 mod glob;
@@ -58,4 +59,18 @@ fn adapters_stay_thin() {
 #[test]
 fn files_stay_small() {
     assert_none(size::file_offences(REPOSITORY.rust()));
+}
+
+#[test]
+fn architecture_shows_the_modules() {
+    if std::env::var_os("IBWS_BLESS").is_some() {
+        architecture::bless(&REPOSITORY);
+    } else {
+        assert_none(architecture::picture_offences(&REPOSITORY));
+    }
+}
+
+#[test]
+fn architecture_names_what_is_there() {
+    assert_none(architecture::table_offences(&REPOSITORY));
 }

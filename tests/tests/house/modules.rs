@@ -8,7 +8,8 @@ use crate::graph::{Graph, Reference};
 use crate::report::Offence;
 use crate::sources::Repository;
 
-const FOLDER: &str = "ibws-proto/src/";
+/// The sources of the crate whose modules are checked.
+pub(crate) const FOLDER: &str = "ibws-proto/src/";
 
 /// A part of the crate and its top-level modules.
 struct Layer {
@@ -67,7 +68,8 @@ fn height(module: &str) -> usize {
     above.map_or(0, |above| LAYERS.len() - above)
 }
 
-fn layer(module: &str) -> &'static str {
+/// Returns the name of a module's layer.
+pub(crate) fn layer(module: &str) -> &'static str {
     LAYERS.iter().find(|layer| layer.modules.contains(&module)).map_or("core", |layer| layer.name)
 }
 

@@ -1,7 +1,7 @@
 //! The rules that hold at the end of a step: no frame is lost, no request is forgotten, and the
 //! subscriptions are as the connection allows.
 
-use ibws_proto::{ConnectionState, Machine, ReadyGate, RestRequest, SubscriptionKey, SubscriptionState};
+use ibws_proto::{ConnectionState, Machine, ReadyGate, SubscriptionKey, SubscriptionState, rest::RestRequest};
 
 use super::{Checker, Evidence, Stage, Verdict};
 

@@ -192,7 +192,7 @@ impl Subscriptions {
     fn transition(&mut self, event: &SubscriptionEvent, now: Instant) -> Result<(), String> {
         let SubscriptionEvent { key, state, cause, .. } = event;
         let from = self.rows.get(key).map_or(SubscriptionState::Removed, |row| row.state);
-        let mut table = ibws_proto::subscription_transitions().iter();
+        let mut table = ibws_proto::transitions::subscription_transitions().iter();
         if !table.any(|row| (row.cause, row.to) == (*cause, *state) && row.from.contains(&from)) {
             return Err(format!("{key} went from {from:?} to {state:?}: {cause:?}"));
         }
