@@ -12,7 +12,7 @@ use crate::payload::Processor;
 /// `{"topic":"system","success":…}` (docs/protocol.md §1.3.4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReadyGate {
-    /// Writes as soon as the socket is open.
+    /// Writes as soon as the socket is open. The connection is ready only after a frame.
     Off,
     /// Waits at most this long after the socket opened, then sends subscriptions without a
     /// greeting. A gateway that sent `waiting for session` must greet first, as under `Strict`.

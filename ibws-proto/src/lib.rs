@@ -7,7 +7,7 @@
 //! event that states which stream is incomplete and since when.
 //!
 //! Most applications use an adapter instead (`ibws-tokio`, `ibws-async-std`). For another runtime,
-//! the feature `client` runs the machine over a small trait. The rest of this page is for programs
+//! the feature `client` runs the machine over the trait `transport::Runtime`. The rest of this page is for programs
 //! that drive the machine themselves, and for tests. The [`manual`] holds the documents of the
 //! project: the wire protocol with the source of each fact (`docs/protocol.md`), the guarantees,
 //! the costs and the design decisions.
@@ -77,8 +77,9 @@
 //! * after a gap in orders, which the gateway does not repeat;
 //! * when the gateway asks a question about an order.
 //!
-//! A request ends with [`Input::RestDone`] or at its time limit, and [`Event::Rest`] reports its
-//! outcome exactly once. The streams continue without a REST handler.
+//! An attempt ends with [`Input::RestDone`], at its time limit, or when its connection ends, and
+//! [`Event::Rest`] reports it exactly once. What fails is requested again for as long as it is
+//! needed. The streams continue without a REST handler.
 //!
 //! # Errors by reach
 //!
@@ -88,7 +89,7 @@
 //! | a request | a [`CommandError`] as its reply | none on other requests |
 //! | a subscription | its state, [`Event::Gap`], [`Event::Resumed`] | it is retried until it is unsubscribed |
 //! | a connection | a [`ConnectionLoss`] in state changes, gaps and replies | the machine dials again |
-//! | the machine | [`CommandError::GaveUp`] | it has stopped and can be started again |
+//! | the machine | [`CommandError::GaveUp`] | it has stopped, unless it was connected before; it can be started again |
 //!
 //! # Features
 //!
@@ -112,8 +113,8 @@
 //! * Subscriptions run in parallel, and only a frame that belongs to a subscription confirms it.
 //! * The machine does not wait for a confirmation of `or` and `bd`, because the gateway sends none.
 //!   They are [`SubscriptionState::Quiet`] until data arrives.
-//! * No request dials. A text that cannot be written is an error.
-//! * A topic names a channel only if it begins with the subscribe letter: `actABC` is not `act`.
+//! * A text never causes a dial. A text that cannot be written is an error.
+//! * A topic is compared whole up to its first `+`: `actABC` is not `act`.
 //! * Bytes that are not UTF-8 end neither the connection nor the message.
 //! * A Close by the server, code 1000 included, causes a reconnect.
 //! * Certificate checks cannot be disabled. An exact pin is possible.

@@ -108,8 +108,8 @@ pub(crate) fn next(state: ConnectionState, trigger: Trigger) -> Option<Connectio
     TRANSITIONS.iter().find(|(from, by, _)| (*from, *by) == (state, trigger)).map(|(.., to)| *to)
 }
 
-/// Returns the transitions of the connection as a Mermaid state diagram. A test compares the
-/// documents with it.
+/// Returns the transitions of the connection as a Mermaid state diagram. `docs/guarantees.md` shows
+/// it, and a test compares the two.
 #[must_use]
 pub fn lifecycle_diagram() -> String {
     let mut text = String::from("stateDiagram-v2\n    direction LR\n    [*] --> stopped\n");

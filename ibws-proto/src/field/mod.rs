@@ -30,7 +30,7 @@ pub use value::{Mark, Price, Value};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Field(u16);
 
-/// The bit that is set for a key with `_raw` after its number.
+/// The bit of a [`Field`] that marks the `_raw` form: the key `87_raw` is 87 with this bit set.
 const RAW: u16 = 0x8000;
 
 impl Field {

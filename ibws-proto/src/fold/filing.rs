@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 use crate::frame::Json;
 use crate::message::{Execution, LadderRow, LedgerRow, Order, Row, SummaryRow};
 
-/// A row that a table can file.
+/// A row that a table stores under a key, where it is merged with the row stored there.
 pub(crate) trait Filing<'a>: Row<'a> {
     /// The type of the key.
     type Key: Ord;

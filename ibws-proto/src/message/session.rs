@@ -85,7 +85,7 @@ impl<'a> Status<'a> {
 }
 
 row! {
-    /// The state of the session. An absent key is unchanged.
+    /// The state of the session. A key that a frame omits keeps its earlier value.
     SessionState [] {
         /// Whether the brokerage session is connected.
         connected: bool = "connected",

@@ -15,7 +15,7 @@ use crate::key::Key;
 #[derive(Debug)]
 pub(super) struct Slot {
     pub(super) content: Content,
-    /// The cost of the content in bytes, as the limit counts them.
+    /// The bytes that this event counts against [`QueueLimits`](crate::queue::QueueLimits).
     pub(super) cost: usize,
     /// The place of the event before it in its stream, with which it may be merged.
     pub(super) previous: Option<u64>,

@@ -24,7 +24,7 @@ struct OrdersArguments<'a> {
 }
 
 impl Orders {
-    /// Subscribes to all orders.
+    /// Creates a subscription to all orders.
     pub fn new() -> Self {
         Self { filter: None }
     }

@@ -20,7 +20,7 @@ pub enum Bites {
 
 /// One fault.
 pub struct Fault {
-    /// The number in the catalogue.
+    /// The number of the fault in the list of faults.
     pub number: u8,
     /// The fault.
     pub name: &'static str,

@@ -175,7 +175,7 @@ impl Gateway {
         self.output(conn, output);
     }
 
-    /// The connections that the gateway holds open, in the order of their numbers.
+    /// Returns the numbers of the open connections, in ascending order.
     pub fn connections(&self) -> impl Iterator<Item = u64> {
         self.connections.iter().filter(|(_, connection)| !connection.has_ended).map(|(conn, _)| *conn)
     }

@@ -40,7 +40,7 @@ impl Wire {
         self.socket().shutdown(Shutdown::Write)
     }
 
-    /// Sets how long a read waits: at least a millisecond, because zero means for ever.
+    /// Sets how long a read waits: at least a millisecond, because the system refuses zero.
     pub(super) fn set_patience(&self, patience: Duration) -> io::Result<()> {
         self.socket().set_read_timeout(Some(patience.max(Duration::from_millis(1))))
     }

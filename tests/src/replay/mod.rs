@@ -51,7 +51,7 @@ pub struct Transcript {
     /// Whether steps are recorded; off for runs of many days.
     remembers: bool,
     rule: Option<Rule>,
-    /// Texts that no output may contain, except frames.
+    /// Secrets that must not appear in any output. Outputs that are frames are exempt.
     secrets: Vec<String>,
     text: String,
 }

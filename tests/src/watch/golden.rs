@@ -78,7 +78,7 @@ impl Script {
         self.frames(&[GREETING, AUTHENTICATED]);
     }
 
-    /// Lets time pass from timer to timer.
+    /// Advances the virtual time by `span`, with a tick at each deadline of the machine on the way.
     fn wait(&mut self, span: Duration) {
         let end = self.now + span;
         while let Some(at) = self.machine.poll_timeout().filter(|at| *at <= end) {
