@@ -484,3 +484,21 @@ fn with_the_gate_off_wait_ready_needs_a_frame() {
     send(&mut world, &[AUTHENTICATED]);
     assert_eq!(world.reply(ready), Some(&(world.now(), Ok(Reply::Ready))));
 }
+
+#[test]
+fn a_gateway_that_waits_for_a_session_is_served_before_an_unauthenticated_one() {
+    let mut world = silent_gateway(Config { ready_gate: ReadyGate::Off, ..Config::default() });
+    world.link.rest = Some((ms(50), false));
+    world.start();
+    world.subscribe(QUOTES);
+    world.run(secs(1));
+    let needs = |world: &World| world.machine().rest_needs();
+    send(&mut world, &[UNAUTHENTICATED]);
+    assert_eq!(needs(&world), [RestRequest::Session(SessionNeed::Unauthenticated)]);
+    send(&mut world, &[WAITING]);
+    assert_eq!(needs(&world), [RestRequest::Session(SessionNeed::Missing)]);
+    send(&mut world, &[GREETING]);
+    assert_eq!(needs(&world), [RestRequest::Session(SessionNeed::Unauthenticated)]);
+    send(&mut world, &[AUTHENTICATED]);
+    assert_eq!(needs(&world), []);
+}

@@ -476,3 +476,19 @@ fn a_connection_without_a_frame_holds_no_active_stream() {
     assert_ne!(world.subscription_state("md+265598"), SubscriptionState::Active);
     assert_eq!((world.gaps().len(), world.resumptions().len()), (0, 0));
 }
+
+#[test]
+fn a_connection_that_is_drained_is_not_probed() {
+    let config = Config { tic_interval: None, drain_timeout: secs(60), silence_limit: secs(5), ..Config::default() };
+    let mut world = silent_gateway(config);
+    world.start();
+    world.subscribe("sd+DU1234567+{}");
+    send(&mut world, at_ms(990), &[GREETING, AUTHENTICATED]);
+    send(&mut world, at_ms(1_990), &[r#"{"topic":"ssd+DU1234567","result":[]}"#]);
+    let stopped = world.submit(Command::Shutdown { drain: true });
+    world.run(secs(30));
+    let texts: Vec<_> = world.texts().map(|(.., text)| text).collect();
+    assert_eq!(texts[0], "ssd+DU1234567+{}");
+    assert!(texts[1..].iter().all(|text| text.starts_with("usd")), "{texts:?}");
+    assert!(matches!(world.wait_for_reply(stopped).1, Ok(Reply::Stopped)));
+}

@@ -201,8 +201,13 @@ impl Machine {
             self.gate.redial = None;
             self.timers.set(Timer::Redial, None);
             self.rest.withdraw(&request, &mut self.out);
-        } else if self.gate.redial.is_none() {
+            return;
+        }
+        if self.gate.redial.is_none() {
             self.plan_redial(self.now, self.table.is_ungated_flowing());
+        }
+        // While the gateway waits for a session, that is requested instead, and its greeting ends it.
+        if !self.session.awaited {
             self.require(request);
         }
     }
