@@ -1,11 +1,11 @@
-//! Tests of what a connection may be believed: its first frame, the gate, the probe of silence, and
-//! the pauses after a refused upgrade. All times are virtual and exact.
+//! Tests of what a connection may be believed: its first frame, the gate, and the probe of silence.
+//! All times are virtual and exact.
 
 use std::time::Duration;
 
 use ibws_proto::{
-    Command, CommandError, Config, ConnectErrorKind, ConnectionLoss, ConnectionState, Event, GapCause, HealthReason,
-    Input, Instant, Output, ReadyGate, Reply, RestRequest, SessionNeed, SubscriptionState,
+    Command, CommandError, Config, ConnectionLoss, ConnectionState, Event, GapCause, HealthReason, Input, Instant,
+    Output, ReadyGate, Reply, RestRequest, SessionNeed, SubscriptionState,
 };
 use ibws_testkit::world::{Dial, QUOTES, World, ms, secs};
 use ibws_testkit::{GatewayConfig, Success as Greeting};
@@ -392,78 +392,6 @@ fn with_heartbeats_the_connection_ends_25_s_after_the_last_frame_without_a_probe
     world.run(secs(60));
     assert_eq!(world.texts().count(), 0);
     assert_eq!(lifetimes(&world)[0], ((at_ms(20_010) + secs(25)).since(Instant::ORIGIN + DIAL), SILENT));
-}
-
-#[test]
-fn a_refused_upgrade_fails_start_at_the_ordinary_pauses() {
-    let mut unreachable = silent_gateway(Config::default());
-    unreachable.link.dials_to = Dial::refused();
-    let started = unreachable.start();
-    let _ = unreachable.wait_for_reply(started);
-    for kind in [ConnectErrorKind::AuthenticationRequired, ConnectErrorKind::Status(429), ConnectErrorKind::Status(503)]
-    {
-        let mut world = silent_gateway(Config::default());
-        world.link.dials_to = Dial::Fails(kind, None);
-        let started = world.start();
-        let (at, reply) = world.wait_for_reply(started);
-        match kind {
-            ConnectErrorKind::AuthenticationRequired => {
-                assert!(matches!(reply, Err(CommandError::AuthenticationRequired(_))), "{reply:?}");
-            }
-            _ => assert!(matches!(reply, Err(CommandError::GaveUp { attempts: 10, .. })), "{reply:?}"),
-        }
-        assert_eq!(pauses(&world), pauses(&unreachable));
-        assert!(at <= at_ms(1_000 + 1_000 + 2_000 + 4_000 + 6 * 8_000), "about a minute: {at:?}");
-        assert_eq!(world.connection_state(), ConnectionState::Stopped);
-    }
-}
-
-#[test]
-fn once_connected_the_pauses_after_refused_upgrades_grow_from_8_s_to_5_min() {
-    for kind in [ConnectErrorKind::AuthenticationRequired, ConnectErrorKind::Status(429), ConnectErrorKind::Status(503)]
-    {
-        let mut world = silent_gateway(Config::default());
-        world.start();
-        send(&mut world, at_ms(1_000), &[GREETING, AUTHENTICATED]);
-        world.link.dials_to = Dial::Fails(kind, None);
-        world.reset();
-        world.run(secs(1_500));
-        let grown = pauses(&world);
-        for (pause, whole) in grown[1..].iter().zip([8, 16, 32, 64, 128, 256, 300, 300]) {
-            assert!(is_jittered(*pause, whole), "{kind:?}: {grown:?}");
-        }
-        assert!(grown.len() >= 9, "{grown:?}");
-        // An upgrade that succeeds restarts the pauses.
-        world.link.dials.push_back(Dial::Resets);
-        let before = grown.len();
-        while pauses(&world).len() < before + 3 {
-            world.run(secs(1));
-        }
-        assert!(is_jittered(pauses(&world)[before + 1], 8), "{:?}", &pauses(&world)[before..]);
-    }
-}
-
-#[test]
-fn other_http_errors_keep_the_ordinary_pauses() {
-    let mut world = silent_gateway(Config::default());
-    world.start();
-    send(&mut world, at_ms(1_000), &[GREETING, AUTHENTICATED]);
-    world.link.dials_to = Dial::Fails(ConnectErrorKind::Status(500), None);
-    world.reset();
-    world.run(secs(600));
-    assert!(pauses(&world).iter().all(|pause| *pause <= secs(8)));
-}
-
-#[test]
-fn retry_after_is_obeyed_up_to_15_min_and_reported() {
-    for (asked, waits) in [(90, 90), (900, 900), (3_600, 900), (86_400, 900)] {
-        let mut world = silent_gateway(Config::default());
-        world.link.dials.push_back(Dial::Fails(ConnectErrorKind::Status(503), Some(secs(asked))));
-        world.start();
-        world.run(secs(1_000));
-        assert_eq!(pauses(&world)[0], secs(waits));
-        assert_eq!(world.dials()[1].since(world.dials()[0]), secs(waits) + DIAL);
-    }
 }
 
 #[test]

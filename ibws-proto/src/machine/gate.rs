@@ -46,7 +46,8 @@ pub(super) struct Gate {
 struct Redial {
     /// When the need for a session began.
     since: Instant,
-    /// When the schedule dials anew. The timer is due earlier after the REST handler has reported a session.
+    /// When the schedule dials anew. The timer is due earlier after the REST handler has reported a
+    /// session.
     scheduled: Instant,
     /// The schedule is that of a connection whose other streams flow.
     flowing: bool,
@@ -219,8 +220,8 @@ impl Machine {
         self.timers.set(Timer::Redial, scheduled);
     }
 
-    /// Dials anew for an unauthenticated session, unless other streams have begun to flow since the need began: ending
-    /// those costs more, so it waits for the longer schedule.
+    /// Dials anew for an unauthenticated session, unless other streams have begun to flow since the
+    /// need began: ending those costs more, so it waits for the longer schedule.
     pub(super) fn on_redial_timer(&mut self) {
         match self.gate.redial {
             Some(Redial { since, scheduled, flowing: false })
@@ -246,7 +247,8 @@ impl Machine {
         }
     }
 
-    /// Data arrived that needs a brokerage session, so this connection has one after all: the next dial is as scheduled.
+    /// Data arrived that needs a brokerage session, so this connection may have one after all: the
+    /// next dial is as scheduled.
     pub(super) fn on_gated_data(&mut self) {
         if let Some(Redial { scheduled, .. }) = self.gate.redial {
             self.timers.set(Timer::Redial, scheduled);
