@@ -32,7 +32,7 @@ fn settled(config: Config, channels: &[&str]) -> World {
     world
 }
 
-/// Returns a world whose gateway accepts connections, replies to pings, and sends nothing by itself.
+/// Returns a world whose gateway accepts connections and replies to pings, and sends nothing else.
 fn silent_gateway(config: Config) -> World {
     let mut gateway = GatewayConfig::default();
     gateway.success = Greeting::After(secs(86_400));

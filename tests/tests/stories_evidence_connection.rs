@@ -22,7 +22,7 @@ const DIAL: Duration = Duration::from_millis(100);
 /// Time that a frame takes.
 const LATENCY: Duration = Duration::from_millis(10);
 
-/// Returns a world whose gateway accepts connections, replies to pings, and sends nothing by itself.
+/// Returns a world whose gateway accepts connections and replies to pings, and sends nothing else.
 fn silent_gateway(config: Config) -> World {
     let mut gateway = GatewayConfig::default();
     gateway.success = Greeting::After(secs(86_400));
