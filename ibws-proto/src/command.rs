@@ -7,6 +7,7 @@ use core::fmt;
 
 use crate::connect::{ConnectError, ConnectErrorKind};
 use crate::key::SubscriptionKey;
+use crate::liveness::HealthReason;
 use crate::payload::{Args, Processor, Staleness, Subscribe};
 
 /// Number of a request. [`Machine::submit`](crate::Machine::submit) returns it, and the reply
@@ -80,8 +81,8 @@ pub enum Command {
     SendText(String),
     /// Waits until every requested subscription may be sent: the connection is ready, or greeted where
     /// only `pl`, `sd` and `ld` are requested. It has no time limit, and fails when the machine gives
-    /// up, is shut down or disconnected. Started machines only; a stopped one replies
-    /// [`CommandError::NotReady`].
+    /// up, is shut down or disconnected, or refuses the gateway's certificate. A stopped machine
+    /// replies [`CommandError::NotReady`].
     WaitReady,
     /// Writes `tic` now. The first of the gateway's four replies completes the request
     /// (docs/protocol.md §3.8).
@@ -202,16 +203,16 @@ pub enum CommandError {
         /// The failure of the last dial.
         last: ConnectError,
     },
-    /// The gateway replied 401 or 403 over HTTP. The machine continues to dial, at most once a
-    /// minute.
+    /// `Start` failed: the gateway replied 401 or 403 over HTTP to the last of the
+    /// [`Config::max_connection_attempts`](crate::Config::max_connection_attempts) dials.
     #[error("{0}")]
     AuthenticationRequired(ConnectError),
     /// The connection that the request depended on was lost. Requested subscriptions are kept.
     #[error("the connection was lost: {0}")]
     ConnectionLost(ConnectionLoss),
-    /// Nothing can be written now: the client is not connected, or the gateway is not ready.
-    #[error("not ready: no connection accepts messages now; send it again when the connection is ready")]
-    NotReady,
+    /// Nothing can be written now, for this reason.
+    #[error("not ready: {0}; repeat the request when the connection is ready")]
+    NotReady(HealthReason),
     /// The gateway confirmed none of the
     /// [`Config::subscription_retries`](crate::Config::subscription_retries) attempts.
     #[error("{key:?} was not confirmed after {attempts} attempts; a subscription is retried until it is unsubscribed")]

@@ -186,7 +186,7 @@ pub enum GapRecovery {
     /// The gateway repeats what the gap lost, after [`Resumed`]. `tr`.
     Replay,
     /// Only a REST call tells the present state; the machine requests it
-    /// ([`RestRequest::Reconcile`](crate::RestRequest::Reconcile)). `or`.
+    /// ([`RestRequest::Reconcile`](crate::rest::RestRequest::Reconcile)). `or`.
     Rest,
     /// Nothing is known to: what changed in the gap shows when it changes again. `bd`.
     Nothing,

@@ -3,6 +3,7 @@
 //! Timestamps of the server are not used, since its clock may differ, and a command of the
 //! application extends no deadline.
 
+use core::fmt;
 use core::time::Duration;
 
 use crate::config::Config;
@@ -171,4 +172,23 @@ pub enum HealthReason {
     Silent,
     /// The last pong is too old.
     PongMissing,
+}
+
+impl fmt::Display for HealthReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fine => "the connection is ready",
+            Self::NotConnected => "no connection is open",
+            Self::NothingReceived => {
+                "the gateway accepted the connection but has sent nothing; check that it is logged in"
+            }
+            Self::WaitingForSession => "the gateway waits for a session; check that the session provider has one",
+            Self::NotGreeted => "the gateway has not greeted",
+            Self::NotAuthenticated => "the brokerage session is not authenticated; log in again",
+            Self::Competing => "another login competes for the brokerage session; end one of the two",
+            Self::NotReady => "the connection is not ready yet, or is being closed",
+            Self::Silent => "nothing was received for longer than `Config::silence_limit`",
+            Self::PongMissing => "no pong was received for longer than `Config::max_pong_age`",
+        })
+    }
 }

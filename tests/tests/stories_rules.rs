@@ -57,7 +57,7 @@ fn commands_that_need_a_ready_connection_fail_with_not_ready_elsewhere() {
     let mut world = world();
     for command in [Command::Recreate, Command::Tic, Command::SendText("ech+hb".into())] {
         let id = world.submit(command);
-        assert_eq!(world.wait_for_reply(id).1, Err(CommandError::NotReady));
+        assert_eq!(world.wait_for_reply(id).1, Err(CommandError::NotReady(HealthReason::NotConnected)));
     }
     let invalidated = world.submit(Command::Invalidate(None));
     assert_eq!(world.wait_for_reply(invalidated).1, Ok(Reply::Invalidated(0)));

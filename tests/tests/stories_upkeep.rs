@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use ibws_proto::{
     Body, Command, CommandError, Config, Event, GapCause, Instant, Json, Modify, Renewal, Reply, StateCause, Subscribe,
-    SubscriptionState, fold::Executions, subscribe::Staleness,
+    SubscriptionState, fold::Executions, status::HealthReason, subscribe::Staleness,
 };
 use ibws_testkit::world::{QUOTES, World, ms, secs, sub, world};
 use ibws_testkit::{GatewayConfig, Recovery};
@@ -297,7 +297,7 @@ fn a_state_set_by_the_application_is_assumed_until_data_or_a_loss() {
     let id = world.submit(assume(true));
     assert_eq!(
         world.wait_for_reply(id).1,
-        Err(CommandError::NotReady),
+        Err(CommandError::NotReady(HealthReason::NotConnected)),
         "without a connection no subscription can be active"
     );
 }

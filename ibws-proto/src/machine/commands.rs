@@ -1,7 +1,7 @@
 //! Requests: what each command does, and what it is answered if the answer is known at once.
 
 use super::Machine;
-use super::teardown::Goal;
+use super::teardown::{Goal, Teardown};
 use crate::command::{Command, CommandError, Reply, RequestId};
 use crate::lifecycle::ConnectionState;
 use crate::liveness::HealthReason;
@@ -15,11 +15,13 @@ impl Machine {
             Command::Start => Ok(self.start(id)),
             Command::Shutdown { drain } => {
                 self.requests.wait(id, Wait::Shutdown, None);
+                self.fail_waiting_for_ready(&CommandError::ShutDown);
                 self.shut_down(drain);
                 Ok(None)
             }
             Command::Disconnect => {
                 self.requests.wait(id, Wait::Disconnect, None);
+                self.fail_waiting_for_ready(&CommandError::Superseded);
                 self.tear_down(Goal::Disconnect);
                 Ok(None)
             }
@@ -38,29 +40,26 @@ impl Machine {
                 self.with_table(|table, cx| table.release(holder, cx));
                 Ok(Some(Reply::Released))
             }
-            Command::Modify(modify) => self.with_table(|table, cx| table.modify(modify, cx)).map(Some),
-            Command::Recreate if self.permission != WritePermission::All => Err(CommandError::NotReady),
+            Command::Modify(modify) => match self.with_table(|table, cx| table.modify(modify, cx)) {
+                Err(CommandError::NotReady(_)) => Err(self.not_ready()),
+                result => result.map(Some),
+            },
+            Command::Recreate if self.permission != WritePermission::All => Err(self.not_ready()),
             Command::Recreate => Ok(Some(Reply::Recreated(self.with_table(super::Table::recreate)))),
             Command::Invalidate(key) => {
                 self.with_table(|table, cx| table.invalidate(key.as_ref(), cx)).map(|n| Some(Reply::Invalidated(n)))
             }
             Command::WaitReady if self.is_ready() => Ok(Some(Reply::Ready)),
-            Command::WaitReady if self.state == ConnectionState::Stopped || self.teardown.is_some() => {
-                Err(CommandError::NotReady)
-            }
-            Command::WaitReady => {
-                self.requests.wait(id, Wait::Ready, None);
-                Ok(None)
-            }
+            Command::WaitReady => self.wait_ready(id),
             Command::SendText(text) => {
                 if text.is_empty() || text.len() > 65_536 || text.chars().any(char::is_control) {
                     return Err(CommandError::BadText);
                 }
-                if self.write(text) { Ok(Some(Reply::Sent)) } else { Err(CommandError::NotReady) }
+                if self.write(text) { Ok(Some(Reply::Sent)) } else { Err(self.not_ready()) }
             }
             Command::Tic => {
                 if !self.write("tic".into()) {
-                    return Err(CommandError::NotReady);
+                    return Err(self.not_ready());
                 }
                 self.requests.wait(id, Wait::Tic, Some(self.now + self.config.subscription_timeout));
                 Ok(None)
@@ -75,6 +74,27 @@ impl Machine {
         }
     }
 
+    /// Returns the error of a request that needs a ready connection.
+    pub(super) fn not_ready(&self) -> CommandError {
+        CommandError::NotReady(match self.health(self.now).reason {
+            // It is being closed.
+            HealthReason::Fine => HealthReason::NotReady,
+            reason => reason,
+        })
+    }
+
+    /// Waits for a connection on which everything requested may be sent, unless none is to come.
+    fn wait_ready(&mut self, id: RequestId) -> Result<Option<Reply>, CommandError> {
+        match self.teardown {
+            Some(Teardown { goal: Goal::Shutdown, then_start: false }) => return Err(CommandError::ShutDown),
+            Some(Teardown { goal: Goal::Disconnect, then_start: false }) => return Err(CommandError::Superseded),
+            None if self.state == ConnectionState::Stopped => return Err(self.not_ready()),
+            _ => {}
+        }
+        self.requests.wait(id, Wait::Ready, None);
+        Ok(None)
+    }
+
     fn start(&mut self, id: RequestId) -> Option<Reply> {
         if let Some(teardown) = &mut self.teardown {
             teardown.then_start = true;
@@ -83,7 +103,7 @@ impl Machine {
             self.attempt = 0;
             self.backoff.reset();
             self.dial();
-        } else if self.started && self.state.has_socket() {
+        } else if self.started && self.gate.opened {
             return Some(Reply::Started);
         }
         self.requests.wait(id, Wait::Start, None);

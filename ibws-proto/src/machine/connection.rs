@@ -80,8 +80,10 @@ impl Machine {
             }
             Timer::Gate => self.on_gate_timeout(),
             Timer::Greeting => self.redial(ConnectionLoss::NotGreeted),
-            Timer::Redial => self.redial(ConnectionLoss::NotAuthenticated),
-            Timer::Authenticated => self.redials = 0,
+            Timer::Redial => self.on_redial_timer(),
+            // A gateway that waits for a session has not shown that it serves one.
+            Timer::Authenticated if !self.session.awaited => self.redials = 0,
+            Timer::Authenticated => {}
             Timer::Auth => self.on_auth_timeout(),
             Timer::Session => self.on_session_unavailable(),
             Timer::Backoff => self.dial(),
@@ -125,7 +127,9 @@ impl Machine {
         self.release_connection(&cause);
         let restart = if cause.is_close() { self.config.restart_on_close } else { self.config.restart_on_critical };
         if !restart && self.started {
-            self.reply_to_start(&Err(CommandError::ConnectionLost(cause.clone())));
+            let lost = CommandError::ConnectionLost(cause.clone());
+            self.reply_to_start(&Err(lost.clone()));
+            self.fail_waiting_for_ready(&lost);
             return self.stop(Some(cause.into()));
         }
         self.back_off(cause);
@@ -153,7 +157,6 @@ impl Machine {
         self.started = false;
         self.attempt = 0;
         self.enter(Trigger::Stop, cause, None);
-        self.fail_waiting_for_ready(&CommandError::NotReady);
     }
 
     /// Waits for the next dial, or gives up.
@@ -164,9 +167,10 @@ impl Machine {
             other => ConnectError::new(ConnectErrorKind::Protocol, alloc::format!("{other}")),
         };
         let refused = error.kind.is_refusal();
+        let attempts = self.attempt;
         let failure = || match error.kind {
             ConnectErrorKind::AuthenticationRequired => CommandError::AuthenticationRequired(error.clone()),
-            _ => CommandError::GaveUp { attempts: self.attempt, last: error.clone() },
+            _ => CommandError::GaveUp { attempts, last: error.clone() },
         };
         // A certificate that is not trusted stays so; once connected, the machine goes on trying.
         let hopeless = cause.is_trust() && !self.started;
@@ -176,10 +180,13 @@ impl Machine {
             self.fail_waiting_for_ready(&failure);
             return self.stop(Some(cause.into()));
         }
-        if self.started && self.config.max_connection_attempts.is_some_and(|limit| self.attempt >= limit) {
+        if self.started && self.config.max_connection_attempts.is_some_and(|limit| attempts.max(self.redials) >= limit)
+        {
             // A later `Start` has the same limit as the first; the machine itself goes on.
-            let failure = failure();
-            self.reply_to_start(&Err(failure));
+            self.reply_to_start(&Err(failure()));
+        }
+        if cause.is_trust() {
+            self.fail_waiting_for_ready(&failure());
         }
         let mut delay = self.backoff.next(&mut self.random).max(Duration::from_millis(1));
         if refused && self.started {

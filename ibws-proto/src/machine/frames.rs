@@ -12,8 +12,6 @@ use crate::lifecycle::ConnectionState;
 use crate::message::{Body, Notification};
 use crate::pending::Wait;
 use crate::rest::{Prompt, RestRequest};
-use crate::subscriptions::WritePermission;
-use crate::timer::Timer;
 
 /// Rows of one `ntf` that are looked at for prompts.
 const PROMPTS_AT_ONCE: usize = 32;
@@ -108,6 +106,9 @@ impl Machine {
             (Shape::Topic, None) if topic == "tic" => self.tic(frame),
             _ => {
                 if let Some(key) = subscription {
+                    if key.key().needs_brokerage_session() {
+                        self.on_gated_data();
+                    }
                     self.with_table(|table, cx| table.on_data(&key, frame, cx));
                 }
             }
@@ -119,14 +120,7 @@ impl Machine {
             self.liveness.heartbeat(self.now);
         }
         if frame.get("success").is_some() && !self.session.greeted && self.state != ConnectionState::Closing {
-            self.session.greeted = true;
-            self.session.awaited = false;
-            self.timers.set(Timer::Greeting, None);
-            if self.permission != WritePermission::None {
-                // Written before the greeting, and so discarded (docs/protocol.md §1.3.4).
-                self.with_table(super::Table::on_late_greeting);
-            }
-            self.check_gate();
+            self.on_greeting();
         }
     }
 
@@ -185,6 +179,7 @@ impl Machine {
             return;
         }
         self.session.awaited = true;
+        self.watch_greeting();
         self.reply_with_session();
     }
 }

@@ -4,13 +4,14 @@
 use core::time::Duration;
 
 use super::Machine;
-use crate::command::CommandError;
-use crate::command::{ConnectionLoss, GapCause, Reply};
+use super::teardown::Ended;
+use crate::command::{CommandError, ConnectionLoss, GapCause, Reply};
 use crate::config::ReadyGate;
 use crate::lifecycle::{ConnectionState, Trigger};
 use crate::pending::Wait;
 use crate::rest::{RestRequest, SessionNeed};
 use crate::subscriptions::{Table, WritePermission};
+use crate::time::Instant;
 use crate::timer::Timer;
 
 /// How long a connection may send frames without greeting, where the gate waits for the greeting.
@@ -36,6 +37,20 @@ pub(super) struct Gate {
     pub(super) auth_wait_over: bool,
     /// The gate was opened: the greeting came, or need not be waited for any longer.
     pub(super) opened: bool,
+    /// The next dial for an unauthenticated session.
+    redial: Option<Redial>,
+}
+
+/// When the connection is given up because its session stays unauthenticated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Redial {
+    /// When the need for a session began.
+    since: Instant,
+    /// When the schedule dials anew. The timer is due earlier after the REST handler has reported a
+    /// session.
+    scheduled: Instant,
+    /// The schedule is that of a connection whose other streams flow.
+    flowing: bool,
 }
 
 impl Machine {
@@ -43,10 +58,28 @@ impl Machine {
     pub(super) fn on_first_frame(&mut self) {
         self.silent_connections = 0;
         self.timers.set(Timer::FirstFrame, None);
-        if !self.session.greeted {
+        self.watch_greeting();
+        self.check_gate();
+    }
+
+    /// Dials anew unless the greeting comes in time.
+    pub(super) fn watch_greeting(&mut self) {
+        if !self.session.greeted && self.timers.get(Timer::Greeting).is_none() {
             // Dials for this cause share the schedule of those for an unauthenticated session.
             let pause = self.redial_pause(&REDIAL_PAUSES).max(GREETING_LIMIT);
             self.timers.set(Timer::Greeting, self.now + pause);
+        }
+    }
+
+    /// The gateway greeted: it waits for no session.
+    pub(super) fn on_greeting(&mut self) {
+        (self.session.greeted, self.session.awaited) = (true, false);
+        self.timers.set(Timer::Greeting, None);
+        self.timers.set(Timer::Session, None);
+        self.rest.withdraw(&RestRequest::Session(SessionNeed::Missing), &mut self.out);
+        if self.permission != WritePermission::None {
+            // Written before the greeting, and so discarded (docs/protocol.md §1.3.4).
+            self.with_table(Table::on_late_greeting);
         }
         self.check_gate();
     }
@@ -57,8 +90,12 @@ impl Machine {
             return self.check_ready();
         }
         self.gate.opened = true;
+        // The first `sts` follows the greeting, however late that came.
+        self.gate.auth_wait_over &= !self.session.greeted;
         self.timers.set(Timer::Gate, None);
-        self.timers.set(Timer::Greeting, None);
+        if !self.session.awaited {
+            self.timers.set(Timer::Greeting, None);
+        }
         self.timers.set(Timer::Auth, self.now + self.config.auth_wait);
         self.timers.set(Timer::Stable, self.now + self.config.stable_after);
         self.started = true;
@@ -97,7 +134,6 @@ impl Machine {
         } else {
             self.update_permission();
         }
-        self.check_waiting_for_ready();
     }
 
     /// The session lost its authentication: topics that need it wait until it is back, however long that takes.
@@ -163,13 +199,37 @@ impl Machine {
             && self.table.needs_brokerage_session();
         let request = RestRequest::Session(SessionNeed::Unauthenticated);
         if !needed {
+            self.gate.redial = None;
             self.timers.set(Timer::Redial, None);
             self.rest.withdraw(&request, &mut self.out);
-        } else if self.timers.get(Timer::Redial).is_none() {
-            let flowing = self.table.is_ungated_flowing();
-            let pause = self.redial_pause(if flowing { &FLOWING_REDIAL_PAUSES } else { &REDIAL_PAUSES });
-            self.timers.set(Timer::Redial, self.now + pause);
+            return;
+        }
+        if self.gate.redial.is_none() {
+            self.plan_redial(self.now, self.table.is_ungated_flowing());
+        }
+        // While the gateway waits for a session, that is requested instead, and its greeting ends it.
+        if !self.session.awaited {
             self.require(request);
+        }
+    }
+
+    /// Starts the timer that dials anew for a session that is needed since `since`.
+    fn plan_redial(&mut self, since: Instant, flowing: bool) {
+        let scheduled = since + self.redial_pause(if flowing { &FLOWING_REDIAL_PAUSES } else { &REDIAL_PAUSES });
+        self.gate.redial = Some(Redial { since, scheduled, flowing });
+        self.timers.set(Timer::Redial, scheduled);
+    }
+
+    /// Dials anew for an unauthenticated session, unless other streams have begun to flow since the
+    /// need began: ending those costs more, so it waits for the longer schedule.
+    pub(super) fn on_redial_timer(&mut self) {
+        match self.gate.redial {
+            Some(Redial { since, scheduled, flowing: false })
+                if scheduled <= self.now && self.table.is_ungated_flowing() =>
+            {
+                self.plan_redial(since, true);
+            }
+            _ => self.redial(ConnectionLoss::NotAuthenticated),
         }
     }
 
@@ -182,15 +242,26 @@ impl Machine {
     /// The REST handler reports that the session is authenticated: this connection has a moment to show it. Only the
     /// first dial of an outage may come sooner than scheduled, so a handler that is wrong cannot cause a loop.
     pub(super) fn on_session_restored(&mut self) {
-        if self.redials == 0 && self.timers.get(Timer::Redial).is_some() {
+        if self.redials == 0 && self.gate.redial.is_some() {
             self.timers.shorten(Timer::Redial, self.now + RESTORED_WAIT);
         }
     }
 
-    /// Dials anew, which counts for no limit of attempts.
+    /// Data arrived that needs a brokerage session, so this connection may have one after all: the
+    /// next dial is as scheduled.
+    pub(super) fn on_gated_data(&mut self) {
+        if let Some(Redial { scheduled, .. }) = self.gate.redial {
+            self.timers.set(Timer::Redial, scheduled);
+        }
+    }
+
+    /// Dials anew, which counts for no limit of attempts once the machine was connected.
     pub(super) fn redial(&mut self, cause: ConnectionLoss) {
-        self.redials = self.redials.saturating_add(1);
         self.abandon();
+        if self.teardown.is_some() {
+            return self.torn_down(Ended::Abandoned);
+        }
+        self.redials = self.redials.saturating_add(1);
         self.release_connection(&cause);
         if self.started {
             self.attempt = 0;

@@ -21,7 +21,7 @@ impl Machine {
             Verdict::Alive => {}
             Verdict::Probe => {
                 // A ping would reach the gateway only, a `tic` reaches its backend (docs/protocol.md §1.8).
-                if self.permission != WritePermission::None {
+                if matches!(self.permission, WritePermission::Ungated | WritePermission::All) {
                     self.send_text("tic".into());
                 }
                 self.liveness.probed(self.now);

@@ -264,6 +264,7 @@ impl Machine {
     fn settle(&mut self) {
         self.check_drained();
         self.check_redial();
+        self.check_waiting_for_ready();
         self.due = self.next_wake().map_or(Self::END_OF_TIME, |(at, _)| at);
     }
 

@@ -26,7 +26,9 @@ impl Machine {
     /// There is no session to send: it is requested over REST.
     pub(super) fn on_session_unavailable(&mut self) {
         self.timers.set(Timer::Session, None);
-        self.require_session(SessionNeed::Missing);
+        if self.session.awaited {
+            self.require_session(SessionNeed::Missing);
+        }
     }
 
     /// Requests over REST a session that the gateway takes.

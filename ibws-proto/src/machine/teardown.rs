@@ -142,13 +142,11 @@ impl Machine {
                 self.with_table(crate::subscriptions::Table::clear);
                 self.stop(None);
                 self.requests.reply_all(|wait| *wait == Wait::Shutdown, &Ok(Reply::Stopped), &mut self.out);
-                self.fail_waiting_for_ready(&CommandError::ShutDown);
                 self.fail_start_unless(then_start, CommandError::ShutDown);
             }
             Goal::Disconnect => {
                 self.stop(None);
                 self.requests.reply_all(|wait| *wait == Wait::Disconnect, &Ok(Reply::Disconnected), &mut self.out);
-                self.fail_waiting_for_ready(&CommandError::Superseded);
                 self.fail_start_unless(then_start, CommandError::Superseded);
             }
             Goal::Reset { restart } => {
@@ -161,6 +159,9 @@ impl Machine {
         }
         if then_start {
             self.dial();
+        } else if self.state == ConnectionState::Stopped {
+            let error = self.not_ready();
+            self.fail_waiting_for_ready(&error);
         }
     }
 

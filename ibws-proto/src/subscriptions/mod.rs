@@ -242,10 +242,14 @@ impl Table {
         Key::ALL.iter().any(|key| key.needs_brokerage_session() && self.index.count(*key) > 0)
     }
 
-    /// Whether data flows that needs no brokerage session.
+    /// Whether data flows that needs no brokerage session. A stream that is renewed flows on.
     pub(crate) fn is_ungated_flowing(&self) -> bool {
         let flows = |key: &SubscriptionKey| {
-            self.store.get(key.as_str()).is_some_and(|stream| matches!(stream.state, state::State::Active { .. }))
+            self.store.get(key.as_str()).is_some_and(|stream| {
+                let shown =
+                    matches!(stream.state, state::State::Active { assumed: false, .. } | state::State::Expiring { .. });
+                shown && stream.flow.flowing && !stream.flow.stale
+            })
         };
         ["pl", "sd", "ld"].iter().any(|channel| self.with_prefix(channel).any(flows))
     }

@@ -5,6 +5,7 @@ use super::subscription::{OnWire, Subscription};
 use super::{Context, Scope, Table, WritePermission};
 use crate::command::{CommandError, GapCause, Modify, Reply, RequestId, SubscribeOutcome, UnsubscribeOutcome};
 use crate::key::{Key, SubscriptionKey};
+use crate::liveness::HealthReason;
 use crate::payload::Subscribe;
 use crate::pending::Wait;
 use crate::state::{StateCause, SubscriptionState};
@@ -236,7 +237,7 @@ impl Subscription {
 
     fn modify(&mut self, modify: Modify, scope: &mut Scope<'_, '_>) -> Result<Reply, CommandError> {
         if modify.active == Some(true) && (!scope.may_send(self.channel()) || self.state.is_unsubscribing()) {
-            return Err(CommandError::NotReady);
+            return Err(CommandError::NotReady(HealthReason::NotReady));
         }
         // With the arguments that it was subscribed with.
         let unsubscribe = (modify.apply_now && self.on_wire.is_some() && scope.may_send(self.channel()))

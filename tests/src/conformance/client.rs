@@ -9,7 +9,7 @@ use ibws_proto::client::{Builder, Client, Subscription};
 use ibws_proto::transport::{Limits, Runtime, Trust};
 use ibws_proto::{
     CommandError, ConnectionState, Event, Item, Key, ReadyGate, Subscribe, SubscribeOutcome, SubscriptionKey,
-    SubscriptionState, UnsubscribeOutcome,
+    SubscriptionState, UnsubscribeOutcome, status::HealthReason,
 };
 
 use super::stage::{Stage, Trace};
@@ -106,7 +106,7 @@ pub async fn dropping_one_handle_of_a_key_keeps_the_subscription<R: Runtime + Cl
 pub async fn requests_get_their_specific_replies<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let server = server(&stage, 4);
     let client = client(&stage, &server);
-    assert_eq!(client.tic().await, Err(CommandError::NotReady));
+    assert_eq!(client.tic().await, Err(CommandError::NotReady(HealthReason::NotConnected)));
     client.start().await.expect("a start");
     let _quotes = client.subscribe(shares()).await.expect("a subscription");
     let other = Subscribe::parse(r#"md+265598+{"fields":["55"]}"#).expect("a channel");
