@@ -70,13 +70,20 @@ impl Subscription {
         if !scope.may_send(self.channel()) {
             return;
         }
-        if self.channel() != Key::Orders || !scope.cx.config.rest_handler {
+        if !self.must_be_primed(scope) {
             return self.transmit(cause, scope);
         }
         // The end of the first attempt sends it, whatever its outcome.
         self.priming = true;
         self.slot = None;
         self.require_priming(scope);
+    }
+
+    /// Whether it waits for priming before it is sent.
+    pub(super) fn must_be_primed(&self, scope: &Scope<'_, '_>) -> bool {
+        self.channel() == Key::Orders
+            && scope.cx.config.rest_handler
+            && !scope.cx.rest.is_priming_over(&self.subscribe.key, scope.cx.now)
     }
 
     /// Requests over REST what the gateway requires before it accepts the channel.
@@ -108,7 +115,7 @@ impl Subscription {
         }
         if !self.needs_confirmation() {
             self.flow(SubscriptionState::Quiet, cause, scope);
-            if self.flow.gap.is_some() && !self.channel().is_confirmed() && scope.cx.ready {
+            if self.flow.gap.is_some() && !self.channel().is_confirmed() {
                 self.flow.resumes_at = Some(now + RESUME_AFTER);
             }
             return;
