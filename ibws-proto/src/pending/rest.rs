@@ -312,7 +312,8 @@ impl RestRequests {
             report(Some(id), request.clone(), outcome, reason, None, out);
             return Some((request, outcome));
         }
-        let next = now + pause(need.failures);
+        let turn = self.orders_called_at.filter(|_| subject.calls_orders()).map(|at| at + ORDERS_SPACING);
+        let next = (now + pause(need.failures)).max(turn.unwrap_or(now));
         need.failures = if outcome == RestOutcome::Incomplete { 0 } else { need.failures.saturating_add(1) };
         need.progress = Progress::Scheduled(next);
         self.timers.insert((next, subject));

@@ -130,13 +130,13 @@ impl Subscription {
 
     /// Enters `Active` or `Quiet`: data flows, or is expected without a confirmation.
     pub(super) fn flow(&mut self, state: SubscriptionState, cause: StateCause, scope: &mut Scope<'_, '_>) {
-        let renew_at = self.renewal(scope);
         if state == SubscriptionState::Active {
             self.note_message(scope);
         }
         if !self.flow.stale {
             self.flow.last_message_at = scope.cx.now;
         }
+        let renew_at = self.renewal(scope);
         let next = match state {
             SubscriptionState::Active => State::Active { renew_at, assumed: cause == StateCause::Assumed },
             _ => State::Quiet { renew_at },
@@ -144,10 +144,14 @@ impl Subscription {
         self.enter(next, cause, scope);
     }
 
-    /// When market data must be renewed: up to 5 % before it reaches its age, so that renewals spread out.
+    /// When it is sent again: market data up to 5 % before it reaches its age, so that renewals spread out, and what
+    /// is silent and has no confirmation to wait for after the same silence once more.
     fn renewal(&self, scope: &mut Scope<'_, '_>) -> Option<Instant> {
         if self.channel() == Key::AccountSummary && scope.cx.authenticated == Some(false) {
             return Some(scope.cx.now + SUMMARY_SILENCE);
+        }
+        if self.flow.stale && matches!(self.channel(), Key::Pnl | Key::AccountLedger) {
+            return self.staleness_limit().map(|limit| scope.cx.now + limit);
         }
         let age = scope.cx.config.renew_market_data.filter(|_| self.channel() == Key::MarketData)?;
         Some(scope.cx.now + age.saturating_sub(scope.cx.random.up_to(age / 20)))

@@ -191,11 +191,13 @@ fn session() -> String {
     for end in ends {
         s.wait(Duration::from_secs(10));
         s.open();
+        s.frames(&[r#"{"topic":"smd+265598","conid":265598,"31":"231.75"}"#]);
         s.input(end);
     }
     s.wait(Duration::from_secs(10));
     s.open();
-    s.frames(&[r#"{"topic":"system","hb":1764366452000}"#]);
+    s.frames(&[r#"{"topic":"smd+265598","conid":265598,"31":"231.76"}"#, r#"{"topic":"system","hb":1764366452000}"#]);
+    s.submit(Command::Recreate);
     s.wait(Duration::from_secs(40));
     s.title("a session is wanted");
     s.input(Input::Opened);
@@ -271,6 +273,7 @@ fn words() -> String {
         StateCause::UnsubscribeConfirmed,
         StateCause::UnsubscribeTimedOut,
         StateCause::Assumed,
+        StateCause::Stale,
     ];
     for cause in causes {
         writeln!(text, "reason {}", cause.name()).unwrap();
@@ -286,6 +289,9 @@ fn words() -> String {
         GapCause::Unconfirmed,
         GapCause::Invalidated,
         ConnectionLoss::Requested.into(),
+        ConnectionLoss::NoFirstFrame.into(),
+        ConnectionLoss::NotGreeted.into(),
+        ConnectionLoss::NotAuthenticated.into(),
     ];
     for loss in losses {
         writeln!(text, "cause {loss}").unwrap();
