@@ -465,23 +465,6 @@ fn a_tic_completes_once_and_a_later_unknown_topic_error_is_tolerated() {
 }
 
 #[test]
-fn without_recreate_on_reconnect_nothing_is_resubscribed_until_requested() {
-    let config = Config { recreate_on_reconnect: false, ..Config::default() };
-    let mut world = World::new(config, GatewayConfig::default());
-    world.settle(&[QUOTES, "pl"]);
-    world.cut();
-    world.run(secs(30));
-    assert_eq!((world.written("smd").len(), world.subscription_state("md+265598")), (1, SubscriptionState::Pending));
-    world.subscribe("pl");
-    world.run(secs(1));
-    assert_eq!(world.subscription_state("pl"), SubscriptionState::Active, "a subscribe command is enough");
-    let recreate = world.submit(Command::Recreate);
-    assert_eq!(world.reply(recreate).unwrap().1, Ok(Reply::Recreated(2)));
-    world.run(secs(1));
-    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
-}
-
-#[test]
 fn a_subscription_that_needs_no_confirmation_is_not_retried_and_has_no_gap() {
     let mut world = settled(&[]);
     world.gateway.set_confirmations(false);
@@ -499,23 +482,6 @@ fn a_subscription_that_needs_no_confirmation_is_not_retried_and_has_no_gap() {
     world.run(secs(10));
     assert_eq!((world.written("smd").len(), world.written("spl").len()), (2, 5));
     assert!(world.events().all(|(_, event)| !matches!(event, Event::Gap(_))), "a stream that never flowed has no gap");
-}
-
-// A subscription keeps its slot, so repeated `Recreate` commands starve no subscription.
-#[test]
-fn recreating_faster_than_the_pace_postpones_no_slot() {
-    let config = Config { resubscribe_burst: 1, resubscribe_pause: secs(1), ..Config::default() };
-    let mut world = World::new(config, GatewayConfig::default());
-    world.settle(&["pl", "sd+DU1234567+{}", "tr"]);
-    let before = world.now();
-    for _ in 0..20 {
-        world.submit(Command::Recreate);
-        world.run(ms(200));
-    }
-    for text in ["spl", "ssd", "str"] {
-        let again = world.written(text).into_iter().filter(|at| *at >= before).count();
-        assert!(again > 0, "{text} was not written again\n{}", world.timeline());
-    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::key::{Key, SubscriptionKey};
 use crate::lifecycle::ConnectionState;
 use crate::message::{Body, Notification};
 use crate::pending::Wait;
-use crate::rest::{Prompt, RestRequest, SessionNeed};
+use crate::rest::{Prompt, RestRequest};
 use crate::subscriptions::WritePermission;
 use crate::timer::Timer;
 
@@ -122,7 +122,6 @@ impl Machine {
             self.session.greeted = true;
             self.session.awaited = false;
             self.timers.set(Timer::Greeting, None);
-            self.rest.withdraw(&RestRequest::Session(SessionNeed::Missing), &mut self.out);
             if self.permission != WritePermission::None {
                 // Written before the greeting, and so discarded (docs/protocol.md §1.3.4).
                 self.with_table(super::Table::on_late_greeting);
