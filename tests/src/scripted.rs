@@ -1,8 +1,9 @@
-//! A machine without a gateway: a story hands in every frame at an exact time, and reads what the machine does. The
-//! invariants check every step.
+//! A machine without a gateway: a story hands in every frame at an exact time, and reads what the
+//! machine does. The invariants check every step.
 //!
-//! Time passes timer by timer, so that nothing happens late. A dial opens at once, which [`ScriptedMachine::dials_open`] turns
-//! off; everything else that the gateway or the REST handler does is up to the story.
+//! Time passes timer by timer, so that nothing happens late. A dial opens at once, which
+//! [`ScriptedMachine::dials_open`] turns off; everything else that the gateway or the REST handler
+//! does is up to the story.
 
 use core::time::Duration;
 
@@ -67,7 +68,8 @@ impl ScriptedMachine {
         script
     }
 
-    /// Makes a machine that has subscribed to `keys`, and is greeted and authenticated at time zero.
+    /// Makes a machine that has subscribed to `keys`, and is greeted and authenticated at time
+    /// zero.
     #[must_use]
     pub fn ready(config: Config, keys: &[&str]) -> Self {
         let mut script = Self::new(config);

@@ -1,5 +1,6 @@
-//! Tests of REST requests: priming and reconciling of orders keep their distance, what fails is requested again while it
-//! is needed, and without a REST handler nothing is requested. All times are virtual and exact.
+//! Tests of REST requests: priming and reconciling of orders keep their distance, what fails is
+//! requested again while it is needed, and without a REST handler nothing is requested. All times
+//! are virtual and exact.
 
 use core::time::Duration;
 
@@ -50,8 +51,8 @@ fn outcomes(machine: &ScriptedMachine, request: &RestRequest) -> Vec<(Instant, R
     of.map(|(at, report)| (at, report.outcome, report.next_try)).collect()
 }
 
-/// Lets time pass until `end`, with a heartbeat every second. Replies to each attempt at once: with `done` if it is about
-/// something else than `fails`.
+/// Lets time pass until `end`, with a heartbeat every second. Replies to each attempt at once: with
+/// `done` if it is about something else than `fails`.
 fn serve(machine: &mut ScriptedMachine, end: Instant, fails: impl Fn(&RestRequest) -> bool) {
     let mut served = 0;
     while machine.now() < end {
@@ -68,8 +69,8 @@ fn serve(machine: &mut ScriptedMachine, end: Instant, fails: impl Fn(&RestReques
     }
 }
 
-/// Checks that the attempts of `request` are 5, 10, 20, 40, 60, 60 s apart, counted from the failure before, each 10 %
-/// more or less, and at most `turn` later.
+/// Checks that the attempts of `request` are 5, 10, 20, 40, 60, 60 s apart, counted from the
+/// failure before, each 10 % more or less, and at most `turn` later.
 fn assert_doubling(began: &[Instant], turn: Duration) {
     assert!(began.len() > 6, "{began:?}");
     for (n, pair) in began.windows(2).enumerate() {
@@ -140,7 +141,7 @@ mod priming_and_reconciling {
 
     // The gateway forgets with its session what was called in it.
     #[test]
-    fn another_session_is_primed_anew_and_waits_for_its_turn() {
+    fn another_session_is_primed_again_and_waits_for_its_turn() {
         for reconnects in [true, false] {
             let mut machine = ScriptedMachine::ready(config(), &["or"]);
             machine.reply_to_last(DONE);
@@ -295,7 +296,7 @@ mod what_fails {
     }
 
     #[test]
-    fn a_result_after_success_starts_the_pauses_anew() {
+    fn an_incomplete_list_restarts_the_pauses() {
         let mut machine = ScriptedMachine::ready(config(), &["or"]);
         machine.reply_to_last(DONE);
         machine.run_until(at(5_000));

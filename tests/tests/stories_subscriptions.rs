@@ -2,11 +2,11 @@
 //! and exact. The brackets above a test name the public issues that it covers.
 
 use ibws_proto::{
-    Command, CommandError, Config, ConnectionState, Event, GapCause, Instant, Key, Modify, Reply, RestRequest,
-    Subscribe, SubscribeOutcome, SubscriptionState, UnsubscribeOutcome,
+    Command, CommandError, ConnectionState, Event, GapCause, Instant, Key, Modify, Reply, RestRequest, Subscribe,
+    SubscribeOutcome, SubscriptionState, UnsubscribeOutcome,
 };
+use ibws_testkit::Recovery;
 use ibws_testkit::world::{QUOTES, World, args, ms, secs, sub, world};
-use ibws_testkit::{GatewayConfig, Recovery};
 
 /// Returns a world with these subscriptions, five seconds after its start.
 fn settled(channels: &[&str]) -> World {
@@ -132,7 +132,8 @@ fn refused_orders_are_retried_within_one_gap_and_the_refusal_is_never_data() {
         }
         assert!(matches!(world.subscription_state("or"), SubscriptionState::Quiet | SubscriptionState::Active));
         assert!(world.messages().all(|message| message.frame.get("error").is_none() || message.subscription.is_none()));
-        // Orders are written but never confirmed, so the refusal opens a gap that begins at the write.
+        // Orders are written but never confirmed, so the refusal opens a gap that begins at the
+        // write.
         let gaps: Vec<_> = world.gaps().iter().map(|gap| gap.since).collect();
         assert_eq!((gaps, world.resumptions().len()), (vec![sent[0]], 1));
     }

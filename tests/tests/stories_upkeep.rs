@@ -78,8 +78,9 @@ fn a_ledger_that_stops_on_a_healthy_link_is_stale_after_30_s_sent_again_and_fres
     world.run(secs(1));
     let fresh = last_data(&world, "ld+DU1234567");
     assert_eq!((silences(&world).1, world.gaps().len()), (vec![(fresh, last)], 0));
-    // The next silence is reported as well. Nothing confirms the ledger this time, so a gap replaces
-    // the silence once five attempts of 12 s have ended, and begins where the silence began.
+    // The next silence is reported as well. Nothing confirms the ledger this time, so a gap
+    // replaces the silence once five attempts of 12 s have ended, and begins where the silence
+    // began.
     let writes = world.written("sld").len();
     world.run(secs(3_600));
     assert_eq!(silences(&world).0[1..], [(fresh + secs(30), fresh)]);

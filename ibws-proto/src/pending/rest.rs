@@ -155,7 +155,7 @@ impl RestRequests {
     }
 
     /// Ends the needs of a subscription that is no longer requested.
-    pub(crate) fn withdraw_all_of(&mut self, key: &SubscriptionKey, out: &mut VecDeque<Output>) {
+    pub(crate) fn end_needs_of(&mut self, key: &SubscriptionKey, out: &mut VecDeque<Output>) {
         self.end_need(&Subject::Prime(key.clone()), out);
         self.end_need(&Subject::Reconcile(key.clone()), out);
     }
@@ -169,8 +169,9 @@ impl RestRequests {
         self.forget(subject);
     }
 
-    /// Whether orders need not wait for priming: it was done in the present session less than 5 s ago, so that it
-    /// cannot be repeated yet, or it has failed, so that orders are sent without it.
+    /// Whether orders need not wait for priming: it was done in the present session less than 5 s
+    /// ago, so that it cannot be repeated yet, or it has failed, so that orders are sent without
+    /// it.
     pub(crate) fn is_priming_over(&self, key: &SubscriptionKey, now: Instant) -> bool {
         let failed = |need: &Need| need.failures > 0 && matches!(need.progress, Progress::Scheduled(_));
         self.primed_at.is_some_and(|at| at + ORDERS_SPACING > now)

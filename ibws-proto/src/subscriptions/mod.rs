@@ -282,7 +282,7 @@ impl Table {
     /// Removes a subscription and emits that.
     fn remove(&mut self, key: &SubscriptionKey, cause: StateCause, cx: &mut Context<'_>) {
         let Some(mut subscription) = self.store.remove(key.as_str()) else { return };
-        cx.rest.withdraw_all_of(key, cx.out);
+        cx.rest.end_needs_of(key, cx.out);
         self.index.remove(&mut subscription);
         for holder in &subscription.holders {
             self.holders.remove(holder);

@@ -216,7 +216,7 @@ impl Subscription {
         }
         // The end of a REST request must not subscribe again.
         self.priming = false;
-        scope.cx.rest.withdraw_all_of(&self.subscribe.key, scope.cx.out);
+        scope.cx.rest.end_needs_of(&self.subscribe.key, scope.cx.out);
         self.attempts.count = 0;
         wait(scope);
         let config = scope.cx.config;

@@ -144,8 +144,9 @@ impl Subscription {
         self.enter(next, cause, scope);
     }
 
-    /// When it is sent again: market data up to 5 % before it reaches its age, so that renewals spread out, and what
-    /// is silent and has no confirmation to wait for after the same silence once more.
+    /// When it is sent again: market data up to 5 % before it reaches its age, so that renewals
+    /// spread out, and what is silent and has no confirmation to wait for after the same silence
+    /// once more.
     fn renewal(&self, scope: &mut Scope<'_, '_>) -> Option<Instant> {
         if self.channel() == Key::AccountSummary && scope.cx.authenticated == Some(false) {
             return Some(scope.cx.now + SUMMARY_SILENCE);

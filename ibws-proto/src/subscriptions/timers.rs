@@ -71,8 +71,8 @@ impl Subscription {
         }
     }
 
-    /// Renews the stream in its slot; a summary only while the session is not authenticated, and only after silence,
-    /// since its frames are evidence too.
+    /// Renews the stream in its slot; a summary only while the session is not authenticated, and
+    /// only after silence, since its frames are evidence too.
     fn renew_if_due(&mut self, scope: &mut Scope<'_, '_>) {
         if self.channel() != Key::AccountSummary {
             return self.send_paced(StateCause::Renewed, scope);
