@@ -93,7 +93,8 @@ pub struct RestReport {
     pub outcome: RestOutcome,
     /// Why it failed, as the REST handler said it.
     pub reason: Option<Box<str>>,
-    /// When the next attempt starts; `None` if there is none.
+    /// When the next attempt starts, unless another call to the same endpoint comes before it and
+    /// delays it by up to 5 s; `None` if there is none.
     pub next_try: Option<Instant>,
 }
 

@@ -20,6 +20,7 @@ mod recording;
 pub mod replay;
 #[cfg(feature = "client")]
 pub mod runtime;
+pub mod scripted;
 pub mod tally;
 pub mod walk;
 #[cfg(feature = "watch")]

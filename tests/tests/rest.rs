@@ -127,11 +127,12 @@ fn session_that_the_rest_handler_made_is_taken_from_the_provider_and_sent() {
 // of a client that it holds ends the client.
 #[test]
 fn rest_future_that_timed_out_may_use_the_client_when_it_is_dropped() {
-    struct UsesClient(Client<Simulated>);
+    struct UsesClient(Client<Simulated>, Arc<Mutex<u32>>);
 
     impl Drop for UsesClient {
         fn drop(&mut self) {
             let _ = self.0.status();
+            *self.1.lock().unwrap() += 1;
         }
     }
 
@@ -140,11 +141,12 @@ fn rest_future_that_timed_out_may_use_the_client_when_it_is_dropped() {
     std::thread::spawn(move || {
         let runtime = Simulated::new(GatewayConfig::default());
         let slot = Arc::new(Mutex::new(None::<Client<Simulated>>));
-        let known = slot.clone();
+        let (known, dropped) = (slot.clone(), Arc::new(Mutex::new(0)));
+        let counter = dropped.clone();
         let client = runtime
             .builder()
             .rest_handler(move |_: RestRequest| -> RestFuture {
-                let held = known.lock().unwrap().clone().map(UsesClient);
+                let held = known.lock().unwrap().clone().map(|client| UsesClient(client, counter.clone()));
                 Box::pin(async move {
                     let _held = held;
                     std::future::pending().await
@@ -156,7 +158,7 @@ fn rest_future_that_timed_out_may_use_the_client_when_it_is_dropped() {
         runtime.block_on(client.start()).unwrap();
         let orders = client.subscribe_nowait(Subscribe::parse("or").unwrap());
         runtime.run(Duration::from_secs(6));
-        assert_eq!(client.status().rest_requests, 0, "it timed out");
+        assert_eq!(*dropped.lock().unwrap(), 1, "it timed out");
         slot.lock().unwrap().take();
         drop((client, orders));
         runtime.run(Duration::from_secs(10));

@@ -47,8 +47,15 @@ fn an_unfiltered_rest_call_restores_orders_silenced_by_a_filtered_one() {
     let [(stale_at, since)] = silences[..] else { panic!("{silences:?}\n{}", world.timeline()) };
     assert_eq!(stale_at, since + secs(60), "the time of the last order plus the limit");
     let requests: Vec<_> =
-        world.rest_requests().filter(|(at, _)| *at == stale_at).map(|(_, request)| request.clone()).collect();
-    assert_eq!(requests, [RestRequest::Reconcile { key: sub("or"), since }]);
+        world.rest_requests().filter(|(at, _)| *at >= stale_at).map(|(at, request)| (at, request.clone())).collect();
+    assert_eq!(
+        requests,
+        [
+            (stale_at, RestRequest::Prime(sub("or"))),
+            (stale_at + secs(5), RestRequest::Reconcile { key: sub("or"), since })
+        ],
+        "the forced call clears the filter, and the plain one 5 s later lists the orders"
+    );
     let fresh = world.events().find_map(|(_, event)| if let Event::Fresh(fresh) = event { Some(fresh) } else { None });
     let fresh = fresh.expect("the orders resume");
     assert!(fresh.since == since && fresh.at > stale_at);
@@ -71,7 +78,12 @@ fn an_outage_is_one_gap_per_stream_and_orders_are_reconciled_over_rest() {
         assert_eq!((gaps, ends), (1, 1), "{key}: one outage is one gap, however many dials it takes");
     }
     let since = world.gaps().iter().find(|gap| gap.key == sub("or")).unwrap().since;
-    assert_eq!(reconciliations(&world), [(since, RestOutcome::Done)], "the gateway replays trades, but not orders");
+    let seeded_since = world.written("sor")[0];
+    assert_eq!(
+        reconciliations(&world),
+        [(seeded_since, RestOutcome::Done), (since, RestOutcome::Done)],
+        "the gateway replays trades, but not orders"
+    );
     let order: Vec<_> = world
         .outputs_at()
         .filter_map(|(_, output)| match output {
@@ -83,43 +95,57 @@ fn an_outage_is_one_gap_per_stream_and_orders_are_reconciled_over_rest() {
             _ => None,
         })
         .collect();
-    assert_eq!(order, ["gap", "resumed", "reconcile"]);
+    assert_eq!(order, ["reconcile", "gap", "resumed", "reconcile"]);
 }
 
 #[test]
-fn an_unreconciled_gap_is_requested_again_after_the_next_gap() {
+fn an_unreconciled_gap_is_requested_again_until_it_is_reconciled_across_connections() {
     let mut world = settled(&["or"]);
     world.run(secs(20));
+    let mut seen = reconciliations(&world).len();
+    // Returns the outcomes since the last call, of which each must reach back to `since`.
+    let mut outcomes = |world: &World, since: ibws_proto::Instant| {
+        let new = reconciliations(world).split_off(seen);
+        seen += new.len();
+        assert!(new.iter().all(|(of, _)| *of == since), "{new:?} does not reach back to {since:?}");
+        new.into_iter().map(|(_, outcome)| outcome).collect::<Vec<_>>()
+    };
     world.link.rest = Some((ms(50), false));
     world.cut();
     world.run(secs(120));
     let first = world.gaps()[0].since;
-    assert_eq!(reconciliations(&world), [(first, RestOutcome::Failed)]);
+    assert_eq!(outcomes(&world, first), [RestOutcome::Failed; 5], "5, 10, 20 and 40 s lie between the attempts");
     world.link.rest = None;
     world.cut();
     world.run(secs(120));
-    assert_eq!(reconciliations(&world)[1..], [(first, RestOutcome::TimedOut)], "the first gap is still open");
+    assert_eq!(outcomes(&world, first), [RestOutcome::TimedOut; 3], "the first gap is not reconciled yet");
     world.link.rest = Some((ms(50), true));
     world.cut();
     world.run(secs(120));
+    assert_eq!(outcomes(&world, first), [RestOutcome::Done]);
     world.cut();
     world.run(secs(120));
     let last = world.gaps().last().unwrap().since;
-    assert_eq!(reconciliations(&world)[2..], [(first, RestOutcome::Done), (last, RestOutcome::Done)]);
+    assert_eq!(outcomes(&world, last), [RestOutcome::Done]);
 }
 
 #[test]
-fn a_rest_request_without_result_times_out_after_30_s_and_is_reported() {
+fn a_rest_request_without_result_times_out_after_30_s_and_is_requested_again() {
     let mut world = settled(&["or"]);
     world.run(secs(20));
     world.link.rest = None;
+    let cut_at = world.now();
     world.cut();
     world.run(secs(120));
-    let (requested_at, _) =
-        world.rest_requests().find(|(_, request)| matches!(request, RestRequest::Reconcile { .. })).unwrap();
+    let is_reconcile = |request: &RestRequest| matches!(request, RestRequest::Reconcile { .. });
+    let requested: Vec<_> =
+        world.rest_requests().filter(|(at, request)| *at > cut_at && is_reconcile(request)).map(|(at, _)| at).collect();
     let (reported_at, report) =
-        world.reports().find(|(_, report)| matches!(report.request, RestRequest::Reconcile { .. })).unwrap();
-    assert_eq!((reported_at, report.outcome), (requested_at + secs(30), RestOutcome::TimedOut));
+        world.reports().find(|(at, report)| *at > cut_at && is_reconcile(&report.request)).unwrap();
+    assert_eq!((reported_at, report.outcome), (requested[0] + secs(30), RestOutcome::TimedOut));
+    assert_eq!(report.next_try, Some(requested[1]));
+    let pause = requested[1].since(reported_at);
+    assert!(pause >= ms(4_500) && pause <= ms(5_500), "{pause:?}");
     // A result after the timeout belongs to no pending request and counts as stale.
     let before = world.machine().stats().stale;
     world.input(Input::RestDone(report.id.unwrap(), rest_result(true)));
@@ -152,19 +178,27 @@ fn notices_in_both_shapes_are_delivered_and_a_prompt_makes_a_rest_request() {
     assert_eq!(prompted.options.iter().map(|option| &**option).collect::<Vec<_>>(), ["Yes", "No"]);
     let delivered = world.messages().filter(|message| message.key == Some(ibws_proto::Key::Notifications)).count();
     assert_eq!(delivered, 2, "each frame is delivered, with or without a prompt in it");
-    // A repeated prompt supersedes the earlier one. The number of pending prompts is limited, so a
-    // gateway that prompts without end cannot fill the memory.
+    // A prompt that the gateway repeats while it waits makes no second request, and a changed one
+    // supersedes it.
+    world.gateway_sends(prompt("r1"));
+    world.run(secs(1));
+    assert_eq!((world.rest_requests().count(), world.reports().count()), (1, 0));
+    world.gateway_sends(prompt("r1").replace("Really?", "Really sure?"));
+    world.run(secs(1));
+    let count = |world: &World, outcome| world.reports().filter(|(_, report)| report.outcome == outcome).count();
+    assert_eq!((world.rest_requests().count(), count(&world, RestOutcome::Superseded)), (2, 1));
+    // The number of pending prompts is limited, so a gateway that prompts without end cannot fill
+    // the memory.
     for n in 0..40 {
-        world.gateway_sends(prompt(&format!("q{}", n / 2)));
         world.gateway_sends(prompt(&format!("s{n}")));
     }
     world.run(secs(1));
-    let count = |outcome: RestOutcome| world.reports().filter(|(_, report)| report.outcome == outcome).count();
-    assert_eq!(world.machine().status().rest_requests, 32);
-    assert!(count(RestOutcome::Superseded) > 0 && count(RestOutcome::TooMany) > 0, "both outcomes are reported");
-    let pending = world.machine().status().rest_requests;
-    world.run(secs(30));
-    assert_eq!(world.reports().filter(|(_, report)| report.outcome == RestOutcome::TimedOut).count(), pending);
+    assert_eq!((world.machine().status().rest_requests, count(&world, RestOutcome::TooMany)), (32, 40 - 31));
+    let requests = world.rest_requests().count();
+    world.run(secs(300));
+    assert_eq!(count(&world, RestOutcome::TimedOut), 32);
+    assert_eq!(world.rest_requests().count(), requests, "the gateway may have got the reply: it is never repeated");
+    assert!(world.reports().all(|(_, report)| report.next_try.is_none()));
 }
 
 #[test]
@@ -221,27 +255,42 @@ fn a_session_that_is_not_accepted_is_sent_five_times_and_then_reported() {
     world.link.authorised = false;
     world.link.session = Some("00112233445566778899aabbccddeeff".into());
     world.start();
-    world.run(secs(60));
-    let sent = |output: &Output| matches!(output, Output::Action(ibws_proto::Action::SendSession { .. }));
-    assert_eq!(world.outputs_at().filter(|(_, output)| sent(output)).count(), 5);
+    world.run(secs(40));
+    let sent = |world: &World| {
+        let sends = |output: &Output| matches!(output, Output::Action(ibws_proto::Action::SendSession { .. }));
+        world.outputs_at().filter(|(_, output)| sends(output)).count()
+    };
+    assert_eq!(sent(&world), 5);
     assert!(world.reports().any(|(_, report)| report.outcome == RestOutcome::TooMany));
+    // A gateway that sends nothing else is silent for 45 s, and the next connection counts anew.
+    world.run(secs(20));
+    assert_eq!((world.dials().len(), sent(&world)), (2, 10));
 }
 
 #[test]
-fn lost_authentication_makes_one_rest_request() {
+fn lost_authentication_is_requested_over_rest_until_it_is_back() {
     let mut world = settled(&[QUOTES, "or"]);
     world.link.rest = Some((ms(50), false));
-    for _ in 0..20 {
-        world.gateway.set_authenticated(false);
-        world.run(secs(60));
-    }
-    assert_eq!(sessions(&world), [SessionNeed::Unauthenticated]);
-    world.gateway.set_authenticated(true);
-    world.run(secs(5));
-    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
     world.gateway.set_authenticated(false);
-    world.run(secs(5));
-    assert_eq!(sessions(&world).len(), 2, "each loss makes one request");
+    let lost_at = world.now() + ms(10);
+    world.run(secs(20));
+    let requested: Vec<_> = world
+        .rest_requests()
+        .filter(|(_, request)| matches!(request, RestRequest::Session(_)))
+        .map(|(at, _)| at)
+        .collect();
+    assert_eq!((requested[0], requested.len()), (lost_at, 3), "{requested:?}");
+    for (pair, pause) in requested.windows(2).zip([5_000, 10_000]) {
+        let waited = pair[1].since(pair[0] + ms(50));
+        assert!(waited >= ms(pause * 9 / 10) && waited <= ms(pause * 11 / 10), "{waited:?}");
+    }
+    world.gateway.set_authenticated(true);
+    world.run(secs(60));
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
+    assert_eq!(sessions(&world), [SessionNeed::Unauthenticated; 3], "what is not needed is not requested");
+    world.gateway.set_authenticated(false);
+    world.run(secs(2));
+    assert_eq!(sessions(&world).len(), 4, "the next loss begins with a request at once");
 }
 
 #[test]

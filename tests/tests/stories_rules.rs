@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use ibws_proto::{
-    Command, CommandError, Config, ConnId, ConnectionState, Event, Input, Instant, Machine, Output, ReadyGate, Reply,
-    SessionUpdate, SubscriptionState,
+    Command, CommandError, Config, ConnId, ConnectionLoss, ConnectionState, Event, GapCause, Input, Instant, Machine,
+    Output, ReadyGate, Reply, SessionUpdate, SubscriptionState,
     rest::RestRequest,
     status::{HealthReason, Timer, WakeReason},
 };
@@ -44,6 +44,15 @@ impl BareMachine {
 
     fn receive(&mut self, after: u64, text: &'static str) {
         self.input(after, Input::Frame(ConnId(1), text.into()));
+    }
+
+    /// Returns the causes of the connection's changes of state.
+    fn losses(&self) -> Vec<GapCause> {
+        let cause = |output: &Output| match output {
+            Output::Event(Event::State(change)) => change.cause.clone(),
+            _ => None,
+        };
+        self.outputs.iter().filter_map(cause).collect()
     }
 
     fn ready(&mut self) {
@@ -110,7 +119,7 @@ fn health_reports_the_reason_and_the_ages() {
     assert_eq!(world.machine().health(received + ms(24_999)).reason, HealthReason::Fine);
     world.gateway.set_authenticated(false);
     world.run(secs(1));
-    assert_eq!(health(&world, ms(0)).reason, HealthReason::NotReady);
+    assert_eq!(health(&world, ms(0)).reason, HealthReason::NotAuthenticated);
 }
 
 #[test]
@@ -205,25 +214,26 @@ fn frames_are_counted_by_kind() {
 }
 
 #[test]
-fn a_strict_gate_has_no_timeout_and_a_missing_session_keeps_any_gate_closed() {
-    let mut bare = BareMachine::new(Config { ready_gate: ReadyGate::Strict, ..Config::default() });
-    bare.receive(0, r#"{"topic":"sts","args":{"authenticated":true}}"#);
-    for after in 1..300 {
-        bare.receive(after * 1_000, r#"{"topic":"system","hb":1}"#);
-    }
-    assert_eq!(bare.machine.status().state, ConnectionState::Open);
-    bare.ready();
-    assert_eq!(bare.machine.status().state, ConnectionState::Ready);
-
+fn a_strict_gate_and_a_missing_session_wait_for_the_greeting_for_60_s() {
+    let mut strict = BareMachine::new(Config { ready_gate: ReadyGate::Strict, ..Config::default() });
+    strict.receive(0, r#"{"topic":"sts","args":{"authenticated":true}}"#);
     let mut waiting = BareMachine::new(Config::default());
     waiting.receive(0, r#"{"topic":"sts","args":{"authenticated":true}}"#);
     waiting.receive(0, r#"{"message":"waiting for session"}"#);
-    waiting.input(6_000, Input::Tick);
-    assert_eq!(
-        waiting.machine.status().state,
-        ConnectionState::Open,
-        "a gateway that waits for the session is not merely silent"
-    );
+    for bare in [&mut strict, &mut waiting] {
+        for after in 1..60 {
+            bare.receive(after * 1_000, r#"{"topic":"system","hb":1}"#);
+        }
+        bare.input(59_999, Input::Tick);
+        assert_eq!(bare.machine.status().state, ConnectionState::Open, "frames alone do not open this gate");
+        bare.input(60_000, Input::Tick);
+        let (state, causes) = (bare.machine.status().state, bare.losses());
+        assert_eq!((state, causes), (ConnectionState::Backoff, vec![ConnectionLoss::NotGreeted.into()]));
+    }
+    let mut strict = BareMachine::new(Config { ready_gate: ReadyGate::Strict, ..Config::default() });
+    strict.receive(0, r#"{"topic":"sts","args":{"authenticated":true}}"#);
+    strict.receive(20_000, r#"{"topic":"system","success":"user"}"#);
+    assert_eq!(strict.machine.status().state, ConnectionState::Ready);
 }
 
 #[test]
@@ -330,31 +340,30 @@ fn a_competing_login_is_reported_at_its_start_and_end_across_connections() {
 }
 
 #[test]
-fn a_repeated_rest_request_supersedes_the_first_and_is_pending_until_its_result() {
+fn a_repeated_need_makes_no_second_request_and_its_request_is_pending_until_its_result() {
     let mut bare = BareMachine::new(Config::default());
     bare.ready();
     bare.submit(0, Command::Subscribe(ibws_proto::Subscribe::new(sub("or"))));
     bare.submit(10, Command::Recreate);
     let [first, second] = [1, 2].map(ibws_proto::rest::RestRequestId);
     assert_eq!((first.to_string(), bare.machine.status().rest_requests), ("a1".into(), 1));
-    assert!(
-        !bare.machine.is_rest_pending(first)
-            && bare.machine.is_rest_pending(second)
-            && !bare.machine.is_rest_pending(ibws_proto::rest::RestRequestId(3))
-    );
+    assert!(bare.machine.is_rest_pending(first) && !bare.machine.is_rest_pending(second));
     let written = |bare: &BareMachine| {
         let orders = |output: &Output| format!("{output:?}").contains("sor+{}");
         bare.outputs.iter().filter(|output| orders(output)).count()
     };
-    bare.input(20, Input::RestDone(first, rest_result(true)));
-    assert_eq!(written(&bare), 0, "a superseded request awaits no result");
-    bare.input(30, Input::RestDone(second, rest_result(false)));
-    assert_eq!((written(&bare), bare.machine.is_rest_pending(second)), (1, false));
+    bare.input(20, Input::RestDone(second, rest_result(true)));
+    assert_eq!((written(&bare), bare.machine.stats().stale), (0, 1), "no such request is pending");
+    bare.input(30, Input::RestDone(first, rest_result(false)));
+    assert_eq!((written(&bare), bare.machine.is_rest_pending(first)), (1, false));
     // Two keys make two requests.
-    bare.receive(40, r#"{"error":"No accounts","code":500,"topic":"sor"}"#);
-    bare.submit(50, Command::Subscribe(ibws_proto::Subscribe::new(sub("pl"))));
-    bare.receive(60, r#"{"error":"No accounts","code":500,"topic":"spl"}"#);
-    bare.submit(70, Command::Recreate);
+    for (key, refusal) in [
+        ("pl", r#"{"error":"No accounts","code":500,"topic":"spl"}"#),
+        ("tr", r#"{"error":"No accounts","code":500,"topic":"str"}"#),
+    ] {
+        bare.submit(50, Command::Subscribe(ibws_proto::Subscribe::new(sub(key))));
+        bare.receive(60, refusal);
+    }
     assert_eq!(bare.machine.status().rest_requests, 2);
 }
 
@@ -383,8 +392,8 @@ fn entries_counts_everything_that_the_machine_holds() {
     );
     bare.submit(2, Command::Subscribe(ibws_proto::Subscribe::new(sub("or"))));
     // A row, the count of its channel, its handle in both directions, its waiting request with its
-    // deadline, and a REST request with its deadline.
-    assert_eq!((bare.machine.status().rest_requests, bare.machine.entries()), (1, 8 + 5 + 2 + 2));
+    // deadline, and a REST request: its need, its number and its deadline.
+    assert_eq!((bare.machine.status().rest_requests, bare.machine.entries()), (1, 8 + 5 + 2 + 3));
     bare.submit(3, Command::Release(request));
     assert!(!bare.machine.holds(request));
     bare.submit(4, Command::Shutdown { drain: false });

@@ -2,11 +2,11 @@
 //! and exact. The brackets above a test name the public issues that it covers.
 
 use ibws_proto::{
-    Command, CommandError, Config, ConnectionState, Event, GapCause, Instant, Key, Modify, Reply, Subscribe,
-    SubscribeOutcome, SubscriptionState, UnsubscribeOutcome, rest::RestRequest,
+    Command, CommandError, ConnectionState, Event, GapCause, Instant, Key, Modify, Reply, Subscribe, SubscribeOutcome,
+    SubscriptionState, UnsubscribeOutcome, rest::RestRequest,
 };
+use ibws_testkit::Recovery;
 use ibws_testkit::world::{QUOTES, World, args, ms, secs, sub, world};
-use ibws_testkit::{GatewayConfig, Recovery};
 
 /// Returns a world with these subscriptions, five seconds after its start.
 fn settled(channels: &[&str]) -> World {
@@ -92,29 +92,51 @@ fn late_data_ends_the_gap_of_a_failed_stream() {
     world.gateway.set_confirmations(false);
     world.cut();
     world.run(secs(15));
-    assert_eq!((world.subscription_state("md+265598"), world.gaps().len()), (SubscriptionState::Failed, 2));
+    assert_eq!((world.subscription_state("md+265598"), world.gaps().len()), (SubscriptionState::Failed, 1));
+    assert_eq!(world.resumptions().len(), 0, "a subscription that is written is not a stream that flows");
     world.gateway_sends(r#"{"31":"271.50","conidEx":"265598","conid":265598,"topic":"smd+265598"}"#);
     world.run(ms(20));
-    assert_eq!((world.subscription_state("md+265598"), world.resumptions().len()), (SubscriptionState::Active, 2));
+    assert_eq!((world.subscription_state("md+265598"), world.resumptions().len()), (SubscriptionState::Active, 1));
 }
 
 // [bezant]
 #[test]
-fn refused_orders_are_primed_and_retried_and_the_refusal_is_never_data() {
-    let mut world = settled(&[]);
-    world.link.rest = Some((ms(50), false));
-    world.gateway.refuse("sor", "unable to subscribe", Some(2), Recovery::Never);
-    world.subscribe("or");
-    world.run(secs(30));
-    assert_eq!(world.written("sor").len(), 3, "{}", world.timeline());
-    let primes = world.rest_requests().filter(|(_, request)| matches!(request, RestRequest::Prime(_))).count();
-    assert_eq!(primes, 3, "priming precedes each write");
-    assert!(matches!(world.subscription_state("or"), SubscriptionState::Quiet | SubscriptionState::Active));
-    assert!(world.messages().all(|message| message.frame.get("error").is_none() || message.subscription.is_none()));
-    // Orders are written but never confirmed, so each refusal opens a gap that begins at the write.
-    let sent = world.written("sor");
-    let gaps: Vec<_> = world.gaps().iter().map(|gap| gap.since).collect();
-    assert_eq!(gaps, sent[..2]);
+fn refused_orders_are_retried_within_one_gap_and_the_refusal_is_never_data() {
+    for primes in [true, false] {
+        let mut world = settled(&[]);
+        world.link.rest = Some((ms(50), primes));
+        world.gateway.refuse("sor", "unable to subscribe", Some(3), Recovery::Never);
+        let requested_at = world.now();
+        world.subscribe("or");
+        world.run(secs(30));
+        let sent = world.written("sor");
+        // A retry that must be primed waits for its turn, 5 s after another call for orders.
+        let turn = if primes { 5_000 } else { 0 };
+        for (pair, wait) in sent.windows(2).zip([2_000, 4_000, 8_000]) {
+            let waited = pair[1].since(pair[0]);
+            assert!(waited >= ms(wait * 8 / 10) && waited <= ms(wait * 12 / 10 + 70 + turn), "{waited:?} of {wait} ms");
+        }
+        let primed: Vec<_> = world
+            .rest_requests()
+            .filter(|(_, request)| matches!(request, RestRequest::Prime(_)))
+            .map(|(at, _)| at)
+            .collect();
+        assert_eq!((primed[0], sent[0]), (requested_at, requested_at + ms(50)), "priming precedes the first write");
+        if primes {
+            // Priming younger than 5 s is not repeated: the first retry goes without.
+            assert_eq!(primed[1..], [sent[2], sent[3]].map(|at| Instant::from_nanos(at.as_nanos() - 50_000_000)));
+            assert_eq!(sent.len(), 4, "{}", world.timeline());
+        } else {
+            // While priming fails, it is repeated in its own time, and retries do not wait for it.
+            assert!(sent.len() == 4 && primed.len() >= 3, "{sent:?} {primed:?}");
+        }
+        assert!(matches!(world.subscription_state("or"), SubscriptionState::Quiet | SubscriptionState::Active));
+        assert!(world.messages().all(|message| message.frame.get("error").is_none() || message.subscription.is_none()));
+        // Orders are written but never confirmed, so the refusal opens a gap that begins at the
+        // write.
+        let gaps: Vec<_> = world.gaps().iter().map(|gap| gap.since).collect();
+        assert_eq!((gaps, world.resumptions().len()), (vec![sent[0]], 1));
+    }
 }
 
 #[test]
@@ -166,10 +188,14 @@ fn the_gap_of_a_failed_renewal_begins_with_the_renewal() {
     world.run(secs(600));
     let sent = world.written("smd+265598");
     assert_eq!((world.gaps()[0].since, &world.gaps()[0].cause), (sent[1], &GapCause::Unconfirmed));
-    // The retry after 30 s ends that gap. Its failure opens the next gap, and no time lies between
-    // the two.
-    assert_eq!(world.resumptions()[0].at, world.gaps()[1].since);
-    assert_eq!(world.gaps()[1].since, sent[6]);
+    // The retry after 30 s belongs to the same gap, which only a frame ends.
+    assert_eq!(sent[6..], [sent[1] + secs(10 + 30), sent[1] + secs(10 + 30 + 2 + 30)]);
+    assert_eq!(failures_of(&world, "md+265598").len(), 3);
+    assert_eq!((world.gaps().len(), world.resumptions().len()), (1, 0));
+    world.gateway.set_confirmations(true);
+    world.run(secs(60));
+    let first_data = world.messages().find(|message| message.key == Some(Key::MarketData) && message.at > sent[6]);
+    assert_eq!((world.gaps().len(), world.resumptions()[0].at), (1, first_data.unwrap().at));
 }
 
 // [ibind]
@@ -328,9 +354,12 @@ fn a_failed_unsubscribe_is_not_resubscribed_on_reconnect() {
 #[test]
 fn orders_unsubscribed_while_priming_are_not_subscribed_by_the_rest_result() {
     let mut world = settled(&["or"]);
+    world.run(secs(10));
     world.link.rest = Some((secs(1), true));
     world.submit(Command::Recreate);
+    assert_eq!(world.machine().status().rest_requests, 1, "priming is pending");
     world.unsubscribe("or", true);
+    assert_eq!(world.machine().rest_needs(), [], "nobody needs it any more");
     world.run(secs(30));
     assert_eq!(world.written("sor").len(), 1);
     assert_eq!(world.subscription_state("or"), SubscriptionState::Removed);
@@ -437,48 +466,23 @@ fn a_tic_completes_once_and_a_later_unknown_topic_error_is_tolerated() {
 }
 
 #[test]
-fn without_recreate_on_reconnect_nothing_is_resubscribed_until_requested() {
-    let config = Config { recreate_on_reconnect: false, ..Config::default() };
-    let mut world = World::new(config, GatewayConfig::default());
-    world.settle(&[QUOTES, "pl"]);
-    world.cut();
-    world.run(secs(30));
-    assert_eq!((world.written("smd").len(), world.subscription_state("md+265598")), (1, SubscriptionState::Pending));
-    world.subscribe("pl");
-    world.run(secs(1));
-    assert_eq!(world.subscription_state("pl"), SubscriptionState::Active, "a subscribe command is enough");
-    let recreate = world.submit(Command::Recreate);
-    assert_eq!(world.reply(recreate).unwrap().1, Ok(Reply::Recreated(2)));
-    world.run(secs(1));
-    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
-}
-
-#[test]
-fn a_subscription_that_needs_no_confirmation_is_written_once_and_has_no_gap() {
+fn a_subscription_that_needs_no_confirmation_is_not_retried_and_has_no_gap() {
     let mut world = settled(&[]);
     world.gateway.set_confirmations(false);
-    let sent = world.submit(Command::Subscribe(Subscribe::new(sub("pl")).args(args("{}")).needs_confirmation(false)));
-    assert_eq!(world.reply(sent).unwrap().1, Ok(Reply::Subscribed(SubscribeOutcome::Quiet)));
-    world.run(secs(60));
-    assert_eq!(world.written("spl").len(), 1);
-    assert!(world.events().all(|(_, event)| !matches!(event, Event::Gap(_))));
-}
-
-// A subscription keeps its slot, so repeated `Recreate` commands starve no subscription.
-#[test]
-fn recreating_faster_than_the_pace_postpones_no_slot() {
-    let config = Config { resubscribe_burst: 1, resubscribe_pause: secs(1), ..Config::default() };
-    let mut world = World::new(config, GatewayConfig::default());
-    world.settle(&["pl", "sd+DU1234567+{}", "tr"]);
-    let before = world.now();
-    for _ in 0..20 {
-        world.submit(Command::Recreate);
-        world.run(ms(200));
+    let requested_at = world.now();
+    for key in ["md+265598", "pl"] {
+        let subscribe = Subscribe::new(sub(key)).args(args("{}")).needs_confirmation(false);
+        let sent = world.submit(Command::Subscribe(subscribe));
+        assert_eq!(world.reply(sent).unwrap().1, Ok(Reply::Subscribed(SubscribeOutcome::Quiet)));
     }
-    for text in ["spl", "ssd", "str"] {
-        let again = world.written(text).into_iter().filter(|at| *at >= before).count();
-        assert!(again > 0, "{text} was not written again\n{}", world.timeline());
-    }
+    world.run(secs(100));
+    assert_eq!(world.written("smd").len(), 1);
+    // The stream has a period, so its silence shows that the gateway does not hold it.
+    assert_eq!(world.written("spl"), [0, 30, 60, 90].map(|after| requested_at + secs(after)));
+    world.cut();
+    world.run(secs(10));
+    assert_eq!((world.written("smd").len(), world.written("spl").len()), (2, 5));
+    assert!(world.events().all(|(_, event)| !matches!(event, Event::Gap(_))), "a stream that never flowed has no gap");
 }
 
 #[test]
@@ -500,7 +504,7 @@ fn a_closing_connection_makes_no_rest_request() {
     let is_reconcile = |request: &RestRequest| matches!(request, RestRequest::Reconcile { .. });
     assert_eq!(
         world.rest_requests().filter(|(_, request)| is_reconcile(request)).count(),
-        1,
-        "the reconciliation follows once data arrives again"
+        2,
+        "beside the one after the first subscribe, the reconciliation follows once data arrives again"
     );
 }

@@ -58,26 +58,44 @@ fn world_without_tic(channels: &[&str]) -> World {
 }
 
 #[test]
-fn a_ledger_that_stops_on_a_healthy_link_is_stale_after_30_s_and_fresh_on_data() {
+fn a_ledger_that_stops_on_a_healthy_link_is_stale_after_30_s_sent_again_and_fresh_on_data() {
     let mut world = world_without_tic(&["ld+DU1234567", QUOTES]);
     world.run(secs(60));
     assert_eq!(silences(&world).0, [], "the ledger arrives every 10 s");
     world.gateway.relogin("another");
-    world.run(secs(3_600));
+    world.run(secs(45));
     let last = last_data(&world, "ld+DU1234567");
     assert_eq!(
         silences(&world),
         (vec![(last + secs(30), last)], vec![]),
         "reported once; quotes have no period and so no limit"
     );
-    assert_eq!(world.subscription_state("ld+DU1234567"), SubscriptionState::Active);
+    assert_eq!(world.written("sld")[1..], [last + secs(30), last + secs(30 + 12)]);
+    assert_eq!(world.subscription_state("ld+DU1234567"), SubscriptionState::Expiring);
     let info = world.machine().subscriptions().into_iter().find(|info| info.key == sub("ld+DU1234567")).unwrap();
     assert_eq!(info.stale_since, Some(last));
     world.gateway_sends(r#"{"topic":"sld+DU1234567","result":[]}"#);
     world.run(secs(1));
-    assert_eq!(silences(&world).1, [(last_data(&world, "ld+DU1234567"), last)]);
-    world.run(secs(60));
-    assert_eq!(silences(&world).0.len(), 2, "the next silence is reported as well");
+    let fresh = last_data(&world, "ld+DU1234567");
+    assert_eq!((silences(&world).1, world.gaps().len()), (vec![(fresh, last)], 0));
+    // The next silence is reported as well. Nothing confirms the ledger this time, so a gap
+    // replaces the silence once five attempts of 12 s have ended, and begins where the silence
+    // began.
+    let writes = world.written("sld").len();
+    world.run(secs(3_600));
+    assert_eq!(silences(&world).0[1..], [(fresh + secs(30), fresh)]);
+    let attempts = [0, 12, 24, 36, 48].map(|after| fresh + secs(30 + after));
+    assert_eq!(world.written("sld")[writes..writes + 5], attempts);
+    let ledger = sub("ld+DU1234567");
+    let gaps: Vec<_> =
+        world.gaps().into_iter().filter(|gap| gap.key == ledger).map(|gap| (gap.since, gap.cause.clone())).collect();
+    assert_eq!(gaps, [(fresh, GapCause::Unconfirmed)]);
+    assert_eq!(world.subscription_state("ld+DU1234567"), SubscriptionState::Failed);
+    world.gateway_sends(r#"{"topic":"sld+DU1234567","result":[]}"#);
+    world.run(secs(1));
+    let resumed: Vec<_> = world.resumptions().iter().map(|end| (end.since, end.at)).collect();
+    assert_eq!(resumed, [(fresh, last_data(&world, "ld+DU1234567"))]);
+    assert_eq!(silences(&world).1.len(), 1, "the end of the gap ends the silence, without a `Fresh` event");
 }
 
 #[test]
@@ -128,9 +146,12 @@ fn a_hundred_subscriptions_are_restored_25_at_once_4_times_a_second() {
         assert_eq!(*slot, ms(250) * (n as u32 / 25));
     }
     let ends = world.resumptions();
-    let (reported, sent): (BTreeSet<_>, BTreeSet<_>) =
-        (ends.iter().map(|end| end.at).collect(), sent.into_iter().collect());
-    assert_eq!((ends.len(), reported), (100, sent), "each gap ends when its own subscription is written");
+    assert_eq!(ends.len(), 100);
+    for end in ends {
+        let first =
+            world.messages().find(|message| message.subscription.as_ref() == Some(&end.key) && message.at > down);
+        assert_eq!(end.at, first.unwrap().at, "{}: the gap ends with the first frame of its own stream", end.key);
+    }
     assert!(lines.iter().all(|line| world.subscription_state(line) == SubscriptionState::Active));
 }
 
@@ -150,6 +171,40 @@ fn assigned_slots_end_with_the_connection() {
         world.connection_states().into_iter().rfind(|(_, state)| *state == ibws_proto::ConnectionState::Ready).unwrap();
     assert_eq!(sent[0], ready);
     assert_eq!(sent.iter().map(|at| at.since(sent[0]).as_secs()).collect::<Vec<_>>(), [0, 2, 4, 6]);
+}
+
+// A subscription keeps its slot, so repeated `Recreate` commands starve no subscription.
+#[test]
+fn recreating_faster_than_the_pace_postpones_no_slot() {
+    let config = Config { resubscribe_burst: 1, resubscribe_pause: secs(1), ..Config::default() };
+    let mut world = World::new(config, GatewayConfig::default());
+    world.settle(&["pl", "sd+DU1234567+{}", "tr"]);
+    let before = world.now();
+    for _ in 0..20 {
+        world.submit(Command::Recreate);
+        world.run(ms(200));
+    }
+    for text in ["spl", "ssd", "str"] {
+        let again = world.written(text).into_iter().filter(|at| *at >= before).count();
+        assert!(again > 0, "{text} was not written again\n{}", world.timeline());
+    }
+}
+
+#[test]
+fn without_recreate_on_reconnect_nothing_is_resubscribed_until_requested() {
+    let config = Config { recreate_on_reconnect: false, ..Config::default() };
+    let mut world = World::new(config, GatewayConfig::default());
+    world.settle(&[QUOTES, "pl"]);
+    world.cut();
+    world.run(secs(30));
+    assert_eq!((world.written("smd").len(), world.subscription_state("md+265598")), (1, SubscriptionState::Pending));
+    world.subscribe("pl");
+    world.run(secs(1));
+    assert_eq!(world.subscription_state("pl"), SubscriptionState::Active, "a subscribe command is enough");
+    let recreate = world.submit(Command::Recreate);
+    assert_eq!(world.reply(recreate).unwrap().1, Ok(Reply::Recreated(2)));
+    world.run(secs(1));
+    assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Active);
 }
 
 #[test]
@@ -193,10 +248,11 @@ fn each_state_change_has_its_cause() {
     world.subscribe("md+8314");
     world.settle(&[]);
     world.run(secs(560));
+    // The REST handler reports success, and 5 s later the connection would be replaced.
     world.gateway.set_authenticated(false);
-    world.run(secs(10));
+    world.run(secs(4));
     world.gateway.set_authenticated(true);
-    world.run(secs(10));
+    world.run(secs(16));
     world.gateway.refuse("smd", "No accounts", Some(1), Recovery::Never);
     world.cut();
     world.run(secs(30));

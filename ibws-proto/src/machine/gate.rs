@@ -144,7 +144,9 @@ impl Machine {
             self.enter(Trigger::Unauthenticated, Some(GapCause::Unauthenticated), None);
         }
         self.timers.set(Timer::Auth, None);
+        self.rest.end_session();
         self.update_permission();
+        self.with_table(Table::watch_summaries);
     }
 
     /// What may be written now, by what the connection has shown.

@@ -283,7 +283,6 @@ impl Machine {
             conn: self.conn,
             permission: self.permission,
             authenticated: self.session.authenticated,
-            ready: self.state == ConnectionState::Ready,
             dials: self.stats.dials,
             last_received: self.liveness.last_frame(),
             config: &self.config,

@@ -67,6 +67,10 @@ pub(crate) struct RestRequests {
     timers: BTreeSet<(Instant, Subject)>,
     /// The last call to the orders endpoint.
     orders_called_at: Option<Instant>,
+    /// The last attempt to prime orders.
+    prime_called_at: Option<Instant>,
+    /// When the attempt began that primed orders in the present session.
+    primed_at: Option<Instant>,
 }
 
 impl Subject {
@@ -82,6 +86,10 @@ impl Subject {
     /// Whether its attempts call the orders endpoint.
     fn calls_orders(&self) -> bool {
         matches!(self, Self::Prime(key) | Self::Reconcile(key) if key.key() == Key::Orders)
+    }
+
+    fn primes_orders(&self) -> bool {
+        matches!(self, Self::Prime(key) if key.key() == Key::Orders)
     }
 
     /// Whether a failed attempt is repeated. A prompt may have been answered; and a refused channel is primed anew with
@@ -140,14 +148,39 @@ impl RestRequests {
     /// Ends a need that is no longer there.
     pub(crate) fn withdraw(&mut self, request: &RestRequest, out: &mut VecDeque<Output>) {
         let subject = Subject::of(request);
-        self.unserved.remove(&subject);
-        let Some(need) = self.needs.get(&subject).filter(|need| need.request == *request) else { return };
-        if let Progress::Pending(id, _) = need.progress {
-            let (id, request) = (id, need.request.clone());
-            self.pending.remove(&id);
-            report(Some(id), request, RestOutcome::Superseded, None, None, out);
+        let needed = self.needs.get(&subject).map(|need| &need.request).or(self.unserved.get(&subject));
+        if needed == Some(request) {
+            self.end_need(&subject, out);
         }
-        self.forget(&subject);
+    }
+
+    /// Ends the needs of a subscription that is no longer requested.
+    pub(crate) fn end_needs_of(&mut self, key: &SubscriptionKey, out: &mut VecDeque<Output>) {
+        self.end_need(&Subject::Prime(key.clone()), out);
+        self.end_need(&Subject::Reconcile(key.clone()), out);
+    }
+
+    fn end_need(&mut self, subject: &Subject, out: &mut VecDeque<Output>) {
+        self.unserved.remove(subject);
+        let Some(need) = self.needs.get(subject) else { return };
+        if let Progress::Pending(id, _) = need.progress {
+            report(Some(id), need.request.clone(), RestOutcome::Superseded, None, None, out);
+        }
+        self.forget(subject);
+    }
+
+    /// Whether orders need not wait for priming: it was done in the present session less than 5 s
+    /// ago, so that it cannot be repeated yet, or it has failed, so that orders are sent without
+    /// it.
+    pub(crate) fn is_priming_over(&self, key: &SubscriptionKey, now: Instant) -> bool {
+        let failed = |need: &Need| need.failures > 0 && matches!(need.progress, Progress::Scheduled(_));
+        self.primed_at.is_some_and(|at| at + ORDERS_SPACING > now)
+            || self.needs.get(&Subject::Prime(key.clone())).is_some_and(failed)
+    }
+
+    /// The session is another one, which must be primed anew.
+    pub(crate) fn end_session(&mut self) {
+        (self.prime_called_at, self.primed_at) = (None, None);
     }
 
     /// Ends all needs, because the connection that had them is gone.
@@ -160,6 +193,7 @@ impl RestRequests {
         self.needs.clear();
         self.unserved.clear();
         self.timers.clear();
+        self.end_session();
     }
 
     /// Takes the result of an attempt. Returns the request and its outcome, if the attempt was pending.
@@ -175,6 +209,9 @@ impl RestRequests {
             Ok(RestReply::Complete) => {
                 let request = self.end_attempt(id, RestOutcome::Done, None, now, out)?;
                 let subject = Subject::of(&request);
+                if subject.primes_orders() {
+                    self.primed_at = self.prime_called_at;
+                }
                 match self.needs.get_mut(&subject) {
                     // The gateway must show it; until it does, the handler may be wrong.
                     Some(need) if need.request == RestRequest::Session(SessionNeed::Unauthenticated) => {
@@ -226,6 +263,9 @@ impl RestRequests {
                 if subject.calls_orders() {
                     self.orders_called_at = Some(now);
                 }
+                if subject.primes_orders() {
+                    self.prime_called_at = Some(now);
+                }
                 self.last += 1;
                 let id = RestRequestId(self.last);
                 need.progress = Progress::Pending(id, now + need.timeout);
@@ -273,7 +313,8 @@ impl RestRequests {
             report(Some(id), request.clone(), outcome, reason, None, out);
             return Some((request, outcome));
         }
-        let next = now + pause(need.failures);
+        let turn = self.orders_called_at.filter(|_| subject.calls_orders()).map(|at| at + ORDERS_SPACING);
+        let next = (now + pause(need.failures)).max(turn.unwrap_or(now));
         need.failures = if outcome == RestOutcome::Incomplete { 0 } else { need.failures.saturating_add(1) };
         need.progress = Progress::Scheduled(next);
         self.timers.insert((next, subject));

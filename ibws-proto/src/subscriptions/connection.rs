@@ -52,7 +52,7 @@ impl Table {
                 return;
             }
             if !subscription.channel().needs_brokerage_session() {
-                return subscription.watch_summary(scope);
+                return;
             }
             subscription.attempts.reset();
             subscription.priming = false;
@@ -62,6 +62,11 @@ impl Table {
             subscription.enter(State::Degraded, StateCause::Unauthenticated, scope);
             subscription.slot = slot;
         });
+    }
+
+    /// The session is not authenticated: a summary that stays silent is sent again.
+    pub(crate) fn watch_summaries(&mut self, cx: &mut Context<'_>) {
+        self.update_all(cx, Subscription::watch_summary);
     }
 
     /// The connection is gone, and with it everything that it held.

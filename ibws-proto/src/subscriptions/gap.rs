@@ -39,6 +39,8 @@ impl Subscription {
         let attempts = u32::try_from(scope.cx.dials.saturating_sub(dials)).unwrap_or(u32::MAX);
         self.flow.flowing = true;
         self.flow.flowing_since = at;
+        // Silence counts from here on.
+        self.flow.last_message_at = at;
         let (key, recovery) = (self.subscribe.key.clone(), GapRecovery::of(self.channel()));
         scope.event(Event::Resumed(Resumed { key, since, at, attempts, recovery }));
         if self.channel() == Key::Orders {

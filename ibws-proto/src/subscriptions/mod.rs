@@ -53,8 +53,6 @@ pub(crate) struct Context<'a> {
     pub(crate) permission: WritePermission,
     /// Whether the brokerage session is authenticated; `None` until the gateway says.
     pub(crate) authenticated: Option<bool>,
-    /// Whether the connection is ready.
-    pub(crate) ready: bool,
     /// Dials since the machine was made.
     pub(crate) dials: u64,
     /// When something was last received on the connection.
@@ -288,6 +286,7 @@ impl Table {
     /// Removes a subscription and emits that.
     fn remove(&mut self, key: &SubscriptionKey, cause: StateCause, cx: &mut Context<'_>) {
         let Some(mut subscription) = self.store.remove(key.as_str()) else { return };
+        cx.rest.end_needs_of(key, cx.out);
         self.index.remove(&mut subscription);
         for holder in &subscription.holders {
             self.holders.remove(holder);

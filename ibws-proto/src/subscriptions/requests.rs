@@ -36,8 +36,7 @@ impl Table {
         self.insert(Subscription::new(subscribe, id));
         self.update(&key, cx, |subscription, scope| {
             subscription.wait_for_outcome(id, scope);
-            let primes = subscription.channel() == Key::Orders && scope.cx.config.rest_handler;
-            if !scope.may_send(subscription.channel()) || primes {
+            if !scope.may_send(subscription.channel()) || subscription.must_be_primed(scope) {
                 // Gated, or primed over REST first.
                 subscription.emit_state(SubscriptionState::Pending, StateCause::Requested, scope);
             }
@@ -222,6 +221,7 @@ impl Subscription {
         }
         // The end of a REST request must not subscribe again.
         self.priming = false;
+        scope.cx.rest.end_needs_of(&self.subscribe.key, scope.cx.out);
         self.attempts.count = 0;
         wait(scope);
         let config = scope.cx.config;

@@ -72,13 +72,20 @@ impl Subscription {
         if !scope.may_send(self.channel()) {
             return;
         }
-        if self.channel() != Key::Orders || !scope.cx.config.rest_handler {
+        if !self.must_be_primed(scope) {
             return self.transmit(cause, scope);
         }
         // The end of the first attempt sends it, whatever its outcome.
         self.priming = true;
         self.slot = None;
         self.require_priming(scope);
+    }
+
+    /// Whether it waits for priming before it is sent.
+    pub(super) fn must_be_primed(&self, scope: &Scope<'_, '_>) -> bool {
+        self.channel() == Key::Orders
+            && scope.cx.config.rest_handler
+            && !scope.cx.rest.is_priming_over(&self.subscribe.key, scope.cx.now)
     }
 
     /// Requests over REST what the gateway requires before it accepts the channel.
@@ -110,7 +117,7 @@ impl Subscription {
         }
         if !self.needs_confirmation() {
             self.flow(SubscriptionState::Quiet, cause, scope);
-            if self.flow.gap.is_some() && !self.channel().is_confirmed() && scope.cx.ready {
+            if self.flow.gap.is_some() && !self.channel().is_confirmed() {
                 self.flow.resumes_at = Some(now + RESUME_AFTER);
             }
             return;
@@ -125,13 +132,13 @@ impl Subscription {
 
     /// Enters `Active` or `Quiet`: data flows, or is expected without a confirmation.
     pub(super) fn flow(&mut self, state: SubscriptionState, cause: StateCause, scope: &mut Scope<'_, '_>) {
-        let renew_at = self.renewal(scope);
         if state == SubscriptionState::Active {
             self.note_message(scope);
         }
         if !self.flow.stale {
             self.flow.last_message_at = scope.cx.now;
         }
+        let renew_at = self.renewal(scope);
         let next = match state {
             SubscriptionState::Active => State::Active { renew_at, assumed: cause == StateCause::Assumed },
             _ => State::Quiet { renew_at },
@@ -139,11 +146,15 @@ impl Subscription {
         self.enter(next, cause, scope);
     }
 
-    /// When market data must be renewed: up to 5 % before it reaches its age, so that renewals
-    /// spread out.
+    /// When it is sent again: market data up to 5 % before it reaches its age, so that renewals
+    /// spread out, and what is silent and has no confirmation to wait for after the same silence
+    /// once more.
     fn renewal(&self, scope: &mut Scope<'_, '_>) -> Option<Instant> {
         if self.channel() == Key::AccountSummary && scope.cx.authenticated == Some(false) {
             return Some(scope.cx.now + SUMMARY_SILENCE);
+        }
+        if self.flow.stale && matches!(self.channel(), Key::Pnl | Key::AccountLedger) {
+            return self.staleness_limit().map(|limit| scope.cx.now + limit);
         }
         let age = scope.cx.config.renew_market_data.filter(|_| self.channel() == Key::MarketData)?;
         Some(scope.cx.now + age.saturating_sub(scope.cx.random.up_to(age / 20)))

@@ -17,8 +17,11 @@ impl Subscription {
             return;
         }
         if self.staleness_limit().is_some_and(|limit| since + limit <= scope.cx.now) {
-            self.flow.stale = true;
-            scope.event(Event::Stale(Stale { key: self.subscribe.key.clone(), since }));
+            // A gap that is open covers the silence.
+            if self.flow.gap.is_none() {
+                self.flow.stale = true;
+                scope.event(Event::Stale(Stale { key: self.subscribe.key.clone(), since }));
+            }
             match self.channel() {
                 // A filtered REST call silences the stream, a forced one ends that (docs/protocol.md §3.4).
                 Key::Orders => {

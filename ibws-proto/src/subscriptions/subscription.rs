@@ -173,7 +173,8 @@ impl Subscription {
             SubscriptionState::Quiet => SubscribeOutcome::Quiet,
             _ => return,
         };
-        self.flow.flowing = true;
+        // A channel that the gateway confirms flows only once a frame shows it.
+        self.flow.flowing |= outcome == SubscribeOutcome::Active || !self.channel().is_confirmed();
         for request in core::mem::take(&mut self.waiters) {
             scope.reply(request, Ok(Reply::Subscribed(outcome)));
         }

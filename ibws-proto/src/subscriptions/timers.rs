@@ -72,13 +72,16 @@ impl Subscription {
         }
     }
 
-    /// Renews the stream in its slot; a summary only after silence, since its frames are evidence too.
+    /// Renews the stream in its slot; a summary only while the session is not authenticated, and
+    /// only after silence, since its frames are evidence too.
     fn renew_if_due(&mut self, scope: &mut Scope<'_, '_>) {
+        if self.channel() != Key::AccountSummary {
+            return self.send_paced(StateCause::Renewed, scope);
+        }
         let silent_until = self.flow.last_message_at + SUMMARY_SILENCE;
         match &mut self.state {
-            State::Active { renew_at, .. } | State::Quiet { renew_at }
-                if self.subscribe.key.key() == Key::AccountSummary && silent_until > scope.cx.now =>
-            {
+            _ if scope.cx.authenticated != Some(false) => {}
+            State::Active { renew_at, .. } | State::Quiet { renew_at } if silent_until > scope.cx.now => {
                 *renew_at = Some(silent_until);
             }
             _ => self.send_paced(StateCause::Renewed, scope),

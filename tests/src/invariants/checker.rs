@@ -284,6 +284,8 @@ impl Checker {
         }
         self.last_conn = conn.0;
         self.live = Some(Evidence::new(conn, self.now));
+        // Channels without a brokerage session begin their round before the connection is ready.
+        self.tries.clear();
         self.dials += 1;
         if !self.started && self.config.max_connection_attempts.is_some_and(|most| self.dials > most) {
             return Err(format!("{} dials without a success", self.dials));

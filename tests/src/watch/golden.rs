@@ -192,11 +192,13 @@ fn session() -> String {
     for end in ends {
         s.wait(Duration::from_secs(10));
         s.open();
+        s.frames(&[r#"{"topic":"smd+265598","conid":265598,"31":"231.75"}"#]);
         s.input(end);
     }
     s.wait(Duration::from_secs(10));
     s.open();
-    s.frames(&[r#"{"topic":"system","hb":1764366452000}"#]);
+    s.frames(&[r#"{"topic":"smd+265598","conid":265598,"31":"231.76"}"#, r#"{"topic":"system","hb":1764366452000}"#]);
+    s.submit(Command::Recreate);
     s.wait(Duration::from_secs(40));
     s.title("a session is wanted");
     s.input(Input::Opened);
@@ -272,6 +274,7 @@ fn texts() -> String {
         StateCause::UnsubscribeConfirmed,
         StateCause::UnsubscribeTimedOut,
         StateCause::Assumed,
+        StateCause::Stale,
     ];
     for cause in causes {
         writeln!(text, "reason {}", cause.name()).unwrap();
@@ -287,6 +290,9 @@ fn texts() -> String {
         GapCause::Unconfirmed,
         GapCause::Invalidated,
         ConnectionLoss::Requested.into(),
+        ConnectionLoss::NoFirstFrame.into(),
+        ConnectionLoss::NotGreeted.into(),
+        ConnectionLoss::NotAuthenticated.into(),
     ];
     for loss in losses {
         writeln!(text, "cause {loss}").unwrap();

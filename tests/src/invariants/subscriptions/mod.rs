@@ -209,7 +209,9 @@ impl Subscriptions {
             flowed: false,
         });
         (row.state, row.since) = (*state, now);
-        row.flowed |= matches!(state, SubscriptionState::Active | SubscriptionState::Quiet);
+        // A channel that the gateway confirms flows only once a frame shows it.
+        row.flowed |=
+            *state == SubscriptionState::Active || (*state == SubscriptionState::Quiet && !key.key().is_confirmed());
         // A text is written before the state that it leads to is emitted: the first one, at this
         // moment.
         if matches!(state, SubscriptionState::Subscribing | SubscriptionState::Quiet) {
