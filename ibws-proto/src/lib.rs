@@ -160,7 +160,7 @@ pub use command::{
     Command, CommandError, ConnectionLoss, GapCause, Modify, Reply, RequestId, SubscribeOutcome, UnsubscribeOutcome,
 };
 pub use config::{Account, Config, ReadyGate, Renewal};
-pub use connect::{ConnId, ConnectError, ConnectErrorKind};
+pub use connect::{CloseCause, ConnId, ConnectError, ConnectErrorKind};
 pub use event::{
     Action, Event, Fresh, Gap, GapRecovery, Input, Message, Output, Resumed, SessionUpdate, Stale, StateChange,
 };
@@ -173,6 +173,7 @@ pub use key::{Key, SubscriptionKey, SubscriptionKeyError, UnknownChannelError, U
 pub use lifecycle::{ConnectionState, lifecycle_diagram};
 pub use liveness::{Ages, Health, HealthReason};
 pub use machine::{Machine, MachineStatus, Stats, WakeReason};
+pub use mask::excerpt;
 pub use message::Body;
 pub use payload::{
     Args, ArgsError, ParseSubscribeError, Processor, ReferenceProcessor, Staleness, Subscribe, SubscriptionProcessor,

@@ -46,6 +46,9 @@ fn of_cause(cause: &GapCause) -> usize {
     match cause {
         GapCause::Refused(reason) => reason.len(),
         GapCause::Connection(ConnectionLoss::Connect(error)) => error.detail.len(),
+        GapCause::Connection(
+            ConnectionLoss::Failed(text) | ConnectionLoss::Protocol(text) | ConnectionLoss::Tls(text),
+        ) => text.len(),
         _ => 0,
     }
 }

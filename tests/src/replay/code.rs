@@ -2,7 +2,7 @@
 
 use core::fmt::Write as _;
 
-use ibws_proto::{Args, Command, Config, ConnectError, Input, Modify, Subscribe, SubscriptionKey};
+use ibws_proto::{Args, CloseCause, Command, Config, ConnectError, Input, Modify, Subscribe, SubscriptionKey};
 
 use super::{Step, Taken, Transcript};
 
@@ -146,6 +146,16 @@ fn error(error: &ConnectError) -> String {
     }
 }
 
+fn close_cause(cause: &CloseCause) -> String {
+    match cause {
+        CloseCause::Failed(why) => format!("CloseCause::Failed({}.into())", text(why)),
+        CloseCause::Protocol(why) => format!("CloseCause::Protocol({}.into())", text(why)),
+        CloseCause::Tls(why) => format!("CloseCause::Tls({}.into())", text(why)),
+        // Their `Debug` is code already.
+        other => format!("CloseCause::{other:?}"),
+    }
+}
+
 fn of_input(input: &Input) -> String {
     let conn = |conn: &ibws_proto::ConnId| format!("ConnId({})", conn.0);
     match input {
@@ -156,6 +166,7 @@ fn of_input(input: &Input) -> String {
         Input::RestDone(id, Err(error)) => {
             format!("Input::RestDone(RestRequestId({}), Err(RestError::new({})))", id.0, text(&error.reason))
         }
+        Input::Closed(id, cause) => format!("Input::Closed({}, {})", conn(id), close_cause(cause)),
         Input::Session(id, news) => format!("Input::Session({}, SessionUpdate::{news:?})", conn(id)),
         // Their `Debug` is code already.
         other => format!("Input::{other:?}"),

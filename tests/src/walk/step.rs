@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use ibws_proto::{
-    Account, Args, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionState, Input, Instant, Key,
-    Machine, Modify, ReadyGate, Renewal, RequestId, RestRequestId, SessionUpdate, Staleness, Subscribe,
+    Account, Args, CloseCause, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionState, Input,
+    Instant, Key, Machine, Modify, ReadyGate, Renewal, RequestId, RestRequestId, SessionUpdate, Staleness, Subscribe,
     SubscriptionKey, SubscriptionState,
 };
 
@@ -103,7 +103,7 @@ pub(crate) fn blind(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[R
         0 => input(Input::Tick),
         1 => input(Input::Opened(conn)),
         2 => input(Input::ConnectFailed(conn, failure(bytes))),
-        3 => input(Input::Closed(conn, bytes.chance(128).then(|| *bytes.pick(&[1000, 1001, 1006, 1011, 4000])))),
+        3 => input(Input::Closed(conn, end(bytes))),
         4 => input(if bytes.chance(128) { Input::Pong(conn) } else { Input::Pinged(conn) }),
         5 => input(answer(bytes)),
         6 => input(Input::Session(
@@ -118,6 +118,24 @@ pub(crate) fn blind(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[R
 /// An answer of the host, to one of the first questions.
 fn answer(bytes: &mut ByteSource<'_>) -> Input {
     Input::RestDone(RestRequestId(1 + bytes.below(12) as u64), rest_result(bytes.chance(128)))
+}
+
+fn end(bytes: &mut ByteSource<'_>) -> CloseCause {
+    if bytes.chance(128) {
+        return CloseCause::Close(bytes.chance(240).then(|| *bytes.pick(&[1000, 1001, 1006, 1011, 4000])));
+    }
+    bytes
+        .pick(&[
+            CloseCause::Eof,
+            CloseCause::Reset,
+            CloseCause::Failed("simulated".into()),
+            CloseCause::TooLarge { limit: 10, size: 11 },
+            CloseCause::Protocol("simulated".into()),
+            CloseCause::Tls("simulated".into()),
+            CloseCause::WriteStalled { limit: 10 },
+            CloseCause::WriteTooLarge { limit: 10, size: 11 },
+        ])
+        .clone()
 }
 
 fn failure(bytes: &mut ByteSource<'_>) -> ConnectError {
@@ -262,7 +280,7 @@ pub(crate) fn guided(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[
             16 => input(answer(bytes)),
             17 | 18 => input(Input::Frame(conn, Bytes::from_static(bytes.pick(&frames::OTHER_FRAMES).as_bytes()))),
             19 => say(if bytes.chance(128) { frames::UNAUTHENTICATED } else { frames::AUTHENTICATED }),
-            20 => input(Input::Closed(conn, bytes.chance(128).then_some(1000))),
+            20 => input(Input::Closed(conn, end(bytes))),
             21 => input(Input::Tick),
             22 => say(frames::AUTHENTICATED),
             _ => say(frames::HEARTBEAT),
@@ -270,7 +288,7 @@ pub(crate) fn guided(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[
         _ => match bytes.below(4) {
             0 => input(Input::Tick),
             1 => command(bytes, machine, requests),
-            _ => input(Input::Closed(conn, Some(1000))),
+            _ => input(Input::Closed(conn, CloseCause::Close(Some(1000)))),
         },
     }
 }

@@ -15,8 +15,8 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ibws_proto::{
-    Command, CommandError, Config, ConnId, ConnectError, Input, Instant, Key, Machine, Reply, RequestId, RestError,
-    RestReply, RestRequest, RestRequestId, RestResult,
+    CloseCause, Command, CommandError, Config, ConnId, ConnectError, Input, Instant, Key, Machine, Reply, RequestId,
+    RestError, RestReply, RestRequest, RestRequestId, RestResult,
 };
 
 use crate::gateway::{Gateway, GatewayConfig};
@@ -273,7 +273,7 @@ impl World {
             InFlight::Close(conn, code) if self.reaches(conn) => {
                 self.gateway.closed(self.now, conn.0);
                 self.up.remove(&conn);
-                self.post_in(Input::Closed(conn, Some(code)));
+                self.post_in(Input::Closed(conn, CloseCause::Close(Some(code))));
             }
             InFlight::Ping(_) | InFlight::Close(..) => {}
             InFlight::Provided(conn) => self.provided(conn),

@@ -81,7 +81,9 @@ async fn secure_and_upgrade<N: Net, R: Runtime>(
     // buffer would then keep their size forever, and every later frame would cost two reads of the
     // socket.
     let stream = TextFilterStream::new(stream, first_frames);
-    Ok(WebSocket::new(N::socket(stream, websocket_config(limits)).await))
+    let config = websocket_config(limits);
+    let max_write_buffer = config.max_write_buffer_size;
+    Ok(WebSocket::new(N::socket(stream, config).await, max_write_buffer))
 }
 
 fn tls_settings(request: &DialRequest) -> Result<Option<(Arc<ClientConfig>, ServerName<'static>)>, ConnectError> {
