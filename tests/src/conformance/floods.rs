@@ -81,7 +81,7 @@ pub async fn empty_frames<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     trace
 }
 
-/// 17: a message that never ends. It is given up at the limit, and that is told.
+/// 17: a message that never ends. The client refuses it at the limit, and reports the limit.
 pub async fn endless_message<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let script = stage.script(|conn, caller| {
         let mut peer = caller.greet()?;
@@ -101,7 +101,8 @@ pub async fn endless_message<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let mut player = stage.player(stage.builder(&script).limits(limits));
     player.start().await;
     let _share = player.share().await;
-    player.all(&["gap", "backoff: the connection ended", "resumed", " active"]).await;
+    let refused = "backoff: a message of at least 1114095 bytes is above the limit of 1048576 bytes";
+    player.all(&["gap", refused, "resumed", " active"]).await;
     player.finish().await
 }
 
