@@ -59,6 +59,17 @@ pub enum CloseCause {
     },
 }
 
+/// What to do about [`is_access_denied`].
+pub(crate) const IPS_ADVICE: &str =
+    "allow the address of this machine in the `ips` setting of the gateway's conf.yaml, and restart the gateway";
+
+/// Returns `true` for the body with which the gateway refuses an address that its settings do not
+/// allow (docs/protocol.md §1.1).
+pub(crate) fn is_access_denied(body: &str) -> bool {
+    const DENIED: &[u8] = b"access denied";
+    body.as_bytes().windows(DENIED.len()).any(|part| part.eq_ignore_ascii_case(DENIED))
+}
+
 /// Why a dial ended without an open WebSocket. The kinds differ in what the application can do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[non_exhaustive]
