@@ -22,6 +22,8 @@
 //! | 7 upgrade byte by byte | [`dial::a_slow_upgrade_succeeds_only_within_its_limit`] |
 //! | 8 huge headers | [`dial::a_response_head_above_the_limit_ends_the_dial`] |
 //! | 9 HTTP statuses | [`dial::each_http_status_has_its_error_kind`] |
+//! | interim responses | [`dial::interim_responses_are_skipped_within_their_limits`] |
+//! | the body of a refusal | [`dial::a_refused_upgrade_shows_the_start_of_its_body`] |
 //! | 10 wrong accept key | [`dial::a_wrong_accept_key_ends_the_dial`] |
 //! | 11 frames glued to the 101 | [`dial::frames_glued_to_the_upgrade_response_arrive_first`] |
 //! | 12 `waiting for session` for a while, for ever | [`dial::waiting_for_session_ends_with_the_session_or_not_at_all`] |
@@ -96,6 +98,8 @@ macro_rules! conformance {
                 a_slow_upgrade_succeeds_only_within_its_limit,
                 a_response_head_above_the_limit_ends_the_dial,
                 each_http_status_has_its_error_kind,
+                interim_responses_are_skipped_within_their_limits,
+                a_refused_upgrade_shows_the_start_of_its_body,
                 a_wrong_accept_key_ends_the_dial,
                 frames_glued_to_the_upgrade_response_arrive_first,
                 waiting_for_session_ends_with_the_session_or_not_at_all,

@@ -298,7 +298,7 @@ impl World {
         for (path, query) in calls {
             let reply = self.gateway.rest(self.now, "GET", &format!("/v1/api/{path}"), query);
             if reply.status != 200 {
-                return Err(RestError::new(format!("{path}: HTTP {}", reply.status)));
+                return Err(RestError::from_reply(path, reply.status, &reply.body));
             }
             if matches!(request, RestRequest::Reconcile { .. }) && reply.body.contains(r#""snapshot":false"#) {
                 result = Ok(RestReply::Incomplete);

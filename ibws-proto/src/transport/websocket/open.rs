@@ -22,7 +22,7 @@ use crate::transport::{DialRequest, Limits, Runtime, tls};
 use crate::{ConnectError, ConnectErrorKind};
 
 /// The time for the body of a refusal that did not arrive with its head.
-const BODY_TIMEOUT: Duration = Duration::from_millis(250);
+const BODY_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Dials the endpoint of `request`: connects over TCP, runs the TLS handshake unless the endpoint
 /// is plaintext, and upgrades.
