@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
-use crate::connect::{ConnectError, ConnectErrorKind};
+use crate::connect::{CloseCause, ConnectError, ConnectErrorKind};
 use crate::key::SubscriptionKey;
 use crate::liveness::HealthReason;
 use crate::payload::{Args, Processor, Staleness, Subscribe};
@@ -279,12 +279,52 @@ pub enum ConnectionLoss {
     /// The dial failed.
     #[error("{0}")]
     Connect(ConnectError),
-    /// The peer sent a Close with this code (docs/protocol.md §6).
-    #[error("the gateway closed the connection (code {0})")]
-    Closed(u16),
+    /// The peer sent a Close with this code; `None` if the Close had none (docs/protocol.md §6).
+    #[error("the gateway closed the connection ({})", CodeText(*.0))]
+    Closed(Option<u16>),
     /// The connection ended without a Close.
     #[error("the connection ended without a close")]
     Cut,
+    /// The connection was reset by the peer, or by something on the way.
+    #[error("the connection was reset")]
+    Reset,
+    /// The system ended the connection, for the reason that it gives.
+    #[error("the connection failed ({0}); check the network")]
+    Failed(Box<str>),
+    /// The gateway sent more than `Limits::max_message_size` or `Limits::max_frame_size` allows.
+    #[error(
+        "a message of at least {size} bytes is above the limit of {limit} bytes; raise `Limits::max_message_size` and \
+         `Limits::max_frame_size`"
+    )]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+        /// The size in bytes that was announced, or that has arrived in parts.
+        size: u64,
+    },
+    /// The gateway, or a proxy in between, violated the WebSocket protocol as stated.
+    #[error("the WebSocket protocol was violated ({0}); check any proxy in between")]
+    Protocol(Box<str>),
+    /// TLS failed after the handshake, as stated.
+    #[error("TLS failed on the open connection ({0}); check any proxy in between")]
+    Tls(Box<str>),
+    /// The gateway does not read, and more than `Limits::max_write_buffer` waited to be written.
+    #[error(
+        "the gateway does not read, and more than {limit} bytes wait to be written; send less, or raise \
+         `Limits::max_write_buffer`"
+    )]
+    WriteStalled {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A text was larger than `Limits::max_write_buffer`.
+    #[error("a text of {size} bytes is above the limit of {limit} unsent bytes; raise `Limits::max_write_buffer`")]
+    WriteTooLarge {
+        /// The limit in bytes.
+        limit: u64,
+        /// The size of the text in bytes.
+        size: u64,
+    },
     /// The gateway accepted the connection and sent nothing within
     /// [`Config::first_frame_timeout`](crate::Config::first_frame_timeout): its backend is away, or
     /// nobody is logged in (docs/protocol.md §1.8).
@@ -313,8 +353,8 @@ pub enum ConnectionLoss {
 }
 
 impl ConnectionLoss {
-    /// Returns `true` for a Close by the peer, as opposed to a failure of transport, TLS, protocol
-    /// or liveness.
+    /// Returns `true` for a Close by the peer, with or without a code, as opposed to a failure of
+    /// transport, TLS, protocol or liveness.
     #[must_use]
     pub const fn is_close(&self) -> bool {
         matches!(self, Self::Closed(_))
@@ -324,6 +364,34 @@ impl ConnectionLoss {
     #[must_use]
     pub const fn is_trust(&self) -> bool {
         matches!(self, Self::Connect(ConnectError { kind: ConnectErrorKind::Trust, .. }))
+    }
+}
+
+impl From<CloseCause> for ConnectionLoss {
+    fn from(cause: CloseCause) -> Self {
+        match cause {
+            CloseCause::Close(code) => Self::Closed(code),
+            CloseCause::Reset => Self::Reset,
+            CloseCause::Eof => Self::Cut,
+            CloseCause::Failed(reason) => Self::Failed(reason),
+            CloseCause::TooLarge { limit, size } => Self::TooLarge { limit, size },
+            CloseCause::Protocol(violation) => Self::Protocol(violation),
+            CloseCause::Tls(reason) => Self::Tls(reason),
+            CloseCause::WriteStalled { limit } => Self::WriteStalled { limit },
+            CloseCause::WriteTooLarge { limit, size } => Self::WriteTooLarge { limit, size },
+        }
+    }
+}
+
+/// Displays a close code, or its absence.
+struct CodeText(Option<u16>);
+
+impl fmt::Display for CodeText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(code) => write!(f, "code {code}"),
+            None => f.write_str("no code"),
+        }
     }
 }
 

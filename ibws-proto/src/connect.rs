@@ -1,4 +1,5 @@
-//! The id of a connection and the error of a failed dial, shared by the machine and its adapters.
+//! The id of a connection, the error of a failed dial and the end of an open connection, shared by
+//! the machine and its adapters.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -15,6 +16,58 @@ impl fmt::Display for ConnId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{}", self.0)
     }
+}
+
+/// What ended an open connection, as the transport observed it.
+/// [`ConnectionLoss`](crate::ConnectionLoss) has the text for people.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum CloseCause {
+    /// The peer sent a Close, with its code as received; `None` if the Close had none.
+    Close(Option<u16>),
+    /// The peer, or something on the way, reset the connection.
+    Reset,
+    /// The connection ended without a Close.
+    Eof,
+    /// The system ended the connection, for the reason that it gives.
+    Failed(Box<str>),
+    /// The peer sent more than a limit allows. The client refused it and ended the connection.
+    TooLarge {
+        /// The limit in bytes: the size of a message or of a frame.
+        limit: u64,
+        /// The size in bytes that was announced, or that has arrived in parts.
+        size: u64,
+    },
+    /// The peer violated the WebSocket protocol (RFC 6455) as stated. The client ended the
+    /// connection.
+    Protocol(Box<str>),
+    /// TLS failed after the handshake, as stated.
+    Tls(Box<str>),
+    /// The peer does not read, and more than the limit waits to be written to it. The client
+    /// ended the connection.
+    WriteStalled {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A message to the peer was larger than the limit of unsent bytes. The client ended the
+    /// connection.
+    WriteTooLarge {
+        /// The limit in bytes.
+        limit: u64,
+        /// The size of the message in bytes.
+        size: u64,
+    },
+}
+
+/// What to do about [`is_access_denied`].
+pub(crate) const IPS_ADVICE: &str =
+    "allow the address of this machine in the `ips` setting of the gateway's conf.yaml, and restart the gateway";
+
+/// Returns `true` for the body with which the gateway refuses an address that its settings do not
+/// allow (docs/protocol.md §1.1).
+pub(crate) fn is_access_denied(body: &str) -> bool {
+    const DENIED: &[u8] = b"access denied";
+    body.as_bytes().windows(DENIED.len()).any(|part| part.eq_ignore_ascii_case(DENIED))
 }
 
 /// Why a dial ended without an open WebSocket. The kinds differ in what the application can do.

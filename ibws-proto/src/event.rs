@@ -5,7 +5,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use crate::command::{CommandError, GapCause, Reply, RequestId};
-use crate::connect::{ConnId, ConnectError};
+use crate::connect::{CloseCause, ConnId, ConnectError};
 use crate::frame::{Frame, FrameError};
 use crate::key::{Key, SubscriptionKey};
 use crate::lifecycle::ConnectionState;
@@ -244,8 +244,8 @@ pub enum Input {
     Pong(ConnId),
     /// A ping of the peer arrived. The transport has replied to it.
     Pinged(ConnId),
-    /// The connection has ended. The code is that of the peer's Close, `None` if it sent none.
-    Closed(ConnId, Option<u16>),
+    /// The open connection has ended.
+    Closed(ConnId, CloseCause),
     /// An attempt at a REST request has ended, with what the REST handler replied.
     RestDone(RestRequestId, RestResult),
     /// The result of [`Action::SendSession`], or a change of the session that was detected over

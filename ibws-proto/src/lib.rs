@@ -180,7 +180,7 @@ pub use command::{
     Command, CommandError, ConnectionLoss, GapCause, Modify, Reply, RequestId, SubscribeOutcome, UnsubscribeOutcome,
 };
 pub use config::{Account, Config, ReadyGate, Renewal};
-pub use connect::{ConnId, ConnectError, ConnectErrorKind};
+pub use connect::{CloseCause, ConnId, ConnectError, ConnectErrorKind};
 pub use event::{
     Action, Event, Fresh, Gap, GapRecovery, Input, Message, Output, Resumed, SessionUpdate, Stale, StateChange,
 };
@@ -189,6 +189,7 @@ pub use frame::{Frame, Json};
 pub use key::{Key, SubscriptionKey};
 pub use lifecycle::ConnectionState;
 pub use machine::Machine;
+pub use mask::excerpt;
 pub use message::Body;
 pub use payload::Subscribe;
 pub use queue::Item;

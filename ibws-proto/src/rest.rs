@@ -2,9 +2,12 @@
 //! continues when the result arrives or the time limit ends.
 
 use alloc::boxed::Box;
+use alloc::format;
 use core::fmt;
 
+use crate::connect::{IPS_ADVICE, is_access_denied};
 use crate::key::SubscriptionKey;
+use crate::mask::excerpt;
 use crate::message::OrderPrompt;
 use crate::time::Instant;
 
@@ -145,6 +148,30 @@ impl RestError {
     #[must_use]
     pub fn new(reason: impl Into<Box<str>>) -> Self {
         Self { reason: reason.into() }
+    }
+
+    /// Makes an error of the reply to `call` that has another status than the expected one. The
+    /// reason contains an [`excerpt`] of the body, and what to do if the gateway denies the address
+    /// of this machine.
+    ///
+    /// ```
+    /// use ibws_proto::rest::RestError;
+    ///
+    /// let error = RestError::from_reply("/iserver/accounts", 404, "Access Denied");
+    /// assert!(error.reason.starts_with("/iserver/accounts: HTTP 404 and the body \"Access Denied\": allow"));
+    /// assert_eq!(&*RestError::from_reply("/tickle", 401, "").reason, "/tickle: HTTP 401");
+    /// ```
+    #[must_use]
+    pub fn from_reply(call: &str, status: u16, body: &str) -> Self {
+        let shown = excerpt(body.trim());
+        let mut reason = format!("{call}: HTTP {status}");
+        if !shown.is_empty() {
+            reason.push_str(&format!(" and the body \"{shown}\""));
+        }
+        if is_access_denied(&shown) {
+            reason.push_str(&format!(": {IPS_ADVICE}"));
+        }
+        Self::new(reason)
     }
 }
 

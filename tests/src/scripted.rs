@@ -8,14 +8,14 @@
 use core::time::Duration;
 
 use ibws_proto::{
-    Action, Command, CommandError, Config, ConnId, ConnectionState, Event, Gap, Input, Instant, Machine, Output, Reply,
-    RequestId, Resumed, Subscribe, SubscriptionState,
+    Action, CloseCause, Command, CommandError, Config, ConnId, ConnectionState, Event, Gap, Input, Instant, Machine,
+    Output, Reply, RequestId, Resumed, Subscribe, SubscriptionState,
     rest::{RestReport, RestRequest, RestRequestId, RestResult},
     status::HealthReason,
 };
 
 use crate::replay::Transcript;
-use crate::world::{Entry, Content, sub};
+use crate::world::{Content, Entry, sub};
 
 /// The greeting.
 pub const GREETING: &str = r#"{"topic":"system","success":"user"}"#;
@@ -128,7 +128,7 @@ impl ScriptedMachine {
 
     /// Ends the present connection without a Close.
     pub fn cut(&mut self) {
-        self.input(Input::Closed(self.conn, None));
+        self.input(Input::Closed(self.conn, CloseCause::Eof));
     }
 
     /// Ends the present connection without a Close, and lets time pass until the next one is open.

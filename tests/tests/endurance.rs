@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use ibws_proto::{
-    Action, Command, Config, ConnId, ConnectionLoss, ConnectionState, Event, GapCause, Input, Instant, Machine, Output,
-    SubscriptionState,
+    Action, CloseCause, Command, Config, ConnId, ConnectionLoss, ConnectionState, Event, GapCause, Input, Instant,
+    Machine, Output, SubscriptionState,
 };
 use ibws_testkit::frames::{AUTHENTICATED, SUCCESS};
 use ibws_testkit::world::{Dial, QUOTES, World, ms, secs};
@@ -205,7 +205,7 @@ fn first_dial(seed: u64, cut: Instant) -> Duration {
         machine.handle(Instant::ORIGIN, Input::Frame(ConnId(1), frame.into()));
     }
     assert_eq!(machine.status().state, ConnectionState::Ready);
-    machine.handle(cut, Input::Closed(ConnId(1), None));
+    machine.handle(cut, Input::Closed(ConnId(1), CloseCause::Eof));
     while machine.poll().is_some() {}
     let (at, _) = machine.next_wake().unwrap();
     machine.handle(at, Input::Tick);

@@ -322,7 +322,10 @@ fn every_close_code_and_a_cut_reconnect() {
             (ConnectionState::Ready, SubscriptionState::Active),
             "{code:?}"
         );
-        assert_eq!(world.gaps()[0].cause, code.map_or(ConnectionLoss::Cut, ConnectionLoss::Closed).into());
+        assert_eq!(
+            world.gaps()[0].cause,
+            code.map_or(ConnectionLoss::Cut, |code| ConnectionLoss::Closed(Some(code))).into()
+        );
     }
 }
 

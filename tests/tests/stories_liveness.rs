@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use ibws_proto::{
-    Action, Command, CommandError, Config, ConnectionLoss, ConnectionState, Event, GapCause, Instant, Output, Reply,
-    RequestId, SubscriptionState, status::HealthReason,
+    Action, CloseCause, Command, CommandError, Config, ConnectionLoss, ConnectionState, Event, GapCause, Instant,
+    Output, Reply, RequestId, SubscriptionState, status::HealthReason,
 };
 use ibws_testkit::world::{Dial, QUOTES, World, ms, secs, world};
 use ibws_testkit::{GatewayConfig, Success as Greeting};
@@ -323,9 +323,9 @@ fn requests_of_a_lost_connection_fail_with_the_cause_before_the_next_dial() {
     let requests = [world.subscribe(QUOTES), world.unsubscribe("sd+DU1234567", true), world.submit(Command::Tic)];
     world.freeze();
     let lost = world.now();
-    world.input(ibws_proto::Input::Closed(world.conn().unwrap(), Some(1000)));
+    world.input(ibws_proto::Input::Closed(world.conn().unwrap(), CloseCause::Close(Some(1000))));
     for request in requests {
-        let expected = (lost, Err(CommandError::ConnectionLost(ConnectionLoss::Closed(1000))));
+        let expected = (lost, Err(CommandError::ConnectionLost(ConnectionLoss::Closed(Some(1000)))));
         assert_eq!(world.reply(request), Some(&expected));
     }
     world.gateway.set_confirmations(true);

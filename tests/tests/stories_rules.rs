@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use ibws_proto::{
-    Command, CommandError, Config, ConnId, ConnectionLoss, ConnectionState, Event, GapCause, Input, Instant, Machine,
-    Output, ReadyGate, Reply, SessionUpdate, SubscriptionState,
+    CloseCause, Command, CommandError, Config, ConnId, ConnectionLoss, ConnectionState, Event, GapCause, Input,
+    Instant, Machine, Output, ReadyGate, Reply, SessionUpdate, SubscriptionState,
     rest::RestRequest,
     status::{HealthReason, Timer, WakeReason},
 };
@@ -187,7 +187,7 @@ fn inputs_invalid_in_the_current_state_are_counted_and_ignored() {
     let invalid = [
         Input::Opened(ConnId(1)),
         Input::Opened(ConnId(2)),
-        Input::Closed(ConnId(2), None),
+        Input::Closed(ConnId(2), CloseCause::Eof),
         Input::Pong(ConnId(7)),
         Input::Pinged(ConnId(7)),
         Input::Session(ConnId(7), SessionUpdate::Changed),
@@ -397,7 +397,7 @@ fn entries_counts_everything_that_the_machine_holds() {
     bare.submit(3, Command::Release(request));
     assert!(!bare.machine.holds(request));
     bare.submit(4, Command::Shutdown { drain: false });
-    bare.input(5, Input::Closed(ConnId(1), Some(1000)));
+    bare.input(5, Input::Closed(ConnId(1), CloseCause::Close(Some(1000))));
     // The counts of the channels remain, one each.
     assert_eq!((bare.machine.status().state, bare.machine.entries()), (ConnectionState::Stopped, 2));
 }

@@ -30,7 +30,7 @@ use super::consumers::{ConsumerId, Consumers, Take};
 use super::replies::Replies;
 use crate::queue::Dequeued;
 use crate::transport::Runtime;
-use crate::{Action, Command, CommandError, Input, Instant, Machine, Output, Reply, RequestId};
+use crate::{Action, CloseCause, Command, CommandError, Input, Instant, Machine, Output, Reply, RequestId};
 
 /// What the task and every handle share. The lock is never held across an await.
 pub(super) struct Shared<R> {
@@ -179,7 +179,7 @@ impl State {
         let now = Instant::ORIGIN;
         self.machine.submit(now, Command::Shutdown { drain: false });
         if let Some(conn) = self.machine.status().conn {
-            self.machine.handle(now, Input::Closed(conn, None));
+            self.machine.handle(now, Input::Closed(conn, CloseCause::Eof));
         }
         self.drain(&mut VecDeque::new());
     }

@@ -16,7 +16,7 @@ use crate::rest::{RestError, RestRequestId};
 use crate::transport::{
     CredentialsFuture, CredentialsProvider, DialRequest, IncomingMessage, OutgoingMessage, Runtime, Secret,
 };
-use crate::{Action, ConnId, ConnectError, ConnectionState, Input, Instant, SessionUpdate};
+use crate::{Action, CloseCause, ConnId, ConnectError, ConnectionState, Input, Instant, SessionUpdate};
 
 /// The maximum number of rounds in one poll, so that other tasks of the runtime get their turn.
 const MAX_ROUNDS: usize = 16;
@@ -225,7 +225,8 @@ impl<R: Runtime> ClientTask<R> {
         open.poll_write(cx);
         // Bounds the memory held for a peer that has stopped reading.
         if open.outgoing_bytes() > self.target.limits.max_write_buffer {
-            self.inputs.push(Input::Closed(open.conn, None));
+            let limit = u64::try_from(self.target.limits.max_write_buffer).unwrap_or(u64::MAX);
+            self.inputs.push(Input::Closed(open.conn, CloseCause::WriteStalled { limit }));
             self.link = None;
             return;
         }
@@ -236,8 +237,8 @@ impl<R: Runtime> ClientTask<R> {
                 IncomingMessage::Frame(bytes) => Input::Frame(conn, bytes),
                 IncomingMessage::Pong => Input::Pong(conn),
                 IncomingMessage::Ping => Input::Pinged(conn),
-                IncomingMessage::Closed(code) => {
-                    self.inputs.push(Input::Closed(conn, code));
+                IncomingMessage::Closed(cause) => {
+                    self.inputs.push(Input::Closed(conn, cause));
                     self.link = None;
                     return;
                 }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use super::json::{Json, Kind};
 use super::number::Number;
+use crate::mask::excerpt;
 
 /// The result of an accessor: the value, `None` if the member is absent or states that it has no
 /// value, or the error of that member.
@@ -17,7 +18,7 @@ pub type FieldResult<T> = Result<Option<T>, FieldError>;
 ///
 /// The error is one machine word, so that an accessor that succeeds does not pay for its size.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{:?} is {}, expected {}", self.key(), self.text(), self.expected())]
+#[error("{:?} is {}, expected {}", self.key(), excerpt(self.text()), self.expected())]
 pub struct FieldError(Box<Inner>);
 
 #[derive(Clone, PartialEq, Eq, Debug)]

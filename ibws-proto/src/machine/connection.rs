@@ -7,7 +7,7 @@ use super::gate::Gate;
 use super::teardown::Ended;
 use crate::command::{CommandError, ConnectionLoss, GapCause};
 use crate::config::ReadyGate;
-use crate::connect::{ConnId, ConnectError, ConnectErrorKind};
+use crate::connect::{CloseCause, ConnId, ConnectError, ConnectErrorKind};
 use crate::event::{Action, Event, Output, StateChange};
 use crate::lifecycle::{self, ConnectionState, Trigger};
 use crate::liveness::Liveness;
@@ -106,10 +106,10 @@ impl Machine {
     }
 
     /// The connection ended, by its peer or by itself.
-    pub(super) fn on_closed(&mut self, code: Option<u16>) {
+    pub(super) fn on_closed(&mut self, cause: CloseCause) {
         match self.state {
             ConnectionState::Closing => self.torn_down(Ended::Cleanly),
-            _ => self.lose(code.map_or(ConnectionLoss::Cut, ConnectionLoss::Closed)),
+            _ => self.lose(cause.into()),
         }
     }
 

@@ -143,7 +143,7 @@ impl Machine {
             Input::ConnectFailed(conn, error) if self.is_now(conn, ConnectionState::Connecting) => {
                 self.lose(ConnectionLoss::Connect(error))
             }
-            Input::Closed(conn, code) if self.conn == Some(conn) => self.on_closed(code),
+            Input::Closed(conn, cause) if self.conn == Some(conn) => self.on_closed(cause),
             // Neither shows that the gateway's backend is there: the gateway handles pings itself
             // (docs/protocol.md §1.8).
             Input::Pong(conn) if self.has_socket(conn) => self.on_pong(),

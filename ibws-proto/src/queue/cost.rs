@@ -26,7 +26,9 @@ fn of_event(event: &Event) -> usize {
             Event::Subscription(change) => change.reason.as_ref().map_or(0, |reason| reason.len()),
             Event::State(change) => change.cause.as_ref().map_or(0, of_cause),
             Event::Gap(gap) => of_cause(&gap.cause),
-            Event::Rest(report) => of_rest_request(&report.request),
+            Event::Rest(report) => {
+                of_rest_request(&report.request) + report.reason.as_ref().map_or(0, |reason| reason.len())
+            }
             Event::Resumed(_) | Event::Stale(_) | Event::Fresh(_) | Event::Competing(_) | Event::AccountMismatch => 0,
         }
 }
@@ -46,6 +48,9 @@ fn of_cause(cause: &GapCause) -> usize {
     match cause {
         GapCause::Refused(reason) => reason.len(),
         GapCause::Connection(ConnectionLoss::Connect(error)) => error.detail.len(),
+        GapCause::Connection(
+            ConnectionLoss::Failed(text) | ConnectionLoss::Protocol(text) | ConnectionLoss::Tls(text),
+        ) => text.len(),
         _ => 0,
     }
 }

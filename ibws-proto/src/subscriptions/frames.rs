@@ -1,15 +1,12 @@
 //! What the gateway sends: data that confirms a subscription, refusals, confirmations of unsubscribes.
 
-use alloc::boxed::Box;
-use alloc::string::{String, ToString as _};
-
 use super::state::State;
 use super::subscription::{OnWire, Subscription};
 use super::{Context, Scope, Table, WritePermission};
 use crate::command::{GapCause, UnsubscribeOutcome};
 use crate::frame::{Frame, Json};
 use crate::key::{Key, SubscriptionKey};
-use crate::mask::Masked;
+use crate::mask::excerpt;
 use crate::random::doubled;
 use crate::state::{StateCause, SubscriptionState};
 use crate::time::Instant;
@@ -164,10 +161,4 @@ impl Subscription {
         }
         prime
     }
-}
-
-/// The gateway's reason, cut to 200 characters and with accounts masked, because it becomes part of errors.
-fn excerpt(reason: &str) -> Box<str> {
-    let most: String = reason.chars().take(200).collect();
-    Masked(&most).to_string().into()
 }

@@ -7,6 +7,8 @@ mod credentials;
 pub mod dial;
 mod endpoint;
 mod limits;
+mod refusal;
+mod retry_after;
 mod runtime;
 mod secret;
 mod text_filter;

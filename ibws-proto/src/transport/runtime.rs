@@ -7,7 +7,7 @@ use std::string::String;
 use bytes::Bytes;
 
 use super::{Credentials, Endpoint, Limits, Trust};
-use crate::{ConnectError, Instant};
+use crate::{CloseCause, ConnectError, Instant};
 
 /// An async runtime: a clock, a sleep, a task and a dial.
 ///
@@ -66,8 +66,8 @@ pub enum IncomingMessage {
     Pong,
     /// A WebSocket ping of the peer; the WebSocket library replies to it.
     Ping,
-    /// The end of the connection, with the peer's close code; `None` without a Close frame.
-    Closed(Option<u16>),
+    /// The end of the connection, with its cause.
+    Closed(CloseCause),
 }
 
 /// A message to the peer.

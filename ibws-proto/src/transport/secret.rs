@@ -180,6 +180,26 @@ impl Credentials {
         self.query.iter().map(|(name, value)| (name.as_str(), value))
     }
 
+    /// Returns `text` with each secret replaced by `…`, for texts of a server that may repeat parts
+    /// of the request. A secret that is cut off by the end of the text is replaced too, if at least
+    /// four of its characters are there.
+    pub(super) fn redacted(&self, text: &str) -> String {
+        const MIN_PART: usize = 4;
+        let mut text = text.to_owned();
+        let others = self.cookies.iter().chain(&self.query).map(|(_, secret)| secret);
+        for secret in self.session.iter().chain(others) {
+            for form in [secret.expose(), &percent_encoded(secret.expose())] {
+                text = text.replace(form, "…");
+                let is_cut_off = |length: &usize| text.ends_with(form.get(..*length).unwrap_or("\0"));
+                if let Some(length) = (MIN_PART..form.len()).rev().find(is_cut_off) {
+                    text.truncate(text.len().saturating_sub(length));
+                    text.push('…');
+                }
+            }
+        }
+        text
+    }
+
     /// Returns the value of the `Cookie` header; `None` if there is no cookie to send.
     #[must_use]
     pub fn cookie_header(&self) -> Option<Zeroizing<String>> {
@@ -252,6 +272,28 @@ mod tests {
         let shown = format!("{credentials:#?}");
         assert!(!shown.contains("hunter2"), "{shown}");
         assert!(shown.contains("oauth_token") && shown.contains("***"), "{shown}");
+    }
+
+    #[test]
+    fn a_text_that_repeats_the_request_is_redacted() {
+        let credentials = Credentials::default()
+            .with_session(secret("5e55109f5e55"), CookieForm::Gateway)
+            .with_cookie("x-sess-uuid", secret("0.1c0ffee"))
+            .and_then(|credentials| credentials.with_query("oauth_token", secret("a/b+c=d")))
+            .unwrap();
+        for (text, shown) in [
+            (
+                "bad cookie api={\"session\":\"5e55109f5e55\"}; x-sess-uuid=0.1c0ffee",
+                "bad cookie api={\"session\":\"…\"}; x-sess-uuid=…",
+            ),
+            ("GET /ws?oauth_token=a%2Fb%2Bc%3Dd and a/b+c=d", "GET /ws?oauth_token=… and …"),
+            ("cut off 5e55109f5e5", "cut off …"),
+            ("cut off 5e55", "cut off …"),
+            ("the end of 5e5", "the end of 5e5"),
+            ("nothing of it", "nothing of it"),
+        ] {
+            assert_eq!(credentials.redacted(text), shown);
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The text-opcode filter under the WebSocket library: a byte that is not UTF-8 never ends a
-//! connection.
+//! connection, and the code of a Close is known as it was received.
 
 /// The opcode of a text frame (RFC 6455 §5.2).
 const TEXT: u8 = 0x1;
 /// The opcode of a binary frame (RFC 6455 §5.2).
 const BINARY: u8 = 0x2;
+/// The opcode of a Close frame (RFC 6455 §5.2).
+const CLOSE: u8 = 0x8;
 
 /// Replaces the text opcode of frames with the binary one, in place, and changes nothing else.
 ///
@@ -13,8 +15,8 @@ const BINARY: u8 = 0x2;
 /// the library does not validate and the core decodes.
 ///
 /// The filter takes every byte that the peer sends after the HTTP upgrade, in order and cut
-/// anywhere: the output does not depend on the cuts. It reads frame headers only, so its cost grows
-/// with the number of frames and not with the number of bytes. It refuses nothing: reserved
+/// anywhere: the output does not depend on the cuts. It reads frame headers and the code of a Close
+/// only, so its cost grows with the number of frames and not with the number of bytes. It refuses nothing: reserved
 /// opcodes, masked server frames and absurd lengths pass unchanged, and the library refuses them.
 ///
 /// ```
@@ -27,6 +29,32 @@ const BINARY: u8 = 0x2;
 #[derive(Clone, Debug, Default)]
 pub struct TextFilter {
     position: Position,
+    close: Close,
+}
+
+/// What has been read of the first Close frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Close {
+    /// None has arrived.
+    #[default]
+    Awaited,
+    /// Its header and, with `Some`, the first byte of its code.
+    Begun(Option<u8>),
+    /// All that matters: the code, or its absence.
+    Read(Option<u16>),
+}
+
+impl Close {
+    /// Takes the next bytes of the payload of the frame.
+    fn push(self, payload: &[u8]) -> Self {
+        match (self, payload) {
+            (Self::Begun(None), &[high, low, ..]) | (Self::Begun(Some(high)), &[low, ..]) => {
+                Self::Read(Some(u16::from_be_bytes([high, low])))
+            }
+            (Self::Begun(None), &[high]) => Self::Begun(Some(high)),
+            (unchanged, _) => unchanged,
+        }
+    }
 }
 
 /// The place of the next byte in the stream of frames.
@@ -59,7 +87,19 @@ impl TextFilter {
     /// Creates a filter at the start of a stream of frames.
     #[must_use]
     pub const fn new() -> Self {
-        Self { position: Position::Opcode }
+        Self { position: Position::Opcode, close: Close::Awaited }
+    }
+
+    /// Returns the code of the first Close frame that has passed; `None` if it has no code, or if
+    /// none has passed.
+    ///
+    /// WebSocket libraries replace a code that may not go over the wire (RFC 6455 §7.4.1).
+    #[must_use]
+    pub const fn close_code(&self) -> Option<u16> {
+        match self.close {
+            Close::Read(code) => code,
+            Close::Awaited | Close::Begun(_) => None,
+        }
     }
 
     /// Filters the next bytes of the stream in place.
@@ -68,6 +108,9 @@ impl TextFilter {
         loop {
             if let Position::Payload { remaining } = self.position {
                 let skipped = usize::try_from(remaining).unwrap_or(usize::MAX).min(rest.len());
+                if let Close::Begun(_) = self.close {
+                    self.close = self.close.push(rest.get(..skipped).unwrap_or_default());
+                }
                 rest = rest.get_mut(skipped..).unwrap_or_default();
                 // `skipped` fits into u64, because it is at most `remaining`.
                 self.position = Position::after_header(remaining.saturating_sub(skipped as u64), false);
@@ -76,8 +119,13 @@ impl TextFilter {
             rest = tail;
             self.position = match self.position {
                 Position::Opcode => {
-                    if *byte & 0x0f == TEXT {
-                        *byte = *byte & 0xf0 | BINARY;
+                    if let Close::Begun(_) = self.close {
+                        self.close = Close::Read(None);
+                    }
+                    match *byte & 0x0f {
+                        TEXT => *byte = *byte & 0xf0 | BINARY,
+                        CLOSE if self.close == Close::Awaited => self.close = Close::Begun(None),
+                        _ => {}
                     }
                     Position::Length
                 }
@@ -148,6 +196,27 @@ mod tests {
         let mut expected = claim.to_vec();
         expected[0] = 0x82;
         assert_eq!(filtered(claim), expected);
+    }
+
+    #[test]
+    fn the_code_of_the_first_close_is_read_wherever_it_is_cut() {
+        for (stream, code) in [
+            (&b"\x81\x02hi\x88\x02\x03\xe7\x88\x02\x03\xe8"[..], Some(999)),
+            (b"\x88\x05\x03\xed\xff\xff\xff", Some(1005)),
+            (b"\x88\x7e\x00\x02\x03\xe8", Some(1000)),
+            (b"\x88\x00\x81\x02\x03\xe8\x88\x02\x03\xe8", None),
+            (b"\x88\x01\x03\x81\x02\xe8\xe8", None),
+            (b"\x88\x02\x03", None),
+            (b"\x81\x04\x88\x02\x03\xe8", None),
+        ] {
+            for cut in 0..=stream.len() {
+                let (mut filter, mut bytes) = (TextFilter::new(), stream.to_vec());
+                let (first, second) = bytes.split_at_mut(cut);
+                filter.apply(first);
+                filter.apply(second);
+                assert_eq!(filter.close_code(), code, "{stream:x?} cut at {cut}");
+            }
+        }
     }
 
     #[test]

@@ -3,24 +3,23 @@
 //! The transport performs the upgrade itself, because tungstenite writes the whole request, cookie
 //! included, to its TRACE log.
 
-use core::fmt::Write as _;
-use core::time::Duration;
 use std::format;
 use std::string::String;
 use std::vec::Vec;
 
 use zeroize::Zeroizing;
 
+use super::refusal::Refusal;
 use super::secret::SecretError;
 use super::{Credentials, Endpoint};
-use crate::{ConnectError, ConnectErrorKind};
+use crate::{ConnectError, ConnectErrorKind, excerpt};
 
-/// The largest head of a response, in bytes.
+/// The largest head of a response in bytes, the interim responses before it included.
 pub const MAX_HEAD: usize = 16 * 1024;
 /// The largest number of headers in a response.
 pub const MAX_HEADERS: usize = 64;
-/// The largest number of characters of the peer in an error.
-const MAX_QUOTE: usize = 200;
+/// The largest number of interim responses (1xx, RFC 9110 §15.2) before the response.
+pub const MAX_INTERIM: usize = 8;
 
 /// Returns the upgrade request (RFC 6455 §4.1) for `endpoint`, with the secrets of `credentials`.
 ///
@@ -56,7 +55,8 @@ pub fn request(endpoint: &Endpoint, credentials: &Credentials, key: &str) -> Res
     Ok(out)
 }
 
-/// Reads the response to an upgrade request, piece by piece as it arrives.
+/// Reads the response to an upgrade request, piece by piece as it arrives. Interim responses before
+/// it are skipped.
 ///
 /// ```
 /// use ibws_proto::transport::{Endpoint, upgrade::UpgradeResponse};
@@ -74,7 +74,19 @@ pub struct UpgradeResponse {
     peer: String,
     tls: bool,
     accept: String,
+    credentials: Credentials,
+    /// What has arrived of the head.
     head: Vec<u8>,
+    /// The number and the bytes of the interim responses that were skipped.
+    interim: (usize, usize),
+    refusal: Option<Refusal>,
+}
+
+/// What a complete head says.
+enum Head {
+    Accepted,
+    Interim,
+    Refused(Refusal),
 }
 
 impl UpgradeResponse {
@@ -82,7 +94,23 @@ impl UpgradeResponse {
     /// derived from the key that was sent.
     #[must_use]
     pub fn new(endpoint: &Endpoint, accept: &str) -> Self {
-        Self { peer: endpoint.host_and_port(), tls: endpoint.is_tls(), accept: accept.into(), head: Vec::new() }
+        Self {
+            peer: endpoint.host_and_port(),
+            tls: endpoint.is_tls(),
+            accept: accept.into(),
+            credentials: Credentials::default(),
+            head: Vec::new(),
+            interim: (0, 0),
+            refusal: None,
+        }
+    }
+
+    /// Keeps the secrets of the request out of errors, in case the server repeats them in its
+    /// response.
+    #[must_use]
+    pub fn with_credentials(mut self, credentials: &Credentials) -> Self {
+        self.credentials = credentials.clone();
+        self
     }
 
     /// Takes the next bytes.
@@ -94,25 +122,64 @@ impl UpgradeResponse {
     /// # Errors
     /// [`ConnectError`] for every response except a valid 101. Nothing may be pushed after it.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, ConnectError> {
+        if let Some(refusal) = &mut self.refusal {
+            refusal.push(bytes);
+            return Err(refusal.error(&self.peer, &self.credentials));
+        }
         // The end of the head may span two pieces, so the last three bytes of the piece before are
         // searched again.
-        let search_from = self.head.len().saturating_sub(3);
+        let mut search_from = self.head.len().saturating_sub(3);
         self.head.extend_from_slice(bytes);
-        self.check_first_bytes()?;
-        let Some(end) = end_of_head(&self.head, search_from) else {
-            return if self.head.len() > MAX_HEAD { Err(self.too_long()) } else { Ok(None) };
-        };
-        if end > MAX_HEAD {
-            return Err(self.too_long());
+        loop {
+            self.check_first_bytes()?;
+            let (count, skipped) = self.interim;
+            let most = MAX_HEAD.saturating_sub(skipped);
+            let Some(end) = end_of_head(&self.head, search_from) else {
+                return if self.head.len() > most { Err(self.too_long()) } else { Ok(None) };
+            };
+            if end > most {
+                return Err(self.too_long());
+            }
+            let rest = self.head.split_off(end);
+            match self.check_head()? {
+                Head::Accepted => return Ok(Some(rest)),
+                Head::Interim if count == MAX_INTERIM => {
+                    return Err(
+                        self.protocol(&format!("sent more than {MAX_INTERIM} interim responses: check any proxy"))
+                    );
+                }
+                Head::Interim => {
+                    self.interim = (count.saturating_add(1), skipped.saturating_add(end));
+                    self.head = rest;
+                    search_from = 0;
+                }
+                Head::Refused(mut refusal) => {
+                    refusal.push(&rest);
+                    if refusal.is_complete() {
+                        return Err(refusal.error(&self.peer, &self.credentials));
+                    }
+                    self.refusal = Some(refusal);
+                    return Ok(None);
+                }
+            }
         }
-        let frames = self.head.split_off(end);
-        self.check_head()?;
-        Ok(Some(frames))
     }
 
-    /// Returns the error for a peer that closes before the end of its response.
+    /// Returns `true` if the head of a refusal has arrived and a part of its body is missing. One
+    /// more short read may explain the refusal better; [`UpgradeResponse::cut_off`] returns the
+    /// error without it.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.refusal.is_some()
+    }
+
+    /// Returns the error for a peer that closes before the end of its response; the refusal if its
+    /// head has arrived.
     #[must_use]
     pub fn cut_off(&self) -> ConnectError {
+        if let Some(refusal) = &self.refusal {
+            return refusal.error(&self.peer, &self.credentials);
+        }
         self.protocol(if self.head.is_empty() {
             "closed the connection instead of responding to the upgrade: check the port and the login of the gateway"
         } else {
@@ -132,11 +199,11 @@ impl UpgradeResponse {
             String::from("sent a TLS record: this port expects TLS, use wss://")
         } else {
             let start = String::from_utf8_lossy(self.head.get(..32).unwrap_or(&self.head));
-            format!("does not speak HTTP here ({}): check the port", quoted(&start))
+            format!("does not speak HTTP here ({}): check the port", excerpt(&start))
         }))
     }
 
-    fn check_head(&self) -> Result<(), ConnectError> {
+    fn check_head(&self) -> Result<Head, ConnectError> {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut response = httparse::Response::new(&mut headers);
         match response.parse(&self.head) {
@@ -155,10 +222,10 @@ impl UpgradeResponse {
             let found = response.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name));
             found.map(|header| header.value.trim_ascii())
         };
-        let status = response.code.unwrap_or_default();
-        if status != 101 {
-            let reason = response.reason.unwrap_or_default();
-            return Err(self.refusal(status, reason, all("retry-after").next(), all("location").next()));
+        match response.code.unwrap_or_default() {
+            101 => {}
+            100..=199 => return Ok(Head::Interim),
+            _ => return Ok(Head::Refused(Refusal::new(&response))),
         }
         let has_token = |name, token: &[u8]| {
             all(name)
@@ -178,39 +245,9 @@ impl UpgradeResponse {
         } else if all("sec-websocket-protocol").any(|value| !value.is_empty()) {
             "a 101 with a WebSocket subprotocol that was not requested"
         } else {
-            return Ok(());
+            return Ok(Head::Accepted);
         };
         Err(self.protocol(&format!("sent {problem}: check the port and any proxy or cache in between")))
-    }
-
-    /// Returns the error for a status other than 101.
-    fn refusal(&self, status: u16, reason: &str, retry: Option<&[u8]>, location: Option<&[u8]>) -> ConnectError {
-        let (kind, advice) = match status {
-            401 | 403 => (
-                ConnectErrorKind::AuthenticationRequired,
-                "log in again, or pass a new session (`Credentials::with_session`)",
-            ),
-            300..=399 => (
-                ConnectErrorKind::Status(status),
-                "a WebSocket cannot follow a redirect; log in to the gateway in a browser, or correct the address",
-            ),
-            404 => (ConnectErrorKind::Status(status), "check the path, usually /v1/api/ws"),
-            429 => (ConnectErrorKind::Status(status), "wait before the next attempt"),
-            500..=599 => (ConnectErrorKind::Status(status), "the server failed or is under maintenance; retry later"),
-            200..=299 => {
-                (ConnectErrorKind::Status(status), "a plain web server responds there; check the port and the path")
-            }
-            _ => (ConnectErrorKind::Status(status), "check the address and the session"),
-        };
-        let mut detail = format!("{} refused the WebSocket with HTTP {status}", self.peer);
-        if !reason.is_empty() {
-            let _ = write!(detail, " {}", quoted(reason));
-        }
-        if let Some(location) = location.filter(|_| (300..400).contains(&status)) {
-            let _ = write!(detail, " to {}", quoted(&String::from_utf8_lossy(without_query(location))));
-        }
-        let _ = write!(detail, ": {advice}");
-        ConnectError { retry_after: retry.and_then(seconds), ..ConnectError::new(kind, detail) }
     }
 
     fn too_long(&self) -> ConnectError {
@@ -236,46 +273,9 @@ fn end_of_head(head: &[u8], from: usize) -> Option<usize> {
     found.map(|at| at.saturating_add(from))
 }
 
-/// Returns the seconds form of `Retry-After` (RFC 9110 §10.2.3). The date form would need a wall
-/// clock.
-fn seconds(value: &[u8]) -> Option<Duration> {
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let digits = value.iter().map(|byte| u64::from(byte.saturating_sub(b'0')));
-    Some(Duration::from_secs(digits.fold(0, |sum: u64, digit| sum.saturating_mul(10).saturating_add(digit))))
-}
-
-/// Returns the target of a redirect without the parts that may hold a token.
-fn without_query(location: &[u8]) -> &[u8] {
-    let end = location.iter().position(|byte| b"?#;".contains(byte)).unwrap_or(location.len());
-    // A password may precede an `@`.
-    location.get(..end).filter(|shown| !shown.contains(&b'@')).unwrap_or(b"another place")
-}
-
-/// Returns text of the peer for one line of an error: cut to 200 characters, with every character
-/// escaped that is not printable.
-pub(super) fn quoted(text: &str) -> String {
-    let mut out = String::new();
-    for character in text.chars().take(MAX_QUOTE) {
-        let is_plain = character == ' ' || character.is_ascii_graphic() || character.is_alphanumeric();
-        if is_plain {
-            out.push(character)
-        } else {
-            out.extend(character.escape_unicode())
-        }
-        if out.len() > 2 * MAX_QUOTE {
-            break;
-        }
-    }
-    if text.chars().nth(MAX_QUOTE).is_some() {
-        out.push('…');
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
     use std::string::ToString;
 
     use super::*;
@@ -293,9 +293,14 @@ mod tests {
         UpgradeResponse::new(&gateway(), ACCEPT).push(bytes.as_ref())
     }
 
+    /// Returns the error of a response behind which the connection ends.
     fn refused(bytes: impl AsRef<[u8]>) -> ConnectError {
-        let error = response(bytes).unwrap_err();
-        assert!(error.detail.chars().count() < 500 && !error.detail.contains(char::is_control), "{error}");
+        let mut response = UpgradeResponse::new(&gateway(), ACCEPT);
+        let error = match response.push(bytes.as_ref()) {
+            Ok(None) => response.cut_off(),
+            other => other.unwrap_err(),
+        };
+        assert!(error.detail.chars().count() < 700 && !error.detail.contains(char::is_control), "{error}");
         error
     }
 
@@ -356,6 +361,12 @@ mod tests {
             ("403 Forbidden\r\nRetry-After: 5", AuthenticationRequired, Some(5), "session"),
             ("429 Too Many\r\nRetry-After: 17", Status(429), Some(17), "wait"),
             ("503 No\r\nRetry-After: Wed, 21 Oct 2026 07:28:00 GMT", Status(503), None, "later"),
+            (
+                "503 No\r\nDate: Wed, 21 Oct 2026 07:26:30 GMT\r\nRetry-After: Wed, 21 Oct 2026 07:28:00 GMT",
+                Status(503),
+                Some(90),
+                "later",
+            ),
             ("500 No\r\nRetry-After: 99999999999999999999999", Status(500), Some(u64::MAX), "later"),
             (
                 "302 Found\r\nLocation: /sso/Login?token=hunter2",
@@ -372,6 +383,85 @@ mod tests {
             assert!(error.detail.contains(advice) && error.detail.starts_with("localhost:5000 "), "{head}: {error}");
             assert!(!error.detail.contains("hunter2"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_refusal_shows_the_start_of_its_body() {
+        let long = "x".repeat(5_000);
+        for (head, body, shown) in [
+            (
+                "404 Not Found\r\nContent-Length: 13",
+                "Access Denied",
+                "HTTP 404 Not Found and the body \"Access Denied\": allow",
+            ),
+            ("404 Not Found\r\nContent-Length: 6", "Access Denied", "the body \"Access\": check the path"),
+            (
+                "403 X\r\nTransfer-Encoding: chunked",
+                "d\r\nAccess Denied\r\n0\r\n\r\n",
+                "`ips` setting of the gateway's conf.yaml",
+            ),
+            ("401 X", "log in\r\n", "the body \"log in\": log in again"),
+            (
+                "500 X",
+                "\u{1b}[2Jred\nof DU1234567 \u{202e}",
+                "the body \"\\u{1b}[2Jred\\nof DU…567 \\u{202e}\": the server",
+            ),
+            ("503 X", &long, "xxx…\": the server failed"),
+            ("503 X\r\nContent-Length: 0", "", "HTTP 503 X: the server failed"),
+            ("204 X", "body", "HTTP 204 X: a plain"),
+        ] {
+            let error = refused(format!("HTTP/1.1 {head}\r\n\r\n{body}"));
+            assert!(error.detail.contains(shown), "{head}: {error}");
+        }
+    }
+
+    #[test]
+    fn one_more_piece_of_the_body_is_enough() {
+        let mut response = UpgradeResponse::new(&gateway(), ACCEPT);
+        assert_eq!(response.push(b"HTTP/1.1 404 Not Found\r\nContent-Length: 99\r\n\r\nAccess"), Ok(None));
+        assert!(response.is_refused());
+        assert!(response.cut_off().detail.contains("the body \"Access\""), "{}", response.cut_off());
+        let error = response.push(b" Denied").unwrap_err();
+        assert!(error.detail.contains("the body \"Access Denied\": allow"), "{error}");
+        for complete in ["Content-Length: 2\r\n\r\nno", "Transfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n"] {
+            let mut response = UpgradeResponse::new(&gateway(), ACCEPT);
+            assert!(response.push(format!("HTTP/1.1 404 X\r\n{complete}").as_bytes()).is_err(), "{complete}");
+        }
+    }
+
+    #[test]
+    fn a_response_that_repeats_the_request_shows_no_secret() {
+        let secret = Secret::new("5e55109f5e55").unwrap();
+        let credentials = Credentials::default().with_session(secret, CookieForm::Gateway);
+        let mut response = UpgradeResponse::new(&gateway(), ACCEPT).with_credentials(&credentials);
+        let text =
+            "HTTP/1.1 301 no 5e55109f5e55\r\nLocation: /5e55109f5e55\r\nContent-Length: 999\r\n\r\n5e55109f5e55 5e5510";
+        assert_eq!(response.push(text.as_bytes()), Ok(None));
+        let error = response.cut_off();
+        assert!(error.detail.contains("301 no … to /… and the body \"… …\""), "{error}");
+    }
+
+    #[test]
+    fn interim_responses_are_skipped_up_to_their_limits() {
+        let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n";
+        let whole = [interim.as_bytes(), GOOD.as_bytes(), b"\x81\x00"].concat();
+        for cut in 0..whole.len() {
+            let (first, second) = whole.split_at(cut);
+            let mut response = UpgradeResponse::new(&gateway(), ACCEPT);
+            let frames = match response.push(first).unwrap() {
+                Some(frames) => [&frames, second].concat(),
+                None => response.push(second).unwrap().unwrap(),
+            };
+            assert_eq!(frames, b"\x81\x00", "cut at {cut}");
+        }
+        let many = |count| "HTTP/1.1 102 Processing\r\n\r\n".repeat(count) + GOOD;
+        assert!(response(many(MAX_INTERIM)).unwrap().is_some());
+        assert!(refused(many(MAX_INTERIM + 1)).detail.contains("more than 8 interim responses"));
+        let long = format!("HTTP/1.1 103 X\r\nA: {}\r\n\r\n", "a".repeat(MAX_HEAD / 2));
+        assert!(response(long.clone() + GOOD).unwrap().is_some());
+        assert!(refused(long.repeat(2) + GOOD).detail.contains("16384 bytes of headers"));
+        assert_eq!(refused(interim.to_owned() + "HTTP/1.1 404 X\r\n\r\n").kind, ConnectErrorKind::Status(404));
+        assert!(refused(interim.to_owned() + "SSH-2.0").detail.contains("does not speak HTTP here (SSH-2.0)"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Faults of the protocol: 41 to 54.
 
-use ibws_proto::{ConnId, Input, Key, SubscriptionState};
+use ibws_proto::{CloseCause, ConnId, Input, Key, SubscriptionState};
 
 use super::fault::Bites::{Always, Connected, Ready};
 use super::fault::Fault;
@@ -82,7 +82,7 @@ fn old_data(world: &mut World, chance: &mut Prng) {
     for conn in [present.0.saturating_sub(1), present.0 + 1, 0] {
         world.input(Input::Frame(ConnId(conn), raw.clone().into()));
     }
-    world.input(Input::Closed(ConnId(present.0.saturating_sub(1)), Some(1000)));
+    world.input(Input::Closed(ConnId(present.0.saturating_sub(1)), CloseCause::Close(Some(1000))));
 }
 
 fn histories(world: &mut World, chance: &mut Prng) {

@@ -5,8 +5,8 @@ use crate::world::rest_result;
 use std::time::Duration;
 
 use ibws_proto::{
-    Action, Command, Config, ConnId, ConnectionState, Event, Input, Instant, Key, Machine, Output, Subscribe,
-    SubscriptionKey,
+    Action, CloseCause, Command, Config, ConnId, ConnectionState, Event, Input, Instant, Key, Machine, Output,
+    Subscribe, SubscriptionKey,
 };
 
 use crate::frames::numbered;
@@ -85,7 +85,7 @@ impl Source {
     /// Loses the connection and opens the next one.
     pub(super) fn cut(&mut self) {
         if let Some(conn) = self.conn {
-            self.input(Input::Closed(conn, None));
+            self.input(Input::Closed(conn, CloseCause::Eof));
         }
         while self.machine.status().state != ConnectionState::Connecting {
             let Some(at) = self.machine.poll_timeout() else { return };

@@ -8,8 +8,8 @@ use std::future::poll_fn;
 use ibws_proto::client::{Builder, Client, Subscription};
 use ibws_proto::transport::{Limits, Runtime, Trust};
 use ibws_proto::{
-    CommandError, ConnectionState, Event, Item, Key, ReadyGate, Subscribe, SubscribeOutcome, SubscriptionKey,
-    SubscriptionState, UnsubscribeOutcome, status::HealthReason,
+    CommandError, ConnectionLoss, ConnectionState, Event, GapCause, Item, Key, ReadyGate, Subscribe, SubscribeOutcome,
+    SubscriptionKey, SubscriptionState, UnsubscribeOutcome, status::HealthReason,
 };
 
 use super::stage::{Stage, Trace};
@@ -195,7 +195,7 @@ pub async fn a_future_dropped_after_any_number_of_polls_keeps_the_client_working
     vec!["works".into()]
 }
 
-/// A message above the limit ends the connection, and the cause is reported.
+/// A message above the limit ends the connection, and its loss has the limit and the size.
 pub async fn a_message_above_the_limit_ends_the_connection<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let server = server(&stage, 9);
     let limits = Limits { max_message_size: 600, max_frame_size: 600, ..Limits::default() };
@@ -207,7 +207,10 @@ pub async fn a_message_above_the_limit_ends_the_connection<R: Runtime + Clone>(s
         if let Some(Item::Event(Event::State(change))) = events.next().await
             && change.state == ConnectionState::Backoff
         {
-            return vec![format!("{:?}", change.cause.expect("a cause"))];
+            let Some(GapCause::Connection(ConnectionLoss::TooLarge { limit: 600, size: 601.. })) = change.cause else {
+                panic!("{:?}", change.cause)
+            };
+            return vec!["too large".into()];
         }
     }
 }

@@ -188,9 +188,9 @@ pub async fn a_response_head_above_the_limit_ends_the_dial<R: Runtime + Clone>(s
     trace
 }
 
-/// Fault 9: HTTP statuses other than 101.
-pub async fn each_http_response_code_has_its_error_kind<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    const RESPONSES: [&str; 10] = [
+/// 9: what HTTP can say instead of 101.
+pub async fn each_http_status_has_its_error_kind<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    const RESPONSES: [&str; 12] = [
         "200 OK",
         "301 Moved Permanently\r\nLocation: /elsewhere",
         "302 Found\r\nLocation: https://localhost/sso/Login",
@@ -200,6 +200,8 @@ pub async fn each_http_response_code_has_its_error_kind<R: Runtime + Clone>(stag
         "429 Too Many Requests\r\nRetry-After: 17",
         "500 Internal Server Error",
         "503 Service Unavailable\r\nRetry-After: 2",
+        "503 Service Unavailable\r\nDate: Wed, 21 Oct 2026 07:26:30 GMT\r\nRetry-After: Wed, 21 Oct 2026 07:28:00 GMT",
+        "503 Service Unavailable\r\nRetry-After: Wed, 21 Oct 2026 07:28:00 GMT",
         "101 Switching Protocols",
     ];
     let script = stage.script(|conn, mut client| {
@@ -224,7 +226,97 @@ pub async fn each_http_response_code_has_its_error_kind<R: Runtime + Clone>(stag
     trace
 }
 
-/// Fault 10: a response to another request.
+/// Interim responses before the 101 are skipped, in one piece with it or byte by byte, up to their
+/// limits in number and in bytes.
+pub async fn interim_responses_are_skipped_within_their_limits<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    const INTERIM: &str = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n";
+    let script = stage.script(|conn, mut client| {
+        let head = client.head()?;
+        let response = ClientInfo::accept_response(&head);
+        match conn {
+            1 => client.put(&[INTERIM.as_bytes(), &response].concat())?,
+            2 => {
+                for byte in [INTERIM.as_bytes(), &response].concat() {
+                    client.put(&[byte])?;
+                }
+            }
+            3 => client.put(format!("{INTERIM}HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").as_bytes())?,
+            // Far more than any client needs to read; it leaves before.
+            4 => (0..100_000).try_for_each(|_| client.put(INTERIM.as_bytes()))?,
+            _ => {
+                let long = format!("HTTP/1.1 103 Early Hints\r\nLink: {}\r\n\r\n", "x".repeat(4_000));
+                client.put(long.repeat(8).as_bytes())?;
+            }
+        }
+        client.wait()
+    });
+    let mut trace = Trace::new();
+    for text in ["", "", "HTTP 404", "more than 8 interim responses", "more than 16384 bytes of headers"] {
+        trace.push(dialled(&stage, stage.request(&script), text).await);
+    }
+    assert_eq!(trace.iter().filter(|line| *line == "open").count(), 2, "{trace:#?}");
+    trace
+}
+
+/// A refusal shows the start of its body, whether that comes with the head, after it or never, and
+/// the dial does not wait for more than one short read. No secret of the request is shown.
+pub async fn a_refused_upgrade_shows_the_start_of_its_body<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\n";
+    const DENIED: &str = "and the body \"Access Denied\": allow the address of this machine in the `ips` setting";
+    let script = stage.script(|conn, mut client| {
+        let head = client.head()?;
+        let body = match conn {
+            1 => "Content-Length: 13\r\n\r\nAccess Denied".into(),
+            2 => "Transfer-Encoding: chunked\r\n\r\n6\r\nAccess\r\n7\r\n Denied\r\n0\r\n\r\n".into(),
+            // In the next packet, unless both come at once, and then silence.
+            3 => {
+                client.put(format!("{NOT_FOUND}Content-Length: 99\r\n\r\n").as_bytes())?;
+                client.put(b"Access Denied")?;
+                return client.wait();
+            }
+            // Never.
+            4 => "Content-Length: 99\r\n\r\n".into(),
+            5 => "Content-Length: 16\r\n\r\n\x1b[2J\u{202e}DU1234567".into(),
+            6 => {
+                let secrets: Vec<_> =
+                    head.lines().filter(|line| line.starts_with("GET") || line.starts_with("Cookie")).collect();
+                format!("\r\n{}", secrets.join(" "))
+            }
+            // Without end; the client leaves.
+            _ => {
+                client.put(format!("{NOT_FOUND}\r\n").as_bytes())?;
+                loop {
+                    client.put(&[b'x'; 10_000])?;
+                }
+            }
+        };
+        client.put(format!("{NOT_FOUND}{body}").as_bytes())?;
+        client.wait()
+    });
+    let secret = "5e55109f5e55109f5e55109f5e55109f";
+    let session = Secret::new(secret).expect("a session");
+    let credentials = Credentials::default().with_session(session, CookieForm::Direct);
+    let credentials = credentials.with_query("oauth_token", Secret::new("a/b+c").expect("a token")).expect("a name");
+    let mut trace = Trace::new();
+    for text in [
+        DENIED,
+        DENIED,
+        DENIED,
+        "HTTP 404 Not Found: check the path",
+        r#"and the body "\u{1b}[2J\u{202e}DU…567": check the path"#,
+        "and the body \"GET /v1/api/ws?oauth_token=… HTTP/1.1 Cookie: api=…\"",
+        "xxxxxxxx…\": check the path",
+    ] {
+        let request = DialRequest { credentials: credentials.clone(), ..stage.request(&script) };
+        let error = stage.runtime.dial(request).await.err().expect("a refusal");
+        assert!(error.detail.contains(text), "{error}, not {text}");
+        assert!(!error.detail.contains("5e55") && error.detail.chars().count() < 400, "{error}");
+        trace.push(format!("{:?}, {text}", error.kind));
+    }
+    trace
+}
+
+/// 10: an answer to another request.
 pub async fn a_wrong_accept_key_ends_the_dial<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let script = stage.script(|_, mut client| {
         let head = client.head()?.replace("Sec-WebSocket-Key: ", "Sec-WebSocket-Key: x");

@@ -76,7 +76,8 @@ pub async fn a_bad_byte_loses_neither_its_message_nor_the_next<R: Runtime + Clon
 pub async fn a_bad_byte_in_a_close_reason_ends_the_connection_like_any_close<R: Runtime + Clone>(
     stage: Stage<R>,
 ) -> Trace {
-    losses(stage, vec![frame(0x88, b"\x03\xe8bye \xff\xfe")], Limits::default()).await
+    let close = frame(0x88, b"\x03\xe8bye \xff\xfe");
+    losses(stage, vec![(close, "the gateway closed the connection (code 1000)".into())], Limits::default()).await
 }
 
 /// Fault 21: binary frames, text frames, and both with an empty last fragment.
@@ -92,16 +93,16 @@ pub async fn text_and_binary_frames_are_equivalent<R: Runtime + Clone>(stage: St
     .await
 }
 
-/// Sends each case right after the subscribe: the connection ends, one gap is reported, and the
-/// client reconnects.
-async fn losses<R: Runtime + Clone>(stage: Stage<R>, cases: Vec<Vec<u8>>, limits: Limits) -> Trace {
-    let count = cases.len();
+/// Sends the bytes of each case right after a subscribe. The connection is lost for the reason of
+/// the case, one gap reports it, and the client connects again.
+async fn losses<R: Runtime + Clone>(stage: Stage<R>, cases: Vec<(Vec<u8>, String)>, limits: Limits) -> Trace {
+    let reasons: Vec<_> = cases.iter().map(|(_, reason)| reason.clone()).collect();
     let script = stage.script(move |conn, client: ClientInfo| {
         let mut peer = client.greet()?;
         peer.expect("smd")?;
         peer.quote(conn as u64)?;
         match cases.get(conn - 1) {
-            Some(bytes) => {
+            Some((bytes, _)) => {
                 peer.raw(bytes)?;
                 peer.discard()
             }
@@ -111,12 +112,12 @@ async fn losses<R: Runtime + Clone>(stage: Stage<R>, cases: Vec<Vec<u8>>, limits
     let mut player = stage.player(stage.builder(&script).limits(limits));
     player.start().await;
     let _share = player.share().await;
-    for _ in 0..count {
-        player.all(&["gap", "backoff", "resumed", " active"]).await;
+    for reason in &reasons {
+        player.all(&["gap", &format!("backoff: {reason}"), "resumed", " active"]).await;
     }
     let trace = player.finish().await;
     let gap = |line: &&String| line.starts_with("gap") && !line.ends_with("closed here");
-    assert_eq!(trace.iter().filter(gap).count(), count, "{trace:#?}");
+    assert_eq!(trace.iter().filter(gap).count(), reasons.len(), "{trace:#?}");
     trace
 }
 
@@ -124,12 +125,13 @@ async fn losses<R: Runtime + Clone>(stage: Stage<R>, cases: Vec<Vec<u8>>, limits
 pub async fn an_oversized_frame_ends_the_connection_with_a_gap<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let limits = Limits { max_frame_size: 1_000, max_message_size: 2_000, ..Limits::default() };
     let parts = [frame(0x01, &[b'x'; 900]), frame(0x00, &[b'x'; 900]), frame(0x00, &[b'x'; 900])].concat();
+    let above = |size, limit| format!("a message of at least {size} bytes is above the limit of {limit} bytes");
     let cases = vec![
-        b"\x81\x7f\x80\x00\x00\x00\x00\x00\x00\x00".to_vec(),
-        b"\x81\x7f\x7f\xff\xff\xff\xff\xff\xff\xff".to_vec(),
-        b"\x81\x7f\x00\x00\x00\x00\x40\x00\x00\x00".to_vec(),
-        frame(0x81, &[b'x'; 1_001]),
-        parts,
+        (b"\x81\x7f\x80\x00\x00\x00\x00\x00\x00\x00".to_vec(), above("9223372036854775808", 1_000)),
+        (b"\x81\x7f\x7f\xff\xff\xff\xff\xff\xff\xff".to_vec(), above("9223372036854775807", 1_000)),
+        (b"\x81\x7f\x00\x00\x00\x00\x40\x00\x00\x00".to_vec(), above("1073741824", 1_000)),
+        (frame(0x81, &[b'x'; 1_001]), above("1001", 1_000)),
+        (parts, above("2700", 2_000)),
     ];
     losses(stage, cases, limits).await
 }
@@ -137,16 +139,18 @@ pub async fn an_oversized_frame_ends_the_connection_with_a_gap<R: Runtime + Clon
 /// Faults 18 and 19: fragmented or too long control frames, a mask, reserved bits and opcodes,
 /// fragments out of order.
 pub async fn a_broken_frame_ends_the_connection_with_a_gap<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
-    let cases = vec![
-        b"\x09\x00".to_vec(),
-        frame(0x89, &[b'p'; 126]),
-        frame(0x88, b"\x03"),
-        b"\x81\x82\x00\x00\x00\x00hi".to_vec(),
-        frame(0xc1, b"hi"),
-        frame(0x83, b"hi"),
-        frame(0x8f, b""),
-        frame(0x80, b"nothing goes before"),
-        [frame(0x01, b"one"), frame(0x81, b"two")].concat(),
+    let cases = [
+        (b"\x09\x00".to_vec(), "Fragmented control frame"),
+        (frame(0x89, &[b'p'; 126]), "Control frame too big (payload must be 125 bytes or less)"),
+        (frame(0x88, b"\x03"), "Invalid close sequence"),
+        (b"\x81\x82\x00\x00\x00\x00hi".to_vec(), "Received a masked frame from server"),
+        (frame(0xc1, b"hi"), "Reserved bits are non-zero"),
+        (frame(0x83, b"hi"), "Encountered invalid opcode: 3"),
+        (frame(0x8f, b""), "Encountered invalid opcode: 15"),
+        (frame(0x80, b"nothing goes before"), "Continue frame but nothing to continue"),
+        ([frame(0x01, b"one"), frame(0x81, b"two")].concat(), "While waiting for more fragments received: BINARY"),
     ];
-    losses(stage, cases, Limits::default()).await
+    let violated = |text| format!("the WebSocket protocol was violated ({text}); check any proxy in between");
+    let cases = cases.map(|(bytes, violation)| (bytes, violated(violation)));
+    losses(stage, cases.into(), Limits::default()).await
 }

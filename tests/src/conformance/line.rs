@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
-use ibws_proto::ConnectionState;
 use ibws_proto::transport::{Limits, Runtime};
+use ibws_proto::{ConnectionLoss, ConnectionState, Event, Item};
 use socket2::SockRef;
 
 use super::signal::Signal;
@@ -53,7 +53,7 @@ pub async fn a_line_that_breaks_is_a_gap<R: Runtime + Clone>(stage: Stage<R>) ->
     let _share = player.share().await;
     player.until(" active").await;
     relay.reset();
-    player.all(&["gap", "backoff: the connection ended", "resumed", " active"]).await;
+    player.all(&["gap", "backoff: the connection was reset", "resumed", " active"]).await;
     relay.half_close();
     player.all(&["gap", "backoff: the connection ended", "resumed", " active"]).await;
     player.finish().await
@@ -193,10 +193,17 @@ pub async fn a_peer_that_does_not_read_is_disconnected_in_the_end<R: Runtime + C
         refused = client.send_text(&text).await.is_err();
         sent += u64::from(!refused);
     }
-    assert!(refused, "{sent} texts of 60,000 bytes were accepted");
-    while client.status().state != ConnectionState::Ready {
-        events.next().await.expect("the client has not ended");
+    assert!(refused, "{sent} texts of 60,000 bytes are held");
+    let mut cause = None;
+    loop {
+        if let Item::Event(Event::State(change)) = events.next().await.expect("the client has not ended") {
+            cause = cause.or(change.cause);
+            if cause.is_some() && change.state == ConnectionState::Ready {
+                break;
+            }
+        }
     }
+    assert_eq!(cause, Some(ConnectionLoss::WriteStalled { limit: 64 * 1024 }.into()));
     drop(share);
     client.shutdown().await.expect("a stop");
     trace

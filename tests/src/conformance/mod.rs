@@ -92,7 +92,7 @@ use crate::{Relay, Script};
 #[cfg(doc)]
 use ibws_proto::transport::Runtime;
 
-/// Passes the list of stories, by module, to a macro of the caller: `stories! { module { story, … }
+/// Passes the list of stories, by module, to a macro of the client: `stories! { module { story, … }
 /// … }`.
 #[macro_export]
 macro_rules! conformance {
@@ -109,7 +109,9 @@ macro_rules! conformance {
                 a_swapped_certificate_ends_the_dial_before_the_request,
                 a_slow_upgrade_succeeds_only_within_its_limit,
                 a_response_head_above_the_limit_ends_the_dial,
-                each_http_response_code_has_its_error_kind,
+                each_http_status_has_its_error_kind,
+                interim_responses_are_skipped_within_their_limits,
+                a_refused_upgrade_shows_the_start_of_its_body,
                 a_wrong_accept_key_ends_the_dial,
                 frames_glued_to_the_upgrade_response_arrive_first,
                 waiting_for_session_ends_with_the_session_or_not_at_all,

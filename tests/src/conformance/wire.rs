@@ -2,8 +2,10 @@
 
 use core::future::poll_fn;
 use core::task::Poll;
+use std::io::Write as _;
 use std::sync::mpsc;
 
+use ibws_proto::CloseCause;
 use ibws_proto::transport::{DialRequest, IncomingMessage, Limits, Link, OutgoingMessage, Runtime};
 use tungstenite::Message;
 
@@ -47,33 +49,73 @@ pub async fn messages_pass_both_ways_and_a_close_gets_its_reply<R: Runtime + Clo
     trace
 }
 
-/// Every kind of end is reported exactly once.
+/// What a peer does after the bytes of its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    Waits,
+    Finishes,
+    Resets,
+    /// Waits for a text, so that the upgrade is over. Then it writes a record of no known type below
+    /// TLS; without TLS, the same bytes are a frame.
+    BreaksTls,
+}
+
+/// Each end of a connection is reported once, with what caused it.
 pub async fn every_end_is_reported_once<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    const BAD_RECORD: &[u8] = b"\x63\x03\x03\x00\x05hello";
     let far_too_long = [&b"\x82\x7f\x80"[..], &[0; 7]].concat();
     let too_many_fragments = [&b"\x02\x7e\x00\xc8"[..], &[0; 200], b"\x80\x7e\x00\xc8", &[0; 200]].concat();
+    let protocol = |text: &str| CloseCause::Protocol(text.into());
+    let broken = if stage.tls {
+        CloseCause::Tls("received corrupt message of type InvalidContentType".into())
+    } else {
+        protocol("Encountered invalid opcode: 3")
+    };
     let cases = [
-        (too_many_fragments, false, IncomingMessage::Closed(None)),
-        (b"\x88\x02\x03\xe9".to_vec(), false, IncomingMessage::Closed(Some(1001))),
-        (b"\x88\x00".to_vec(), false, IncomingMessage::Closed(None)),
-        (Vec::new(), true, IncomingMessage::Closed(None)),
-        (b"\x82\x05cut".to_vec(), true, IncomingMessage::Closed(None)),
-        (far_too_long, false, IncomingMessage::Closed(None)),
-        (b"\x82\x7e\x01\x01".to_vec(), false, IncomingMessage::Closed(None)),
-        (b"\xc1\x00".to_vec(), false, IncomingMessage::Closed(None)),
+        (too_many_fragments, Then::Waits, CloseCause::TooLarge { limit: 256, size: 400 }),
+        (far_too_long, Then::Waits, CloseCause::TooLarge { limit: 256, size: 1 << 63 }),
+        (b"\x82\x7e\x01\x01".to_vec(), Then::Waits, CloseCause::TooLarge { limit: 256, size: 257 }),
+        (b"\x88\x02\x03\xe9".to_vec(), Then::Waits, CloseCause::Close(Some(1001))),
+        (b"\x88\x00".to_vec(), Then::Waits, CloseCause::Close(None)),
+        // Codes that may not go over the wire (RFC 6455 §7.4.1), and a reason that is not UTF-8.
+        (b"\x88\x02\x03\xe7".to_vec(), Then::Waits, CloseCause::Close(Some(999))),
+        (b"\x88\x02\x03\xed".to_vec(), Then::Waits, CloseCause::Close(Some(1005))),
+        (b"\x88\x03\x03\xe8\xff".to_vec(), Then::Waits, CloseCause::Close(Some(1000))),
+        (b"\x88\x01\x03".to_vec(), Then::Waits, protocol("Invalid close sequence")),
+        (b"\xc1\x00".to_vec(), Then::Waits, protocol("Reserved bits are non-zero")),
+        (b"\x81\x82\x00\x00\x00\x00hi".to_vec(), Then::Waits, protocol("Received a masked frame from server")),
+        (b"\x80\x00".to_vec(), Then::Waits, protocol("Continue frame but nothing to continue")),
+        (Vec::new(), Then::Finishes, CloseCause::Eof),
+        (b"\x82\x05cut".to_vec(), Then::Finishes, CloseCause::Eof),
+        (Vec::new(), Then::Resets, CloseCause::Reset),
+        (b"\x82\x05cut".to_vec(), Then::Resets, CloseCause::Reset),
+        (Vec::new(), Then::BreaksTls, broken),
     ];
-    let served = cases.clone();
+    let played = cases.clone();
     let script = stage.script(move |conn, client| {
-        let Some((bytes, ends, _)) = served.get(conn - 1) else { return Ok(()) };
+        let Some((bytes, then, _)) = played.get(conn - 1) else { return Ok(()) };
         let mut peer = client.open(bytes)?;
-        if *ends { Ok(()) } else { peer.discard() }
+        match then {
+            Then::Waits => peer.discard(),
+            Then::Finishes => Ok(()),
+            Then::Resets => peer.reset(),
+            Then::BreaksTls => {
+                peer.expect("go")?;
+                peer.tcp().write_all(BAD_RECORD)?;
+                peer.discard()
+            }
+        }
     });
     let limits = Limits { max_frame_size: 256, max_message_size: 256, ..Limits::default() };
     let mut trace = Trace::new();
-    for (bytes, _, expected) in cases {
+    for (bytes, then, expected) in cases {
         let request = DialRequest { limits: limits.clone(), ..stage.request(&script) };
         let mut link = stage.runtime.dial(request).await.expect("an open socket");
+        if then == Then::BreaksTls {
+            send(&mut link, text("go")).await;
+        }
         let end = recv(&mut link).await;
-        assert_eq!(end, expected, "{bytes:x?}");
+        assert_eq!(end, IncomingMessage::Closed(expected), "{bytes:x?}");
         let again = poll_fn(|cx| Poll::Ready(link.poll_recv(cx))).await;
         assert!(again.is_pending(), "{bytes:x?}");
         trace.push(format!("{end:?}"));
@@ -148,6 +190,6 @@ pub async fn a_message_that_can_never_fit_ends_the_connection<R: Runtime + Clone
     assert!(poll_fn(|cx| link.poll_send(cx, &mut message)).await.is_err());
     assert!(message == Some(text("longer than twenty bytes")));
     let end = recv(&mut link).await;
-    assert_eq!(end, IncomingMessage::Closed(None));
+    assert_eq!(end, IncomingMessage::Closed(CloseCause::WriteTooLarge { limit: 20, size: 24 }));
     vec![format!("{end:?}")]
 }

@@ -2,7 +2,9 @@
 
 use core::fmt::Write as _;
 
-use ibws_proto::{Command, Config, ConnectError, Input, Modify, Subscribe, SubscriptionKey, subscribe::Args};
+use ibws_proto::{
+    CloseCause, Command, Config, ConnectError, Input, Modify, Subscribe, SubscriptionKey, subscribe::Args,
+};
 
 use super::{Step, Taken, Transcript};
 
@@ -146,6 +148,16 @@ fn error(error: &ConnectError) -> String {
     }
 }
 
+fn close_cause(cause: &CloseCause) -> String {
+    match cause {
+        CloseCause::Failed(why) => format!("CloseCause::Failed({}.into())", text(why)),
+        CloseCause::Protocol(why) => format!("CloseCause::Protocol({}.into())", text(why)),
+        CloseCause::Tls(why) => format!("CloseCause::Tls({}.into())", text(why)),
+        // Their `Debug` is code already.
+        other => format!("CloseCause::{other:?}"),
+    }
+}
+
 fn of_input(input: &Input) -> String {
     let conn = |conn: &ibws_proto::ConnId| format!("ConnId({})", conn.0);
     match input {
@@ -156,6 +168,7 @@ fn of_input(input: &Input) -> String {
         Input::RestDone(id, Err(error)) => {
             format!("Input::RestDone(RestRequestId({}), Err(RestError::new({})))", id.0, text(&error.reason))
         }
+        Input::Closed(id, cause) => format!("Input::Closed({}, {})", conn(id), close_cause(cause)),
         Input::Session(id, update) => format!("Input::Session({}, SessionUpdate::{update:?})", conn(id)),
         // The `Debug` output of the other variants is code already.
         other => format!("Input::{other:?}"),

@@ -3,8 +3,8 @@
 pub use core::time::Duration;
 
 pub use ibws_proto::{
-    Account, Command, Config, ConnId, ConnectError, ConnectErrorKind, Input, Instant, Modify, ReadyGate, Renewal,
-    SessionUpdate, Subscribe,
+    Account, CloseCause, Command, Config, ConnId, ConnectError, ConnectErrorKind, Input, Instant, Modify, ReadyGate,
+    Renewal, SessionUpdate, Subscribe,
     rest::{RestError, RestReply, RestRequestId},
     subscribe::Staleness,
 };

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
 
+use ibws_proto::CloseCause;
 use ibws_proto::transport::{IncomingMessage, Link, OutgoingMessage, WriteError};
 
 use super::Simulated;
@@ -57,19 +58,23 @@ impl Link for SimulatedLink {
         let mut world = self.runtime.world();
         let output = world.gateway.poll_connection(self.conn);
         let Some(wire) = world.wires.wires.get_mut(&self.conn) else {
-            return Poll::Ready(IncomingMessage::Closed(None));
+            return Poll::Ready(IncomingMessage::Closed(CloseCause::Eof));
         };
         let before = match output {
             Some(GatewayOutput::Text(bytes) | GatewayOutput::Binary(bytes)) => {
                 return Poll::Ready(IncomingMessage::Frame(bytes.into()));
             }
-            Some(GatewayOutput::Close(code)) => return Poll::Ready(IncomingMessage::Closed(Some(code))),
-            Some(GatewayOutput::Drop) => return Poll::Ready(IncomingMessage::Closed(None)),
+            Some(GatewayOutput::Close(code)) => {
+                return Poll::Ready(IncomingMessage::Closed(CloseCause::Close(Some(code))));
+            }
+            Some(GatewayOutput::Drop) => return Poll::Ready(IncomingMessage::Closed(CloseCause::Eof)),
             None if wire.pongs > 0 => {
                 wire.pongs -= 1;
                 return Poll::Ready(IncomingMessage::Pong);
             }
-            None if wire.closed.is_some() => return Poll::Ready(IncomingMessage::Closed(wire.closed)),
+            None if wire.closed.is_some() => {
+                return Poll::Ready(IncomingMessage::Closed(CloseCause::Close(wire.closed)));
+            }
             None => wire.reader.replace(cx.waker().clone()),
         };
         drop(world);

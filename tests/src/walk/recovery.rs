@@ -4,7 +4,9 @@
 use crate::world::rest_result;
 use core::time::Duration;
 
-use ibws_proto::{Action, Command, Config, ConnId, ConnectionState, Input, Output, SubscriptionKey, SubscriptionState};
+use ibws_proto::{
+    Action, CloseCause, Command, Config, ConnId, ConnectionState, Input, Output, SubscriptionKey, SubscriptionState,
+};
 
 use crate::frames;
 use crate::invariants::Checked;
@@ -80,7 +82,7 @@ fn peer(output: &Output) -> Vec<Input> {
         Action::Connect { conn } => {
             vec![Input::Opened(*conn), frame(*conn, frames::SUCCESS.into()), frame(*conn, frames::AUTHENTICATED.into())]
         }
-        Action::Close { conn, code } => vec![Input::Closed(*conn, Some(*code))],
+        Action::Close { conn, code } => vec![Input::Closed(*conn, CloseCause::Close(Some(*code)))],
         Action::Ping { conn } => vec![Input::Pong(*conn)],
         Action::Rest { id, .. } => vec![Input::RestDone(*id, rest_result(true))],
         Action::SendText { conn, text } if text == "tic" => {

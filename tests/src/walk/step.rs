@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use bytes::Bytes;
 use ibws_proto::{
-    Account, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionState, Input, Instant, Key, Machine,
-    Modify, ReadyGate, Renewal, RequestId, SessionUpdate, Subscribe, SubscriptionState,
+    Account, CloseCause, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionState, Input, Instant, Key,
+    Machine, Modify, ReadyGate, Renewal, RequestId, SessionUpdate, Subscribe, SubscriptionState,
     rest::RestRequestId,
     subscribe::{Args, Staleness},
 };
@@ -99,7 +99,7 @@ pub(crate) fn blind(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[R
         0 => input(Input::Tick),
         1 => input(Input::Opened(conn)),
         2 => input(Input::ConnectFailed(conn, failure(bytes))),
-        3 => input(Input::Closed(conn, bytes.chance(128).then(|| *bytes.pick(&[1000, 1001, 1006, 1011, 4000])))),
+        3 => input(Input::Closed(conn, end(bytes))),
         4 => input(if bytes.chance(128) { Input::Pong(conn) } else { Input::Pinged(conn) }),
         5 => input(rest_done(bytes)),
         6 => input(Input::Session(
@@ -114,6 +114,24 @@ pub(crate) fn blind(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[R
 /// A result of the REST handler, for one of the first twelve requests.
 fn rest_done(bytes: &mut ByteSource<'_>) -> Input {
     Input::RestDone(RestRequestId(1 + bytes.below(12) as u64), rest_result(bytes.chance(128)))
+}
+
+fn end(bytes: &mut ByteSource<'_>) -> CloseCause {
+    if bytes.chance(128) {
+        return CloseCause::Close(bytes.chance(240).then(|| *bytes.pick(&[1000, 1001, 1006, 1011, 4000])));
+    }
+    bytes
+        .pick(&[
+            CloseCause::Eof,
+            CloseCause::Reset,
+            CloseCause::Failed("simulated".into()),
+            CloseCause::TooLarge { limit: 10, size: 11 },
+            CloseCause::Protocol("simulated".into()),
+            CloseCause::Tls("simulated".into()),
+            CloseCause::WriteStalled { limit: 10 },
+            CloseCause::WriteTooLarge { limit: 10, size: 11 },
+        ])
+        .clone()
 }
 
 fn failure(bytes: &mut ByteSource<'_>) -> ConnectError {
@@ -240,7 +258,7 @@ pub(crate) fn guided(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[
             16 => input(rest_done(bytes)),
             17 | 18 => input(Input::Frame(conn, Bytes::from_static(bytes.pick(&frames::OTHER_FRAMES).as_bytes()))),
             19 => receive(if bytes.chance(128) { frames::UNAUTHENTICATED } else { frames::AUTHENTICATED }),
-            20 => input(Input::Closed(conn, bytes.chance(128).then_some(1000))),
+            20 => input(Input::Closed(conn, end(bytes))),
             21 => input(Input::Tick),
             22 => receive(frames::AUTHENTICATED),
             _ => receive(frames::HEARTBEAT),
@@ -248,7 +266,7 @@ pub(crate) fn guided(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &[
         _ => match bytes.below(4) {
             0 => input(Input::Tick),
             1 => command(bytes, machine, requests),
-            _ => input(Input::Closed(conn, Some(1000))),
+            _ => input(Input::Closed(conn, CloseCause::Close(Some(1000)))),
         },
     }
 }

@@ -6,8 +6,9 @@ use core::fmt::Write as _;
 use core::time::Duration;
 
 use ibws_proto::{
-    Account, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionLoss, ConnectionState, GapCause, Input,
-    Instant, Item, Machine, Modify, Output, SessionUpdate, StateCause, Subscribe, SubscriptionKey, SubscriptionState,
+    Account, CloseCause, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionLoss, ConnectionState,
+    GapCause, Input, Instant, Item, Machine, Modify, Output, SessionUpdate, StateCause, Subscribe, SubscriptionKey,
+    SubscriptionState,
     queue::{Queue, QueueLimits},
     subscribe::Staleness,
 };
@@ -182,13 +183,13 @@ fn session() -> String {
         ConnectErrorKind::Credentials,
         ConnectErrorKind::Trust,
     ];
-    s.input(|conn| Input::Closed(conn, Some(1000)));
+    s.input(|conn| Input::Closed(conn, CloseCause::Close(Some(1000))));
     for kind in errors {
         s.wait(Duration::from_secs(70));
         s.input(|conn| Input::ConnectFailed(conn, ConnectError::new(kind, "why it failed")));
     }
     let ends: [fn(ConnId) -> Input; 2] =
-        [|conn| Input::Closed(conn, None), |conn| Input::Session(conn, SessionUpdate::Changed)];
+        [|conn| Input::Closed(conn, CloseCause::Eof), |conn| Input::Session(conn, SessionUpdate::Changed)];
     for end in ends {
         s.wait(Duration::from_secs(10));
         s.open();
@@ -280,7 +281,7 @@ fn texts() -> String {
         writeln!(text, "reason {}", cause.name()).unwrap();
     }
     let losses = [
-        ConnectionLoss::Closed(1000).into(),
+        ConnectionLoss::Closed(Some(1000)).into(),
         ConnectionLoss::Cut.into(),
         ConnectionLoss::Silent.into(),
         ConnectionLoss::PongMissing.into(),

@@ -76,7 +76,7 @@ impl Screen {
                     out,
                     "    !  unreadable frame: {}: {}",
                     malformed.kind,
-                    cut(&String::from_utf8_lossy(&malformed.raw))
+                    ibws_proto::excerpt(&String::from_utf8_lossy(&malformed.raw))
                 )
             }
             Event::Stale(stale) => {

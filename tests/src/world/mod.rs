@@ -15,7 +15,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ibws_proto::{
-    Command, CommandError, Config, ConnId, ConnectError, Input, Instant, Key, Machine, Reply, RequestId,
+    CloseCause, Command, CommandError, Config, ConnId, ConnectError, Input, Instant, Key, Machine, Reply, RequestId,
     rest::{RestError, RestReply, RestRequest, RestRequestId, RestResult},
 };
 
@@ -273,7 +273,7 @@ impl World {
             InFlight::Close(conn, code) if self.reaches(conn) => {
                 self.gateway.closed(self.now, conn.0);
                 self.up.remove(&conn);
-                self.post_in(Input::Closed(conn, Some(code)));
+                self.post_in(Input::Closed(conn, CloseCause::Close(Some(code))));
             }
             InFlight::Ping(_) | InFlight::Close(..) => {}
             InFlight::Provided(conn) => self.provided(conn),
@@ -298,7 +298,7 @@ impl World {
         for (path, query) in calls {
             let reply = self.gateway.rest(self.now, "GET", &format!("/v1/api/{path}"), query);
             if reply.status != 200 {
-                return Err(RestError::new(format!("{path}: HTTP {}", reply.status)));
+                return Err(RestError::from_reply(path, reply.status, &reply.body));
             }
             if matches!(request, RestRequest::Reconcile { .. }) && reply.body.contains(r#""snapshot":false"#) {
                 result = Ok(RestReply::Incomplete);

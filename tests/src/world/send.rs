@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use ibws_proto::{Action, ConnId, Input, Output, SessionUpdate};
+use ibws_proto::{Action, CloseCause, ConnId, Input, Output, SessionUpdate};
 
 use super::{Content, Dial, InFlight, World};
 use crate::gateway::GatewayOutput;
@@ -35,7 +35,7 @@ impl World {
                     }
                     Dial::Resets => {
                         self.post(self.link.dial, InFlight::Input(Input::Opened(conn)));
-                        self.post(self.link.dial, InFlight::Input(Input::Closed(conn, None)));
+                        self.post(self.link.dial, InFlight::Input(Input::Closed(conn, CloseCause::Eof)));
                     }
                     Dial::Hangs => {}
                 }
@@ -129,8 +129,8 @@ impl World {
             let conn = ConnId(conn);
             let input = match output {
                 GatewayOutput::Text(bytes) | GatewayOutput::Binary(bytes) => Input::Frame(conn, bytes.into()),
-                GatewayOutput::Close(code) => Input::Closed(conn, Some(code)),
-                GatewayOutput::Drop => Input::Closed(conn, None),
+                GatewayOutput::Close(code) => Input::Closed(conn, CloseCause::Close(Some(code))),
+                GatewayOutput::Drop => Input::Closed(conn, CloseCause::Eof),
             };
             let ends = matches!(input, Input::Closed(..));
             if let Some(void) = self.frozen.get_mut(&conn) {

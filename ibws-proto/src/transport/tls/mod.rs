@@ -14,9 +14,8 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, PeerMisbehaved, RootCertStore, SignatureScheme,
 };
 
-use crate::transport::upgrade::quoted;
 use crate::transport::{Endpoint, Trust, TrustError};
-use crate::{ConnectError, ConnectErrorKind};
+use crate::{ConnectError, ConnectErrorKind, excerpt};
 
 mod public_key;
 
@@ -72,7 +71,7 @@ fn pem_certificates(pem: &[u8], kind: &'static str) -> Result<Vec<CertificateDer
 }
 
 fn bad_certificate(kind: &'static str, error: &Error) -> TrustError {
-    TrustError::BadCertificate { kind, reason: quoted(&error.to_string()) }
+    TrustError::BadCertificate { kind, reason: excerpt(&error.to_string()).into() }
 }
 
 /// Returns the one certificate of a pin, PEM or DER.
@@ -211,7 +210,7 @@ pub fn handshake_error(error: &std::io::Error, endpoint: &Endpoint) -> ConnectEr
             format!("{peer} closed the connection during the TLS handshake: check that this port expects TLS"),
         ),
         None => {
-            let reason = quoted(&error.to_string());
+            let reason = excerpt(&error.to_string());
             ConnectError::new(
                 ConnectErrorKind::Protocol,
                 format!("the TLS handshake with {peer} failed ({reason}): check the port"),
@@ -224,7 +223,7 @@ pub fn handshake_error(error: &std::io::Error, endpoint: &Endpoint) -> ConnectEr
 #[must_use]
 pub fn rustls_error(error: &Error, endpoint: &Endpoint) -> ConnectError {
     let peer = endpoint.host_and_port();
-    let reason = quoted(&error.to_string());
+    let reason = excerpt(&error.to_string());
     let advice = if endpoint.is_loopback() {
         "pin it with `Trust::ExactCert` (`Builder::trust`)"
     } else {

@@ -12,15 +12,19 @@ use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::{Control, OpCode};
 use tungstenite::{Error, Message, Utf8Bytes};
 
+use super::cause::{bytes, cause_of};
 use super::{ByteStream as _, Net};
+use crate::CloseCause;
 use crate::transport::{IncomingMessage, Link, OutgoingMessage, WriteError};
 
 /// An open WebSocket on the network `N`. Dropping it closes the socket without a Close frame.
 pub struct WebSocket<N: Net> {
     socket: N::Socket,
-    /// A write failed. What has arrived is still delivered, followed by the end, even if the read
-    /// half would stay pending.
-    broken: bool,
+    /// The limit of unsent bytes.
+    max_write_buffer: usize,
+    /// Why a write failed. What has arrived is still delivered, followed by the end, even if the
+    /// read half would stay pending.
+    broken: Option<CloseCause>,
     /// The socket is broken and the last read was pending. Two such reads in a row mean that
     /// everything has been read.
     drained: bool,
@@ -31,21 +35,27 @@ pub struct WebSocket<N: Net> {
 }
 
 impl<N: Net> WebSocket<N> {
-    pub(super) fn new(socket: N::Socket) -> Self {
-        Self { socket, broken: false, drained: false, closing: false, ended: false }
+    /// `max_write_buffer` is the limit of unsent bytes with which `socket` was built.
+    pub(super) fn new(socket: N::Socket, max_write_buffer: usize) -> Self {
+        Self { socket, max_write_buffer, broken: None, drained: false, closing: false, ended: false }
     }
 
-    fn end(&mut self, cx: &mut Context<'_>, code: Option<u16>) -> Poll<IncomingMessage> {
+    fn end(&mut self, cx: &mut Context<'_>, cause: CloseCause) -> Poll<IncomingMessage> {
         self.ended = true;
+        // The system reports a reset once. If a write got the report, the read finds the end only.
+        let cause = match (cause, self.broken.take()) {
+            (CloseCause::Eof, Some(written)) => written,
+            (cause, _) => cause,
+        };
         // The reply to a Close frame and the close alert of TLS are sent once, without waiting for
         // room.
         let _ = Pin::new(&mut self.socket).poll_flush(cx);
         let _ = N::stream_of(&mut self.socket).poll_close(cx);
-        Poll::Ready(IncomingMessage::Closed(code))
+        Poll::Ready(IncomingMessage::Closed(cause))
     }
 
-    fn fail(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
-        self.broken = true;
+    fn fail(&mut self, cx: &mut Context<'_>, cause: CloseCause) -> Poll<Result<(), WriteError>> {
+        self.broken = Some(cause);
         // The read half now has an end to report, for which the socket wakes no task.
         cx.waker().wake_by_ref();
         Poll::Ready(Err(WriteError))
@@ -55,7 +65,7 @@ impl<N: Net> WebSocket<N> {
 impl<N: Net> fmt::Debug for WebSocket<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket")
-            .field("broken", &self.broken)
+            .field("broken", &self.broken.is_some())
             .field("closing", &self.closing)
             .field("ended", &self.ended)
             .finish_non_exhaustive()
@@ -69,21 +79,24 @@ impl<N: Net> Link for WebSocket<N> {
         }
         loop {
             let received = match Pin::new(&mut self.socket).poll_next(cx) {
-                Poll::Pending if self.broken => {
+                Poll::Pending if self.broken.is_some() => {
                     // The first pending read may be due to a used-up read budget instead of an
                     // empty socket.
                     let was_drained = core::mem::replace(&mut self.drained, N::pending_is_empty());
                     if was_drained && self.drained {
-                        return self.end(cx, None);
+                        return self.end(cx, CloseCause::Eof);
                     }
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(message))) => message,
-                // Every error of tungstenite ends its stream: a protocol violation, an exceeded
-                // limit, a reset.
-                Poll::Ready(Some(Err(_)) | None) => return self.end(cx, None),
+                // Every error of tungstenite ends its stream.
+                Poll::Ready(Some(Err(error))) => {
+                    let code = N::stream_of(&mut self.socket).close_code();
+                    return self.end(cx, cause_of(&error, code));
+                }
+                Poll::Ready(None) => return self.end(cx, CloseCause::Eof),
             };
             self.drained = false;
             return Poll::Ready(match received {
@@ -92,7 +105,12 @@ impl<N: Net> Link for WebSocket<N> {
                 Message::Ping(_) => IncomingMessage::Ping,
                 Message::Pong(_) => IncomingMessage::Pong,
                 // The end is reported without waiting for the peer's FIN, which may never come.
-                Message::Close(frame) => return self.end(cx, frame.map(|frame| frame.code.into())),
+                Message::Close(frame) => {
+                    // tungstenite replaces a code that may not go over the wire by 1002.
+                    let received = N::stream_of(&mut self.socket).close_code();
+                    let code = frame.map(|frame| received.unwrap_or(frame.code.into()));
+                    return self.end(cx, CloseCause::Close(code));
+                }
                 // tungstenite accepts raw frames for writing and never returns one from a read.
                 Message::Frame(_) => continue,
             });
@@ -104,7 +122,7 @@ impl<N: Net> Link for WebSocket<N> {
         cx: &mut Context<'_>,
         message: &mut Option<OutgoingMessage>,
     ) -> Poll<Result<(), WriteError>> {
-        if self.ended || self.broken || self.closing {
+        if self.ended || self.broken.is_some() || self.closing {
             return Poll::Ready(Err(WriteError));
         }
         // tungstenite discards a Close frame that does not fit, so a Close waits until the buffer
@@ -115,36 +133,53 @@ impl<N: Net> Link for WebSocket<N> {
         } else {
             Pin::new(&mut self.socket).poll_ready(cx)
         };
-        if ready!(room).is_err() {
-            return self.fail(cx);
+        if let Err(error) = ready!(room) {
+            return self.fail(cx, cause_of(&error, None));
         }
         // Replies to a flood of pings can fill the buffer after `poll_ready` reported room. One
         // retry after a flush.
+        let mut cause = CloseCause::Eof;
         for _ in 0..2 {
             let Some(outgoing) = message.take() else { return Poll::Ready(Ok(())) };
+            let size = size(&outgoing);
             match Pin::new(&mut self.socket).start_send(into_message(outgoing)) {
                 Ok(()) => {
                     self.closing = is_close;
                     return Poll::Ready(Ok(()));
                 }
-                Err(Error::WriteBufferFull(refused)) => *message = into_outgoing(*refused),
-                Err(_) => break,
+                Err(Error::WriteBufferFull(refused)) => {
+                    *message = into_outgoing(*refused);
+                    cause = CloseCause::WriteTooLarge { limit: bytes(self.max_write_buffer), size };
+                }
+                Err(error) => {
+                    cause = cause_of(&error, None);
+                    break;
+                }
             }
-            if ready!(Pin::new(&mut self.socket).poll_flush(cx)).is_err() {
+            if let Err(error) = ready!(Pin::new(&mut self.socket).poll_flush(cx)) {
+                cause = cause_of(&error, None);
                 break;
             }
         }
-        self.fail(cx)
+        self.fail(cx, cause)
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
-        if self.ended || self.broken {
+        if self.ended || self.broken.is_some() {
             return Poll::Ready(Err(WriteError));
         }
         match ready!(Pin::new(&mut self.socket).poll_flush(cx)) {
             Ok(()) => Poll::Ready(Ok(())),
-            Err(_) => self.fail(cx),
+            Err(error) => self.fail(cx, cause_of(&error, None)),
         }
+    }
+}
+
+/// Returns the size of the text in bytes; 0 for the others, which are short.
+fn size(outgoing: &OutgoingMessage) -> u64 {
+    match outgoing {
+        OutgoingMessage::Text(text) => bytes(text.len()),
+        OutgoingMessage::Ping | OutgoingMessage::Close(_) => 0,
     }
 }
 

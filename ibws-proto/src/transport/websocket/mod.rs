@@ -5,6 +5,7 @@
 //! [`dial`]; an application with a connection of its own calls [`open`]. Everything else about the
 //! socket is written here once.
 
+mod cause;
 mod link;
 mod net;
 mod open;

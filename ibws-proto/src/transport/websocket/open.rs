@@ -1,6 +1,7 @@
 //! Opens a WebSocket: TCP, TLS and the HTTP upgrade, each within its limit.
 
 use core::future::poll_fn;
+use core::time::Duration;
 use std::boxed::Box;
 use std::io;
 use std::string::ToString;
@@ -15,10 +16,13 @@ use tungstenite::protocol::WebSocketConfig;
 
 use super::stream::YieldingStream;
 use super::{ByteStream, Net, TextFilterStream, WebSocket};
-use crate::transport::dial::{Stage, connect, within};
+use crate::transport::dial::{Stage, connect, until, within};
 use crate::transport::upgrade::{self, UpgradeResponse};
 use crate::transport::{DialRequest, Limits, Runtime, tls};
 use crate::{ConnectError, ConnectErrorKind};
+
+/// The time for the body of a refusal that did not arrive with its head.
+const BODY_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Dials the endpoint of `request`: connects over TCP, runs the TLS handshake unless the endpoint
 /// is plaintext, and upgrades.
@@ -76,12 +80,17 @@ async fn secure_and_upgrade<N: Net, R: Runtime>(
         None => Box::new(stream),
     };
     let upgrade = upgrade(&mut *stream, request);
-    let first_frames = within(runtime, Stage::Upgrade, request, upgrade).await?;
+    let first_frames = match within(runtime, Stage::Upgrade, request, upgrade).await? {
+        Upgraded::Open(first_frames) => first_frames,
+        Upgraded::Refused(response) => return Err(explained(runtime, &mut *stream, response).await),
+    };
     // tungstenite could take these bytes as its read buffer (`from_partially_read`), but that
     // buffer would then keep their size forever, and every later frame would cost two reads of the
     // socket.
     let stream = TextFilterStream::new(stream, first_frames);
-    Ok(WebSocket::new(N::socket(stream, websocket_config(limits)).await))
+    let config = websocket_config(limits);
+    let max_write_buffer = config.max_write_buffer_size;
+    Ok(WebSocket::new(N::socket(stream, config).await, max_write_buffer))
 }
 
 fn tls_settings(request: &DialRequest) -> Result<Option<(Arc<ClientConfig>, ServerName<'static>)>, ConnectError> {
@@ -103,13 +112,22 @@ fn websocket_config(limits: &Limits) -> WebSocketConfig {
         .max_frame_size(Some(limits.max_frame_size))
 }
 
-/// Sends the upgrade request, reads the response, and returns the bytes that follow it.
-async fn upgrade(stream: &mut dyn ByteStream, request: &DialRequest) -> Result<Vec<u8>, ConnectError> {
+/// The response to the upgrade request.
+enum Upgraded {
+    /// The WebSocket is open; these are the bytes that followed the head.
+    Open(Vec<u8>),
+    /// The head of a refusal.
+    Refused(UpgradeResponse),
+}
+
+/// Sends the upgrade request and reads the head of the response.
+async fn upgrade(stream: &mut dyn ByteStream, request: &DialRequest) -> Result<Upgraded, ConnectError> {
     let DialRequest { endpoint, credentials, .. } = request;
     let key = generate_key();
     let head = upgrade::request(endpoint, credentials, &key)
         .map_err(|error| ConnectError::new(ConnectErrorKind::Credentials, error.to_string()))?;
     let mut response = UpgradeResponse::new(endpoint, &derive_accept_key(key.as_bytes()));
+    response = response.with_credentials(credentials);
     // A peer that refuses without reading may close while the request is being written. Its
     // response explains more than the write error, so it is read in this case too.
     let written = write_all(stream, &head).await;
@@ -119,11 +137,30 @@ async fn upgrade(stream: &mut dyn ByteStream, request: &DialRequest) -> Result<V
             Ok(0) => return Err(response.cut_off()),
             Ok(count) => {
                 if let Some(first_frames) = response.push(chunk.get(..count).unwrap_or_default())? {
-                    return Ok(first_frames);
+                    return Ok(Upgraded::Open(first_frames));
+                }
+                if response.is_refused() {
+                    return Ok(Upgraded::Refused(response));
                 }
             }
             Err(error) => return Err(tls::upgrade_error(&written.err().unwrap_or(error), endpoint)),
         }
+    }
+}
+
+/// Returns the error of a refusal, after one more read of its body. That read ends early, because
+/// the body only explains the refusal and may never come.
+async fn explained<R: Runtime>(
+    runtime: &R,
+    stream: &mut dyn ByteStream,
+    mut response: UpgradeResponse,
+) -> ConnectError {
+    let mut chunk = vec![0; 4096];
+    let read = poll_fn(|cx| stream.poll_read(cx, &mut chunk));
+    let count = until(runtime, runtime.now() + BODY_TIMEOUT, read).await.and_then(Result::ok).unwrap_or(0);
+    match response.push(chunk.get(..count).unwrap_or_default()) {
+        Err(error) => error,
+        Ok(_) => response.cut_off(),
     }
 }
 

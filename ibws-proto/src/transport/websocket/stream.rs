@@ -72,6 +72,11 @@ impl TextFilterStream {
     pub(super) fn new(stream: Box<dyn ByteStream>, first_frames: Vec<u8>) -> Self {
         Self { stream, filter: TextFilter::new(), first_frames: first_frames.into() }
     }
+
+    /// Returns the code of the first Close that was read.
+    pub(super) fn close_code(&self) -> Option<u16> {
+        self.filter.close_code()
+    }
 }
 
 impl fmt::Debug for TextFilterStream {

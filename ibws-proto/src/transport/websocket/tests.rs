@@ -19,6 +19,7 @@ use futures_core::Stream;
 use futures_sink::Sink;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use tungstenite::error::ProtocolError;
 use tungstenite::protocol::frame::Frame;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
@@ -26,6 +27,7 @@ use tungstenite::{Error, Message};
 
 use super::stream::YieldingStream;
 use super::{ByteStream, Net, TextFilterStream, WebSocket};
+use crate::CloseCause;
 use crate::transport::{IncomingMessage, Link, OutgoingMessage, WriteError};
 
 #[derive(Default)]
@@ -182,7 +184,7 @@ fn websocket(script: impl FnOnce(&mut ScriptedSocket)) -> (WebSocket<Scripted>, 
     };
     socket.probe = probe.clone();
     script(&mut socket);
-    (WebSocket::new(socket), probe)
+    (WebSocket::new(socket, 20), probe)
 }
 
 fn binary(bytes: &'static [u8]) -> Poll<Option<Result<Message, Error>>> {
@@ -200,7 +202,7 @@ fn buffer_full(text: &'static str) -> Result<(), Error> {
 
 const FAILED: Poll<Result<(), WriteError>> = Poll::Ready(Err(WriteError));
 const DONE: Poll<Result<(), WriteError>> = Poll::Ready(Ok(()));
-const END: Poll<IncomingMessage> = Poll::Ready(IncomingMessage::Closed(None));
+const END: Poll<IncomingMessage> = Poll::Ready(IncomingMessage::Closed(CloseCause::Eof));
 
 #[test]
 fn each_message_of_the_peer_is_converted_and_the_end_is_reported_once() {
@@ -228,7 +230,7 @@ fn each_message_of_the_peer_is_converted_and_the_end_is_reported_once() {
         IncomingMessage::Frame(Bytes::from_static(b"b")),
         IncomingMessage::Ping,
         IncomingMessage::Pong,
-        IncomingMessage::Closed(Some(1001)),
+        IncomingMessage::Closed(CloseCause::Close(Some(1001))),
     ];
     assert_eq!(received, expected);
     assert_eq!(peer.closes(), 1);
@@ -237,12 +239,52 @@ fn each_message_of_the_peer_is_converted_and_the_end_is_reported_once() {
 }
 
 #[test]
-fn an_error_of_the_library_and_the_end_of_its_stream_end_the_link_without_a_code() {
-    for read in [Poll::Ready(Some(Err(Error::AttackAttempt))), Poll::Ready(None)] {
+fn an_error_of_the_library_and_the_end_of_its_stream_end_the_link_with_their_cause() {
+    let violation = Error::Protocol(ProtocolError::NonZeroReservedBits);
+    for (read, cause) in [
+        (Poll::Ready(Some(Err(violation))), CloseCause::Protocol("Reserved bits are non-zero".into())),
+        (Poll::Ready(Some(Err(Error::Io(io::ErrorKind::ConnectionReset.into())))), CloseCause::Reset),
+        (Poll::Ready(Some(Ok(Message::Close(None)))), CloseCause::Close(None)),
+        (Poll::Ready(None), CloseCause::Eof),
+    ] {
         let (mut websocket, peer) = websocket(|socket| socket.reads.push_back(read));
-        assert_eq!(polled(|cx| websocket.poll_recv(cx)).0, END);
+        assert_eq!(polled(|cx| websocket.poll_recv(cx)).0, Poll::Ready(IncomingMessage::Closed(cause)));
         assert_eq!(peer.closes(), 1);
     }
+}
+
+#[test]
+fn a_reset_that_a_write_met_is_the_cause_although_the_read_finds_an_end_only() {
+    let reset = || Error::Io(io::ErrorKind::BrokenPipe.into());
+    for (read, cause) in [
+        (Poll::Pending, CloseCause::Reset),
+        (Poll::Ready(None), CloseCause::Reset),
+        (Poll::Ready(Some(Ok(Message::Close(None)))), CloseCause::Close(None)),
+    ] {
+        let (mut websocket, _) = websocket(|socket| {
+            socket.flushes.push_back(Poll::Ready(Err(reset())));
+            socket.reads.push_back(read);
+        });
+        assert_eq!(polled(|cx| websocket.poll_flush(cx)).0, FAILED);
+        let end = (0..3).find_map(|_| match polled(|cx| websocket.poll_recv(cx)).0 {
+            Poll::Ready(message) => Some(message),
+            Poll::Pending => None,
+        });
+        assert_eq!(end, Some(IncomingMessage::Closed(cause)));
+    }
+}
+
+#[test]
+fn a_close_has_the_code_that_was_received_although_the_library_replaces_it() {
+    let replaced = CloseFrame { code: 1002.into(), reason: "Protocol violation".into() };
+    let stream = ScriptedStream { incoming: b"\x88\x02\x03\xed".to_vec().into(), ..ScriptedStream::default() };
+    let (mut websocket, _) = websocket(|socket| {
+        socket.reads.push_back(Poll::Ready(Some(Ok(Message::Close(Some(replaced))))));
+        socket.stream = TextFilterStream::new(Box::new(stream), Vec::new());
+        assert!(polled(|cx| socket.stream.poll_read(cx, &mut [0; 8])).0.is_ready());
+    });
+    let end = IncomingMessage::Closed(CloseCause::Close(Some(1005)));
+    assert_eq!(polled(|cx| websocket.poll_recv(cx)).0, Poll::Ready(end));
 }
 
 #[test]
@@ -312,6 +354,9 @@ fn a_message_that_does_not_fit_into_an_empty_buffer_breaks_the_socket() {
     assert_eq!(polled(|cx| websocket.poll_send(cx, &mut text("smd+1"))), (FAILED, 1));
     assert_eq!(polled(|cx| websocket.poll_flush(cx)).0, FAILED);
     assert!(peer.sent().is_empty());
+    assert_eq!(polled(|cx| websocket.poll_recv(cx)).0, Poll::Pending);
+    let cause = CloseCause::WriteTooLarge { limit: 20, size: 5 };
+    assert_eq!(polled(|cx| websocket.poll_recv(cx)).0, Poll::Ready(IncomingMessage::Closed(cause)));
 }
 
 #[test]
