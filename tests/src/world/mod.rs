@@ -271,9 +271,10 @@ impl World {
                 self.post_in(Input::Pong(conn));
             }
             InFlight::Close(conn, code) if self.reaches(conn) => {
+                let replies = self.gateway.replies_to_close();
                 self.gateway.closed(self.now, conn.0);
                 self.up.remove(&conn);
-                self.post_in(Input::Closed(conn, Some(code)));
+                self.post_in(Input::Closed(conn, replies.then_some(code)));
             }
             InFlight::Ping(_) | InFlight::Close(..) => {}
             InFlight::Provided(conn) => self.provided(conn),
