@@ -7,6 +7,7 @@
 //! the other half the faults stop, and all must be well again in bounded time. What a storm handed
 //! to its machine is told again at its end in other ways, and must come out the same.
 
+mod backend;
 mod client;
 mod dial;
 mod fault;
@@ -123,6 +124,7 @@ impl Storm {
         let session = world.gateway.session().to_owned();
         world.keep_secret(&session);
         world.link.session = Some(session);
+        world.link.keeps_session = chance.chance(1, 2);
         let share = chance.between(1, 8).unsigned_abs();
         let faults = faults().filter(|_| chance.chance(share, 8)).map(|fault| (fault, None)).collect();
         Self { world, chance, is_blind, recovers, faults, requests: Vec::new(), report: Report::default() }
@@ -145,6 +147,9 @@ impl Storm {
         } else {
             let drain = self.chance.chance(1, 2);
             recovery::stop(&mut self.world, drain)?;
+        }
+        if self.world.gateway.pacing_violations() > 0 {
+            return Err("the client exceeded the pacing of REST".into());
         }
         self.world.transcript().check_replays()
     }

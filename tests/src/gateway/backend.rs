@@ -32,6 +32,12 @@ impl Gateway {
         }
     }
 
+    /// Returns `true` while the backend is away.
+    #[must_use]
+    pub fn is_backend_away(&self) -> bool {
+        self.is_backend_away
+    }
+
     /// Returns `true` if the connection was opened while the backend was away.
     #[must_use]
     pub fn is_dead(&self, conn: u64) -> bool {

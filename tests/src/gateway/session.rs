@@ -98,8 +98,9 @@ impl Gateway {
         self.config.authenticated
     }
 
-    /// The reset is over: the session is opened if nothing opened it.
-    pub(super) fn end_reset(&mut self) {
+    /// Ends a daily reset: the gateway opens the session, unless another one competes.
+    pub fn end_reset(&mut self) {
+        self.agenda.remove(|due| *due == Due::EndReset);
         self.reset = None;
         if !self.config.authenticated && !self.config.competing {
             self.set_authenticated(true);

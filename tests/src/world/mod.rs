@@ -8,6 +8,7 @@ mod actions;
 mod link;
 mod prelude;
 mod queries;
+mod rest;
 mod send;
 mod trace;
 
@@ -15,8 +16,8 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ibws_proto::{
-    Command, CommandError, Config, ConnId, ConnectError, Input, Instant, Key, Machine, Reply, RequestId, RestError,
-    RestReply, RestRequest, RestRequestId, RestResult,
+    Command, CommandError, Config, ConnId, ConnectError, Input, Instant, Machine, Reply, RequestId, RestRequestId,
+    RestResult,
 };
 
 use crate::gateway::{Gateway, GatewayConfig};
@@ -25,6 +26,7 @@ use crate::replay::{Rule, Transcript};
 
 pub use link::{Dial, Link};
 pub use prelude::{QUOTES, args, ms, secs, sub, world};
+pub use rest::rest_result;
 pub use trace::{Entry, What};
 
 /// Steps without time passing after which a world counts as livelocked.
@@ -47,8 +49,8 @@ enum InFlight {
     Ping(ConnId),
     /// A Close of the client.
     Close(ConnId, u16),
-    /// The result of a request to the REST handler: `true` if it succeeded.
-    RestDone(RestRequestId, RestRequest, bool),
+    /// The result of a request to the REST handler.
+    RestDone(RestRequestId, RestResult),
     /// The session provider has finished: it has the session, or there is none.
     Provided(ConnId),
 }
@@ -82,6 +84,8 @@ pub struct World {
     recent_inputs: VecDeque<Input>,
     trace: Vec<Entry>,
     replies: BTreeMap<RequestId, (Instant, Result<Reply, CommandError>)>,
+    /// When the REST handler last made each call that it repeats once a second at most.
+    called: BTreeMap<&'static str, Instant>,
 }
 
 impl World {
@@ -116,6 +120,7 @@ impl World {
             recent_inputs: VecDeque::new(),
             trace: Vec::new(),
             replies: BTreeMap::new(),
+            called: BTreeMap::new(),
         }
     }
 
@@ -278,34 +283,8 @@ impl World {
             }
             InFlight::Ping(_) | InFlight::Close(..) => {}
             InFlight::Provided(conn) => self.provided(conn),
-            InFlight::RestDone(id, request, done) => {
-                let result = if done { self.make_rest_calls(&request) } else { rest_result(false) };
-                self.input(Input::RestDone(id, result));
-            }
+            InFlight::RestDone(id, result) => self.input(Input::RestDone(id, result)),
         }
-    }
-
-    /// Makes the REST calls of a handler at the gateway (docs/protocol.md §1.3.2, §8.2).
-    fn make_rest_calls(&mut self, request: &RestRequest) -> RestResult {
-        let calls: &[(&str, &str)] = match request {
-            RestRequest::Prime(key) if key.key() == Key::Orders => {
-                &[("iserver/accounts", ""), ("iserver/account/orders", "force=true")]
-            }
-            RestRequest::Prime(_) => &[("iserver/accounts", "")],
-            RestRequest::Reconcile { .. } => &[("iserver/account/orders", "")],
-            _ => &[],
-        };
-        let mut result = rest_result(true);
-        for (path, query) in calls {
-            let reply = self.gateway.rest(self.now, "GET", &format!("/v1/api/{path}"), query);
-            if reply.status != 200 {
-                return Err(RestError::new(format!("{path}: HTTP {}", reply.status)));
-            }
-            if matches!(request, RestRequest::Reconcile { .. }) && reply.body.contains(r#""snapshot":false"#) {
-                result = Ok(RestReply::Incomplete);
-            }
-        }
-        result
     }
 
     fn note_down(&mut self, what: What) {
@@ -320,12 +299,4 @@ impl World {
         }
         panic!("{rule}\n{}", self.timeline())
     }
-}
-
-/// The result of a REST handler that succeeds, or that fails.
-///
-/// # Errors
-/// If it fails.
-pub fn rest_result(done: bool) -> RestResult {
-    if done { Ok(RestReply::Complete) } else { Err(RestError::new("the REST handler fails")) }
 }

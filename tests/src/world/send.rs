@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use ibws_proto::{Action, ConnId, Input, Output, SessionUpdate};
 
-use super::{Dial, InFlight, What, World};
+use super::{Dial, InFlight, What, World, rest_result};
 use crate::gateway::GatewayOutput;
 
 impl World {
@@ -55,7 +55,8 @@ impl World {
             }
             Action::Rest { id, request } => {
                 if let Some((after, done)) = self.link.rest {
-                    self.post(after, InFlight::RestDone(id, request, done));
+                    let result = if done { self.make_rest_calls(&request) } else { rest_result(false) };
+                    self.post(after, InFlight::RestDone(id, result));
                 }
             }
             Action::SendText { .. } | Action::Ping { .. } | Action::Close { .. } => {}
