@@ -115,7 +115,8 @@ impl Storm {
     fn new(seed: u64, rule: Option<Rule>) -> Self {
         let mut chance = Prng::part(seed, "storm", 0);
         let (is_blind, recovers) = (chance.chance(1, 2), chance.chance(1, 2));
-        let (config, gateway) = (settings(seed, &mut chance), gateway(seed, &mut chance));
+        let config = settings(seed, &mut chance);
+        let gateway = gateway(seed, &config, &mut chance);
         let mut world = World::remembering(config, gateway, rule);
         world.note(&format!("storm {seed}: blind {is_blind}, calm at its end {recovers}"));
         world.link.clock_late = chance.millis(0, 20);
@@ -269,7 +270,9 @@ fn settings(seed: u64, chance: &mut Prng) -> Config {
     config
 }
 
-fn gateway(seed: u64, chance: &mut Prng) -> GatewayConfig {
+/// A gateway whose greeting comes before the client takes its silence for the end: only frames count
+/// as life.
+fn gateway(seed: u64, config: &Config, chance: &mut Prng) -> GatewayConfig {
     let mut gateway = GatewayConfig::seeded(seed);
     if chance.chance(1, 3) {
         gateway.opening = OpeningOrder::StatusFirst;
@@ -278,7 +281,7 @@ fn gateway(seed: u64, chance: &mut Prng) -> GatewayConfig {
         gateway.frames = FrameKind::Text;
     }
     if chance.chance(1, 4) {
-        gateway.success = Success::After(chance.millis(0, 7_000));
+        gateway.success = Success::After(chance.millis(0, 7_000).min(config.silence_limit));
     }
     gateway.authenticated = !chance.chance(1, 8);
     gateway.competing = chance.chance(1, 8);

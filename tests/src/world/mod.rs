@@ -16,8 +16,8 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ibws_proto::{
-    Command, CommandError, Config, ConnId, ConnectError, Input, Instant, Machine, Reply, RequestId, RestRequestId,
-    RestResult,
+    Command, CommandError, Config, ConnId, ConnectError, Input, Instant, Machine, Reply, RequestId, RestRequest,
+    RestRequestId, RestResult,
 };
 
 use crate::gateway::{Gateway, GatewayConfig};
@@ -49,6 +49,8 @@ enum InFlight {
     Ping(ConnId),
     /// A Close of the client.
     Close(ConnId, u16),
+    /// The calls of a request to the REST handler, whose result takes this long.
+    RestCall(RestRequestId, RestRequest, Duration),
     /// The result of a request to the REST handler.
     RestDone(RestRequestId, RestResult),
     /// The session provider has finished: it has the session, or there is none.
@@ -86,6 +88,8 @@ pub struct World {
     replies: BTreeMap<RequestId, (Instant, Result<Reply, CommandError>)>,
     /// When the REST handler last made each call that it repeats once a second at most.
     called: BTreeMap<&'static str, Instant>,
+    /// The earliest time of the next call for orders.
+    orders_free_at: Instant,
 }
 
 impl World {
@@ -121,6 +125,7 @@ impl World {
             trace: Vec::new(),
             replies: BTreeMap::new(),
             called: BTreeMap::new(),
+            orders_free_at: Instant::ORIGIN,
         }
     }
 
@@ -283,6 +288,10 @@ impl World {
             }
             InFlight::Ping(_) | InFlight::Close(..) => {}
             InFlight::Provided(conn) => self.provided(conn),
+            InFlight::RestCall(id, request, after) => {
+                let result = self.make_rest_calls(&request);
+                self.post(after, InFlight::RestDone(id, result));
+            }
             InFlight::RestDone(id, result) => self.input(Input::RestDone(id, result)),
         }
     }

@@ -9,8 +9,24 @@ use super::World;
 /// A handler makes these calls once a second at most, for all requests together.
 const SPACING: Duration = Duration::from_secs(1);
 
+/// The distance of two calls for orders (docs/protocol.md §8.3).
+const ORDERS_SPACING: Duration = Duration::from_secs(5);
+
 impl World {
-    /// Makes the calls for one request, at the moment of the request. The result arrives later.
+    /// How long the handler waits before the calls of a request, so that they keep the pacing. The
+    /// machine keeps it too, on its own clock, which may be late.
+    pub(super) fn rest_wait(&mut self, request: &RestRequest) -> Duration {
+        let calls_orders =
+            matches!(request, RestRequest::Prime(key) | RestRequest::Reconcile { key, .. } if key.key() == Key::Orders);
+        if !calls_orders {
+            return Duration::ZERO;
+        }
+        let at = self.orders_free_at.max(self.now);
+        self.orders_free_at = at + ORDERS_SPACING;
+        at.since(self.now)
+    }
+
+    /// Makes the calls for one request.
     pub(super) fn make_rest_calls(&mut self, request: &RestRequest) -> RestResult {
         match request {
             RestRequest::Prime(key) if key.key() == Key::Orders => {

@@ -55,8 +55,12 @@ impl World {
             }
             Action::Rest { id, request } => {
                 if let Some((after, done)) = self.link.rest {
-                    let result = if done { self.make_rest_calls(&request) } else { rest_result(false) };
-                    self.post(after, InFlight::RestDone(id, result));
+                    if done {
+                        let wait = self.rest_wait(&request);
+                        self.post(wait, InFlight::RestCall(id, request, after));
+                    } else {
+                        self.post(after, InFlight::RestDone(id, rest_result(false)));
+                    }
                 }
             }
             Action::SendText { .. } | Action::Ping { .. } | Action::Close { .. } => {}
