@@ -289,8 +289,13 @@ impl World {
             InFlight::Ping(_) | InFlight::Close(..) => {}
             InFlight::Provided(conn) => self.provided(conn),
             InFlight::RestCall(id, request, after) => {
-                let result = self.make_rest_calls(&request);
-                self.post(after, InFlight::RestDone(id, result));
+                let wait = self.rest_wait(&request);
+                if wait.is_zero() {
+                    let result = self.make_rest_calls(&request);
+                    self.post(after, InFlight::RestDone(id, result));
+                } else {
+                    self.post(wait, InFlight::RestCall(id, request, after));
+                }
             }
             InFlight::RestDone(id, result) => self.input(Input::RestDone(id, result)),
         }

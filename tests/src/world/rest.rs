@@ -15,15 +15,13 @@ const ORDERS_SPACING: Duration = Duration::from_secs(5);
 impl World {
     /// How long the handler waits before the calls of a request, so that they keep the pacing. The
     /// machine keeps it too, on its own clock, which may be late.
-    pub(super) fn rest_wait(&mut self, request: &RestRequest) -> Duration {
+    pub(super) fn rest_wait(&self, request: &RestRequest) -> Duration {
         let calls_orders =
             matches!(request, RestRequest::Prime(key) | RestRequest::Reconcile { key, .. } if key.key() == Key::Orders);
         if !calls_orders {
             return Duration::ZERO;
         }
-        let at = self.orders_free_at.max(self.now);
-        self.orders_free_at = at + ORDERS_SPACING;
-        at.since(self.now)
+        self.orders_free_at.since(self.now)
     }
 
     /// Makes the calls for one request.
@@ -31,11 +29,11 @@ impl World {
         match request {
             RestRequest::Prime(key) if key.key() == Key::Orders => {
                 self.call_once("iserver/accounts")?;
-                self.call("GET", "iserver/account/orders", "force=true", "").map(drop)?;
+                self.call_orders("force=true").map(drop)?;
             }
             RestRequest::Prime(_) => self.call_once("iserver/accounts")?,
             RestRequest::Reconcile { .. } => {
-                let orders = self.call("GET", "iserver/account/orders", "", "")?;
+                let orders = self.call_orders("")?;
                 if orders.contains(r#""snapshot":false"#) {
                     return Ok(RestReply::Incomplete);
                 }
@@ -61,6 +59,12 @@ impl World {
         }
         self.called.insert(resource, self.now);
         self.call("GET", resource, "", "").map(drop)
+    }
+
+    /// Calls the orders endpoint.
+    fn call_orders(&mut self, query: &str) -> Result<String, RestError> {
+        self.orders_free_at = self.now + ORDERS_SPACING;
+        self.call("GET", "iserver/account/orders", query, "")
     }
 
     fn call(&mut self, method: &str, resource: &str, query: &str, body: &str) -> Result<String, RestError> {
