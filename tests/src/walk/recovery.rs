@@ -1,5 +1,5 @@
-//! After the storm: a link and a gateway that do everything right. Then every request must be
-//! answered and every wanted subscription flow, in bounded time.
+//! The end of a walk: a link and a gateway that do everything right. Then every request gets its
+//! reply and every requested subscription flows, within the longest pause then in force plus 60 s.
 
 use crate::world::rest_result;
 use core::time::Duration;
@@ -9,24 +9,26 @@ use ibws_proto::{Action, Command, Config, ConnId, ConnectionState, Input, Output
 use crate::frames;
 use crate::invariants::Checked;
 
-/// More steps than this are no progress.
+/// A recovery that takes more steps makes no progress.
 const STEPS: u32 = 20_000;
 
-/// How long it may take: every wait that there is, a few times.
+/// How long all may take, beside the longest pause.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The limit of a recovery. It begins with a hard reset, so no pause for a session that is not
+/// authenticated is in force.
 fn bound(config: &Config) -> Duration {
-    let tries = config.subscription_timeout * config.subscription_retries.max(1);
-    let connection = config.connect_timeout + config.close_timeout + config.drain_timeout + config.backoff_max;
-    let session = config.auth_wait + Duration::from_secs(70) + config.silence_limit + config.ping_reply_limit;
-    (tries * 2 + connection * 2 + session + config.refusal_max * 2 + config.prime_timeout * 2) * 2
+    let pauses = [config.backoff_max, config.refusal_max, config.close_timeout, config.drain_timeout];
+    pauses.into_iter().max().unwrap_or_default() + PATIENCE
 }
 
-/// Runs until all is well.
+/// Runs until everything works.
 pub(super) fn run(checked: &mut Checked, seen: &mut impl FnMut(&Output)) -> Result<(), String> {
     let config = checked.machine().config().clone();
     let mut now = checked.now();
     let end = now + bound(&config);
     let mut queue: Vec<Output> = Vec::new();
-    // A connection that was open before the calm may have been told anything.
+    // A connection that was open before may have been sent anything.
     let (_, outputs) = checked.submit(now, Command::HardReset { restart: true })?;
     queue.extend(outputs);
     let (_, outputs) = checked.submit(now, Command::Start)?;
@@ -56,7 +58,7 @@ pub(super) fn run(checked: &mut Checked, seen: &mut impl FnMut(&Output)) -> Resu
         if now > end {
             checked.checker().check_all_replied()?;
             return Err(format!(
-                "no calm within {:?}: {status:?} {:?}",
+                "no recovery within {:?}: {status:?} {:?}",
                 bound(&config),
                 checked.machine().subscriptions()
             ));
@@ -69,7 +71,7 @@ pub(super) fn run(checked: &mut Checked, seen: &mut impl FnMut(&Output)) -> Resu
         };
         queue.extend(checked.handle(now, beat)?);
     }
-    Err("no calm: it keeps itself busy".into())
+    Err("no recovery: the machine keeps itself busy".into())
 }
 
 /// What a good peer does.
@@ -84,7 +86,7 @@ fn answer(output: &Output) -> Vec<Input> {
         Action::Ping { conn } => vec![Input::Pong(*conn)],
         Action::Rest { id, .. } => vec![Input::RestDone(*id, rest_result(true))],
         Action::SendText { conn, text } if text == "tic" => {
-            vec![say(*conn, r#"{"topic":"tic","alive":true,"id":"calm","lastAccessed":1}"#.into())]
+            vec![say(*conn, r#"{"topic":"tic","alive":true,"id":"steady","lastAccessed":1}"#.into())]
         }
         Action::SendText { conn, text } => {
             let name = text.split("+{").next().unwrap_or_default();
