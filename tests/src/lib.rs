@@ -28,8 +28,8 @@ mod watch;
 pub mod world;
 
 pub use gateway::{
-    FrameKind, Gateway, GatewayConfig, GatewayOutput, OpeningOrder, Received, Recovery, RestReply, Scenario, Source,
-    Success, UnknownScenario,
+    FrameKind, Gateway, GatewayConfig, GatewayOutput, OpeningOrder, OrderSide, PromptReply, Received, Recovery,
+    RestFault, RestReply, Scenario, Source, Success, UnknownScenario,
 };
 #[cfg(feature = "net")]
 pub use net::{

@@ -108,8 +108,12 @@ fn rest_is_served_on_the_same_port() {
         assert_eq!((status, tickle["session"].as_str()), (200, Some(server.control().session())));
         assert_eq!(get(&server, "/v1/api/iserver/auth/status?x=y").1["authenticated"], true);
         assert_eq!(get(&server, "/v1/api/nothing").0, 404);
-        let posted = "POST /v1/api/tickle HTTP/1.1\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
-        assert!(http(&server, posted).starts_with("HTTP/1.1 200"));
+        let post = |body: &str| {
+            let start = "POST /v1/api/iserver/auth/ssodh/init HTTP/1.1\r\nConnection: close\r\nContent-Length:";
+            http(&server, &format!("{start} {}\r\n\r\n{body}", body.len()))
+        };
+        assert!(post("{\"publish\":true}").starts_with("HTTP/1.1 200"));
+        assert!(post("{}").starts_with("HTTP/1.1 500"), "the body is read");
     }
 }
 
@@ -117,7 +121,7 @@ fn rest_is_served_on_the_same_port() {
 fn an_http_connection_serves_a_second_request() {
     let server = Server::start(ServerConfig::plain(GatewayConfig::seeded(3))).unwrap();
     let request = "GET /v1/api/tickle HTTP/1.1\r\n\r\n";
-    let last = "GET /v1/api/tickle HTTP/1.1\r\nConnection: close\r\n\r\n";
+    let last = "GET /v1/api/iserver/accounts HTTP/1.1\r\nConnection: close\r\n\r\n";
     assert_eq!(http(&server, &format!("{request}{last}")).matches("200 OK").count(), 2);
 }
 
@@ -160,6 +164,51 @@ fn a_test_can_inject_frames_and_close_connections_of_a_running_gateway() {
     server.control().close(conn, 1_000);
     while !socket.read().unwrap().is_close() {}
     assert!(matches!(socket.read(), Err(Error::ConnectionClosed)));
+}
+
+#[test]
+fn the_response_to_the_upgrade_has_three_headers_in_lower_case() {
+    let server = Server::start(ServerConfig::plain(GatewayConfig::seeded(3))).unwrap();
+    let mut stream = tcp(&server);
+    let headers = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==";
+    stream.write_all(format!("GET /v1/api/ws HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n\r\n").as_bytes()).unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let names: Vec<&str> = head.lines().skip(1).filter_map(|line| Some(line.split_once(':')?.0)).collect();
+    assert_eq!(names, ["upgrade", "connection", "sec-websocket-accept"]);
+}
+
+#[test]
+fn a_gateway_with_nothing_behind_replies_to_pings_and_sends_nothing_else() {
+    let config = GatewayConfig::seeded(3).with_scenario(Scenario::NothingBehind);
+    let server = Server::start(ServerConfig::plain(config)).unwrap();
+    let mut socket = upgrade(&server, None);
+    socket.send(Message::text("tic")).unwrap();
+    for _ in 0..3 {
+        socket.send(Message::Ping("x".into())).unwrap();
+        assert!(socket.read().unwrap().is_pong());
+    }
+}
+
+#[test]
+fn a_close_of_the_client_gets_no_reply_from_the_gateway_as_measured() {
+    for measured in [false, true] {
+        let config = GatewayConfig::seeded(3);
+        let config = if measured { config.as_measured() } else { config };
+        for server in [ServerConfig::plain(config.clone()), ServerConfig::tls(config)] {
+            let server = Server::start(server).unwrap();
+            let mut socket = upgrade(&server, None);
+            until(&mut socket, |frame| frame["topic"] == "sts");
+            socket.close(None).unwrap();
+            let end = core::iter::from_fn(|| Some(socket.read())).find_map(Result::err).unwrap();
+            assert_eq!(matches!(end, Error::ConnectionClosed), !measured, "{end:?}");
+        }
+    }
 }
 
 #[test]

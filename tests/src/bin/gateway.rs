@@ -32,7 +32,7 @@ struct Options {
     /// The account id: DU or U and digits.
     #[arg(long, value_name = "ACCOUNT", default_value = "DU1234567", value_parser = account)]
     account: String,
-    /// Send binary frames (the default).
+    /// Send binary frames only, as the real gateway does, also where a scenario sends text.
     #[arg(long, conflicts_with = "text")]
     binary: bool,
     /// Send text frames.
@@ -82,6 +82,7 @@ fn main() -> ExitCode {
 fn start(options: Options) -> Result<Server, String> {
     let mut gateway = GatewayConfig::seeded(options.seed);
     gateway.account = options.account;
+    gateway.binary_only = options.binary;
     if options.text {
         gateway.frames = FrameKind::Text;
     }

@@ -3,7 +3,7 @@
 use crate::prng::Prng;
 use crate::world::World;
 
-use super::{client, dial, json, protocol, wire};
+use super::{backend, client, dial, json, protocol, wire};
 
 /// When a fault has an effect; guided runs choose faults that have one now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,7 +51,7 @@ pub const SOCKETS_ONLY: [(u8, &str); 11] = [
 
 /// The faults of the virtual world, in the order of their numbers.
 pub fn faults() -> impl Iterator<Item = &'static Fault> {
-    [dial::FAULTS, wire::FAULTS, protocol::FAULTS, json::FAULTS, client::FAULTS].into_iter().flatten()
+    [dial::FAULTS, wire::FAULTS, protocol::FAULTS, json::FAULTS, client::FAULTS, backend::FAULTS].into_iter().flatten()
 }
 
 #[cfg(test)]
@@ -66,7 +66,7 @@ mod tests {
         assert!(here.is_sorted(), "{here:?}");
         let sockets: BTreeSet<_> = SOCKETS_ONLY.iter().map(|(number, _)| *number).collect();
         let both: BTreeSet<_> = here.iter().copied().chain(sockets.iter().copied()).collect();
-        assert_eq!(both, (1..=69).collect());
+        assert_eq!(both, (1..=82).collect());
         assert!(here.iter().all(|number| !sockets.contains(number)));
     }
 }

@@ -7,6 +7,7 @@
 //! faults and end with a shutdown; in the other half the faults stop, and everything must recover
 //! in bounded time. At its end a run is replayed in other ways, which must give the same outputs.
 
+mod backend;
 mod client;
 mod dial;
 mod fault;
@@ -115,7 +116,8 @@ impl Run {
         // The name is part of the seed, and another one would give other runs.
         let mut chance = Prng::part(seed, "storm", 0);
         let (is_blind, recovers) = (chance.chance(1, 2), chance.chance(1, 2));
-        let (config, gateway) = (settings(seed, &mut chance), gateway(seed, &mut chance));
+        let config = settings(seed, &mut chance);
+        let gateway = gateway(seed, &config, &mut chance);
         let mut world = World::remembering(config, gateway, rule);
         world.note(&format!("chaos seed {seed}: blind {is_blind}, recovers {recovers}"));
         world.link.clock_late = chance.millis(0, 20);
@@ -124,6 +126,7 @@ impl Run {
         let session = world.gateway.session().to_owned();
         world.keep_secret(&session);
         world.link.session = Some(session);
+        world.link.keeps_session = chance.chance(1, 2);
         let share = chance.between(1, 8).unsigned_abs();
         let faults = faults().filter(|_| chance.chance(share, 8)).map(|fault| (fault, None)).collect();
         Self { world, chance, is_blind, recovers, faults, requests: Vec::new(), report: Report::default() }
@@ -146,6 +149,9 @@ impl Run {
         } else {
             let drain = self.chance.chance(1, 2);
             recovery::stop(&mut self.world, drain)?;
+        }
+        if self.world.gateway.pacing_violations() > 0 {
+            return Err("the client exceeded the pacing of REST".into());
         }
         self.world.transcript().check_replays()
     }
@@ -265,7 +271,9 @@ fn settings(seed: u64, chance: &mut Prng) -> Config {
     config
 }
 
-fn gateway(seed: u64, chance: &mut Prng) -> GatewayConfig {
+/// A gateway whose greeting comes before the client takes its silence for the end: only frames count
+/// as life.
+fn gateway(seed: u64, config: &Config, chance: &mut Prng) -> GatewayConfig {
     let mut gateway = GatewayConfig::seeded(seed);
     if chance.chance(1, 3) {
         gateway.opening = OpeningOrder::StatusFirst;
@@ -274,7 +282,7 @@ fn gateway(seed: u64, chance: &mut Prng) -> GatewayConfig {
         gateway.frames = FrameKind::Text;
     }
     if chance.chance(1, 4) {
-        gateway.success = Success::After(chance.millis(0, 7_000));
+        gateway.success = Success::After(chance.millis(0, 7_000).min(config.silence_limit));
     }
     gateway.authenticated = !chance.chance(1, 8);
     gateway.competing = chance.chance(1, 8);

@@ -20,14 +20,20 @@ const HEARTBEATS: [&str; 7] = [
     r#"{"topic":"system","hb":null}"#,
 ];
 
+/// Ends the brokerage session with an announcement: a loss without a word cannot be noticed.
+pub(super) fn lose_authentication(world: &mut World) {
+    world.gateway.set_announcements(true);
+    world.gateway.set_authenticated(false);
+}
+
 fn authentication(world: &mut World, chance: &mut Prng) {
     match chance.below(3) {
         0 => world.gateway.set_competing(true),
         1 => {
             world.gateway.set_competing(true);
-            world.gateway.set_authenticated(false);
+            lose_authentication(world);
         }
-        _ => world.gateway.set_authenticated(false),
+        _ => lose_authentication(world),
     }
 }
 
@@ -39,7 +45,7 @@ fn relogin(world: &mut World, chance: &mut Prng) {
 }
 
 fn night(world: &mut World, chance: &mut Prng) {
-    world.gateway.set_authenticated(false);
+    lose_authentication(world);
     relogin(world, chance);
     match chance.below(3) {
         0 => world.close(1000),
@@ -226,16 +232,10 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault {
         number: 50,
         name: "orders silent",
-        how: "a filtered call over REST narrows the stream",
+        how: "a filtered call over REST by another program narrows the stream",
         bites: Ready,
-        inject: |world, _| {
-            let now = world.now();
-            let _ = world.gateway.rest(now, "GET", "/v1/api/iserver/account/orders", "filters=inactive");
-        },
-        heal: Some(|world| {
-            let now = world.now();
-            let _ = world.gateway.rest(now, "GET", "/v1/api/iserver/account/orders", "force=true");
-        }),
+        inject: |world, _| world.gateway.filter_orders(Some("inactive")),
+        heal: Some(|world| world.gateway.filter_orders(None)),
     },
     Fault {
         number: 51,

@@ -1,16 +1,23 @@
-//! The end of a chaos run. Either the faults stop, and every request must get its reply and every
-//! requested subscription must flow within a bound; or the client is shut down while they last.
+//! When the faults stop: every request gets its reply and every requested subscription flows, within
+//! the longest pause then in force plus 60 s.
 
 use core::time::Duration;
 
-use ibws_proto::{Command, ConnectionState, Event, Input, SessionUpdate, SubscriptionKey, SubscriptionState};
+use ibws_proto::{
+    Command, ConnectionState, Event, Input, SessionUpdate, SubscriptionKey, SubscriptionState, status::HealthReason,
+};
 
 use super::fault::faults;
 use crate::world::{Dial, World, sub};
 
-/// Longest time of the recovery, in addition to the longest delay between dials.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// A subscription of another account, which the gateway never confirms.
+/// How long all may take, beside the longest pause that is in force when the faults stop.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest pause before a dial for a session that is not authenticated, or a gateway that does
+/// not greet.
+const REDIAL: Duration = Duration::from_secs(300);
+/// The same while streams flow that need no brokerage session.
+const REDIAL_FLOWING: Duration = Duration::from_secs(900);
+/// A subscription that no gateway of these worlds would ever take: it has another account.
 const FOREIGN: &str = "sd+U12345678";
 
 /// Ends all faults.
@@ -40,11 +47,6 @@ fn help(world: &mut World) {
     if let Some(conn) = world.conn().filter(dead) {
         world.input(Input::Session(conn, SessionUpdate::Changed));
     }
-    if status.state == ConnectionState::Open && status.greeted && status.authenticated == Some(false) {
-        // The client missed a change between an early status and a late `success`, so it is sent
-        // again.
-        world.gateway.set_authenticated(true);
-    }
     let pending =
         |world: &World| world.machine().subscriptions().iter().any(|info| info.state == SubscriptionState::Pending);
     if !world.machine().config().recreate_on_reconnect && status.state == ConnectionState::Ready && pending(world) {
@@ -72,21 +74,37 @@ fn trouble(world: &World) -> Option<String> {
     idle.map(|info| format!("{} is {:?}, gap {:?}", info.key, info.state, info.gap_since))
 }
 
-/// The time until the next dial; `None` outside of a backoff.
-fn pause(world: &World) -> Option<Duration> {
+/// The remaining delay before the next dial.
+fn backoff(world: &World) -> Option<Duration> {
     let last =
         world.events().filter_map(|(_, event)| if let Event::State(change) = event { Some(change) } else { None });
     let last = last.last().filter(|change| change.state == ConnectionState::Backoff)?;
     Some((last.at + last.delay?).since(world.now()))
 }
 
+/// The longest pause that is in force now. The connection is not known to be good: a silent one must
+/// be noticed, and one without a session is dialled anew on its schedule.
+fn longest_pause(world: &World) -> Duration {
+    let machine = world.machine();
+    let config = machine.config();
+    let silence = config.silence_limit + config.ping_reply_limit;
+    let own = config.backoff_max.max(config.refusal_max).max(silence);
+    let ungated = machine.subscriptions().iter().any(|info| !info.key.key().needs_brokerage_session());
+    let reason = match machine.health(world.now()).reason {
+        HealthReason::NothingReceived => config.first_frame_timeout * 3,
+        HealthReason::WaitingForSession | HealthReason::NotGreeted => REDIAL,
+        HealthReason::NotAuthenticated | HealthReason::Competing if ungated => REDIAL_FLOWING,
+        HealthReason::NotAuthenticated | HealthReason::Competing => REDIAL,
+        _ => Duration::ZERO,
+    };
+    own.max(reason).max(backoff(world).unwrap_or_default())
+}
+
 pub(super) fn run(world: &mut World) -> Result<(), String> {
     heal(world);
     let foreign: SubscriptionKey = sub(FOREIGN);
-    // A Retry-After pause of the peer is a fault that lasts until its end.
-    let patience = world.machine().config().backoff_max + PATIENCE;
-    let pause = pause(world).filter(|pause| *pause > world.machine().config().backoff_max).unwrap_or_default();
-    let end = world.now() + pause + patience;
+    let limit = longest_pause(world) + PATIENCE;
+    let end = world.now() + limit;
     while world.now() < end {
         help(world);
         if world.machine().subscription(&foreign).is_some() {
@@ -98,7 +116,7 @@ pub(super) fn run(world: &mut World) -> Result<(), String> {
         }
     }
     let trouble = trouble(world).unwrap_or_default();
-    Err(format!("not recovered {:?} after the faults ended: {trouble}", pause + patience))
+    Err(format!("not well {limit:?} after the faults stopped: {trouble}"))
 }
 
 /// Shuts the client down while faults last: this must always work, and every request must get its

@@ -18,7 +18,7 @@ const DEFAULT_DAYS: u64 = 7;
 
 struct Execution {
     id: String,
-    share: &'static Instrument,
+    share: Instrument,
     buy: bool,
     size: i64,
     price: i64,
@@ -51,9 +51,9 @@ impl Executions {
     }
 
     /// A trade at `price` without an order of the feed, like one made by hand in another terminal.
-    pub(crate) fn invented(&mut self, share: &'static Instrument, price: i64) -> Fill {
+    pub(crate) fn invented(&mut self, share: &Instrument, price: i64) -> Fill {
         let order = 90_000_000 + self.chance.below(9_000_000);
-        Fill { order, share, buy: self.chance.chance(1, 2), size: self.chance.between(1, 40), price }
+        Fill { order, share: share.clone(), buy: self.chance.chance(1, 2), size: self.chance.between(1, 40), price }
     }
 
     /// Records a trade and returns its live frames: first without a commission, then with it.
@@ -61,7 +61,7 @@ impl Executions {
         self.serial += 1 + self.chance.below(0xFF);
         let execution = Execution {
             id: format!("{:08x}.{:08x}.01.01", self.chance.below(0xF_FFFF), self.serial & 0xFFFF_FFFF),
-            share: fill.share,
+            share: fill.share.clone(),
             buy: fill.buy,
             size: fill.size,
             price: fill.price,
@@ -95,13 +95,24 @@ impl Executions {
         frames
     }
 
+    /// The rows of `/iserver/account/trades`: the executions of the last `days`, oldest first.
+    pub(crate) fn rows(&self, days: Option<u64>, now_ms: u64) -> Vec<Json> {
+        let since = now_ms.saturating_sub(days.unwrap_or(1).clamp(1, 7) * DAY_MS);
+        let recent = self.past.iter().filter(|execution| execution.at_ms >= since);
+        recent.map(|execution| self.row(execution, true, false)).collect()
+    }
+
     fn frame(&self, execution: &Execution, commission: bool, exchange: bool) -> String {
+        Json::frame("str", Json::List(vec![self.row(execution, commission, exchange)]))
+    }
+
+    fn row(&self, execution: &Execution, commission: bool, exchange: bool) -> Json {
         let (side, verb) = if execution.buy { ("B", "Bot") } else { ("S", "Sold") };
         let paid = price(execution.price);
         let conid = execution.share.conid;
         let mut row = members([
             ("execution_id", Json::text(&execution.id)),
-            ("symbol", Json::text(execution.share.symbol)),
+            ("symbol", Json::text(&*execution.share.symbol)),
             ("supports_tax_opt", Json::text("1")),
             ("side", Json::text(side)),
             ("order_description", Json::text(format!("{verb} {} @ {paid} on {}", execution.size, execution.exchange))),
@@ -119,8 +130,8 @@ impl Executions {
             ("account", Json::text(&self.account)),
             ("accountCode", Json::text(&self.account)),
             ("account_allocation_name", Json::text(&self.account)),
-            ("company_name", Json::text(execution.share.company)),
-            ("contract_description_1", Json::text(execution.share.symbol)),
+            ("company_name", Json::text(&*execution.share.company)),
+            ("contract_description_1", Json::text(&*execution.share.symbol)),
             ("sec_type", Json::text("STK")),
             ("listing_exchange", Json::text(LISTING)),
             ("conid", Json::int(conid)),
@@ -134,6 +145,6 @@ impl Executions {
             ("is_event_trading", Json::text("0")),
             ("order_id", Json::int(execution.order)),
         ]));
-        Json::frame("str", Json::List(vec![Json::Object(row)]))
+        Json::Object(row)
     }
 }

@@ -90,6 +90,7 @@ pub(crate) fn frame(
     chance: &mut Prng,
 ) -> String {
     let share = instruments::by_conid(target.conid);
+    let share = share.as_ref();
     let count = if request.is_wrong { 0 } else { (request.period / request.bar).clamp(1, MAX_BARS) };
     let bars = quote.map_or_else(Vec::new, |quote| bars(&quote, count, request.bar, now_ms, chance));
     let points = bars.len();
@@ -105,8 +106,8 @@ pub(crate) fn frame(
     let start_ms = bars.first().map_or(now_ms, |bar| bar.at_ms);
     let reply = Json::Object(members([
         ("serverId", Json::text(server_id.to_string())),
-        ("symbol", Json::text(share.map_or("-", |share| share.symbol))),
-        ("text", Json::text(share.map_or("", |share| share.company))),
+        ("symbol", Json::text(share.map_or("-", |share| &share.symbol))),
+        ("text", Json::text(share.map_or("", |share| &share.company))),
         ("priceFactor", Json::int(100)),
         ("startTime", Json::text(calendar::dashed(start_ms))),
         ("high", Json::text(high)),

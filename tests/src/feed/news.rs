@@ -24,6 +24,21 @@ pub(crate) fn frame(chance: &mut Prng) -> String {
     Json::frame("blt", Json::List(vec![Json::Object(row)]))
 }
 
+/// A prompt about an order, which waits for one of its options (docs/protocol.md §4.4).
+pub(crate) fn prompt(order_id: u64, req_id: &str, text: &str, options: &[&str]) -> String {
+    let row = [
+        ("orderId", Json::int(order_id)),
+        ("reqId", Json::text(req_id)),
+        ("dismissable", Json::EMPTY),
+        ("text", Json::text(text)),
+        ("options", Json::texts(options)),
+        ("type", Json::text("M")),
+        ("messageId", Json::text("p12")),
+        ("prompt", Json::bool(true)),
+    ];
+    Json::frame("ntf", Json::List(vec![Json::object(row)]))
+}
+
 /// A notification that is only read, not a prompt that needs a reply.
 pub(crate) fn notice(id: &str, text: &str) -> String {
     let row = [("id", Json::text(id)), ("text", Json::text(text)), ("title", Json::null()), ("url", Json::null())];

@@ -16,13 +16,15 @@ use crate::calendar;
 use crate::json::{Json, Members, members};
 use crate::prng::Prng;
 
-/// Orders that REST lists.
+/// Orders that REST lists, of those that no longer change.
 const REMEMBERED: usize = 12;
+/// Orders that are kept in all; a script that places more loses the oldest.
+const MAX_ORDERS: usize = 256;
 
 #[derive(Clone)]
 pub(crate) struct Order {
     id: u64,
-    share: &'static Instrument,
+    share: Instrument,
     buy: bool,
     quantity: i64,
     filled: i64,
@@ -34,7 +36,7 @@ pub(crate) struct Order {
 /// A fill of an order.
 pub(crate) struct Fill {
     pub(crate) order: u64,
-    pub(crate) share: &'static Instrument,
+    pub(crate) share: Instrument,
     pub(crate) buy: bool,
     pub(crate) size: i64,
     pub(crate) price: i64,
@@ -63,6 +65,8 @@ pub(crate) struct Orders {
     account: String,
     next_id: u64,
     plan: VecDeque<Stage>,
+    /// The order that the plan is about; the others belong to a script.
+    planned: u64,
     orders: VecDeque<Order>,
 }
 
@@ -70,7 +74,14 @@ impl Orders {
     pub(crate) fn new(seed: u64, account: &str) -> Self {
         let mut chance = Prng::part(seed, "orders", 0);
         let next_id = 500_000_000 + chance.below(400_000_000);
-        Self { chance, account: account.to_owned(), next_id, plan: VecDeque::new(), orders: VecDeque::new() }
+        Self {
+            chance,
+            account: account.to_owned(),
+            next_id,
+            plan: VecDeque::new(),
+            planned: 0,
+            orders: VecDeque::new(),
+        }
     }
 
     /// Goes on by one stage, or by two stages in one frame.
@@ -87,7 +98,7 @@ impl Orders {
         }
         let pause =
             if self.plan.is_empty() { self.chance.millis(2_000, 6_000) } else { self.chance.millis(300, 1_800) };
-        OrderStep { rows, status: self.orders.back().map_or("", |order| order.status), fill, pause }
+        OrderStep { rows, status: self.find(self.planned).map_or("", |order| order.status), fill, pause }
     }
 
     /// The rows of `/iserver/account/orders`, newest last; `status` filters them.
@@ -97,8 +108,7 @@ impl Orders {
     }
 
     fn place(&mut self, market: &mut Market, now: Instant) {
-        let share =
-            *self.chance.pick(&[&INSTRUMENTS[0], &INSTRUMENTS[1], &INSTRUMENTS[2], &INSTRUMENTS[3], &INSTRUMENTS[4]]);
+        let share = self.chance.pick(&INSTRUMENTS).clone();
         let last = market.share(share.conid, now).map_or(share.start, |quote| quote.last);
         let (buy, fills) = (self.chance.chance(1, 2), self.chance.chance(2, 3));
         // The limit of an order that must not fill is far from the market.
@@ -113,6 +123,7 @@ impl Orders {
             status: "Inactive",
             changed_ms: 0,
         };
+        self.planned = self.next_id;
         self.next_id += 1 + self.chance.below(9);
         self.plan = [Stage::Full("Inactive"), Stage::Identity].into();
         self.plan.extend(["PendingSubmit", "PreSubmitted", "Submitted"].map(Stage::Status));
@@ -121,15 +132,74 @@ impl Orders {
         } else {
             self.plan.extend([Stage::Full("PendingCancel"), Stage::Status("Cancelled")]);
         }
-        if self.orders.len() == REMEMBERED {
-            self.orders.pop_front();
+        self.keep(order);
+    }
+
+    fn keep(&mut self, order: Order) {
+        let done = self.orders.iter().filter(|order| order.is_done()).count();
+        if done + 1 >= REMEMBERED || self.orders.len() >= MAX_ORDERS {
+            let oldest = self.orders.iter().position(Order::is_done).unwrap_or_default();
+            self.orders.remove(oldest);
         }
         self.orders.push_back(order);
     }
 
+    fn find(&self, id: u64) -> Option<&Order> {
+        self.orders.iter().find(|order| order.id == id)
+    }
+
+    /// Places an order of a script. Returns its id and its row.
+    pub(crate) fn script_place(&mut self, share: Instrument, buy: bool, quantity: i64, limit: i64) -> (u64, Json) {
+        let id = self.next_id;
+        self.next_id += 1;
+        let order = Order { id, share, buy, quantity, filled: 0, limit, status: "Submitted", changed_ms: 0 };
+        let row = Json::Object(self.full_row(&order));
+        self.keep(order);
+        (id, row)
+    }
+
+    /// Fills an order of a script, at most up to its quantity. Returns its row and the fill; `None`
+    /// if there is nothing to fill.
+    pub(crate) fn script_fill(&mut self, id: u64, size: i64, at: i64, epoch_ms: u64) -> Option<(Json, Fill)> {
+        let mut order = self.open(id)?;
+        let size = size.min(order.quantity - order.filled);
+        if size <= 0 {
+            return None;
+        }
+        order.filled += size;
+        order.changed_ms = epoch_ms;
+        let fill = Fill { order: id, share: order.share.clone(), buy: order.buy, size, price: at };
+        let row = self.fill_row(&mut order);
+        self.replace(order);
+        Some((Json::Object(row), fill))
+    }
+
+    /// Cancels an order of a script. Returns its rows; `None` if it cannot be cancelled any more.
+    pub(crate) fn script_cancel(&mut self, id: u64, epoch_ms: u64) -> Option<Vec<Json>> {
+        let mut order = self.open(id)?;
+        (order.status, order.changed_ms) = ("PendingCancel", epoch_ms);
+        let asked = self.full_row(&order);
+        order.status = "Cancelled";
+        let mut done = self.delta(&order);
+        done.extend(status_members("Cancelled"));
+        self.replace(order);
+        Some(vec![Json::Object(asked), Json::Object(done)])
+    }
+
+    /// An order that can still change, and is not the one of the plan.
+    fn open(&self, id: u64) -> Option<Order> {
+        self.find(id).filter(|order| !order.is_done() && (self.plan.is_empty() || id != self.planned)).cloned()
+    }
+
+    fn replace(&mut self, order: Order) {
+        if let Some(kept) = self.orders.iter_mut().find(|kept| kept.id == order.id) {
+            *kept = order;
+        }
+    }
+
     fn stage(&mut self, epoch_ms: u64, rows: &mut Vec<Json>) -> Option<Fill> {
         let stage = self.plan.pop_front()?;
-        let mut order = self.orders.pop_back()?;
+        let mut order = self.find(self.planned)?.clone();
         order.changed_ms = epoch_ms;
         let mut fill = None;
         let row = match stage {
@@ -155,11 +225,17 @@ impl Orders {
                 let last = !self.plan.contains(&Stage::Fill);
                 let size = if last { rest } else { self.chance.between(1, (rest / 2).max(1)).min(rest) };
                 order.filled += size;
-                fill = Some(Fill { order: order.id, share: order.share, buy: order.buy, size, price: order.limit });
+                fill = Some(Fill {
+                    order: order.id,
+                    share: order.share.clone(),
+                    buy: order.buy,
+                    size,
+                    price: order.limit,
+                });
                 self.fill_row(&mut order)
             }
         };
-        self.orders.push_back(order);
+        self.replace(order);
         rows.push(Json::Object(row));
         fill
     }
@@ -196,14 +272,14 @@ impl Orders {
             ("cashCcy", Json::text("USD")),
             ("sizeAndFills", Json::text(order.progress())),
             ("orderDesc", Json::text(order.description())),
-            ("description1", Json::text(order.share.symbol)),
-            ("ticker", Json::text(order.share.symbol)),
+            ("description1", Json::text(&*order.share.symbol)),
+            ("ticker", Json::text(&*order.share.symbol)),
             ("secType", Json::text("STK")),
             ("listingExchange", Json::text(LISTING)),
             ("remainingQuantity", Json::double((order.quantity - order.filled) as f64)),
             ("filledQuantity", Json::double(order.filled as f64)),
             ("totalSize", Json::double(order.quantity as f64)),
-            ("companyName", Json::text(order.share.company)),
+            ("companyName", Json::text(&*order.share.company)),
         ]);
         row.extend(status_members(order.status));
         if order.status == "PendingCancel" {
@@ -227,6 +303,10 @@ impl Orders {
 }
 
 impl Order {
+    fn is_done(&self) -> bool {
+        matches!(self.status, "Filled" | "Cancelled")
+    }
+
     fn progress(&self) -> String {
         if self.filled == self.quantity {
             self.quantity.to_string()

@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use ibws_proto::Instant;
 
-use super::instruments::{INSTRUMENTS, Instrument};
+use super::instruments::{self, Instrument};
 use super::target::Target;
 use crate::prng::Prng;
 
 /// Largest number of steps that a walk catches up; after a longer pause it continues from the
 /// present.
 const MAX_STEPS: u32 = 2_000;
+
+/// Largest number of walks; the one that was not read for longest makes room for another. It
+/// starts again when it is needed again.
+const MAX_WALKS: usize = 1_024;
 
 /// The prices of one product at one moment, in cents.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +36,9 @@ struct Walk {
     chance: Prng,
     next: Instant,
     quote: Quote,
+    /// A script set the quote, so it does not move.
+    is_set: bool,
+    read_at: Instant,
 }
 
 impl Walk {
@@ -53,10 +60,14 @@ impl Walk {
             open,
             prior_close,
         };
-        Self { chance, next: Instant::ORIGIN, quote }
+        Self { chance, next: Instant::ORIGIN, quote, is_set: false, read_at: Instant::ORIGIN }
     }
 
     fn advance(&mut self, now: Instant) {
+        self.read_at = now;
+        if self.is_set {
+            return;
+        }
         for _ in 0..MAX_STEPS {
             if self.next > now {
                 return;
@@ -95,21 +106,52 @@ fn lots(chance: &mut Prng) -> u64 {
     100 * (1 + chance.below(most))
 }
 
-/// The walks of all shares. A query advances the walk it reads to the time of the query.
+/// The walks of all contracts that were read. A query advances the walk it reads to the time of
+/// the query.
 pub(crate) struct Market {
+    seed: u64,
     walks: BTreeMap<u64, Walk>,
 }
 
 impl Market {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { walks: INSTRUMENTS.iter().map(|share| (share.conid, Walk::new(seed, share))).collect() }
+        Self { seed, walks: BTreeMap::new() }
     }
 
-    /// The present quote of one share; `None` for a conid that the feed does not trade.
+    /// The present quote of one contract; `None` for a bad conid.
     pub(crate) fn share(&mut self, conid: u64, now: Instant) -> Option<Quote> {
-        let walk = self.walks.get_mut(&conid)?;
+        let walk = self.walk(conid)?;
         walk.advance(now);
         Some(walk.quote)
+    }
+
+    /// Sets the quote of one contract, in cents, and stops its walk. Does nothing for a bad conid.
+    pub(crate) fn set(&mut self, conid: u64, bid: i64, last: i64, ask: i64) {
+        let Some(walk) = self.walk(conid) else { return };
+        walk.is_set = true;
+        let (high, low) = (walk.quote.high.max(last), walk.quote.low.min(last));
+        walk.quote = Quote { bid, last, ask, high, low, ..walk.quote };
+    }
+
+    /// Lets the walk of one contract go on from its present price.
+    pub(crate) fn release(&mut self, conid: u64, now: Instant) {
+        if let Some(walk) = self.walk(conid).filter(|walk| walk.is_set) {
+            walk.is_set = false;
+            walk.next = now;
+        }
+    }
+
+    fn walk(&mut self, conid: u64) -> Option<&mut Walk> {
+        if !self.walks.contains_key(&conid) {
+            let walk = Walk::new(self.seed, &instruments::by_conid(conid)?);
+            if self.walks.len() >= MAX_WALKS {
+                let oldest = self.walks.iter().filter(|(_, walk)| !walk.is_set).min_by_key(|(_, walk)| walk.read_at);
+                let oldest = oldest.map_or(conid, |(oldest, _)| *oldest);
+                self.walks.remove(&oldest);
+            }
+            self.walks.insert(conid, walk);
+        }
+        self.walks.get_mut(&conid)
     }
 
     /// The present quote of a target: a share, or the sum of a combo's legs.
@@ -161,6 +203,21 @@ fn added(sum: Quote, leg: Quote) -> Quote {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::feed::instruments::{BAD_CONID, INSTRUMENTS};
+
+    #[test]
+    fn any_conid_has_a_walk_of_its_own_except_the_bad_one() {
+        let mut market = Market::new(1);
+        let quotes: Vec<_> = (1..400).filter_map(|conid| market.share(conid, Instant::ORIGIN)).collect();
+        assert_eq!(quotes.len(), 399);
+        assert!(quotes.iter().all(|quote| quote.bid < quote.last && quote.last < quote.ask));
+        assert!(market.share(BAD_CONID, Instant::ORIGIN).is_none() && market.share(0, Instant::ORIGIN).is_none());
+        // The number of walks is bounded.
+        for conid in 1_000..4_000 {
+            market.share(conid, Instant::from_millis(conid));
+        }
+        assert_eq!(market.walks.len(), MAX_WALKS);
+    }
 
     #[test]
     fn the_last_price_stays_between_bid_and_ask_for_a_whole_day() {

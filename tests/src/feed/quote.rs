@@ -35,10 +35,11 @@ pub(crate) fn values(market: &mut Market, target: &Target, fields: &[String], no
 
 fn value(field: &str, target: &Target, quote: &Quote) -> Option<Json> {
     let share = if target.legs.is_empty() { instruments::by_conid(target.conid) } else { None };
+    let share = share.as_ref();
     let exchange = target.exchange.as_deref().unwrap_or("SMART");
     let text = match field {
         "31" => price(quote.last),
-        "55" => share.map_or("COMB", |share| share.symbol).to_owned(),
+        "55" => share.map_or("COMB", |share| &share.symbol).to_owned(),
         "70" => price(quote.high),
         "71" => price(quote.low),
         "82" => price(quote.last - quote.prior_close),
@@ -52,11 +53,11 @@ fn value(field: &str, target: &Target, quote: &Quote) -> Option<Json> {
         "6008" => return Some(Json::int(target.conid)),
         "6070" => share.map_or("BAG", |_| "STK").to_owned(),
         "6509" => "RpB".to_owned(),
-        "7051" => share?.company.to_owned(),
+        "7051" => share?.company.to_string(),
         "7059" => grouped(quote.last_size),
         "7094" => format!("{}@{exchange}", target.conid),
         "7184" | "7768" => "1".to_owned(),
-        "7219" | "7220" => share?.symbol.to_owned(),
+        "7219" | "7220" => share?.symbol.to_string(),
         "7221" => share.map(|_| LISTING)?.to_owned(),
         "7295" => price(quote.open),
         // Today's close is not known yet; the wire repeats yesterday's.

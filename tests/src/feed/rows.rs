@@ -105,7 +105,7 @@ fn ledger_row(account: &Account, currency: &str, cash: i64, worth: &Worth, rate:
 /// How a row that has not changed is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unchanged {
-    /// Not at all (summary).
+    /// Not at all (summary), except for the row that names the account, which is in every update.
     Omitted,
     /// With its key and the time only (ledger).
     Blank,
@@ -122,13 +122,16 @@ pub(crate) fn frame(
 ) -> Option<String> {
     let rows: Vec<Row> = rows.into_iter().filter(|(key, _)| filter.takes_key(key)).collect();
     let mut result = Vec::new();
+    let mut changes = false;
     for (key, values) in &rows {
         let is_known = sent.iter().any(|(known, old)| known == key && old == values);
-        if is_known && unchanged == Unchanged::Omitted {
+        let names_account = unchanged == Unchanged::Omitted && key == "AccountCode";
+        if is_known && unchanged == Unchanged::Omitted && !names_account {
             continue;
         }
+        changes |= !is_known || unchanged == Unchanged::Blank;
         let mut row = members([("key", Json::text(key))]);
-        if !is_known {
+        if !is_known || names_account {
             row.extend(values.iter().filter(|(field, _)| filter.takes_field(field)).cloned());
         }
         row.push(("timestamp".into(), Json::int(epoch_ms / 1_000)));
@@ -138,7 +141,7 @@ pub(crate) fn frame(
     // through.
     let is_first = sent.is_empty();
     *sent = rows;
-    if result.is_empty() && !is_first {
+    if !changes && !is_first {
         return None;
     }
     Some(Json::object([("result", Json::List(result)), ("topic", Json::text(topic))]).to_string())

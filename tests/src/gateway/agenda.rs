@@ -25,6 +25,10 @@ pub(crate) enum Due {
     Trade,
     /// The next notification or bulletin.
     News,
+    /// The brokerage session that `ssodh/init` opens.
+    Authenticate,
+    /// The end of a daily reset.
+    EndReset,
     /// The next frame of a recording.
     Playback(u64),
     /// A step of the scenario, for one connection or, with `None`, for the whole gateway.
@@ -47,7 +51,7 @@ impl Due {
                 Some(*conn)
             }
             Self::Step(conn, _) => *conn,
-            Self::Heartbeat | Self::Orders | Self::Trade | Self::News => None,
+            Self::Heartbeat | Self::Orders | Self::Trade | Self::News | Self::Authenticate | Self::EndReset => None,
         }
     }
 }

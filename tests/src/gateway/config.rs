@@ -63,6 +63,21 @@ pub struct GatewayConfig {
     pub session: Option<String>,
     /// The opcode of data frames.
     pub frames: FrameKind,
+    /// Whether every data frame is binary, also one that the backend, or a test, sends as text
+    /// (docs/protocol.md §1.8).
+    pub binary_only: bool,
+    /// Whether each Close of the gateway arrives with code 1000 and an empty reason, and a message
+    /// that is too long ends the connection without a Close (docs/protocol.md §1.8).
+    pub flat_closes: bool,
+    /// Whether the gateway replies to a Close of the client; otherwise TCP ends (docs/protocol.md
+    /// §1.8).
+    pub replies_to_close: bool,
+    /// Whether an unsubscribe is confirmed by a frame with its own topic, such as `umd+265598`, in
+    /// addition to the texts of some channels.
+    pub echoes_unsubscribes: bool,
+    /// Whether REST calls beyond the limits get 429, and all calls after them for 15 min
+    /// (docs/protocol.md §8.3).
+    pub paces_rest: bool,
     /// Whether there is an authenticated brokerage session at the start.
     pub authenticated: bool,
     /// Whether another session competes at the start.
@@ -93,6 +108,11 @@ impl Default for GatewayConfig {
             username: "simulated".into(),
             session: None,
             frames: FrameKind::Binary,
+            binary_only: false,
+            flat_closes: false,
+            replies_to_close: true,
+            echoes_unsubscribes: false,
+            paces_rest: true,
             authenticated: true,
             competing: false,
             success: Success::Seeded,
@@ -112,6 +132,13 @@ impl GatewayConfig {
     #[must_use]
     pub fn seeded(seed: u64) -> Self {
         Self { seed, ..Self::default() }
+    }
+
+    /// The same settings with what was measured on the real gateway: binary frames only, every Close
+    /// with code 1000, no reply to a Close (docs/protocol.md §1.8).
+    #[must_use]
+    pub fn as_measured(self) -> Self {
+        Self { frames: FrameKind::Binary, binary_only: true, flat_closes: true, replies_to_close: false, ..self }
     }
 
     /// The same settings with `scenario`, and with what that scenario needs from the start.

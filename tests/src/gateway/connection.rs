@@ -33,6 +33,8 @@ pub(crate) struct Connection {
     pub(crate) is_ready: bool,
     /// The connection is half-open: nothing is sent or received.
     pub(crate) is_muted: bool,
+    /// It was opened while the backend was away: pings are replied to, nothing else ever comes.
+    pub(crate) is_dead: bool,
     /// The gateway closed or dropped the connection.
     pub(crate) has_ended: bool,
     pub(crate) streams: BTreeMap<String, Stream>,
@@ -80,6 +82,7 @@ impl Connection {
             is_waiting: false,
             is_ready: false,
             is_muted: false,
+            is_dead: false,
             has_ended: false,
             streams: BTreeMap::new(),
             histories: BTreeSet::new(),
@@ -91,7 +94,7 @@ impl Connection {
 
     /// Queues a frame, or drops the connection of a client that reads too slowly.
     pub(crate) fn push(&mut self, serial: u64, output: GatewayOutput) {
-        if self.has_ended || self.is_muted {
+        if self.has_ended || self.is_muted || self.is_dead {
             return;
         }
         if self.outputs.len() >= MAX_QUEUED {

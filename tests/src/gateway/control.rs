@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::agenda::Due;
-use super::connection::Connection;
-use super::{Gateway, GatewayOutput, Received, Scenario, opening};
-use crate::json::Json;
+use super::{Gateway, GatewayOutput, Received, Scenario};
 
 /// The REST call that ends a refusal before its count is used up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +29,10 @@ pub(super) struct Faults {
     pub(super) no_confirmations: bool,
     pub(super) refuses_sessions: bool,
     pub(super) ignores_unsubscribes: bool,
+    pub(super) no_announcements: bool,
+    pub(super) no_invented_orders: bool,
+    /// Messages of at least this many bytes come in pieces.
+    pub(super) pieces: Option<usize>,
     refusals: BTreeMap<String, Refusal>,
 }
 
@@ -38,6 +40,7 @@ impl Faults {
     /// The faults that a scenario has from the start.
     pub(super) fn of(scenario: Scenario) -> Self {
         let (topic, reason, remaining, recovery) = match scenario {
+            Scenario::Pieces => return Self { pieces: Some(200), ..Self::default() },
             Scenario::RefusedOrders => ("sor", "unable to subscribe", Some(3), Recovery::Orders),
             Scenario::NoAccounts => ("smd", "No accounts", None, Recovery::Accounts),
             _ => return Self::default(),
@@ -64,34 +67,6 @@ impl Faults {
 }
 
 impl Gateway {
-    /// Gains or loses the brokerage session. Every ready connection gets an `sts`, and the loss
-    /// ends all subscriptions.
-    pub fn set_authenticated(&mut self, authenticated: bool) {
-        self.config.authenticated = authenticated;
-        if !authenticated {
-            for connection in self.connections.values_mut() {
-                end_subscriptions(connection);
-            }
-        }
-        self.push_to_ready(&opening::status(&self.config));
-    }
-
-    /// Begins or ends the competition of another session. Every ready connection gets an `sts` with
-    /// that one key (docs/protocol.md §4.3).
-    pub fn set_competing(&mut self, competing: bool) {
-        self.config.competing = competing;
-        self.push_to_ready(&opening::partial_status("competing", Json::bool(competing)));
-    }
-
-    /// Logs in again, with another session id. Sockets of the old session still get heartbeats, and
-    /// `tic` shows the new id, but their subscriptions end silently (docs/protocol.md §4.1).
-    pub fn relogin(&mut self, session: impl Into<String>) {
-        self.session = session.into();
-        for connection in self.connections.values_mut() {
-            end_subscriptions(connection);
-        }
-    }
-
     /// Refuses subscribes of the three-letter `topic` with `reason`, `times` times or, with `None`,
     /// until `recovery` or [`Gateway::allow`] ends it. The frame is `{"error":"unable to
     /// subscribe","code":500,"topic":"sor"}`; the reason for `smd` is `No accounts`.
@@ -127,13 +102,6 @@ impl Gateway {
         self.config.waiting_for_session = on;
     }
 
-    /// Returns `true` if the gateway's session is still the one that this connection was opened
-    /// with.
-    #[must_use]
-    pub fn is_of_this_session(&self, conn: u64) -> bool {
-        self.connections.get(&conn).is_some_and(|connection| connection.session == self.session)
-    }
-
     /// Switches the acceptance of sessions on or off. While off, even the right session gets
     /// `waiting for session`.
     pub fn set_sessions_accepted(&mut self, on: bool) {
@@ -158,6 +126,33 @@ impl Gateway {
     #[must_use]
     pub fn is_muted(&self, conn: u64) -> bool {
         self.connections.get(&conn).is_some_and(|connection| connection.is_muted)
+    }
+
+    /// Sets whether the gateway replies to a Close of a client; otherwise TCP ends (docs/protocol.md
+    /// §1.8).
+    pub fn set_replies_to_close(&mut self, on: bool) {
+        self.config.replies_to_close = on;
+    }
+
+    /// Returns `true` if the gateway replies to a Close of a client.
+    #[must_use]
+    pub fn replies_to_close(&self) -> bool {
+        self.config.replies_to_close
+    }
+
+    /// Sets whether every Close arrives with code 1000 (docs/protocol.md §1.8).
+    pub fn set_flat_closes(&mut self, on: bool) {
+        self.config.flat_closes = on;
+    }
+
+    /// Sets whether every data frame is binary.
+    pub fn set_binary_only(&mut self, on: bool) {
+        self.config.binary_only = on;
+    }
+
+    /// Sets whether an unsubscribe is confirmed by a frame with its own topic.
+    pub fn set_unsubscribe_echoes(&mut self, on: bool) {
+        self.config.echoes_unsubscribes = on;
     }
 
     /// Closes a connection with a Close frame.
@@ -211,15 +206,10 @@ impl Gateway {
         self.log.drain(..).collect()
     }
 
-    fn push_to_ready(&mut self, text: &str) {
+    pub(super) fn push_to_ready(&mut self, text: &str) {
         let ready = self.connections.iter().filter(|(_, connection)| connection.is_ready);
         for conn in ready.map(|(conn, _)| *conn).collect::<Vec<_>>() {
             self.push(conn, text.to_owned());
         }
     }
-}
-
-fn end_subscriptions(connection: &mut Connection) {
-    connection.streams.clear();
-    connection.histories.clear();
 }

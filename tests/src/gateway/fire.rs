@@ -26,13 +26,15 @@ impl Gateway {
             Due::Heartbeat => self.heartbeat(at, now),
             Due::Stream { conn, key, generation } => self.stream(conn, key, generation, at, now),
             Due::Reply { conn, text } => {
-                if self.is_live(conn) {
+                if self.serves(conn, "smh") {
                     self.push(conn, text);
                 }
             }
             Due::Orders => self.orders(at, now),
             Due::Trade => self.trade(at, now),
             Due::News => self.news(at, now),
+            Due::Authenticate => self.set_authenticated(true),
+            Due::EndReset => self.end_reset(),
             Due::Playback(conn) => self.play(conn, at, now),
             Due::Step(conn, step) => self.step(conn, step, at, now),
         }
@@ -74,14 +76,14 @@ impl Gateway {
     }
 
     fn stream(&mut self, conn: u64, key: String, generation: u64, at: Instant, now: Instant) {
-        let is_live = self.is_live(conn);
+        let is_served = self.serves(conn, key.get(..3).unwrap_or_default());
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let is_current = |stream: &Stream| stream.generation == generation;
         if !connection.streams.get(&key).is_some_and(is_current) {
             return;
         }
         let Some(mut stream) = connection.streams.remove(&key) else { return };
-        if !is_live {
+        if !is_served {
             return;
         }
         let Some(period) = self.next_frame(conn, &key, &mut stream.kind, at) else { return };
@@ -174,33 +176,20 @@ impl Gateway {
     }
 
     fn orders(&mut self, at: Instant, now: Instant) {
-        let subscribers = self.subscribers("sor");
-        if subscribers.is_empty() {
+        if self.subscribers("sor").is_empty() || self.faults.no_invented_orders {
             return;
         }
         let epoch_ms = self.epoch_ms(at);
         let step = self.feed.orders.step(&mut self.feed.market, at, epoch_ms);
-        let text = Json::frame("sor", Json::List(step.rows));
-        for conn in subscribers {
-            let stream = self.connections.get(&conn).and_then(|connection| connection.streams.get("sor"));
-            let own = stream.and_then(|stream| match &stream.kind {
-                Kind::Orders { filter } => filter.as_deref(),
-                _ => None,
-            });
-            let passes = |filter: Option<&str>| filter.is_none_or(|status| status.eq_ignore_ascii_case(step.status));
-            if passes(own) && passes(self.leaked_filter.as_deref()) {
-                self.push(conn, text.clone());
-            }
-        }
+        self.push_orders(step.rows, step.status);
         if let Some(fill) = step.fill {
-            let frames = self.feed.executions.record(&fill, epoch_ms);
-            self.push_trades(&frames);
+            self.push_fill(&fill, epoch_ms);
         }
         self.agenda.add(after(at, step.pause * self.config.pace.max(1), now), Due::Orders);
     }
 
     fn trade(&mut self, at: Instant, now: Instant) {
-        if self.subscribers("str").is_empty() {
+        if self.subscribers("str").is_empty() || self.faults.no_invented_orders {
             return;
         }
         let index = self.feed.chance.below(instruments::INSTRUMENTS.len() as u64) as usize;
@@ -208,13 +197,26 @@ impl Gateway {
         let price = self.feed.market.share(share.conid, at).map_or(share.start, |quote| quote.last);
         let fill = self.feed.executions.invented(share, price);
         let epoch_ms = self.epoch_ms(at);
-        let frames = self.feed.executions.record(&fill, epoch_ms);
-        self.push_trades(&frames);
+        self.push_fill(&fill, epoch_ms);
         let pause = self.feed.chance.millis(2_000, 6_000) * self.config.pace.max(1);
         self.agenda.add(after(at, pause, now), Due::Trade);
     }
 
-    fn push_trades(&mut self, frames: &[String]) {
+    /// Plans the next order and execution of the feed, as a subscription does.
+    pub(super) fn resume_orders(&mut self) {
+        self.bring_forward(Due::Orders, 300, 1_200);
+        self.bring_forward(Due::Trade, 1_000, 3_000);
+    }
+
+    /// The filter of the subscription to orders on one connection.
+    pub(super) fn order_filter(&self, conn: u64) -> Option<&str> {
+        match &self.connections.get(&conn)?.streams.get("sor")?.kind {
+            Kind::Orders { filter } => filter.as_deref(),
+            _ => None,
+        }
+    }
+
+    pub(super) fn push_trades(&mut self, frames: &[String]) {
         for conn in self.subscribers("str") {
             for frame in frames {
                 self.push(conn, frame.clone());
@@ -223,8 +225,8 @@ impl Gateway {
     }
 
     /// The connections with a subscription `key` and a session behind it.
-    fn subscribers(&self, key: &str) -> Vec<u64> {
-        let has = |conn: &u64| self.is_live(*conn);
+    pub(super) fn subscribers(&self, key: &str) -> Vec<u64> {
+        let has = |conn: &u64| self.serves(*conn, key);
         let subscribed = self.connections.iter().filter(|(_, connection)| connection.streams.contains_key(key));
         subscribed.map(|(conn, _)| *conn).filter(has).collect()
     }
@@ -241,14 +243,14 @@ impl Gateway {
         let text = news::frame(&mut self.feed.chance);
         let ready = self.connections.iter().filter(|(_, connection)| connection.is_ready);
         for conn in ready.map(|(conn, _)| *conn).collect::<Vec<_>>() {
-            if self.is_live(conn) {
+            if self.serves(conn, "ntf") {
                 self.push(conn, text.clone());
             }
         }
     }
 
     fn play(&mut self, conn: u64, at: Instant, now: Instant) {
-        if !self.is_live(conn) {
+        if !self.serves(conn, "smd") {
             return;
         }
         let Some(connection) = self.connections.get_mut(&conn) else { return };
@@ -278,6 +280,12 @@ impl Gateway {
                 }
             }
             Step::Competing(value) => self.set_competing(value),
+            Step::RestoreSilently => self.restore_silently(),
+            Step::LoseBackend => self.lose_backend(),
+            Step::RestoreBackend => self.restore_backend(),
+            Step::PenaltyBox => self.put_in_penalty_box(),
+            Step::RestFault(fault) => self.set_rest_fault(fault),
+            Step::DailyReset => self.daily_reset(Duration::from_secs(240)),
             Step::Drop => self.output(conn.unwrap_or_default(), GatewayOutput::Drop),
             Step::Close(code) => self.close(conn.unwrap_or_default(), code),
             Step::Mute => self.mute(conn.unwrap_or_default()),

@@ -5,14 +5,18 @@
 //! `gateway` program.
 
 mod agenda;
+mod backend;
 mod config;
 mod connection;
 mod control;
 mod fire;
+mod limits;
 mod opening;
 mod request;
 mod rest;
 mod scenario;
+mod script;
+mod session;
 mod subscribe;
 
 use core::time::Duration;
@@ -23,8 +27,9 @@ use ibws_proto::Instant;
 
 pub use config::{FrameKind, GatewayConfig, GatewayOutput, OpeningOrder, Source, Success};
 pub use control::Recovery;
-pub use rest::RestReply;
+pub use rest::{RestFault, RestReply};
 pub use scenario::{Scenario, UnknownScenario};
+pub use script::{OrderSide, PromptReply};
 
 use crate::feed::Feed;
 use crate::prng::Prng;
@@ -33,7 +38,9 @@ use agenda::{Agenda, Due, Part};
 use config::OpeningOrder::{StatusFirst, SystemFirst};
 use connection::Connection;
 use control::Faults;
+use limits::Limits;
 use request::Request;
+use session::Reset;
 
 /// Longest message of a client; a longer one ends its connection with code 1009.
 const MAX_PAYLOAD: usize = 64 * 1024;
@@ -60,6 +67,19 @@ pub struct Gateway {
     heartbeat_offset_ms: u64,
     faults: Faults,
     log: VecDeque<Received>,
+    /// New connections are dead.
+    is_backend_away: bool,
+    /// Decides where messages are cut into pieces.
+    piece_chance: Prng,
+    limits: Limits,
+    rest_fault: Option<RestFault>,
+    init_fault: Option<RestFault>,
+    reset: Option<Reset>,
+    /// The number of prompts that were sent.
+    prompts: u64,
+    /// Prompts that wait for a reply: the order and the options, by request id.
+    open_prompts: BTreeMap<String, (u64, Vec<String>)>,
+    prompt_replies: Vec<PromptReply>,
     /// A filter of the REST call for orders, which leaks into `sor` (docs/protocol.md §3.4).
     leaked_filter: Option<String>,
     /// Orders were requested over REST before, so the next reply is complete.
@@ -103,6 +123,15 @@ impl Gateway {
             // (docs/protocol.md §1.4).
             heartbeat_offset_ms: chance.below(HEARTBEAT_MS),
             faults,
+            is_backend_away: config.scenario == Scenario::NothingBehind,
+            piece_chance: Prng::part(config.seed, "pieces", 0),
+            limits: Limits::default(),
+            rest_fault: (config.scenario == Scenario::AccessDenied).then_some(RestFault::AccessDenied),
+            init_fault: (config.scenario == Scenario::NoBrokerageSession).then_some(RestFault::NoBridge),
+            reset: None,
+            prompts: 0,
+            open_prompts: BTreeMap::new(),
+            prompt_replies: Vec::new(),
             log: VecDeque::new(),
             leaked_filter: None,
             has_listed_orders: false,
@@ -119,6 +148,7 @@ impl Gateway {
         let is_first = self.opened == 0;
         self.opened += 1;
         let mut connection = Connection::new(self.opened, self.session.clone());
+        connection.is_dead = self.is_backend_away;
         connection.is_waiting = self.config.waiting_for_session && !authorised;
         let is_waiting = connection.is_waiting;
         self.connections.insert(conn, connection);
@@ -155,11 +185,12 @@ impl Gateway {
             return;
         }
         if text.len() > MAX_PAYLOAD {
-            self.close(conn, 1_009);
+            let end = if self.config.flat_closes { GatewayOutput::Drop } else { GatewayOutput::Close(1_009) };
+            self.output(conn, end);
             return;
         }
         let text = String::from_utf8_lossy(text).into_owned();
-        let honoured = if connection.is_muted {
+        let honoured = if connection.is_muted || connection.is_dead {
             false
         } else if connection.is_waiting {
             self.session_message(conn, &text)
@@ -196,7 +227,8 @@ impl Gateway {
         self.connections.get_mut(&conn)?.outputs.pop_front().map(|(_, output)| output)
     }
 
-    /// When [`tick`](Self::tick) has something to do; `None` while no connection is open.
+    /// When [`tick`](Self::tick) has something to do; `None` while no connection is open and nothing
+    /// was planned for a time without one.
     #[must_use]
     pub fn next_wake(&self) -> Option<Instant> {
         self.agenda.next()
@@ -281,11 +313,16 @@ impl Gateway {
     }
 
     fn output(&mut self, conn: u64, output: GatewayOutput) {
-        self.serial += 1;
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
-        match output {
-            GatewayOutput::Close(_) | GatewayOutput::Drop => connection.end(self.serial, output),
-            GatewayOutput::Text(_) | GatewayOutput::Binary(_) => connection.push(self.serial, output),
+        for output in self.delivered(output) {
+            self.serial += 1;
+            let Some(connection) = self.connections.get_mut(&conn) else { return };
+            match output {
+                GatewayOutput::Close(_) if self.config.flat_closes => {
+                    connection.end(self.serial, GatewayOutput::Close(1_000));
+                }
+                GatewayOutput::Close(_) | GatewayOutput::Drop => connection.end(self.serial, output),
+                GatewayOutput::Text(_) | GatewayOutput::Binary(_) => connection.push(self.serial, output),
+            }
         }
     }
 
@@ -296,12 +333,5 @@ impl Gateway {
     fn next_heartbeat(&self, now: Instant) -> Instant {
         let since = (self.epoch_ms(now) + HEARTBEAT_MS - self.heartbeat_offset_ms) % HEARTBEAT_MS;
         now + Duration::from_millis(HEARTBEAT_MS - since)
-    }
-
-    /// Returns `true` if there is an authenticated brokerage session, and it is still the one that
-    /// the socket of `conn` was opened with.
-    fn is_live(&self, conn: u64) -> bool {
-        self.config.authenticated
-            && self.connections.get(&conn).is_some_and(|connection| connection.session == self.session)
     }
 }

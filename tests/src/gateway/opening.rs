@@ -135,6 +135,13 @@ pub(crate) fn refusal(topic: &str, reason: &str) -> String {
     Json::object(frame).to_string()
 }
 
+/// The confirmation of an unsubscribe that repeats its topic, as newer documentation has it
+/// (docs/protocol.md §2).
+pub(crate) fn unsubscribed(topic: &str, target: &str) -> String {
+    let topic = if target.is_empty() { topic.to_owned() } else { format!("{topic}+{target}") };
+    Json::object([("topic", Json::text(topic))]).to_string()
+}
+
 /// The reply to a text that starts with no known topic.
 pub(crate) fn unknown_topic(head: &str) -> String {
     Json::object([("error", Json::text(format!("Topic unknown '{head}'"))), ("code", Json::int(1))]).to_string()

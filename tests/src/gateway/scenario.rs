@@ -5,6 +5,7 @@ use core::str::FromStr;
 use core::time::Duration;
 
 use super::config::{FrameKind, GatewayConfig, Success};
+use super::rest::RestFault;
 
 /// A course of faults. All times count from the opening of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -34,6 +35,35 @@ pub enum Scenario {
     BadBytes,
     /// Another session competes from the 5th to the 15th second.
     Competing,
+    /// The gateway accepts connections and replies to pings, and sends nothing else, as a gateway
+    /// without a login does.
+    NothingBehind,
+    /// The backend is away from the 15th to the 45th second: connections end with code 1000, and
+    /// those opened meanwhile stay dead.
+    BackendAway,
+    /// Authentication is lost after 15 s and is back 10 s later, which is not announced.
+    SilentAuthentication,
+    /// There is no brokerage session, and none can be opened: only `spl`, `ssd` and `sld` flow.
+    NoBrokerageSession,
+    /// Messages of 200 bytes and more come in pieces.
+    Pieces,
+    /// The backend closes with code 1011 after 20 s, which arrives as 1000.
+    FlatCloses,
+    /// A Close of the client gets no reply: TCP ends.
+    NoCloseReply,
+    /// Every frame is binary, and the gateway behaves as measured in all that concerns frames and
+    /// closes.
+    Measured,
+    /// An unsubscribe is confirmed by a frame with its own topic.
+    UnsubscribeEchoes,
+    /// After 15 s every REST call fails with 429 for 15 min.
+    PenaltyBox,
+    /// From the 15th second on every REST call fails with 503 for two minutes.
+    Maintenance,
+    /// Every REST call fails with 404 `Access Denied`.
+    AccessDenied,
+    /// After 15 s the daily reset ends the brokerage session, and `ssodh/init` fails for 4 min.
+    DailyReset,
 }
 
 /// One event of a scenario.
@@ -43,6 +73,12 @@ pub(crate) enum Step {
     LoseAuthentication,
     RegainAuthentication,
     Competing(bool),
+    RestoreSilently,
+    LoseBackend,
+    RestoreBackend,
+    PenaltyBox,
+    RestFault(Option<RestFault>),
+    DailyReset,
     Drop,
     Close(u16),
     Mute,
@@ -50,7 +86,7 @@ pub(crate) enum Step {
 }
 
 /// Every scenario with its name and description, in the order of the list in the help text.
-const NAMES: [(Scenario, &str, &str); 12] = [
+const NAMES: [(Scenario, &str, &str); 25] = [
     (Scenario::Default, "default", "no fault"),
     (Scenario::WaitingForSession, "waiting-for-session", "connections without a cookie must send the session first"),
     (Scenario::LateAuthentication, "late-authentication", "not authenticated for the first 10 s"),
@@ -63,6 +99,31 @@ const NAMES: [(Scenario, &str, &str); 12] = [
     (Scenario::Silent, "silent", "after 15 s the gateway sends nothing, and the connection stays open"),
     (Scenario::BadBytes, "bad-bytes", "text frames; one every few seconds contains a byte that is not UTF-8"),
     (Scenario::Competing, "competing", "another session competes from the 5th to the 15th second"),
+    (Scenario::NothingBehind, "nothing-behind", "connections open and pings are replied to, but nothing is ever sent"),
+    (
+        Scenario::BackendAway,
+        "backend-away",
+        "the backend is away from the 15th to the 45th second; sockets opened then stay dead",
+    ),
+    (
+        Scenario::SilentAuthentication,
+        "silent-authentication",
+        "authentication is lost after 15 s, and restored 10 s later without an sts",
+    ),
+    (Scenario::NoBrokerageSession, "no-brokerage-session", "no brokerage session: only spl, ssd and sld flow"),
+    (Scenario::Pieces, "pieces", "messages of 200 bytes and more come in two to four pieces"),
+    (
+        Scenario::FlatCloses,
+        "flat-closes",
+        "the backend closes with 1011 after 20 s, which arrives as 1000 without a reason",
+    ),
+    (Scenario::NoCloseReply, "no-close-reply", "a Close of the client gets no reply: TCP ends"),
+    (Scenario::Measured, "measured", "as the real gateway: binary only, every Close 1000, no reply to a Close"),
+    (Scenario::UnsubscribeEchoes, "unsubscribe-echoes", "an unsubscribe is confirmed by a frame with its own topic"),
+    (Scenario::PenaltyBox, "penalty-box", "after 15 s every REST call fails with 429 for 15 min"),
+    (Scenario::Maintenance, "maintenance", "after 15 s every REST call fails with 503 for two minutes"),
+    (Scenario::AccessDenied, "access-denied", "every REST call fails with 404 Access Denied"),
+    (Scenario::DailyReset, "daily-reset", "after 15 s the session is reset, and ssodh/init fails for four minutes"),
 ];
 
 impl Scenario {
@@ -93,6 +154,11 @@ impl Scenario {
             Self::WaitingForSession => config.waiting_for_session = true,
             Self::LateAuthentication => config.authenticated = false,
             Self::NoSuccess => config.success = Success::Never,
+            Self::NoBrokerageSession => config.authenticated = false,
+            Self::FlatCloses => config.flat_closes = true,
+            Self::NoCloseReply => config.replies_to_close = false,
+            Self::Measured => *config = core::mem::take(config).as_measured(),
+            Self::UnsubscribeEchoes => config.echoes_unsubscribes = true,
             // Only a text frame can be invalid UTF-8.
             Self::BadBytes => config.frames = FrameKind::Text,
             _ => {}
@@ -109,6 +175,19 @@ impl Scenario {
             Self::Competing if is_first => {
                 vec![(false, after(5), Step::Competing(true)), (false, after(15), Step::Competing(false))]
             }
+            Self::BackendAway if is_first => {
+                vec![(false, after(15), Step::LoseBackend), (false, after(45), Step::RestoreBackend)]
+            }
+            Self::SilentAuthentication if is_first => {
+                vec![(false, after(15), Step::Authenticated(false)), (false, after(25), Step::RestoreSilently)]
+            }
+            Self::PenaltyBox if is_first => vec![(false, after(15), Step::PenaltyBox)],
+            Self::Maintenance if is_first => vec![
+                (false, after(15), Step::RestFault(Some(RestFault::Unavailable))),
+                (false, after(135), Step::RestFault(None)),
+            ],
+            Self::DailyReset if is_first => vec![(false, after(15), Step::DailyReset)],
+            Self::FlatCloses => vec![(true, after(20), Step::Close(1_011))],
             Self::Drops => vec![(true, after(20), Step::Drop)],
             Self::Closes => vec![(true, after(20), Step::Close(1_000))],
             Self::Silent => vec![(true, after(15), Step::Mute)],

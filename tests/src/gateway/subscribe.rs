@@ -64,7 +64,7 @@ impl Gateway {
     }
 
     fn subscribe(&mut self, conn: u64, topic: &str, target: &str, args: &Value) -> bool {
-        if self.faults.no_confirmations || !self.is_live(conn) || target.len() > MAX_TARGET {
+        if self.faults.no_confirmations || !self.serves(conn, topic) || target.len() > MAX_TARGET {
             return false;
         }
         if let Some(reason) = self.faults.refusal(topic) {
@@ -241,7 +241,7 @@ impl Gateway {
     }
 
     /// Moves `due` forward to `low` to `high` milliseconds from now, unless it is due earlier.
-    fn bring_forward(&mut self, due: Due, low: u64, high: u64) {
+    pub(super) fn bring_forward(&mut self, due: Due, low: u64, high: u64) {
         let at = self.now + self.feed.chance.millis(low, high);
         if self.agenda.when(&due).is_none_or(|planned| planned > at) {
             self.agenda.remove(|entry| *entry == due);
@@ -284,10 +284,12 @@ impl Gateway {
             }
             _ => None,
         };
-        if let Some(text) = reply
-            && !self.faults.no_confirmations
-        {
+        if self.faults.no_confirmations {
+            return;
+        }
+        if let Some(text) = reply {
             self.push(conn, text);
         }
+        self.echo_unsubscribe(conn, topic, target);
     }
 }

@@ -1,4 +1,4 @@
-//! As much HTTP/1.1 as the gateway needs: heads with a limit, discarded bodies, JSON replies.
+//! As much HTTP/1.1 as the gateway needs: heads and bodies with a limit, JSON replies.
 
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::gateway::RestReply;
 
 /// Longest head of a request; a longer one ends the connection.
 const MAX_HEAD: usize = 16 * 1024;
-/// Longest body of a request; a longer one ends the connection. No resource reads its body.
+/// Longest body of a request; a longer one ends the connection.
 const MAX_BODY: usize = 64 * 1024;
 const MAX_HEADERS: usize = 64;
 /// Time from the first to the last byte of a request.
@@ -25,8 +25,9 @@ pub(super) struct Head {
     pub(super) path: String,
     pub(super) query: String,
     pub(super) cookie: String,
+    pub(super) body: Vec<u8>,
     closes: bool,
-    body: usize,
+    length: usize,
     is_chunked: bool,
     upgrades_to_websocket: bool,
     version: String,
@@ -37,7 +38,7 @@ pub(super) struct Head {
 /// were read already and keeps those that follow.
 pub(super) fn read(wire: &mut Wire, buffer: &mut Vec<u8>) -> io::Result<Option<Head>> {
     let mut deadline = Instant::now() + if buffer.is_empty() { IDLE_TIMEOUT } else { HEAD_TIMEOUT };
-    let head = loop {
+    let mut head = loop {
         if let Some((head, length)) = parse(buffer)? {
             buffer.drain(..length);
             break head;
@@ -54,16 +55,16 @@ pub(super) fn read(wire: &mut Wire, buffer: &mut Vec<u8>) -> io::Result<Option<H
             deadline = Instant::now() + HEAD_TIMEOUT;
         }
     };
-    if head.is_chunked || head.body > MAX_BODY {
+    if head.is_chunked || head.length > MAX_BODY {
         refuse(wire, 413, "Content Too Large")?;
         return Ok(None);
     }
-    while buffer.len() < head.body {
+    while buffer.len() < head.length {
         if !more(wire, buffer, deadline)? {
             return Ok(None);
         }
     }
-    buffer.drain(..head.body);
+    head.body = buffer.drain(..head.length).collect();
     Ok(Some(head))
 }
 
@@ -106,7 +107,7 @@ fn parse(buffer: &[u8]) -> io::Result<Option<(Head, usize)>> {
             "sec-websocket-version" => head.version = value.trim().to_owned(),
             "sec-websocket-key" => head.key = value.trim().to_owned(),
             "cookie" => head.cookie = value.into_owned(),
-            "content-length" => head.body = value.trim().parse().unwrap_or(usize::MAX),
+            "content-length" => head.length = value.trim().parse().unwrap_or(usize::MAX),
             "transfer-encoding" => head.is_chunked = true,
             _ => {}
         }
@@ -121,7 +122,8 @@ impl Head {
         self.path == "/v1/api/ws"
     }
 
-    /// The response that makes this connection a WebSocket, or the status that refuses it.
+    /// The response that makes this connection a WebSocket, or the status that refuses it. The
+    /// response has three headers in lower case, as measured (docs/protocol.md §1.7).
     pub(super) fn upgrade(&self) -> Result<String, (u16, &'static str)> {
         if self.method != "GET" || !self.upgrades_to_websocket {
             return Err((426, "Upgrade Required"));
@@ -131,7 +133,7 @@ impl Head {
         }
         let accept = derive_accept_key(self.key.as_bytes());
         Ok(format!(
-            "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+            "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
         ))
     }
 
@@ -146,14 +148,20 @@ pub(super) fn write(wire: &mut Wire, reply: &RestReply, closes: bool) -> io::Res
     let reason = match reply.status {
         200 => "OK",
         400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        429 => "Too Many Requests",
+        500 => "Internal Server Error",
+        503 => "Service Unavailable",
         _ => "Error",
     };
     let cookie = reply.set_cookie.as_ref().map(|cookie| format!("Set-Cookie: {cookie}\r\n")).unwrap_or_default();
     let connection = if closes { "close" } else { "keep-alive" };
+    let kind = if reply.body.starts_with(['{', '[']) { "application/json" } else { "text/plain" };
     let text = format!(
-        "HTTP/1.1 {} {reason}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{cookie}Connection: {connection}\r\n\r\n{}",
+        "HTTP/1.1 {} {reason}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n{cookie}Connection: {connection}\r\n\r\n{}",
         reply.status,
         reply.body.len(),
         reply.body

@@ -35,7 +35,8 @@ pub(super) fn run(shared: &Shared, conn: u64, stream: TcpStream) -> io::Result<(
             return Ok(());
         }
         if !head.is_for_socket() {
-            let reply = shared.gateway().rest(shared.now(), &head.method, &head.path, &head.query);
+            let reply =
+                shared.gateway().rest_with_body(shared.now(), &head.method, &head.path, &head.query, &head.body);
             http::write(&mut wire, &reply, head.closes())?;
             if head.closes() {
                 return wire.finish();
@@ -91,10 +92,14 @@ impl Socket<'_> {
             match socket.read() {
                 Ok(Message::Text(text)) => self.received(text.as_bytes()),
                 Ok(Message::Binary(bytes)) => self.received(&bytes),
+                // The library would reply with the next write.
+                Ok(Message::Close(_)) if self.closing.is_none() && !self.shared.gateway().replies_to_close() => {
+                    return socket.get_mut().finish();
+                }
                 // The library replies to pings with the next flush.
                 Ok(_) => {}
                 Err(Error::Io(error)) if is_timeout(&error) => {}
-                Err(Error::ConnectionClosed) => return socket.get_mut().finish(),
+                Err(Error::ConnectionClosed | Error::AlreadyClosed) => return socket.get_mut().finish(),
                 Err(error) => return Err(io::Error::other(error)),
             }
             if self.closing.is_some_and(|since| self.shared.now().since(since) > CLOSE_TIMEOUT) {

@@ -45,6 +45,11 @@ impl World {
         }
     }
 
+    /// Puts on the link what a method of the gateway made it send.
+    pub fn flush_gateway(&mut self) {
+        self.collect();
+    }
+
     /// Makes the gateway send exactly these bytes on the present connection; does nothing without
     /// one.
     pub fn gateway_sends(&mut self, bytes: impl Into<Vec<u8>>) {

@@ -64,6 +64,9 @@ pub struct Link {
     pub replies_to_pings: bool,
     /// How long the REST handler takes, and whether it succeeds; with `None` it never finishes.
     pub rest: Option<(Duration, bool)>,
+    /// Whether the REST handler opens a lost brokerage session with `ssodh/init`, as a session keeper
+    /// does. Otherwise it succeeds without a call, and somebody else restores the session.
+    pub keeps_session: bool,
     /// Whether the upgrade request already carries the session as a cookie.
     pub authorised: bool,
     /// The session that the session provider returns; `None` means that it has none.
@@ -87,6 +90,7 @@ impl Default for Link {
             replies_to_close: true,
             replies_to_pings: true,
             rest: Some((Duration::from_millis(50), true)),
+            keeps_session: false,
             authorised: true,
             session: None,
         }

@@ -8,6 +8,7 @@ mod actions;
 mod link;
 mod prelude;
 mod queries;
+mod rest;
 mod send;
 mod trace;
 
@@ -15,8 +16,8 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ibws_proto::{
-    CloseCause, Command, CommandError, Config, ConnId, ConnectError, Input, Instant, Key, Machine, Reply, RequestId,
-    rest::{RestError, RestReply, RestRequest, RestRequestId, RestResult},
+    CloseCause, Command, CommandError, Config, ConnId, ConnectError, Input, Instant, Machine, Reply, RequestId,
+    rest::{RestRequest, RestRequestId, RestResult},
 };
 
 use crate::gateway::{Gateway, GatewayConfig};
@@ -25,6 +26,7 @@ use crate::replay::{Rule, Transcript};
 
 pub use link::{Dial, Link};
 pub use prelude::{QUOTES, args, ms, secs, sub, world};
+pub use rest::rest_result;
 pub use trace::{Content, Entry};
 
 /// Steps without time passing after which a world counts as livelocked.
@@ -47,8 +49,10 @@ enum InFlight {
     Ping(ConnId),
     /// A Close of the client.
     Close(ConnId, u16),
-    /// The result of a request to the REST handler: `true` if it succeeded.
-    RestDone(RestRequestId, RestRequest, bool),
+    /// The calls of a request to the REST handler, whose result takes this long.
+    RestCall(RestRequestId, RestRequest, Duration),
+    /// The result of a request to the REST handler.
+    RestDone(RestRequestId, RestResult),
     /// The session provider has finished: it has the session, or there is none.
     Provided(ConnId),
 }
@@ -82,6 +86,10 @@ pub struct World {
     recent_inputs: VecDeque<Input>,
     trace: Vec<Entry>,
     replies: BTreeMap<RequestId, (Instant, Result<Reply, CommandError>)>,
+    /// When the REST handler last made each call that it repeats once a second at most.
+    called: BTreeMap<&'static str, Instant>,
+    /// The earliest time of the next call for orders.
+    orders_free_at: Instant,
 }
 
 impl World {
@@ -116,6 +124,8 @@ impl World {
             recent_inputs: VecDeque::new(),
             trace: Vec::new(),
             replies: BTreeMap::new(),
+            called: BTreeMap::new(),
+            orders_free_at: Instant::ORIGIN,
         }
     }
 
@@ -271,40 +281,27 @@ impl World {
                 self.post_in(Input::Pong(conn));
             }
             InFlight::Close(conn, code) if self.reaches(conn) => {
+                let replies = self.gateway.replies_to_close();
                 self.gateway.closed(self.now, conn.0);
                 self.up.remove(&conn);
-                self.post_in(Input::Closed(conn, CloseCause::Close(Some(code))));
+                self.post_in(Input::Closed(
+                    conn,
+                    if replies { CloseCause::Close(Some(code)) } else { CloseCause::Eof },
+                ));
             }
             InFlight::Ping(_) | InFlight::Close(..) => {}
             InFlight::Provided(conn) => self.provided(conn),
-            InFlight::RestDone(id, request, done) => {
-                let result = if done { self.make_rest_calls(&request) } else { rest_result(false) };
-                self.input(Input::RestDone(id, result));
+            InFlight::RestCall(id, request, after) => {
+                let wait = self.rest_wait(&request);
+                if wait.is_zero() {
+                    let result = self.make_rest_calls(&request);
+                    self.post(after, InFlight::RestDone(id, result));
+                } else {
+                    self.post(wait, InFlight::RestCall(id, request, after));
+                }
             }
+            InFlight::RestDone(id, result) => self.input(Input::RestDone(id, result)),
         }
-    }
-
-    /// Makes the REST calls of a handler at the gateway (docs/protocol.md §1.3.2, §8.2).
-    fn make_rest_calls(&mut self, request: &RestRequest) -> RestResult {
-        let calls: &[(&str, &str)] = match request {
-            RestRequest::Prime(key) if key.key() == Key::Orders => {
-                &[("iserver/accounts", ""), ("iserver/account/orders", "force=true")]
-            }
-            RestRequest::Prime(_) => &[("iserver/accounts", "")],
-            RestRequest::Reconcile { .. } => &[("iserver/account/orders", "")],
-            _ => &[],
-        };
-        let mut result = rest_result(true);
-        for (path, query) in calls {
-            let reply = self.gateway.rest(self.now, "GET", &format!("/v1/api/{path}"), query);
-            if reply.status != 200 {
-                return Err(RestError::from_reply(path, reply.status, &reply.body));
-            }
-            if matches!(request, RestRequest::Reconcile { .. }) && reply.body.contains(r#""snapshot":false"#) {
-                result = Ok(RestReply::Incomplete);
-            }
-        }
-        result
     }
 
     fn note_down(&mut self, content: Content) {
@@ -319,12 +316,4 @@ impl World {
         }
         panic!("{rule}\n{}", self.timeline())
     }
-}
-
-/// The result of a REST handler that succeeds, or that fails.
-///
-/// # Errors
-/// If it fails.
-pub fn rest_result(done: bool) -> RestResult {
-    if done { Ok(RestReply::Complete) } else { Err(RestError::new("the REST handler fails")) }
 }

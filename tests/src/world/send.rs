@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use ibws_proto::{Action, CloseCause, ConnId, Input, Output, SessionUpdate};
 
-use super::{Content, Dial, InFlight, World};
+use super::{Content, Dial, InFlight, World, rest_result};
 use crate::gateway::GatewayOutput;
 
 impl World {
@@ -55,7 +55,12 @@ impl World {
             }
             Action::Rest { id, request } => {
                 if let Some((after, done)) = self.link.rest {
-                    self.post(after, InFlight::RestDone(id, request, done));
+                    if done {
+                        let wait = self.rest_wait(&request);
+                        self.post(wait, InFlight::RestCall(id, request, after));
+                    } else {
+                        self.post(after, InFlight::RestDone(id, rest_result(false)));
+                    }
                 }
             }
             Action::SendText { .. } | Action::Ping { .. } | Action::Close { .. } => {}

@@ -7,10 +7,10 @@ use serde_json::Value;
 use crate::world::{World, config, text, topics};
 
 #[test]
-fn lost_authentication_ends_all_subscriptions_and_its_return_restores_none() {
+fn lost_authentication_ends_the_gated_subscriptions_and_its_return_restores_none() {
     let mut world = World::ready(config());
     world.client_sends(1, "smd+265598");
-    world.client_sends(1, "spl");
+    world.client_sends(1, "str");
     world.run(2_000);
     world.sent.clear();
     world.gateway.set_authenticated(false);
@@ -47,7 +47,7 @@ fn a_filtered_order_list_narrows_the_stream_until_a_forced_one() {
     let path = "/v1/api/iserver/account/orders";
     world.gateway.rest(world.now(), "GET", path, "filters=nothing_like_it");
     assert!(world.replies("sor+{}", "sor", 60_000).is_empty());
-    world.gateway.rest(world.now(), "GET", path, "force=true");
+    assert_eq!(world.gateway.rest(world.now(), "GET", path, "force=true").status, 200);
     world.run(20_000);
     assert!(topics(&world.frames()).contains(&"sor"));
     let listed = world.gateway.rest(world.now(), "GET", path, "").body;
@@ -58,8 +58,10 @@ fn a_filtered_order_list_narrows_the_stream_until_a_forced_one() {
 #[test]
 fn rest_returns_the_session_and_errors_for_unknown_calls() {
     let mut world = World::ready(config());
+    let mut now_ms = 300;
     let mut rest = |method, path| {
-        let reply = world.gateway.rest(Instant::from_millis(300), method, path, "");
+        now_ms += 1_000;
+        let reply = world.gateway.rest(Instant::from_millis(now_ms), method, path, "");
         (reply.status, serde_json::from_str::<Value>(&reply.body).unwrap())
     };
     let (status, tickle) = rest("POST", "/v1/api/tickle");
@@ -124,6 +126,10 @@ fn every_scenario_has_a_name_and_behaves_as_named() {
         world.client_sends(1, "sor");
         world.run(60_000);
         let sent = std::mem::take(&mut world.sent);
+        if scenario == Scenario::NothingBehind {
+            assert!(sent.is_empty(), "{sent:?}");
+            continue;
+        }
         let last = sent.last().unwrap();
         let has = |part: &str| sent.iter().any(|(_, _, output)| text(output).contains(part));
         match scenario {
@@ -143,6 +149,48 @@ fn every_scenario_has_a_name_and_behaves_as_named() {
                 assert!(sent.iter().filter(|(_, _, output)| bad(output)).count() > 5);
             }
             Scenario::Competing => assert!(has("\"competing\":true")),
+            Scenario::BackendAway => assert_eq!((last.0, &last.2), (15_000, &GatewayOutput::Close(1_000))),
+            Scenario::SilentAuthentication => {
+                assert!(has("\"authenticated\":false") && world.gateway.is_authenticated());
+                let restored =
+                    sent.iter().skip_while(|(_, _, output)| !text(output).contains("\"authenticated\":false"));
+                assert!(!restored.clone().any(|(_, _, output)| text(output).contains("\"authenticated\":true")));
+            }
+            Scenario::NoBrokerageSession => {
+                assert!(has("success") && !has("smd+265598") && has("\"authenticated\":false"))
+            }
+            Scenario::Pieces => {
+                let is_json =
+                    |output: &GatewayOutput| serde_json::from_slice::<Value>(output.payload().unwrap()).is_ok();
+                assert!(sent.iter().filter(|(_, _, output)| !is_json(output)).count() > 2);
+            }
+            Scenario::FlatCloses => assert_eq!((last.0, &last.2), (20_000, &GatewayOutput::Close(1_000))),
+            Scenario::NoCloseReply => assert!(has("smd+265598") && !world.gateway.replies_to_close()),
+            Scenario::Measured => {
+                assert!(has("smd+265598") && !world.gateway.replies_to_close());
+                assert!(sent.iter().all(|(_, _, output)| matches!(output, GatewayOutput::Binary(_))));
+            }
+            Scenario::UnsubscribeEchoes => assert_eq!(world.replies("uor", "uor", 0).len(), 1),
+            Scenario::NothingBehind => {}
+            Scenario::PenaltyBox => {
+                assert!(has("smd+265598") && world.gateway.is_in_penalty_box());
+                assert_eq!(world.gateway.rest(world.now(), "GET", "/v1/api/tickle", "").status, 429);
+            }
+            Scenario::Maintenance => {
+                let mut tickle = || world.gateway.rest(world.now(), "GET", "/v1/api/tickle", "").status;
+                assert_eq!(tickle(), 503);
+                world.now_ms += 80_000;
+                assert_eq!(world.gateway.rest(world.now(), "GET", "/v1/api/tickle", "").status, 200);
+            }
+            Scenario::AccessDenied => {
+                let reply = world.gateway.rest(world.now(), "GET", "/v1/api/tickle", "");
+                assert_eq!((reply.status, reply.body.as_str()), (404, "Access Denied"));
+            }
+            Scenario::DailyReset => {
+                let init = "/v1/api/iserver/auth/ssodh/init";
+                let reply = world.gateway.rest_with_body(world.now(), "POST", init, "", b"{\"publish\":true}");
+                assert!((400..=503).contains(&reply.status) && has("\"authenticated\":false"));
+            }
         }
     }
     let error = "none-such".parse::<Scenario>().unwrap_err().to_string();

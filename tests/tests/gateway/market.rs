@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ibws_testkit::Gateway;
 use serde_json::Value;
 
 use crate::world::{World, config, text, topics};
@@ -71,11 +72,52 @@ fn targets_are_echoed_in_full() {
 }
 
 #[test]
-fn an_unknown_contract_has_two_frames_without_a_price_and_no_error() {
+fn the_bad_conid_has_two_frames_without_a_price_and_no_error() {
     let mut world = World::ready(config());
+    assert_eq!(Gateway::BAD_CONID, 999);
     let frames = world.replies("smd+999+{\"fields\":[\"31\",\"84\"]}", "smd+999", 30_000);
     assert_eq!(frames.len(), 2);
     assert!(frames.iter().all(|frame| frame["55"] == "-" && frame["31"] == "N/A" && frame.get("84").is_none()));
+}
+
+#[test]
+fn any_other_conid_is_quoted_by_a_walk_of_its_own() {
+    let mut world = World::ready(config());
+    let mut first = BTreeSet::new();
+    for conid in [1, 2, 8_314, 756_733, 495_512_552] {
+        let frames =
+            world.replies(&format!("smd+{conid}+{{\"fields\":[\"31\",\"55\"]}}"), &format!("smd+{conid}"), 60_000);
+        assert!(frames.len() > 5, "{conid}");
+        assert_eq!(frames[0]["55"], format!("SIM{conid}"));
+        first.insert(frames[0]["31"].as_str().unwrap().to_owned());
+        world.client_sends(1, &format!("umd+{conid}"));
+    }
+    assert_eq!(first.len(), 5);
+    let history = world.replies("smh+756733+{\"period\":\"1h\",\"bar\":\"5min\"}", "smh+756733", 500);
+    assert_eq!(history[0]["data"].as_array().unwrap().len(), 12);
+    let ladder = world.replies("sbd+DU1234567+756733", "sbd+DU1234567+756733", 500);
+    assert!(!ladder[0]["data"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_script_sets_the_quote_of_a_contract_and_releases_it() {
+    let mut world = World::ready(config());
+    let request = "smd+756733+{\"fields\":[\"31\",\"84\",\"86\"]}";
+    world.replies(request, "smd+756733", 1_000);
+    world.gateway.set_quote(756_733, 12_000, 12_345, 12_400);
+    world.sent.clear();
+    world.run(4_000);
+    let frames: Vec<Value> = world.frames().into_iter().filter(|frame| frame["topic"] == "smd+756733").collect();
+    assert_eq!(frames.len(), 1, "the quote is sent once and does not move");
+    assert_eq!(
+        (&frames[0]["31"], &frames[0]["84"], &frames[0]["86"]),
+        (&"123.45".into(), &"120.00".into(), &"124.00".into())
+    );
+    world.run(60_000);
+    assert!(world.frames().iter().all(|frame| frame["topic"] != "smd+756733"));
+    world.gateway.release_quote(756_733);
+    world.run(20_000);
+    assert!(world.frames().iter().any(|frame| frame["topic"] == "smd+756733"));
 }
 
 #[test]
