@@ -414,4 +414,8 @@ pub enum GapCause {
     /// A request marked the stream as lost; the connection is still open.
     #[error("invalidated")]
     Invalidated,
+    /// A message that may be of this stream arrived in part, and the rest of it did not
+    /// (docs/protocol.md §1.8); the connection is still open, and the subscription still holds.
+    #[error("a message arrived in part")]
+    Malformed,
 }

@@ -15,6 +15,8 @@ pub enum Timer {
     FirstFrame,
     /// Ends the wait for the greeting ([`Config::ready_gate`](crate::Config::ready_gate)).
     Gate,
+    /// Ends the wait for the rest of a message of which pieces have arrived, 1 s after the first.
+    Pieces,
     /// Dials anew because frames arrive, but no greeting, for 60 s.
     Greeting,
     /// Dials anew because the session stays unauthenticated.
@@ -47,10 +49,11 @@ pub enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Connect,
         Self::FirstFrame,
         Self::Gate,
+        Self::Pieces,
         Self::Greeting,
         Self::Redial,
         Self::Authenticated,

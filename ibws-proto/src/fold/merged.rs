@@ -30,6 +30,18 @@ impl Merged {
     /// and adds the others. Returns `false` if the result would exceed the limits; then nothing
     /// changes.
     pub(crate) fn merge(&mut self, row: Json<'_>, keep: impl Fn(Json<'_>) -> bool) -> bool {
+        self.merge_with(row, |_, new| new.is_some_and(|new| !keep(new)))
+    }
+
+    /// Merges with `row`. `take` is called once for each member of the result in order, with the
+    /// place of the known member and with the new value, and returns `true` if the new value
+    /// replaces the known one; a member that is not known is always added. Returns `false` if the
+    /// result would exceed the limits; then nothing changes.
+    pub(crate) fn merge_with(
+        &mut self,
+        row: Json<'_>,
+        mut take: impl FnMut(Option<usize>, Option<Json<'_>>) -> bool,
+    ) -> bool {
         if !fits(row) {
             return false;
         }
@@ -45,13 +57,15 @@ impl Merged {
         };
         let (known, news): (Vec<_>, Vec<_>) = (self.json().members().collect(), row.members().collect());
         // Of a key that occurs twice in a row the first value counts, as in every accessor.
-        for (key, value) in &known {
-            let new = news.iter().find(|(other, _)| other == key).filter(|(_, new)| !keep(*new));
-            push(key, new.map_or(*value, |(_, new)| *new));
+        for (at, (key, value)) in known.iter().enumerate() {
+            let new = news.iter().find(|(other, _)| other == key).map(|(_, new)| *new);
+            let taken = take(Some(at), new);
+            push(key, new.filter(|_| taken).unwrap_or(*value));
         }
         for (at, (key, value)) in news.iter().enumerate() {
             let first = !news.iter().take(at).any(|(earlier, _)| earlier == key);
             if first && !known.iter().any(|(other, _)| other == key) {
+                take(None, Some(*value));
                 push(key, *value);
             }
         }

@@ -7,12 +7,15 @@
 //! makes no difference. Of a key that occurs twice in a row or frame the first value counts, as in
 //! every accessor.
 
+mod filed;
 mod filing;
 mod merged;
 mod quote;
+mod reconcile;
 mod tables;
 
 pub(crate) use filing::Filing;
 pub use merged::Merged;
 pub use quote::Quote;
+pub use reconcile::{Mark, OrdersReply, Reconciled, ReplyError, TradesReply};
 pub use tables::{Executions, LadderBook, LedgerTable, OrderBook, StatusFold, SummaryTable};

@@ -2,28 +2,36 @@
 //! §4.3).
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 
+use super::filed::{Filed, Source};
 use super::filing::Filing;
 use super::merged::Merged;
+use super::reconcile::{Mark, Reconciled};
 use crate::connect::ConnId;
-use crate::frame::{Json, RowError};
+use crate::frame::RowError;
 use crate::message::{
-    Execution, Ladder, LadderRow, Ledger, LedgerRow, Order, Orders, Row, SessionState, Status, Summary, SummaryRow,
-    Trades,
+    Execution, Ladder, LadderRow, Ledger, LedgerRow, Order, OrderStatus, Orders, Row, SessionState, Status, Summary,
+    SummaryRow, Trades,
 };
 
 /// Rows by key, up to a limit.
 #[derive(Clone, Debug)]
 struct Table<K> {
-    rows: BTreeMap<K, Merged>,
+    rows: BTreeMap<K, Filed>,
     limit: usize,
     refused: u64,
+    /// The number of marks taken, which is the number of the next one.
+    marks: u64,
+    /// The first mark that was taken since the table was cleared.
+    first_mark: u64,
+    /// The latest mark of a complete snapshot.
+    complete: Option<u64>,
 }
 
-impl<K: Ord> Table<K> {
+impl<K: Ord + Clone> Table<K> {
     fn new(limit: usize) -> Self {
-        Self { rows: BTreeMap::new(), limit, refused: 0 }
+        Self { rows: BTreeMap::new(), limit, refused: 0, marks: 0, first_mark: 0, complete: None }
     }
 
     fn refuse(&mut self) -> bool {
@@ -32,16 +40,78 @@ impl<K: Ord> Table<K> {
     }
 
     /// Files a row: merges it with the row of its key, or replaces that.
-    fn file(&mut self, key: K, row: Json<'_>, replace: bool, keep: impl Fn(Json<'_>) -> bool) -> bool {
+    fn file<'a, R: Filing<'a>>(&mut self, key: K, row: &R, source: Source) -> bool {
         let room = self.rows.len() < self.limit;
         match self.rows.get_mut(&key) {
-            Some(merged) if !replace => return merged.merge(row, keep) || self.refuse(),
+            Some(filed) if !row.replaces() => {
+                return filed.merge(row.json(), source, R::keeps_known) || self.refuse();
+            }
             None if !room => return self.refuse(),
             _ => {}
         }
-        let Some(merged) = Merged::new(row) else { return self.refuse() };
-        self.rows.insert(key, merged);
+        let Some(mut filed) = Filed::new(row.json(), source, R::keeps_known) else { return self.refuse() };
+        if let (Source::Snapshot(mark), Some(complete)) = (source, self.complete)
+            && complete > mark
+        {
+            // A later snapshot, which is complete, did not list it.
+            filed.unlist(complete);
+        }
+        self.rows.insert(key, filed);
         true
+    }
+
+    fn mark(&mut self) -> Mark {
+        let mark = Mark(self.marks);
+        self.marks = self.marks.saturating_add(1);
+        mark
+    }
+
+    /// Files the rows of a snapshot. Returns what it changed, and the keys that it lists if all of
+    /// its rows have one.
+    fn reconcile<'a, R: Filing<'a, Key = K>>(
+        &mut self,
+        mark: Mark,
+        rows: impl IntoIterator<Item = Result<R, RowError>>,
+    ) -> (Reconciled, Option<BTreeSet<K>>) {
+        let mut changed = Reconciled::default();
+        if mark.0 < self.first_mark {
+            return (changed, None);
+        }
+        let mut listed = Some(BTreeSet::new());
+        for row in rows {
+            let key = row.as_ref().ok().and_then(Filing::filed_under);
+            let filed = match (&row, key) {
+                (Ok(row), Some(key)) => {
+                    if let Some(listed) = &mut listed {
+                        listed.insert(key.clone());
+                    }
+                    self.file(key, row, Source::Snapshot(mark.0))
+                }
+                _ => {
+                    listed = None;
+                    self.refuse()
+                }
+            };
+            changed.filed += usize::from(filed);
+            changed.refused += usize::from(!filed);
+        }
+        (changed, listed)
+    }
+
+    /// Notes which rows a complete snapshot does not list. Returns their number.
+    fn unlist(&mut self, mark: Mark, listed: &BTreeSet<K>) -> usize {
+        self.complete = self.complete.max(Some(mark.0));
+        self.rows
+            .iter_mut()
+            .filter(|(key, _)| !listed.contains(key))
+            .filter_map(|(_, row)| row.unlist(mark.0).then_some(()))
+            .count()
+    }
+
+    fn clear(&mut self) {
+        self.rows.clear();
+        self.first_mark = self.marks;
+        self.complete = None;
     }
 }
 
@@ -83,18 +153,18 @@ macro_rules! table {
             /// Folds a row. Returns `false` if it has no readable key or there is no room.
             pub fn row(&mut self, row: &$row<'_>) -> bool {
                 let Some(key) = row.filed_under() else { return self.0.refuse() };
-                self.0.file(key, row.json(), row.replaces(), $row::keeps_known)
+                self.0.file(key, row, Source::Stream(self.0.marks))
             }
 
             /// Returns the row of a key as a typed one.
             #[must_use]
             pub fn get(&self, key: &$borrowed) -> Option<$row<'_>> {
-                self.0.rows.get(key).and_then(|row| row.row().ok())
+                self.0.rows.get(key).and_then(|filed| filed.row.row().ok())
             }
 
             /// Returns all rows by ascending key.
             pub fn rows(&self) -> impl Iterator<Item = (&$key, &Merged)> {
-                self.0.rows.iter()
+                self.0.rows.iter().map(|(key, filed)| (key, &filed.row))
             }
 
             /// Returns the number of rows.
@@ -118,7 +188,7 @@ macro_rules! table {
 
             /// Removes all rows.
             pub fn clear(&mut self) {
-                self.0.rows.clear();
+                self.0.clear();
             }
         }
     };
@@ -128,8 +198,34 @@ table! {
     /// The user's own orders by `orderId` (docs/protocol.md §3.4).
     ///
     /// Every row is merged with what is known, a full row too: a second full row may lack a key
-    /// that the first one had. The orders that existed before the stream began are known to REST
-    /// only.
+    /// that the first one had.
+    ///
+    /// The stream has no snapshot. Orders from before it began, and changes during a gap, are known
+    /// to REST only. [`mark`](Self::mark) and [`reconcile`](Self::reconcile) take such a snapshot in
+    /// without undoing what the stream has sent since:
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use ibws_proto::fold::{OrderBook, OrdersReply};
+    /// use ibws_proto::message::OrderStatus;
+    /// use ibws_proto::{Body, Frame};
+    ///
+    /// let mut book = OrderBook::new();
+    /// // When the task that feeds the book has read `Event::Resumed`, before the request:
+    /// let mark = book.mark();
+    /// // While `GET /iserver/account/orders` is pending, the stream goes on:
+    /// let row = br#"{"topic":"sor","args":[{"orderId":7,"status":"Filled"}]}"#;
+    /// let frame = Frame::decode(Bytes::from_static(row)).unwrap();
+    /// let Body::Orders(orders) = frame.body() else { panic!() };
+    /// book.apply(&orders);
+    /// // The reply is older than that row:
+    /// let body = br#"{"orders":[{"orderId":7,"status":"Submitted","side":"BUY"}],"snapshot":true}"#;
+    /// let reply = OrdersReply::parse(body).unwrap();
+    /// book.reconcile(mark, reply.rows(), reply.is_snapshot());
+    /// let order = book.get(&7).unwrap();
+    /// assert_eq!(order.status(), Ok(Some(OrderStatus::Filled)), "the stream is newer");
+    /// assert!(order.side().unwrap().is_some(), "the snapshot adds what the stream did not send");
+    /// ```
     OrderBook, i64, i64, Orders, Order, 10_000
 }
 
@@ -137,7 +233,9 @@ table! {
     /// Executions by `execution_id` (docs/protocol.md §3.6).
     ///
     /// The gateway sends several copies of each, with and without the commission, in no certain
-    /// order. A copy in which a known key is absent, `null` or `""` does not erase it.
+    /// order. A copy in which a known key is absent, `null` or `""` does not erase it. A snapshot of
+    /// REST is taken in by [`mark`](Self::mark) and [`reconcile`](Self::reconcile), and erases nothing
+    /// either.
     Executions, Box<str>, str, Trades, Execution, 100_000
 }
 
@@ -157,6 +255,72 @@ table! {
     /// Rows of one ladder by number (docs/protocol.md §3.3). Each row replaces the one with its
     /// number.
     LadderBook, i64, i64, Ladder, LadderRow, 4_096
+}
+
+impl OrderBook {
+    /// Returns a mark for [`reconcile`](Self::reconcile). Take it before the request for the
+    /// snapshot is made, and when every row from before the gap is folded.
+    pub fn mark(&mut self) -> Mark {
+        self.0.mark()
+    }
+
+    /// Takes in the rows of `GET /iserver/account/orders`, which was called after `mark`.
+    ///
+    /// Of each order, a member that the stream has set since the mark stays, and so does one from a
+    /// snapshot with a later mark. All others become those of the snapshot. A member that the
+    /// snapshot lacks stays, because the rows of REST are not known to be whole. So a snapshot that
+    /// comes late, twice or after a later one does no harm. A mark from before
+    /// [`clear`](Self::clear) changes nothing.
+    ///
+    /// Set `complete` only for a reply with `snapshot:true` to a call without `filters` and without
+    /// `force=true`; the reply to a forced call is empty. Then an order that the rows do not list is
+    /// [unlisted](Self::is_unlisted), unless the stream had a row of it since the mark. If a row
+    /// cannot be read, no order becomes unlisted, because that row may be about it.
+    pub fn reconcile<'a>(
+        &mut self,
+        mark: Mark,
+        rows: impl IntoIterator<Item = Result<Order<'a>, RowError>>,
+        complete: bool,
+    ) -> Reconciled {
+        let (mut changed, listed) = self.0.reconcile(mark, rows);
+        if let Some(listed) = listed.filter(|_| complete) {
+            changed.unlisted = self.0.unlist(mark, &listed);
+        }
+        changed
+    }
+
+    /// Returns `true` for an order that has ended in an unknown way: a complete snapshot no longer
+    /// listed it, and its status is neither `Filled` nor `Cancelled`. The order stays in the table.
+    /// A later row of it, or a later snapshot that lists it, ends this.
+    #[must_use]
+    pub fn is_unlisted(&self, order: &i64) -> bool {
+        let ended = |status| matches!(status, Ok(Some(OrderStatus::Filled | OrderStatus::Cancelled)));
+        self.0.rows.get(order).is_some_and(Filed::is_unlisted)
+            && !self.get(order).is_some_and(|row| ended(row.status()))
+    }
+}
+
+impl Executions {
+    /// Returns a mark for [`reconcile`](Self::reconcile). Take it before the request for the
+    /// snapshot is made, and when every row from before the gap is folded.
+    pub fn mark(&mut self) -> Mark {
+        self.0.mark()
+    }
+
+    /// Takes in the rows of `GET /iserver/account/trades`, which was called after `mark`.
+    ///
+    /// Of each execution, a member that the stream has set since the mark stays, and so does one
+    /// from a snapshot with a later mark. All others become those of the snapshot. A member that the
+    /// snapshot lacks, or has as `null` or `""`, stays. An execution that the snapshot does not list
+    /// stays, because a call returns those of some days only. A mark from before
+    /// [`clear`](Self::clear) changes nothing.
+    pub fn reconcile<'a>(
+        &mut self,
+        mark: Mark,
+        rows: impl IntoIterator<Item = Result<Execution<'a>, RowError>>,
+    ) -> Reconciled {
+        self.0.reconcile(mark, rows).0
+    }
 }
 
 /// The state of the session, merged from frames of which some have a single key (docs/protocol.md

@@ -4,6 +4,7 @@
 
 mod json;
 mod number;
+mod prefix;
 pub(crate) mod scan;
 mod swar;
 mod value;
@@ -19,6 +20,7 @@ use serde::{Serialize, Serializer};
 pub use json::{Elements, Json, Kind, Members};
 pub use number::Number;
 pub(crate) use number::split_numbers;
+pub(crate) use prefix::{Prefix, Progress, TopicPart, begins_with_topic, topic_of_prefix};
 pub use scan::JsonError;
 pub(crate) use scan::Span;
 use scan::{Member, Scan};
@@ -51,6 +53,7 @@ pub struct Frame {
     shape: Shape,
     /// Set if some key holds an escape, so that keys must be decoded before they are compared.
     escaped: bool,
+    joined: bool,
 }
 
 /// The shape of a frame, which decides how its topic is read.
@@ -91,7 +94,8 @@ impl Frame {
             Ok(_) => None,
             Err(_) => Some(Bytes::from(String::from_utf8_lossy(&raw).into_owned())),
         };
-        let frame = Self { raw, repaired, members: Vec::new(), topic: None, shape: Shape::Unknown, escaped: false };
+        let (members, topic, shape) = (Vec::new(), None, Shape::Unknown);
+        let frame = Self { raw, repaired, members, topic, shape, escaped: false, joined: false };
         match scan::scan(frame.bytes()) {
             Ok(Scan::Object { members, escaped }) => Self { members, escaped, ..frame }.classified(),
             Ok(Scan::Other) => Ok(frame),
@@ -169,6 +173,19 @@ impl Frame {
     #[must_use]
     pub fn is_lossy(&self) -> bool {
         self.repaired.is_some()
+    }
+
+    /// Returns `true` if the message arrived in pieces, which were joined: the gateway hands on a
+    /// message that its backend fragmented as separate messages (docs/protocol.md §1.8).
+    #[must_use]
+    pub fn is_joined(&self) -> bool {
+        self.joined
+    }
+
+    /// Marks the frame as joined from pieces.
+    pub(crate) fn into_joined(mut self) -> Self {
+        self.joined = true;
+        self
     }
 
     /// Returns the shape of the frame.

@@ -79,6 +79,7 @@ impl Machine {
                 self.give_up(ConnectionLoss::NoFirstFrame);
             }
             Timer::Gate => self.on_gate_timeout(),
+            Timer::Pieces => self.on_pieces_timeout(),
             Timer::Greeting => self.redial(ConnectionLoss::NotGreeted),
             Timer::Redial => self.on_redial_timer(),
             // A gateway that waits for a session has not shown that it serves one.
@@ -145,7 +146,11 @@ impl Machine {
             &mut self.out,
         );
         // The lost connection's own number stays in the context, so that nothing can be written to a later one.
-        self.with_table(|table, cx| table.on_lost(cause, cx));
+        let complete_until = self.release_pieces();
+        self.with_table(|table, cx| {
+            cx.last_received = complete_until.unwrap_or(cx.last_received);
+            table.on_lost(cause, cx);
+        });
         self.rest.supersede_all(&mut self.out);
         self.conn = None;
         self.session = Session::default();

@@ -1,17 +1,22 @@
 //! Frames: told to the user first, then acted upon.
 
+use alloc::string::String;
+
 use bytes::Bytes;
 
 use super::Machine;
+use super::pieces::{Failure, Offered, is_first_piece};
 use crate::command::{ConnectionLoss, Reply};
 use crate::connect::ConnId;
 use crate::event::{Event, Message, Output};
-use crate::frame::{Frame, Json, Shape};
+use crate::frame::{Frame, FrameError, Json, Shape, topic_of_prefix};
 use crate::key::{Key, SubscriptionKey};
 use crate::lifecycle::ConnectionState;
 use crate::message::{Body, Notification};
 use crate::pending::Wait;
 use crate::rest::{Prompt, RestRequest};
+use crate::time::Instant;
+use crate::timer::Timer;
 
 /// Rows of one `ntf` that are looked at for prompts.
 const PROMPTS_AT_ONCE: usize = 32;
@@ -24,17 +29,25 @@ impl Machine {
             return false;
         }
         let first = !self.liveness.has_frame();
+        let before = self.liveness.last_frame();
         let rule_changed = self.liveness.on_frame(self.now);
         self.stats.frames += 1;
-        let frame = match Frame::decode(raw) {
-            Ok(frame) => frame,
-            Err(malformed) => {
-                self.stats.malformed += 1;
-                self.out.push_back(Output::Event(Event::Malformed(malformed)));
-                self.after_frame(first);
-                return rule_changed;
+        let mut acts = false;
+        if self.pieces.is_holding() {
+            self.on_frame_after_piece(conn, raw, before);
+            acts = true;
+        } else {
+            match Frame::decode(raw) {
+                Ok(frame) => acts = self.accept(conn, frame),
+                Err(malformed) => acts |= self.on_malformed(malformed, before),
             }
-        };
+        }
+        let resumed = self.after_frame(first);
+        acts || rule_changed || resumed
+    }
+
+    /// Emits a frame and acts on it; says whether it changed anything that a timer may hang on.
+    fn accept(&mut self, conn: ConnId, frame: Frame) -> bool {
         self.stats.lossy += u64::from(frame.is_lossy());
         let topic = frame.topic();
         let topic = topic.as_deref().unwrap_or_default();
@@ -52,8 +65,16 @@ impl Machine {
         };
         // What follows from a frame comes after it; the few frames that something follows from are kept for that.
         let kept = acts.then(|| frame.clone());
-        let at = self.now;
         let known = subscription.clone().filter(|_| acts);
+        self.emit(conn, key, subscription, frame);
+        if let Some(frame) = kept {
+            self.act_on(&frame, key, known);
+        }
+        acts
+    }
+
+    fn emit(&mut self, conn: ConnId, key: Option<Key>, subscription: Option<SubscriptionKey>, frame: Frame) {
+        let at = self.now;
         self.out.push_back(Output::Event(Event::Message(Message {
             conn,
             at,
@@ -63,11 +84,101 @@ impl Machine {
             subscription,
             frame,
         })));
-        if let Some(frame) = kept {
-            self.act_on(&frame, key, known);
+    }
+
+    /// Holds a malformed frame that may be the first piece of a message, and reports any other. `before` is when the
+    /// last frame before it arrived. Returns whether a timer or a gap follows.
+    #[cold]
+    fn on_malformed(&mut self, malformed: FrameError, before: Instant) -> bool {
+        if self.pieces.begin(&malformed, before, self.now) {
+            self.timers.set(Timer::Pieces, self.pieces.deadline());
+            return true;
         }
-        let resumed = self.after_frame(first);
-        acts || rule_changed || resumed
+        // An object that ends early, and is too long to be held.
+        let lost = is_first_piece(&malformed).then(|| malformed.raw.clone());
+        self.report_malformed(malformed);
+        if let Some(raw) = &lost {
+            self.lose_message(raw, before);
+        }
+        lost.is_some()
+    }
+
+    /// Takes a frame while pieces are held.
+    #[cold]
+    fn on_frame_after_piece(&mut self, conn: ConnId, raw: Bytes, before: Instant) {
+        match self.pieces.offer(raw) {
+            Offered::Held => {}
+            Offered::Joined(frame) => {
+                self.timers.set(Timer::Pieces, None);
+                self.accept(conn, frame);
+            }
+            Offered::Failed(failure, frame) => {
+                self.on_failure(conn, failure);
+                match frame {
+                    Some(Ok(frame)) => drop(self.accept(conn, frame)),
+                    Some(Err(malformed)) => drop(self.on_malformed(malformed, before)),
+                    None => {}
+                }
+            }
+        }
+    }
+
+    /// The rest of the message has not come in time.
+    pub(super) fn on_pieces_timeout(&mut self) {
+        let failure = self.pieces.fail();
+        if let Some(conn) = self.conn {
+            self.on_failure(conn, failure);
+        }
+    }
+
+    /// Emits pieces that cannot be joined, each as what it is by itself.
+    fn on_failure(&mut self, conn: ConnId, failure: Failure) {
+        self.timers.set(Timer::Pieces, None);
+        for (at, piece) in failure.pieces.into_iter().enumerate() {
+            match piece {
+                Ok(frame) => drop(self.accept(conn, frame)),
+                Err(malformed) => {
+                    let first = (at == 0).then(|| malformed.raw.clone());
+                    self.report_malformed(malformed);
+                    if let Some(raw) = first {
+                        self.lose_message(&raw, failure.complete_until);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Emits the pieces that are held, because the connection has ended: nothing acts on them any more, and the end of
+    /// the connection opens the gaps. Returns since when the streams may lack what the pieces were part of.
+    pub(super) fn release_pieces(&mut self) -> Option<Instant> {
+        let complete_until = self.pieces.complete_until()?;
+        for piece in self.pieces.fail().pieces {
+            match (piece, self.conn) {
+                (Ok(frame), Some(conn)) => {
+                    self.stats.lossy += u64::from(frame.is_lossy());
+                    let key = (frame.shape() == Shape::Error).then_some(Key::Error);
+                    self.emit(conn, key, None, frame);
+                }
+                (Err(malformed), _) => self.report_malformed(malformed),
+                (Ok(_), None) => {}
+            }
+        }
+        Some(complete_until)
+    }
+
+    fn report_malformed(&mut self, malformed: FrameError) {
+        self.stats.malformed += 1;
+        self.out.push_back(Output::Event(Event::Malformed(malformed)));
+    }
+
+    /// Opens the gaps of the streams that a message may belong to of which `raw` is the first piece.
+    fn lose_message(&mut self, raw: &[u8], complete_until: Instant) {
+        let text = String::from_utf8_lossy(raw);
+        let topic = topic_of_prefix(&text);
+        self.with_table(|table, cx| {
+            cx.last_received = complete_until;
+            table.on_message_lost(topic.as_ref(), cx);
+        });
     }
 
     /// Does what any frame may cause, well-formed or not, after it was applied. Returns whether it did something.

@@ -8,6 +8,7 @@ mod connection;
 mod frames;
 mod gate;
 mod keepalive;
+mod pieces;
 mod session;
 mod status;
 mod teardown;
@@ -33,6 +34,7 @@ use crate::time::Instant;
 use crate::timer::Timers;
 
 use gate::Gate;
+use pieces::Pieces;
 pub use status::{MachineStatus, Stats, WakeReason};
 use teardown::Teardown;
 
@@ -82,6 +84,8 @@ pub struct Machine {
     /// Whether another login competes, as last reported, on whichever connection.
     competing: bool,
     liveness: Liveness,
+    /// Frames that may be the pieces of one message.
+    pieces: Pieces,
     table: Table,
     requests: Requests,
     rest: RestRequests,
@@ -118,6 +122,7 @@ impl Machine {
             session: Session::default(),
             competing: false,
             liveness: Liveness::new(now),
+            pieces: Pieces::default(),
             table: Table::default(),
             requests: Requests::default(),
             rest: RestRequests::default(),
@@ -223,7 +228,7 @@ impl Machine {
     /// and more of them.
     #[must_use]
     pub fn entries(&self) -> usize {
-        self.table.entries() + self.requests.entries() + self.rest.entries() + self.out.len()
+        self.table.entries() + self.requests.entries() + self.rest.entries() + self.pieces.len() + self.out.len()
     }
 
     /// Returns the settings in force.
@@ -284,7 +289,7 @@ impl Machine {
             permission: self.permission,
             authenticated: self.session.authenticated,
             dials: self.stats.dials,
-            last_received: self.liveness.last_frame(),
+            last_received: self.pieces.complete_until().unwrap_or(self.liveness.last_frame()),
             config: &self.config,
             random: &mut self.random,
             requests: &mut self.requests,

@@ -126,6 +126,7 @@ impl Machine {
         let Some(conn) = self.conn else { return };
         self.timers.clear();
         self.rest.supersede_all(&mut self.out);
+        self.timers.set(Timer::Pieces, self.pieces.deadline());
         self.timers.set(Timer::Close, self.now + limit);
         self.out.push_back(Output::Action(Action::Close { conn, code: NORMAL }));
         self.enter(Trigger::Close, Some(ConnectionLoss::Requested.into()), None);

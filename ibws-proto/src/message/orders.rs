@@ -113,6 +113,10 @@ row! {
         tax_optimizer_id: Cow<'a, str> = "taxOptimizerId",
         /// Exchange of the order; rare.
         exchange: Cow<'a, str> = "exchange",
+        /// Number of the order that this one is attached to; rows of REST only.
+        parent_id: Cow<'a, str> = "parentId",
+        /// Group of orders of which one cancels the others; rows of REST only.
+        oca_group_id: Cow<'a, str> = "ocaGroupId",
     }
 }
 

@@ -1,10 +1,12 @@
 //! What the gateway sends: data that confirms a subscription, refusals, confirmations of unsubscribes.
 
+use alloc::vec::Vec;
+
 use super::state::State;
 use super::subscription::{OnWire, Subscription};
 use super::{Context, Scope, Table, WritePermission};
 use crate::command::{GapCause, UnsubscribeOutcome};
-use crate::frame::{Frame, Json};
+use crate::frame::{Frame, Json, TopicPart};
 use crate::key::{Key, SubscriptionKey};
 use crate::mask::excerpt;
 use crate::random::doubled;
@@ -23,6 +25,7 @@ impl Table {
         let subscription = self.route(key, topic, frame)?;
         let settled = matches!(subscription.state, State::Active { assumed: false, .. })
             && !subscription.flow.stale
+            && subscription.flow.gap.is_none()
             && (key != Key::MarketHistory || subscription.server_id().is_some());
         let limited = subscription.staleness_limit().is_some() || key == Key::AccountSummary;
         let found = subscription.subscribe.key.clone();
@@ -54,6 +57,36 @@ impl Table {
         }
     }
 
+    /// A message arrived in part, and the rest of it did not: the streams that it may belong to have
+    /// a gap. Its topic names a subscription, or with another form of the target a channel; without
+    /// a readable topic it may be of any stream.
+    pub(crate) fn on_message_lost(&mut self, topic: Option<&TopicPart<'_>>, cx: &mut Context<'_>) {
+        let (topic, whole) = match topic {
+            Some(TopicPart::Whole(topic)) => (&**topic, true),
+            Some(TopicPart::Beginning(topic)) => (*topic, false),
+            None => ("", false),
+        };
+        let channel = match Key::from_topic(topic) {
+            Some(key) => match key.channel() {
+                Some(channel) => channel,
+                None => return,
+            },
+            None if whole => return,
+            None => "",
+        };
+        let exact = topic.strip_prefix('s').filter(|name| whole && self.store.contains(name));
+        let lost = |key: &&SubscriptionKey| {
+            let stream = self.store.get(key.as_str());
+            stream.is_some_and(|stream| stream.flow.flowing && !stream.state.is_unsubscribing())
+        };
+        let keys: Vec<_> = self.with_prefix(exact.unwrap_or(channel)).filter(lost).cloned().collect();
+        for key in keys {
+            if exact.is_none_or(|name| name == key.as_str()) {
+                self.update(&key, cx, Subscription::on_message_lost);
+            }
+        }
+    }
+
     /// Whether a frame at `now` ends the gap of a stream that nothing confirms.
     pub(crate) fn resumes_by(&self, now: Instant) -> bool {
         self.index.resuming(now).next().is_some()
@@ -62,7 +95,7 @@ impl Table {
     /// Ends the gaps of streams that nothing confirms: they were sent long enough ago without a refusal, and the
     /// connection still delivers.
     pub(crate) fn on_later_frame(&mut self, cx: &mut Context<'_>) {
-        let keys: alloc::vec::Vec<_> = self.index.resuming(cx.now).cloned().collect();
+        let keys: Vec<_> = self.index.resuming(cx.now).cloned().collect();
         for key in keys {
             self.update(&key, cx, Subscription::resume);
         }

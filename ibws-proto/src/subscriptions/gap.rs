@@ -1,5 +1,6 @@
 //! What a stream loses: when its gap begins, when it ends, and the REST snapshot that makes up for lost orders.
 
+use super::send::RESUME_AFTER;
 use super::state::State;
 use super::subscription::{OpenGap, Subscription};
 use super::{Scope, WritePermission};
@@ -25,15 +26,28 @@ impl Subscription {
         let noted = self.flow.stale || self.staleness_limit().is_some();
         let since = if noted { since.min(self.flow.last_message_at) } else { since };
         let since = since.max(self.flow.flowing_since);
-        self.flow.gap = Some(OpenGap { since, dials: scope.cx.dials });
+        let held = cause == GapCause::Malformed;
+        self.flow.gap = Some(OpenGap { since, dials: scope.cx.dials, held });
         // The gap covers the silence.
         self.flow.stale = false;
         scope.event(Event::Gap(Gap { key: self.subscribe.key.clone(), since, cause }));
     }
 
+    /// Opens the gap of a stream that may have lost a message, and holds its subscription.
+    pub(super) fn on_message_lost(&mut self, scope: &mut Scope<'_, '_>) {
+        self.open_gap(GapCause::Malformed, scope);
+        // Nothing need be sent. What no frame confirms goes on with any frame of the connection, once
+        // it has been sent for long enough.
+        if self.flow.gap.is_some_and(|gap| gap.held) && !self.channel().is_confirmed() && self.flow.resumes_at.is_none()
+        {
+            let earliest = self.attempts.sent_at.map_or(scope.cx.now, |at| at + RESUME_AFTER);
+            self.flow.resumes_at = Some(earliest.max(scope.cx.now));
+        }
+    }
+
     /// Ends the gap of a stream on evidence, if it has one.
     pub(super) fn resume(&mut self, scope: &mut Scope<'_, '_>) {
-        let Some(OpenGap { since, dials }) = self.flow.gap.take() else { return };
+        let Some(OpenGap { since, dials, held }) = self.flow.gap.take() else { return };
         self.flow.resumes_at = None;
         let at = scope.cx.now;
         let attempts = u32::try_from(scope.cx.dials.saturating_sub(dials)).unwrap_or(u32::MAX);
@@ -41,7 +55,11 @@ impl Subscription {
         self.flow.flowing_since = at;
         // Silence counts from here on.
         self.flow.last_message_at = at;
-        let (key, recovery) = (self.subscribe.key.clone(), GapRecovery::of(self.channel()));
+        let key = self.subscribe.key.clone();
+        let recovery = match GapRecovery::of(self.channel()) {
+            GapRecovery::Snapshot | GapRecovery::Replay if held => GapRecovery::Nothing,
+            recovery => recovery,
+        };
         scope.event(Event::Resumed(Resumed { key, since, at, attempts, recovery }));
         if self.channel() == Key::Orders {
             self.reconcile(since, scope);

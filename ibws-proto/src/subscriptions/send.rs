@@ -15,7 +15,7 @@ use crate::state::{StateCause, SubscriptionState};
 use crate::time::Instant;
 
 /// How long a stream that nothing confirms must have been sent before a frame of its connection ends its gap.
-const RESUME_AFTER: Duration = Duration::from_secs(5);
+pub(super) const RESUME_AFTER: Duration = Duration::from_secs(5);
 /// How long a summary may be silent while the session is not authenticated. It has no period, and its snapshot is the
 /// evidence that it still flows.
 pub(super) const SUMMARY_SILENCE: Duration = Duration::from_secs(60);
@@ -104,8 +104,12 @@ impl Subscription {
         self.on_wire.get_or_insert_with(OnWire::default);
         self.sent_before = true;
         self.attempts.count = self.attempts.count.saturating_add(1);
+        self.attempts.sent_at = Some(now);
         if self.attempts.count == 1 || self.flow.gap.is_some() {
             self.attempts.began_at = Some(now);
+        }
+        if let Some(gap) = &mut self.flow.gap {
+            gap.held = false;
         }
         if !self.flow.flowing {
             self.flow.flowing_since = now;

@@ -55,6 +55,8 @@ pub(super) struct OnWire {
 pub(super) struct Attempts {
     /// How often its present text was sent.
     pub(super) count: u32,
+    /// When its present text was last sent.
+    pub(super) sent_at: Option<Instant>,
     /// When these attempts began: an unconfirmed stream is not known to have flowed since.
     pub(super) began_at: Option<Instant>,
     /// Refusals in a row; the delays grow with them.
@@ -87,6 +89,8 @@ pub(super) struct OpenGap {
     pub(super) since: Instant,
     /// How many dials the machine had made when the gap began.
     pub(super) dials: u64,
+    /// The subscription has held since then, so no snapshot or replay follows.
+    pub(super) held: bool,
 }
 
 /// The entries of a subscription in the indexes of the table.

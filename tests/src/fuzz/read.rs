@@ -107,7 +107,7 @@ rows! {
         sec_type listing_exchange remaining_quantity filled_quantity total_size company_name status ccp_status
         outside_rth orig_order_type supports_tax_opt last_execution_time last_execution_millis order_type order_ref
         avg_price is_event_trading time_in_force price side bg_color fg_color system_cancel_reason total_cash_size
-        tax_optimizer_id exchange;
+        tax_optimizer_id exchange parent_id oca_group_id;
     Execution: execution_id symbol supports_tax_opt side order_description trade_time trade_millis size price
         order_ref submitter exchange commission net_amount account account_code account_allocation_name company_name
         contract_description_1 contract_description_2 sec_type listing_exchange conid conid_ex open_close position

@@ -1,17 +1,18 @@
 //! The rules about actions, events and replies.
 
+mod frames;
 mod settled;
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use bytes::Bytes;
 use ibws_proto::{
     Action, Command, Config, ConnId, ConnectionLoss, ConnectionState, Event, Frame, GapCause, Input, Instant, Key,
     Output, ReadyGate, Reply, RequestId, StateCause, StateChange, SubscriptionKey, SubscriptionState,
     rest::{RestOutcome, RestReport, RestRequest, RestRequestId},
 };
 
+use self::frames::Arrived;
 use super::evidence::{Evidence, Stage, could_mean, names};
 use super::grammar::{self, Text};
 use super::patience::Patience;
@@ -47,8 +48,12 @@ pub struct Checker {
     pending: BTreeMap<RequestId, (Instant, Option<SubscriptionKey>, bool)>,
     subscriptions: Subscriptions,
     patience: Patience,
-    /// The frame of this step, until its event comes.
-    frame: Option<(ConnId, Bytes)>,
+    /// The frames whose event has not come: that of this step, and before it the pieces of a message.
+    frames: VecDeque<Arrived>,
+    /// Frames whose event came in this step.
+    emitted: usize,
+    /// In this step the first piece of a message was reported as malformed.
+    is_lost_in_part: bool,
     /// Texts that the application sends by itself; no rule applies to them.
     own_texts: BTreeSet<String>,
     /// Subscribes written in one round of attempts, by key.
@@ -82,7 +87,9 @@ impl Checker {
             was_shutting_down: false,
             last_conn: 0,
             pending: BTreeMap::new(),
-            frame: None,
+            frames: VecDeque::new(),
+            emitted: 0,
+            is_lost_in_part: false,
             own_texts: BTreeSet::new(),
             tries: BTreeMap::new(),
             rest_requests: BTreeMap::new(),
@@ -107,6 +114,7 @@ impl Checker {
     fn begin(&mut self, now: Instant) {
         self.now = now;
         self.patience.pass(now);
+        self.frames.iter_mut().for_each(|frame| frame.is_held = true);
         self.before.clone_from(&self.live);
         let gate = self.config.ready_gate;
         let open = |live: &Evidence| live.stage != Stage::Dialling && live.gate_is_open(gate, now);
@@ -130,7 +138,7 @@ impl Checker {
             }
             Input::Closed(conn, _) if *conn == live.conn => live.over = true,
             Input::Frame(conn, raw) if *conn == live.conn && live.stage != Stage::Dialling => {
-                self.frame = Some((*conn, raw.clone()));
+                self.frames.push_back(Arrived::new(*conn, raw, now));
                 (live.received, live.has_frame) = (now, true);
                 if let Ok(frame) = Frame::decode(raw.clone()) {
                     let greeted = live.greeted;
@@ -371,7 +379,10 @@ impl Checker {
                 return self.state(change);
             }
             Event::Message(message) => {
-                self.accepted(message.frame.raw())?;
+                self.accepted(message.frame.raw(), message.frame.is_joined())?;
+                if message.frame.is_joined() {
+                    self.joined(&message.frame);
+                }
                 self.subscriptions.message(message);
                 if let (Some(live), Some(key)) = (&mut self.live, &message.subscription) {
                     if !could_mean(key, &message.frame) {
@@ -387,12 +398,16 @@ impl Checker {
                             message.frame
                         ));
                     }
+                    live.silent_since_gap.remove(key);
                     if let Some(confirmed) = live.sent.get_mut(key) {
                         *confirmed = true;
                     }
                 }
             }
-            Event::Malformed(malformed) => return self.accepted(&malformed.raw),
+            Event::Malformed(malformed) => {
+                self.is_lost_in_part |= frames::is_first_piece(&malformed.raw);
+                return self.accepted(&malformed.raw, false);
+            }
             Event::Rest(report) => return self.report(report),
             Event::Subscription(event) if event.cause == StateCause::Assumed => {
                 self.tries.remove(&event.key);
@@ -414,18 +429,21 @@ impl Checker {
             Event::Resumed(resumed) if !self.live.as_ref().is_some_and(|live| live.shows(&resumed.key, self.now)) => {
                 return Err(format!("{} is resumed without evidence of this connection", resumed.key));
             }
+            Event::Resumed(resumed) if self.live.as_ref().is_some_and(|live| live.owes(&resumed.key)) => {
+                return Err(format!("{} is resumed without a frame since its gap", resumed.key));
+            }
+            Event::Gap(gap) if gap.cause == GapCause::Malformed && !self.is_lost_in_part => {
+                return Err(format!("{} has a gap, but no message was lost in part", gap.key));
+            }
             Event::Gap(gap) if gap.since > self.now => return Err(format!("{} has a gap from the future", gap.key)),
+            Event::Gap(gap) if gap.cause == GapCause::Malformed => {
+                if let Some(live) = &mut self.live {
+                    live.silent_since_gap.insert(gap.key.clone());
+                }
+            }
             _ => {}
         }
         self.subscriptions.event(event, self.now)
-    }
-
-    /// The frame of an event is exactly the frame of this step, and is emitted once.
-    fn accepted(&mut self, raw: &Bytes) -> Verdict {
-        match self.frame.take() {
-            Some((_, expected)) if expected == raw => Ok(()),
-            expected => Err(format!("an event for the frame {raw:?}, which was not given; expected {expected:?}")),
-        }
     }
 
     fn state(&mut self, change: &StateChange) -> Verdict {

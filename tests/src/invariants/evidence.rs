@@ -1,7 +1,7 @@
 //! What one connection has shown, collected from the inputs.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ibws_proto::{ConnId, Frame, Instant, Json, Key, ReadyGate, SubscriptionKey, frame::Shape};
 use serde_json::Value;
@@ -37,6 +37,8 @@ pub(crate) struct Evidence {
     pub(crate) sent: BTreeMap<SubscriptionKey, bool>,
     /// When each of them was last written.
     pub(crate) sent_at: BTreeMap<SubscriptionKey, Instant>,
+    /// Streams that may have lost a message of which a part arrived, and had no frame since.
+    pub(crate) silent_since_gap: BTreeSet<SubscriptionKey>,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -61,6 +63,7 @@ impl Evidence {
             authenticated: None,
             waits_for_session: false,
             sent: BTreeMap::new(),
+            silent_since_gap: BTreeSet::new(),
             sent_at: BTreeMap::new(),
         }
     }
@@ -104,6 +107,12 @@ impl Evidence {
         let waited = |at: &Instant| *at + Duration::from_secs(5) <= now;
         self.sent.get(key) == Some(&true)
             || (!key.key().is_confirmed() && self.has_frame && self.sent_at.get(key).is_some_and(waited))
+    }
+
+    /// Returns `true` if the gap of `key` on this connection can end with a frame of its own only, and
+    /// none has come.
+    pub(crate) fn owes(&self, key: &SubscriptionKey) -> bool {
+        key.key().is_confirmed() && self.silent_since_gap.contains(key)
     }
 
     /// Returns `true` if the ready gate allows subscriptions, as far as the greeting decides it.

@@ -7,11 +7,9 @@ use super::{Checker, Evidence, Stage, Verdict};
 
 impl Checker {
     pub(in crate::invariants) fn settled(&mut self, machine: &Machine, outputs: usize) -> Verdict {
-        if let Some((conn, raw)) = self.frame.take()
-            && self.live.as_ref().is_some_and(|live| live.conn == conn && !live.over)
-        {
-            return Err(format!("the frame {raw:?} on {conn} was lost"));
-        }
+        self.holds_pieces_only()?;
+        let emitted = core::mem::take(&mut self.emitted);
+        self.is_lost_in_part = false;
         let status = machine.status();
         if status.state != self.connection_state {
             return Err(format!("the connection is {:?}, but {:?} was emitted", status.state, self.connection_state));
@@ -25,8 +23,10 @@ impl Checker {
         if status.requests != self.pending.len() {
             return Err(format!("{} requests wait, but the machine counts {}", self.pending.len(), status.requests));
         }
-        let most =
-            64 + 12 * (self.subscriptions.len() + self.pending.len()) + 2 * status.subscriptions * status.subscriptions;
+        let most = 64
+            + 3 * emitted
+            + 12 * (self.subscriptions.len() + self.pending.len())
+            + 2 * status.subscriptions * status.subscriptions;
         if outputs > most {
             return Err(format!("{outputs} outputs for one input"));
         }
