@@ -342,7 +342,7 @@ fn the_end_of_the_connection_reports_the_pieces_and_its_gap_reaches_back_before_
     line.receive(r#"{"topic":"sor","args":["#);
     line.receive(r#"{"message":"x"}"#);
     line.pass(ms(300));
-    line.input(Input::Closed(ConnId(1), None));
+    line.input(Input::Closed(ConnId(1), ibws_proto::CloseCause::Eof));
     let gaps = line.gaps();
     let cut = GapCause::Connection(ConnectionLoss::Cut);
     assert_eq!(
@@ -360,7 +360,7 @@ fn a_gap_of_a_message_in_part_and_the_outage_after_it_are_one() {
     line.forget();
     line.receive(r#"{"topic":"smd+265598","#);
     line.pass(secs(2));
-    line.input(Input::Closed(ConnId(1), None));
+    line.input(Input::Closed(ConnId(1), ibws_proto::CloseCause::Eof));
     line.pass(secs(3));
     line.conn = ConnId(2);
     line.input(Input::Opened(ConnId(2)));

@@ -7,10 +7,11 @@ use std::time::Duration;
 use ibws_proto::fold::{Mark, OrderBook, OrdersReply};
 use ibws_proto::message::{OrderStatus, Row as _};
 use ibws_proto::{
-    Action, Body, Event, Input, Key, Output,
+    Action, Body, Config, Event, Input, Key, Output,
     rest::{RestError, RestReply, RestRequest, RestRequestId, RestResult},
 };
-use ibws_testkit::world::{Content, Dial, World, ms, secs, world};
+use ibws_testkit::GatewayConfig;
+use ibws_testkit::world::{Content, Dial, World, ms, secs};
 
 /// Members that the simulated gateway changes with every row and sends in full rows only.
 const IN_FULL_ROWS_ONLY: [&str; 2] = ["lastExecutionTime", "lastExecutionTime_r"];
@@ -49,7 +50,10 @@ struct Application {
 impl Application {
     /// Starts a client with a subscription to orders.
     fn new(delay: Duration) -> Self {
-        let mut world = world();
+        // The test reads what the gateway lists far more often than a client may.
+        let mut gateway = GatewayConfig::default();
+        gateway.paces_rest = false;
+        let mut world = World::new(Config::default(), gateway);
         // The application makes the calls itself.
         world.link.rest = None;
         let mut book = OrderBook::new();

@@ -245,7 +245,7 @@ fn each_state_change_has_its_cause() {
     use StateCause as Cause;
     use SubscriptionState::{Active, Degraded, Expiring, Failed, Pending, Refused, Removed, Subscribing};
     let mut world = world();
-    world.subscribe("md+8314");
+    world.subscribe("md+999");
     world.settle(&[]);
     world.run(secs(560));
     // The REST handler reports success, and 5 s later the connection would be replaced.
@@ -260,8 +260,8 @@ fn each_state_change_has_its_cause() {
     world.submit(Command::Recreate);
     world.run(secs(60));
     world.gateway.set_confirmations(true);
-    world.unsubscribe("md+8314", false);
-    let mut observed = states(&world, "md+8314");
+    world.unsubscribe("md+999", false);
+    let mut observed = states(&world, "md+999");
     // Each write of one round emits an event. One of them is enough here.
     observed.dedup();
     assert_eq!(
