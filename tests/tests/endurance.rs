@@ -124,7 +124,7 @@ fn cause_name(cause: &GapCause) -> &'static str {
         GapCause::Unauthenticated => "unauthenticated",
         GapCause::Connection(ConnectionLoss::Closed(_)) => "closed",
         GapCause::Connection(ConnectionLoss::Cut) => "cut",
-        GapCause::Connection(ConnectionLoss::NotAuthenticated) => "dialled anew",
+        GapCause::Connection(ConnectionLoss::NotAuthenticated) => "dialled again",
         _ => "other",
     }
 }
@@ -243,8 +243,8 @@ fn thirty_days_of_resets_maintenance_and_absent_backends_lose_no_stream() {
                 // The streams that need no session flow on, but for each connection that is dialled
                 // anew for the others.
                 _ => {
-                    let anew = count("dialled anew");
-                    count("unauthenticated") == GATED && anew % UNGATED == 0 && all == GATED + anew
+                    let dialled = count("dialled again");
+                    count("unauthenticated") == GATED && dialled % UNGATED == 0 && all == GATED + dialled
                 }
             };
             assert!(expected, "day {day}, {name}: {gaps:?}");
