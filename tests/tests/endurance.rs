@@ -1,6 +1,7 @@
 //! Tests of long runs and of many clients: a month of nightly resets, a day of late heartbeats, a
 //! thousand clients that reconnect at once. All times are virtual.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ibws_proto::{
@@ -9,7 +10,7 @@ use ibws_proto::{
 };
 use ibws_testkit::frames::{AUTHENTICATED, SUCCESS};
 use ibws_testkit::world::{Dial, QUOTES, World, ms, secs};
-use ibws_testkit::{GatewayConfig, Prng};
+use ibws_testkit::{GatewayConfig, Prng, RestFault};
 
 const CHANNELS: [&str; 9] = [
     QUOTES,
@@ -98,6 +99,160 @@ fn thirty_days_with_a_reset_each_night_lose_no_subscription_and_grow_no_table() 
     assert!((days * 155..=days * 169).contains(&renewals), "{renewals}");
     // The number of requests in progress at the end of a day differs by a few entries. The number
     // of kept entries does not grow.
+    let (least, most) = (entries.iter().min().unwrap(), entries.iter().max().unwrap());
+    assert!(most - least <= 8, "{entries:?}");
+}
+
+/// The channels that need the brokerage session, and those that do not.
+const GATED: usize = 6;
+const UNGATED: usize = 3;
+/// What the gateway must hold on the one connection; a history is a single reply.
+const HELD: [&str; 8] =
+    ["sbd+DU1234567+265598", "sld+DU1234567", "smd+265598", "smd+8314", "sor", "spl", "ssd+DU1234567", "str"];
+
+/// One trouble of a day: the gaps by cause, the dials, and the time until all flowed after its end.
+struct Trouble {
+    name: &'static str,
+    gaps: BTreeMap<&'static str, usize>,
+    dials: usize,
+    recovery: Duration,
+}
+
+/// The short name of a cause, for the table.
+fn cause_name(cause: &GapCause) -> &'static str {
+    match cause {
+        GapCause::Unauthenticated => "unauthenticated",
+        GapCause::Connection(ConnectionLoss::Closed(_)) => "closed",
+        GapCause::Connection(ConnectionLoss::Cut) => "cut",
+        GapCause::Connection(ConnectionLoss::NotAuthenticated) => "dialled again",
+        _ => "other",
+    }
+}
+
+/// Returns `true` if every stream flows, by the client's account and by the gateway's.
+fn flows(world: &World) -> bool {
+    let conn = world.gateway.connections().last().unwrap_or_default();
+    all_active(world) && world.gateway.subscriptions(conn).eq(HELD)
+}
+
+/// Makes trouble and ends it, waits until everything flows, and checks that each gap was reported
+/// once and ended.
+fn trouble(world: &mut World, name: &'static str, limit: Duration, act: impl FnOnce(&mut World)) -> Trouble {
+    world.forget();
+    act(world);
+    let ended = world.now();
+    while !flows(world) {
+        assert!(world.now().since(ended) < limit, "{name}: {:?}", world.machine().subscriptions());
+        world.run(secs(1));
+    }
+    let recovery = world.now().since(ended);
+    world.run(secs(120));
+    assert!(flows(world), "{name}: {:?}", world.machine().subscriptions());
+    let gaps: Vec<_> = world.gaps().iter().map(|gap| (gap.key.clone(), gap.since)).collect();
+    let mut ends: Vec<_> = world.resumptions().iter().map(|end| (end.key.clone(), end.since)).collect();
+    for gap in &gaps {
+        let at = ends.iter().position(|end| end == gap);
+        ends.remove(at.unwrap_or_else(|| panic!("{name}: the gap {gap:?} was reported twice or did not end")));
+    }
+    assert!(ends.is_empty(), "{name}: {ends:?}");
+    let mut by_cause = BTreeMap::new();
+    for gap in world.gaps() {
+        *by_cause.entry(cause_name(&gap.cause)).or_default() += 1;
+    }
+    Trouble { name, gaps: by_cause, dials: world.dials().len(), recovery }
+}
+
+/// The backend goes away behind a standing gateway.
+fn absent_backend(world: &mut World, span: Duration) {
+    world.gateway.lose_backend();
+    world.run(span);
+    world.gateway.restore_backend();
+}
+
+/// Another login takes the brokerage session for an hour.
+fn competing_login(world: &mut World) {
+    world.gateway.set_competing(true);
+    world.gateway.set_authenticated(false);
+    world.run(secs(3_600));
+    world.gateway.set_competing(false);
+}
+
+/// Every REST call fails for 20 min, in the middle of which the connection is cut.
+fn maintenance(world: &mut World) {
+    world.gateway.set_rest_fault(Some(RestFault::Unavailable));
+    world.run(secs(600));
+    world.cut();
+    world.run(secs(600));
+    world.gateway.set_rest_fault(None);
+}
+
+/// The troubles of one day, with undisturbed hours between them.
+fn troubled_day(world: &mut World, chance: &mut Prng) -> Vec<Trouble> {
+    let (away, reset) = (chance.millis(60_000, 900_000), chance.millis(120_000, 600_000));
+    let mut day = Vec::new();
+    // The longest pause while the backend is away is the limit of a silent connection, 60 s.
+    day.push(trouble(world, "backend away", secs(120), |world| absent_backend(world, away)));
+    world.run(secs(5 * 3_600));
+    // Without a session the REST handler asks at least once in 60 s, and dials lie 15 min apart.
+    day.push(trouble(world, "competing login", secs(960), competing_login));
+    world.run(secs(6 * 3_600));
+    day.push(trouble(world, "backend away", secs(120), |world| absent_backend(world, 2 * away)));
+    world.run(secs(4 * 3_600));
+    day.push(trouble(world, "maintenance", secs(120), maintenance));
+    world.run(secs(4 * 3_600));
+    day.push(trouble(world, "daily reset", secs(960), |world| {
+        world.gateway.daily_reset(reset);
+        world.run(reset);
+    }));
+    let midnight = world.now().as_nanos().div_ceil(DAY_NANOS) * DAY_NANOS;
+    world.run_until(Instant::from_nanos(midnight));
+    day
+}
+
+const DAY_NANOS: u64 = 86_400_000_000_000;
+
+#[test]
+#[expect(clippy::print_stdout, reason = "prints the table of days, with --nocapture")]
+fn thirty_days_of_resets_maintenance_and_absent_backends_lose_no_stream() {
+    let days = if cfg!(debug_assertions) { 2 } else { 30 };
+    let mut chance = Prng::new(31);
+    let mut gateway = GatewayConfig::seeded(31);
+    gateway.pace = 60;
+    let mut world = World::new(Config { seed: 31, ..Config::default() }, gateway.as_measured());
+    world.link.jitter = ms(300);
+    world.link.keeps_session = true;
+    world.settle(&CHANNELS);
+    world.run(secs(60));
+    assert!(flows(&world), "{}", world.timeline());
+    println!("day  gaps by cause, dials and recovery of each trouble");
+    let mut entries = Vec::new();
+    for day in 1..=days {
+        let troubles = troubled_day(&mut world, &mut chance);
+        let texts = troubles.iter().map(|trouble| {
+            let Trouble { name, gaps, dials, recovery } = trouble;
+            format!("{name}: {gaps:?}, {dials} dials, {} s", recovery.as_secs())
+        });
+        println!("{day:>3}  {}", texts.collect::<Vec<_>>().join(" | "));
+        assert!(flows(&world), "day {day}: {:?}", world.machine().subscriptions());
+        for Trouble { name, gaps, .. } in &troubles {
+            let count = |cause: &str| gaps.get(cause).copied().unwrap_or_default();
+            let all: usize = gaps.values().sum();
+            let expected = match *name {
+                "backend away" => count("closed") == CHANNELS.len() && all == CHANNELS.len(),
+                "maintenance" => count("cut") == CHANNELS.len() && all == CHANNELS.len(),
+                // The streams that need no session flow on, but for each connection that is dialled
+                // anew for the others.
+                _ => {
+                    let dialled = count("dialled again");
+                    count("unauthenticated") == GATED && dialled % UNGATED == 0 && all == GATED + dialled
+                }
+            };
+            assert!(expected, "day {day}, {name}: {gaps:?}");
+        }
+        assert_eq!((world.gateway.pacing_violations(), world.gateway.is_in_penalty_box()), (0, false), "day {day}");
+        entries.push(world.machine().entries());
+    }
+    println!("entries at the end of each day: {entries:?}");
     let (least, most) = (entries.iter().min().unwrap(), entries.iter().max().unwrap());
     assert!(most - least <= 8, "{entries:?}");
 }

@@ -178,12 +178,12 @@ impl Orders {
     pub(crate) fn script_cancel(&mut self, id: u64, epoch_ms: u64) -> Option<Vec<Json>> {
         let mut order = self.open(id)?;
         (order.status, order.changed_ms) = ("PendingCancel", epoch_ms);
-        let asked = self.full_row(&order);
+        let pending = self.full_row(&order);
         order.status = "Cancelled";
         let mut done = self.delta(&order);
         done.extend(status_members("Cancelled"));
         self.replace(order);
-        Some(vec![Json::Object(asked), Json::Object(done)])
+        Some(vec![Json::Object(pending), Json::Object(done)])
     }
 
     /// An order that can still change, and is not the one of the plan.

@@ -42,7 +42,7 @@ pub enum RestFault {
     Forbidden,
     /// 404 `Access Denied`: the gateway's `conf.yaml` denies the address.
     AccessDenied,
-    /// 500.
+    /// 500, an error of the server.
     Internal,
     /// 503, as during maintenance.
     Unavailable,

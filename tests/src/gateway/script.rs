@@ -32,11 +32,11 @@ impl Gateway {
     /// the seed and the conid decide.
     pub const BAD_CONID: u64 = BAD_CONID;
 
-    /// Sets the quote of a contract, in cents, and stops its walk until
+    /// Sets the bid, the last price and the ask of a contract, in cents, and stops its walk until
     /// [`release_quote`](Self::release_quote). A subscription shows it with its next frame, within
     /// 4 s at the default pace.
-    pub fn set_quote(&mut self, conid: u64, bid: i64, last: i64, ask: i64) {
-        self.feed.market.set(conid, bid, last, ask);
+    pub fn set_quote(&mut self, conid: u64, bid: i64, last: i64, offer: i64) {
+        self.feed.market.set(conid, bid, last, offer);
     }
 
     /// Lets the walk of a contract go on from its present price.

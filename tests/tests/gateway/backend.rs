@@ -48,7 +48,7 @@ fn a_restart_ends_every_socket_and_brings_the_backend_back() {
 }
 
 #[test]
-fn topics_without_a_brokerage_session_go_on_and_the_gated_ones_answer_nothing() {
+fn topics_without_a_brokerage_session_flow_on_and_the_gated_ones_are_silent() {
     let mut world = World::ready(config());
     for text in ["spl", "ssd+DU1234567", "sld+DU1234567", "smd+265598", "sor", "str", "sbd+DU1234567+265598"] {
         world.client_sends(1, text);

@@ -97,12 +97,12 @@ fn a_competing_session_keeps_init_from_opening_one_unless_it_competes() {
 fn a_daily_reset_makes_init_fail_in_four_ways_and_then_succeed() {
     let mut world = World::ready(config());
     world.gateway.daily_reset(core::time::Duration::from_secs(300));
-    let mut statuses = Vec::new();
+    let mut codes = Vec::new();
     for _ in 0..5 {
-        statuses.push(world.init(false).0);
+        codes.push(world.init(false).0);
         world.run(60_000);
     }
-    assert_eq!(statuses, [400, 401, 500, 503, 400]);
+    assert_eq!(codes, [400, 401, 500, 503, 400]);
     assert_eq!(world.init(false).0, 200);
     world.run(3_000);
     assert!(world.gateway.is_authenticated());
@@ -171,8 +171,8 @@ fn a_script_places_fills_and_cancels_orders() {
         .flat_map(|frame| frame["args"].as_array().unwrap())
         .collect();
     assert!(rows.iter().all(|row| row["orderId"] == id || row["orderId"] == other));
-    let statuses: Vec<&str> = rows.iter().filter_map(|row| row["status"].as_str()).collect();
-    assert_eq!(statuses, ["Submitted", "Filled", "Submitted", "PendingCancel", "Cancelled"]);
+    let codes: Vec<&str> = rows.iter().filter_map(|row| row["status"].as_str()).collect();
+    assert_eq!(codes, ["Submitted", "Filled", "Submitted", "PendingCancel", "Cancelled"]);
     assert_eq!((&rows[1]["filledQuantity"], &rows[1]["remainingQuantity"]), (&json!(40.0), &json!(60.0)));
     let executions: Vec<&Value> =
         frames.iter().filter(|frame| frame["topic"] == "str").map(|frame| &frame["args"][0]).collect();
