@@ -437,6 +437,24 @@ fn retry_after_of_the_gateway_delays_the_next_dial() {
 }
 
 #[test]
+fn retry_after_delays_the_next_dial_by_15_min_at_most_and_is_reported() {
+    for (requested, pause) in [(secs(899), secs(899)), (secs(900), secs(900)), (secs(3_600), secs(900))] {
+        let mut world = world();
+        world.link.dials.push_back(Dial::Fails(ConnectErrorKind::Status(503), Some(requested)));
+        world.start();
+        world.run(secs(1_000));
+        let dials = world.dials();
+        assert_eq!(dials[1].since(dials[0]), pause + ms(100), "{requested:?}");
+        let delay = |event: &Event| match event {
+            Event::State(change) => change.delay,
+            _ => None,
+        };
+        let delays: Vec<_> = world.events().filter_map(|(_, event)| delay(event)).collect();
+        assert_eq!(delays, [pause]);
+    }
+}
+
+#[test]
 fn a_dial_without_outcome_is_abandoned_after_30_s() {
     let mut world = world();
     world.link.dials.push_back(Dial::Hangs);

@@ -9,7 +9,7 @@ use ibws_proto::client::Builder;
 use ibws_proto::transport::{
     CookieForm, Credentials, DialRequest, Endpoint, IncomingMessage, Limits, Plaintext, Runtime, Secret, Trust,
 };
-use ibws_proto::{CommandError, ConnectError, ConnectErrorKind, ReadyGate};
+use ibws_proto::{CommandError, ConnectError, ConnectErrorKind, ConnectionState, ReadyGate};
 
 use super::stage::{Stage, Trace};
 use super::wire::recv;
@@ -361,20 +361,25 @@ pub async fn waiting_for_session_ends_with_the_session_or_not_at_all<R: Runtime 
     let mut player = stage.player(stage.builder(&script).credentials(credentials));
     player.start().await;
     let mut trace = player.finish().await;
-    // Without a session, `start` ends with the wait for the greeting, on an open socket.
+    // For ever: nobody has a session. The gate stays shut after the wait for the greeting, so
+    // `start` gets no reply and nothing is written, and the socket stays open.
     let for_ever = stage.script(|_, client| {
         let mut peer = client.open(b"")?;
         peer.text(r#"{"message":"waiting for session"}"#)?;
         peer.until_end()
     });
-    // The wait is short, but long enough for the gateway's frame on a busy machine.
-    let short = ReadyGate::Wait(Duration::from_secs(1));
-    let builder = stage.builder(&for_ever).configure(|config| config.ready_gate = short);
+    // Short, but no machine is so busy that the gateway's frame comes after it.
+    let short = Duration::from_millis(500);
+    let builder = stage.builder(&for_ever).configure(|config| config.ready_gate = ReadyGate::Wait(short));
     let mut player = stage.player(builder);
-    let reply = player.client.start().await;
-    player.note(format!("started: {reply:?}"));
+    let client = player.client.clone();
+    let mut start = Box::pin(client.start());
+    assert!(stage.within(2 * short, start.as_mut()).await.is_none(), "`start` has a reply without a session");
     player.until("request: Session(").await;
+    assert_eq!(player.client.status().state, ConnectionState::Open);
     trace.extend(player.finish().await);
+    let reply = start.await;
+    trace.push(format!("started: {reply:?}"));
     trace
 }
 
