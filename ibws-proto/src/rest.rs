@@ -129,8 +129,8 @@ pub enum RestReply {
     /// The request was carried out.
     #[default]
     Complete,
-    /// The list of orders said `"snapshot":false`: it is not complete yet, and must be requested again
-    /// (docs/protocol.md §8.2).
+    /// The list of orders said `"snapshot":false`: it is not complete yet, and must be requested
+    /// again (docs/protocol.md §8.2).
     Incomplete,
 }
 

@@ -63,7 +63,8 @@ impl Machine {
             Shape::Message | Shape::Result => (None, None, true),
             Shape::Echo | Shape::Unknown => (None, None, false),
         };
-        // What follows from a frame comes after it; the few frames that something follows from are kept for that.
+        // What follows from a frame comes after it; the few frames that something follows from are
+        // kept for that.
         let kept = acts.then(|| frame.clone());
         let known = subscription.clone().filter(|_| acts);
         self.emit(conn, key, subscription, frame);
@@ -86,8 +87,8 @@ impl Machine {
         })));
     }
 
-    /// Holds a malformed frame that may be the first piece of a message, and reports any other. `before` is when the
-    /// last frame before it arrived. Returns whether a timer or a gap follows.
+    /// Holds a malformed frame that may be the first piece of a message, and reports any other.
+    /// `before` is when the last frame before it arrived. Returns whether a timer or a gap follows.
     #[cold]
     fn on_malformed(&mut self, malformed: FrameError, before: Instant) -> bool {
         if self.pieces.begin(&malformed, before, self.now) {
@@ -148,8 +149,9 @@ impl Machine {
         }
     }
 
-    /// Emits the pieces that are held, because the connection has ended: nothing acts on them any more, and the end of
-    /// the connection opens the gaps. Returns since when the streams may lack what the pieces were part of.
+    /// Emits the pieces that are held, because the connection has ended: nothing acts on them any
+    /// more, and the end of the connection opens the gaps. Returns since when the streams may lack
+    /// what the pieces were part of.
     pub(super) fn release_pieces(&mut self) -> Option<Instant> {
         let complete_until = self.pieces.complete_until()?;
         for piece in self.pieces.fail().pieces {
@@ -171,7 +173,8 @@ impl Machine {
         self.out.push_back(Output::Event(Event::Malformed(malformed)));
     }
 
-    /// Opens the gaps of the streams that a message may belong to of which `raw` is the first piece.
+    /// Opens the gaps of the streams that a message may belong to of which `raw` is the first
+    /// piece.
     fn lose_message(&mut self, raw: &[u8], complete_until: Instant) {
         let text = String::from_utf8_lossy(raw);
         let topic = topic_of_prefix(&text);
@@ -181,7 +184,8 @@ impl Machine {
         });
     }
 
-    /// Does what any frame may cause, well-formed or not, after it was applied. Returns whether it did something.
+    /// Does what any frame may cause, well-formed or not, after it was applied. Returns whether it
+    /// did something.
     fn after_frame(&mut self, first: bool) -> bool {
         if first {
             self.on_first_frame();

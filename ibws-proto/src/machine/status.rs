@@ -24,7 +24,8 @@ pub struct Stats {
     pub dials: u64,
     /// Texts written.
     pub sent: u64,
-    /// Transitions of subscriptions that were refused because the table does not list them; a bug if not 0.
+    /// Transitions of subscriptions that were refused because the table does not list them; a bug
+    /// if not 0.
     pub illegal_transitions: u64,
 }
 
@@ -121,7 +122,8 @@ impl Machine {
         }
     }
 
-    /// Lists the REST requests that are needed now: pending, scheduled, or waiting for a REST handler that is not there.
+    /// Lists the REST requests that are needed now: pending, scheduled, or waiting for a REST
+    /// handler that is not there.
     #[must_use]
     pub fn rest_needs(&self) -> alloc::vec::Vec<RestRequest> {
         self.rest.needs().cloned().collect()

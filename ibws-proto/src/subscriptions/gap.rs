@@ -1,4 +1,5 @@
-//! What a stream loses: when its gap begins, when it ends, and the REST snapshot that makes up for lost orders.
+//! What a stream loses: when its gap begins, when it ends, and the REST snapshot that makes up for
+//! lost orders.
 
 use super::send::RESUME_AFTER;
 use super::state::State;
@@ -36,8 +37,8 @@ impl Subscription {
     /// Opens the gap of a stream that may have lost a message, and holds its subscription.
     pub(super) fn on_message_lost(&mut self, scope: &mut Scope<'_, '_>) {
         self.open_gap(GapCause::Malformed, scope);
-        // Nothing need be sent. What no frame confirms goes on with any frame of the connection, once
-        // it has been sent for long enough.
+        // Nothing need be sent. What no frame confirms goes on with any frame of the connection,
+        // once it has been sent for long enough.
         if self.flow.gap.is_some_and(|gap| gap.held) && !self.channel().is_confirmed() && self.flow.resumes_at.is_none()
         {
             let earliest = self.attempts.sent_at.map_or(scope.cx.now, |at| at + RESUME_AFTER);
@@ -66,8 +67,9 @@ impl Subscription {
         }
     }
 
-    /// Requests the orders over REST: changes since then may be missing, and the stream does not repeat them
-    /// (docs/protocol.md §3.4). What fails is requested again for as long as it is needed.
+    /// Requests the orders over REST: changes since then may be missing, and the stream does not
+    /// repeat them (docs/protocol.md §3.4). What fails is requested again for as long as it is
+    /// needed.
     pub(super) fn reconcile(&mut self, since: Instant, scope: &mut Scope<'_, '_>) {
         let since = self.unreconciled.map_or(since, |before| before.min(since));
         self.unreconciled = Some(since);

@@ -48,7 +48,8 @@ pub struct Checker {
     pending: BTreeMap<RequestId, (Instant, Option<SubscriptionKey>, bool)>,
     subscriptions: Subscriptions,
     patience: Patience,
-    /// The frames whose event has not come: that of this step, and before it the pieces of a message.
+    /// The frames whose event has not come: that of this step, and before it the pieces of a
+    /// message.
     frames: VecDeque<Arrived>,
     /// Frames whose event came in this step.
     emitted: usize,
