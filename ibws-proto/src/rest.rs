@@ -162,9 +162,9 @@ impl RestError {
     /// assert_eq!(&*RestError::from_reply("/tickle", 401, "").reason, "/tickle: HTTP 401");
     /// ```
     #[must_use]
-    pub fn from_reply(call: &str, status: u16, body: &str) -> Self {
+    pub fn from_reply(call: &str, code: u16, body: &str) -> Self {
         let shown = excerpt(body.trim());
-        let mut reason = format!("{call}: HTTP {status}");
+        let mut reason = format!("{call}: HTTP {code}");
         if !shown.is_empty() {
             reason.push_str(&format!(" and the body \"{shown}\""));
         }

@@ -5,7 +5,7 @@ use alloc::string::String;
 use bytes::Bytes;
 
 use super::Machine;
-use super::pieces::{Failure, Offered, is_first_piece};
+use super::pieces::{FailedPieces, Offered, is_first_piece};
 use crate::command::{ConnectionLoss, Reply};
 use crate::connect::ConnId;
 use crate::event::{Event, Message, Output};
@@ -133,7 +133,7 @@ impl Machine {
     }
 
     /// Emits pieces that cannot be joined, each as what it is by itself.
-    fn on_failure(&mut self, conn: ConnId, failure: Failure) {
+    fn on_failure(&mut self, conn: ConnId, failure: FailedPieces) {
         self.timers.set(Timer::Pieces, None);
         for (at, piece) in failure.pieces.into_iter().enumerate() {
             match piece {
@@ -207,12 +207,12 @@ impl Machine {
             }
             (Shape::Message, _) => self.message(frame),
             (Shape::Result, _) => {
-                let left = match frame.get("result").and_then(Json::as_str).as_deref() {
+                let channel = match frame.get("result").and_then(Json::as_str).as_deref() {
                     Some("unsubscribed from summary") => Key::AccountSummary,
                     Some("unsubscribed from ledger") => Key::AccountLedger,
                     _ => return,
                 };
-                self.with_table(|table, cx| table.on_unsubscribed(left, cx));
+                self.with_table(|table, cx| table.on_unsubscribed(channel, cx));
             }
             (_, Some(Key::System)) => self.system(frame),
             (_, Some(Key::AuthenticationStatus)) => self.status_frame(frame),
@@ -260,7 +260,7 @@ impl Machine {
         }
     }
 
-    /// `act`: does the session serve the account that is meant?
+    /// Checks from `act` that the session serves the configured account.
     fn accounts(&mut self, frame: &Frame) {
         let (Some(account), Body::Accounts(body)) = (&self.config.account, frame.body()) else { return };
         // Partial frames leave the list out, which says nothing (docs/protocol.md §4.2).

@@ -77,7 +77,7 @@ impl Machine {
         (self.session.greeted, self.session.awaited) = (true, false);
         self.timers.set(Timer::Greeting, None);
         self.timers.set(Timer::Session, None);
-        self.rest.withdraw(&RestRequest::Session(SessionNeed::Missing), &mut self.out);
+        self.rest.cancel(&RestRequest::Session(SessionNeed::Missing), &mut self.out);
         if self.permission != WritePermission::None {
             // Written before the greeting, and so discarded (docs/protocol.md §1.3.4).
             self.with_table(Table::on_late_greeting);
@@ -207,7 +207,7 @@ impl Machine {
         if !needed {
             self.gate.redial = None;
             self.timers.set(Timer::Redial, None);
-            self.rest.withdraw(&request, &mut self.out);
+            self.rest.cancel(&request, &mut self.out);
             return;
         }
         if self.gate.redial.is_none() {

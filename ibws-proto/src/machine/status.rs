@@ -20,7 +20,7 @@ pub struct Stats {
     pub lossy: u64,
     /// Inputs about a connection that was not the present one, or that made no sense in its state.
     pub stale: u64,
-    /// Dials.
+    /// Dials that were started.
     pub dials: u64,
     /// Texts written.
     pub sent: u64,

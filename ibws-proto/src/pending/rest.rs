@@ -1,6 +1,6 @@
 //! REST requests: what is needed, what is pending, and when what failed is tried again.
 //!
-//! A need lasts until it is met or withdrawn. While it lasts, its request is pending or scheduled,
+//! A need lasts until it is met or cancelled. While it lasts, its request is pending or scheduled,
 //! and each attempt is reported once. Calls to the orders endpoint keep the distance that the
 //! gateway asks for (docs/protocol.md §8.3).
 
@@ -147,7 +147,7 @@ impl RestRequests {
     }
 
     /// Ends a need that is no longer there.
-    pub(crate) fn withdraw(&mut self, request: &RestRequest, out: &mut VecDeque<Output>) {
+    pub(crate) fn cancel(&mut self, request: &RestRequest, out: &mut VecDeque<Output>) {
         let subject = Subject::of(request);
         let needed = self.needs.get(&subject).map(|need| &need.request).or(self.unserved.get(&subject));
         if needed == Some(request) {

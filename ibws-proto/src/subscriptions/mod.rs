@@ -70,14 +70,14 @@ pub(crate) struct Context<'a> {
 /// What may be written now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WritePermission {
-    /// Nothing.
+    /// Nothing may be written.
     None,
     /// Unsubscribes only: the connection is being drained.
     UnsubscribeOnly,
     /// Unsubscribes, and the channels that need no brokerage session: the session is not
     /// authenticated.
     Ungated,
-    /// Everything.
+    /// Every text may be written.
     All,
 }
 
