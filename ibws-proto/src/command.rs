@@ -79,10 +79,10 @@ pub enum Command {
     /// Writes a text of the application, for example `shs+exercise+{…}`. The reply comes when the
     /// text is handed to the connection.
     SendText(String),
-    /// Waits until every requested subscription may be sent: the connection is ready, or greeted where
-    /// only `pl`, `sd` and `ld` are requested. It has no time limit, and fails when the machine gives
-    /// up, is shut down or disconnected, or refuses the gateway's certificate. A stopped machine
-    /// replies [`CommandError::NotReady`].
+    /// Waits until every requested subscription may be sent: the connection is ready, or greeted
+    /// where only `pl`, `sd` and `ld` are requested. It has no time limit, and fails when the
+    /// machine gives up, is shut down or disconnected, or refuses the gateway's certificate. A
+    /// stopped machine replies [`CommandError::NotReady`].
     WaitReady,
     /// Writes `tic` now. The first of the gateway's four replies completes the request
     /// (docs/protocol.md §3.8).
@@ -334,7 +334,8 @@ pub enum ConnectionLoss {
     #[error("the gateway sent no greeting; dialling anew")]
     NotGreeted,
     /// The session stayed unauthenticated while a subscription needs it; the machine dials anew,
-    /// because a restored session may never be announced on this connection (docs/protocol.md §4.3).
+    /// because a restored session may never be announced on this connection (docs/protocol.md
+    /// §4.3).
     #[error("the session stayed unauthenticated; dialling anew")]
     NotAuthenticated,
     /// Nothing was received within [`Config::silence_limit`](crate::Config::silence_limit).

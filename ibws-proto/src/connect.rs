@@ -103,8 +103,8 @@ pub struct ConnectError {
 }
 
 impl ConnectErrorKind {
-    /// Returns `true` if the peer speaks HTTP and refused the upgrade for now: status 401, 403, 429 or 503. The pauses
-    /// between such dials grow to five minutes once the machine was connected.
+    /// Returns `true` if the peer speaks HTTP and refused the upgrade for now: status 401, 403, 429
+    /// or 503. The pauses between such dials grow to five minutes once the machine was connected.
     #[must_use]
     pub const fn is_refusal(self) -> bool {
         matches!(self, Self::AuthenticationRequired | Self::Status(429 | 503))

@@ -81,8 +81,8 @@ pub enum Event {
     State(StateChange),
     /// A subscription's state changed.
     Subscription(SubscriptionEvent),
-    /// A message arrived. Each frame that could be read causes exactly one of these; frames that are
-    /// the pieces of one message cause one together ([`Frame::is_joined`]).
+    /// A message arrived. Each frame that could be read causes exactly one of these; frames that
+    /// are the pieces of one message cause one together ([`Frame::is_joined`]).
     Message(Message),
     /// A frame arrived that could not be read. One that may be the first piece of a message is
     /// reported when the rest of the message cannot come any more, 1 s after it at the latest.
@@ -191,8 +191,8 @@ pub enum GapRecovery {
     /// ([`RestRequest::Reconcile`](crate::rest::RestRequest::Reconcile)). `or`.
     Rest,
     /// Nothing is known to: what changed in the gap shows when it changes again. `bd`, and every
-    /// channel but `or` after [`GapCause::Malformed`], because the subscription still held and so is
-    /// not sent again.
+    /// channel but `or` after [`GapCause::Malformed`], because the subscription still held and so
+    /// is not sent again.
     Nothing,
 }
 

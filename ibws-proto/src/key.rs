@@ -34,8 +34,8 @@ impl Key {
         }
     }
 
-    /// Returns `true` if the channel needs an authenticated brokerage session. `pl`, `sd` and `ld` do
-    /// not (docs/protocol.md §8.1).
+    /// Returns `true` if the channel needs an authenticated brokerage session. `pl`, `sd` and `ld`
+    /// do not (docs/protocol.md §8.1).
     #[must_use]
     pub const fn needs_brokerage_session(self) -> bool {
         match self.rules() {

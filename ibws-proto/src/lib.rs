@@ -7,10 +7,10 @@
 //! event that states which stream is incomplete and since when.
 //!
 //! Most applications use an adapter instead (`ibws-tokio`, `ibws-async-std`). For another runtime,
-//! the feature `client` runs the machine over the trait `transport::Runtime`. The rest of this page is for programs
-//! that drive the machine themselves, and for tests. The [`manual`] holds the documents of the
-//! project: the wire protocol with the source of each fact (`docs/protocol.md`), the guarantees,
-//! the costs and the design decisions.
+//! the feature `client` runs the machine over the trait `transport::Runtime`. The rest of this page
+//! is for programs that drive the machine themselves, and for tests. The [`manual`] holds the
+//! documents of the project: the wire protocol with the source of each fact (`docs/protocol.md`),
+//! the guarantees, the costs and the design decisions.
 //!
 //! # The run loop
 //!

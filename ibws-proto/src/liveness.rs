@@ -1,6 +1,6 @@
-//! Decides whether the connection is alive. Only received frames count, measured on the client's own
-//! clock: the gateway replies to pings itself while its backend is away (docs/protocol.md §1.8).
-//! Timestamps of the server are not used, since its clock may differ, and a command of the
+//! Decides whether the connection is alive. Only received frames count, measured on the client's
+//! own clock: the gateway replies to pings itself while its backend is away (docs/protocol.md
+//! §1.8). Timestamps of the server are not used, since its clock may differ, and a command of the
 //! application extends no deadline.
 
 use core::fmt;
@@ -46,8 +46,8 @@ impl Liveness {
         }
     }
 
-    /// Notes a frame, well-formed or not. Returns `true` if that changes the rule of the deadline, and
-    /// not only its time: it is the first frame, or it ends a probe.
+    /// Notes a frame, well-formed or not. Returns `true` if that changes the rule of the deadline,
+    /// and not only its time: it is the first frame, or it ends a probe.
     pub(crate) fn on_frame(&mut self, now: Instant) -> bool {
         let first = self.last_frame.replace(now).is_none();
         self.probe.take().is_some() || first

@@ -129,8 +129,8 @@ pub enum RestReply {
     /// The request was carried out.
     #[default]
     Complete,
-    /// The list of orders said `"snapshot":false`: it is not complete yet, and must be requested again
-    /// (docs/protocol.md §8.2).
+    /// The list of orders said `"snapshot":false`: it is not complete yet, and must be requested
+    /// again (docs/protocol.md §8.2).
     Incomplete,
 }
 
@@ -162,9 +162,9 @@ impl RestError {
     /// assert_eq!(&*RestError::from_reply("/tickle", 401, "").reason, "/tickle: HTTP 401");
     /// ```
     #[must_use]
-    pub fn from_reply(call: &str, status: u16, body: &str) -> Self {
+    pub fn from_reply(call: &str, code: u16, body: &str) -> Self {
         let shown = excerpt(body.trim());
-        let mut reason = format!("{call}: HTTP {status}");
+        let mut reason = format!("{call}: HTTP {code}");
         if !shown.is_empty() {
             reason.push_str(&format!(" and the body \"{shown}\""));
         }

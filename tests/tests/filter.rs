@@ -65,8 +65,8 @@ fn filtered_in_pieces(bytes: &[u8], sizes: &[usize]) -> Vec<u8> {
     out
 }
 
-/// Returns the code of the first Close among `frames`. No library accepts a masked one, so the bytes
-/// that follow its header may count as the code.
+/// Returns the code of the first Close among `frames`. No library accepts a masked one, so the
+/// bytes that follow its header may count as the code.
 fn close_code(frames: &[Frame]) -> Option<u16> {
     let close = frames.iter().find(|frame| frame.first & 0x0f == 8)?;
     let body: Vec<u8> = close.mask.iter().flatten().chain(&close.payload).copied().collect();

@@ -269,7 +269,7 @@ proptest! {
     }
 
     #[test]
-    fn an_execution_is_what_its_copies_and_snapshots_say_in_any_order(
+    fn an_execution_is_what_its_copies_and_snapshots_report_in_any_order(
         copies in proptest::collection::vec(
             (any::<bool>(), 0..3_u8, proptest::collection::vec(0..3_u8, 4), 0..4_usize), 0..20,
         ),

@@ -1,5 +1,6 @@
 //! A soak in real time over loopback: 5,000 messages a second and a lost connection every 20 s, on
-//! both adapters. Resident memory and file descriptors stay flat, and every message is accounted for.
+//! both adapters. Resident memory and file descriptors stay flat, and every message is accounted
+//! for.
 //!
 //! It takes 2 s by default; `IBWS_SOAK_MINUTES` sets its length, and the figures of each minute are
 //! printed:

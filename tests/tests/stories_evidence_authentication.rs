@@ -113,7 +113,7 @@ fn session_requests(world: &World) -> Vec<Instant> {
 }
 
 #[test]
-fn an_unauthenticated_session_is_dialled_anew_after_30_60_120_and_300_s() {
+fn an_unauthenticated_session_is_redialled_after_30_60_120_and_300_s() {
     for rest in [None, Some((ms(50), false))] {
         let mut world = settled(Config { rest_handler: rest.is_some(), ..Config::default() }, &[QUOTES]);
         world.link.rest = rest;
@@ -163,9 +163,9 @@ fn the_need_exists_only_while_a_gated_subscription_is_requested() {
     assert_eq!(session_requests(&world)[0], needed_at);
     world.unsubscribe("md+265598", false);
     assert_eq!(world.machine().rest_needs(), []);
-    let asked = session_requests(&world).len();
+    let requested = session_requests(&world).len();
     run_unauthenticated(&mut world, secs(1_800), PNL);
-    assert_eq!((world.dials().len(), session_requests(&world).len()), (1, asked));
+    assert_eq!((world.dials().len(), session_requests(&world).len()), (1, requested));
 
     let needed_at = world.now();
     world.subscribe("or");
@@ -203,7 +203,7 @@ fn an_sts_within_the_5_s_keeps_the_socket() {
 }
 
 #[test]
-fn gated_data_within_the_5_s_leaves_the_dial_to_its_schedule() {
+fn gated_data_within_the_5_s_keeps_the_schedule_of_the_dial() {
     let mut world = settled(Config::default(), &[QUOTES]);
     world.gateway.set_authenticated(false);
     world.run(secs(4));
@@ -215,7 +215,7 @@ fn gated_data_within_the_5_s_leaves_the_dial_to_its_schedule() {
 }
 
 #[test]
-fn while_ungated_streams_flow_it_is_dialled_anew_after_1_5_10_and_15_min() {
+fn while_ungated_streams_flow_it_is_redialled_after_1_5_10_and_15_min() {
     let mut world = silent_gateway(without_handler());
     world.start();
     world.subscribe("pl");

@@ -221,7 +221,7 @@ fn the_strict_gate_opens_at_the_greeting_only() {
 }
 
 #[test]
-fn a_later_start_is_not_answered_by_a_socket_that_sent_nothing() {
+fn a_later_start_gets_no_reply_from_a_socket_that_sent_nothing() {
     let mut world = silent_gateway(Config::default());
     world.start();
     send(&mut world, at_ms(1_000), &[GREETING, AUTHENTICATED]);
@@ -237,7 +237,7 @@ fn a_later_start_is_not_answered_by_a_socket_that_sent_nothing() {
 }
 
 #[test]
-fn a_session_that_is_answered_after_14_s_opens_the_gate_of_the_same_socket() {
+fn a_greeting_14_s_after_waiting_for_session_opens_the_gate_of_the_same_socket() {
     let mut world = silent_gateway(Config::default());
     (world.link.session, world.link.authorised) = (Some(SESSION.into()), false);
     let started = world.start();
@@ -308,7 +308,7 @@ fn not_greeted(world: &mut World, frame: &str, losses: usize) -> Vec<Duration> {
 }
 
 #[test]
-fn a_connection_that_is_not_greeted_is_dialled_anew_at_growing_intervals() {
+fn a_connection_that_is_not_greeted_is_redialled_at_growing_intervals() {
     let mut strict = silent_gateway(with_gate(ReadyGate::Strict));
     let mut waiting = silent_gateway(Config::default());
     let mut off = silent_gateway(with_gate(ReadyGate::Off));

@@ -16,7 +16,7 @@ use ibws_testkit::world::{QUOTES, ms, secs, sub, world};
 use proptest::prelude::*;
 
 const GREETING: &str = r#"{"topic":"system","success":"user"}"#;
-const STATUS: &str = r#"{"topic":"sts","args":{"authenticated":true}}"#;
+const STS: &str = r#"{"topic":"sts","args":{"authenticated":true}}"#;
 const HEARTBEAT: &str = r#"{"topic":"system","hb":1}"#;
 const ORDER: &str = r#"{"topic":"sor","args":[{"orderId":7,"status":"Submitted"}]}"#;
 const QUOTE: &str = r#"{"topic":"smd+265598","conid":265598,"31":"1.5"}"#;
@@ -45,7 +45,7 @@ impl Line {
     fn ready(streams: &[(&str, Option<&str>)]) -> Self {
         let mut line = Self::open(Config::default());
         line.receive(GREETING);
-        line.receive(STATUS);
+        line.receive(STS);
         for (channel, first) in streams {
             line.submit(Command::Subscribe(Subscribe::parse(channel).unwrap()));
             line.finish_rest();
@@ -209,8 +209,8 @@ fn a_greeting_in_pieces_greets() {
     assert_eq!(line.machine.machine().status().state, ConnectionState::Open);
     line.receive(&GREETING[20..]);
     assert!(line.machine.machine().status().greeted);
-    line.receive(&STATUS[..9]);
-    line.receive(&STATUS[9..]);
+    line.receive(&STS[..9]);
+    line.receive(&STS[9..]);
     assert_eq!(line.machine.machine().status().state, ConnectionState::Ready);
 }
 
@@ -365,7 +365,7 @@ fn a_gap_of_a_message_in_part_and_the_outage_after_it_are_one() {
     line.conn = ConnId(2);
     line.input(Input::Opened(ConnId(2)));
     line.receive(GREETING);
-    line.receive(STATUS);
+    line.receive(STS);
     line.receive(QUOTE);
     assert_eq!(line.gaps().len(), 1);
     let [end] = &line.resumed()[..] else { panic!("{:?}", line.emitted()) };

@@ -124,9 +124,9 @@ fn other_http_errors_keep_the_ordinary_pauses() {
 
 #[test]
 fn retry_after_is_obeyed_up_to_15_min_and_reported() {
-    for (asked, waits) in [(90, 90), (900, 900), (3_600, 900), (86_400, 900)] {
+    for (requested, waits) in [(90, 90), (900, 900), (3_600, 900), (86_400, 900)] {
         let mut world = silent_gateway(Config::default());
-        world.link.dials.push_back(Dial::Fails(ConnectErrorKind::Status(503), Some(secs(asked))));
+        world.link.dials.push_back(Dial::Fails(ConnectErrorKind::Status(503), Some(secs(requested))));
         world.start();
         world.run(secs(1_000));
         assert_eq!(pauses(&world)[0], secs(waits));
@@ -195,7 +195,7 @@ fn the_error_of_a_request_that_needs_a_ready_connection_names_what_it_waits_for(
 }
 
 #[test]
-fn wait_ready_is_answered_when_every_subscription_may_be_sent() {
+fn wait_ready_gets_its_reply_when_every_subscription_may_be_sent() {
     let mut world = silent_gateway(Config::default());
     world.start();
     world.subscribe(QUOTES);

@@ -44,7 +44,8 @@ impl<R: Runtime> Drop for Handle<R> {
 pub(super) struct Request<R: Runtime> {
     handle: Handle<R>,
     id: RequestId,
-    /// Whether dropping it before its reply cancels the request, because it has no time limit of its own.
+    /// Whether dropping it before its reply cancels the request, because it has no time limit of
+    /// its own.
     cancels: bool,
 }
 

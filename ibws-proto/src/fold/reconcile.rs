@@ -103,8 +103,8 @@ impl<'a> OrdersReply<'a> {
     /// Reads the body of a reply with status 200.
     ///
     /// # Errors
-    /// [`ReplyError`] if the body is not JSON or has no array `orders`. A row that cannot be read is
-    /// an error of that row only.
+    /// [`ReplyError`] if the body is not JSON or has no array `orders`. A row that cannot be read
+    /// is an error of that row only.
     pub fn parse(body: &'a [u8]) -> Result<Self, ReplyError> {
         let text = text_of(body)?;
         check_rows(Json(&text), Json(&text).get("orders"))?;
@@ -135,8 +135,8 @@ impl<'a> TradesReply<'a> {
     /// Reads the body of a reply with status 200.
     ///
     /// # Errors
-    /// [`ReplyError`] if the body is not a JSON array. A row that cannot be read is an error of that
-    /// row only.
+    /// [`ReplyError`] if the body is not a JSON array. A row that cannot be read is an error of
+    /// that row only.
     pub fn parse(body: &'a [u8]) -> Result<Self, ReplyError> {
         let text = text_of(body)?;
         check_rows(Json(&text), Some(Json(&text)))?;

@@ -201,8 +201,8 @@ table! {
     /// that the first one had.
     ///
     /// The stream has no snapshot. Orders from before it began, and changes during a gap, are known
-    /// to REST only. [`mark`](Self::mark) and [`reconcile`](Self::reconcile) take such a snapshot in
-    /// without undoing what the stream has sent since:
+    /// to REST only. [`mark`](Self::mark) and [`reconcile`](Self::reconcile) take such a snapshot
+    /// in without undoing what the stream has sent since:
     ///
     /// ```
     /// use bytes::Bytes;
@@ -233,9 +233,9 @@ table! {
     /// Executions by `execution_id` (docs/protocol.md §3.6).
     ///
     /// The gateway sends several copies of each, with and without the commission, in no certain
-    /// order. A copy in which a known key is absent, `null` or `""` does not erase it. A snapshot of
-    /// REST is taken in by [`mark`](Self::mark) and [`reconcile`](Self::reconcile), and erases nothing
-    /// either.
+    /// order. A copy in which a known key is absent, `null` or `""` does not erase it. A snapshot
+    /// of REST is taken in by [`mark`](Self::mark) and [`reconcile`](Self::reconcile), and erases
+    /// nothing either.
     Executions, Box<str>, str, Trades, Execution, 100_000
 }
 
@@ -273,8 +273,8 @@ impl OrderBook {
     /// [`clear`](Self::clear) changes nothing.
     ///
     /// Set `complete` only for a reply with `snapshot:true` to a call without `filters` and without
-    /// `force=true`; the reply to a forced call is empty. Then an order that the rows do not list is
-    /// [unlisted](Self::is_unlisted), unless the stream had a row of it since the mark. If a row
+    /// `force=true`; the reply to a forced call is empty. Then an order that the rows do not list
+    /// is [unlisted](Self::is_unlisted), unless the stream had a row of it since the mark. If a row
     /// cannot be read, no order becomes unlisted, because that row may be about it.
     pub fn reconcile<'a>(
         &mut self,
@@ -310,9 +310,9 @@ impl Executions {
     /// Takes in the rows of `GET /iserver/account/trades`, which was called after `mark`.
     ///
     /// Of each execution, a member that the stream has set since the mark stays, and so does one
-    /// from a snapshot with a later mark. All others become those of the snapshot. A member that the
-    /// snapshot lacks, or has as `null` or `""`, stays. An execution that the snapshot does not list
-    /// stays, because a call returns those of some days only. A mark from before
+    /// from a snapshot with a later mark. All others become those of the snapshot. A member that
+    /// the snapshot lacks, or has as `null` or `""`, stays. An execution that the snapshot does not
+    /// list stays, because a call returns those of some days only. A mark from before
     /// [`clear`](Self::clear) changes nothing.
     pub fn reconcile<'a>(
         &mut self,

@@ -325,7 +325,8 @@ mod tests {
                     let mut prefix = Prefix::new();
                     let first = prefix.feed(&text[..cut]);
                     let second = if first == Progress::Broken { first } else { prefix.feed(&text[cut..end]) };
-                    // The scan of a character that was cut reads U+FFFD, which changes nothing here.
+                    // The scan of a character that was cut reads U+FFFD, which changes nothing
+                    // here.
                     assert_eq!(second, whole, "{} | {}", text[..cut].escape_ascii(), text[cut..end].escape_ascii());
                 }
             }

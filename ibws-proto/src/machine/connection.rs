@@ -17,7 +17,8 @@ use crate::session::Session;
 use crate::subscriptions::WritePermission;
 use crate::timer::Timer;
 
-/// The first and the longest pause after an upgrade that the gateway refused, once the machine was connected.
+/// The first and the longest pause after an upgrade that the gateway refused, once the machine was
+/// connected.
 const REFUSED_PAUSE: (Duration, Duration) = (Duration::from_secs(8), Duration::from_secs(300));
 /// The longest pause that a peer may ask for with `Retry-After`.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(15 * 60);
@@ -43,8 +44,8 @@ impl Machine {
         self.out.push_back(Output::Action(Action::Connect { conn }));
     }
 
-    /// The socket is open, which shows nothing yet: the gateway accepts connections while its backend is away
-    /// (docs/protocol.md §1.8).
+    /// The socket is open, which shows nothing yet: the gateway accepts connections while its
+    /// backend is away (docs/protocol.md §1.8).
     pub(super) fn on_opened(&mut self) {
         self.session = Session::default();
         self.liveness = Liveness::new(self.now);
@@ -145,7 +146,8 @@ impl Machine {
             &Err(CommandError::ConnectionLost(cause.clone())),
             &mut self.out,
         );
-        // The lost connection's own number stays in the context, so that nothing can be written to a later one.
+        // The lost connection's own number stays in the context, so that nothing can be written to
+        // a later one.
         let complete_until = self.release_pieces();
         self.with_table(|table, cx| {
             cx.last_received = complete_until.unwrap_or(cx.last_received);

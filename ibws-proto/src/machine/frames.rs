@@ -5,7 +5,7 @@ use alloc::string::String;
 use bytes::Bytes;
 
 use super::Machine;
-use super::pieces::{Failure, Offered, is_first_piece};
+use super::pieces::{FailedPieces, Offered, is_first_piece};
 use crate::command::{ConnectionLoss, Reply};
 use crate::connect::ConnId;
 use crate::event::{Event, Message, Output};
@@ -63,7 +63,8 @@ impl Machine {
             Shape::Message | Shape::Result => (None, None, true),
             Shape::Echo | Shape::Unknown => (None, None, false),
         };
-        // What follows from a frame comes after it; the few frames that something follows from are kept for that.
+        // What follows from a frame comes after it; the few frames that something follows from are
+        // kept for that.
         let kept = acts.then(|| frame.clone());
         let known = subscription.clone().filter(|_| acts);
         self.emit(conn, key, subscription, frame);
@@ -86,8 +87,8 @@ impl Machine {
         })));
     }
 
-    /// Holds a malformed frame that may be the first piece of a message, and reports any other. `before` is when the
-    /// last frame before it arrived. Returns whether a timer or a gap follows.
+    /// Holds a malformed frame that may be the first piece of a message, and reports any other.
+    /// `before` is when the last frame before it arrived. Returns whether a timer or a gap follows.
     #[cold]
     fn on_malformed(&mut self, malformed: FrameError, before: Instant) -> bool {
         if self.pieces.begin(&malformed, before, self.now) {
@@ -132,7 +133,7 @@ impl Machine {
     }
 
     /// Emits pieces that cannot be joined, each as what it is by itself.
-    fn on_failure(&mut self, conn: ConnId, failure: Failure) {
+    fn on_failure(&mut self, conn: ConnId, failure: FailedPieces) {
         self.timers.set(Timer::Pieces, None);
         for (at, piece) in failure.pieces.into_iter().enumerate() {
             match piece {
@@ -148,8 +149,9 @@ impl Machine {
         }
     }
 
-    /// Emits the pieces that are held, because the connection has ended: nothing acts on them any more, and the end of
-    /// the connection opens the gaps. Returns since when the streams may lack what the pieces were part of.
+    /// Emits the pieces that are held, because the connection has ended: nothing acts on them any
+    /// more, and the end of the connection opens the gaps. Returns since when the streams may lack
+    /// what the pieces were part of.
     pub(super) fn release_pieces(&mut self) -> Option<Instant> {
         let complete_until = self.pieces.complete_until()?;
         for piece in self.pieces.fail().pieces {
@@ -171,7 +173,8 @@ impl Machine {
         self.out.push_back(Output::Event(Event::Malformed(malformed)));
     }
 
-    /// Opens the gaps of the streams that a message may belong to of which `raw` is the first piece.
+    /// Opens the gaps of the streams that a message may belong to of which `raw` is the first
+    /// piece.
     fn lose_message(&mut self, raw: &[u8], complete_until: Instant) {
         let text = String::from_utf8_lossy(raw);
         let topic = topic_of_prefix(&text);
@@ -181,7 +184,8 @@ impl Machine {
         });
     }
 
-    /// Does what any frame may cause, well-formed or not, after it was applied. Returns whether it did something.
+    /// Does what any frame may cause, well-formed or not, after it was applied. Returns whether it
+    /// did something.
     fn after_frame(&mut self, first: bool) -> bool {
         if first {
             self.on_first_frame();
@@ -203,12 +207,12 @@ impl Machine {
             }
             (Shape::Message, _) => self.message(frame),
             (Shape::Result, _) => {
-                let left = match frame.get("result").and_then(Json::as_str).as_deref() {
+                let channel = match frame.get("result").and_then(Json::as_str).as_deref() {
                     Some("unsubscribed from summary") => Key::AccountSummary,
                     Some("unsubscribed from ledger") => Key::AccountLedger,
                     _ => return,
                 };
-                self.with_table(|table, cx| table.on_unsubscribed(left, cx));
+                self.with_table(|table, cx| table.on_unsubscribed(channel, cx));
             }
             (_, Some(Key::System)) => self.system(frame),
             (_, Some(Key::AuthenticationStatus)) => self.status_frame(frame),
@@ -256,7 +260,7 @@ impl Machine {
         }
     }
 
-    /// `act`: does the session serve the account that is meant?
+    /// Checks from `act` that the session serves the configured account.
     fn accounts(&mut self, frame: &Frame) {
         let (Some(account), Body::Accounts(body)) = (&self.config.account, frame.body()) else { return };
         // Partial frames leave the list out, which says nothing (docs/protocol.md §4.2).

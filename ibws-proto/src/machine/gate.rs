@@ -1,5 +1,5 @@
-//! The gate: what the connection has shown by its frames, what may be written therefore, and when the connection is
-//! ready. A state is reported only because a frame showed it.
+//! The gate: what the connection has shown by its frames, what may be written therefore, and when
+//! the connection is ready. A state is reported only because a frame showed it.
 
 use core::time::Duration;
 
@@ -16,7 +16,8 @@ use crate::timer::Timer;
 
 /// How long a connection may send frames without greeting, where the gate waits for the greeting.
 const GREETING_LIMIT: Duration = Duration::from_secs(60);
-/// How long the old connection has to show a restored authentication after the REST handler has reported one.
+/// How long the old connection has to show a restored authentication after the REST handler has
+/// reported one.
 const RESTORED_WAIT: Duration = Duration::from_secs(5);
 /// Pauses before dialling anew for a session that stays unauthenticated; the last one repeats.
 const REDIAL_PAUSES: [Duration; 4] = secs([30, 60, 120, 300]);
@@ -76,7 +77,7 @@ impl Machine {
         (self.session.greeted, self.session.awaited) = (true, false);
         self.timers.set(Timer::Greeting, None);
         self.timers.set(Timer::Session, None);
-        self.rest.withdraw(&RestRequest::Session(SessionNeed::Missing), &mut self.out);
+        self.rest.cancel(&RestRequest::Session(SessionNeed::Missing), &mut self.out);
         if self.permission != WritePermission::None {
             // Written before the greeting, and so discarded (docs/protocol.md §1.3.4).
             self.with_table(Table::on_late_greeting);
@@ -114,12 +115,14 @@ impl Machine {
             }
     }
 
-    /// Whether the brokerage session is authenticated, or nothing was said against it for long enough.
+    /// Whether the brokerage session is authenticated, or nothing was said against it for long
+    /// enough.
     fn is_authenticated(&self) -> bool {
         self.session.authenticated.unwrap_or(self.gate.auth_wait_over)
     }
 
-    /// Enters `Ready` if the gate is open and the session is authenticated, and updates the write permission.
+    /// Enters `Ready` if the gate is open and the session is authenticated, and updates the write
+    /// permission.
     pub(super) fn check_ready(&mut self) {
         let waits = matches!(self.state, ConnectionState::Open | ConnectionState::Degraded);
         if waits && self.gate.opened && self.is_authenticated() {
@@ -136,7 +139,8 @@ impl Machine {
         }
     }
 
-    /// The session lost its authentication: topics that need it wait until it is back, however long that takes.
+    /// The session lost its authentication: topics that need it wait until it is back, however long
+    /// that takes.
     pub(super) fn on_unauthenticated(&mut self) {
         if self.state == ConnectionState::Ready {
             self.timers.set(Timer::Tic, None);
@@ -191,8 +195,8 @@ impl Machine {
         self.check_ready();
     }
 
-    /// Keeps the need for a session, and the timer that dials anew, while the session is not authenticated and a
-    /// subscription needs it.
+    /// Keeps the need for a session, and the timer that dials anew, while the session is not
+    /// authenticated and a subscription needs it.
     pub(super) fn check_redial(&mut self) {
         let needed = self.session.authenticated == Some(false)
             && self.gate.opened
@@ -203,13 +207,14 @@ impl Machine {
         if !needed {
             self.gate.redial = None;
             self.timers.set(Timer::Redial, None);
-            self.rest.withdraw(&request, &mut self.out);
+            self.rest.cancel(&request, &mut self.out);
             return;
         }
         if self.gate.redial.is_none() {
             self.plan_redial(self.now, self.table.is_ungated_flowing());
         }
-        // While the gateway waits for a session, that is requested instead, and its greeting ends it.
+        // While the gateway waits for a session, that is requested instead, and its greeting ends
+        // it.
         if !self.session.awaited {
             self.require(request);
         }
@@ -241,8 +246,9 @@ impl Machine {
         pause.saturating_sub(self.random.up_to(pause / 10))
     }
 
-    /// The REST handler reports that the session is authenticated: this connection has a moment to show it. Only the
-    /// first dial of an outage may come sooner than scheduled, so a handler that is wrong cannot cause a loop.
+    /// The REST handler reports that the session is authenticated: this connection has a moment to
+    /// show it. Only the first dial of an outage may come sooner than scheduled, so a handler that
+    /// is wrong cannot cause a loop.
     pub(super) fn on_session_restored(&mut self) {
         if self.redials == 0 && self.gate.redial.is_some() {
             self.timers.shorten(Timer::Redial, self.now + RESTORED_WAIT);

@@ -20,7 +20,8 @@ impl Machine {
         match self.liveness.verdict(self.now, &self.config) {
             Verdict::Alive => {}
             Verdict::Probe => {
-                // A ping would reach the gateway only, a `tic` reaches its backend (docs/protocol.md §1.8).
+                // A ping would reach the gateway only, a `tic` reaches its backend
+                // (docs/protocol.md §1.8).
                 if matches!(self.permission, WritePermission::Ungated | WritePermission::All) {
                     self.send_text("tic".into());
                 }

@@ -1,7 +1,8 @@
-//! The machine: wires the rules of the other files together. `connection` dials, loses and backs off, `gate` decides from what a
-//! connection has shown what may be written, `keepalive` probes and pings, `session` serves REST and session requests,
-//! `teardown` ends a connection on request, `frames` reads frames, `commands` takes requests. This file holds the state
-//! and the interface; `status` describes both.
+//! The machine: wires the rules of the other files together. `connection` dials, loses and backs
+//! off, `gate` decides from what a connection has shown what may be written, `keepalive` probes and
+//! pings, `session` serves REST and session requests, `teardown` ends a connection on request,
+//! `frames` reads frames, `commands` takes requests. This file holds the state and the interface;
+//! `status` describes both.
 
 mod commands;
 mod connection;
@@ -38,20 +39,22 @@ use pieces::Pieces;
 pub use status::{MachineStatus, Stats, WakeReason};
 use teardown::Teardown;
 
-/// The protocol, as a pure state machine: inputs and time go in; actions, events and replies come out.
+/// The protocol, as a pure state machine: inputs and time go in; actions, events and replies come
+/// out.
 ///
 /// The contract has three kinds of calls:
 ///
-/// * [`handle`](Self::handle) and [`submit`](Self::submit) put something in. Both are total: they never fail, panic or
-///   block, whatever comes in and in whatever order. Both take the present time; time that runs backwards counts as
-///   standing still. Timers that are due fire first.
-/// * [`poll`](Self::poll) takes outputs out, in causal order. They were made when something was put in, so the rhythm of
-///   polling does not change them. [`poll_timeout`](Self::poll_timeout) returns when to come back with
-///   [`Input::Tick`] if nothing else happens before.
+/// * [`handle`](Self::handle) and [`submit`](Self::submit) put something in. Both are total: they
+///   never fail, panic or block, whatever comes in and in whatever order. Both take the present
+///   time; time that runs backwards counts as standing still. Timers that are due fire first.
+/// * [`poll`](Self::poll) takes outputs out, in causal order. They were made when something was put
+///   in, so the rhythm of polling does not change them. [`poll_timeout`](Self::poll_timeout)
+///   returns when to come back with [`Input::Tick`] if nothing else happens before.
 /// * All other calls read and change nothing.
 ///
-/// Each [`Action`] is an operation that the holder of the socket must perform. A transport input names
-/// its connection; one about another connection than the present one is counted and changes nothing.
+/// Each [`Action`] is an operation that the holder of the socket must perform. A transport input
+/// names its connection; one about another connection than the present one is counted and changes
+/// nothing.
 #[derive(Debug)]
 pub struct Machine {
     config: Config,
@@ -73,7 +76,8 @@ pub struct Machine {
     permission: WritePermission,
     /// Connections in a row that sent no frame.
     silent_connections: u32,
-    /// Dials made because the session stayed unauthenticated, since it was last ready for long enough.
+    /// Dials made because the session stayed unauthenticated, since it was last ready for long
+    /// enough.
     redials: u32,
     /// Upgrades in a row that the gateway refused; the pauses after them grow.
     refused_dials: u32,
@@ -160,8 +164,8 @@ impl Machine {
         self.settle();
     }
 
-    /// Takes a request and returns its number. The reply comes as [`Output::Done`], exactly once; it may be there already
-    /// when this returns.
+    /// Takes a request and returns its number. The reply comes as [`Output::Done`], exactly once;
+    /// it may be there already when this returns.
     pub fn submit(&mut self, now: Instant, command: Command) -> RequestId {
         self.advance(now);
         let id = self.requests.issue();
@@ -177,7 +181,8 @@ impl Machine {
         self.out.pop_front()
     }
 
-    /// Returns when to call again at the latest: now, while there are outputs; `None` if nothing is pending.
+    /// Returns when to call again at the latest: now, while there are outputs; `None` if nothing is
+    /// pending.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.out.is_empty() { self.next_wake().map(|(at, _)| at) } else { Some(self.now) }
@@ -218,14 +223,15 @@ impl Machine {
         self.rest.is_pending(request)
     }
 
-    /// Maps the server ids of this connection's histories to their conids; `None` for keys that have no such ids.
+    /// Maps the server ids of this connection's histories to their conids; `None` for keys that
+    /// have no such ids.
     #[must_use]
     pub fn server_ids(&self, key: Key) -> Option<BTreeMap<Box<str>, i64>> {
         self.table.server_ids(key)
     }
 
-    /// Counts the entries in all tables, indexes and queues together. A machine that runs for a month must not have more
-    /// and more of them.
+    /// Counts the entries in all tables, indexes and queues together. A machine that runs for a
+    /// month must not have more and more of them.
     #[must_use]
     pub fn entries(&self) -> usize {
         self.table.entries() + self.requests.entries() + self.rest.entries() + self.pieces.len() + self.out.len()
@@ -265,7 +271,8 @@ impl Machine {
         self.settle();
     }
 
-    /// After a change: ends a drain that has nothing left to wait for, and computes when something is due next.
+    /// After a change: ends a drain that has nothing left to wait for, and computes when something
+    /// is due next.
     fn settle(&mut self) {
         self.check_drained();
         self.check_redial();

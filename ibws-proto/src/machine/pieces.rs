@@ -65,12 +65,12 @@ pub(super) enum Offered {
     /// It completes the message.
     Joined(Frame),
     /// They cannot be joined. The frame, as it reads by itself, is none of them; `None` if it is.
-    Failed(Failure, Option<Result<Frame, FrameError>>),
+    Failed(FailedPieces, Option<Result<Frame, FrameError>>),
 }
 
 /// Pieces that cannot be joined.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct FailedPieces {
     /// The pieces in order, each as it reads by itself; the first is malformed.
     pub(super) pieces: Vec<Result<Frame, FrameError>>,
     /// When the last frame before the first piece arrived.
@@ -155,13 +155,13 @@ impl Pieces {
     }
 
     /// Ends the wait for the rest of the message.
-    pub(super) fn fail(&mut self) -> Failure {
+    pub(super) fn fail(&mut self) -> FailedPieces {
         let Some(held) = self.0.take() else {
-            return Failure { pieces: Vec::new(), complete_until: Instant::ORIGIN };
+            return FailedPieces { pieces: Vec::new(), complete_until: Instant::ORIGIN };
         };
         let starts = core::iter::once(0).chain(held.ends.iter().copied());
         let pieces = starts.zip(&held.ends).filter_map(|(start, end)| held.bytes.get(start..*end));
-        Failure {
+        FailedPieces {
             pieces: pieces.map(|piece| Frame::decode(Bytes::copy_from_slice(piece))).collect(),
             complete_until: held.complete_until,
         }
@@ -198,7 +198,7 @@ mod tests {
     }
 
     /// The bytes of the pieces, and whether each is readable by itself.
-    fn failed(failure: Failure) -> Vec<(String, bool)> {
+    fn failed(failure: FailedPieces) -> Vec<(String, bool)> {
         let text = |raw: &Bytes| String::from_utf8_lossy(raw).into_owned();
         failure
             .pieces

@@ -1,4 +1,5 @@
-//! The session and the REST requests: replies to `waiting for session`, and what follows from the end of a request.
+//! The session and the REST requests: replies to `waiting for session`, and what follows from the
+//! end of a request.
 
 use super::Machine;
 use crate::command::ConnectionLoss;
@@ -8,7 +9,8 @@ use crate::pending::report_rest;
 use crate::rest::{RestOutcome, RestRequest, RestRequestId, RestResult, SessionNeed};
 use crate::timer::Timer;
 
-/// Replies to `waiting for session` on one connection; a gateway that asks more often will not be satisfied.
+/// Replies to `waiting for session` on one connection; a gateway that asks more often will not be
+/// satisfied.
 const SESSION_REPLIES: u32 = 5;
 
 impl Machine {
@@ -38,14 +40,15 @@ impl Machine {
         }
     }
 
-    /// Registers that a REST request is needed. Without a REST handler, reports once that there is none.
+    /// Registers that a REST request is needed. Without a REST handler, reports once that there is
+    /// none.
     pub(super) fn require(&mut self, request: RestRequest) {
         let timeout = self.config.rest_timeout;
         self.rest.require(request, timeout, self.config.rest_handler, self.now, &mut self.out);
     }
 
-    /// Sends the session, only when the gateway asks for it: an authorised socket replies to it with an error
-    /// (docs/protocol.md §1.2).
+    /// Sends the session, only when the gateway asks for it: an authorised socket replies to it
+    /// with an error (docs/protocol.md §1.2).
     pub(super) fn reply_with_session(&mut self) {
         if !self.session.awaited || self.state == ConnectionState::Closing {
             return;
@@ -69,7 +72,8 @@ impl Machine {
         }
     }
 
-    /// Starts and ends attempts at REST requests whose time has come. Returns whether one has ended.
+    /// Starts and ends attempts at REST requests whose time has come. Returns whether one has
+    /// ended.
     pub(super) fn run_rest(&mut self) -> bool {
         let Some((request, outcome)) = self.rest.take_overdue(self.now, &mut self.random, &mut self.out) else {
             return false;

@@ -20,11 +20,12 @@ pub struct Stats {
     pub lossy: u64,
     /// Inputs about a connection that was not the present one, or that made no sense in its state.
     pub stale: u64,
-    /// Dials.
+    /// Dials that were started.
     pub dials: u64,
     /// Texts written.
     pub sent: u64,
-    /// Transitions of subscriptions that were refused because the table does not list them; a bug if not 0.
+    /// Transitions of subscriptions that were refused because the table does not list them; a bug
+    /// if not 0.
     pub illegal_transitions: u64,
 }
 
@@ -121,7 +122,8 @@ impl Machine {
         }
     }
 
-    /// Lists the REST requests that are needed now: pending, scheduled, or waiting for a REST handler that is not there.
+    /// Lists the REST requests that are needed now: pending, scheduled, or waiting for a REST
+    /// handler that is not there.
     #[must_use]
     pub fn rest_needs(&self) -> alloc::vec::Vec<RestRequest> {
         self.rest.needs().cloned().collect()

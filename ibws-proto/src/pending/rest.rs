@@ -1,7 +1,8 @@
 //! REST requests: what is needed, what is pending, and when what failed is tried again.
 //!
-//! A need lasts until it is met or withdrawn. While it lasts, its request is pending or scheduled, and each attempt is
-//! reported once. Calls to the orders endpoint keep the distance that the gateway asks for (docs/protocol.md §8.3).
+//! A need lasts until it is met or cancelled. While it lasts, its request is pending or scheduled,
+//! and each attempt is reported once. Calls to the orders endpoint keep the distance that the
+//! gateway asks for (docs/protocol.md §8.3).
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -92,8 +93,8 @@ impl Subject {
         matches!(self, Self::Prime(key) if key.key() == Key::Orders)
     }
 
-    /// Whether a failed attempt is repeated. A prompt may have been answered; and a refused channel is primed anew with
-    /// its next refusal.
+    /// Whether a failed attempt is repeated. A prompt may have been answered; and a refused channel
+    /// is primed anew with its next refusal.
     fn is_retried(&self) -> bool {
         match self {
             Self::Session | Self::Reconcile(_) => true,
@@ -104,8 +105,8 @@ impl Subject {
 }
 
 impl RestRequests {
-    /// Registers a need, and starts its first attempt as soon as pacing allows it. A need that exists stays as it is,
-    /// but for a later reconciling, which reaches further back.
+    /// Registers a need, and starts its first attempt as soon as pacing allows it. A need that
+    /// exists stays as it is, but for a later reconciling, which reaches further back.
     pub(crate) fn require(
         &mut self,
         request: RestRequest,
@@ -146,7 +147,7 @@ impl RestRequests {
     }
 
     /// Ends a need that is no longer there.
-    pub(crate) fn withdraw(&mut self, request: &RestRequest, out: &mut VecDeque<Output>) {
+    pub(crate) fn cancel(&mut self, request: &RestRequest, out: &mut VecDeque<Output>) {
         let subject = Subject::of(request);
         let needed = self.needs.get(&subject).map(|need| &need.request).or(self.unserved.get(&subject));
         if needed == Some(request) {
@@ -196,7 +197,8 @@ impl RestRequests {
         self.end_session();
     }
 
-    /// Takes the result of an attempt. Returns the request and its outcome, if the attempt was pending.
+    /// Takes the result of an attempt. Returns the request and its outcome, if the attempt was
+    /// pending.
     pub(crate) fn done(
         &mut self,
         id: RestRequestId,

@@ -18,8 +18,8 @@ impl Table {
         }
     }
 
-    /// More may be written now: sends what may be sent and is not held, and what the session lost with its
-    /// authentication.
+    /// More may be written now: sends what may be sent and is not held, and what the session lost
+    /// with its authentication.
     pub(crate) fn on_permission(&mut self, cx: &mut Context<'_>) {
         self.update_all(cx, |subscription, scope| {
             let recreate = scope.cx.config.recreate_on_reconnect || !subscription.sent_before;
@@ -44,8 +44,8 @@ impl Table {
         });
     }
 
-    /// The session is not authenticated: what needs a brokerage session does not flow, and is not sent until it is. The
-    /// other channels go on (docs/protocol.md §8.1).
+    /// The session is not authenticated: what needs a brokerage session does not flow, and is not
+    /// sent until it is. The other channels go on (docs/protocol.md §8.1).
     pub(crate) fn on_unauthenticated(&mut self, cx: &mut Context<'_>) {
         self.update_all(cx, |subscription, scope| {
             if subscription.state.is_unsubscribing() {

@@ -1,4 +1,5 @@
-//! What the gateway sends: data that confirms a subscription, refusals, confirmations of unsubscribes.
+//! What the gateway sends: data that confirms a subscription, refusals, confirmations of
+//! unsubscribes.
 
 use alloc::vec::Vec;
 
@@ -14,7 +15,8 @@ use crate::state::{StateCause, SubscriptionState};
 use crate::time::Instant;
 
 impl Table {
-    /// Routes a frame with a topic of a channel. Returns its subscription, and whether the frame may change it.
+    /// Routes a frame with a topic of a channel. Returns its subscription, and whether the frame
+    /// may change it.
     pub(crate) fn on_frame(
         &mut self,
         key: Key,
@@ -43,8 +45,8 @@ impl Table {
         self.update(key, cx, |subscription, scope| subscription.on_data(frame, scope));
     }
 
-    /// Applies an `error` frame with a data topic: it refuses what is unconfirmed on that channel, because it names no
-    /// target (docs/protocol.md §4.6).
+    /// Applies an `error` frame with a data topic: it refuses what is unconfirmed on that channel,
+    /// because it names no target (docs/protocol.md §4.6).
     pub(crate) fn on_refused(&mut self, topic: &str, reason: &str, cx: &mut Context<'_>) {
         let Some(channel) = Key::from_topic(topic).filter(|key| !key.is_unsolicited()) else { return };
         let exact = topic.strip_prefix('s').filter(|name| self.store.contains(name));
@@ -57,9 +59,9 @@ impl Table {
         }
     }
 
-    /// A message arrived in part, and the rest of it did not: the streams that it may belong to have
-    /// a gap. Its topic names a subscription, or with another form of the target a channel; without
-    /// a readable topic it may be of any stream.
+    /// A message arrived in part, and the rest of it did not: the streams that it may belong to
+    /// have a gap. Its topic names a subscription, or with another form of the target a channel;
+    /// without a readable topic it may be of any stream.
     pub(crate) fn on_message_lost(&mut self, topic: Option<&TopicPart<'_>>, cx: &mut Context<'_>) {
         let (topic, whole) = match topic {
             Some(TopicPart::Whole(topic)) => (&**topic, true),
@@ -92,8 +94,8 @@ impl Table {
         self.index.resuming(now).next().is_some()
     }
 
-    /// Ends the gaps of streams that nothing confirms: they were sent long enough ago without a refusal, and the
-    /// connection still delivers.
+    /// Ends the gaps of streams that nothing confirms: they were sent long enough ago without a
+    /// refusal, and the connection still delivers.
     pub(crate) fn on_later_frame(&mut self, cx: &mut Context<'_>) {
         let keys: Vec<_> = self.index.resuming(cx.now).cloned().collect();
         for key in keys {
@@ -101,8 +103,8 @@ impl Table {
         }
     }
 
-    /// Applies `unsubscribed from summary` or `… ledger`: it confirms the unsubscribe that was written first
-    /// (docs/protocol.md §3.7).
+    /// Applies `unsubscribed from summary` or `… ledger`: it confirms the unsubscribe that was
+    /// written first (docs/protocol.md §3.7).
     pub(crate) fn on_unsubscribed(&mut self, channel: Key, cx: &mut Context<'_>) {
         if let Some(key) = self.unsubscribes.pop(channel) {
             self.confirm_unsubscribe(&key, cx);
@@ -142,7 +144,8 @@ impl Subscription {
                 self.note_message(scope);
                 self.resume(scope);
             }
-            // Data is evidence for its own stream, but the subscription is still sent again once authenticated.
+            // Data is evidence for its own stream, but the subscription is still sent again once
+            // authenticated.
             State::Degraded => {
                 self.note_message(scope);
                 self.resume(scope);
@@ -156,7 +159,8 @@ impl Subscription {
                 self.attempts.reset();
                 self.attempts.reason = None;
                 self.priming = false;
-                // It may flow without having been sent again: late, or refused in place of another one.
+                // It may flow without having been sent again: late, or refused in place of another
+                // one.
                 self.resume(scope);
                 self.flow(SubscriptionState::Active, StateCause::Confirmed, scope);
             }

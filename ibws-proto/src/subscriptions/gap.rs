@@ -1,4 +1,5 @@
-//! What a stream loses: when its gap begins, when it ends, and the REST snapshot that makes up for lost orders.
+//! What a stream loses: when its gap begins, when it ends, and the REST snapshot that makes up for
+//! lost orders.
 
 use super::send::RESUME_AFTER;
 use super::state::State;
@@ -26,8 +27,8 @@ impl Subscription {
         let noted = self.flow.stale || self.staleness_limit().is_some();
         let since = if noted { since.min(self.flow.last_message_at) } else { since };
         let since = since.max(self.flow.flowing_since);
-        let held = cause == GapCause::Malformed;
-        self.flow.gap = Some(OpenGap { since, dials: scope.cx.dials, held });
+        let on_wire = cause == GapCause::Malformed;
+        self.flow.gap = Some(OpenGap { since, dials: scope.cx.dials, on_wire });
         // The gap covers the silence.
         self.flow.stale = false;
         scope.event(Event::Gap(Gap { key: self.subscribe.key.clone(), since, cause }));
@@ -36,9 +37,11 @@ impl Subscription {
     /// Opens the gap of a stream that may have lost a message, and holds its subscription.
     pub(super) fn on_message_lost(&mut self, scope: &mut Scope<'_, '_>) {
         self.open_gap(GapCause::Malformed, scope);
-        // Nothing need be sent. What no frame confirms goes on with any frame of the connection, once
-        // it has been sent for long enough.
-        if self.flow.gap.is_some_and(|gap| gap.held) && !self.channel().is_confirmed() && self.flow.resumes_at.is_none()
+        // Nothing need be sent. What no frame confirms goes on with any frame of the connection,
+        // once it has been sent for long enough.
+        if self.flow.gap.is_some_and(|gap| gap.on_wire)
+            && !self.channel().is_confirmed()
+            && self.flow.resumes_at.is_none()
         {
             let earliest = self.attempts.sent_at.map_or(scope.cx.now, |at| at + RESUME_AFTER);
             self.flow.resumes_at = Some(earliest.max(scope.cx.now));
@@ -47,7 +50,7 @@ impl Subscription {
 
     /// Ends the gap of a stream on evidence, if it has one.
     pub(super) fn resume(&mut self, scope: &mut Scope<'_, '_>) {
-        let Some(OpenGap { since, dials, held }) = self.flow.gap.take() else { return };
+        let Some(OpenGap { since, dials, on_wire }) = self.flow.gap.take() else { return };
         self.flow.resumes_at = None;
         let at = scope.cx.now;
         let attempts = u32::try_from(scope.cx.dials.saturating_sub(dials)).unwrap_or(u32::MAX);
@@ -57,7 +60,7 @@ impl Subscription {
         self.flow.last_message_at = at;
         let key = self.subscribe.key.clone();
         let recovery = match GapRecovery::of(self.channel()) {
-            GapRecovery::Snapshot | GapRecovery::Replay if held => GapRecovery::Nothing,
+            GapRecovery::Snapshot | GapRecovery::Replay if on_wire => GapRecovery::Nothing,
             recovery => recovery,
         };
         scope.event(Event::Resumed(Resumed { key, since, at, attempts, recovery }));
@@ -66,8 +69,9 @@ impl Subscription {
         }
     }
 
-    /// Requests the orders over REST: changes since then may be missing, and the stream does not repeat them
-    /// (docs/protocol.md §3.4). What fails is requested again for as long as it is needed.
+    /// Requests the orders over REST: changes since then may be missing, and the stream does not
+    /// repeat them (docs/protocol.md §3.4). What fails is requested again for as long as it is
+    /// needed.
     pub(super) fn reconcile(&mut self, since: Instant, scope: &mut Scope<'_, '_>) {
         let since = self.unreconciled.map_or(since, |before| before.min(since));
         self.unreconciled = Some(since);

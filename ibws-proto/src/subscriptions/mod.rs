@@ -1,10 +1,11 @@
 //! The subscription table: reconciles what the application requests with what the connection holds.
 //!
-//! A subscription is a state with its data (`subscription`, `state`); the transitions between states are a table
-//! (`transitions`). Each file holds one kind of rule: `requests` what the application asks for, `connection` what a change of the connection does,
-//! `frames` what the gateway sends, `timers` what time brings, `send` how texts are written, `pace` when, `gap` what a
-//! stream lost, `staleness` which streams are silent. `store`, `index` and `routing` find subscriptions: neither a frame
-//! nor a tick reads more of them than it concerns.
+//! A subscription is a state with its data (`subscription`, `state`); the transitions between
+//! states are a table (`transitions`). Each file holds one kind of rule: `requests` what the
+//! application asks for, `connection` what a change of the connection does, `frames` what the
+//! gateway sends, `timers` what time brings, `send` how texts are written, `pace` when, `gap` what
+//! a stream lost, `staleness` which streams are silent. `store`, `index` and `routing` find
+//! subscriptions: neither a frame nor a tick reads more of them than it concerns.
 
 mod connection;
 mod frames;
@@ -69,18 +70,20 @@ pub(crate) struct Context<'a> {
 /// What may be written now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WritePermission {
-    /// Nothing.
+    /// Nothing may be written.
     None,
     /// Unsubscribes only: the connection is being drained.
     UnsubscribeOnly,
-    /// Unsubscribes, and the channels that need no brokerage session: the session is not authenticated.
+    /// Unsubscribes, and the channels that need no brokerage session: the session is not
+    /// authenticated.
     Ungated,
-    /// Everything.
+    /// Every text may be written.
     All,
 }
 
-/// What a subscription reads and writes while it acts: the machine's context, and what the table shares among all
-/// subscriptions. Effects on other subscriptions are noted here, and the table carries them out afterwards.
+/// What a subscription reads and writes while it acts: the machine's context, and what the table
+/// shares among all subscriptions. Effects on other subscriptions are noted here, and the table
+/// carries them out afterwards.
 struct Scope<'s, 'c> {
     cx: &'s mut Context<'c>,
     pace: &'s mut Pace,
@@ -97,8 +100,8 @@ struct Effects {
     restore_ladders: bool,
 }
 
-/// Unsubscribes of summaries and ledgers in the order in which they were written: their confirmations name neither
-/// account nor topic (docs/protocol.md §3.7).
+/// Unsubscribes of summaries and ledgers in the order in which they were written: their
+/// confirmations name neither account nor topic (docs/protocol.md §3.7).
 #[derive(Debug, Default)]
 struct Unsubscribes(BTreeMap<Key, VecDeque<SubscriptionKey>>);
 
@@ -187,7 +190,8 @@ pub struct SubscriptionInfo {
     pub server_id: Option<Box<str>>,
     /// Since when it has been silent for longer than its limit, on a healthy connection.
     pub stale_since: Option<Instant>,
-    /// Whether it is active only because [`Modify::active`](crate::Modify::active) set it so; no frame has confirmed it.
+    /// Whether it is active only because [`Modify::active`](crate::Modify::active) set it so; no
+    /// frame has confirmed it.
     pub assumed: bool,
 }
 
@@ -261,7 +265,8 @@ impl Table {
         self.store.insert(subscription);
     }
 
-    /// Lets a subscription act, then brings the indexes up to date and carries out its effects on the table.
+    /// Lets a subscription act, then brings the indexes up to date and carries out its effects on
+    /// the table.
     fn update<R>(
         &mut self,
         key: &SubscriptionKey,

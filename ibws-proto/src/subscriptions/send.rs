@@ -14,10 +14,11 @@ use crate::rest::RestRequest;
 use crate::state::{StateCause, SubscriptionState};
 use crate::time::Instant;
 
-/// How long a stream that nothing confirms must have been sent before a frame of its connection ends its gap.
+/// How long a stream that nothing confirms must have been sent before a frame of its connection
+/// ends its gap.
 pub(super) const RESUME_AFTER: Duration = Duration::from_secs(5);
-/// How long a summary may be silent while the session is not authenticated. It has no period, and its snapshot is the
-/// evidence that it still flows.
+/// How long a summary may be silent while the session is not authenticated. It has no period, and
+/// its snapshot is the evidence that it still flows.
 pub(super) const SUMMARY_SILENCE: Duration = Duration::from_secs(60);
 
 impl Subscription {
@@ -57,9 +58,10 @@ impl Subscription {
         }
     }
 
-    /// Whether the gateway may still hold it from before the session lost its authentication. A plain repeated `smd` is
-    /// not known to cause a first frame (docs/protocol.md §3.1), so it is unsubscribed first. A ladder is not, because
-    /// that would end the other ladders of its account (docs/protocol.md §3.3).
+    /// Whether the gateway may still hold it from before the session lost its authentication. A
+    /// plain repeated `smd` is not known to cause a first frame (docs/protocol.md §3.1), so it is
+    /// unsubscribed first. A ladder is not, because that would end the other ladders of its account
+    /// (docs/protocol.md §3.3).
     fn must_unsubscribe_first(&self, scope: &Scope<'_, '_>) -> bool {
         matches!(self.state, State::Degraded)
             && self.on_wire.is_some()
@@ -67,7 +69,8 @@ impl Subscription {
             && scope.may_send(self.channel())
     }
 
-    /// Subscribes. Orders are primed over REST first (docs/protocol.md §1.3.3), where there is a REST handler.
+    /// Subscribes. Orders are primed over REST first (docs/protocol.md §1.3.3), where there is a
+    /// REST handler.
     pub(super) fn send(&mut self, cause: StateCause, scope: &mut Scope<'_, '_>) {
         if !scope.may_send(self.channel()) {
             return;
@@ -109,7 +112,7 @@ impl Subscription {
             self.attempts.began_at = Some(now);
         }
         if let Some(gap) = &mut self.flow.gap {
-            gap.held = false;
+            gap.on_wire = false;
         }
         if !self.flow.flowing {
             self.flow.flowing_since = now;
@@ -176,7 +179,8 @@ impl Subscription {
         self.resend(StateCause::Renewed, scope);
     }
 
-    /// Sends again a stream that flows, or should: it has no gap unless the attempts go unconfirmed.
+    /// Sends again a stream that flows, or should: it has no gap unless the attempts go
+    /// unconfirmed.
     fn resend(&mut self, cause: StateCause, scope: &mut Scope<'_, '_>) {
         if !scope.may_send(self.channel()) || !self.state.is_flowing() {
             return;

@@ -1,5 +1,6 @@
-//! Streams that are silent on a healthy connection: reported once, with the time since when, and again when they resume.
-//! A frame only notes its time; the timer compares it when it fires, so that no frame moves a timer.
+//! Streams that are silent on a healthy connection: reported once, with the time since when, and
+//! again when they resume. A frame only notes its time; the timer compares it when it fires, so
+//! that no frame moves a timer.
 
 use super::Scope;
 use super::subscription::Subscription;
@@ -23,7 +24,8 @@ impl Subscription {
                 scope.event(Event::Stale(Stale { key: self.subscribe.key.clone(), since }));
             }
             match self.channel() {
-                // A filtered REST call silences the stream, a forced one ends that (docs/protocol.md §3.4).
+                // A filtered REST call silences the stream, a forced one ends that
+                // (docs/protocol.md §3.4).
                 Key::Orders => {
                     self.unprimed = true;
                     self.require_priming(scope);

@@ -1,4 +1,5 @@
-//! One subscription: what the application requests, what this connection holds of it, and what its stream lost.
+//! One subscription: what the application requests, what this connection holds of it, and what its
+//! stream lost.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -27,7 +28,8 @@ pub(super) struct Subscription {
     pub(super) state: State,
     /// When the paced sending is due. While it is set, no other timer of this subscription runs.
     pub(super) slot: Option<Slot>,
-    /// The first attempt to prime it over REST is pending; its end sends the subscription. No timer runs meanwhile.
+    /// The first attempt to prime it over REST is pending; its end sends the subscription. No timer
+    /// runs meanwhile.
     pub(super) priming: bool,
     /// It was sent unprimed, because priming failed; when that succeeds, it is sent again.
     pub(super) unprimed: bool,
@@ -76,7 +78,8 @@ pub(super) struct Flow {
     pub(super) gap: Option<OpenGap>,
     /// A frame of the connection after this moment ends the gap of a stream that nothing confirms.
     pub(super) resumes_at: Option<Instant>,
-    /// Its last message, or when it began to wait for one. Kept for streams with a staleness limit only.
+    /// Its last message, or when it began to wait for one. Kept for streams with a staleness limit
+    /// only.
     pub(super) last_message_at: Instant,
     /// Its silence was reported.
     pub(super) stale: bool,
@@ -89,8 +92,8 @@ pub(super) struct OpenGap {
     pub(super) since: Instant,
     /// How many dials the machine had made when the gap began.
     pub(super) dials: u64,
-    /// The subscription has held since then, so no snapshot or replay follows.
-    pub(super) held: bool,
+    /// The subscription stayed on the wire since then, so no snapshot or replay follows.
+    pub(super) on_wire: bool,
 }
 
 /// The entries of a subscription in the indexes of the table.
@@ -151,13 +154,15 @@ impl Subscription {
         matches!(self.state, State::Active { assumed: true, .. })
     }
 
-    /// Makes the transition to `next` for `cause`, emits it, and replies to the requests that wait for it.
+    /// Makes the transition to `next` for `cause`, emits it, and replies to the requests that wait
+    /// for it.
     ///
-    /// This is the one place where a state changes. A transition that the table does not list is not made: it is
-    /// counted, and fails debug builds.
+    /// This is the one place where a state changes. A transition that the table does not list is
+    /// not made: it is counted, and fails debug builds.
     pub(super) fn enter(&mut self, next: State, cause: StateCause, scope: &mut Scope<'_, '_>) {
         let (from, to) = (self.state.kind(), next.kind());
-        // Sending again and refusing again are transitions; other states may be entered again with new data.
+        // Sending again and refusing again are transitions; other states may be entered again with
+        // new data.
         let repeated = from == to && !matches!(to, SubscriptionState::Subscribing | SubscriptionState::Refused);
         if !repeated && !transitions::allows(from, cause, to) {
             *scope.cx.illegal_transitions += 1;

@@ -23,8 +23,8 @@ impl Table {
         self.update(&key, cx, Subscription::on_timer).is_some()
     }
 
-    /// Sends a subscription after the first attempt to prime it, whatever the outcome, and again when an attempt
-    /// succeeds after it was sent unprimed.
+    /// Sends a subscription after the first attempt to prime it, whatever the outcome, and again
+    /// when an attempt succeeds after it was sent unprimed.
     pub(crate) fn on_primed(&mut self, key: &SubscriptionKey, done: bool, cx: &mut Context<'_>) {
         self.update(key, cx, |subscription, scope| {
             let late = core::mem::replace(&mut subscription.unprimed, !done) && done;

@@ -42,8 +42,8 @@ const UNAUTHENTICATED: &[SubscriptionState] = &[Subscribing, Active, Quiet, Refu
 const REQUESTED: &[SubscriptionState] = &[Subscribing, Active, Quiet, Refused, Expiring, Failed, Pending, Degraded];
 /// The states in which no frame has confirmed it yet.
 const UNCONFIRMED: &[SubscriptionState] = &[Subscribing, Quiet, Expiring];
-/// The states in which a subscription may be written again and then becomes `Subscribing`. `Expiring`
-/// is not among them: an expiring subscription stays so until a frame confirms it.
+/// The states in which a subscription may be written again and then becomes `Subscribing`.
+/// `Expiring` is not among them: an expiring subscription stays so until a frame confirms it.
 const SENT_AGAIN: &[SubscriptionState] = &[Pending, Degraded, Subscribing, Active, Quiet, Refused, Failed];
 
 const fn usual(from: &'static [SubscriptionState], cause: StateCause, to: SubscriptionState) -> Transition {

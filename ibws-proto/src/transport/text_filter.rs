@@ -16,8 +16,9 @@ const CLOSE: u8 = 0x8;
 ///
 /// The filter takes every byte that the peer sends after the HTTP upgrade, in order and cut
 /// anywhere: the output does not depend on the cuts. It reads frame headers and the code of a Close
-/// only, so its cost grows with the number of frames and not with the number of bytes. It refuses nothing: reserved
-/// opcodes, masked server frames and absurd lengths pass unchanged, and the library refuses them.
+/// only, so its cost grows with the number of frames and not with the number of bytes. It refuses
+/// nothing: reserved opcodes, masked server frames and absurd lengths pass unchanged, and the
+/// library refuses them.
 ///
 /// ```
 /// use ibws_proto::transport::TextFilter;

@@ -271,8 +271,8 @@ fn settings(seed: u64, chance: &mut Prng) -> Config {
     config
 }
 
-/// A gateway whose greeting comes before the client takes its silence for the end: only frames count
-/// as life.
+/// A gateway whose greeting comes before the client takes its silence for the end: only frames
+/// count as life.
 fn gateway(seed: u64, config: &Config, chance: &mut Prng) -> GatewayConfig {
     let mut gateway = GatewayConfig::seeded(seed);
     if chance.chance(1, 3) {

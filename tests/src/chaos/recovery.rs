@@ -1,5 +1,5 @@
-//! When the faults stop: every request gets its reply and every requested subscription flows, within
-//! the longest pause then in force plus 60 s.
+//! When the faults stop: every request gets its reply and every requested subscription flows,
+//! within the longest pause then in force plus 60 s.
 
 use core::time::Duration;
 
@@ -82,8 +82,8 @@ fn backoff(world: &World) -> Option<Duration> {
     Some((last.at + last.delay?).since(world.now()))
 }
 
-/// The longest pause that is in force now. The connection is not known to be good: a silent one must
-/// be noticed, and one without a session is dialled anew on its schedule.
+/// The longest pause that is in force now. The connection is not known to be good: a silent one
+/// must be noticed, and one without a session is dialled anew on its schedule.
 fn longest_pause(world: &World) -> Duration {
     let machine = world.machine();
     let config = machine.config();

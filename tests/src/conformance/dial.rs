@@ -189,7 +189,7 @@ pub async fn a_response_head_above_the_limit_ends_the_dial<R: Runtime + Clone>(s
 }
 
 /// 9: what HTTP can say instead of 101.
-pub async fn each_http_status_has_its_error_kind<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+pub async fn each_http_code_has_its_error_kind<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     const RESPONSES: [&str; 12] = [
         "200 OK",
         "301 Moved Permanently\r\nLocation: /elsewhere",

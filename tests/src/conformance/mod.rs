@@ -109,7 +109,7 @@ macro_rules! conformance {
                 a_swapped_certificate_ends_the_dial_before_the_request,
                 a_slow_upgrade_succeeds_only_within_its_limit,
                 a_response_head_above_the_limit_ends_the_dial,
-                each_http_status_has_its_error_kind,
+                each_http_code_has_its_error_kind,
                 interim_responses_are_skipped_within_their_limits,
                 a_refused_upgrade_shows_the_start_of_its_body,
                 a_wrong_accept_key_ends_the_dial,

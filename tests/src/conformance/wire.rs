@@ -55,8 +55,8 @@ enum Then {
     Waits,
     Finishes,
     Resets,
-    /// Waits for a text, so that the upgrade is over. Then it writes a record of no known type below
-    /// TLS; without TLS, the same bytes are a frame.
+    /// Waits for a text, so that the upgrade is over. Then it writes a record of no known type
+    /// below TLS; without TLS, the same bytes are a frame.
     BreaksTls,
 }
 

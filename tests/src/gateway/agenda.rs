@@ -14,8 +14,8 @@ pub(crate) enum Due {
     Opening(u64, Part),
     /// The heartbeat of all connections.
     Heartbeat,
-    /// The next frame of one subscription. It is dropped if the client has subscribed to the same key
-    /// again meanwhile, which gives the subscription a new generation.
+    /// The next frame of one subscription. It is dropped if the client has subscribed to the same
+    /// key again meanwhile, which gives the subscription a new generation.
     Stream { conn: u64, key: String, generation: u64 },
     /// A delayed reply.
     Reply { conn: u64, text: String },

@@ -7,9 +7,9 @@ use super::{Gateway, GatewayOutput};
 const MOST_PIECES: u64 = 4;
 
 impl Gateway {
-    /// Takes the backend away. Every open connection ends with Close 1000. The gateway still accepts
-    /// connections and replies to their pings, but nothing else comes on them, ever, and what
-    /// clients write on them is lost. REST replies 503, which is a choice of the kit.
+    /// Takes the backend away. Every open connection ends with Close 1000. The gateway still
+    /// accepts connections and replies to their pings, but nothing else comes on them, ever, and
+    /// what clients write on them is lost. REST replies 503, which is a choice of the kit.
     pub fn lose_backend(&mut self) {
         self.is_backend_away = true;
         let open: Vec<u64> =

@@ -134,8 +134,8 @@ impl GatewayConfig {
         Self { seed, ..Self::default() }
     }
 
-    /// The same settings with what was measured on the real gateway: binary frames only, every Close
-    /// with code 1000, no reply to a Close (docs/protocol.md §1.8).
+    /// The same settings with what was measured on the real gateway: binary frames only, every
+    /// Close with code 1000, no reply to a Close (docs/protocol.md §1.8).
     #[must_use]
     pub fn as_measured(self) -> Self {
         Self { frames: FrameKind::Binary, binary_only: true, flat_closes: true, replies_to_close: false, ..self }

@@ -128,8 +128,8 @@ impl Gateway {
         self.connections.get(&conn).is_some_and(|connection| connection.is_muted)
     }
 
-    /// Sets whether the gateway replies to a Close of a client; otherwise TCP ends (docs/protocol.md
-    /// §1.8).
+    /// Sets whether the gateway replies to a Close of a client; otherwise TCP ends
+    /// (docs/protocol.md §1.8).
     pub fn set_replies_to_close(&mut self, on: bool) {
         self.config.replies_to_close = on;
     }

@@ -227,8 +227,8 @@ impl Gateway {
         self.connections.get_mut(&conn)?.outputs.pop_front().map(|(_, output)| output)
     }
 
-    /// When [`tick`](Self::tick) has something to do; `None` while no connection is open and nothing
-    /// was planned for a time without one.
+    /// When [`tick`](Self::tick) has something to do; `None` while no connection is open and
+    /// nothing was planned for a time without one.
     #[must_use]
     pub fn next_wake(&self) -> Option<Instant> {
         self.agenda.next()

@@ -172,8 +172,8 @@ impl Gateway {
             return RestFault::NoBridge.reply();
         }
         self.faults.recover(Recovery::Orders);
-        // A forced call clears the cache and replies with an empty list; the next call has the orders
-        // (docs/protocol.md §8.2).
+        // A forced call clears the cache and replies with an empty list; the next call has the
+        // orders (docs/protocol.md §8.2).
         if query.split('&').any(|pair| pair == "force=true") {
             self.has_listed_orders = false;
         }

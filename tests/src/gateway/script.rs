@@ -73,16 +73,16 @@ impl Gateway {
         true
     }
 
-    /// Cancels an order and sends its rows on `sor`. Returns `false` if no such order of a script is
-    /// open.
+    /// Cancels an order and sends its rows on `sor`. Returns `false` if no such order of a script
+    /// is open.
     pub fn cancel_order(&mut self, id: u64) -> bool {
         let Some(rows) = self.feed.orders.script_cancel(id, self.epoch_ms(self.now)) else { return false };
         self.push_orders(rows, "Cancelled");
         true
     }
 
-    /// Sends a prompt about an order on `ntf`, which waits for one of `options`. Returns its request
-    /// id, which `POST /iserver/notification` must repeat.
+    /// Sends a prompt about an order on `ntf`, which waits for one of `options`. Returns its
+    /// request id, which `POST /iserver/notification` must repeat.
     pub fn prompt(&mut self, order_id: u64, text: &str, options: &[&str]) -> String {
         self.prompts += 1;
         let req_id = self.prompts.to_string();

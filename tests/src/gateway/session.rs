@@ -45,8 +45,8 @@ impl Gateway {
     }
 
     /// Begins or ends the competition of another session. Every ready connection gets an `sts` with
-    /// that one key (docs/protocol.md §4.3). While it lasts, `ssodh/init` without `compete` opens no
-    /// session.
+    /// that one key (docs/protocol.md §4.3). While it lasts, `ssodh/init` without `compete` opens
+    /// no session.
     pub fn set_competing(&mut self, competing: bool) {
         self.config.competing = competing;
         if !self.faults.no_announcements {

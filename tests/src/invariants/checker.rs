@@ -2,13 +2,14 @@
 
 mod frames;
 mod settled;
+mod state;
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ibws_proto::{
-    Action, Command, Config, ConnId, ConnectionLoss, ConnectionState, Event, Frame, GapCause, Input, Instant, Key,
-    Output, ReadyGate, Reply, RequestId, StateCause, StateChange, SubscriptionKey, SubscriptionState,
+    Action, Command, Config, ConnId, ConnectionState, Event, Frame, GapCause, Input, Instant, Key, Output, ReadyGate,
+    Reply, RequestId, StateCause, SubscriptionKey, SubscriptionState,
     rest::{RestOutcome, RestReport, RestRequest, RestRequestId},
 };
 
@@ -48,7 +49,8 @@ pub struct Checker {
     pending: BTreeMap<RequestId, (Instant, Option<SubscriptionKey>, bool)>,
     subscriptions: Subscriptions,
     patience: Patience,
-    /// The frames whose event has not come: that of this step, and before it the pieces of a message.
+    /// The frames whose event has not come: that of this step, and before it the pieces of a
+    /// message.
     frames: VecDeque<Arrived>,
     /// Frames whose event came in this step.
     emitted: usize,
@@ -444,70 +446,6 @@ impl Checker {
             _ => {}
         }
         self.subscriptions.event(event, self.now)
-    }
-
-    fn state(&mut self, change: &StateChange) -> Verdict {
-        let legal = match (self.connection_state, change.state) {
-            (
-                ConnectionState::Stopped | ConnectionState::Backoff | ConnectionState::Closing,
-                ConnectionState::Connecting,
-            ) => true,
-            (ConnectionState::Connecting, ConnectionState::Open) => true,
-            (ConnectionState::Open | ConnectionState::Degraded, ConnectionState::Ready) => true,
-            (ConnectionState::Ready, ConnectionState::Degraded) => true,
-            (ConnectionState::Open | ConnectionState::Ready | ConnectionState::Degraded, ConnectionState::Closing) => {
-                true
-            }
-            (from, ConnectionState::Backoff) => !matches!(from, ConnectionState::Stopped | ConnectionState::Backoff),
-            (from, ConnectionState::Stopped) => from != ConnectionState::Stopped,
-            _ => false,
-        };
-        if !legal {
-            return Err(format!("from {:?} to {:?}", self.connection_state, change.state));
-        }
-        self.connection_state = change.state;
-        if let (Some(cause), Some(before)) = (&change.cause, &self.before) {
-            self.check_cause(cause, before)?;
-        }
-        match change.state {
-            ConnectionState::Ready if !self.live.as_ref().is_some_and(|live| live.has_frame) => {
-                return Err("ready without a frame of this connection".into());
-            }
-            ConnectionState::Ready => self.tries.clear(),
-            ConnectionState::Backoff | ConnectionState::Stopped => {
-                if let Some((id, request)) = self.rest_requests.first_key_value() {
-                    return Err(format!("{id} outlives its connection: {request:?}"));
-                }
-                if self.live.as_ref().is_some_and(|live| !live.over) {
-                    return Err(format!("{:?}, but the connection has not ended", change.state));
-                }
-                self.live = None;
-            }
-            _ => {}
-        }
-        if change.state == ConnectionState::Stopped {
-            self.subscriptions.stopped();
-            self.started = false;
-            self.dials = 0;
-        }
-        Ok(())
-    }
-
-    /// A connection is ended for silence only after silence, and for a missing pong only without
-    /// pongs.
-    fn check_cause(&self, cause: &GapCause, live: &Evidence) -> Verdict {
-        let silence = self.now.since(live.received);
-        match cause {
-            GapCause::Connection(ConnectionLoss::Silent) if silence < self.config.silence_limit => {
-                Err(format!("silent after {silence:?}"))
-            }
-            GapCause::Connection(ConnectionLoss::PongMissing) => {
-                let age = self.now.since(live.pong.unwrap_or(live.opened));
-                let limit = self.config.max_pong_age;
-                if limit.is_none_or(|limit| age < limit) { Err(format!("pong missed after {age:?}")) } else { Ok(()) }
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Checks that no request waits.

@@ -101,16 +101,16 @@ impl Evidence {
         }
     }
 
-    /// Returns `true` if the connection has shown that the stream `key` flows: by a frame of it since it was written, or,
-    /// where nothing confirms it, by having been written 5 s ago.
+    /// Returns `true` if the connection has shown that the stream `key` flows: by a frame of it
+    /// since it was written, or, where nothing confirms it, by having been written 5 s ago.
     pub(crate) fn shows(&self, key: &SubscriptionKey, now: Instant) -> bool {
         let waited = |at: &Instant| *at + Duration::from_secs(5) <= now;
         self.sent.get(key) == Some(&true)
             || (!key.key().is_confirmed() && self.has_frame && self.sent_at.get(key).is_some_and(waited))
     }
 
-    /// Returns `true` if the gap of `key` on this connection can end with a frame of its own only, and
-    /// none has come.
+    /// Returns `true` if the gap of `key` on this connection can end with a frame of its own only,
+    /// and none has come.
     pub(crate) fn owes(&self, key: &SubscriptionKey) -> bool {
         key.key().is_confirmed() && self.silent_since_gap.contains(key)
     }

@@ -37,8 +37,8 @@ impl Patience {
     }
 
     pub(crate) fn submitted(&mut self, id: RequestId, command: &Command) {
-        // `Start` waits as long as dials go on, whose number a rule of its own limits; `WaitReady` has no
-        // limit.
+        // `Start` waits as long as dials go on, whose number a rule of its own limits; `WaitReady`
+        // has no limit.
         if !matches!(command, Command::Start | Command::WaitReady) {
             self.waiting.insert(id, self.awake);
         }

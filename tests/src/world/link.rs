@@ -64,8 +64,8 @@ pub struct Link {
     pub replies_to_pings: bool,
     /// How long the REST handler takes, and whether it succeeds; with `None` it never finishes.
     pub rest: Option<(Duration, bool)>,
-    /// Whether the REST handler opens a lost brokerage session with `ssodh/init`, as a session keeper
-    /// does. Otherwise it succeeds without a call, and somebody else restores the session.
+    /// Whether the REST handler opens a lost brokerage session with `ssodh/init`, as a session
+    /// keeper does. Otherwise it succeeds without a call, and somebody else restores the session.
     pub keeps_session: bool,
     /// Whether the upgrade request already carries the session as a cookie.
     pub authorised: bool,

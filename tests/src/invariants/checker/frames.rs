@@ -68,9 +68,9 @@ impl Checker {
         }
     }
 
-    /// A frame has no event only while it may be a piece of a message whose rest is missing: for less
-    /// than a second, within the limits, and as long as no frame has come that stands alone.
-    /// A connection that ends while its last frame is given need not read that one.
+    /// A frame has no event only while it may be a piece of a message whose rest is missing: for
+    /// less than a second, within the limits, and as long as no frame has come that stands alone. A
+    /// connection that ends while its last frame is given need not read that one.
     pub(super) fn holds_pieces_only(&mut self) -> Verdict {
         let live = self.live.as_ref().filter(|live| !live.over).map(|live| live.conn);
         self.frames.retain(|frame| frame.is_held || Some(frame.conn) == live);
