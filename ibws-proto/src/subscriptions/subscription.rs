@@ -92,7 +92,8 @@ pub(super) struct OpenGap {
     pub(super) since: Instant,
     /// How many dials the machine had made when the gap began.
     pub(super) dials: u64,
-    /// The subscription was not sent again since then, so no snapshot or replay follows.
+    /// The subscription stays on the wire and was not sent again since then, so no snapshot or
+    /// replay follows.
     pub(super) stays_on_wire: bool,
 }
 
