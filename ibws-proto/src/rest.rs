@@ -158,7 +158,8 @@ impl RestError {
     /// use ibws_proto::rest::RestError;
     ///
     /// let error = RestError::from_reply("/iserver/accounts", 404, "Access Denied");
-    /// assert!(error.reason.starts_with("/iserver/accounts: HTTP 404 and the body \"Access Denied\": allow"));
+    /// let reason = "/iserver/accounts: HTTP 404 and the body \"Access Denied\": allow";
+    /// assert!(error.reason.starts_with(reason));
     /// assert_eq!(&*RestError::from_reply("/tickle", 401, "").reason, "/tickle: HTTP 401");
     /// ```
     #[must_use]

@@ -1,4 +1,5 @@
-//! Tests of the connection: greeting, authentication and loss. All times are virtual and exact. The brackets above a test name the public issues that it covers.
+//! Tests of the connection: greeting, authentication and loss. All times are virtual and exact. The
+//! brackets above a test name the public issues that it covers.
 
 use std::time::Duration;
 

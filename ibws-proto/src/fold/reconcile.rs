@@ -35,7 +35,8 @@ pub struct Reconciled {
 /// ```
 /// use ibws_proto::fold::OrdersReply;
 ///
-/// let body = br#"{"orders":[{"orderId":7,"status":"Submitted","parentId":6}, 5],"snapshot":true}"#;
+/// let body =
+///     br#"{"orders":[{"orderId":7,"status":"Submitted","parentId":6}, 5],"snapshot":true}"#;
 /// let reply = OrdersReply::parse(body).unwrap();
 /// let rows: Vec<_> = reply.rows().collect();
 /// assert_eq!(rows[0].as_ref().unwrap().parent_id().unwrap().as_deref(), Some("6"));

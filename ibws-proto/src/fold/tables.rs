@@ -219,7 +219,8 @@ table! {
     /// let Body::Orders(orders) = frame.body() else { panic!() };
     /// book.apply(&orders);
     /// // The reply is older than that row:
-    /// let body = br#"{"orders":[{"orderId":7,"status":"Submitted","side":"BUY"}],"snapshot":true}"#;
+    /// let body =
+    ///     br#"{"orders":[{"orderId":7,"status":"Submitted","side":"BUY"}],"snapshot":true}"#;
     /// let reply = OrdersReply::parse(body).unwrap();
     /// book.reconcile(mark, reply.rows(), reply.is_snapshot());
     /// let order = book.get(&7).unwrap();

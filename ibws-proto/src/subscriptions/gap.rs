@@ -27,8 +27,8 @@ impl Subscription {
         let noted = self.flow.stale || self.staleness_limit().is_some();
         let since = if noted { since.min(self.flow.last_message_at) } else { since };
         let since = since.max(self.flow.flowing_since);
-        let on_wire = cause == GapCause::Malformed;
-        self.flow.gap = Some(OpenGap { since, dials: scope.cx.dials, on_wire });
+        let stays_on_wire = cause == GapCause::Malformed;
+        self.flow.gap = Some(OpenGap { since, dials: scope.cx.dials, stays_on_wire });
         // The gap covers the silence.
         self.flow.stale = false;
         scope.event(Event::Gap(Gap { key: self.subscribe.key.clone(), since, cause }));
@@ -39,7 +39,7 @@ impl Subscription {
         self.open_gap(GapCause::Malformed, scope);
         // Nothing need be sent. What no frame confirms goes on with any frame of the connection,
         // once it has been sent for long enough.
-        if self.flow.gap.is_some_and(|gap| gap.on_wire)
+        if self.flow.gap.is_some_and(|gap| gap.stays_on_wire)
             && !self.channel().is_confirmed()
             && self.flow.resumes_at.is_none()
         {
@@ -50,7 +50,7 @@ impl Subscription {
 
     /// Ends the gap of a stream on evidence, if it has one.
     pub(super) fn resume(&mut self, scope: &mut Scope<'_, '_>) {
-        let Some(OpenGap { since, dials, on_wire }) = self.flow.gap.take() else { return };
+        let Some(OpenGap { since, dials, stays_on_wire }) = self.flow.gap.take() else { return };
         self.flow.resumes_at = None;
         let at = scope.cx.now;
         let attempts = u32::try_from(scope.cx.dials.saturating_sub(dials)).unwrap_or(u32::MAX);
@@ -60,7 +60,7 @@ impl Subscription {
         self.flow.last_message_at = at;
         let key = self.subscribe.key.clone();
         let recovery = match GapRecovery::of(self.channel()) {
-            GapRecovery::Snapshot | GapRecovery::Replay if on_wire => GapRecovery::Nothing,
+            GapRecovery::Snapshot | GapRecovery::Replay if stays_on_wire => GapRecovery::Nothing,
             recovery => recovery,
         };
         scope.event(Event::Resumed(Resumed { key, since, at, attempts, recovery }));

@@ -112,7 +112,7 @@ impl Subscription {
             self.attempts.began_at = Some(now);
         }
         if let Some(gap) = &mut self.flow.gap {
-            gap.on_wire = false;
+            gap.stays_on_wire = false;
         }
         if !self.flow.flowing {
             self.flow.flowing_since = now;

@@ -92,8 +92,9 @@ pub(super) struct OpenGap {
     pub(super) since: Instant,
     /// How many dials the machine had made when the gap began.
     pub(super) dials: u64,
-    /// The subscription stayed on the wire since then, so no snapshot or replay follows.
-    pub(super) on_wire: bool,
+    /// The subscription stays on the wire and was not sent again since then, so no snapshot or
+    /// replay follows.
+    pub(super) stays_on_wire: bool,
 }
 
 /// The entries of a subscription in the indexes of the table.
