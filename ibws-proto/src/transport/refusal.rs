@@ -19,7 +19,7 @@ const MAX_BODY: usize = 1024;
 /// A response with another status than 101.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
-    status: u16,
+    code: u16,
     reason: Vec<u8>,
     location: Option<Vec<u8>>,
     retry_after: Option<Duration>,
@@ -42,17 +42,17 @@ impl Refusal {
             let mut headers = response.headers.iter();
             headers.find(|header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value.trim_ascii())
         };
-        let status = response.code.unwrap_or_default();
+        let code = response.code.unwrap_or_default();
         let is_chunked = first("transfer-encoding").is_some();
         let length = first("content-length").and_then(|value| core::str::from_utf8(value).ok()?.parse().ok());
         Self {
-            status,
+            code,
             reason: response.reason.unwrap_or_default().as_bytes().to_owned(),
             location: first("location").map(|location| without_query(location).to_owned()),
             retry_after: first("retry-after").and_then(|value| pause(value, first("date"))),
             body: Vec::new(),
             length: match length {
-                _ if matches!(status, 204 | 304) => Length::Known(0),
+                _ if matches!(code, 204 | 304) => Length::Known(0),
                 _ if is_chunked => Length::Chunked,
                 Some(length) => Length::Known(length),
                 None => Length::UntilEnd,
@@ -78,7 +78,7 @@ impl Refusal {
     /// Returns the error. `peer` names the server; no secret of `credentials` is in the texts that
     /// the server may have copied from the request.
     pub(super) fn error(&self, peer: &str, credentials: &Credentials) -> ConnectError {
-        let Self { status, .. } = *self;
+        let Self { code, .. } = *self;
         let shown = |bytes: &[u8]| excerpt(credentials.redacted(&String::from_utf8_lossy(bytes)).trim());
         let body = match self.length {
             Length::Known(length) => self.body.get(..length).unwrap_or(&self.body).to_owned(),
@@ -86,11 +86,11 @@ impl Refusal {
             Length::UntilEnd => self.body.clone(),
         };
         let body = shown(&body);
-        let kind = match status {
+        let kind = match code {
             401 | 403 => ConnectErrorKind::AuthenticationRequired,
-            _ => ConnectErrorKind::Status(status),
+            _ => ConnectErrorKind::Status(code),
         };
-        let advice = match status {
+        let advice = match code {
             _ if is_access_denied(&body) => IPS_ADVICE,
             401 | 403 => "log in again, or pass a new session (`Credentials::with_session`)",
             300..=399 => {
@@ -102,12 +102,12 @@ impl Refusal {
             200..=299 => "a plain web server responds there; check the port and the path",
             _ => "check the address and the session",
         };
-        let mut detail = format!("{peer} refused the WebSocket with HTTP {status}");
+        let mut detail = format!("{peer} refused the WebSocket with HTTP {code}");
         let reason = shown(&self.reason);
         if !reason.is_empty() {
             let _ = write!(detail, " {reason}");
         }
-        if let Some(location) = self.location.as_ref().filter(|_| (300..400).contains(&status)) {
+        if let Some(location) = self.location.as_ref().filter(|_| (300..400).contains(&code)) {
             let _ = write!(detail, " to {}", shown(location));
         }
         if !body.is_empty() {
