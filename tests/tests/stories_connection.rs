@@ -422,16 +422,30 @@ fn http_401_fails_the_start_at_once_and_is_retried_once_a_minute() {
 }
 
 #[test]
+fn retry_after_of_the_gateway_delays_the_next_dial() {
+    let mut world = world();
+    world.link.dials.push_back(Dial::Fails(ConnectErrorKind::Status(429), Some(secs(90))));
+    world.start();
+    world.run(secs(100));
+    let dials = world.dials();
+    assert_eq!(dials[1].since(dials[0]), secs(90) + ms(100));
+}
+
+#[test]
 fn retry_after_delays_the_next_dial_by_15_min_at_most_and_is_reported() {
-    for (requested, pause) in [(90, 90), (900, 900), (3_600, 900)].map(|(from, to)| (secs(from), secs(to))) {
+    for (requested, pause) in [(secs(899), secs(899)), (secs(900), secs(900)), (secs(3_600), secs(900))] {
         let mut world = world();
         world.link.dials.push_back(Dial::Fails(ConnectErrorKind::Status(503), Some(requested)));
         world.start();
         world.run(secs(1_000));
         let dials = world.dials();
         assert_eq!(dials[1].since(dials[0]), pause + ms(100), "{requested:?}");
-        let delay = |event: &Event| if let Event::State(change) = event { change.delay } else { None };
-        assert!(world.events().filter_map(|(_, event)| delay(event)).eq([pause]));
+        let delay = |event: &Event| match event {
+            Event::State(change) => change.delay,
+            _ => None,
+        };
+        let delays: Vec<_> = world.events().filter_map(|(_, event)| delay(event)).collect();
+        assert_eq!(delays, [pause]);
     }
 }
 
