@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use ibws_testkit::{GatewayConfig, GatewayOutput, Server, ServerConfig};
+use ibws_testkit::{GatewayConfig, GatewayOutput, Script, Server, ServerConfig};
 use serde_json::Value;
 use tungstenite::Message;
 
@@ -259,6 +259,22 @@ fn a_closed_port_ends_watch_after_the_attempts_of_start() {
     assert!(!status.success());
     assert!(
         err.lines().count() == 1 && err.contains("127.0.0.1:1") && err.contains("check that the gateway is running"),
+        "{err}"
+    );
+}
+
+#[test]
+fn an_address_that_the_gateway_denies_ends_watch_with_the_setting_that_allows_it() {
+    let denying = Script::start(false, |_, mut client| {
+        client.head()?;
+        client.put(b"HTTP/1.1 404 Not Found\r\nContent-Length: 13\r\n\r\nAccess Denied")
+    });
+    let (_, err, status) = Running::start(watch().args(["--json", "--url", &denying.url()])).remaining();
+    assert!(!status.success());
+    assert!(
+        err.lines().count() == 1
+            && err.contains("HTTP 404 Not Found and the body \"Access Denied\"")
+            && err.contains("`ips` setting of the gateway's conf.yaml"),
         "{err}"
     );
 }

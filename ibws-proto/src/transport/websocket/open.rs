@@ -82,7 +82,7 @@ async fn secure_and_upgrade<N: Net, R: Runtime>(
     let upgrade = upgrade(&mut *stream, request);
     let first_frames = match within(runtime, Stage::Upgrade, request, upgrade).await? {
         Upgraded::Open(first_frames) => first_frames,
-        Upgraded::Refused(response) => return Err(explained(runtime, &mut *stream, response).await),
+        Upgraded::Refused(response) => return Err(explained(runtime, &mut *stream, *response).await),
     };
     // tungstenite could take these bytes as its read buffer (`from_partially_read`), but that
     // buffer would then keep their size forever, and every later frame would cost two reads of the
@@ -117,7 +117,7 @@ enum Upgraded {
     /// The WebSocket is open; these are the bytes that followed the head.
     Open(Vec<u8>),
     /// The head of a refusal.
-    Refused(UpgradeResponse),
+    Refused(Box<UpgradeResponse>),
 }
 
 /// Sends the upgrade request and reads the head of the response.
@@ -140,7 +140,7 @@ async fn upgrade(stream: &mut dyn ByteStream, request: &DialRequest) -> Result<U
                     return Ok(Upgraded::Open(first_frames));
                 }
                 if response.is_refused() {
-                    return Ok(Upgraded::Refused(response));
+                    return Ok(Upgraded::Refused(Box::new(response)));
                 }
             }
             Err(error) => return Err(tls::upgrade_error(&written.err().unwrap_or(error), endpoint)),
