@@ -1,6 +1,5 @@
 //! Folds and snapshots: whenever a snapshot of REST arrives, it undoes nothing that the stream has
 //! sent since its mark.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -365,7 +365,7 @@ mod what_fails {
         let session = RestRequest::Session(SessionNeed::Unauthenticated);
         assert_eq!(attempts(&machine, 0), [(at(1_000), session.clone())]);
         machine.reply_to_last(failed());
-        assert_eq!(machine.machine().rest_needs(), [session.clone()]);
+        assert_eq!(machine.machine().rest_needs(), std::slice::from_ref(&session));
         machine.run_until(at(2_000));
         machine.frame(authenticated(true));
         assert_eq!(machine.machine().rest_needs(), []);
