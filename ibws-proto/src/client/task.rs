@@ -22,6 +22,9 @@ const MAX_ROUNDS: usize = 16;
 /// The maximum number of frames that one round reads from the connection and hands in under one
 /// lock.
 const BATCH: usize = 64;
+/// The size in bytes of the frames at which such a round ends, so that it does not collect many
+/// large ones.
+const BATCH_BYTES: usize = 64 * 1024;
 
 type Dial<L> = Pin<Box<dyn Future<Output = Result<(L, Option<Secret>), ConnectError>> + Send>>;
 
@@ -228,11 +231,18 @@ impl<R: Runtime> ClientTask<R> {
             self.link = None;
             return;
         }
+        let mut frame_bytes = 0;
         for _ in 0..BATCH {
+            if frame_bytes >= BATCH_BYTES {
+                return;
+            }
             let Poll::Ready(received) = open.poll_recv(cx) else { return };
             let conn = open.conn;
             self.inputs.push(match received {
-                IncomingMessage::Frame(bytes) => Input::Frame(conn, bytes),
+                IncomingMessage::Frame(bytes) => {
+                    frame_bytes += bytes.len();
+                    Input::Frame(conn, bytes)
+                }
                 IncomingMessage::Pong => Input::Pong(conn),
                 IncomingMessage::Ping => Input::Pinged(conn),
                 IncomingMessage::Closed(code) => {

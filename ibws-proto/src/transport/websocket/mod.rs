@@ -8,6 +8,7 @@
 mod link;
 mod net;
 mod open;
+mod split;
 mod stream;
 
 pub use link::WebSocket;

@@ -80,7 +80,7 @@ async fn secure_and_upgrade<N: Net, R: Runtime>(
     // tungstenite could take these bytes as its read buffer (`from_partially_read`), but that
     // buffer would then keep their size forever, and every later frame would cost two reads of the
     // socket.
-    let stream = TextFilterStream::new(stream, first_frames);
+    let stream = TextFilterStream::new(stream, first_frames, limits);
     Ok(WebSocket::new(N::socket(stream, websocket_config(limits)).await))
 }
 

@@ -26,7 +26,7 @@ use tungstenite::{Error, Message};
 
 use super::stream::YieldingStream;
 use super::{ByteStream, Net, TextFilterStream, WebSocket};
-use crate::transport::{IncomingMessage, Link, OutgoingMessage, WriteError};
+use crate::transport::{IncomingMessage, Limits, Link, OutgoingMessage, WriteError};
 
 #[derive(Default)]
 struct Wakes(AtomicUsize);
@@ -175,7 +175,7 @@ impl Net for Scripted {
 fn websocket(script: impl FnOnce(&mut ScriptedSocket)) -> (WebSocket<Scripted>, Arc<Probe>) {
     let stream = ScriptedStream::default();
     let probe = stream.probe.clone();
-    let stream = TextFilterStream::new(Box::new(stream), Vec::new());
+    let stream = TextFilterStream::new(Box::new(stream), Vec::new(), &Limits::default());
     let mut socket = core::pin::pin!(Scripted::socket(stream, WebSocketConfig::default()));
     let (Poll::Ready(mut socket), _) = polled(|cx| socket.as_mut().poll(cx)) else {
         panic!("the scripted socket is ready at once")
@@ -337,7 +337,7 @@ fn frames_behind_the_upgrade_response_are_read_first_and_share_the_filter() {
         for room in [1, 3, 64] {
             let (first_frames, incoming) = whole.split_at(cut);
             let stream = ScriptedStream { incoming: incoming.to_vec().into(), ..ScriptedStream::default() };
-            let mut stream = TextFilterStream::new(Box::new(stream), first_frames.to_vec());
+            let mut stream = TextFilterStream::new(Box::new(stream), first_frames.to_vec(), &Limits::default());
             let (mut read, mut buf) = (Vec::new(), [0; 64]);
             while let (Poll::Ready(Ok(count)), _) = polled(|cx| stream.poll_read(cx, &mut buf[..room])) {
                 read.extend_from_slice(&buf[..count]);
