@@ -61,14 +61,14 @@ pub(super) struct Deferred {
 }
 
 impl<R: Runtime> Shared<R> {
-    pub(super) fn new(runtime: R, machine: Machine) -> Self {
+    pub(super) fn new(runtime: R, machine: Machine, total_queue_bytes: usize) -> Self {
         let state = State {
             machine,
             task: None,
             handles: 0,
             finished: false,
             replies: Replies::default(),
-            consumers: Consumers::default(),
+            consumers: Consumers::new(total_queue_bytes),
             deferred: Deferred::default(),
         };
         Self { runtime, state: Mutex::new(state) }
