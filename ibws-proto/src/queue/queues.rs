@@ -193,3 +193,19 @@ fn remove_id<K: Ord>(ids: &mut BTreeMap<K, Vec<QueueId>>, key: &K, id: QueueId) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_small_queues_do_not_use_is_shared_by_the_large_ones() {
+        let share = |held: &[usize], total| equal_share(held.to_vec(), total);
+        assert_eq!(share(&[100, 10, 100], 150), 70);
+        assert_eq!(share(&[100, 200, 300], 90), 30);
+        assert_eq!(share(&[100, 200, 300], 500), 200);
+        assert_eq!(share(&[100, 200], 300), usize::MAX);
+        assert_eq!(share(&[], 0), usize::MAX);
+        assert_eq!(share(&[1], 0), 0);
+    }
+}
