@@ -33,4 +33,4 @@ pub use queue::QueueAccessor;
 pub use rest_handler::{RestFuture, RestHandler};
 pub use sink::EventSink;
 pub use stream::EventStream;
-pub use subscription::Subscription;
+pub use subscription::{Subscription, SubscriptionGuard};
