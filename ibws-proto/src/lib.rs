@@ -176,7 +176,9 @@ pub use command::{
 };
 pub use config::{Account, Config, ReadyGate, Renewal};
 pub use connect::{ConnId, ConnectError, ConnectErrorKind};
-pub use event::{Action, Event, Fresh, Gap, Input, Message, Output, Resumed, SessionUpdate, Stale, StateChange};
+pub use event::{
+    Action, Event, Fresh, Gap, Input, Message, Output, ProcessorPanic, Resumed, SessionUpdate, Stale, StateChange,
+};
 pub use field::Field;
 pub use frame::{Frame, Json};
 pub use key::{Key, SubscriptionKey};

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use super::client::Client;
+use super::payloads::Payloads;
 use super::rest_handler::RestHandler;
 use super::shared::Shared;
 use super::sink::EventSink;
@@ -169,8 +170,10 @@ impl<R: Runtime> Builder<R> {
         }
         let target =
             DialRequest { endpoint, trust: self.trust, credentials: Credentials::default(), limits: self.limits };
-        let machine = Machine::new(self.config, self.runtime.now());
-        let shared = Arc::new(Shared::new(self.runtime, machine, self.queues.total_bytes));
+        let payloads = Arc::<Payloads>::default();
+        let config = Config { processor: payloads.stand_in(self.config.processor), ..self.config };
+        let machine = Machine::new(config, self.runtime.now());
+        let shared = Arc::new(Shared::new(self.runtime, payloads, machine, self.queues.total_bytes));
         let client = Client::new(shared.clone(), self.queues);
         self.sinks.into_iter().for_each(|sink| client.attach_boxed(sink));
         shared.runtime.spawn(ClientTask::new(shared.clone(), target, self.credentials, self.rest_handler));

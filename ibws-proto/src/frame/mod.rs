@@ -299,6 +299,7 @@ impl Frame {
 
 /// Returns the text of bytes that are not UTF-8, with U+FFFD in place of what is not. Its size is
 /// computed first, because a text that grows takes twice its size.
+#[inline(never)]
 fn repaired(raw: &[u8]) -> Bytes {
     let chunks =
         || raw.utf8_chunks().map(|chunk| (chunk.valid(), if chunk.invalid().is_empty() { "" } else { "\u{fffd}" }));

@@ -71,10 +71,8 @@ impl Queue {
     /// Puts an event in. A full queue makes room for it.
     pub fn push(&mut self, event: Event) {
         self.now = attribution::since(&event).map_or(self.now, |at| at.max(self.now));
-        if core::mem::take(&mut self.shares_buffer)
-            && let Some(Some(last)) = self.slots.back_mut()
-        {
-            last.detach();
+        if self.shares_buffer && self.len > 0 {
+            self.detach_last();
         }
         let mut slot = Slot::new(event);
         let full = self.len >= self.limits.events || self.bytes.saturating_add(slot.cost) > self.limits.bytes;
@@ -168,6 +166,15 @@ impl Queue {
         self.limits
     }
 
+    /// Copies the last event out of the buffer that it shares, because it stays in the queue.
+    #[cold]
+    fn detach_last(&mut self) {
+        self.shares_buffer = false;
+        if let Some(Some(last)) = self.slots.back_mut() {
+            last.detach();
+        }
+    }
+
     /// Takes the first event out of its slot. The caller accounts for its cost.
     pub(super) fn pop_slot(&mut self) -> Option<Slot> {
         let slot = self.slots.pop_front()??;
@@ -183,10 +190,16 @@ impl Queue {
         if self.len == 0 {
             self.index = None;
             if self.slots.capacity() > EMPTY_SLOTS {
-                self.slots.clear();
-                self.slots.shrink_to(EMPTY_SLOTS);
+                self.release_slots();
             }
         }
+    }
+
+    /// Releases the list of slots of an empty queue.
+    #[cold]
+    fn release_slots(&mut self) {
+        self.slots.clear();
+        self.slots.shrink_to(EMPTY_SLOTS);
     }
 
     /// Removes empty slots from the front.

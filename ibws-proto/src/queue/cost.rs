@@ -29,7 +29,8 @@ fn of_event(event: &Event) -> usize {
         Event::State(change) => change.cause.as_ref().map_or(0, of_cause),
         Event::Gap(gap) => of_cause(&gap.cause),
         Event::Rest(report) => of_rest_request(&report.request),
-        Event::Resumed(_) | Event::Stale(_) | Event::Fresh(_) | Event::Competing(_) | Event::AccountMismatch => 0,
+        Event::Resumed(_) | Event::Stale(_) | Event::Fresh(_) => 0,
+        Event::ProcessorPanicked(_) | Event::Competing(_) | Event::AccountMismatch => 0,
     }
 }
 

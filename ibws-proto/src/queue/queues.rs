@@ -115,17 +115,23 @@ impl Queues {
         };
         let subscribed = attribution::subscription(&event).and_then(|key| self.by_subscription.get(key));
         let keyed = key.and_then(|key| self.by_key.get(&key));
-        let mut ids = subscribed.into_iter().chain(keyed).flatten().chain(&self.all).peekable();
-        let mut event = Some(event);
-        while let Some(id) = ids.next() {
-            // The last queue receives the original, so that one queue costs no copy.
-            let copy = if ids.peek().is_some() { event.clone() } else { event.take() };
-            if let Some(((queue, _), copy)) = self.queues.get_mut(id).zip(copy) {
+        let mut put_in = |id: QueueId, event: Event| {
+            if let Some((queue, _)) = self.queues.get_mut(&id) {
                 let before = queue.bytes();
-                queue.push(copy);
+                queue.push(event);
                 self.held_at_most = self.held_at_most.saturating_add(queue.bytes().saturating_sub(before));
-                delivered(*id);
+                delivered(id);
             }
+        };
+        // The last queue receives the original, so that one queue costs no copy.
+        let mut last = None;
+        for id in subscribed.into_iter().chain(keyed).flatten().chain(&self.all) {
+            if let Some(before) = last.replace(*id) {
+                put_in(before, event.clone());
+            }
+        }
+        if let Some(id) = last {
+            put_in(id, event);
         }
         if self.held_at_most > self.total_bytes {
             self.share_room();

@@ -79,8 +79,8 @@ impl Slot {
 
     pub(super) fn class(&self) -> Class {
         match &self.content {
-            // A REST report is history, not state: a later one does not supersede it.
-            Content::Event(Event::Malformed(_) | Event::Rest(_)) => Class::Droppable,
+            // A REST report or a panic is history, not state: a later one does not supersede it.
+            Content::Event(Event::Malformed(_) | Event::Rest(_) | Event::ProcessorPanicked(_)) => Class::Droppable,
             Content::Event(Event::Message(Message { key, .. })) => Class::of_messages(*key),
             Content::Event(_) => Class::Notice,
             Content::Folded(folded) => Class::of_messages(folded.message.key),
