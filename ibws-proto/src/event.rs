@@ -235,8 +235,8 @@ pub struct Fresh {
     pub at: Instant,
 }
 
-/// A panic of a [`SubscriptionProcessor`](crate::subscribe::SubscriptionProcessor). Its text was not
-/// sent. A subscription that needs a confirmation gets none, and is retried as usual.
+/// A panic of a [`SubscriptionProcessor`](crate::subscribe::SubscriptionProcessor). Its text was
+/// not sent. A subscription that needs a confirmation gets none, and is retried as usual.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct ProcessorPanic {

@@ -1,5 +1,5 @@
-//! What a queue counts is what it holds, measured with a counting allocator, and merging wide frames
-//! takes little more than linear time.
+//! What a queue counts is what it holds, measured with a counting allocator; and merging wide
+//! frames takes little more than linear time.
 
 use std::alloc::System;
 use std::time::{Duration, Instant as Clock};

@@ -4,8 +4,8 @@
 //! The machine calls a processor under the lock. It is given a stand-in, which calls nothing: it
 //! notes what is to be built and returns a ticket in place of the text. The task trades the ticket
 //! for the text before it writes, and calls the processor of the application then. So the order of
-//! the texts stays that of the machine, a processor may use the client, and a panic in it interrupts
-//! neither the machine nor the task.
+//! the texts stays that of the machine, a processor may use the client, and a panic in it
+//! interrupts neither the machine nor the task.
 
 use std::collections::BTreeMap;
 use std::format;

@@ -75,8 +75,8 @@ impl<R: Runtime> Shared<R> {
         Self { runtime, payloads, state: Mutex::new(state) }
     }
 
-    /// Calls `act` under the lock, then wakes and drops the deferred wakers, and drops processors. `act` must not run
-    /// code of the application.
+    /// Calls `act` under the lock, then wakes and drops the deferred wakers, and drops processors.
+    /// `act` must not run code of the application.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let result = act(&mut state);

@@ -153,8 +153,8 @@ impl Folded {
         self.bytes = self.bytes.saturating_add(changes.held_bytes());
     }
 
-    /// Writes one message. A fold of it ends where a fold of all messages would have ended. Each row
-    /// is released once it is written, because the rows may hold most of the memory of a client.
+    /// Writes one message. A fold of it ends where a fold of all messages would have ended. Each
+    /// row is released once it is written, because the rows may hold most of a client's memory.
     pub(super) fn into_message(self) -> Message {
         let Self { mut message, rows, .. } = self;
         let Some(list) = list_key(message.key) else { return message };

@@ -127,8 +127,8 @@ fn a_processor_may_use_the_client_when_it_is_called_and_dropped() {
 fn a_panic_of_a_processor_is_reported_and_the_client_continues() {
     let (runtime, client) = ready();
     let mut events = client.events();
-    let panics_left = Arc::new(AtomicU64::new(1));
-    let processor = Processor::new(Panicking(panics_left.clone()));
+    let panics_due = Arc::new(AtomicU64::new(1));
+    let processor = Processor::new(Panicking(panics_due.clone()));
     let mut subscription = client.subscribe_nowait(shares().processor(processor));
     // The first text is not sent, so nothing confirms it, and the client tries again.
     assert_eq!(runtime.block_on(subscription.outcome()), Ok(SubscribeOutcome::Active));
@@ -137,7 +137,7 @@ fn a_panic_of_a_processor_is_reported_and_the_client_continues() {
     // Other subscriptions and requests are not affected, nor is this one afterwards.
     let mut orders = client.subscribe_nowait(Subscribe::parse("pl").unwrap());
     assert!(runtime.block_on(orders.outcome()).is_ok());
-    panics_left.store(1, Ordering::SeqCst);
+    panics_due.store(1, Ordering::SeqCst);
     drop(subscription);
     runtime.run(ms(10_000));
     assert_eq!(panics(&mut events), ["md+265598"]);
