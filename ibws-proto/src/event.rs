@@ -103,6 +103,9 @@ pub enum Event {
     /// [`Config::account`](crate::Config::account), so this session does not serve it
     /// (docs/protocol.md §4.2).
     AccountMismatch,
+    /// A [`SubscriptionProcessor`](crate::subscribe::SubscriptionProcessor) of the application
+    /// panicked. Only a client reports it.
+    ProcessorPanicked(ProcessorPanic),
 }
 
 /// A frame, with the connection and the subscription that it belongs to.
@@ -229,6 +232,17 @@ pub struct Fresh {
     /// When the silence began, as in its [`Stale`].
     pub since: Instant,
     /// When the silence ended.
+    pub at: Instant,
+}
+
+/// A panic of a [`SubscriptionProcessor`](crate::subscribe::SubscriptionProcessor). Its text was
+/// not sent. A subscription that needs a confirmation gets none, and is retried as usual.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct ProcessorPanic {
+    /// The channel that the processor was called with.
+    pub channel: SubscriptionKey,
+    /// When it was called.
     pub at: Instant,
 }
 

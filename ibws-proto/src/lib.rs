@@ -182,7 +182,8 @@ pub use command::{
 pub use config::{Account, Config, ReadyGate, Renewal};
 pub use connect::{CloseCause, ConnId, ConnectError, ConnectErrorKind};
 pub use event::{
-    Action, Event, Fresh, Gap, GapRecovery, Input, Message, Output, Resumed, SessionUpdate, Stale, StateChange,
+    Action, Event, Fresh, Gap, GapRecovery, Input, Message, Output, ProcessorPanic, Resumed, SessionUpdate, Stale,
+    StateChange,
 };
 pub use field::Field;
 pub use frame::{Frame, Json};

@@ -82,6 +82,11 @@ pub enum ArgsError {
 
 /// Builds the texts that subscribe and unsubscribe. A client and each subscription can have a
 /// processor of the user's.
+///
+/// A [`Machine`](crate::Machine) calls it, and drops it, while it handles an input or a command. A
+/// client calls it on its own task, when the text is to be written, and without any lock: a
+/// processor may use the client. If it panics, the text is not sent, and
+/// [`Event::ProcessorPanicked`](crate::Event::ProcessorPanicked) reports it.
 pub trait SubscriptionProcessor: Send + Sync {
     /// Returns the text that subscribes to `channel` (`md+265598`): `s`, the channel, and `+` with
     /// the data if there is any.
@@ -164,25 +169,38 @@ fn spaced(json: &str) -> String {
 
 /// A [`SubscriptionProcessor`] that subscriptions can share.
 #[derive(Clone)]
-pub struct Processor(Arc<dyn SubscriptionProcessor>);
+pub struct Processor {
+    processor: Arc<dyn SubscriptionProcessor>,
+    /// Set for the default processor, which is no code of the application.
+    #[cfg_attr(not(feature = "client"), expect(dead_code, reason = "only the client looks at it"))]
+    is_default: bool,
+}
 
 impl Processor {
     /// Wraps `processor` for sharing.
     #[must_use]
     pub fn new(processor: impl SubscriptionProcessor + 'static) -> Self {
-        Self(Arc::new(processor))
+        Self { processor: Arc::new(processor), is_default: false }
     }
 
     /// Returns `true` if both are the same processor, not only equal ones.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.processor, &other.processor)
+    }
+}
+
+#[cfg(feature = "client")]
+impl Processor {
+    /// Returns `true` for the default processor.
+    pub(crate) fn is_default(&self) -> bool {
+        self.is_default
     }
 }
 
 impl Default for Processor {
     fn default() -> Self {
-        Self::new(WireProcessor)
+        Self { is_default: true, ..Self::new(WireProcessor) }
     }
 }
 
@@ -190,7 +208,7 @@ impl core::ops::Deref for Processor {
     type Target = dyn SubscriptionProcessor;
 
     fn deref(&self) -> &Self::Target {
-        &*self.0
+        &*self.processor
     }
 }
 

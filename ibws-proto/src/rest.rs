@@ -6,9 +6,10 @@ use alloc::format;
 use core::fmt;
 
 use crate::connect::{IPS_ADVICE, is_access_denied};
+use crate::frame::Json;
 use crate::key::SubscriptionKey;
 use crate::mask::excerpt;
-use crate::message::OrderPrompt;
+use crate::message::{OrderPrompt, Row as _};
 use crate::time::Instant;
 
 /// Number of a REST request.
@@ -69,17 +70,22 @@ pub struct Prompt {
     pub options: Box<[Box<str>]>,
 }
 
+/// The maximum number of options of a prompt. Real ones have a handful; a list of the wire is not
+/// copied whatever its length.
+const MAX_OPTIONS: usize = 32;
+
 impl Prompt {
-    /// Reads the prompt of an `ntf` row; `None` if the row lacks the request id, so that no reply
-    /// is possible.
+    /// Reads the prompt of an `ntf` row with its first 32 options; `None` if the row lacks the
+    /// request id, so that no reply is possible.
     pub(crate) fn of(row: &OrderPrompt<'_>) -> Option<Self> {
         let req_id = row.req_id().ok().flatten()?.into();
-        let options = row.options().ok().flatten().unwrap_or_default();
+        let options = row.json().get("options").map(Json::elements).into_iter().flatten();
+        let options = options.take(MAX_OPTIONS).map(|option| option.scalar().map(Into::into));
         Some(Self {
             order_id: row.order_id().ok().flatten(),
             req_id,
             text: row.text().ok().flatten().unwrap_or_default().into(),
-            options: options.into_iter().map(Into::into).collect(),
+            options: options.collect::<Option<_>>().unwrap_or_default(),
         })
     }
 }
@@ -178,3 +184,20 @@ impl RestError {
 
 /// The result of an attempt at a REST request.
 pub type RestResult = Result<RestReply, RestError>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_has_its_options_up_to_32_of_them() {
+        let options = |list: &str| {
+            let text = alloc::format!(r#"{{"orderId":1,"reqId":"r","text":"?","options":{list}}}"#);
+            Prompt::of(&OrderPrompt::from_json(Json(&text)).unwrap()).unwrap().options
+        };
+        assert_eq!(*options(r#"["Yes","No"]"#), ["Yes".into(), "No".into()]);
+        assert!(options(r#"["Yes",{}]"#).is_empty() && options("null").is_empty());
+        let many = "\"x\",".repeat(1_000);
+        assert_eq!(options(&alloc::format!("[{}]", many.trim_end_matches(','))).len(), 32);
+    }
+}

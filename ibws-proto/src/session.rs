@@ -1,9 +1,7 @@
 //! The session of one connection, as its frames report it: the greeting, `sts`, and the session id
 //! in `tic`.
 
-use serde_json::Value;
-
-use crate::frame::{Frame, Json};
+use crate::frame::{Frame, Json, Kind};
 
 /// The session of a connection. An `sts` frame may have only some of the keys; an absent key is
 /// unchanged (docs/protocol.md §4.3).
@@ -21,19 +19,12 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Merges an `sts` frame.
+    /// Merges an `sts` frame. The two flags are read where they lie: nothing else of the frame is
+    /// looked at, so that a large frame costs no memory.
     pub(crate) fn status(&mut self, frame: &Frame) {
         let Some(args) = frame.get("args") else { return };
-        let args: Args = args.parse().unwrap_or_default();
-        // Another client accepts the string "false", though it was never recorded (docs/protocol.md
-        // §4.3).
-        let flag = |value: Option<&Value>| match value {
-            Some(Value::Bool(flag)) => Some(*flag),
-            Some(Value::String(text)) => Json(text).as_bool(),
-            _ => None,
-        };
-        self.competing = flag(args.competing.as_ref()).or(self.competing);
-        self.authenticated = flag(args.authenticated.as_ref()).or(self.authenticated);
+        self.competing = flag(args, "competing").or(self.competing);
+        self.authenticated = flag(args, "authenticated").or(self.authenticated);
     }
 
     /// Reads the session id of a `tic` frame. Returns `true` if it differs from the first one of
@@ -45,15 +36,23 @@ impl Session {
     }
 }
 
+/// Returns a flag of an `sts` frame; `None` if it is absent or has another type. If the key occurs
+/// twice the first value counts, as in every accessor.
+///
+/// Another client accepts the string `"false"`, though it was never recorded (docs/protocol.md
+/// §4.3).
+fn flag(args: Json<'_>, key: &str) -> Option<bool> {
+    let value = args.get(key)?;
+    match value.kind() {
+        Kind::Bool => value.as_bool(),
+        Kind::String => Json(&value.as_str()?).as_bool(),
+        _ => None,
+    }
+}
+
 /// Returns the FNV-1a hash, which distinguishes session ids and is not meant to protect them.
 fn fingerprint(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
-}
-
-#[derive(Default, serde::Deserialize)]
-struct Args {
-    authenticated: Option<Value>,
-    competing: Option<Value>,
 }
 
 #[cfg(test)]
@@ -77,5 +76,16 @@ mod tests {
         );
         assert_eq!(merged(r#"{"topic":"sts","args":{"message":""}}"#), (Some(true), Some(true)));
         assert_eq!(merged(r#"{"topic":"sts","args":{"authenticated":"false"}}"#), (Some(false), Some(true)));
+        assert_eq!(
+            merged(r#"{"topic":"sts","args":{"authenticated":1,"competing":[false]}}"#),
+            (Some(false), Some(true))
+        );
+        // Of equal keys the first counts.
+        assert_eq!(
+            merged(r#"{"topic":"sts","args":{"competing":false,"authenticated":true,"competing":true}}"#),
+            (Some(true), Some(false))
+        );
+        assert_eq!(merged(r#"{"topic":"sts","args":{"\u0063ompeting":"tr\u0075e"}}"#), (Some(true), Some(true)));
+        assert_eq!(merged(r#"{"topic":"sts","args":[false,false]}"#), (Some(true), Some(true)));
     }
 }

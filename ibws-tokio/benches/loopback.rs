@@ -55,7 +55,7 @@ async fn bare(server: &Server) -> Duration {
 async fn client(server: &Server) -> Duration {
     let limits = QueueLimits { events: 1 << 20, bytes: 1 << 30 };
     let builder = ibws_tokio::builder().url(server.ws_url()).plaintext_on_loopback().queue_limits(limits);
-    let client = builder.build().unwrap();
+    let client = builder.total_queue_bytes(limits.bytes).build().unwrap();
     client.start().await.unwrap();
     let began = Instant::now();
     let mut stream = client.subscribe_nowait(Subscribe::parse(r#"md+265598+{"fields":["31"]}"#).unwrap());

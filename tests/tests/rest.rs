@@ -7,7 +7,7 @@ use std::time::Duration;
 use ibws_proto::client::{Client, RestFuture};
 use ibws_proto::transport::{CookieForm, Credentials, CredentialsFuture, Runtime as _, Secret};
 use ibws_proto::{
-    ConnectError, ConnectErrorKind, ConnectionState, Event, Item, Subscribe,
+    CommandError, ConnectError, ConnectErrorKind, ConnectionState, Event, Item, Subscribe,
     rest::{RestOutcome, RestReply, RestRequest, SessionNeed},
 };
 use ibws_testkit::GatewayConfig;
@@ -165,4 +165,48 @@ fn rest_future_that_timed_out_may_use_the_client_when_it_is_dropped() {
         done.send(runtime.tasks()).unwrap();
     });
     assert_eq!(is_done.recv_timeout(Duration::from_secs(20)), Ok(0), "tasks at the end");
+}
+
+#[test]
+fn a_rest_handler_that_panics_has_failed_and_the_client_continues() {
+    for in_future in [false, true] {
+        let runtime = Simulated::new(GatewayConfig::seeded(1));
+        let client = runtime
+            .builder()
+            .rest_handler(move |_: RestRequest| -> RestFuture {
+                assert!(in_future, "a REST handler of the test panics");
+                Box::pin(async { panic!("a REST future of the test panics") })
+            })
+            .build()
+            .unwrap();
+        runtime.block_on(client.start()).unwrap();
+        runtime.run(Duration::from_millis(500));
+        let mut events = client.events();
+        let mut orders = client.subscribe_nowait(Subscribe::parse("or").unwrap());
+        assert!(runtime.block_on(orders.outcome()).is_ok());
+        let failed = std::iter::from_fn(|| events.try_next())
+            .any(|item| matches!(item, Item::Event(Event::Rest(report)) if report.outcome == RestOutcome::Failed));
+        assert!(failed, "the panic is reported");
+    }
+}
+
+#[test]
+fn a_credentials_provider_that_panics_fails_the_dial() {
+    for in_future in [false, true] {
+        let runtime = Simulated::new(GatewayConfig::seeded(1));
+        let client = runtime
+            .builder()
+            .credentials(move || -> CredentialsFuture {
+                assert!(in_future, "a provider of the test panics");
+                Box::pin(async { panic!("a credentials future of the test panics") })
+            })
+            .configure(|config| config.max_connection_attempts = Some(2))
+            .build()
+            .unwrap();
+        let error = runtime.block_on(client.start()).unwrap_err();
+        assert!(
+            matches!(&error, CommandError::GaveUp { attempts: 2, last } if last.kind == ConnectErrorKind::Credentials),
+            "{error:?}"
+        );
+    }
 }

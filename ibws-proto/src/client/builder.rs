@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use super::client::Client;
+use super::payloads::Payloads;
 use super::rest_handler::RestHandler;
 use super::shared::Shared;
 use super::sink::EventSink;
@@ -17,7 +18,10 @@ use crate::transport::{
     Credentials, CredentialsProvider, DialRequest, Endpoint, EndpointError, Limits, Plaintext, Runtime, Trust,
     TrustError,
 };
-use crate::{Config, Key, Machine, queue::QueueLimits};
+use crate::{
+    Config, Key, Machine,
+    queue::{DEFAULT_TOTAL_BYTES, QueueLimits},
+};
 
 /// Collects the settings of a [`Client`].
 ///
@@ -129,6 +133,15 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
+    /// Sets the maximum size in bytes of all queues of events of the client together.
+    ///
+    /// When they would hold more, the largest ones make room, and a loss report counts what they
+    /// drop. Queues with limits above this one are bounded by it. Default: 12 MiB.
+    pub fn total_queue_bytes(mut self, bytes: usize) -> Self {
+        self.queues.total_bytes = bytes;
+        self
+    }
+
     /// Adds a sink, to which all events from the first dial on are delivered as well. It can be
     /// called repeatedly.
     pub fn sink(mut self, sink: impl EventSink) -> Self {
@@ -158,9 +171,14 @@ impl<R: Runtime> Builder<R> {
         }
         let target =
             DialRequest { endpoint, trust: self.trust, credentials: Credentials::default(), limits: self.limits };
-        let config = Config { rest_handler: self.rest_handler.is_some(), ..self.config };
+        let payloads = Arc::<Payloads>::default();
+        let config = Config {
+            processor: payloads.stand_in(self.config.processor),
+            rest_handler: self.rest_handler.is_some(),
+            ..self.config
+        };
         let machine = Machine::new(config, self.runtime.now());
-        let shared = Arc::new(Shared::new(self.runtime, machine));
+        let shared = Arc::new(Shared::new(self.runtime, payloads, machine, self.queues.total_bytes));
         let client = Client::new(shared.clone(), self.queues);
         self.sinks.into_iter().for_each(|sink| client.attach_boxed(sink));
         shared.runtime.spawn(ClientTask::new(shared.clone(), target, self.credentials, self.rest_handler));
@@ -181,10 +199,18 @@ pub enum BuildError {
 }
 
 /// The limits of the queues that a client opens.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct QueueSettings {
     pub(super) limits: QueueLimits,
     by_key: Option<Arc<dyn Fn(Key) -> QueueLimits + Send + Sync>>,
+    /// The limit of all queues together.
+    total_bytes: usize,
+}
+
+impl Default for QueueSettings {
+    fn default() -> Self {
+        Self { limits: QueueLimits::default(), by_key: None, total_bytes: DEFAULT_TOTAL_BYTES }
+    }
 }
 
 impl QueueSettings {

@@ -216,9 +216,10 @@ impl<R: Runtime> Client<R> {
     /// of its queue are those of
     /// [`Builder::queue_limits_by_key`](super::Builder::queue_limits_by_key) for its key.
     pub fn subscribe_nowait(&self, subscribe: impl Into<Subscribe>) -> Subscription<R> {
-        let subscribe = subscribe.into();
+        let mut subscribe = subscribe.into();
         let key = subscribe.key.clone();
         let shared = &self.handle.shared;
+        subscribe.processor = subscribe.processor.map(|processor| shared.payloads.stand_in(processor));
         // The clock of the runtime and the limits of the application are read before the lock is
         // taken.
         let now = shared.runtime.now();
@@ -277,8 +278,10 @@ impl<R: Runtime> Client<R> {
     /// Dropping the future discards the reply only.
     pub fn modify_subscription(
         &self,
-        modify: Modify,
+        mut modify: Modify,
     ) -> impl Future<Output = Result<(), CommandError>> + Send + use<R> {
+        let payloads = &self.handle.shared.payloads;
+        modify.processor = modify.processor.map(|new| new.map(|processor| payloads.stand_in(processor)));
         let request = self.request(Command::Modify(modify));
         async move { request.await.map(drop) }
     }

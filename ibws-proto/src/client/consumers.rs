@@ -16,7 +16,6 @@ const BATCH: usize = 64;
 /// The size in bytes at which a batch ends.
 const BATCH_BYTES: usize = 64 * 1024;
 
-#[derive(Default)]
 pub(super) struct Consumers {
     queues: Queues,
     attached: BTreeMap<QueueId, Attached>,
@@ -53,6 +52,11 @@ pub(super) enum Take {
 }
 
 impl Consumers {
+    /// Creates consumers whose queues hold at most `total_queue_bytes` together.
+    pub(super) fn new(total_queue_bytes: usize) -> Self {
+        Self { queues: Queues::with_total_bytes(total_queue_bytes), attached: BTreeMap::new(), last: 0 }
+    }
+
     /// Attaches a consumer to a queue, which is opened for it. A key has one queue only, shared by
     /// all its consumers.
     pub(super) fn attach(&mut self, filter: EventFilter, limits: QueueLimits) -> ConsumerId {

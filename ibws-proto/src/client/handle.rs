@@ -65,6 +65,10 @@ impl<R: Runtime> Request<R> {
         self.id
     }
 
+    pub(super) fn shared(&self) -> &Arc<Shared<R>> {
+        &self.handle.shared
+    }
+
     /// Waits for the reply to a `Subscribe` and returns its outcome.
     pub(super) async fn outcome(&mut self) -> Result<SubscribeOutcome, CommandError> {
         match self.await? {

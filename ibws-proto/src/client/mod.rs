@@ -2,21 +2,23 @@
 //! requests as futures and its events as bounded queues.
 //!
 //! A [`Builder`] makes a [`Client`]. One task per client owns the connection; handles talk to it
-//! through state behind a lock. No code of the application runs under that lock, with one
-//! exception: a [`SubscriptionProcessor`](crate::subscribe::SubscriptionProcessor) is called, and
-//! dropped, by the machine. So sinks, REST handlers, credentials providers, and wakers that are
-//! woken or dropped, may use the client; a processor must not.
+//! through state behind a lock. No code of the application runs under that lock, so sinks, REST
+//! handlers, credentials providers, processors, and wakers that are woken or dropped, may use the
+//! client. A panic in one of the first four is contained, and reported as its failure.
 //!
 //! `client`, `subscription`, `stream` and `queue` hold the handles, `reader` and `consumers` what
 //! they read from, `handle` and `replies` how a request gets its reply. `task` runs the machine,
-//! `link` writes to the connection, `sink` runs the callbacks. `shared` holds the lock.
+//! `link` writes to the connection, `payloads` calls processors, `sink` runs the callbacks,
+//! `contain` contains panics. `shared` holds the lock.
 
 mod builder;
 #[allow(clippy::module_inception)]
 mod client;
 mod consumers;
+mod contain;
 mod handle;
 mod link;
+mod payloads;
 mod queue;
 mod reader;
 mod replies;
@@ -33,4 +35,4 @@ pub use queue::QueueAccessor;
 pub use rest_handler::{RestFuture, RestHandler};
 pub use sink::EventSink;
 pub use stream::EventStream;
-pub use subscription::Subscription;
+pub use subscription::{Subscription, SubscriptionGuard};

@@ -13,28 +13,29 @@
 //!   of the lock and dropped.
 //! - Folded rows are assembled by the consumer, and sinks, REST handlers and credentials providers
 //!   are called by their tasks, without the lock.
+//! - Processors are called by the client's task, and dropped once the lock is released; see
+//!   [`Payloads`].
 //!
-//! Three things from outside run under the lock. A
-//! [`SubscriptionProcessor`](crate::subscribe::SubscriptionProcessor) is called by the machine when
-//! it writes a payload, and the machine drops the processor of a removed subscription, so a
-//! processor must neither use the client nor own a handle of it. A waker is cloned, which is code
-//! of the executor. A frame that a full queue drops releases its bytes, which is code of whoever
-//! allocated them.
+//! Two things from outside run under the lock. A waker is cloned, which is code of the executor. A
+//! frame that a full queue drops releases its bytes, which is code of whoever allocated them.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::vec::Vec;
 
 use super::consumers::{ConsumerId, Consumers, Take};
+use super::payloads::Payloads;
 use super::replies::Replies;
 use crate::queue::Dequeued;
 use crate::transport::Runtime;
-use crate::{Action, CloseCause, Command, CommandError, Input, Instant, Machine, Output, Reply, RequestId};
+use crate::{Action, CloseCause, Command, CommandError, Event, Input, Instant, Machine, Output, Reply, RequestId};
 
 /// What the task and every handle share. The lock is never held across an await.
 pub(super) struct Shared<R> {
     pub(super) runtime: R,
+    /// The payloads that processors of the application build.
+    pub(super) payloads: Arc<Payloads>,
     state: Mutex<State>,
 }
 
@@ -61,21 +62,21 @@ pub(super) struct Deferred {
 }
 
 impl<R: Runtime> Shared<R> {
-    pub(super) fn new(runtime: R, machine: Machine) -> Self {
+    pub(super) fn new(runtime: R, payloads: Arc<Payloads>, machine: Machine, total_queue_bytes: usize) -> Self {
         let state = State {
             machine,
             task: None,
             handles: 0,
             finished: false,
             replies: Replies::default(),
-            consumers: Consumers::default(),
+            consumers: Consumers::new(total_queue_bytes),
             deferred: Deferred::default(),
         };
-        Self { runtime, state: Mutex::new(state) }
+        Self { runtime, payloads, state: Mutex::new(state) }
     }
 
-    /// Calls `act` under the lock, then wakes and drops the deferred wakers. `act` must not run
-    /// code of the application.
+    /// Calls `act` under the lock, then wakes and drops the deferred wakers, and drops processors.
+    /// `act` must not run code of the application.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let result = act(&mut state);
@@ -83,6 +84,7 @@ impl<R: Runtime> Shared<R> {
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
         drop(dropped_wakers);
+        self.payloads.drop_processors();
         result
     }
 
@@ -116,9 +118,8 @@ impl<R: Runtime> Shared<R> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // The state is used after a panic under the lock as well. Only a processor of the
-        // application can panic there, and all it interrupts is the handling of one input or
-        // command.
+        // The state is used after a panic under the lock as well. Only the clone of a waker can
+        // panic there, and all it interrupts is one request or one poll.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -138,6 +139,11 @@ impl State {
         self.replies.expect(id);
         self.wake_task();
         id
+    }
+
+    /// Delivers an event that is not the machine's.
+    pub(super) fn deliver(&mut self, event: Event) {
+        self.consumers.deliver(event, &mut self.deferred);
     }
 
     /// Takes the outputs of the machine: delivers events and replies, and collects the actions for

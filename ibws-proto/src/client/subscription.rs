@@ -19,23 +19,78 @@ use crate::{Command, CommandError, Event, Item, SubscribeOutcome, SubscriptionKe
 /// The stream ends once the subscription is removed, by an unsubscribe through any handle or by a
 /// shutdown, and the last item was taken. Dropping the handle detaches it from the subscription;
 /// dropping the last handle of a key unsubscribes. Its queue is bounded as that of every
-/// [`EventStream`].
+/// [`EventStream`]. An application that reads the events elsewhere needs no queue here:
+/// [`into_guard`](Self::into_guard) removes it.
 pub struct Subscription<R: Runtime> {
+    // Dropped before the stream: the subscription is released first.
+    guard: SubscriptionGuard<R>,
     stream: EventStream<R>,
-    key: SubscriptionKey,
-    request: Request<R>,
-    outcome: Option<Result<SubscribeOutcome, CommandError>>,
     /// Set once notices were dropped from the queue: the removal may have been among them.
     lost_notices: bool,
     /// Set once the subscription is removed and its last item was taken.
     ended: bool,
 }
 
-impl<R: Runtime> Subscription<R> {
+/// A handle of a subscription without a stream. It queues nothing.
+///
+/// It keeps the subscription as a [`Subscription`] does: dropping the last handle of a key
+/// unsubscribes. [`Subscription::into_guard`] creates it.
+pub struct SubscriptionGuard<R: Runtime> {
+    key: SubscriptionKey,
+    request: Request<R>,
+    outcome: Option<Result<SubscribeOutcome, CommandError>>,
+}
+
+impl<R: Runtime> SubscriptionGuard<R> {
     /// Returns the channel and the target.
     #[must_use]
     pub fn key(&self) -> &SubscriptionKey {
         &self.key
+    }
+
+    /// Waits for the reply to the subscribe request and returns its outcome, as
+    /// [`Subscription::outcome`] does.
+    ///
+    /// # Errors
+    /// Those of [`Subscription::outcome`].
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: a later call still returns the outcome.
+    pub async fn outcome(&mut self) -> Result<SubscribeOutcome, CommandError> {
+        if self.outcome.is_none() {
+            self.outcome = Some(self.request.outcome().await);
+        }
+        self.outcome.clone().unwrap_or(Ok(SubscribeOutcome::Pending))
+    }
+
+    /// Returns the outcome that an earlier [`outcome`](Self::outcome) received, without waiting, as
+    /// [`Subscription::known_outcome`] does.
+    #[must_use]
+    pub fn known_outcome(&self) -> SubscribeOutcome {
+        match self.outcome {
+            Some(Ok(outcome)) => outcome,
+            _ => SubscribeOutcome::Pending,
+        }
+    }
+}
+
+impl<R: Runtime> Drop for SubscriptionGuard<R> {
+    fn drop(&mut self) {
+        self.request.shared().order(Command::Release(self.request.id()));
+    }
+}
+
+impl<R: Runtime> Subscription<R> {
+    /// Returns the channel and the target.
+    #[must_use]
+    pub fn key(&self) -> &SubscriptionKey {
+        self.guard.key()
+    }
+
+    /// Closes the stream, discards what is queued, and keeps the subscription.
+    #[must_use = "dropping the guard unsubscribes, unless another handle holds the key"]
+    pub fn into_guard(self) -> SubscriptionGuard<R> {
+        self.guard
     }
 
     /// Waits for the reply to the subscribe request and returns its outcome. Later calls return the
@@ -50,10 +105,7 @@ impl<R: Runtime> Subscription<R> {
     /// # Cancel safety
     /// Cancel-safe: a later call still returns the outcome.
     pub async fn outcome(&mut self) -> Result<SubscribeOutcome, CommandError> {
-        if self.outcome.is_none() {
-            self.outcome = Some(self.request.outcome().await);
-        }
-        self.outcome.clone().unwrap_or(Ok(SubscribeOutcome::Pending))
+        self.guard.outcome().await
     }
 
     /// Returns the outcome that an earlier [`outcome`](Self::outcome) received, without waiting.
@@ -66,10 +118,7 @@ impl<R: Runtime> Subscription<R> {
     /// [`Client::subscriptions`](super::Client::subscriptions), report the state since then.
     #[must_use]
     pub fn known_outcome(&self) -> SubscribeOutcome {
-        match self.outcome {
-            Some(Ok(outcome)) => outcome,
-            _ => SubscribeOutcome::Pending,
-        }
+        self.guard.known_outcome()
     }
 
     /// Waits for the next item; `None` once the subscription is removed or the client has ended.
@@ -108,7 +157,8 @@ impl<R: Runtime> Subscription<R> {
     }
 
     pub(super) fn new(stream: EventStream<R>, key: SubscriptionKey, request: Request<R>) -> Self {
-        Self { stream, key, request, outcome: None, lost_notices: false, ended: false }
+        let guard = SubscriptionGuard { key, request, outcome: None };
+        Self { guard, stream, lost_notices: false, ended: false }
     }
 
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
@@ -139,7 +189,7 @@ impl<R: Runtime> Subscription<R> {
 
     /// Returns `true` while the machine keeps the subscription for this handle.
     fn is_kept(&self) -> bool {
-        let id = self.request.id();
+        let id = self.guard.request.id();
         self.stream.shared().with(|state| state.machine.holds(id))
     }
 }
@@ -149,11 +199,5 @@ impl<R: Runtime> Stream for Subscription<R> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Item>> {
         self.poll_item(cx)
-    }
-}
-
-impl<R: Runtime> Drop for Subscription<R> {
-    fn drop(&mut self) {
-        self.stream.shared().order(Command::Release(self.request.id()));
     }
 }

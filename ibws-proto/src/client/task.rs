@@ -1,29 +1,40 @@
 //! The client's task: runs the machine over one runtime. It performs the machine's actions and
-//! hands in what happens; it decides nothing.
+//! hands in what happens; it decides nothing. Code of the application that it calls may panic; the
+//! panic is contained and handed in as a failure.
 
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::boxed::Box;
 use std::collections::VecDeque;
+use std::string::String;
 use std::sync::Arc;
 use std::vec::Vec;
 
+use super::contain::Contained;
 use super::link::OpenLink;
-use super::rest_handler::{RestFuture, RestHandler};
+use super::payloads::Payload;
+use super::rest_handler::RestHandler;
 use super::shared::Shared;
-use crate::rest::{RestError, RestRequestId};
+use crate::event::ProcessorPanic;
+use crate::rest::{RestError, RestRequestId, RestResult};
 use crate::transport::{
-    CredentialsFuture, CredentialsProvider, DialRequest, IncomingMessage, OutgoingMessage, Runtime, Secret,
+    Credentials, CredentialsProvider, DialRequest, IncomingMessage, OutgoingMessage, Runtime, Secret,
 };
-use crate::{Action, CloseCause, ConnId, ConnectError, ConnectionState, Input, Instant, SessionUpdate};
+use crate::{
+    Action, CloseCause, ConnId, ConnectError, ConnectErrorKind, ConnectionState, Event, Input, Instant, SessionUpdate,
+};
 
 /// The maximum number of rounds in one poll, so that other tasks of the runtime get their turn.
 const MAX_ROUNDS: usize = 16;
 /// The maximum number of frames that one round reads from the connection and hands in under one
 /// lock.
 const BATCH: usize = 64;
+/// The size in bytes of the frames at which such a round ends, so that it does not collect many
+/// large ones.
+const BATCH_BYTES: usize = 64 * 1024;
 
+type CredentialsResult = Result<Credentials, ConnectError>;
 type Dial<L> = Pin<Box<dyn Future<Output = Result<(L, Option<Secret>), ConnectError>> + Send>>;
 
 /// The client's task, as a future that ends when the last handle is dropped and the machine has
@@ -35,6 +46,8 @@ pub(super) struct ClientTask<R: Runtime> {
     credentials: Arc<dyn CredentialsProvider>,
     /// The actions that the machine requested and that were not performed.
     actions: VecDeque<Action>,
+    /// The last ticket of a payload that may be among the actions taken.
+    last_ticket: u64,
     /// What happened since the machine last ran.
     inputs: Vec<Input>,
     dial: Option<(ConnId, Dial<R::Link>)>,
@@ -42,9 +55,9 @@ pub(super) struct ClientTask<R: Runtime> {
     sleep: Option<(Instant, Pin<Box<R::Sleep>>)>,
     rest_handler: Option<Arc<dyn RestHandler>>,
     /// The requests that the REST handler works on.
-    rest_futures: Vec<(RestRequestId, RestFuture)>,
+    rest_futures: Vec<(RestRequestId, Contained<RestResult>)>,
     /// The provider's reply to a request for the session that is to be sent.
-    session: Option<(ConnId, CredentialsFuture)>,
+    session: Option<(ConnId, Contained<CredentialsResult>)>,
 }
 
 impl<R: Runtime> Future for ClientTask<R> {
@@ -63,6 +76,7 @@ impl<R: Runtime> Future for ClientTask<R> {
             }
             let had_actions = !this.actions.is_empty();
             this.perform_actions();
+            this.shared.payloads.discard_until(this.last_ticket);
             // Without inputs, actions and a due deadline, every waker is registered.
             if !had_inputs && !had_actions && this.inputs.is_empty() && !this.poll_sleep(cx) {
                 return Poll::Pending;
@@ -91,6 +105,7 @@ impl<R: Runtime> ClientTask<R> {
             target,
             credentials,
             actions: VecDeque::new(),
+            last_ticket: 0,
             inputs: Vec::with_capacity(BATCH),
             dial: None,
             link: None,
@@ -106,6 +121,8 @@ impl<R: Runtime> ClientTask<R> {
     fn run_machine(&mut self, cx: &mut Context<'_>) -> bool {
         let now = self.shared.runtime.now();
         let (inputs, actions, rest_futures) = (&mut self.inputs, &mut self.actions, &mut self.rest_futures);
+        let payloads = &self.shared.payloads;
+        let last_ticket = &mut self.last_ticket;
         let (is_over, settled) = self.shared.with(|state| {
             if state.task.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
                 let before = state.task.replace(cx.waker().clone());
@@ -120,7 +137,10 @@ impl<R: Runtime> ClientTask<R> {
                 state.machine.handle(now, Input::Tick);
                 state.drain(actions);
             }
-            let is_settled = |(id, _): &mut (RestRequestId, RestFuture)| !state.machine.is_rest_pending(*id);
+            // A request may have been made after `now`, and its outputs may wait.
+            state.drain(actions);
+            *last_ticket = payloads.last_ticket();
+            let is_settled = |(id, _): &mut (RestRequestId, Contained<RestResult>)| !state.machine.is_rest_pending(*id);
             let settled: Vec<_> = rest_futures.extract_if(.., is_settled).collect();
             (state.handles == 0 && state.machine.status().state == ConnectionState::Stopped, settled)
         });
@@ -141,7 +161,7 @@ impl<R: Runtime> ClientTask<R> {
                     self.dial = self.dial.take().filter(|(other, _)| *other != conn);
                     self.link = self.link.take().filter(|open| open.conn != conn);
                 }
-                Action::SendText { conn, text } => self.write(conn, OutgoingMessage::Text(text)),
+                Action::SendText { conn, text } => self.write_payload(conn, text),
                 Action::Ping { conn } => self.write(conn, OutgoingMessage::Ping),
                 Action::Close { conn, code } => self.write(conn, OutgoingMessage::Close(code)),
                 Action::SendSession { conn } => {
@@ -150,13 +170,31 @@ impl<R: Runtime> ClientTask<R> {
                         Some(session) => self.send_session(conn, &session),
                         // The dial had no session, or the gateway refused it: the provider may have
                         // another by now.
-                        None => self.session = Some((conn, self.credentials.credentials())),
+                        None => {
+                            let credentials = Arc::clone(&self.credentials);
+                            self.session = Some((conn, Contained::new(|| credentials.credentials())));
+                        }
                     }
                 }
                 Action::Rest { id, request } => match &self.rest_handler {
-                    Some(handler) => self.rest_futures.push((id, handler.handle(request))),
+                    Some(handler) => {
+                        let handler = Arc::clone(handler);
+                        self.rest_futures.push((id, Contained::new(|| handler.handle(request))));
+                    }
                     None => self.inputs.push(Input::RestDone(id, Err(RestError::new("there is no REST handler")))),
                 },
+            }
+        }
+    }
+
+    /// Writes a text of the machine. Calls the processor of the application if it has one.
+    fn write_payload(&mut self, conn: ConnId, text: String) {
+        match self.shared.payloads.redeem(text) {
+            Payload::Text(text) => self.write(conn, OutgoingMessage::Text(text)),
+            Payload::Panicked(channel) => {
+                let at = self.shared.runtime.now();
+                let panic = channel.map(|channel| Event::ProcessorPanicked(ProcessorPanic { channel, at }));
+                self.shared.with(|state| panic.into_iter().for_each(|event| state.deliver(event)));
             }
         }
     }
@@ -174,11 +212,14 @@ impl<R: Runtime> ClientTask<R> {
     }
 
     fn dial(&self) -> Dial<R::Link> {
-        let credentials = self.credentials.credentials();
+        let credentials = Arc::clone(&self.credentials);
+        let credentials = Contained::new(|| credentials.credentials());
         let shared = self.shared.clone();
         let mut request = self.target.clone();
         Box::pin(async move {
-            request.credentials = credentials.await?;
+            request.credentials = credentials.await.unwrap_or_else(|| {
+                Err(ConnectError::new(ConnectErrorKind::Credentials, "the provider of credentials panicked"))
+            })?;
             let session = request.credentials.session().cloned();
             Ok((shared.runtime.dial(request).await?, session))
         })
@@ -200,9 +241,10 @@ impl<R: Runtime> ClientTask<R> {
 
     fn poll_rest_futures(&mut self, cx: &mut Context<'_>) {
         let inputs = &mut self.inputs;
-        self.rest_futures.retain_mut(|(id, future)| match future.as_mut().poll(cx) {
-            Poll::Ready(done) => {
-                inputs.push(Input::RestDone(*id, done));
+        self.rest_futures.retain_mut(|(id, future)| match Pin::new(future).poll(cx) {
+            Poll::Ready(result) => {
+                let panicked = || Err(RestError::new("the REST handler panicked"));
+                inputs.push(Input::RestDone(*id, result.unwrap_or_else(panicked)));
                 false
             }
             Poll::Pending => true,
@@ -211,10 +253,10 @@ impl<R: Runtime> ClientTask<R> {
 
     fn poll_session(&mut self, cx: &mut Context<'_>) {
         let Some((conn, session)) = &mut self.session else { return };
-        let Poll::Ready(credentials) = session.as_mut().poll(cx) else { return };
+        let Poll::Ready(credentials) = Pin::new(session).poll(cx) else { return };
         let conn = *conn;
         self.session = None;
-        match credentials.ok().and_then(|credentials| credentials.session().cloned()) {
+        match credentials.and_then(Result::ok).and_then(|credentials| credentials.session().cloned()) {
             Some(session) => self.send_session(conn, &session),
             None => self.inputs.push(Input::Session(conn, SessionUpdate::Unavailable)),
         }
@@ -230,11 +272,18 @@ impl<R: Runtime> ClientTask<R> {
             self.link = None;
             return;
         }
+        let mut frame_bytes = 0;
         for _ in 0..BATCH {
+            if frame_bytes >= BATCH_BYTES {
+                return;
+            }
             let Poll::Ready(received) = open.poll_recv(cx) else { return };
             let conn = open.conn;
             self.inputs.push(match received {
-                IncomingMessage::Frame(bytes) => Input::Frame(conn, bytes),
+                IncomingMessage::Frame(bytes) => {
+                    frame_bytes += bytes.len();
+                    Input::Frame(conn, bytes)
+                }
                 IncomingMessage::Pong => Input::Pong(conn),
                 IncomingMessage::Ping => Input::Pinged(conn),
                 IncomingMessage::Closed(cause) => {

@@ -13,6 +13,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::mem::size_of;
 
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
@@ -27,11 +28,15 @@ use scan::{Member, Scan};
 pub use value::{Expected, FieldError, FieldResult, FromJson, RowError, RowReason};
 pub(crate) use value::{field_error, is_absent, lookup, read_number};
 
+/// The size in bytes up to which a message may share the buffer that it was received in. A larger
+/// message has a buffer of its own size, so that copying it would save nothing.
+pub(crate) const MAX_SHARED: usize = 16 * 1024;
+
 /// One frame of the gateway, scanned and not parsed.
 ///
 /// Decoding is lazy. [`decode`](Self::decode) walks the bytes once and records where the top-level
 /// members lie. An accessor reads its value when it is called. The frame shares the buffer that the
-/// socket filled.
+/// socket filled, until a queue that keeps it copies it out.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -92,7 +97,7 @@ impl Frame {
     pub fn decode(raw: Bytes) -> Result<Self, FrameError> {
         let repaired = match core::str::from_utf8(&raw) {
             Ok(_) => None,
-            Err(_) => Some(Bytes::from(String::from_utf8_lossy(&raw).into_owned())),
+            Err(_) => Some(repaired(&raw)),
         };
         let (members, topic, shape) = (Vec::new(), None, Shape::Unknown);
         let frame = Self { raw, repaired, members, topic, shape, escaped: false, joined: false };
@@ -256,6 +261,33 @@ impl Frame {
         })
     }
 
+    /// Copies the bytes out of the buffer that they were received in, unless it is their own, and
+    /// releases memory that is allocated and not used. A small frame that is kept would otherwise
+    /// keep the whole buffer.
+    pub(crate) fn detach(&mut self) {
+        if self.raw.len() <= MAX_SHARED {
+            let raw = Bytes::copy_from_slice(&self.raw);
+            // The text of a merged frame is the frame itself.
+            if self.repaired.as_ref().is_some_and(|repaired| repaired.as_ptr() == self.raw.as_ptr()) {
+                self.repaired = Some(raw.clone());
+            }
+            self.raw = raw;
+        }
+        self.release_spare();
+    }
+
+    /// Releases memory that is allocated and not used.
+    pub(crate) fn release_spare(&mut self) {
+        self.members.shrink_to_fit();
+    }
+
+    /// Returns the bytes that the frame holds outside of itself once it is
+    /// [detached](Self::detach).
+    pub(crate) fn held_bytes(&self) -> usize {
+        let repaired = self.repaired.as_ref().filter(|repaired| repaired.as_ptr() != self.raw.as_ptr());
+        self.raw.len() + repaired.map_or(0, Bytes::len) + self.members.len() * size_of::<Member>()
+    }
+
     /// Marks the frame as lossy, because one of the frames that it was merged from is.
     pub(crate) fn into_lossy(mut self) -> Self {
         self.repaired = Some(self.raw.clone());
@@ -280,6 +312,20 @@ impl Frame {
     fn slice(&self, range: core::ops::Range<usize>) -> &str {
         self.bytes().get(range).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or_default()
     }
+}
+
+/// Returns the text of bytes that are not UTF-8, with U+FFFD in place of what is not. Its size is
+/// computed first, because a text that grows takes twice its size.
+#[inline(never)]
+fn repaired(raw: &[u8]) -> Bytes {
+    let chunks =
+        || raw.utf8_chunks().map(|chunk| (chunk.valid(), if chunk.invalid().is_empty() { "" } else { "\u{fffd}" }));
+    let mut text = String::with_capacity(chunks().map(|(valid, invalid)| valid.len() + invalid.len()).sum());
+    for (valid, invalid) in chunks() {
+        text.push_str(valid);
+        text.push_str(invalid);
+    }
+    Bytes::from(text)
 }
 
 /// A member of a frame, for writing it into another frame.
@@ -381,6 +427,35 @@ mod tests {
         assert!(frame.is_lossy());
         assert_eq!(frame.get("n").unwrap().as_str().unwrap(), "ACME\u{fffd}");
         assert!(frame.raw().contains(&0x99));
+    }
+
+    #[test]
+    fn a_detached_frame_has_a_buffer_of_its_own_and_the_same_contents() {
+        let mut buffer = br#"{"topic":"smd+1","31":"1.10"}"#.to_vec();
+        let length = buffer.len();
+        buffer.resize(100_000, b' ');
+        let buffer = Bytes::from(buffer);
+        let mut frame = Frame::decode(buffer.slice(..length)).unwrap();
+        let before = frame.clone();
+        frame.detach();
+        assert_eq!((&frame, frame.held_bytes()), (&before, length + 2 * 16));
+        assert_ne!(frame.raw().as_ptr(), buffer.as_ptr());
+        drop(before);
+        assert!(buffer.is_unique());
+        // A large frame stays where it is: its buffer is its own.
+        let text = alloc::format!("{{\"31\":\"{}\"}}", "1".repeat(MAX_SHARED));
+        let mut frame = Frame::decode(Bytes::from(text)).unwrap();
+        let place = frame.raw().as_ptr();
+        frame.detach();
+        assert_eq!(frame.raw().as_ptr(), place);
+    }
+
+    #[test]
+    fn a_detached_merged_frame_shares_its_text_with_its_bytes() {
+        let mut frame = decode(r#"{"topic":"smd+1"}"#).into_lossy();
+        frame.detach();
+        assert!(frame.is_lossy());
+        assert_eq!(frame.held_bytes(), frame.raw().len() + 16);
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub(super) fn subscription(event: &Event) -> Option<&SubscriptionKey> {
         Event::Resumed(resumed) => Some(&resumed.key),
         Event::Stale(stale) => Some(&stale.key),
         Event::Fresh(fresh) => Some(&fresh.key),
+        Event::ProcessorPanicked(panic) => Some(&panic.channel),
         Event::State(_) | Event::Malformed(_) | Event::Rest(_) | Event::Competing(_) | Event::AccountMismatch => None,
     }
 }
@@ -36,6 +37,7 @@ pub(super) fn since(event: &Event) -> Option<Instant> {
         Event::Resumed(resumed) => Some(resumed.at),
         Event::Stale(stale) => Some(stale.since),
         Event::Fresh(fresh) => Some(fresh.at),
+        Event::ProcessorPanicked(panic) => Some(panic.at),
         Event::Malformed(_) | Event::Rest(_) | Event::Competing(_) | Event::AccountMismatch => None,
     }
 }

@@ -17,21 +17,28 @@ use crate::time::Instant;
 pub struct QueueLimits {
     /// The maximum number of events. Default: 1,024.
     pub events: usize,
-    /// The maximum size in bytes: the frames, what is recorded about their members, and the events
-    /// themselves. Default: 16 MiB.
+    /// The maximum size in bytes: the frames, what is recorded about their members, the rows that
+    /// frames were folded into, and the events themselves. Default: 8 MiB.
     pub bytes: usize,
 }
 
 impl Default for QueueLimits {
     fn default() -> Self {
-        Self { events: 1_024, bytes: 16 * 1024 * 1024 }
+        Self { events: 1_024, bytes: 8 * 1024 * 1024 }
     }
 }
+
+/// The number of slots that an empty queue keeps.
+const EMPTY_SLOTS: usize = 64;
 
 /// A bounded queue of events for one consumer.
 ///
 /// It never holds more than its limits allow. A push takes amortised logarithmic time in the length
 /// of the queue, however slow the consumer is.
+///
+/// The last event shares the buffer that its frame was received in. Each other event has a copy of
+/// its bytes, unless the frame is larger than 16 KiB, which has a buffer of its own. So an event
+/// that is consumed at once is never copied, and one that waits keeps no more than it counts.
 #[derive(Debug, Default)]
 pub struct Queue {
     pub(super) limits: QueueLimits,
@@ -42,6 +49,8 @@ pub struct Queue {
     /// The number of events, without the empty slots.
     pub(super) len: usize,
     pub(super) bytes: usize,
+    /// Set if the last event may share the buffer that its frame was received in.
+    shares_buffer: bool,
     /// Present from the moment the queue reaches a limit until it is empty.
     pub(super) index: Option<Index>,
     /// Counts of dropped events that were not delivered yet.
@@ -62,6 +71,9 @@ impl Queue {
     /// Puts an event in. A full queue makes room for it.
     pub fn push(&mut self, event: Event) {
         self.now = attribution::since(&event).map_or(self.now, |at| at.max(self.now));
+        if self.shares_buffer && self.len > 0 {
+            self.detach_last();
+        }
         let mut slot = Slot::new(event);
         let full = self.len >= self.limits.events || self.bytes.saturating_add(slot.cost) > self.limits.bytes;
         if full && self.index.is_none() {
@@ -69,7 +81,7 @@ impl Queue {
         }
         if full && slot.class() == Class::Conflated {
             match self.merge_into_latest(slot) {
-                None => return self.make_room(),
+                None => return self.make_room(self.limits),
                 Some(unmerged) => slot = unmerged,
             }
         }
@@ -79,8 +91,20 @@ impl Queue {
         self.len += 1;
         self.bytes = self.bytes.saturating_add(slot.cost);
         self.slots.push_back(Some(slot));
+        self.shares_buffer = true;
         if full {
-            self.make_room();
+            self.make_room(self.limits);
+        }
+    }
+
+    /// Makes room until at most `bytes` are held, and counts what is dropped, as a push into a full
+    /// queue does.
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
+        if self.bytes > bytes {
+            if self.index.is_none() {
+                self.build_index();
+            }
+            self.make_room(QueueLimits { bytes: bytes.min(self.limits.bytes), ..self.limits });
         }
     }
 
@@ -142,6 +166,15 @@ impl Queue {
         self.limits
     }
 
+    /// Copies the last event out of the buffer that it shares, because it stays in the queue.
+    #[cold]
+    fn detach_last(&mut self) {
+        self.shares_buffer = false;
+        if let Some(Some(last)) = self.slots.back_mut() {
+            last.detach();
+        }
+    }
+
     /// Takes the first event out of its slot. The caller accounts for its cost.
     pub(super) fn pop_slot(&mut self) -> Option<Slot> {
         let slot = self.slots.pop_front()??;
@@ -156,7 +189,17 @@ impl Queue {
         self.bytes = self.bytes.saturating_sub(cost);
         if self.len == 0 {
             self.index = None;
+            if self.slots.capacity() > EMPTY_SLOTS {
+                self.release_slots();
+            }
         }
+    }
+
+    /// Releases the list of slots of an empty queue.
+    #[cold]
+    fn release_slots(&mut self) {
+        self.slots.clear();
+        self.slots.shrink_to(EMPTY_SLOTS);
     }
 
     /// Removes empty slots from the front.

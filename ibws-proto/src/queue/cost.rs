@@ -1,4 +1,4 @@
-//! The cost of an event in bytes, as the limit of a queue counts it.
+//! The cost of an event in bytes, as the limit of a queue counts it: the memory that it holds.
 
 use alloc::boxed::Box;
 use core::mem::size_of;
@@ -7,30 +7,33 @@ use super::rows::Folded;
 use super::slot::{Content, Slot};
 use crate::command::{ConnectionLoss, GapCause};
 use crate::event::{Event, Message};
-use crate::frame::Frame;
 use crate::rest::RestRequest;
 
 /// Returns the cost of what a slot holds.
 pub(super) fn of_content(content: &Content) -> usize {
     match content {
         Content::Event(event) => of_event(event),
-        Content::Folded(folded) => size_of::<Folded>() + of_frame(&folded.message.frame) + folded.bytes(),
+        Content::Folded(folded) => SLOT + size_of::<Folded>() + folded.message.frame.held_bytes() + folded.held_bytes(),
     }
 }
 
+/// The cost of a slot. The list of slots is up to twice as long as the slots in it, and the index
+/// of a full queue is smaller than that.
+const SLOT: usize = 2 * size_of::<Option<Slot>>();
+
 fn of_event(event: &Event) -> usize {
-    size_of::<Slot>()
-        + match event {
-            Event::Message(Message { frame, .. }) => of_frame(frame),
-            Event::Malformed(malformed) => malformed.raw.len(),
-            Event::Subscription(change) => change.reason.as_ref().map_or(0, |reason| reason.len()),
-            Event::State(change) => change.cause.as_ref().map_or(0, of_cause),
-            Event::Gap(gap) => of_cause(&gap.cause),
-            Event::Rest(report) => {
-                of_rest_request(&report.request) + report.reason.as_ref().map_or(0, |reason| reason.len())
-            }
-            Event::Resumed(_) | Event::Stale(_) | Event::Fresh(_) | Event::Competing(_) | Event::AccountMismatch => 0,
+    SLOT + match event {
+        Event::Message(Message { frame, .. }) => frame.held_bytes(),
+        Event::Malformed(malformed) => malformed.raw.len(),
+        Event::Subscription(change) => change.reason.as_ref().map_or(0, |reason| reason.len()),
+        Event::State(change) => change.cause.as_ref().map_or(0, of_cause),
+        Event::Gap(gap) => of_cause(&gap.cause),
+        Event::Rest(report) => {
+            of_rest_request(&report.request) + report.reason.as_ref().map_or(0, |reason| reason.len())
         }
+        Event::Resumed(_) | Event::Stale(_) | Event::Fresh(_) => 0,
+        Event::ProcessorPanicked(_) | Event::Competing(_) | Event::AccountMismatch => 0,
+    }
 }
 
 fn of_rest_request(request: &RestRequest) -> usize {
@@ -53,11 +56,4 @@ fn of_cause(cause: &GapCause) -> usize {
         ) => text.len(),
         _ => 0,
     }
-}
-
-fn of_frame(frame: &Frame) -> usize {
-    /// The bytes recorded about each member of a frame: the ranges of its key and its value.
-    const MEMBER: usize = 16;
-    let mended = if frame.is_lossy() { frame.text().len() } else { 0 };
-    frame.raw().len() + mended + MEMBER * frame.members().len()
 }

@@ -133,7 +133,7 @@ impl Index {
             Event::Fresh(fresh) => Subject::Staleness(fresh.key.clone()),
             Event::Competing(_) => Subject::Competing,
             Event::AccountMismatch => Subject::Account,
-            Event::Message(_) | Event::Malformed(_) | Event::Rest(_) => return,
+            Event::Message(_) | Event::Malformed(_) | Event::Rest(_) | Event::ProcessorPanicked(_) => return,
         };
         slot.previous = self.subjects.insert(subject, place);
         // A gap supersedes nothing; its end supersedes the outage before it.

@@ -3,6 +3,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use bytes::Bytes;
 
@@ -10,7 +11,7 @@ use crate::event::Message;
 use crate::frame::{Frame, Spelled};
 
 /// The maximum number of members of a frame that is merged: as many fields as a
-/// [`Quote`](crate::fold::Quote) holds. It bounds the work, which is quadratic in it.
+/// [`Quote`](crate::fold::Quote) holds.
 const MAX_MEMBERS: usize = 256;
 /// The maximum length in bytes of a value that is merged: what a quote holds.
 const MAX_VALUE_BYTES: usize = 4_096;
@@ -27,19 +28,44 @@ pub(super) fn is_mergeable(frame: &Frame) -> bool {
 pub(super) fn frames(older: &Frame, newer: &Frame) -> Option<Frame> {
     let mut object = Object::with_capacity(older.text().len() + newer.text().len());
     let (old, new): (Vec<_>, Vec<_>) = (older.spelled().collect(), newer.spelled().collect());
-    for (at, member) in old.iter().enumerate() {
-        let mut updates = new.iter().filter(|other| other.key == member.key).peekable();
+    let (known, updates) = (Sorted::new(&old), Sorted::new(&new));
+    for member in &old {
+        let mut updates = updates.of_key(&member.key).peekable();
         if updates.peek().is_none() {
             object.push(member);
-        } else if !old.iter().take(at).any(|earlier| earlier.key == member.key) {
+        } else if known.of_key(&member.key).next().is_some_and(|first| core::ptr::eq(first, member)) {
             updates.for_each(|other| object.push(other));
         }
     }
-    let is_new = |member: &&Spelled<'_>| !old.iter().any(|known| known.key == member.key);
+    let is_new = |member: &&Spelled<'_>| known.of_key(&member.key).next().is_none();
     new.iter().filter(is_new).for_each(|member| object.push(member));
     let merged = object.into_frame(older.is_lossy() || newer.is_lossy())?;
     let fits = merged.members().len() <= MAX_MEMBERS;
     fits.then_some(merged)
+}
+
+/// The members of a frame by their keys. Finding a key takes logarithmic time, so that merging wide
+/// frames takes little more than reading them.
+struct Sorted<'a>(Vec<&'a Spelled<'a>>);
+
+impl<'a> Sorted<'a> {
+    fn new(members: &'a [Spelled<'a>]) -> Self {
+        let mut sorted: Vec<_> = members.iter().collect();
+        // The sort is stable: members of one key stay in the order of the frame.
+        sorted.sort_by(|one, other| order(&one.key, &other.key));
+        Self(sorted)
+    }
+
+    /// Returns the members with this key in the order of the frame.
+    fn of_key(&self, key: &str) -> impl Iterator<Item = &'a Spelled<'a>> {
+        let first = self.0.partition_point(|member| order(&member.key, key).is_lt());
+        self.0.iter().skip(first).take_while(move |member| member.key == key).copied()
+    }
+}
+
+/// Orders keys by their length first, because most differ in it.
+fn order(one: &str, other: &str) -> Ordering {
+    one.len().cmp(&other.len()).then_with(|| one.cmp(other))
 }
 
 /// Records in `newer` that `older` is merged into it.
@@ -76,8 +102,14 @@ impl Object {
 
     /// Returns the object as a frame, marked as lossy if a frame that it is made of was.
     pub(super) fn into_frame(self, lossy: bool) -> Option<Frame> {
-        let frame = Frame::decode(Bytes::from(self.into_text())).ok()?;
-        Some(if lossy { frame.into_lossy() } else { frame })
+        // Without the capacity that the text does not use.
+        let text = self.into_text().into_boxed_str().into_boxed_bytes();
+        let mut frame = Frame::decode(Bytes::from(text)).ok()?;
+        if lossy {
+            frame = frame.into_lossy();
+        }
+        frame.release_spare();
+        Some(frame)
     }
 }
 

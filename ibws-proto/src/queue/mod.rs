@@ -18,6 +18,8 @@
 //! 5. If nothing else helps, because there are more streams than room or one message is larger than
 //!    all of it, the oldest message is dropped and counted, and at last the oldest notice.
 //!
+//! The queues of a client have a common limit in bytes beside their own: see [`Queues`].
+//!
 //! The counts of what was dropped are state of the queue, one count for each key, so a loss report
 //! can never itself be dropped. They are delivered before anything else. For each key, once the
 //! queue is empty: messages put in = messages taken out + their `merged` +
@@ -43,4 +45,4 @@ pub use bounded::{Queue, QueueLimits};
 #[cfg(feature = "client")]
 pub(crate) use item::Dequeued;
 pub use item::{Item, LossReport};
-pub use queues::{EventFilter, QueueId, Queues};
+pub use queues::{DEFAULT_TOTAL_BYTES, EventFilter, QueueId, Queues};

@@ -25,7 +25,14 @@ pub enum EventFilter {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct QueueId(u64);
 
+/// The default limit in bytes of all queues of a client together.
+pub const DEFAULT_TOTAL_BYTES: usize = 12 * 1024 * 1024;
+
 /// The queues of one client. An event that no open queue receives is not stored.
+///
+/// Beside the limits of each queue there is one for all of them together, 12 MiB by default. When
+/// they would hold more, the largest ones make room, as a full queue does: each queue keeps what it
+/// holds up to an equal share, and what is dropped is reported to its consumer.
 ///
 /// ```
 /// use ibws_proto::{Event, Item, Key, queue::{EventFilter, QueueLimits, Queues}};
@@ -38,16 +45,42 @@ pub struct QueueId(u64);
 /// assert!(matches!(item, Some(Item::Event(Event::Competing(true)))));
 /// assert!(queues.get(system).unwrap().is_empty());
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Queues {
     queues: BTreeMap<QueueId, (Queue, EventFilter)>,
+    /// The maximum of the bytes that all queues hold.
+    total_bytes: usize,
+    /// The bytes that the queues may hold at most: their sum when it was last computed, and what
+    /// was put in since. Computing the sum for each event would take longer than storing it.
+    held_at_most: usize,
     last: u64,
     by_subscription: BTreeMap<SubscriptionKey, Vec<QueueId>>,
     by_key: BTreeMap<Key, Vec<QueueId>>,
     all: Vec<QueueId>,
 }
 
+impl Default for Queues {
+    fn default() -> Self {
+        Self::with_total_bytes(DEFAULT_TOTAL_BYTES)
+    }
+}
+
 impl Queues {
+    /// Creates queues that hold at most `total_bytes` together, as [`QueueLimits::bytes`] counts
+    /// them.
+    #[must_use]
+    pub fn with_total_bytes(total_bytes: usize) -> Self {
+        Self {
+            queues: BTreeMap::new(),
+            total_bytes,
+            held_at_most: 0,
+            last: 0,
+            by_subscription: BTreeMap::new(),
+            by_key: BTreeMap::new(),
+            all: Vec::new(),
+        }
+    }
+
     /// Opens a queue. It receives what is delivered from now on.
     pub fn open(&mut self, filter: EventFilter, limits: QueueLimits) -> QueueId {
         self.last += 1;
@@ -82,16 +115,46 @@ impl Queues {
         };
         let subscribed = attribution::subscription(&event).and_then(|key| self.by_subscription.get(key));
         let keyed = key.and_then(|key| self.by_key.get(&key));
-        let mut ids = subscribed.into_iter().chain(keyed).flatten().chain(&self.all).peekable();
-        let mut event = Some(event);
-        while let Some(id) = ids.next() {
-            // The last queue receives the original, so that one queue costs no copy.
-            let copy = if ids.peek().is_some() { event.clone() } else { event.take() };
-            if let Some(((queue, _), copy)) = self.queues.get_mut(id).zip(copy) {
-                queue.push(copy);
-                delivered(*id);
+        let mut put_in = |id: QueueId, event: Event| {
+            if let Some((queue, _)) = self.queues.get_mut(&id) {
+                let before = queue.bytes();
+                queue.push(event);
+                self.held_at_most = self.held_at_most.saturating_add(queue.bytes().saturating_sub(before));
+                delivered(id);
+            }
+        };
+        // The last queue receives the original, so that one queue costs no copy.
+        let mut last = None;
+        for id in subscribed.into_iter().chain(keyed).flatten().chain(&self.all) {
+            if let Some(before) = last.replace(*id) {
+                put_in(before, event.clone());
             }
         }
+        if let Some(id) = last {
+            put_in(id, event);
+        }
+        if self.held_at_most > self.total_bytes {
+            self.share_room();
+        }
+    }
+
+    /// Returns the bytes that all queues hold, as [`QueueLimits::bytes`] counts them.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.queues.values().fold(0, |sum, (queue, _)| sum.saturating_add(queue.bytes()))
+    }
+
+    /// Makes the largest queues make room until all of them are within their common limit.
+    ///
+    /// A little more room is made than is needed, so that the sum is not computed for each event.
+    #[cold]
+    fn share_room(&mut self) {
+        let target = self.total_bytes - self.total_bytes / 64;
+        if self.bytes() > target {
+            let share = equal_share(self.queues.values().map(|(queue, _)| queue.bytes()).collect(), target);
+            self.queues.values_mut().for_each(|(queue, _)| queue.shrink_to(share));
+        }
+        self.held_at_most = self.bytes();
     }
 
     /// Returns the queue with this number.
@@ -112,11 +175,43 @@ impl Queues {
     }
 }
 
+/// Returns the largest number of bytes that each queue may keep if all of them together may keep
+/// `total`. A queue that holds less leaves its remainder to the others.
+fn equal_share(mut held: Vec<usize>, total: usize) -> usize {
+    held.sort_unstable();
+    let (mut room, mut queues) = (total, held.len());
+    for bytes in held {
+        let share = room / queues.max(1);
+        if bytes > share {
+            return share;
+        }
+        room -= bytes;
+        queues -= 1;
+    }
+    usize::MAX
+}
+
 fn remove_id<K: Ord>(ids: &mut BTreeMap<K, Vec<QueueId>>, key: &K, id: QueueId) {
     if let Some(of_key) = ids.get_mut(key) {
         of_key.retain(|other| *other != id);
         if of_key.is_empty() {
             ids.remove(key);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_small_queues_do_not_use_is_shared_by_the_large_ones() {
+        let share = |held: &[usize], total| equal_share(held.to_vec(), total);
+        assert_eq!(share(&[100, 10, 100], 150), 70);
+        assert_eq!(share(&[100, 200, 300], 90), 30);
+        assert_eq!(share(&[100, 200, 300], 500), 200);
+        assert_eq!(share(&[100, 200], 300), usize::MAX);
+        assert_eq!(share(&[], 0), usize::MAX);
+        assert_eq!(share(&[1], 0), 0);
     }
 }

@@ -1,16 +1,16 @@
 //! Makes room in a queue that is over its limits, in the way that costs the consumer least.
 
 use super::attribution;
-use super::bounded::Queue;
+use super::bounded::{Queue, QueueLimits};
 use super::index::{Index, Stream};
 use super::item::LossReport;
 use super::slot::{Content, Slot};
 use crate::event::Event;
 
 impl Queue {
-    /// Merges, supersedes and drops events until the queue is within its limits.
-    pub(super) fn make_room(&mut self) {
-        while self.is_over() {
+    /// Merges, supersedes and drops events until the queue is within `limits`.
+    pub(super) fn make_room(&mut self, limits: QueueLimits) {
+        while self.len > limits.events || self.bytes > limits.bytes {
             let Some(index) = &mut self.index else { break };
             if let Some(place) = index.conflated.pop_front() {
                 self.merge_with_previous(place);
@@ -142,10 +142,6 @@ impl Queue {
                 None => report.notices += 1,
             },
         }
-    }
-
-    fn is_over(&self) -> bool {
-        self.len > self.limits.events || self.bytes > self.limits.bytes
     }
 
     fn put(&mut self, place: u64, slot: Slot) {

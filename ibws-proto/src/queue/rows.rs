@@ -11,7 +11,7 @@ use core::mem::size_of;
 use super::merge::{self, Object};
 use crate::event::Message;
 use crate::fold::{Filing, Merged};
-use crate::frame::{Frame, Json};
+use crate::frame::{Frame, Json, Spelled};
 use crate::key::Key;
 use crate::message::{Body, Execution, LadderRow, Order, Rows};
 
@@ -24,6 +24,10 @@ const MAX_ROW_BYTES: usize = 8 * 1024;
 const MAX_MEMBERS: usize = 96;
 /// The maximum size to which a row grows by merging.
 const MAX_MERGED_BYTES: usize = 2 * MAX_ROW_BYTES;
+
+/// The memory of an entry of the map of rows: ascending keys, which numbers of orders are, fill the
+/// nodes of the map to little more than half.
+const ENTRY: usize = size_of::<(RowKey, RowChanges)>() * 15 / 8;
 
 /// Several messages of one stream of rows.
 #[derive(Clone, Debug)]
@@ -99,8 +103,8 @@ impl Folded {
         self.replace_message(&mut message);
     }
 
-    /// Returns the bytes that it holds beside those of the message.
-    pub(super) fn bytes(&self) -> usize {
+    /// Returns the bytes that its rows hold, beside those of the message.
+    pub(super) fn held_bytes(&self) -> usize {
         self.bytes
     }
 
@@ -125,7 +129,7 @@ impl Folded {
     }
 
     fn add_row(&mut self, key: RowKey, row: Json<'_>, replaces: bool, is_blank: fn(Json<'_>) -> bool) {
-        let overhead = size_of::<(RowKey, RowChanges)>() + if let RowKey::Text(text) = &key { text.len() } else { 0 };
+        let overhead = ENTRY + if let RowKey::Text(text) = &key { text.len() } else { 0 };
         let changes = match self.rows.entry(key) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
@@ -133,42 +137,44 @@ impl Folded {
                 entry.insert(RowChanges { rows: Vec::new(), replaces })
             }
         };
-        self.bytes = self.bytes.saturating_sub(changes.bytes());
+        self.bytes = self.bytes.saturating_sub(changes.held_bytes());
         if replaces {
             changes.rows.clear();
             changes.replaces = true;
         }
         let fits = |last: &Merged| last.json().text().len() + row.text().len() <= MAX_MERGED_BYTES;
-        if !changes.rows.last_mut().is_some_and(|last| fits(last) && last.merge(row, is_blank)) {
-            changes.rows.extend(Merged::new(row));
+        if !changes.rows.last_mut().is_some_and(|last| fits(last) && last.merge(row, is_blank))
+            && let Some(row) = Merged::new(row)
+        {
+            // Nearly every entry has one row, and never gets another.
+            changes.rows.reserve_exact(1);
+            changes.rows.push(row);
         }
-        self.bytes = self.bytes.saturating_add(changes.bytes());
+        self.bytes = self.bytes.saturating_add(changes.held_bytes());
     }
 
-    /// Writes one message. A fold of it ends where a fold of all messages would have ended.
+    /// Writes one message. A fold of it ends where a fold of all messages would have ended. Each
+    /// row is released once it is written, because the rows may hold most of a client's memory.
     pub(super) fn into_message(self) -> Message {
-        let Self { mut message, rows, bytes } = self;
+        let Self { mut message, rows, .. } = self;
         let Some(list) = list_key(message.key) else { return message };
-        let mut text = String::with_capacity(bytes);
-        for (_, changes) in rows {
-            for row in &changes.rows {
-                text.push(if text.is_empty() { '[' } else { ',' });
-                text.push_str(row.json().text());
-            }
-        }
-        text.push_str(if text.is_empty() { "[]" } else { "]" });
-        let mut object = Object::with_capacity(text.len() + 64);
-        let mut has_list = false;
+        let row_bytes =
+            |changes: &RowChanges| changes.rows.iter().map(|row| row.json().text().len() + 1).sum::<usize>();
+        let beside = |member: &Spelled<'_>| member.key != list;
+        let beside_bytes =
+            message.frame.spelled().filter(beside).map(|member| member.written.len() + member.value.len() + 2);
+        let length = rows.values().map(row_bytes).sum::<usize>() + beside_bytes.sum::<usize>() + list.len() + 16;
+        let mut object = Object::with_capacity(length);
+        let mut rows = Some(rows);
         for member in message.frame.spelled() {
-            if member.key == list {
-                has_list = true;
-                object.push_key(member.written).push_str(&text);
-            } else {
+            if beside(&member) {
                 object.push(&member);
+            } else if let Some(rows) = rows.take() {
+                write_rows(rows, object.push_key(member.written));
             }
         }
-        if !has_list {
-            object.push_key(&alloc::format!("\"{list}\"")).push_str(&text);
+        if let Some(rows) = rows {
+            write_rows(rows, object.push_key(&alloc::format!("\"{list}\"")));
         }
         if let Some(frame) = object.into_frame(message.frame.is_lossy()) {
             message.frame = frame;
@@ -177,9 +183,25 @@ impl Folded {
     }
 }
 
+/// Appends the rows as an array.
+fn write_rows(rows: BTreeMap<RowKey, RowChanges>, text: &mut String) {
+    let mut separator = '[';
+    for row in rows.into_values().flat_map(|changes| changes.rows) {
+        text.push(separator);
+        text.push_str(row.json().text());
+        separator = ',';
+    }
+    if separator == '[' {
+        text.push('[');
+    }
+    text.push(']');
+}
+
 impl RowChanges {
-    fn bytes(&self) -> usize {
-        self.rows.iter().map(|row| size_of::<Merged>() + row.json().text().len()).sum()
+    /// Returns the bytes that the rows hold.
+    fn held_bytes(&self) -> usize {
+        let texts = self.rows.iter().map(|row| row.json().text().len());
+        self.rows.capacity() * size_of::<Merged>() + texts.sum::<usize>()
     }
 }
 

@@ -6,9 +6,12 @@
 
 use alloc::boxed::Box;
 
+use bytes::Bytes;
+
 use super::rows::Folded;
 use super::{cost, merge};
 use crate::event::{Event, Message};
+use crate::frame::MAX_SHARED;
 use crate::key::Key;
 
 /// An event in a queue.
@@ -47,6 +50,19 @@ impl Slot {
         Self::holding(Content::Event(event), None)
     }
 
+    /// Copies the bytes of a message out of the buffer that they were received in. An event that
+    /// stays in the queue must not keep that buffer, which may be far larger.
+    pub(super) fn detach(&mut self) {
+        match &mut self.content {
+            Content::Event(Event::Message(message)) => message.frame.detach(),
+            Content::Event(Event::Malformed(malformed)) if malformed.raw.len() <= MAX_SHARED => {
+                malformed.raw = Bytes::copy_from_slice(&malformed.raw);
+            }
+            Content::Event(_) => {}
+            Content::Folded(folded) => folded.message.frame.detach(),
+        }
+    }
+
     fn holding(content: Content, previous: Option<u64>) -> Self {
         let cost = cost::of_content(&content);
         Self { content, cost, previous }
@@ -63,8 +79,8 @@ impl Slot {
 
     pub(super) fn class(&self) -> Class {
         match &self.content {
-            // A REST report is history, not state: a later one does not supersede it.
-            Content::Event(Event::Malformed(_) | Event::Rest(_)) => Class::Droppable,
+            // A REST report or a panic is history, not state: a later one does not supersede it.
+            Content::Event(Event::Malformed(_) | Event::Rest(_) | Event::ProcessorPanicked(_)) => Class::Droppable,
             Content::Event(Event::Message(Message { key, .. })) => Class::of_messages(*key),
             Content::Event(_) => Class::Notice,
             Content::Folded(folded) => Class::of_messages(folded.message.key),
@@ -91,7 +107,14 @@ impl Slot {
     pub(super) fn merge(older: Self, newer: Self) -> Result<Self, (Self, Self)> {
         let (older_cost, newer_cost) = (older.cost, newer.cost);
         match Content::merge(older.content, newer.content) {
-            Ok(content) => Ok(Self::holding(content, older.previous)),
+            Ok(content) => {
+                let mut merged = Self::holding(content, older.previous);
+                // The message of a fold is the newest one as it was received.
+                if matches!(merged.content, Content::Folded(_)) {
+                    merged.detach();
+                }
+                Ok(merged)
+            }
             Err((old, new)) => Err((
                 Self { content: old, cost: older_cost, previous: older.previous },
                 Self { content: new, cost: newer_cost, previous: newer.previous },

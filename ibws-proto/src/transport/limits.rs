@@ -12,7 +12,7 @@ use core::time::Duration;
 /// use ibws_proto::transport::Limits;
 ///
 /// let patient = Limits { tcp: Duration::from_secs(60), ..Limits::default() };
-/// assert_eq!(patient.max_message_size, 16 * 1024 * 1024);
+/// assert_eq!(patient.max_message_size, 1024 * 1024);
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Limits {
@@ -24,13 +24,14 @@ pub struct Limits {
     /// Default 10 s.
     pub upgrade: Duration,
     /// The size of the largest incoming message in bytes. A larger one ends the connection.
-    /// Default 16 MiB.
+    /// Default 1 MiB; the gateway itself cuts messages at 64 KiB. While a message arrives it takes
+    /// up to twice its size.
     pub max_message_size: usize,
     /// The size of the largest incoming frame in bytes. A larger one ends the connection.
-    /// Default 16 MiB.
+    /// Default 1 MiB.
     pub max_frame_size: usize,
-    /// The size of one read in bytes. An event that is kept may keep this much memory.
-    /// Default 16 KiB.
+    /// The size of one read in bytes. The last event of a queue may keep a few times this much
+    /// memory, because it shares the buffer that it was read into. Default 16 KiB.
     pub read_buffer: usize,
     /// The number of unsent bytes from which messages are written without waiting for a flush.
     /// Default 128 KiB.
@@ -49,8 +50,8 @@ impl Default for Limits {
             tcp: Duration::from_secs(10),
             tls: Duration::from_secs(10),
             upgrade: Duration::from_secs(10),
-            max_message_size: 16 * 1024 * 1024,
-            max_frame_size: 16 * 1024 * 1024,
+            max_message_size: 1024 * 1024,
+            max_frame_size: 1024 * 1024,
             read_buffer: 16 * 1024,
             write_buffer: 128 * 1024,
             max_write_buffer: 1024 * 1024,

@@ -61,6 +61,10 @@ pub trait Link: Send + Unpin + 'static {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum IncomingMessage {
     /// A whole message, text or binary alike.
+    ///
+    /// Its bytes may share a larger buffer if it has at most 16 KiB: a queue that keeps such a
+    /// message copies it. A larger one must have a buffer of its own size, because a queue keeps it
+    /// as it is.
     Frame(Bytes),
     /// The reply to a WebSocket ping of the client.
     Pong,

@@ -10,7 +10,7 @@
 //! Three harnesses are not in the list: a close in every state ([`close_in_every_state`],
 //! `tests/conformance`), a thousand clients opened and closed ([`cycles`], `tests/leaks.rs`), and
 //! the memory that floods take (`tests/bounded.rs`), including floods of a slow consumer
-//! ([`slow`]).
+//! ([`slow`]) and of a client of which nobody reads ([`memory`]).
 //!
 //! # Faults and their stories
 //!
@@ -79,6 +79,7 @@ pub mod dial;
 pub mod floods;
 pub mod frames;
 pub mod line;
+pub mod memory;
 mod signal;
 pub mod slow;
 mod stage;

@@ -85,7 +85,7 @@ async fn session<R: Runtime>(options: Options, builder: impl FnOnce() -> Builder
 
 /// Applies the flags to the builder, and starts the embedded gateway if there is no `--url`.
 fn configured<R: Runtime>(options: &Options, builder: Builder<R>) -> Result<(Builder<R>, Option<Server>), String> {
-    let mut builder = builder.configure(|config| {
+    let mut builder = builder.total_queue_bytes(QUEUE.bytes).configure(|config| {
         config.max_connection_attempts = Some(ATTEMPTS);
         config.account = options.account.as_deref().map(Account::new);
     });
@@ -169,8 +169,9 @@ async fn run<R: Runtime>(
     stop: &Stop,
     duration: Option<Duration>,
 ) -> Result<(), String> {
-    let mut subscriptions: Vec<_> =
-        subscribes.into_iter().map(|subscribe| client.subscribe_nowait(subscribe)).collect();
+    // The events are read from `events`, so the subscriptions need no queues of their own.
+    let subscribed = subscribes.into_iter().map(|subscribe| client.subscribe_nowait(subscribe).into_guard());
+    let mut subscriptions: Vec<_> = subscribed.collect();
     let mut start = pin!(client.start());
     let mut starting = true;
     let mut timer = duration.map(|span| Box::pin(client.sleep(span)));

@@ -1,6 +1,7 @@
 //! The client over a simulated runtime, which has no threads, no sockets and no waiting.
 
 mod cancel;
+mod processors;
 mod queues;
 mod sinks;
 

@@ -1,7 +1,7 @@
 //! Queues: which events reach which consumer.
 
 use ibws_proto::client::QueueAccessor;
-use ibws_proto::{Item, Key, SubscriptionState, queue::QueueLimits};
+use ibws_proto::{Item, Key, SubscribeOutcome, SubscriptionState, queue::QueueLimits};
 
 use super::*;
 
@@ -154,4 +154,41 @@ fn reset_and_shutdown_while_a_stream_is_read_never_deadlock() {
     };
     assert_eq!(runtime.block_on(story), 3);
     assert_eq!(client.status().state, ConnectionState::Stopped);
+}
+
+#[test]
+fn a_guard_keeps_the_subscription_and_queues_nothing() {
+    let (runtime, client) = ready();
+    let mut guard = client.subscribe_nowait(shares()).into_guard();
+    assert_eq!(guard.key().as_str(), "md+265598");
+    assert_eq!(guard.known_outcome(), SubscribeOutcome::Pending);
+    assert_eq!(runtime.block_on(guard.outcome()), Ok(SubscribeOutcome::Active));
+    assert_eq!(guard.known_outcome(), SubscribeOutcome::Active);
+    runtime.run(ms(60_000));
+    assert_eq!(client.subscriptions().len(), 1);
+    // The frames of a minute are stored nowhere: a handle of the same key sees the next one only.
+    let mut second = client.subscribe_nowait(shares());
+    assert!(second.is_empty());
+    drop(guard);
+    runtime.run(ms(1_000));
+    assert_eq!(client.subscriptions().len(), 1, "the second handle keeps the subscription");
+    drop(second.try_next());
+    drop(second);
+    runtime.run(ms(5_000));
+    assert!(client.subscriptions().is_empty());
+}
+
+#[test]
+fn a_client_has_a_common_limit_of_its_queues_beside_their_own() {
+    let runtime = Simulated::new(GatewayConfig::seeded(1));
+    let client = runtime.builder().total_queue_bytes(50_000).build().unwrap();
+    runtime.block_on(client.start()).unwrap();
+    let (mut bulletins, all) = (client.queue(Key::Bulletins), client.events());
+    gateway_sends(&runtime, BULLETIN);
+    for _ in 0..1_000 {
+        gateway_sends(&runtime, HEARTBEAT);
+    }
+    runtime.run(ms(1));
+    assert!(all.len() < 200, "{}", all.len());
+    assert_eq!(text(bulletins.try_recv()).as_deref(), Some(BULLETIN), "a small queue keeps what it has");
 }

@@ -29,3 +29,40 @@ fn each_event_goes_into_the_queues_whose_filter_includes_it() {
     assert_eq!(queues.close(ids[3]).unwrap().len(), 1);
     assert!(queues.of_key(Key::System).is_none() && queues.get(ids[3]).is_none());
 }
+
+#[test]
+fn queues_above_their_common_limit_share_it_fairly_and_report_what_they_drop() {
+    let mut queues = Queues::with_total_bytes(100_000);
+    let filters = [EventFilter::Key(Key::System), EventFilter::All, EventFilter::All];
+    let ids = filters.map(|filter| queues.open(filter, QueueLimits::default()));
+    for n in 0..3 {
+        queues.deliver(message(n, "", r#"{"topic":"system","hb":1}"#), |_| {});
+    }
+    for n in 3..1_000 {
+        queues.deliver(message(n, "", &format!("{{\"topic\":\"news\",\"n\":{n}}}")), |_| {});
+        assert!(queues.bytes() <= 100_000);
+    }
+    let [system, one, other] = ids.map(|id| queues.get(id).unwrap());
+    // The small queue keeps everything, and the large ones hold the same.
+    assert_eq!(system.len(), 3);
+    assert_eq!((one.len(), one.bytes()), (other.len(), other.bytes()));
+    assert!(queues.bytes() > 95_000, "{}", queues.bytes());
+    let kept = one.len();
+    let items = all(queues.get_mut(ids[1]).unwrap());
+    let expected = [format!("lost - {}+0+0 since 0.003s", 997 - kept), "lost SYSTEM 3+0+0 since 0.000s".into()];
+    assert_eq!(items[..2], expected);
+    assert_eq!(all(queues.get_mut(ids[0]).unwrap()).len(), 3);
+}
+
+#[test]
+fn quotes_are_merged_before_anything_is_dropped_for_the_common_limit() {
+    let mut queues = Queues::with_total_bytes(50_000);
+    let id = queues.open(EventFilter::All, QueueLimits::default());
+    for n in 0..1_000 {
+        queues.deliver(quote(n, 1, &format!("\"31\":\"{n}\"")), |_| {});
+    }
+    let items = all(queues.get_mut(id).unwrap());
+    assert!(items.iter().all(|item| !item.starts_with("lost")), "{items:?}");
+    let merged: u64 = items.iter().map(|item| item.split('x').next().unwrap().parse::<u64>().unwrap()).sum();
+    assert_eq!(merged, 1_000);
+}

@@ -4,6 +4,7 @@ use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std::string::String;
+use std::vec::Vec;
 
 use bytes::Bytes;
 use futures_core::Stream as _;
@@ -15,6 +16,7 @@ use tungstenite::{Error, Message, Utf8Bytes};
 use super::cause::{bytes, cause_of};
 use super::{ByteStream as _, Net};
 use crate::CloseCause;
+use crate::frame::MAX_SHARED;
 use crate::transport::{IncomingMessage, Link, OutgoingMessage, WriteError};
 
 /// An open WebSocket on the network `N`. Dropping it closes the socket without a Close frame.
@@ -100,8 +102,8 @@ impl<N: Net> Link for WebSocket<N> {
             };
             self.drained = false;
             return Poll::Ready(match received {
-                Message::Binary(bytes) => IncomingMessage::Frame(bytes),
-                Message::Text(text) => IncomingMessage::Frame(Bytes::from(text)),
+                Message::Binary(bytes) => IncomingMessage::Frame(fitted(bytes)),
+                Message::Text(text) => IncomingMessage::Frame(fitted(Bytes::from(text))),
                 Message::Ping(_) => IncomingMessage::Ping,
                 Message::Pong(_) => IncomingMessage::Pong,
                 // The end is reported without waiting for the peer's FIN, which may never come.
@@ -181,6 +183,18 @@ fn size(outgoing: &OutgoingMessage) -> u64 {
         OutgoingMessage::Text(text) => bytes(text.len()),
         OutgoingMessage::Ping | OutgoingMessage::Close(_) => 0,
     }
+}
+
+/// Releases what the buffer of a large message does not use: the library collects the message in a
+/// buffer that grows to up to twice its size.
+#[inline]
+fn fitted(bytes: Bytes) -> Bytes {
+    if bytes.len() <= MAX_SHARED {
+        return bytes;
+    }
+    let mut bytes = Vec::from(bytes);
+    bytes.shrink_to_fit();
+    bytes.into()
 }
 
 #[inline]

@@ -9,6 +9,7 @@ mod cause;
 mod link;
 mod net;
 mod open;
+mod split;
 mod stream;
 
 pub use link::WebSocket;

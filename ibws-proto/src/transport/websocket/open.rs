@@ -87,7 +87,7 @@ async fn secure_and_upgrade<N: Net, R: Runtime>(
     // tungstenite could take these bytes as its read buffer (`from_partially_read`), but that
     // buffer would then keep their size forever, and every later frame would cost two reads of the
     // socket.
-    let stream = TextFilterStream::new(stream, first_frames);
+    let stream = TextFilterStream::new(stream, first_frames, limits);
     let config = websocket_config(limits);
     let max_write_buffer = config.max_write_buffer_size;
     Ok(WebSocket::new(N::socket(stream, config).await, max_write_buffer))

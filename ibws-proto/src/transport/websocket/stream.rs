@@ -1,4 +1,5 @@
-//! The byte streams under the WebSocket: the read budget and the text filter.
+//! The byte streams under the WebSocket: the read budget, and what changes the bytes that are read:
+//! the text filter, and the splitter of large frames.
 
 use core::task::{Context, Poll, ready};
 use std::boxed::Box;
@@ -9,10 +10,15 @@ use std::vec::Vec;
 use bytes::Bytes;
 
 use super::ByteStream;
-use crate::transport::TextFilter;
+use super::split::Splitter;
+use crate::frame::MAX_SHARED;
+use crate::transport::{Limits, TextFilter};
 
 /// Reads that may return data in a row before the stream yields to other tasks.
 const READ_BUDGET: u8 = 32;
+
+/// The smallest piece of a frame that is split. Smaller reads would split frames of usual sizes.
+const MIN_PIECE: usize = 1024;
 
 /// Yields after 32 reads, so a peer that floods with empty fragments cannot starve other tasks.
 ///
@@ -61,16 +67,40 @@ impl<S: ByteStream> ByteStream for YieldingStream<S> {
 }
 
 /// The stream under a WebSocket: TCP or TLS, with the bytes read passed through a [`TextFilter`].
+///
+/// Frames of more than 16 KiB arrive at the library in fragments, so that its read buffer stays
+/// small and messages of more than 16 KiB have a buffer of their own.
 pub struct TextFilterStream {
     stream: Box<dyn ByteStream>,
+    splitter: Splitter,
     filter: TextFilter,
-    /// Bytes that arrived together with the HTTP response; read before those of the stream.
-    first_frames: Bytes,
+    /// Bytes that are read before those of the stream: those that arrived together with the HTTP
+    /// response, or that follow the header of a large frame.
+    held: Bytes,
 }
 
 impl TextFilterStream {
-    pub(super) fn new(stream: Box<dyn ByteStream>, first_frames: Vec<u8>) -> Self {
-        Self { stream, filter: TextFilter::new(), first_frames: first_frames.into() }
+    pub(super) fn new(stream: Box<dyn ByteStream>, first_frames: Vec<u8>, limits: &Limits) -> Self {
+        let piece = limits.read_buffer.clamp(MIN_PIECE, MAX_SHARED);
+        let splitter = Splitter::new(u16::try_from(piece).unwrap_or(u16::MAX), limits.max_frame_size);
+        Self { stream, splitter, filter: TextFilter::new(), held: first_frames.into() }
+    }
+
+    /// Reads the bytes that are held, or else those of the stream.
+    fn poll_read_peer(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        if self.held.is_empty() {
+            return self.stream.poll_read(cx, buf);
+        }
+        let count = self.held.len().min(buf.len());
+        buf.get_mut(..count).unwrap_or_default().copy_from_slice(&self.held.split_to(count));
+        Poll::Ready(Ok(count))
+    }
+
+    /// Holds bytes that were read, to be read again before everything else.
+    fn hold(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.held = [bytes, &self.held].concat().into();
+        }
     }
 
     /// Returns the code of the first Close that was read.
@@ -88,15 +118,22 @@ impl fmt::Debug for TextFilterStream {
 impl ByteStream for TextFilterStream {
     #[inline]
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        let count = if self.first_frames.is_empty() {
-            ready!(self.stream.poll_read(cx, buf))?
-        } else {
-            let count = self.first_frames.len().min(buf.len());
-            buf.get_mut(..count).unwrap_or_default().copy_from_slice(&self.first_frames.split_to(count));
-            count
-        };
-        self.filter.apply(buf.get_mut(..count).unwrap_or_default());
-        Poll::Ready(Ok(count))
+        loop {
+            let mut count = self.splitter.take_header(buf);
+            if count == 0 {
+                let part = self.splitter.limit(buf.len());
+                let part = buf.get_mut(..part).unwrap_or_default();
+                let read = ready!(self.poll_read_peer(cx, part))?;
+                let (readable, again) = self.splitter.put(part.get(..read).unwrap_or_default());
+                self.hold(part.get(again).unwrap_or_default());
+                if read > 0 && readable == 0 {
+                    continue;
+                }
+                count = readable;
+            }
+            self.filter.apply(buf.get_mut(..count).unwrap_or_default());
+            return Poll::Ready(Ok(count));
+        }
     }
 
     #[inline]

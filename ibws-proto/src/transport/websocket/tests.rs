@@ -28,7 +28,7 @@ use tungstenite::{Error, Message};
 use super::stream::YieldingStream;
 use super::{ByteStream, Net, TextFilterStream, WebSocket};
 use crate::CloseCause;
-use crate::transport::{IncomingMessage, Link, OutgoingMessage, WriteError};
+use crate::transport::{IncomingMessage, Limits, Link, OutgoingMessage, WriteError};
 
 #[derive(Default)]
 struct Wakes(AtomicUsize);
@@ -177,7 +177,7 @@ impl Net for Scripted {
 fn websocket(script: impl FnOnce(&mut ScriptedSocket)) -> (WebSocket<Scripted>, Arc<Probe>) {
     let stream = ScriptedStream::default();
     let probe = stream.probe.clone();
-    let stream = TextFilterStream::new(Box::new(stream), Vec::new());
+    let stream = TextFilterStream::new(Box::new(stream), Vec::new(), &Limits::default());
     let mut socket = core::pin::pin!(Scripted::socket(stream, WebSocketConfig::default()));
     let (Poll::Ready(mut socket), _) = polled(|cx| socket.as_mut().poll(cx)) else {
         panic!("the scripted socket is ready at once")
@@ -280,7 +280,7 @@ fn a_close_has_the_code_that_was_received_although_the_library_replaces_it() {
     let stream = ScriptedStream { incoming: b"\x88\x02\x03\xed".to_vec().into(), ..ScriptedStream::default() };
     let (mut websocket, _) = websocket(|socket| {
         socket.reads.push_back(Poll::Ready(Some(Ok(Message::Close(Some(replaced))))));
-        socket.stream = TextFilterStream::new(Box::new(stream), Vec::new());
+        socket.stream = TextFilterStream::new(Box::new(stream), Vec::new(), &Limits::default());
         assert!(polled(|cx| socket.stream.poll_read(cx, &mut [0; 8])).0.is_ready());
     });
     let end = IncomingMessage::Closed(CloseCause::Close(Some(1005)));
@@ -382,7 +382,7 @@ fn frames_behind_the_upgrade_response_are_read_first_and_share_the_filter() {
         for room in [1, 3, 64] {
             let (first_frames, incoming) = whole.split_at(cut);
             let stream = ScriptedStream { incoming: incoming.to_vec().into(), ..ScriptedStream::default() };
-            let mut stream = TextFilterStream::new(Box::new(stream), first_frames.to_vec());
+            let mut stream = TextFilterStream::new(Box::new(stream), first_frames.to_vec(), &Limits::default());
             let (mut read, mut buf) = (Vec::new(), [0; 64]);
             while let (Poll::Ready(Ok(count)), _) = polled(|cx| stream.poll_read(cx, &mut buf[..room])) {
                 read.extend_from_slice(&buf[..count]);

@@ -1,0 +1,204 @@
+//! Floods of a client whose consumers read nothing: the memory that they cost is bounded.
+
+use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant as Clock;
+
+use ibws_proto::transport::{Limits, Runtime};
+use ibws_proto::{Key, Subscribe};
+
+use super::stage::{SHARE, Stage, Trace};
+use crate::{PeerInput, ScriptedPeer};
+
+/// Bytes of one write.
+const CHUNK: usize = 64 * 1024;
+/// Lines of market data.
+const LINES: usize = 100;
+/// Orders of [`Flood::Orders`]. A debug build is ten times slower.
+const ORDERS: u64 = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
+/// Orders in one frame.
+const ROWS: u64 = 20;
+
+/// What a peer sends to a client of which nobody reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flood {
+    /// Messages as large as the limit, with small ones between them.
+    LargeMessages,
+    /// Pings with small messages between them.
+    Pings,
+    /// Orders of which no two have the same number.
+    Orders,
+    /// Status messages whose flags are arrays of zeros, as large as the limit.
+    NestedZeros,
+    /// Market data of 100 contracts that a queue cannot merge.
+    UnmergeableLines,
+    /// Messages in fragments that stay unfinished, as large as the limit.
+    Fragments,
+}
+
+impl Flood {
+    /// All floods.
+    pub const ALL: [Self; 6] =
+        [Self::LargeMessages, Self::Pings, Self::Orders, Self::NestedZeros, Self::UnmergeableLines, Self::Fragments];
+
+    /// Returns the bytes that are sent repeatedly, for messages of at most `limit` bytes. They are
+    /// built before anything is measured.
+    #[must_use]
+    pub fn payload(self, limit: usize) -> Arc<Vec<u8>> {
+        let mut bytes = Vec::new();
+        match self {
+            Self::LargeMessages => {
+                let (head, tail) = (r#"{"topic":"weather","text":""#, r#""}"#);
+                let text = "x".repeat(limit - head.len() - tail.len());
+                frame(0x81, format!("{head}{text}{tail}").as_bytes(), &mut bytes);
+                small(1, &mut bytes);
+                frame(0x81, ScriptedPeer::quote_text(1).as_bytes(), &mut bytes);
+            }
+            Self::Pings => {
+                for _ in 0..100 {
+                    frame(0x89, &[b'p'; 125], &mut bytes);
+                    small(1, &mut bytes);
+                }
+            }
+            Self::Orders => {}
+            Self::NestedZeros => {
+                let (head, tail) = (r#"{"topic":"sts","args":{"authenticated":[[0"#, r#"]],"competing":[0]}}"#);
+                let zeros = ",0".repeat((limit - head.len() - tail.len()) / 2);
+                frame(0x81, format!("{head}{zeros}{tail}").as_bytes(), &mut bytes);
+            }
+            Self::UnmergeableLines => {
+                // A value of more than 4 KiB is not merged.
+                let value = "x".repeat(5_000);
+                for line in 0..LINES {
+                    let text = format!(r#"{{"topic":"smd+{}","31":"{value}"}}"#, 1_000 + line);
+                    frame(0x81, text.as_bytes(), &mut bytes);
+                }
+            }
+            Self::Fragments => {
+                bytes.extend([0x01, 0]);
+                let fragment = [b'x'; 1_000];
+                for _ in 0..(limit / fragment.len()) {
+                    frame(0x00, &fragment, &mut bytes);
+                }
+            }
+        }
+        Arc::new(bytes)
+    }
+
+    fn lines(self) -> usize {
+        if self == Self::UnmergeableLines { LINES } else { 0 }
+    }
+}
+
+/// Appends a WebSocket frame.
+fn frame(first: u8, payload: &[u8], out: &mut Vec<u8>) {
+    out.push(first);
+    match payload.len() {
+        length @ 0..126 => out.push(length as u8),
+        length @ 126..0x1_0000 => {
+            out.push(126);
+            out.extend((length as u16).to_be_bytes());
+        }
+        length => {
+            out.push(127);
+            out.extend((length as u64).to_be_bytes());
+        }
+    }
+    out.extend_from_slice(payload);
+}
+
+/// Appends `count` small messages of an unknown topic, which a queue does not merge.
+fn small(count: usize, out: &mut Vec<u8>) {
+    for number in 0..count {
+        frame(0x81, format!(r#"{{"topic":"weather","number":{number}}}"#).as_bytes(), out);
+    }
+}
+
+/// Floods a client for `seconds`. It has a stream of all events, a queue of orders, and a handle of
+/// each subscription, and nobody reads any of them. `payload` is that of the flood; `limits` are
+/// those of the transport, the default ones if `None`.
+pub async fn unread<R: Runtime + Clone>(
+    stage: Stage<R>,
+    flood: Flood,
+    payload: Arc<Vec<u8>>,
+    limits: Option<Limits>,
+    seconds: u64,
+) -> Trace {
+    let (over, ends) = (Arc::new(AtomicBool::new(false)), Clock::now() + Duration::from_secs(seconds));
+    let done = Arc::clone(&over);
+    let script = stage.script(move |_, client| {
+        let mut peer = client.greet()?;
+        peer.stop_recording();
+        peer.expect("smd+265598")?;
+        peer.quote(0)?;
+        match flood {
+            Flood::Orders => orders(&mut peer)?,
+            Flood::Fragments if Clock::now() < ends => {
+                // The connection ends with the message unfinished, and the client dials again.
+                pour(&mut peer, &payload)?;
+                return settle(&mut peer);
+            }
+            Flood::Fragments => {}
+            _ => {
+                while Clock::now() < ends {
+                    pour(&mut peer, &payload)?;
+                }
+            }
+        }
+        settle(&mut peer)?;
+        done.store(true, Ordering::SeqCst);
+        peer.until_end()
+    });
+    let mut builder = stage.builder(&script);
+    if let Some(limits) = limits {
+        builder = builder.limits(limits);
+    }
+    let mut player = stage.player(builder);
+    player.start().await;
+    let client = player.client.clone();
+    drop(player);
+    let (events, orders) = (client.events(), client.queue(Key::Orders));
+    let share = client.subscribe_nowait(Subscribe::parse(SHARE).expect("a channel"));
+    let line = |line: usize| Subscribe::parse(&format!("md+{}", 1_000 + line)).expect("a channel");
+    let lines: Vec<_> = (0..flood.lines()).map(|number| client.subscribe_nowait(line(number))).collect();
+    while !over.load(Ordering::SeqCst) {
+        client.sleep(Duration::from_millis(10)).await;
+    }
+    let frames = client.stats().frames;
+    client.shutdown().await.expect("a stop");
+    drop((events, orders, share, lines));
+    vec![format!("{frames} frames")]
+}
+
+fn pour(peer: &mut ScriptedPeer, bytes: &[u8]) -> io::Result<()> {
+    bytes.chunks(CHUNK).try_for_each(|chunk| peer.raw(chunk))
+}
+
+/// Sends [`ORDERS`] rows with numbers of their own.
+fn orders(peer: &mut ScriptedPeer) -> io::Result<()> {
+    let mut bytes = Vec::with_capacity(2 * CHUNK);
+    for first in (0..ORDERS).step_by(ROWS as usize) {
+        let row = |number: u64| format!(r#"{{"acct":"DU1234567","orderId":{number},"status":"Submitted"}}"#);
+        let rows: Vec<_> = (first..first + ROWS).map(row).collect();
+        frame(0x81, format!(r#"{{"topic":"sor","args":[{}]}}"#, rows.join(",")).as_bytes(), &mut bytes);
+        if bytes.len() > CHUNK {
+            peer.raw(&bytes)?;
+            bytes.clear();
+        }
+    }
+    peer.raw(&bytes)
+}
+
+/// Waits until the client has received everything: it replies to a ping after that.
+fn settle(peer: &mut ScriptedPeer) -> io::Result<()> {
+    peer.send(tungstenite::Message::Ping(b"over"[..].into()))?;
+    loop {
+        match peer.receive()? {
+            PeerInput::End | PeerInput::Close(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            PeerInput::Pong => return Ok(()),
+            PeerInput::Text(_) | PeerInput::Ping => {}
+        }
+    }
+}
