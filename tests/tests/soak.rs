@@ -6,6 +6,8 @@
 //! printed:
 //!
 //! `IBWS_SOAK_MINUTES=15 cargo test --release -p ibws-testkit --test soak -- --nocapture`
+//!
+//! `IBWS_SOAK_ADAPTER=tokio` or `async-std` soaks one adapter only.
 #![cfg(feature = "net")]
 
 use std::future::Future;
@@ -171,6 +173,12 @@ fn memory_files_and_accounting_stay_flat() {
     let minutes = std::env::var("IBWS_SOAK_MINUTES").ok().and_then(|minutes| minutes.parse::<f64>().ok());
     let length = Duration::from_secs_f64(minutes.map_or(2.0, |minutes| minutes * 60.0));
     let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-    soak("tokio", TokioRuntime::with_handle(tokio.handle().clone()), length);
-    soak("async-std", AsyncStdRuntime::new(), length);
+    let only = std::env::var("IBWS_SOAK_ADAPTER").ok();
+    let is_included = |name: &str| only.as_deref().is_none_or(|only| only == name);
+    if is_included("tokio") {
+        soak("tokio", TokioRuntime::with_handle(tokio.handle().clone()), length);
+    }
+    if is_included("async-std") {
+        soak("async-std", AsyncStdRuntime::new(), length);
+    }
 }
