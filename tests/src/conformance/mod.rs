@@ -26,7 +26,7 @@
 //! * 6 certificate swapped: [`dial::a_swapped_certificate_ends_the_dial_before_the_request`]
 //! * 7 upgrade byte by byte: [`dial::a_slow_upgrade_succeeds_only_within_its_limit`]
 //! * 8 huge headers: [`dial::a_response_head_above_the_limit_ends_the_dial`]
-//! * 9 HTTP statuses: [`dial::each_http_response_code_has_its_error_kind`]
+//! * 9 HTTP statuses: [`dial::each_http_code_has_its_error_kind`]
 //! * 10 wrong accept key: [`dial::a_wrong_accept_key_ends_the_dial`]
 //! * 11 frames glued to the 101: [`dial::frames_glued_to_the_upgrade_response_arrive_first`]
 //! * 12 `waiting for session` for a while, for ever:
