@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(line(br#"{"topic":"zzz"}"#)["key"], json!(null));
         assert_eq!(line(b"{\"topic\":\"str\",\"n\":\"a\x99\"}")["lossy"], json!(true));
         assert_eq!(line(b"ech+hb")["message"], json!("ech+hb"));
-        assert_eq!(line(b"{")["type"], json!("malformed"));
+        assert_eq!(line(b"{]")["type"], json!("malformed"));
         assert_eq!(
             line(br#"{"error":"No accounts","code":500,"topic":"smd"}"#),
             json!({"type": "error", "topic": "smd", "error": "No accounts", "code": 500,
