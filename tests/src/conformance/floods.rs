@@ -103,7 +103,7 @@ pub async fn endless_message<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let mut player = stage.player(stage.builder(&script).limits(limits));
     player.start().await;
     let _share = player.share().await;
-    let refused = "backoff: a message of at least 1114095 bytes is above the limit of 1048576 bytes";
+    let refused = "backoff: a message of at least 1064944 bytes is above the limit of 1048576 bytes";
     player.all(&["gap", refused, "resumed", " active"]).await;
     player.finish().await
 }
