@@ -92,7 +92,7 @@ const TRANSITIONS: &[Transition] = &[
     rare(&[Subscribing, Expiring], Unconfirmed, Quiet),
     rare(&[Active], Renewed, Quiet),
     rare(&[Quiet], Renewed, Expiring),
-    rare(&[Active, Quiet], Stale, Quiet),
+    rare(&[Active], Stale, Quiet),
     rare(&[Quiet], Stale, Expiring),
     // Set active or invalidated by the application; and data of an invalidated one.
     rare(&[Pending, Degraded, Subscribing, Quiet, Refused, Expiring, Failed], Assumed, Active),
