@@ -10,6 +10,9 @@ use super::{Row, Subscriptions};
 /// How far apart calls for orders lie; priming waits for its turn (docs/protocol.md §8.3).
 const ORDERS_SPACING: Duration = Duration::from_secs(5);
 
+/// A step of the clock after which the machine counts as having been suspended.
+const SUSPENDED: Duration = Duration::from_secs(60);
+
 fn is_unconfirmed(state: SubscriptionState) -> bool {
     matches!(state, SubscriptionState::Subscribing | SubscriptionState::Quiet | SubscriptionState::Expiring)
 }
@@ -75,6 +78,11 @@ impl Subscriptions {
     /// Checks at the end of a step that confirmations and refusals took effect, and that no state
     /// has lasted longer than the settings allow.
     pub(crate) fn check_deadlines(&mut self, now: Instant) -> Result<(), String> {
+        // What became due while the machine was not run takes its time from here on: priming, for
+        // example, waits for its turn after the orders that were due first.
+        if now.since(core::mem::replace(&mut self.last_step, now)) > SUSPENDED {
+            self.awake_since = now;
+        }
         let state = |key: &SubscriptionKey| self.rows.get(key).map(|row| row.state);
         if let Some(key) = self.confirmed.take()
             && state(&key) != Some(SubscriptionState::Active)
@@ -90,7 +98,7 @@ impl Subscriptions {
             return Ok(());
         }
         let overdue = |(key, row): (&SubscriptionKey, &Row)| {
-            let since = row.sent.unwrap_or(row.since).max(row.since).max(self.ready_since);
+            let since = row.sent.unwrap_or(row.since).max(row.since).max(self.ready_since).max(self.awake_since);
             let limit = self.limit(key.key(), row.state)?;
             (now.since(since) > limit).then(|| format!("{key} is {:?} since {since:?}; at most {limit:?}", row.state))
         };

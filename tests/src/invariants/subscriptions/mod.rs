@@ -53,6 +53,9 @@ pub(crate) struct Subscriptions {
     /// An error of this step refuses these subscriptions.
     refused: Vec<SubscriptionKey>,
     ready_since: Instant,
+    /// The time of the last step, and when the machine last ran again after it was suspended.
+    last_step: Instant,
+    awake_since: Instant,
     connection_state: ConnectionState,
 }
 
@@ -70,6 +73,8 @@ impl Subscriptions {
             confirmed: None,
             refused: Vec::new(),
             ready_since: Instant::ORIGIN,
+            last_step: Instant::ORIGIN,
+            awake_since: Instant::ORIGIN,
             connection_state: ConnectionState::Stopped,
         }
     }
