@@ -266,6 +266,8 @@ fn settings(seed: u64, chance: &mut Prng) -> Config {
     config.connect_timeout = config.connect_timeout.max(Duration::from_millis(500));
     // So does a pong, because of the latency of the link.
     config.ping_reply_limit = config.ping_reply_limit.max(Duration::from_millis(500));
+    // So does the first frame of a stream, which every subscribe starts again.
+    config.refusal_max = config.refusal_max.max(Duration::from_millis(500));
     config.max_lines += 2;
     config.max_histories += 1;
     config
