@@ -21,6 +21,8 @@ pub mod replay;
 #[cfg(feature = "client")]
 pub mod runtime;
 pub mod scripted;
+#[cfg(feature = "net")]
+mod signal;
 pub mod tally;
 pub mod walk;
 #[cfg(feature = "watch")]

@@ -15,7 +15,7 @@ use ibws_proto::{
 };
 
 use crate::replay::Transcript;
-use crate::world::{Content, Entry, sub};
+use crate::world::{Content, Entry, at, sub};
 
 /// The greeting.
 pub const GREETING: &str = r#"{"topic":"system","success":"user"}"#;
@@ -46,6 +46,19 @@ pub fn data(key: &str) -> String {
 #[must_use]
 pub fn refusal(topic: &str) -> String {
     format!(r#"{{"error":"unable to subscribe","code":500,"topic":"{topic}"}}"#)
+}
+
+/// An entry of [`ScriptedMachine::gap_ends`], with times in milliseconds.
+#[must_use]
+pub fn gap_end(key: &str, since: u64, until: u64, attempts: u32) -> (String, Instant, Instant, u32) {
+    (key.to_owned(), at(since), at(until), attempts)
+}
+
+/// Settings without a REST handler, so that orders are written at once, and without pings, which
+/// nobody would reply to.
+#[must_use]
+pub fn passive() -> Config {
+    Config { rest_handler: false, ping_interval: None, ..Config::default() }
 }
 
 /// A machine, its clock, and everything that it did.
@@ -308,6 +321,18 @@ impl ScriptedMachine {
     #[must_use]
     pub fn resumptions(&self) -> Vec<&Resumed> {
         self.events().filter_map(|(_, event)| if let Event::Resumed(end) = event { Some(end) } else { None }).collect()
+    }
+
+    /// The key and the start of each gap that was reported.
+    #[must_use]
+    pub fn gap_starts(&self) -> Vec<(String, Instant)> {
+        self.gaps().iter().map(|gap| (gap.key.as_str().to_owned(), gap.since)).collect()
+    }
+
+    /// The key, the start and the end of each gap that has ended, and its number of dials.
+    #[must_use]
+    pub fn gap_ends(&self) -> Vec<(String, Instant, Instant, u32)> {
+        self.resumptions().iter().map(|end| (end.key.as_str().to_owned(), end.since, end.at, end.attempts)).collect()
     }
 
     /// Attempts at REST requests.

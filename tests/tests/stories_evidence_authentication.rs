@@ -7,8 +7,8 @@ use ibws_proto::{
     Config, ConnectionLoss, ConnectionState, Event, GapCause, Instant, Key, ReadyGate, Reply, SubscriptionState,
     rest::{RestRequest, SessionNeed},
 };
-use ibws_testkit::world::{QUOTES, World, ms, secs, sub};
-use ibws_testkit::{GatewayConfig, Success as Greeting};
+use ibws_testkit::GatewayConfig;
+use ibws_testkit::world::{QUOTES, World, ms, secs, settled_with, silent_gateway, sub, without_handler};
 
 const GREETING: &str = r#"{"topic":"system","success":"simulated"}"#;
 const WAITING: &str = r#"{"message":"waiting for session"}"#;
@@ -19,33 +19,6 @@ const PNL: &str = r#"{"topic":"spl","args":{"DU1234567.Core":{"dpl":1.0}}}"#;
 /// Time that a frame takes.
 const LATENCY: Duration = Duration::from_millis(10);
 const NOT_AUTHENTICATED: GapCause = GapCause::Connection(ConnectionLoss::NotAuthenticated);
-
-/// Returns settings without a REST handler.
-fn without_handler() -> Config {
-    Config { rest_handler: false, ..Config::default() }
-}
-
-/// Returns a started world that is ready and has these subscriptions.
-fn settled(config: Config, channels: &[&str]) -> World {
-    let mut world = World::new(config, GatewayConfig::default());
-    world.settle(channels);
-    world
-}
-
-/// Returns a world whose gateway accepts connections and replies to pings, and sends nothing else.
-fn silent_gateway(config: Config) -> World {
-    let mut gateway = GatewayConfig::default();
-    gateway.success = Greeting::After(secs(86_400));
-    World::new(config, gateway)
-}
-
-/// Sends frames on the present connection; they arrive one latency later.
-fn send(world: &mut World, frames: &[&str]) {
-    for frame in frames {
-        world.gateway_sends(*frame);
-    }
-    world.run(LATENCY);
-}
 
 /// Runs while the gateway greets each new connection, reports an unauthenticated session, and sends
 /// `frame` each second.
@@ -115,7 +88,7 @@ fn session_requests(world: &World) -> Vec<Instant> {
 #[test]
 fn an_unauthenticated_session_is_redialled_after_30_60_120_and_300_s() {
     for rest in [None, Some((ms(50), false))] {
-        let mut world = settled(Config { rest_handler: rest.is_some(), ..Config::default() }, &[QUOTES]);
+        let mut world = settled_with(Config { rest_handler: rest.is_some(), ..Config::default() }, &[QUOTES]);
         world.link.rest = rest;
         world.gateway.set_authenticated(false);
         world.run(secs(820));
@@ -134,7 +107,7 @@ fn an_unauthenticated_session_is_redialled_after_30_60_120_and_300_s() {
 #[test]
 fn the_schedule_restarts_after_30_s_of_ready() {
     for (ready, next) in [(29, 120), (31, 30)] {
-        let mut world = settled(without_handler(), &[QUOTES]);
+        let mut world = settled_with(without_handler(), &[QUOTES]);
         world.gateway.set_authenticated(false);
         world.run(secs(110));
         world.gateway.set_authenticated(true);
@@ -177,7 +150,7 @@ fn the_need_exists_only_while_a_gated_subscription_is_requested() {
 
 #[test]
 fn after_the_handlers_success_the_old_socket_has_5_s_and_only_the_first_time() {
-    let mut world = settled(Config::default(), &[QUOTES]);
+    let mut world = settled_with(Config::default(), &[QUOTES]);
     let lost_at = world.now() + LATENCY;
     world.gateway.set_authenticated(false);
     world.run(secs(3_600));
@@ -193,7 +166,7 @@ fn after_the_handlers_success_the_old_socket_has_5_s_and_only_the_first_time() {
 
 #[test]
 fn an_sts_within_the_5_s_keeps_the_socket() {
-    let mut world = settled(Config::default(), &[QUOTES]);
+    let mut world = settled_with(Config::default(), &[QUOTES]);
     world.gateway.set_authenticated(false);
     world.run(secs(4));
     world.gateway.set_authenticated(true);
@@ -204,10 +177,10 @@ fn an_sts_within_the_5_s_keeps_the_socket() {
 
 #[test]
 fn gated_data_within_the_5_s_keeps_the_schedule_of_the_dial() {
-    let mut world = settled(Config::default(), &[QUOTES]);
+    let mut world = settled_with(Config::default(), &[QUOTES]);
     world.gateway.set_authenticated(false);
     world.run(secs(4));
-    send(&mut world, &[QUOTE]);
+    world.gateway_delivers(&[QUOTE]);
     assert_eq!(world.resumptions().len(), 1, "data is evidence for its stream");
     assert_eq!(world.subscription_state("md+265598"), SubscriptionState::Degraded, "it is still to be sent again");
     world.run(secs(60));
@@ -221,7 +194,7 @@ fn while_ungated_streams_flow_it_is_redialled_after_1_5_10_and_15_min() {
     world.subscribe("pl");
     world.subscribe(QUOTES);
     world.run(secs(1));
-    send(&mut world, &[GREETING, AUTHENTICATED, QUOTE, PNL, UNAUTHENTICATED]);
+    world.gateway_delivers(&[GREETING, AUTHENTICATED, QUOTE, PNL, UNAUTHENTICATED]);
     run_unauthenticated(&mut world, secs(60 + 300 + 600 + 900 + 900 + 20), PNL);
     check_jittered(&unauthenticated_for(&world), &[60, 300, 600, 900, 900]);
     let causes = |key: &str| {
@@ -279,12 +252,12 @@ fn a_gateway_that_waits_for_a_session_is_served_before_an_unauthenticated_one() 
     world.subscribe(QUOTES);
     world.run(secs(1));
     let needs = |world: &World| world.machine().rest_needs();
-    send(&mut world, &[UNAUTHENTICATED]);
+    world.gateway_delivers(&[UNAUTHENTICATED]);
     assert_eq!(needs(&world), [RestRequest::Session(SessionNeed::Unauthenticated)]);
-    send(&mut world, &[WAITING]);
+    world.gateway_delivers(&[WAITING]);
     assert_eq!(needs(&world), [RestRequest::Session(SessionNeed::Missing)]);
-    send(&mut world, &[GREETING]);
+    world.gateway_delivers(&[GREETING]);
     assert_eq!(needs(&world), [RestRequest::Session(SessionNeed::Unauthenticated)]);
-    send(&mut world, &[AUTHENTICATED]);
+    world.gateway_delivers(&[AUTHENTICATED]);
     assert_eq!(needs(&world), []);
 }

@@ -9,8 +9,7 @@ use ibws_proto::{
     rest::{RestRequest, SessionNeed},
     status::HealthReason,
 };
-use ibws_testkit::world::{Dial, QUOTES, World, ms, secs};
-use ibws_testkit::{GatewayConfig, Success as Greeting};
+use ibws_testkit::world::{Dial, QUOTES, World, at, ms, secs, silent_gateway};
 
 const GREETING: &str = r#"{"topic":"system","success":"simulated"}"#;
 const HEARTBEAT: &str = r#"{"topic":"system","hb":1}"#;
@@ -24,13 +23,6 @@ const DIAL: Duration = Duration::from_millis(100);
 /// Time that a frame takes.
 const LATENCY: Duration = Duration::from_millis(10);
 
-/// Returns a world whose gateway accepts connections and replies to pings, and sends nothing else.
-fn silent_gateway(config: Config) -> World {
-    let mut gateway = GatewayConfig::default();
-    gateway.success = Greeting::After(secs(86_400));
-    World::new(config, gateway)
-}
-
 fn with_gate(ready_gate: ReadyGate) -> Config {
     Config { ready_gate, ..Config::default() }
 }
@@ -38,14 +30,7 @@ fn with_gate(ready_gate: ReadyGate) -> Config {
 /// Sends frames on the present connection at the time `at`; they arrive one latency later.
 fn send(world: &mut World, at: Instant, frames: &[&str]) {
     world.run_until(at);
-    for frame in frames {
-        world.gateway_sends(*frame);
-    }
-    world.run(LATENCY);
-}
-
-fn at_ms(at: u64) -> Instant {
-    Instant::from_millis(at)
+    world.gateway_delivers(frames);
 }
 
 /// Every end of a connection that was opened: how long it was open, and why it ended.
@@ -160,7 +145,7 @@ fn any_frame_is_a_first_frame() {
     for frame in ["{", "", "ech+hb", WAITING, HEARTBEAT, r#"{"error":"Topic unknown 'x'","code":1}"#] {
         let mut world = silent_gateway(Config::default());
         world.start();
-        send(&mut world, at_ms(20_000), &[frame]);
+        send(&mut world, at(20_000), &[frame]);
         world.run(secs(5));
         assert_eq!(lifetimes(&world), [], "{frame:?}");
     }
@@ -174,14 +159,14 @@ fn with_the_gate_off_texts_go_out_at_once_and_ready_needs_a_frame() {
     world.subscribe(QUOTES);
     world.subscribe("pl");
     world.run(secs(10));
-    assert_eq!((world.written("smd")[0], world.written("spl")[0]), (at_ms(100), at_ms(100)));
+    assert_eq!((world.written("smd")[0], world.written("spl")[0]), (at(100), at(100)));
     assert_eq!(world.connection_state(), ConnectionState::Open);
     assert_eq!((world.reply(started), world.reply(ready)), (None, None));
-    send(&mut world, at_ms(12_000), &[HEARTBEAT]);
-    assert_eq!(world.reply(started), Some(&(at_ms(12_010), Ok(Reply::Started))));
+    send(&mut world, at(12_000), &[HEARTBEAT]);
+    assert_eq!(world.reply(started), Some(&(at(12_010), Ok(Reply::Started))));
     assert_eq!(world.connection_state(), ConnectionState::Open, "the first `sts` has 1 s");
     world.run(secs(1));
-    assert_eq!(world.connection_states().last(), Some(&(at_ms(13_010), ConnectionState::Ready)));
+    assert_eq!(world.connection_states().last(), Some(&(at(13_010), ConnectionState::Ready)));
 }
 
 #[test]
@@ -197,10 +182,10 @@ fn the_waiting_gate_opens_at_the_greeting_or_at_the_later_of_its_end_and_the_fir
         let mut world = silent_gateway(Config::default());
         let started = world.start();
         world.subscribe("pl");
-        send(&mut world, at_ms(first_at), &[frame]);
+        send(&mut world, at(first_at), &[frame]);
         world.run(secs(6));
-        assert_eq!(world.written("spl").first(), Some(&at_ms(opens_at)), "{frame} at {first_at}");
-        assert_eq!(world.reply(started), Some(&(at_ms(opens_at), Ok(Reply::Started))));
+        assert_eq!(world.written("spl").first(), Some(&at(opens_at)), "{frame} at {first_at}");
+        assert_eq!(world.reply(started), Some(&(at(opens_at), Ok(Reply::Started))));
     }
 }
 
@@ -209,14 +194,14 @@ fn the_strict_gate_opens_at_the_greeting_only() {
     let mut world = silent_gateway(with_gate(ReadyGate::Strict));
     let started = world.start();
     world.subscribe(QUOTES);
-    send(&mut world, at_ms(1_000), &[HEARTBEAT, AUTHENTICATED]);
+    send(&mut world, at(1_000), &[HEARTBEAT, AUTHENTICATED]);
     for beat in 2..6 {
-        send(&mut world, at_ms(beat * 10_000), &[HEARTBEAT]);
+        send(&mut world, at(beat * 10_000), &[HEARTBEAT]);
     }
     assert_eq!((world.texts().count(), world.reply(started)), (0, None));
-    send(&mut world, at_ms(55_000), &[GREETING]);
-    assert_eq!(world.written("smd"), [at_ms(55_010)]);
-    assert_eq!(world.reply(started), Some(&(at_ms(55_010), Ok(Reply::Started))));
+    send(&mut world, at(55_000), &[GREETING]);
+    assert_eq!(world.written("smd"), [at(55_010)]);
+    assert_eq!(world.reply(started), Some(&(at(55_010), Ok(Reply::Started))));
     assert_eq!((world.connection_state(), world.dials().len()), (ConnectionState::Ready, 1));
 }
 
@@ -224,7 +209,7 @@ fn the_strict_gate_opens_at_the_greeting_only() {
 fn a_later_start_gets_no_reply_from_a_socket_that_sent_nothing() {
     let mut world = silent_gateway(Config::default());
     world.start();
-    send(&mut world, at_ms(1_000), &[GREETING, AUTHENTICATED]);
+    send(&mut world, at(1_000), &[GREETING, AUTHENTICATED]);
     world.reset();
     world.run(secs(3));
     assert_eq!(world.connection_state(), ConnectionState::Open);
@@ -242,16 +227,16 @@ fn a_greeting_14_s_after_waiting_for_session_opens_the_gate_of_the_same_socket()
     (world.link.session, world.link.authorised) = (Some(SESSION.into()), false);
     let started = world.start();
     world.subscribe(QUOTES);
-    send(&mut world, at_ms(200), &[WAITING]);
-    world.run_until(at_ms(14_200));
+    send(&mut world, at(200), &[WAITING]);
+    world.run_until(at(14_200));
     assert_eq!((world.texts().count(), world.reply(started)), (0, None), "the gate waits for the session");
     assert_eq!(world.machine().health(world.now()).reason, HealthReason::WaitingForSession);
-    send(&mut world, at_ms(14_200), &[GREETING]);
-    assert_eq!(world.reply(started), Some(&(at_ms(14_210), Ok(Reply::Started))));
+    send(&mut world, at(14_200), &[GREETING]);
+    assert_eq!(world.reply(started), Some(&(at(14_210), Ok(Reply::Started))));
     assert_eq!(world.written("smd"), [], "the first `sts` has its second, however late the greeting was");
-    send(&mut world, at_ms(14_300), &[AUTHENTICATED]);
-    assert_eq!(world.written("smd"), [at_ms(14_310)]);
-    world.run_until(at_ms(38_000));
+    send(&mut world, at(14_300), &[AUTHENTICATED]);
+    assert_eq!(world.written("smd"), [at(14_310)]);
+    world.run_until(at(38_000));
     assert_eq!((world.dials().len(), lifetimes(&world)), (1, vec![]));
 }
 
@@ -260,22 +245,22 @@ fn a_missing_session_is_requested_until_the_gateway_greets() {
     let mut world = silent_gateway(Config::default());
     (world.link.rest, world.link.authorised) = (Some((ms(50), false)), false);
     world.start();
-    send(&mut world, at_ms(1_000), &[WAITING]);
+    send(&mut world, at(1_000), &[WAITING]);
     for beat in [11, 21, 31] {
-        send(&mut world, at_ms(beat * 1_000), &[HEARTBEAT]);
+        send(&mut world, at(beat * 1_000), &[HEARTBEAT]);
     }
     let requests: Vec<_> = world.rest_requests().map(|(at, request)| (at, request.clone())).collect();
     assert!(requests.iter().all(|(_, request)| *request == RestRequest::Session(SessionNeed::Missing)));
     let pauses: Vec<_> = requests.windows(2).map(|pair| pair[1].0.since(pair[0].0) - ms(50)).collect();
-    assert_eq!(requests[0].0, at_ms(1_010));
+    assert_eq!(requests[0].0, at(1_010));
     for (pause, whole) in pauses.iter().zip([5_000, 10_000]) {
         assert!(*pause >= ms(whole * 9 / 10) && *pause <= ms(whole * 11 / 10), "{pauses:?}");
     }
     assert_eq!(requests.len(), 3);
-    send(&mut world, at_ms(32_000), &[GREETING, AUTHENTICATED]);
+    send(&mut world, at(32_000), &[GREETING, AUTHENTICATED]);
     assert_eq!(world.machine().rest_needs(), [], "a gateway that greeted waits for no session");
     for beat in 4..10 {
-        send(&mut world, at_ms(beat * 10_000), &[HEARTBEAT]);
+        send(&mut world, at(beat * 10_000), &[HEARTBEAT]);
     }
     assert_eq!((world.rest_requests().count(), world.dials().len()), (3, 1));
 }
@@ -346,9 +331,9 @@ fn idle(state: ConnectionState) -> (World, Instant) {
         ConnectionState::Open => &[GREETING, UNAUTHENTICATED],
         _ => &[GREETING, AUTHENTICATED, UNAUTHENTICATED],
     };
-    send(&mut world, at_ms(990), frames);
+    send(&mut world, at(990), frames);
     assert_eq!(world.connection_state(), state);
-    (world, at_ms(1_000))
+    (world, at(1_000))
 }
 
 const SILENT: GapCause = GapCause::Connection(ConnectionLoss::Silent);
@@ -379,21 +364,21 @@ fn any_frame_is_a_reply_to_the_probe() {
 fn without_permission_to_write_there_is_no_probe_and_the_connection_ends_at_the_same_time() {
     let mut world = silent_gateway(with_gate(ReadyGate::Strict));
     world.start();
-    send(&mut world, at_ms(990), &[AUTHENTICATED]);
+    send(&mut world, at(990), &[AUTHENTICATED]);
     world.run(secs(60));
     assert_eq!(world.texts().count(), 0);
-    assert_eq!(lifetimes(&world)[0], ((at_ms(1_000) + secs(45)).since(Instant::ORIGIN + DIAL), SILENT));
+    assert_eq!(lifetimes(&world)[0], ((at(1_000) + secs(45)).since(Instant::ORIGIN + DIAL), SILENT));
 }
 
 #[test]
 fn with_heartbeats_the_connection_ends_25_s_after_the_last_frame_without_a_probe() {
     let mut world = silent_gateway(Config { tic_interval: None, ..Config::default() });
     world.start();
-    send(&mut world, at_ms(990), &[GREETING, AUTHENTICATED, HEARTBEAT]);
-    send(&mut world, at_ms(20_000), &["{"]);
+    send(&mut world, at(990), &[GREETING, AUTHENTICATED, HEARTBEAT]);
+    send(&mut world, at(20_000), &["{"]);
     world.run(secs(60));
     assert_eq!(world.texts().count(), 0);
-    assert_eq!(lifetimes(&world)[0], ((at_ms(20_010) + secs(25)).since(Instant::ORIGIN + DIAL), SILENT));
+    assert_eq!(lifetimes(&world)[0], ((at(20_010) + secs(25)).since(Instant::ORIGIN + DIAL), SILENT));
 }
 
 #[test]
@@ -413,8 +398,8 @@ fn a_connection_that_is_drained_is_not_probed() {
     let mut world = silent_gateway(config);
     world.start();
     world.subscribe("sd+DU1234567+{}");
-    send(&mut world, at_ms(990), &[GREETING, AUTHENTICATED]);
-    send(&mut world, at_ms(1_990), &[r#"{"topic":"ssd+DU1234567","result":[]}"#]);
+    send(&mut world, at(990), &[GREETING, AUTHENTICATED]);
+    send(&mut world, at(1_990), &[r#"{"topic":"ssd+DU1234567","result":[]}"#]);
     let stopped = world.submit(Command::Shutdown { drain: true });
     world.run(secs(30));
     let texts: Vec<_> = world.texts().map(|(.., text)| text).collect();

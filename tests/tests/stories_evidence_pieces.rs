@@ -12,7 +12,7 @@ use ibws_proto::{
     status::{Timer, WakeReason},
 };
 use ibws_testkit::invariants::Checked;
-use ibws_testkit::world::{QUOTES, ms, secs, sub, world};
+use ibws_testkit::world::{QUOTES, at, ms, secs, sub, world};
 use proptest::prelude::*;
 
 const GREETING: &str = r#"{"topic":"system","success":"user"}"#;
@@ -154,10 +154,6 @@ impl Line {
         };
         self.outputs.iter().filter_map(request).collect()
     }
-}
-
-fn at(millis: u64) -> Instant {
-    Instant::ORIGIN + ms(millis)
 }
 
 fn lines(lines: &[(u64, &str)]) -> Vec<(u64, String)> {

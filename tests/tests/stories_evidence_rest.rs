@@ -10,7 +10,7 @@ use ibws_proto::{
     subscribe::Staleness,
 };
 use ibws_testkit::scripted::{GREETING, HEARTBEAT, ScriptedMachine, authenticated, data, refusal};
-use ibws_testkit::world::{ms, secs, sub};
+use ibws_testkit::world::{at, ms, secs, sub};
 
 const DONE: RestResult = Ok(RestReply::Complete);
 const INCOMPLETE: RestResult = Ok(RestReply::Incomplete);
@@ -22,10 +22,6 @@ fn failed() -> RestResult {
 /// The default settings without pings, which nobody would reply to.
 fn config() -> Config {
     Config { ping_interval: None, ..Config::default() }
-}
-
-fn at(after: u64) -> Instant {
-    Instant::from_millis(after)
 }
 
 fn prime() -> RestRequest {

@@ -1,40 +1,16 @@
 //! Tests of authentication that is lost and comes back on the same connection: what is sent again,
 //! how fast, and what counts as evidence meanwhile. All times are virtual and exact.
 
-use ibws_proto::{Config, ConnectionState, Instant, SubscriptionState};
-use ibws_testkit::scripted::{HEARTBEAT, ScriptedMachine, authenticated};
-use ibws_testkit::world::{ms, secs};
+use ibws_proto::{ConnectionState, SubscriptionState};
+use ibws_testkit::scripted::{HEARTBEAT, ScriptedMachine, authenticated, gap_end, passive};
+use ibws_testkit::world::{at, ms, secs};
 
 const LADDER: &str = "bd+DU1234567+265598";
-
-/// The default settings without a REST handler, so that orders are written at once, and without
-/// pings, which nobody would reply to.
-fn config() -> Config {
-    Config { rest_handler: false, ping_interval: None, ..Config::default() }
-}
-
-fn at(after: u64) -> Instant {
-    Instant::from_millis(after)
-}
-
-/// Returns the key and the start of each gap.
-fn gaps(machine: &ScriptedMachine) -> Vec<(String, Instant)> {
-    machine.gaps().iter().map(|gap| (gap.key.as_str().to_owned(), gap.since)).collect()
-}
-
-/// Returns the key, the start and the end of each gap that has ended, and its number of dials.
-fn ends(machine: &ScriptedMachine) -> Vec<(String, Instant, Instant, u32)> {
-    machine.resumptions().iter().map(|end| (end.key.as_str().to_owned(), end.since, end.at, end.attempts)).collect()
-}
-
-fn end(key: &str, since: u64, until: u64, attempts: u32) -> (String, Instant, Instant, u32) {
-    (key.to_owned(), at(since), at(until), attempts)
-}
 
 #[test]
 fn every_gated_subscription_is_unsubscribed_and_sent_again() {
     let keys = ["md+265598", "mh+8314", "tr", "or", LADDER, "pl"];
-    let mut machine = ScriptedMachine::ready(config(), &keys);
+    let mut machine = ScriptedMachine::ready(passive(), &keys);
     machine.data(&keys);
     machine.run_until(at(2_000));
     machine.frame(authenticated(false));
@@ -65,24 +41,24 @@ fn every_gated_subscription_is_unsubscribed_and_sent_again() {
     machine.run_until(at(14_000));
     machine.frame(HEARTBEAT);
     let expected = [
-        end("md+265598", 2_000, 9_100, 0),
-        end("mh+8314", 2_000, 9_100, 0),
-        end("tr", 2_000, 9_100, 0),
-        end(LADDER, 2_000, 14_000, 0),
-        end("or", 2_000, 14_000, 0),
+        gap_end("md+265598", 2_000, 9_100, 0),
+        gap_end("mh+8314", 2_000, 9_100, 0),
+        gap_end("tr", 2_000, 9_100, 0),
+        gap_end(LADDER, 2_000, 14_000, 0),
+        gap_end("or", 2_000, 14_000, 0),
     ];
-    assert_eq!((ends(&machine), machine.gaps().len()), (expected.to_vec(), 5));
+    assert_eq!((machine.gap_ends(), machine.gaps().len()), (expected.to_vec(), 5));
 }
 
 #[test]
 fn data_without_authentication_ends_the_gap_and_the_stream_is_sent_again_nevertheless() {
-    let mut machine = ScriptedMachine::ready(config(), &["md+265598", "or"]);
+    let mut machine = ScriptedMachine::ready(passive(), &["md+265598", "or"]);
     machine.data(&["md+265598", "or"]);
     machine.run_until(at(1_000));
     machine.frame(authenticated(false));
     machine.run_until(at(3_000));
     machine.data(&["md+265598", "or"]);
-    assert_eq!(ends(&machine), [end("md+265598", 1_000, 3_000, 0), end("or", 1_000, 3_000, 0)]);
+    assert_eq!(machine.gap_ends(), [gap_end("md+265598", 1_000, 3_000, 0), gap_end("or", 1_000, 3_000, 0)]);
     assert_eq!(machine.subscription_state("md+265598"), SubscriptionState::Degraded);
     machine.run_until(at(4_000));
     machine.frame(authenticated(true));
@@ -94,14 +70,14 @@ fn data_without_authentication_ends_the_gap_and_the_stream_is_sent_again_neverth
     // The next loss is the next outage.
     machine.run_until(at(6_000));
     machine.frame(authenticated(false));
-    assert_eq!(gaps(&machine)[2..], ["md+265598", "or"].map(|key| (key.to_owned(), at(6_000))));
+    assert_eq!(machine.gap_starts()[2..], ["md+265598", "or"].map(|key| (key.to_owned(), at(6_000))));
 }
 
 #[test]
 fn a_hundred_subscriptions_are_sent_again_25_at_once_4_times_a_second() {
     let keys: Vec<_> = (1..=100).map(|conid| format!("md+{conid}")).collect();
     let keys: Vec<_> = keys.iter().map(String::as_str).collect();
-    let mut machine = ScriptedMachine::ready(config(), &keys);
+    let mut machine = ScriptedMachine::ready(passive(), &keys);
     machine.run_until(at(800));
     machine.data(&keys);
     machine.run_until(at(2_000));
@@ -123,7 +99,7 @@ fn flapping_authentication_sends_nothing_faster_than_the_pace() {
     let keys: Vec<_> = (1..=100).map(|conid| format!("md+{conid}")).collect();
     let keys: Vec<_> = keys.iter().map(String::as_str).collect();
     for period in [1, 10, 100, 250, 1_000] {
-        let mut machine = ScriptedMachine::ready(config(), &keys);
+        let mut machine = ScriptedMachine::ready(passive(), &keys);
         machine.run_until(at(800));
         machine.data(&keys);
         machine.run_until(at(2_000));
@@ -159,7 +135,7 @@ fn flapping_authentication_sends_nothing_faster_than_the_pace() {
 #[test]
 fn ladders_are_sent_again_without_unsubscribing() {
     let ladders = [LADDER, "bd+DU1234567+8314", "bd+U12345678+8314"];
-    let mut machine = ScriptedMachine::ready(config(), &ladders);
+    let mut machine = ScriptedMachine::ready(passive(), &ladders);
     machine.data(&ladders);
     machine.run_until(at(2_000));
     machine.frame(authenticated(false));

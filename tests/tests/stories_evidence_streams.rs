@@ -5,46 +5,22 @@
 use core::time::Duration;
 
 use ibws_proto::{
-    Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionLoss, ConnectionState, GapCause, GapRecovery,
-    Input, Instant, Modify, Reply, SubscribeOutcome, SubscriptionState, status::HealthReason,
+    Command, ConnId, ConnectError, ConnectErrorKind, ConnectionLoss, ConnectionState, GapCause, GapRecovery, Input,
+    Modify, Reply, SubscribeOutcome, SubscriptionState, status::HealthReason,
 };
-use ibws_testkit::scripted::{GREETING, HEARTBEAT, ScriptedMachine, authenticated, data, refusal};
-use ibws_testkit::world::{ms, secs, sub};
+use ibws_testkit::scripted::{GREETING, HEARTBEAT, ScriptedMachine, authenticated, data, gap_end, passive, refusal};
+use ibws_testkit::world::{at, ms, secs, sub};
 
 const SUMMARY: &str = "sd+DU1234567";
 const LEDGER: &str = "ld+DU1234567";
 const LADDER: &str = "bd+DU1234567+265598";
-
-/// The default settings without a REST handler, so that orders are written at once, and without
-/// pings, which nobody would reply to.
-fn config() -> Config {
-    Config { rest_handler: false, ping_interval: None, ..Config::default() }
-}
-
-fn at(after: u64) -> Instant {
-    Instant::from_millis(after)
-}
-
-/// Returns the key and the start of each gap.
-fn gaps(machine: &ScriptedMachine) -> Vec<(String, Instant)> {
-    machine.gaps().iter().map(|gap| (gap.key.as_str().to_owned(), gap.since)).collect()
-}
-
-/// Returns the key, the start and the end of each gap that has ended, and its number of dials.
-fn ends(machine: &ScriptedMachine) -> Vec<(String, Instant, Instant, u32)> {
-    machine.resumptions().iter().map(|end| (end.key.as_str().to_owned(), end.since, end.at, end.attempts)).collect()
-}
-
-fn end(key: &str, since: u64, until: u64, attempts: u32) -> (String, Instant, Instant, u32) {
-    (key.to_owned(), at(since), at(until), attempts)
-}
 
 mod without_a_brokerage_session {
     use super::*;
 
     #[test]
     fn profit_summary_and_ledger_are_sent_at_the_greeting_and_flow_on_an_open_connection() {
-        let mut machine = ScriptedMachine::new(config());
+        let mut machine = ScriptedMachine::new(passive());
         for key in ["pl", SUMMARY, LEDGER, "md+265598", "tr", LADDER, "or", "mh+8314"] {
             machine.subscribe(key);
         }
@@ -78,7 +54,7 @@ mod without_a_brokerage_session {
 
     #[test]
     fn a_client_that_needs_no_brokerage_session_is_served_without_one_and_keeps_its_connection() {
-        let mut machine = ScriptedMachine::new(config());
+        let mut machine = ScriptedMachine::new(passive());
         let subscribed = [machine.subscribe("pl"), machine.subscribe(SUMMARY)];
         let ready = machine.submit(Command::WaitReady);
         machine.run_until(at(300));
@@ -99,7 +75,7 @@ mod without_a_brokerage_session {
 
     #[test]
     fn lost_authentication_is_no_gap_of_profit_summary_and_ledger() {
-        let mut machine = ScriptedMachine::ready(config(), &["pl", SUMMARY, LEDGER, "md+265598"]);
+        let mut machine = ScriptedMachine::ready(passive(), &["pl", SUMMARY, LEDGER, "md+265598"]);
         machine.data(&["pl", SUMMARY, LEDGER, "md+265598"]);
         machine.run_until(at(5_000));
         machine.frame(authenticated(false));
@@ -109,8 +85,8 @@ mod without_a_brokerage_session {
         machine.run_until(at(15_000));
         machine.frame(authenticated(true));
         machine.data(&["md+265598"]);
-        assert_eq!(gaps(&machine), [("md+265598".into(), at(5_000))]);
-        assert_eq!(ends(&machine), [end("md+265598", 5_000, 15_000, 0)]);
+        assert_eq!(machine.gap_starts(), [("md+265598".into(), at(5_000))]);
+        assert_eq!(machine.gap_ends(), [gap_end("md+265598", 5_000, 15_000, 0)]);
         let again: Vec<_> = machine.texts(at(1)).into_iter().map(|(_, text)| text).collect();
         assert_eq!(again, ["umd+265598+{}", "smd+265598+{}"]);
     }
@@ -119,7 +95,7 @@ mod without_a_brokerage_session {
     #[test]
     fn silent_profit_and_ledger_are_sent_again_30_s_after_their_last_frame() {
         for authentication in [Some(true), Some(false)] {
-            let mut machine = ScriptedMachine::new(config());
+            let mut machine = ScriptedMachine::new(passive());
             machine.subscribe("pl");
             machine.subscribe(LEDGER);
             machine.frame(GREETING);
@@ -140,11 +116,15 @@ mod without_a_brokerage_session {
             machine.run_until(at(60_000));
             assert_eq!(machine.written("spl")[1..], [37, 39, 41, 43, 45].map(|after| at(after * 1_000)));
             assert_eq!(machine.written("sld")[1..], [at(39_000), at(51_000)]);
-            assert_eq!(gaps(&machine), [("pl".into(), at(7_000))], "five attempts have failed; nothing came since");
+            assert_eq!(
+                machine.gap_starts(),
+                [("pl".into(), at(7_000))],
+                "five attempts have failed; nothing came since"
+            );
             assert_eq!(machine.gaps()[0].cause, GapCause::Unconfirmed);
             machine.frame(data("pl"));
             machine.frame(data(LEDGER));
-            assert_eq!(ends(&machine), [end("pl", 7_000, 60_000, 0)]);
+            assert_eq!(machine.gap_ends(), [gap_end("pl", 7_000, 60_000, 0)]);
             assert_eq!(machine.subscription_state(LEDGER), SubscriptionState::Active);
         }
     }
@@ -155,7 +135,7 @@ mod without_a_brokerage_session {
         // The state of authentication comes before the first frame of the summary, or after it, or
         // is lost later.
         for lost_at in [0, 300, 5_000] {
-            let mut machine = ScriptedMachine::new(config());
+            let mut machine = ScriptedMachine::new(passive());
             machine.subscribe(SUMMARY);
             machine.frame(GREETING);
             machine.frame(if lost_at == 5_000 { authenticated(true) } else { HEARTBEAT.into() });
@@ -190,7 +170,7 @@ mod gaps_and_their_ends {
     #[test]
     fn an_outage_is_one_gap_whatever_connections_come_and_go() {
         let keys = ["md+265598", "tr", "pl"];
-        let mut machine = ScriptedMachine::ready(config(), &keys);
+        let mut machine = ScriptedMachine::ready(passive(), &keys);
         machine.data(&keys);
         machine.run_until(at(4_000));
         machine.data(&["pl"]);
@@ -228,15 +208,15 @@ mod gaps_and_their_ends {
         machine.data(&["pl", "tr"]);
         let rest_at = machine.now();
         let expected_gaps = [("md+265598", 5_000), ("pl", 4_000), ("tr", 5_000)];
-        assert_eq!(gaps(&machine), expected_gaps.map(|(key, since)| (key.to_owned(), at(since))));
+        assert_eq!(machine.gap_starts(), expected_gaps.map(|(key, since)| (key.to_owned(), at(since))));
         let expected_ends = [("md+265598", 5_000, md_at), ("pl", 4_000, rest_at), ("tr", 5_000, rest_at)];
-        assert_eq!(ends(&machine), expected_ends.map(|(key, since, until)| (key.to_owned(), at(since), until, 4)));
+        assert_eq!(machine.gap_ends(), expected_ends.map(|(key, since, until)| (key.to_owned(), at(since), until, 4)));
     }
 
     #[test]
     fn a_confirmed_channel_resumes_by_the_first_frame_of_its_own_stream_only() {
         let keys = ["md+265598", "mh+8314", "pl", "tr", SUMMARY, LEDGER];
-        let mut machine = ScriptedMachine::ready(config(), &keys);
+        let mut machine = ScriptedMachine::ready(passive(), &keys);
         machine.data(&keys);
         machine.run_until(at(1_000));
         machine.reconnect();
@@ -262,7 +242,7 @@ mod gaps_and_their_ends {
     #[test]
     fn orders_and_ladders_resume_by_an_own_frame_or_5_s_and_a_later_frame() {
         for own in [true, false] {
-            let mut machine = ScriptedMachine::ready(config(), &["or", LADDER, "md+265598"]);
+            let mut machine = ScriptedMachine::ready(passive(), &["or", LADDER, "md+265598"]);
             machine.run_until(at(3_000));
             machine.frame(HEARTBEAT);
             machine.reconnect();
@@ -276,13 +256,13 @@ mod gaps_and_their_ends {
             if own {
                 machine.data(&["or", LADDER]);
                 let until = machine.now();
-                assert_eq!(ends(&machine), ["or", LADDER].map(|key| (key.to_owned(), at(3_000), until, 1)));
+                assert_eq!(machine.gap_ends(), ["or", LADDER].map(|key| (key.to_owned(), at(3_000), until, 1)));
             } else {
                 machine.run_until(sent + secs(7));
                 assert_eq!(machine.resumptions().len(), 0, "time alone shows nothing");
                 machine.frame(HEARTBEAT);
                 let until = sent + secs(7);
-                assert_eq!(ends(&machine), [LADDER, "or"].map(|key| (key.to_owned(), at(3_000), until, 1)));
+                assert_eq!(machine.gap_ends(), [LADDER, "or"].map(|key| (key.to_owned(), at(3_000), until, 1)));
             }
             let recoveries: Vec<_> = machine.resumptions().iter().map(|end| (end.key.key(), end.recovery)).collect();
             assert!(recoveries.contains(&(ibws_proto::Key::Orders, GapRecovery::Rest)));
@@ -294,7 +274,7 @@ mod gaps_and_their_ends {
 
     #[test]
     fn a_frame_exactly_5_s_after_the_sending_ends_the_gap_of_orders() {
-        let mut machine = ScriptedMachine::ready(config(), &["or"]);
+        let mut machine = ScriptedMachine::ready(passive(), &["or"]);
         machine.reconnect();
         machine.greet();
         let sent = machine.now();
@@ -305,7 +285,7 @@ mod gaps_and_their_ends {
 
     #[test]
     fn a_refusal_within_5_s_keeps_the_gap_of_orders_open() {
-        let mut machine = ScriptedMachine::ready(config(), &["or"]);
+        let mut machine = ScriptedMachine::ready(passive(), &["or"]);
         machine.run_until(at(2_000));
         machine.frame(HEARTBEAT);
         machine.reconnect();
@@ -327,14 +307,14 @@ mod gaps_and_their_ends {
         assert_eq!((machine.gaps().len(), machine.resumptions().len()), (1, 0), "the 5 s count from the last sending");
         machine.run_until(sent + secs(6));
         machine.frame(HEARTBEAT);
-        assert_eq!(ends(&machine), [("or".to_owned(), at(2_000), sent + secs(6), 1)]);
+        assert_eq!(machine.gap_ends(), [("or".to_owned(), at(2_000), sent + secs(6), 1)]);
         assert_eq!(machine.gaps().len(), 1);
     }
 
     #[test]
     fn a_gap_begins_with_the_own_last_frame_where_it_is_noted() {
         let keys = ["pl", LEDGER, "md+265598"];
-        let mut machine = ScriptedMachine::ready(config(), &keys);
+        let mut machine = ScriptedMachine::ready(passive(), &keys);
         machine.data(&keys);
         machine.run_until(at(2_000));
         machine.data(&["pl"]);
@@ -345,12 +325,12 @@ mod gaps_and_their_ends {
         machine.run_until(at(9_000));
         machine.cut();
         let expected = [(LEDGER, 0), ("md+265598", 4_000), ("pl", 2_000)];
-        assert_eq!(gaps(&machine), expected.map(|(key, since)| (key.to_owned(), at(since))));
+        assert_eq!(machine.gap_starts(), expected.map(|(key, since)| (key.to_owned(), at(since))));
     }
 
     #[test]
     fn a_stream_that_never_flowed_has_no_gap_and_orders_that_were_sent_have_one() {
-        let mut machine = ScriptedMachine::ready(config(), &["md+265598", "mh+8314", "tr", "pl", LADDER, "or"]);
+        let mut machine = ScriptedMachine::ready(passive(), &["md+265598", "mh+8314", "tr", "pl", LADDER, "or"]);
         machine.run_until(at(1_000));
         machine.frame(authenticated(false));
         machine.frame(authenticated(true));
@@ -368,7 +348,7 @@ mod gaps_and_their_ends {
 
     #[test]
     fn an_assumed_stream_emits_no_resumed_until_a_frame() {
-        let mut machine = ScriptedMachine::ready(config(), &["md+265598"]);
+        let mut machine = ScriptedMachine::ready(passive(), &["md+265598"]);
         machine.data(&["md+265598"]);
         machine.run_until(at(1_000));
         machine.reconnect();
@@ -389,12 +369,12 @@ mod gaps_and_their_ends {
         machine.run(secs(1));
         machine.data(&["md+265598"]);
         let until = machine.now();
-        assert_eq!(ends(&machine), [("md+265598".to_owned(), at(0), until, 2)]);
+        assert_eq!(machine.gap_ends(), [("md+265598".to_owned(), at(0), until, 2)]);
     }
 
     #[test]
     fn removing_a_subscription_ends_its_outage_without_resuming_it() {
-        let mut machine = ScriptedMachine::ready(config(), &["md+265598"]);
+        let mut machine = ScriptedMachine::ready(passive(), &["md+265598"]);
         machine.data(&["md+265598"]);
         machine.reconnect();
         machine.submit(Command::Unsubscribe { key: sub("md+265598"), needs_confirmation: false });
@@ -413,7 +393,7 @@ mod first_frames {
 
     #[test]
     fn each_channel_waits_for_its_first_frame_as_long_as_it_may_take() {
-        let mut machine = ScriptedMachine::ready(config(), &["md+265598", "tr", "pl", SUMMARY, "mh+8314", LEDGER]);
+        let mut machine = ScriptedMachine::ready(passive(), &["md+265598", "tr", "pl", SUMMARY, "mh+8314", LEDGER]);
         machine.run_with_heartbeats(secs(100));
         let attempts = |pause: u64| (0..5).map(|n| at(n * pause * 1_000)).collect::<Vec<_>>();
         for topic in ["smd", "str", "spl", "ssd"] {
@@ -430,7 +410,7 @@ mod first_frames {
     // The gateway confirms executions with an empty frame, and replays them after it.
     #[test]
     fn executions_are_resumed_before_those_that_the_gap_missed() {
-        let mut machine = ScriptedMachine::ready(config(), &["tr"]);
+        let mut machine = ScriptedMachine::ready(passive(), &["tr"]);
         machine.data(&["tr"]);
         machine.reconnect();
         machine.greet();
@@ -439,7 +419,7 @@ mod first_frames {
         machine.data(&["tr"]);
         machine.run(ms(300));
         machine.frame(r#"{"topic":"str","args":[{"execution_id":"1"}]}"#);
-        assert_eq!(ends(&machine), [("tr".to_owned(), at(0), confirmed_at, 1)]);
+        assert_eq!(machine.gap_ends(), [("tr".to_owned(), at(0), confirmed_at, 1)]);
         assert_eq!(machine.resumptions()[0].recovery, GapRecovery::Replay);
     }
 }

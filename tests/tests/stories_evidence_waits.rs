@@ -8,8 +8,7 @@ use ibws_proto::{
     Command, CommandError, Config, ConnectErrorKind, ConnectionLoss, ConnectionState, Event, Instant, Modify,
     ReadyGate, Reply, status::HealthReason,
 };
-use ibws_testkit::world::{Dial, QUOTES, World, secs, sub};
-use ibws_testkit::{GatewayConfig, Success as Greeting};
+use ibws_testkit::world::{Dial, QUOTES, World, secs, settled_with, silent_gateway, sub, without_handler};
 
 const GREETING: &str = r#"{"topic":"system","success":"simulated"}"#;
 const HEARTBEAT: &str = r#"{"topic":"system","hb":1}"#;
@@ -21,33 +20,6 @@ const COMPETING: &str = r#"{"topic":"sts","args":{"authenticated":false,"competi
 const DIAL: Duration = Duration::from_millis(100);
 /// Time that a frame takes.
 const LATENCY: Duration = Duration::from_millis(10);
-
-/// Returns settings without a REST handler.
-fn without_handler() -> Config {
-    Config { rest_handler: false, ..Config::default() }
-}
-
-/// Returns a started world that is ready and has these subscriptions.
-fn settled(config: Config, channels: &[&str]) -> World {
-    let mut world = World::new(config, GatewayConfig::default());
-    world.settle(channels);
-    world
-}
-
-/// Returns a world whose gateway accepts connections and replies to pings, and sends nothing else.
-fn silent_gateway(config: Config) -> World {
-    let mut gateway = GatewayConfig::default();
-    gateway.success = Greeting::After(secs(86_400));
-    World::new(config, gateway)
-}
-
-/// Sends frames on the present connection; they arrive one latency later.
-fn send(world: &mut World, frames: &[&str]) {
-    for frame in frames {
-        world.gateway_sends(*frame);
-    }
-    world.run(LATENCY);
-}
 
 /// The pauses before each dial.
 fn pauses(world: &World) -> Vec<Duration> {
@@ -91,7 +63,7 @@ fn once_connected_the_pauses_after_refused_upgrades_grow_from_8_s_to_5_min() {
         let mut world = silent_gateway(Config::default());
         world.start();
         world.run(secs(1));
-        send(&mut world, &[GREETING, AUTHENTICATED]);
+        world.gateway_delivers(&[GREETING, AUTHENTICATED]);
         world.link.dials_to = Dial::Fails(kind, None);
         world.reset();
         world.run(secs(1_500));
@@ -115,7 +87,7 @@ fn other_http_errors_keep_the_ordinary_pauses() {
     let mut world = silent_gateway(Config::default());
     world.start();
     world.run(secs(1));
-    send(&mut world, &[GREETING, AUTHENTICATED]);
+    world.gateway_delivers(&[GREETING, AUTHENTICATED]);
     world.link.dials_to = Dial::Fails(ConnectErrorKind::Status(500), None);
     world.reset();
     world.run(secs(600));
@@ -156,7 +128,7 @@ fn health_names_what_the_connection_waits_for() {
         (AUTHENTICATED, HealthReason::Fine),
         (UNAUTHENTICATED, HealthReason::Competing),
     ] {
-        send(&mut world, &[frame]);
+        world.gateway_delivers(&[frame]);
         assert_eq!(reason(&world), expected, "{frame}");
     }
     world.reset();
@@ -184,7 +156,7 @@ fn the_error_of_a_request_that_needs_a_ready_connection_names_what_it_waits_for(
         (Some(COMPETING), "another login competes for the brokerage session; end one of the two"),
     ] {
         if let Some(frame) = frame {
-            send(&mut world, &[frame]);
+            world.gateway_delivers(&[frame]);
         }
         for command in [Command::Tic, Command::SendText("ech+hb".into()), Command::Recreate, assume()] {
             let id = world.submit(command);
@@ -202,10 +174,10 @@ fn wait_ready_gets_its_reply_when_every_subscription_may_be_sent() {
     let ready = world.submit(Command::WaitReady);
     world.run(secs(1));
     for frame in [WAITING, GREETING, UNAUTHENTICATED] {
-        send(&mut world, &[frame]);
+        world.gateway_delivers(&[frame]);
         assert_eq!(world.reply(ready), None, "{frame}");
     }
-    send(&mut world, &[AUTHENTICATED]);
+    world.gateway_delivers(&[AUTHENTICATED]);
     assert_eq!(world.reply(ready), Some(&(world.now(), Ok(Reply::Ready))));
     let again = world.submit(Command::WaitReady);
     assert_eq!(world.reply(again), Some(&(world.now(), Ok(Reply::Ready))));
@@ -214,7 +186,7 @@ fn wait_ready_gets_its_reply_when_every_subscription_may_be_sent() {
     let later = world.submit(Command::WaitReady);
     world.run(secs(10));
     assert_eq!(world.reply(later), None, "a loss does not end the wait");
-    send(&mut world, &[GREETING, AUTHENTICATED]);
+    world.gateway_delivers(&[GREETING, AUTHENTICATED]);
     assert_eq!(world.reply(later), Some(&(world.now(), Ok(Reply::Ready))));
 }
 
@@ -226,7 +198,7 @@ fn wait_ready_needs_no_authentication_where_only_ungated_channels_are_requested(
     world.subscribe("sd+DU1234567+{}");
     let ready = world.submit(Command::WaitReady);
     world.run(secs(1));
-    send(&mut world, &[GREETING, UNAUTHENTICATED]);
+    world.gateway_delivers(&[GREETING, UNAUTHENTICATED]);
     assert_eq!(world.reply(ready), Some(&(world.now(), Ok(Reply::Ready))));
 
     world.subscribe(QUOTES);
@@ -246,7 +218,7 @@ fn wait_ready_fails_when_the_client_gives_up() {
     assert!(matches!(&reply, Err(CommandError::GaveUp { attempts: 2, .. })), "{reply:?}");
     assert_eq!(world.reply(start), Some(&(at, reply)));
 
-    let mut world = settled(Config { max_reconnect_attempts: Some(3), ..Config::default() }, &[]);
+    let mut world = settled_with(Config { max_reconnect_attempts: Some(3), ..Config::default() }, &[]);
     world.link.dials_to = Dial::refused();
     world.cut();
     world.run(LATENCY);
@@ -254,7 +226,7 @@ fn wait_ready_fails_when_the_client_gives_up() {
     let reply = world.wait_for_reply(ready).1;
     assert!(matches!(reply, Err(CommandError::GaveUp { attempts: 3, .. })), "{reply:?}");
 
-    let mut world = settled(Config { restart_on_critical: false, ..without_handler() }, &[QUOTES]);
+    let mut world = settled_with(Config { restart_on_critical: false, ..without_handler() }, &[QUOTES]);
     world.gateway.set_authenticated(false);
     world.run(secs(1));
     let ready = world.submit(Command::WaitReady);
@@ -271,7 +243,7 @@ fn wait_ready_fails_when_the_certificate_is_refused() {
     let reply = world.wait_for_reply(ready).1;
     assert!(matches!(reply, Err(CommandError::GaveUp { attempts: 1, .. })), "{reply:?}");
 
-    let mut world = settled(Config::default(), &[]);
+    let mut world = settled_with(Config::default(), &[]);
     world.link.dials.push_back(Dial::Fails(ConnectErrorKind::Trust, None));
     world.cut();
     world.run(LATENCY);
@@ -316,7 +288,7 @@ fn wait_ready_fails_at_a_shutdown_a_disconnect_and_a_cancel() {
 
 #[test]
 fn wait_ready_outlasts_a_reset_and_a_start_that_follows_a_disconnect() {
-    let mut world = settled(without_handler(), &[QUOTES]);
+    let mut world = settled_with(without_handler(), &[QUOTES]);
     world.gateway.set_authenticated(false);
     world.run(secs(1));
     let before = world.submit(Command::WaitReady);
@@ -342,6 +314,6 @@ fn with_the_gate_off_wait_ready_needs_a_frame() {
     let ready = world.submit(Command::WaitReady);
     world.run(secs(10));
     assert_eq!(world.reply(ready), None);
-    send(&mut world, &[AUTHENTICATED]);
+    world.gateway_delivers(&[AUTHENTICATED]);
     assert_eq!(world.reply(ready), Some(&(world.now(), Ok(Reply::Ready))));
 }

@@ -8,13 +8,7 @@ use ibws_proto::{
     subscribe::Staleness,
 };
 use ibws_testkit::GatewayConfig;
-use ibws_testkit::world::{QUOTES, World, ms, rest_result, secs, sub, world};
-
-fn settled(channels: &[&str]) -> World {
-    let mut world = world();
-    world.settle(channels);
-    world
-}
+use ibws_testkit::world::{QUOTES, World, ms, rest_result, secs, settled, sub};
 
 fn sessions(world: &World) -> Vec<SessionNeed> {
     world

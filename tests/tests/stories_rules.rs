@@ -9,13 +9,7 @@ use ibws_proto::{
     status::{HealthReason, Timer, WakeReason},
 };
 use ibws_testkit::Recovery;
-use ibws_testkit::world::{Dial, QUOTES, World, ms, rest_result, secs, sub, world};
-
-fn settled(channels: &[&str]) -> World {
-    let mut world = world();
-    world.settle(channels);
-    world
-}
+use ibws_testkit::world::{Dial, QUOTES, World, ms, rest_result, secs, settled, sub, world};
 
 /// A machine without a world, so that a test controls every input.
 struct BareMachine {

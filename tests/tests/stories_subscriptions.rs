@@ -6,14 +6,7 @@ use ibws_proto::{
     SubscriptionState, UnsubscribeOutcome, rest::RestRequest,
 };
 use ibws_testkit::Recovery;
-use ibws_testkit::world::{QUOTES, World, args, ms, secs, sub, world};
-
-/// Returns a world with these subscriptions, five seconds after its start.
-fn settled(channels: &[&str]) -> World {
-    let mut world = world();
-    world.settle(channels);
-    world
-}
+use ibws_testkit::world::{QUOTES, World, args, ms, secs, settled, sub, world};
 
 /// Returns the times at which the subscription failed.
 fn failures_of(world: &World, key: &str) -> Vec<Instant> {

@@ -2,13 +2,7 @@
 //! twice. All times are virtual and exact.
 
 use ibws_proto::{Command, Key, Reply, SubscriptionState, UnsubscribeOutcome};
-use ibws_testkit::world::{World, ms, secs, world};
-
-fn settled(channels: &[&str]) -> World {
-    let mut world = world();
-    world.settle(channels);
-    world
-}
+use ibws_testkit::world::{ms, secs, settled};
 
 #[test]
 fn data_during_an_unconfirmed_unsubscribe_repeats_no_write() {

@@ -7,14 +7,8 @@ use ibws_proto::{
     Body, Command, CommandError, Config, Event, GapCause, Instant, Json, Modify, Renewal, Reply, StateCause, Subscribe,
     SubscriptionState, fold::Executions, status::HealthReason, subscribe::Staleness,
 };
-use ibws_testkit::world::{QUOTES, World, ms, secs, sub, world};
+use ibws_testkit::world::{QUOTES, World, ms, secs, settled, sub, world};
 use ibws_testkit::{GatewayConfig, Recovery};
-
-fn settled(channels: &[&str]) -> World {
-    let mut world = world();
-    world.settle(channels);
-    world
-}
 
 /// The time of each event, with the `since` that it reports.
 type Reported = Vec<(Instant, Instant)>;

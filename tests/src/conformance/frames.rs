@@ -3,23 +3,13 @@
 use ibws_proto::transport::{Limits, Runtime};
 
 use super::stage::{Stage, Trace};
+use crate::net::put_frame;
 use crate::{ClientInfo, ScriptedPeer};
 
 /// A frame as a server writes it: header and payload.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![first];
-    match payload.len() {
-        length @ 0..126 => bytes.push(length as u8),
-        length @ 126..0x1_0000 => {
-            bytes.push(126);
-            bytes.extend((length as u16).to_be_bytes());
-        }
-        length => {
-            bytes.push(127);
-            bytes.extend((length as u64).to_be_bytes());
-        }
-    }
-    bytes.extend(payload);
+    let mut bytes = Vec::new();
+    put_frame(&mut bytes, first, payload);
     bytes
 }
 

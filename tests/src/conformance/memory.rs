@@ -1,15 +1,17 @@
 //! Floods of a client whose consumers read nothing: the memory that they cost is bounded.
 
+use core::future::poll_fn;
 use core::time::Duration;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant as Clock;
 
 use ibws_proto::transport::{Limits, Runtime};
 use ibws_proto::{Key, Subscribe};
 
 use super::stage::{SHARE, Stage, Trace};
+use crate::net::put_frame;
+use crate::signal::Signal;
 use crate::{PeerInput, ScriptedPeer};
 
 /// Bytes of one write.
@@ -52,13 +54,13 @@ impl Flood {
             Self::LargeMessages => {
                 let (head, tail) = (r#"{"topic":"weather","text":""#, r#""}"#);
                 let text = "x".repeat(limit - head.len() - tail.len());
-                frame(0x81, format!("{head}{text}{tail}").as_bytes(), &mut bytes);
+                put_frame(&mut bytes, 0x81, format!("{head}{text}{tail}").as_bytes());
                 small(1, &mut bytes);
-                frame(0x81, ScriptedPeer::quote_text(1).as_bytes(), &mut bytes);
+                put_frame(&mut bytes, 0x81, ScriptedPeer::quote_text(1).as_bytes());
             }
             Self::Pings => {
                 for _ in 0..100 {
-                    frame(0x89, &[b'p'; 125], &mut bytes);
+                    put_frame(&mut bytes, 0x89, &[b'p'; 125]);
                     small(1, &mut bytes);
                 }
             }
@@ -66,21 +68,21 @@ impl Flood {
             Self::NestedZeros => {
                 let (head, tail) = (r#"{"topic":"sts","args":{"authenticated":[[0"#, r#"]],"competing":[0]}}"#);
                 let zeros = ",0".repeat((limit - head.len() - tail.len()) / 2);
-                frame(0x81, format!("{head}{zeros}{tail}").as_bytes(), &mut bytes);
+                put_frame(&mut bytes, 0x81, format!("{head}{zeros}{tail}").as_bytes());
             }
             Self::UnmergeableLines => {
                 // A value of more than 4 KiB is not merged.
                 let value = "x".repeat(5_000);
                 for line in 0..LINES {
                     let text = format!(r#"{{"topic":"smd+{}","31":"{value}"}}"#, 1_000 + line);
-                    frame(0x81, text.as_bytes(), &mut bytes);
+                    put_frame(&mut bytes, 0x81, text.as_bytes());
                 }
             }
             Self::Fragments => {
                 bytes.extend([0x01, 0]);
                 let fragment = [b'x'; 1_000];
                 for _ in 0..(limit / fragment.len()) {
-                    frame(0x00, &fragment, &mut bytes);
+                    put_frame(&mut bytes, 0x00, &fragment);
                 }
             }
         }
@@ -92,27 +94,10 @@ impl Flood {
     }
 }
 
-/// Appends a WebSocket frame.
-fn frame(first: u8, payload: &[u8], out: &mut Vec<u8>) {
-    out.push(first);
-    match payload.len() {
-        length @ 0..126 => out.push(length as u8),
-        length @ 126..0x1_0000 => {
-            out.push(126);
-            out.extend((length as u16).to_be_bytes());
-        }
-        length => {
-            out.push(127);
-            out.extend((length as u64).to_be_bytes());
-        }
-    }
-    out.extend_from_slice(payload);
-}
-
 /// Appends `count` small messages of an unknown topic, which a queue does not merge.
 fn small(count: usize, out: &mut Vec<u8>) {
     for number in 0..count {
-        frame(0x81, format!(r#"{{"topic":"weather","number":{number}}}"#).as_bytes(), out);
+        put_frame(out, 0x81, format!(r#"{{"topic":"weather","number":{number}}}"#).as_bytes());
     }
 }
 
@@ -126,8 +111,8 @@ pub async fn unread<R: Runtime + Clone>(
     limits: Option<Limits>,
     seconds: u64,
 ) -> Trace {
-    let (over, ends) = (Arc::new(AtomicBool::new(false)), Clock::now() + Duration::from_secs(seconds));
-    let done = Arc::clone(&over);
+    let (over, ends) = (Signal::default(), Clock::now() + Duration::from_secs(seconds));
+    let done = over.clone();
     let script = stage.script(move |_, client| {
         let mut peer = client.greet()?;
         peer.stop_recording();
@@ -148,7 +133,7 @@ pub async fn unread<R: Runtime + Clone>(
             }
         }
         settle(&mut peer)?;
-        done.store(true, Ordering::SeqCst);
+        done.set();
         peer.until_end()
     });
     let mut builder = stage.builder(&script);
@@ -163,9 +148,7 @@ pub async fn unread<R: Runtime + Clone>(
     let share = client.subscribe_nowait(Subscribe::parse(SHARE).expect("a channel"));
     let line = |line: usize| Subscribe::parse(&format!("md+{}", 1_000 + line)).expect("a channel");
     let lines: Vec<_> = (0..flood.lines()).map(|number| client.subscribe_nowait(line(number))).collect();
-    while !over.load(Ordering::SeqCst) {
-        client.sleep(Duration::from_millis(10)).await;
-    }
+    poll_fn(|cx| over.poll(cx)).await;
     let frames = client.stats().frames;
     client.shutdown().await.expect("a stop");
     drop((events, orders, share, lines));
@@ -182,7 +165,7 @@ fn orders(peer: &mut ScriptedPeer) -> io::Result<()> {
     for first in (0..ORDERS).step_by(ROWS as usize) {
         let row = |number: u64| format!(r#"{{"acct":"DU1234567","orderId":{number},"status":"Submitted"}}"#);
         let rows: Vec<_> = (first..first + ROWS).map(row).collect();
-        frame(0x81, format!(r#"{{"topic":"sor","args":[{}]}}"#, rows.join(",")).as_bytes(), &mut bytes);
+        put_frame(&mut bytes, 0x81, format!(r#"{{"topic":"sor","args":[{}]}}"#, rows.join(",")).as_bytes());
         if bytes.len() > CHUNK {
             peer.raw(&bytes)?;
             bytes.clear();

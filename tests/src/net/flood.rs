@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use ibws_proto::Instant;
 
-use super::wire::Wire;
+use super::wire::{Wire, put_frame};
 use crate::gateway::{Gateway, GatewayConfig};
 
 /// Bytes of one write.
@@ -45,19 +45,7 @@ impl Flood {
     pub(super) fn pour(&self, wire: &mut Wire) -> io::Result<()> {
         let mut chunk = Vec::with_capacity(CHUNK + 1024);
         for frame in self.frames.iter().cycle().take(usize::try_from(self.total).unwrap_or(usize::MAX)) {
-            chunk.push(0x82);
-            match frame.len() {
-                length @ 0..126 => chunk.push(length as u8),
-                length @ 126..0x1_0000 => {
-                    chunk.push(126);
-                    chunk.extend_from_slice(&(length as u16).to_be_bytes());
-                }
-                length => {
-                    chunk.push(127);
-                    chunk.extend_from_slice(&(length as u64).to_be_bytes());
-                }
-            }
-            chunk.extend_from_slice(frame);
+            put_frame(&mut chunk, 0x82, frame);
             if chunk.len() >= CHUNK {
                 wire.write_all(&chunk)?;
                 chunk.clear();

@@ -27,6 +27,7 @@ pub use flood::Flood;
 pub use relay::{LinkFaults, Relay};
 pub use script::{ClientInfo, Script};
 pub use scripted_peer::{PeerInput, ScriptedPeer};
+pub(crate) use wire::put_frame;
 
 use crate::gateway::{Gateway, GatewayConfig};
 use tls::Identity;

@@ -7,6 +7,23 @@ use std::sync::Arc;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
+/// Appends an unmasked WebSocket frame with this first byte, in the shortest form (RFC 6455 §5.2).
+pub(crate) fn put_frame(out: &mut Vec<u8>, first: u8, payload: &[u8]) {
+    out.push(first);
+    match payload.len() {
+        length @ 0..126 => out.push(length as u8),
+        length @ 126..0x1_0000 => {
+            out.push(126);
+            out.extend_from_slice(&(length as u16).to_be_bytes());
+        }
+        length => {
+            out.push(127);
+            out.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
+    out.extend_from_slice(payload);
+}
+
 /// A byte stream. One thread reads and writes it, so it needs no lock.
 pub(super) enum Wire {
     Plain(TcpStream),

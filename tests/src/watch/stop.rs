@@ -1,8 +1,9 @@
 //! Ctrl-C and SIGTERM as a condition that can be polled.
 
-use core::task::{Context, Waker};
+use core::task::Context;
 use core::time::Duration;
-use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::signal::Signal;
 
 /// Longest time from the stop to the end of the process, even if something blocks, such as a
 /// terminal or a name lookup. Unsubscribing and closing take much less.
@@ -16,15 +17,9 @@ pub(super) fn end_after(after: Duration) {
     });
 }
 
-#[derive(Default)]
-struct State {
-    is_requested: bool,
-    waker: Option<Waker>,
-}
-
 /// The request to stop.
 #[derive(Clone, Default)]
-pub(super) struct Stop(Arc<Mutex<State>>);
+pub(super) struct Stop(Signal);
 
 impl Stop {
     /// Installs the handler of both signals. A second signal ends the process at once.
@@ -36,29 +31,19 @@ impl Stop {
     }
 
     fn request(&self) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if core::mem::replace(&mut state.is_requested, true) {
+        if self.0.set() {
             std::process::exit(130);
         }
-        let waker = state.waker.take();
-        drop(state);
         end_after(Duration::ZERO);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
     }
 
     /// Returns `true` if a signal came.
     pub(super) fn is_requested(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_requested
+        self.0.is_set()
     }
 
     /// Returns `true` if a signal came; otherwise stores the waker.
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> bool {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !state.is_requested {
-            state.waker = Some(cx.waker().clone());
-        }
-        state.is_requested
+        self.0.poll(cx).is_ready()
     }
 }

@@ -59,6 +59,15 @@ impl World {
         }
     }
 
+    /// Makes the gateway send these frames on the present connection, and runs until they arrive.
+    /// They take 10 ms on the default link.
+    pub fn gateway_delivers(&mut self, frames: &[&str]) {
+        for frame in frames {
+            self.gateway_sends(*frame);
+        }
+        self.run(self.link.latency);
+    }
+
     /// Resets the connection. Frames that were on their way to the client are lost with it.
     pub fn reset(&mut self) {
         let Some(conn) = self.conn() else { return };

@@ -25,7 +25,7 @@ use crate::prng::Prng;
 use crate::replay::{Rule, Transcript};
 
 pub use link::{Dial, Link};
-pub use prelude::{QUOTES, args, ms, secs, sub, world};
+pub use prelude::{QUOTES, args, at, ms, secs, settled, settled_with, silent_gateway, sub, without_handler, world};
 pub use rest::rest_result;
 pub use trace::{Content, Entry};
 
