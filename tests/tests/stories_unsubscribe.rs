@@ -68,3 +68,40 @@ fn recreated_histories_are_unsubscribed_first_so_that_none_counts_twice() {
     assert!(first.keys().all(|id| !again.contains_key(id)), "the server ids are new: {first:?}, {again:?}");
     assert_eq!(world.gaps().len(), 0);
 }
+
+/// A reply with the topic of the unsubscribe is accepted (docs/protocol.md §2).
+#[test]
+fn a_reply_with_the_topic_of_the_unsubscribe_confirms_it() {
+    let mut world = settled(&["md+265598", "ld+DU1234567", "or", "mh+8314+{}"]);
+    world.gateway.set_confirmations(false);
+    let id = world.machine().server_ids(Key::MarketHistory).unwrap().keys().next().unwrap().clone();
+    let history = format!("umh+{id}");
+    let cases =
+        [("md+265598", "umd+265598"), ("ld+DU1234567", "uld+DU1234567"), ("or", "uor"), ("mh+8314", history.as_str())];
+    for (key, topic) in cases {
+        let reply = format!(r#"{{"topic":"{topic}"}}"#);
+        world.gateway_delivers(&[&reply]);
+        assert_eq!(world.subscription_state(key), SubscriptionState::Active, "nothing was unsubscribed");
+        let request = world.unsubscribe(key, true);
+        world.run(ms(50));
+        assert_eq!((world.reply(request), world.subscription_state(key)), (None, SubscriptionState::Unsubscribing));
+        world.gateway_delivers(&[&reply]);
+        let confirmed = Ok(Reply::Unsubscribed(UnsubscribeOutcome::Confirmed));
+        assert_eq!(world.reply(request), Some(&(world.now(), confirmed)), "{key}");
+        assert_eq!(world.subscription_state(key), SubscriptionState::Removed);
+    }
+}
+
+#[test]
+fn a_result_after_the_reply_with_its_topic_confirms_no_other_account() {
+    let mut world = settled(&["sd+DU1234567", "sd+U12345678"]);
+    world.gateway.set_confirmations(false);
+    world.unsubscribe("sd+DU1234567", true);
+    world.unsubscribe("sd+U12345678", true);
+    world.run(ms(50));
+    world.gateway_delivers(&[r#"{"topic":"usd+DU1234567"}"#, r#"{"result":"unsubscribed from summary"}"#]);
+    assert_eq!(world.subscription_state("sd+DU1234567"), SubscriptionState::Removed);
+    assert_eq!(world.subscription_state("sd+U12345678"), SubscriptionState::Unsubscribing);
+    world.gateway_delivers(&[r#"{"result":"unsubscribed from summary"}"#]);
+    assert_eq!(world.subscription_state("sd+U12345678"), SubscriptionState::Removed);
+}

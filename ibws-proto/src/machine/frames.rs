@@ -219,6 +219,9 @@ impl Machine {
             (_, Some(Key::AccountUpdates)) => self.accounts(frame),
             (_, Some(Key::Notifications)) => self.prompts(frame),
             (Shape::Topic, None) if topic == "tic" => self.tic(frame),
+            (Shape::Topic, None) if topic.starts_with('u') => {
+                self.with_table(|table, cx| table.on_unsubscribe_topic(&topic, cx));
+            }
             _ => {
                 if let Some(key) = subscription {
                     if key.key().needs_brokerage_session() {

@@ -123,6 +123,21 @@ impl Table {
         }
     }
 
+    /// Applies a frame with the topic of an unsubscribe, such as `umd+265598` or `umh+SERVERID`: it
+    /// confirms that one (docs/protocol.md §2).
+    ///
+    /// The place of a summary or ledger in `unsubscribes` stays, so that a result that still
+    /// follows confirms no other account.
+    pub(crate) fn on_unsubscribe_topic(&mut self, topic: &str, cx: &mut Context<'_>) {
+        let Some(name) = topic.strip_prefix('u') else { return };
+        if let Some(server_id) = name.strip_prefix("mh+") {
+            return self.on_history_unsubscribed(server_id, cx);
+        }
+        if let Some(key) = self.store.get(name).map(|subscription| subscription.subscribe.key.clone()) {
+            self.confirm_unsubscribe(&key, cx);
+        }
+    }
+
     fn confirm_unsubscribe(&mut self, key: &SubscriptionKey, cx: &mut Context<'_>) {
         self.update(key, cx, |subscription, scope| {
             let confirmed = Ok(UnsubscribeOutcome::Confirmed);
