@@ -223,7 +223,7 @@ impl ScriptedMachine {
     }
 }
 
-/// Content a story reads.
+/// What a story reads.
 impl ScriptedMachine {
     /// The machine.
     #[must_use]
@@ -249,7 +249,7 @@ impl ScriptedMachine {
         self.machine().status().state
     }
 
-    /// Content the connection's health reports.
+    /// The reason of the connection's health.
     #[must_use]
     pub fn health(&self) -> HealthReason {
         self.machine().health(self.now).reason

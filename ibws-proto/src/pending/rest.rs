@@ -57,7 +57,7 @@ impl Progress {
     }
 }
 
-/// The needs, and what the machine passes in to act on them.
+/// The needs, their attempts, and when each acts next.
 #[derive(Debug, Default)]
 pub(crate) struct RestRequests {
     last: u64,

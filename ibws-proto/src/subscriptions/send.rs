@@ -39,23 +39,20 @@ impl Subscription {
 
     /// Does what the slot was given for, if it may still be done.
     pub(super) fn run_slot(&mut self, cause: StateCause, scope: &mut Scope<'_, '_>) {
-        match cause {
-            StateCause::Renewed => self.renew(scope),
-            StateCause::Stale => self.resend(cause, scope),
-            StateCause::Requested if self.server_id().is_some() => {
-                // The gateway counts a history until it is unsubscribed by its id (docs/protocol.md
-                // §3.2).
-                self.send_unsubscribe(scope);
-                self.attempts.count = 0;
-                self.send(cause, scope);
-            }
-            StateCause::Ready if self.must_unsubscribe_first(scope) => {
-                self.send_unsubscribe(scope);
-                self.attempts.count = 0;
-                self.send(cause, scope);
-            }
-            _ => self.send(cause, scope),
+        let unsubscribes_first = match cause {
+            StateCause::Renewed => return self.renew(scope),
+            StateCause::Stale => return self.resend(cause, scope),
+            // The gateway counts a history until it is unsubscribed by its id (docs/protocol.md
+            // §3.2).
+            StateCause::Requested => self.server_id().is_some(),
+            StateCause::Ready => self.must_unsubscribe_first(scope),
+            _ => false,
+        };
+        if unsubscribes_first {
+            self.send_unsubscribe(scope);
+            self.attempts.count = 0;
         }
+        self.send(cause, scope);
     }
 
     /// Whether the gateway may still hold it from before the session lost its authentication. A
