@@ -72,15 +72,27 @@ impl Received {
     }
 }
 
+/// What the server sent.
+#[derive(Default)]
+struct Sent {
+    /// The number of the next quote.
+    number: AtomicU64,
+    /// How long quotes were sent, in milliseconds: without the time between connections.
+    millis: AtomicU64,
+}
+
 /// Serves one connection: numbered quotes at the rate, until its time is over; then it ends in one
 /// of three ways.
-fn serve(conn: usize, mut peer: ScriptedPeer, number: &AtomicU64, lasts: Duration) -> io::Result<()> {
+fn serve(conn: usize, mut peer: ScriptedPeer, sent: &Sent, lasts: Duration) -> io::Result<()> {
     peer.stop_recording();
     peer.expect("smd")?;
     peer.tcp().set_read_timeout(Some(Duration::from_millis(5)))?;
-    let (began, first) = (Instant::now(), number.load(Ordering::SeqCst));
+    let Sent { number, millis } = sent;
+    let (began, first, before) = (Instant::now(), number.load(Ordering::SeqCst), millis.load(Ordering::SeqCst));
     while began.elapsed() < lasts {
-        let due = first + u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX) * RATE / 1_000;
+        let elapsed = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        millis.store(before + elapsed, Ordering::SeqCst);
+        let due = first + elapsed * RATE / 1_000;
         while number.load(Ordering::SeqCst) < due {
             peer.write(ScriptedPeer::quote_text(number.fetch_add(1, Ordering::SeqCst)).into())?;
         }
@@ -130,9 +142,9 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 #[expect(clippy::print_stdout, reason = "prints the figures for a run with --nocapture")]
 fn soak<R: Runtime>(name: &str, runtime: R, length: Duration) {
-    let number = Arc::new(AtomicU64::new(0));
-    let (sent, lasts) = (Arc::clone(&number), (length / 3).min(MAX_CONNECTION));
-    let script = Script::start(false, move |conn, client| serve(conn, client.greet()?, &sent, lasts));
+    let sent = Arc::new(Sent::default());
+    let (server, lasts) = (Arc::clone(&sent), (length / 3).min(MAX_CONNECTION));
+    let script = Script::start(false, move |conn, client| serve(conn, client.greet()?, &server, lasts));
     let builder = Builder::new(runtime).url(script.url()).plaintext_on_loopback();
     let client = builder.build().expect("an address");
     let mut stream = client.subscribe_nowait(Subscribe::parse("md+265598").expect("a channel"));
@@ -145,11 +157,13 @@ fn soak<R: Runtime>(name: &str, runtime: R, length: Duration) {
         if began.elapsed() >= next_report {
             let figures = (resident(), open_files());
             println!(
-                "{name} {:4} s: {:6} KiB resident, {} files, {} messages, {} gaps, {} resumed, {} lost in gaps",
+                "{name} {:4} s: {:6} KiB resident, {} files, {} messages, {} sent a second of connection, {} gaps, \
+                 {} resumed, {} lost in gaps",
                 began.elapsed().as_secs(),
                 figures.0 / 1_024,
                 figures.1,
                 received.messages,
+                sent.number.load(Ordering::SeqCst) * 1_000 / sent.millis.load(Ordering::SeqCst).max(1),
                 received.gaps,
                 received.resumed,
                 received.in_gaps,
