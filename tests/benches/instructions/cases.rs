@@ -1,0 +1,175 @@
+//! What is counted. Each case prepares, then repeats one step.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ibws_proto::{
+    Body, Command, Config, ConnId, Event, Field, Frame, Input, Instant, Item, Key, Machine, Output, Subscribe,
+    fold::{Executions, OrderBook},
+    queue::{EventFilter, Queue, QueueLimits, Queues},
+};
+use ibws_testkit::runtime::Simulated;
+use ibws_testkit::{GatewayConfig, GatewayOutput};
+
+/// A first market data frame of 16 members in 266 bytes, with invented values.
+const QUOTE: &str = r#"{"6509":"RpB","conidEx":"265598","topic":"smd+265598","conid":265598,"_updated":1790000000143,"6119":"q2","83":0.41,"server_id":"q2","84":"181.20","31":"181.27","86":"181.31","85":"1,200","88":"300","7059":"100","55":"AAPL","6508":"&serviceID1=122&serviceID2=12333"}"#;
+/// A row of an order, with invented values.
+const ORDER: &str = r##"{"topic":"sor","args":[{"acct":"DU1234567","conidex":"700123","conid":700123,"account":"DU1234567","orderId":70000001,"cashCcy":"USD","sizeAndFills":"0/4","orderDesc":"Buy 4 ZQXW Limit 99.50, Day","description1":"ZQXW","ticker":"ZQXW","secType":"STK","listingExchange":"NYSE","remainingQuantity":4.0,"filledQuantity":0.0,"totalSize":4.0,"companyName":"ZQXW HOLDINGS","status":"Submitted","order_ccp_status":"Submitted","origOrderType":"LIMIT","supportsTaxOpt":"1","lastExecutionTime":"300102153045","orderType":"Limit","bgColor":"#000000","fgColor":"#00F000","isEventTrading":"0","price":"99.50","timeInForce":"CLOSE","lastExecutionTime_r":1893598245000,"side":"BUY"}]}"##;
+/// A row of an execution, with invented values.
+const TRADE: &str = r#"{"topic":"str","args":[{"execution_id":"0000aaaa.70000001.01.01","symbol":"ZQXW","supports_tax_opt":"1","side":"B","order_description":"Bot 4 @ 101.27 on XNYS","trade_time":"20300102-15:30:45","trade_time_r":1893598245000,"size":4.0,"price":"101.27","exchange":"XNYS","commission":"1.05","net_amount":405.08,"account":"DU1234567","accountCode":"DU1234567","company_name":"ZQXW HOLDINGS","sec_type":"STK","listing_exchange":"NYSE","conid":700123,"conidEx":"700123","position":"4","clearing_id":"IB","clearing_name":"IB","order_id":70000001}]}"#;
+
+/// The names of the cases, in the order of the table.
+pub(crate) const NAMES: [&str; 12] = [
+    "scan a quote",
+    "read 16 fields of a quote",
+    "fold an order",
+    "fold an execution",
+    "bytes to event, 10 subscriptions",
+    "bytes to event, 10000 subscriptions",
+    "subscribe and confirm, 10 subscriptions",
+    "subscribe and confirm, 10000 subscriptions",
+    "tick, 10 subscriptions",
+    "tick, 10000 subscriptions",
+    "event through a queue",
+    "whole client, message to consumer",
+];
+
+/// Runs a case so many times.
+pub(crate) fn run(name: &str, count: u64) {
+    let quote = Bytes::from_static(QUOTE.as_bytes());
+    match name {
+        "scan a quote" => repeat(count, || drop(black_box(decode(QUOTE)))),
+        "read 16 fields of a quote" => {
+            let frame = decode(QUOTE);
+            repeat(count, || read_quote(&frame));
+        }
+        "fold an order" => {
+            let (mut book, frame) = (OrderBook::new(), decode(ORDER));
+            let Body::Orders(orders) = frame.body() else { panic!("an order") };
+            repeat(count, || assert_eq!(book.apply(black_box(&orders)), 1));
+        }
+        "fold an execution" => {
+            let (mut executions, frame) = (Executions::new(), decode(TRADE));
+            let Body::Trades(trades) = frame.body() else { panic!("an execution") };
+            repeat(count, || assert_eq!(executions.apply(black_box(&trades)), 1));
+        }
+        "bytes to event, 10 subscriptions" => events(10, count, &quote),
+        "bytes to event, 10000 subscriptions" => events(10_000, count, &quote),
+        "subscribe and confirm, 10 subscriptions" => subscribes(10, count),
+        "subscribe and confirm, 10000 subscriptions" => subscribes(10_000, count),
+        "tick, 10 subscriptions" => ticks(10, count),
+        "tick, 10000 subscriptions" => ticks(10_000, count),
+        "event through a queue" => queue(count, &quote),
+        "whole client, message to consumer" => client(count),
+        other => panic!("there is no case {other:?}"),
+    }
+}
+
+fn repeat(count: u64, mut step: impl FnMut()) {
+    (0..count).for_each(|_| step());
+}
+
+fn decode(text: &'static str) -> Frame {
+    Frame::decode(Bytes::from_static(black_box(text).as_bytes())).expect("a frame")
+}
+
+fn read_quote(frame: &Frame) {
+    let Body::MarketData(data) = frame.body() else { panic!("a quote") };
+    black_box((data.conid().ok(), data.conid_ex().ok(), data.server_id().ok(), data.updated().ok()));
+    for (field, value) in data.fields() {
+        match field {
+            Field::AVAILABILITY => drop(black_box(value.availability())),
+            Field::CHANGE_PERCENT => drop(black_box(value.percent())),
+            Field::BID_SIZE | Field::ASK_SIZE | Field::LAST_SIZE => drop(black_box(value.size())),
+            Field::BID | Field::ASK | Field::LAST => drop(black_box(value.price())),
+            _ => drop(black_box(value.string())),
+        }
+    }
+}
+
+/// A machine that is ready, with `count` active subscriptions.
+fn ready(count: usize) -> (Machine, ConnId, Instant) {
+    let now = Instant::ORIGIN;
+    let config = Config { max_lines: usize::MAX, renew_market_data: None, tic_interval: None, ..Config::default() };
+    let mut machine = Machine::new(config, now);
+    machine.submit(now, Command::Start);
+    let conn = ConnId(1);
+    machine.handle(now, Input::Opened(conn));
+    for frame in [r#"{"topic":"system","success":"user"}"#, r#"{"topic":"sts","args":{"authenticated":true}}"#] {
+        machine.handle(now, Input::Frame(conn, frame.into()));
+    }
+    (0..count).for_each(|n| subscribe(&mut machine, conn, now, 265_598 + n));
+    (machine, conn, now)
+}
+
+fn subscribe(machine: &mut Machine, conn: ConnId, now: Instant, conid: usize) {
+    machine.submit(now, Command::Subscribe(Subscribe::parse(&format!("md+{conid}")).expect("a channel")));
+    machine.handle(now, Input::Frame(conn, format!(r#"{{"topic":"smd+{conid}"}}"#).into()));
+    while machine.poll().is_some() {}
+}
+
+fn event(machine: &mut Machine, conn: ConnId, now: Instant, quote: &Bytes) -> Event {
+    machine.handle(now, Input::Frame(conn, quote.clone()));
+    match machine.poll() {
+        Some(Output::Event(event @ Event::Message(_))) => event,
+        other => panic!("no message but {other:?}"),
+    }
+}
+
+fn events(subscriptions: usize, count: u64, quote: &Bytes) {
+    let (mut machine, conn, now) = ready(subscriptions);
+    repeat(count, || drop(black_box(event(&mut machine, conn, now, quote))));
+}
+
+fn subscribes(subscriptions: usize, count: u64) {
+    let (mut machine, conn, now) = ready(subscriptions);
+    // The table keeps its size: each subscription that is added is removed as well.
+    repeat(count, || {
+        let conid = 9_000_000;
+        subscribe(&mut machine, conn, now, conid);
+        let key = Subscribe::parse(&format!("md+{conid}")).expect("a channel").key;
+        machine.submit(now, Command::Unsubscribe { key, needs_confirmation: false });
+        while machine.poll().is_some() {}
+    });
+}
+
+fn ticks(subscriptions: usize, count: u64) {
+    let (mut machine, _, mut now) = ready(subscriptions);
+    repeat(count, || {
+        now = now + Duration::from_micros(1);
+        machine.handle(now, Input::Tick);
+    });
+}
+
+fn queue(count: u64, quote: &Bytes) {
+    let (mut machine, conn, now) = ready(1);
+    let mut queues = Queues::default();
+    let queue = queues.open(EventFilter::Key(Key::MarketData), QueueLimits::default());
+    let event = event(&mut machine, conn, now, quote);
+    repeat(count, || {
+        queues.deliver(black_box(event.clone()), |_| {});
+        black_box(queues.get_mut(queue).and_then(Queue::pop));
+    });
+}
+
+fn client(count: u64) {
+    let runtime = Simulated::new(GatewayConfig::seeded(1));
+    let client = runtime.client();
+    runtime.block_on(client.start()).expect("a start");
+    let subscribe = Subscribe::parse("md+265598").expect("a channel");
+    let mut stream = runtime.block_on(client.subscribe(subscribe)).expect("a subscription");
+    let batch = 100;
+    for _ in 0..count / batch {
+        runtime.gateway(|gateway| {
+            let conn = gateway.connections().last().expect("a connection");
+            (0..batch).for_each(|_| gateway.inject(conn, GatewayOutput::Text(QUOTE.into())));
+        });
+        let mut received = 0;
+        while received < batch {
+            let item = runtime.block_on(stream.next());
+            let quote = |item: &Item| matches!(item, Item::Event(Event::Message(quote)) if quote.frame.text() == QUOTE);
+            received += u64::from(item.as_ref().is_some_and(quote));
+        }
+    }
+}
