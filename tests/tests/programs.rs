@@ -1,7 +1,7 @@
 //! Tests of the two programs as a user runs them: real processes with real sockets on loopback.
 
 use std::io::{BufRead, BufReader, Read, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -290,6 +290,8 @@ fn the_gateway_refuses_invalid_flags_with_one_line() {
         vec!["--scenario", "nonsense"],
         vec!["--recording", "no-such-file"],
         vec!["--account", "nobody"],
+        vec!["--certificate", "no-such-folder/gateway.pem", "--listen", "127.0.0.1:0"],
+        vec!["--certificate", "gateway.pem", "--plain"],
         vec!["--frobnicate"],
     ] {
         let mut gateway = Command::new(env!("CARGO_BIN_EXE_gateway"));
@@ -300,6 +302,43 @@ fn the_gateway_refuses_invalid_flags_with_one_line() {
     }
 }
 
+/// Starts the gateway on a free port, and returns it with its first line.
+fn gateway(flags: &[&str]) -> (Running, String) {
+    let mut gateway = Command::new(env!("CARGO_BIN_EXE_gateway"));
+    gateway.args(["--listen", "127.0.0.1:0"]).args(flags);
+    let mut gateway = Running::start(gateway.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
+    let listening = gateway.until(|_| (), |line| line.starts_with("listening on "));
+    (gateway, listening)
+}
+
+#[test]
+fn the_gateway_writes_its_certificate_to_a_file_before_its_first_line() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("gateway-{}.pem", std::process::id()));
+    let (mut gateway, _) = gateway(&["--certificate", path.to_str().unwrap()]);
+    let written = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let mut printed = String::new();
+    gateway.until(|line| printed = format!("{printed}{line}\n"), |line| line.starts_with("-----END"));
+    assert!(written.starts_with("-----BEGIN CERTIFICATE-----\n") && printed.ends_with(&written), "{printed}");
+}
+
+#[test]
+fn the_gateway_refuses_a_second_tickle_within_a_second_unless_unpaced() {
+    for (flags, second) in [(vec!["--plain"], "429"), (vec!["--plain", "--unpaced"], "200")] {
+        let (_gateway, listening) = gateway(&flags);
+        let address = listening.split_once("ws://").unwrap().1.split_once('/').unwrap().0;
+        let codes = ["200", second].map(|expected| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            stream.write_all(b"GET /v1/api/tickle HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+            let mut reply = String::new();
+            stream.read_to_string(&mut reply).unwrap();
+            (reply.split(' ').nth(1).unwrap().to_owned(), expected)
+        });
+        assert!(codes.iter().all(|(code, expected)| code == expected), "{flags:?}: {codes:?}");
+    }
+}
+
 /// Plays a recording through `gateway --recording` and `watch --json`, and compares the frames.
 fn plays_unchanged(recording: &Path) {
     let text = std::fs::read_to_string(recording).unwrap();
@@ -307,10 +346,7 @@ fn plays_unchanged(recording: &Path) {
     let frames =
         |dir: &str| lines.iter().filter(|l| l["dir"] == dir).map(|l| l["raw"].as_str().unwrap()).collect::<Vec<_>>();
     let expected = frames("in");
-    let mut gateway = Command::new(env!("CARGO_BIN_EXE_gateway"));
-    gateway.args(["--listen", "127.0.0.1:0", "--plain", "--recording"]).arg(recording);
-    let mut gateway = Running::start(gateway.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()));
-    let listening = gateway.until(|_| (), |line| line.contains("ws://"));
+    let (_gateway, listening) = gateway(&["--plain", "--recording", recording.to_str().unwrap()]);
     let url = listening.split_whitespace().find(|word| word.starts_with("ws://")).unwrap();
     let mut watch = watch();
     watch.args(["--json", "--url", url]);

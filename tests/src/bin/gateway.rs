@@ -20,6 +20,12 @@ struct Options {
     /// Use ws:// and http:// instead of TLS.
     #[arg(long)]
     plain: bool,
+    /// Write the certificate to this file as PEM, before the first line of output.
+    #[arg(long, value_name = "FILE", conflicts_with = "plain")]
+    certificate: Option<PathBuf>,
+    /// Reply to REST calls at any rate, without 429 and the penalty box.
+    #[arg(long)]
+    unpaced: bool,
     /// Play this recording (JSON lines with t, dir, raw) instead of the seeded feed.
     #[arg(long, value_name = "FILE")]
     recording: Option<PathBuf>,
@@ -83,6 +89,7 @@ fn start(options: Options) -> Result<Server, String> {
     let mut gateway = GatewayConfig::seeded(options.seed);
     gateway.account = options.account;
     gateway.binary_only = options.binary;
+    gateway.paces_rest = !options.unpaced;
     if options.text {
         gateway.frames = FrameKind::Text;
     }
@@ -92,10 +99,16 @@ fn start(options: Options) -> Result<Server, String> {
     }
     let gateway = gateway.with_scenario(options.scenario);
     let config = ServerConfig { listen: options.listen, tls: !options.plain, gateway, ..ServerConfig::default() };
-    Server::start(config).map_err(|error| match error {
+    let server = Server::start(config).map_err(|error| match error {
         StartError::Certificate(_) => format!("{error} (--plain)"),
         other => other.to_string(),
-    })
+    })?;
+    if let (Some(path), Some(pem)) = (&options.certificate, server.certificate_pem()) {
+        std::fs::write(path, pem).map_err(|error| {
+            format!("cannot write the certificate to {}: {error}; name another file", path.display())
+        })?;
+    }
+    Ok(server)
 }
 
 /// Prints the address, the seed and the certificate. A closed standard output is ignored, so that

@@ -101,6 +101,9 @@ fn the_summary_starts_in_full_and_continues_with_changed_rows() {
     assert!(rows.iter().any(|row| row["key"] == "AccountCode" && row["value"] == "DU1234567"));
     assert!(rows.iter().all(|row| row["timestamp"].is_number()));
     assert!(frames.len() > 2 && frames[1]["result"].as_array().unwrap().len() < rows.len());
+    // ibind takes the account of an update from this row.
+    let names_account = |row: &Value| row["key"] == "AccountCode" && row["value"] == "DU1234567";
+    assert!(frames.iter().all(|frame| frame["result"].as_array().unwrap().iter().any(names_account)));
     let request = "ssd+DU1234567+{\"keys\":[\"ExcessLiquidity-S\"],\"fields\":[\"monetaryValue\"]}";
     let narrow = world.replies(request, "ssd+DU1234567", 300);
     let row = &narrow[0]["result"][0];
