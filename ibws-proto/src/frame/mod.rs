@@ -5,6 +5,8 @@
 mod json;
 mod number;
 mod prefix;
+#[cfg(feature = "simd")]
+mod quotes;
 pub(crate) mod scan;
 mod swar;
 mod value;
@@ -95,10 +97,9 @@ impl Frame {
     /// occurs twice at the top level. Such a key decides where the message belongs, and the crate
     /// does not guess which of the two counts.
     pub fn decode(raw: Bytes) -> Result<Self, FrameError> {
-        let repaired = match core::str::from_utf8(&raw) {
-            Ok(_) => None,
-            Err(_) => Some(repaired(&raw)),
-        };
+        // Nearly all frames are ASCII, which is the quicker check.
+        let is_utf8 = raw.is_ascii() || core::str::from_utf8(&raw).is_ok();
+        let repaired = if is_utf8 { None } else { Some(repaired(&raw)) };
         let (members, topic, shape) = (Vec::new(), None, Shape::Unknown);
         let frame = Self { raw, repaired, members, topic, shape, escaped: false, joined: false };
         match scan::scan(frame.bytes()) {

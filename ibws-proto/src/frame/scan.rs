@@ -10,7 +10,9 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::swar::plain_end;
+#[cfg(feature = "simd")]
+use super::quotes::Quotes;
+use super::swar::{digits_end, plain_end};
 
 /// The deepest nesting of arrays and objects that is accepted.
 pub(crate) const MAX_DEPTH: u32 = 127;
@@ -158,6 +160,8 @@ impl<'a> Cursor<'a> {
         self.text.get(self.at).copied()
     }
 
+    /// Returns the position for an error.
+    #[cold]
     fn offset(&self) -> u32 {
         u32::try_from(self.at).unwrap_or(u32::MAX)
     }
@@ -175,12 +179,20 @@ impl<'a> Cursor<'a> {
     /// Skips white space and returns the byte after it without taking it.
     #[inline(always)]
     pub(crate) fn next_token(&mut self) -> Option<u8> {
+        // The gateway writes no white space.
+        match self.peek()? {
+            b' ' | b'\n' | b'\r' | b'\t' => self.skip_white_space(),
+            byte => Some(byte),
+        }
+    }
+
+    #[cold]
+    fn skip_white_space(&mut self) -> Option<u8> {
         loop {
-            let byte = self.peek()?;
-            if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
-                return Some(byte);
+            match self.peek()? {
+                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
+                byte => return Some(byte),
             }
-            self.at += 1;
         }
     }
 
@@ -204,15 +216,19 @@ impl<'a> Cursor<'a> {
             return Ok(Scan::Object { members, escaped });
         }
         loop {
+            #[cfg(feature = "simd")]
+            if self.plain_members(&mut members) {
+                return Ok(Scan::Object { members, escaped });
+            }
             self.expect(b'"')?;
-            let start = self.offset();
+            let start = self.at;
             escaped |= self.string_tail()?;
-            let key = Span { start, end: self.offset().saturating_sub(1) };
+            let key = Span::new(start, self.at.saturating_sub(1));
             self.expect(b':')?;
             self.next_token();
-            let start = self.offset();
+            let start = self.at;
             self.value()?;
-            members.push(Member { key, value: Span { start, end: self.offset() } });
+            members.push(Member { key, value: Span::new(start, self.at) });
             match self.next_token() {
                 Some(b',') => self.at += 1,
                 Some(b'}') => {
@@ -220,6 +236,50 @@ impl<'a> Cursor<'a> {
                     return Ok(Scan::Object { members, escaped });
                 }
                 _ => return Err(self.error()),
+            }
+        }
+    }
+
+    /// Scans members as long as they have the form of nearly all: no white space, no escape, and a
+    /// string or a scalar as the value. Stops before a member of another form. Returns `true` if the
+    /// object has ended.
+    #[cfg(feature = "simd")]
+    #[inline(always)]
+    fn plain_members(&mut self, members: &mut Vec<Member>) -> bool {
+        let text = self.text;
+        let mut quotes = Quotes::new(text, self.at);
+        loop {
+            let start = self.at;
+            // Anything but a key with both of its quotes is for the caller to find.
+            let (Some(open), Some(close)) = (quotes.next(), quotes.next()) else { return false };
+            let Some([b'"', b':', first]) = text.get(close..).and_then(|rest| rest.first_chunk()) else { return false };
+            if open != start {
+                return false;
+            }
+            let value = close + 2;
+            let value_end = match first {
+                b'"' => match (quotes.next(), quotes.next()) {
+                    (Some(_), Some(end)) => end + 1,
+                    _ => return false,
+                },
+                b'{' | b'[' => return false,
+                _ => {
+                    self.at = value;
+                    if self.scalar().is_err() {
+                        self.at = start;
+                        return false;
+                    }
+                    core::mem::replace(&mut self.at, start)
+                }
+            };
+            let separator = text.get(value_end);
+            if !matches!(separator, Some(b',' | b'}')) {
+                return false;
+            }
+            members.push(Member { key: Span::new(open + 1, close), value: Span::new(value, value_end) });
+            self.at = value_end + 1;
+            if separator == Some(&b'}') {
+                return true;
             }
         }
     }
@@ -372,17 +432,22 @@ impl<'a> Cursor<'a> {
     }
 
     /// Scans a number or one of the three literals.
+    #[inline(always)]
     fn scalar(&mut self) -> Result<(), JsonError> {
         match self.peek() {
             Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b't') => self.literal(b"true"),
-            Some(b'f') => self.literal(b"false"),
-            Some(b'n') => self.literal(b"null"),
-            _ => Err(self.error()),
+            _ => self.literal(),
         }
     }
 
-    fn literal(&mut self, literal: &[u8]) -> Result<(), JsonError> {
+    #[inline(never)]
+    fn literal(&mut self) -> Result<(), JsonError> {
+        let literal: &[u8] = match self.peek() {
+            Some(b't') => b"true",
+            Some(b'f') => b"false",
+            Some(b'n') => b"null",
+            _ => return Err(self.error()),
+        };
         for &byte in literal {
             if self.peek() != Some(byte) {
                 return Err(self.error());
@@ -392,7 +457,21 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    #[inline(always)]
     fn number(&mut self) -> Result<(), JsonError> {
+        let start = self.at;
+        self.digits();
+        // Most numbers are whole, without a sign, and have no leading zero.
+        let is_plain = self.at > start && self.text.get(start) != Some(&b'0');
+        if is_plain && !matches!(self.peek(), Some(b'.' | b'e' | b'E')) {
+            return Ok(());
+        }
+        self.at = start;
+        self.any_number()
+    }
+
+    #[inline(never)]
+    fn any_number(&mut self) -> Result<(), JsonError> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -425,10 +504,9 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    #[inline(always)]
     fn digits(&mut self) {
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
+        self.at = digits_end(self.text, self.at);
     }
 }
 

@@ -1,0 +1,72 @@
+//! The quotes of a text, found in blocks of 64 bytes.
+
+use wide::u8x16;
+
+/// The bytes of a block.
+const BLOCK: usize = 64;
+
+/// Walks over the quotes of a text that holds no escape and no control character. It ends before
+/// the first block that holds one.
+pub(crate) struct Quotes<'a> {
+    /// The text from the next block on.
+    rest: &'a [u8],
+    /// The position of the present block.
+    base: usize,
+    /// The quotes of the present block that were not returned yet, the first in bit 0.
+    marks: u64,
+}
+
+impl<'a> Quotes<'a> {
+    /// Returns the walk from the position `at` on.
+    #[inline(always)]
+    pub(crate) fn new(text: &'a [u8], at: usize) -> Self {
+        let mut quotes = Self { rest: text.get(at..).unwrap_or_default(), base: at, marks: 0 };
+        quotes.load();
+        quotes
+    }
+
+    /// Returns the position of the next quote.
+    #[inline(always)]
+    pub(crate) fn next(&mut self) -> Option<usize> {
+        while self.marks == 0 {
+            if self.rest.is_empty() {
+                return None;
+            }
+            self.base += BLOCK;
+            self.load();
+        }
+        let at = self.base + self.marks.trailing_zeros() as usize;
+        self.marks &= self.marks - 1;
+        Some(at)
+    }
+
+    /// Marks the quotes of the next block.
+    #[inline(always)]
+    fn load(&mut self) {
+        let mut last = [b' '; BLOCK];
+        let (block, rest): (&[u8; BLOCK], _) = match self.rest.split_first_chunk() {
+            Some(block) => block,
+            None => {
+                last[..self.rest.len()].copy_from_slice(self.rest);
+                (&last, &[][..])
+            }
+        };
+        let (marks, is_plain) = marks(block);
+        (self.marks, self.rest) = if is_plain { (marks, rest) } else { (0, &[][..]) };
+    }
+}
+
+/// Marks the quotes of a block, the first in bit 0. Returns `false` as well if the block holds a
+/// backslash or a control character.
+#[inline(always)]
+fn marks(block: &[u8; BLOCK]) -> (u64, bool) {
+    let (vectors, _) = block.as_chunks::<16>();
+    let (mut marks, mut others) = (0, u8x16::ZERO);
+    for (vector, shift) in vectors.iter().zip([0, 16, 32, 48]) {
+        let bytes = u8x16::new(*vector);
+        let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+        others |= control | bytes.simd_eq(u8x16::splat(b'\\'));
+        marks |= u64::from(bytes.simd_eq(u8x16::splat(b'"')).to_bitmask()) << shift;
+    }
+    (marks, others.to_bitmask() == 0)
+}
