@@ -10,7 +10,7 @@ mod swar;
 mod value;
 
 use alloc::borrow::Cow;
-use alloc::string::String;
+use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem::size_of;
@@ -28,9 +28,13 @@ use scan::{Member, Scan};
 pub use value::{Expected, FieldError, FieldResult, FromJson, RowError, RowReason};
 pub(crate) use value::{field_error, is_absent, lookup, read_number};
 
+use crate::mask::{HIDDEN, Masked, MaskedPiece, Quoted};
+
 /// The size in bytes up to which a message may share the buffer that it was received in. A larger
 /// message has a buffer of its own size, so that copying it would save nothing.
 pub(crate) const MAX_SHARED: usize = 16 * 1024;
+/// The topic of the frame whose `id` is the session (docs/protocol.md §3.8).
+const TIC: &str = "tic";
 
 /// One frame of the gateway, scanned and not parsed.
 ///
@@ -162,6 +166,37 @@ impl Frame {
     #[must_use]
     pub fn text(&self) -> &str {
         core::str::from_utf8(self.bytes()).unwrap_or_default()
+    }
+
+    /// Returns the text for a log or a recording: that of [`text`](Self::text), with the value
+    /// `"***"` in place of each `id` of a frame with the topic `tic`, which is the session
+    /// (docs/protocol.md §3.8). Everything else is unchanged, accounts included.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use ibws_proto::Frame;
+    ///
+    /// let text = br#"{"topic":"tic","alive":true,"id":"00112233445566778899aabbccddeeff"}"#;
+    /// let frame = Frame::decode(Bytes::from_static(text)).unwrap();
+    /// assert_eq!(frame.redacted(), r#"{"topic":"tic","alive":true,"id":"***"}"#);
+    /// ```
+    #[must_use]
+    pub fn redacted(&self) -> Cow<'_, str> {
+        let text = self.text();
+        let is_tic = self.topic().is_some_and(|topic| topic.split('+').next() == Some(TIC));
+        if !is_tic {
+            return Cow::Borrowed(text);
+        }
+        let (mut shown, mut from) = (String::with_capacity(text.len()), 0);
+        for member in self.members.iter().filter(|member| self.key_text(**member) == "id") {
+            shown.push_str(text.get(from..member.value().start).unwrap_or_default());
+            shown.push('"');
+            shown.push_str(HIDDEN);
+            shown.push('"');
+            from = member.value().end;
+        }
+        shown.push_str(text.get(from..).unwrap_or_default());
+        Cow::Owned(shown)
     }
 
     /// Returns the whole frame as one value; `null` for the bare text of an echo.
@@ -329,7 +364,7 @@ fn repaired(raw: &[u8]) -> Bytes {
 }
 
 /// A member of a frame, for writing it into another frame.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Spelled<'a> {
     pub(crate) key: Cow<'a, str>,
     /// The key as it was received, with its quotes.
@@ -339,11 +374,17 @@ pub(crate) struct Spelled<'a> {
 }
 
 /// An iterator over the members of a frame.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Walk<'a> {
     frame: &'a Frame,
     text: &'a str,
     members: core::slice::Iter<'a, Member>,
+}
+
+impl fmt::Debug for Walk<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Walk").field("frame", &self.frame).field("remaining", &self.members.len()).finish()
+    }
 }
 
 impl<'a> Walk<'a> {
@@ -364,9 +405,10 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// Writes the text with the session and accounts masked, because `Debug` output reaches logs.
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Frame").field(&self.text()).finish()
+        f.debug_tuple("Frame").field(&Quoted(Masked(&self.redacted()))).finish()
     }
 }
 
@@ -381,13 +423,39 @@ impl Serialize for Frame {
 }
 
 /// A frame that could not be read. It ends neither the connection nor the next frame.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}")]
 pub struct FrameError {
     /// The bytes as they were received.
     pub raw: Bytes,
     /// The reason.
     pub kind: FrameErrorKind,
+}
+
+impl FrameError {
+    /// Returns the text for a log: that of the bytes, with U+FFFD where they are not UTF-8, and
+    /// accounts and sessions masked. Such a frame may be a piece of a message, so every word of 8
+    /// or more letters and digits that may be a part of a session is masked as well.
+    #[must_use]
+    pub fn redacted(&self) -> String {
+        MaskedPiece(&String::from_utf8_lossy(&self.raw)).to_string()
+    }
+}
+
+/// Writes the bytes as text, [redacted](FrameError::redacted).
+impl fmt::Debug for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrameError").field("raw", &Piece(&self.raw)).field("kind", &self.kind).finish()
+    }
+}
+
+/// Writes bytes of the wire, which may be a piece of a message, as masked text.
+pub(crate) struct Piece<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Debug for Piece<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&Quoted(MaskedPiece(&String::from_utf8_lossy(self.0))), f)
+    }
 }
 
 /// The reason why a frame could not be read.
