@@ -46,8 +46,8 @@ fn json_of(item: &Item) -> String {
     String::from_utf8(out).unwrap()
 }
 
-/// Puts the hostile text behind every string of a value but the topic, which decides the kind, and
-/// the text of a confirmation before its first blank. Returns the number of strings.
+/// Puts the hostile text behind every string of a value but a topic without a target, which decides
+/// the kind of the frame. Returns the number of strings.
 fn poison(value: &mut Value) -> usize {
     match value {
         Value::String(text) => {
@@ -57,7 +57,7 @@ fn poison(value: &mut Value) -> usize {
         Value::Array(elements) => elements.iter_mut().map(poison).sum(),
         Value::Object(members) => {
             let topic = members.remove("topic");
-            let mut count = members.values_mut().map(poison).sum();
+            let mut count: usize = members.values_mut().map(poison).sum();
             // A key is a string of the wire as well, as that of an account in `spl` is.
             let keys: Vec<_> = members.keys().filter(|key| key.starts_with(['D', 'U'])).cloned().collect();
             for key in keys {
@@ -111,7 +111,7 @@ fn no_string_of_any_kind_of_frame_reaches_a_terminal_raw() {
             }
         }
     }
-    assert!(strings > 2_000 && shown > 200, "{strings} strings, {shown} shown");
+    assert!(strings > 1_500 && shown > 300, "{strings} strings, {shown} shown");
 }
 
 #[test]
