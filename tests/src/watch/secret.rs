@@ -34,11 +34,11 @@ pub(super) fn read(
     }
     let (name, bytes) = match (flag, file, variable) {
         (Some(session), ..) => ("--session".into(), session.into_bytes()),
-        (_, Some(file), _) => (format!("the session file {}", file.display()), of_file(file)?),
+        (_, Some(file), _) => (format!("session file {}", file.display()), of_file(file)?),
         (.., Some(session)) => (VARIABLE.into(), session.into_encoded_bytes()),
         _ => return Ok(None),
     };
-    secret(bytes).map(Some).map_err(|error| format!("bad session in {name}: {error}"))
+    secret(bytes).map(Some).map_err(|error| format!("bad {name}: {error}"))
 }
 
 fn secret(bytes: Vec<u8>) -> Result<Secret, SecretError> {
