@@ -64,7 +64,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "FILE")]
     pub(super) record: Option<PathBuf>,
     /// Let --record replace FILE if it exists.
-    #[arg(long, requires = "record")]
+    #[arg(long)]
     pub(super) record_over: bool,
 }
 
@@ -79,6 +79,9 @@ impl Options {
             let text = error.to_string();
             refuse(text.lines().next().unwrap_or_default().trim_start_matches("error: "))
         })?;
+        if options.record_over && options.record.is_none() {
+            return Err(refuse("--record-over has no effect alone: pass --record FILE with it"));
+        }
         // clap must not parse the session, because its errors repeat the value.
         let (flag, file) = (options.raw_session.take(), options.session_file.take());
         options.session = secret::read(flag, file.as_deref(), secret::variable()).map_err(|error| refuse(&error))?;

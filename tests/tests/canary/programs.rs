@@ -33,7 +33,9 @@ fn run(json: bool, source: &str) -> (String, String, String) {
     fs::write(&file, format!("{SESSION}\n")).unwrap();
     let _ = fs::remove_file(&recording);
     let mut command = watch();
-    command.args(["--url", &script.url(), "--account", "DU7654321", "--trust"]).arg(format!("pin:{}", pin.display()));
+    command
+        .args(["--for", "60", "--url", &script.url(), "--account", "DU7654321", "--trust"])
+        .arg(format!("pin:{}", pin.display()));
     command.arg("--record").arg(&recording);
     for key in ["or", "pl", "mh+265598", "sd+DU1234567", "ld+U12345678", "bd+DU1234567+265598"] {
         command.args(["--subscribe", key]);
@@ -124,7 +126,7 @@ fn watch_refuses_two_sources_and_bad_files_without_a_word_of_the_session() {
         (vec!["--session-file", "x"], Some(SESSION), "--session-file and IBWS_SESSION"),
         (vec!["--sesion", SESSION], None, "--sesion"),
         (vec![SESSION], None, "***"),
-        (vec!["--record-over"], None, "--record"),
+        (vec!["--record-over"], None, "--record FILE"),
     ];
     let with_space = format!("{SESSION} {SESSION}");
     cases.push((Vec::new(), Some(&with_space), "bad IBWS_SESSION: byte 32"));

@@ -9,9 +9,9 @@ use ibws_proto::client::{Builder, EventStream};
 use ibws_proto::rest::{RestError, RestReply};
 use ibws_proto::transport::{CookieForm, Credentials, DialRequest, Endpoint, Plaintext, Runtime, Secret};
 use ibws_proto::{Account, Event, Item, Subscribe, SubscriptionKey};
-use ibws_testkit::ClientInfo;
 use ibws_testkit::conformance::{Stage, Trace};
 use ibws_testkit::frames::{Kind, frame};
+use ibws_testkit::{ClientInfo, PeerInput};
 use tungstenite::Message;
 use tungstenite::protocol::CloseFrame;
 
@@ -73,7 +73,9 @@ fn frames() -> Vec<Vec<u8>> {
         [format!(r#"{{"topic":"tic","id":"{SESSION}","acct":"{one}"#).as_bytes(), b"\xff"].concat(),
         format!("{SESSION} {one}").into(),
     ];
-    frames.extend(Kind::ALL.iter().map(|kind| frame(*kind, 7).into_bytes()));
+    // Another id in `tic` would end the connection.
+    let kinds = Kind::ALL.iter().filter(|kind| **kind != Kind::Tic);
+    frames.extend(kinds.map(|kind| frame(*kind, 7).into_bytes()));
     // A topic without a subscription, and the end of the messages.
     frames.push(br#"{"topic":"zzz","last":true}"#.to_vec());
     frames
@@ -159,7 +161,12 @@ pub(crate) fn serve(conn: usize, client: ClientInfo) -> std::io::Result<()> {
         }
         // A text of an unknown opcode, which violates the protocol.
         2 => peer.raw(&[&[0x83, 32], SESSION.as_bytes()].concat())?,
-        3 => return peer.reset(),
+        3 => {
+            // A reset discards what the client has not read, so the pong is awaited.
+            peer.send(Message::Ping(Vec::new().into()))?;
+            while peer.receive()? != PeerInput::Pong {}
+            return peer.reset();
+        }
         _ => {}
     }
     peer.until_end()
