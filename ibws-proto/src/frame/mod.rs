@@ -2,6 +2,7 @@
 //!
 //! This module is the lowest layer of the crate. It reads JSON and knows no message.
 
+mod error;
 mod json;
 mod number;
 mod prefix;
@@ -10,7 +11,7 @@ mod swar;
 mod value;
 
 use alloc::borrow::Cow;
-use alloc::string::{String, ToString as _};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::mem::size_of;
@@ -18,6 +19,8 @@ use core::mem::size_of;
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
+pub(crate) use error::Piece;
+pub use error::{FrameError, FrameErrorKind};
 pub use json::{Elements, Json, Kind, Members};
 pub use number::Number;
 pub(crate) use number::split_numbers;
@@ -28,7 +31,7 @@ use scan::{Member, Scan};
 pub use value::{Expected, FieldError, FieldResult, FromJson, RowError, RowReason};
 pub(crate) use value::{field_error, is_absent, lookup, read_number};
 
-use crate::mask::{HIDDEN, Masked, MaskedPiece, Quoted};
+use crate::mask::{HIDDEN, Masked, Quoted};
 
 /// The size in bytes up to which a message may share the buffer that it was received in. A larger
 /// message has a buffer of its own size, so that copying it would save nothing.
@@ -420,54 +423,6 @@ impl Serialize for Frame {
             _ => self.json().serialize(serializer),
         }
     }
-}
-
-/// A frame that could not be read. It ends neither the connection nor the next frame.
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{kind}")]
-pub struct FrameError {
-    /// The bytes as they were received.
-    pub raw: Bytes,
-    /// The reason.
-    pub kind: FrameErrorKind,
-}
-
-impl FrameError {
-    /// Returns the text for a log: that of the bytes, with U+FFFD where they are not UTF-8, and
-    /// accounts and sessions masked. Such a frame may be a piece of a message, so every word of 8
-    /// or more letters and digits that may be a part of a session is masked as well.
-    #[must_use]
-    pub fn redacted(&self) -> String {
-        MaskedPiece(&String::from_utf8_lossy(&self.raw)).to_string()
-    }
-}
-
-/// Writes the bytes as text, [redacted](FrameError::redacted).
-impl fmt::Debug for FrameError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FrameError").field("raw", &Piece(&self.raw)).field("kind", &self.kind).finish()
-    }
-}
-
-/// Writes bytes of the wire, which may be a piece of a message, as masked text.
-pub(crate) struct Piece<'a>(pub(crate) &'a [u8]);
-
-impl fmt::Debug for Piece<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&Quoted(MaskedPiece(&String::from_utf8_lossy(self.0))), f)
-    }
-}
-
-/// The reason why a frame could not be read.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FrameErrorKind {
-    /// The frame is not JSON.
-    #[error("{0}")]
-    Json(JsonError),
-    /// A key that decides where the message belongs occurs twice.
-    #[error("the key {0:?} stands twice")]
-    Duplicate(&'static str),
 }
 
 #[cfg(test)]

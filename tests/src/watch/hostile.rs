@@ -11,8 +11,8 @@ use super::record::Recorder;
 use super::{json, plain};
 use crate::frames::{Kind, frame};
 
-/// Escape sequences of 7 and 8 bits, DEL, C1, bidi, zero-width and line separators, then a line that
-/// looks like one of the program.
+/// Escape sequences of 7 and 8 bits, DEL, C1, bidi, zero-width and line separators, then a line
+/// that looks like one of the program.
 const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;title\u{7}\r\u{9b}31m\u{9d}8;;\u{9c}\u{7f}\u{85}\u{80}\u{202e}\u{2066}\u{200b}\
     \u{200f}\u{feff}\u{2028}\u{ad}\u{e0041}\n   0.000s  -- ready\u{8}\u{b}\t";
 

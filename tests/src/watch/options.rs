@@ -35,9 +35,9 @@ pub(super) struct Options {
     /// five US shares.
     #[arg(long, value_name = "CHANNEL", value_parser = channel)]
     subscribe: Vec<Subscribe>,
-    /// A file with the session of the gateway's /tickle, at most 4096 bytes; - reads standard input.
-    /// The session is sent as a cookie, and as a message if the gateway waits for a session. The
-    /// environment variable IBWS_SESSION can hold it instead. Give one of the three.
+    /// A file with the session of the gateway's /tickle, at most 4096 bytes; - reads standard
+    /// input. The session is sent as a cookie, and as a message if the gateway waits for a session.
+    /// The environment variable IBWS_SESSION can hold it instead. Give one of the three.
     #[arg(long, value_name = "FILE")]
     session_file: Option<PathBuf>,
     /// The session itself. Other users of this machine can see it in the list of processes, and the
@@ -59,8 +59,8 @@ pub(super) struct Options {
     /// Print one JSON object per line, and nothing else, on standard output.
     #[arg(long)]
     pub(super) json: bool,
-    /// Write what the gateway sends to FILE, for `gateway --recording`. The file must not exist. Only
-    /// you can read it. It contains account ids; the session in `tic` is replaced by ***.
+    /// Write what the gateway sends to FILE, for `gateway --recording`. The file must not exist.
+    /// Only you can read it. It contains account ids; the session in `tic` is replaced by ***.
     #[arg(long, value_name = "FILE")]
     pub(super) record: Option<PathBuf>,
     /// Let --record replace FILE if it exists.

@@ -19,8 +19,8 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Creates the file at `path`, which must not exist. With `over` it may, if it is a regular file,
-    /// which is removed: neither a link nor what a link names is ever written to.
+    /// Creates the file at `path`, which must not exist. With `over` it may, if it is a regular
+    /// file, which is removed: neither a link nor what a link names is ever written to.
     pub(super) fn create(path: &Path, over: bool) -> Result<Self, String> {
         let name = path.display().to_string();
         let cannot = |error: io::Error| format!("cannot write the recording {name}: {error}");
@@ -46,7 +46,8 @@ impl Recorder {
         Ok(Self { file: BufWriter::new(file), path: name, began: None })
     }
 
-    /// Records frames verbatim but for the session in `tic`, and the subscribes that were sent, for which a playback waits.
+    /// Records frames verbatim but for the session in `tic`, and the subscribes that were sent, for
+    /// which a playback waits.
     pub(super) fn record(&mut self, item: &Item, subscribes: &[Subscribe]) -> Result<(), String> {
         let Item::Event(event) = item else { return Ok(()) };
         let line = match event {

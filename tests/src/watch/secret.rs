@@ -1,5 +1,5 @@
-//! Where `watch` takes the session from: a file, standard input, the environment or a flag. No error
-//! contains any of it.
+//! Where `watch` takes the session from: a file, standard input, the environment or a flag. No
+//! error contains any of it.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -62,8 +62,8 @@ fn of_file(file: &Path) -> Result<Vec<u8>, String> {
     if file.as_os_str() == "-" {
         read_up_to(io::stdin().lock(), &mut bytes).map_err(cannot)?;
     } else {
-        // Opening a pipe would wait for its writer, so the kind is checked before, and once more for
-        // what was opened.
+        // Opening a pipe would wait for its writer, so the kind is checked before, and once more
+        // for what was opened.
         let is_regular = fs::metadata(file).map_err(cannot)?.is_file();
         let opened = is_regular.then(|| File::open(file)).transpose().map_err(cannot)?;
         let opened = opened.filter(|opened| opened.metadata().is_ok_and(|found| found.is_file()));
