@@ -200,7 +200,7 @@ fn end_of_value(value: &str, depth: usize) -> usize {
     let mut backslashes = 0_usize;
     for (at, byte) in value.bytes().enumerate() {
         match byte {
-            b'"' if depth == 0 && backslashes % 2 == 0 => return at,
+            b'"' if depth == 0 && backslashes.is_multiple_of(2) => return at,
             b'"' if depth > 0 => return at.saturating_sub(backslashes),
             b'\\' => backslashes = backslashes.saturating_add(1),
             _ => backslashes = 0,

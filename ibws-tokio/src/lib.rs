@@ -34,8 +34,7 @@
 //!
 //! tungstenite writes every frame to its TRACE log, including the session message and the ids in
 //! `tic`, and the reason of a Close frame to its DEBUG log. The `tungstenite` log target must
-//! therefore stay at INFO. The upgrade request with
-//! its cookie does not pass through tungstenite.
+//! therefore stay at INFO. The upgrade request with its cookie does not pass through tungstenite.
 
 mod net;
 mod runtime;

@@ -30,7 +30,7 @@ pub(crate) fn watch() -> Command {
 /// A running program, which is killed at the end of the test.
 pub(crate) struct Running {
     pub(crate) child: Child,
-    stdout: BufReader<std::process::ChildStdout>,
+    pub(crate) stdout: BufReader<std::process::ChildStdout>,
 }
 
 impl Running {
