@@ -154,7 +154,7 @@ fn fields_and_rows_are_limited() {
 fn plain_output_shows_neither_accounts_nor_sessions() {
     const SESSION: &str = "00112233445566778899aabbccddeeff";
     for kind in Kind::ALL {
-        let text = frame(*kind, 1).replace("DU7654321", "DU1234567");
+        let text = frame(*kind, 1);
         let plain = plain_of(&items([text.into_bytes()]));
         assert!(!plain.contains("DU1234567") && !plain.contains("U12345678"), "{plain}");
     }

@@ -34,7 +34,7 @@ fn run(json: bool, source: &str) -> (String, String, String) {
     let _ = fs::remove_file(&recording);
     let mut command = watch();
     command
-        .args(["--for", "60", "--url", &script.url(), "--account", "DU7654321", "--trust"])
+        .args(["--for", "60", "--url", &script.url(), "--account", "U12345678", "--trust"])
         .arg(format!("pin:{}", pin.display()));
     command.arg("--record").arg(&recording);
     for key in ["or", "pl", "mh+265598", "sd+DU1234567", "ld+U12345678", "bd+DU1234567+265598"] {
