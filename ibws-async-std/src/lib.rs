@@ -33,8 +33,8 @@
 //! # Logs
 //!
 //! tungstenite writes every frame to its TRACE log, including the session message and the ids in
-//! `tic`. The `tungstenite` log target must therefore stay below TRACE. The upgrade request with
-//! its cookie does not pass through tungstenite.
+//! `tic`, and the reason of a Close frame to its DEBUG log. The `tungstenite` log target must
+//! therefore stay at INFO. The upgrade request with its cookie does not pass through tungstenite.
 
 mod net;
 mod runtime;

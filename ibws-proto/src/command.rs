@@ -8,6 +8,7 @@ use core::fmt;
 use crate::connect::{CloseCause, ConnectError, ConnectErrorKind};
 use crate::key::SubscriptionKey;
 use crate::liveness::HealthReason;
+use crate::mask::{Discreet, excerpt};
 use crate::payload::{Args, Processor, Staleness, Subscribe};
 
 /// Number of a request. [`Machine::submit`](crate::Machine::submit) returns it, and the reply
@@ -22,7 +23,7 @@ impl fmt::Display for RequestId {
 }
 
 /// A request of the application.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Command {
     /// Connects, and keeps the client connected.
@@ -90,6 +91,32 @@ pub enum Command {
     /// Ends a pending request with [`CommandError::Cancelled`]. What the request has already done
     /// is kept.
     Cancel(RequestId),
+}
+
+/// Writes the text with accounts and sessions masked, because `Debug` output reaches logs.
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start => f.write_str("Start"),
+            Self::Shutdown { drain } => f.debug_struct("Shutdown").field("drain", drain).finish(),
+            Self::Disconnect => f.write_str("Disconnect"),
+            Self::HardReset { restart } => f.debug_struct("HardReset").field("restart", restart).finish(),
+            Self::CheckPing => f.write_str("CheckPing"),
+            Self::CheckHealth => f.write_str("CheckHealth"),
+            Self::Subscribe(subscribe) => f.debug_tuple("Subscribe").field(subscribe).finish(),
+            Self::Unsubscribe { key, needs_confirmation } => {
+                f.debug_struct("Unsubscribe").field("key", key).field("needs_confirmation", needs_confirmation).finish()
+            }
+            Self::Release(request) => f.debug_tuple("Release").field(request).finish(),
+            Self::Modify(modify) => f.debug_tuple("Modify").field(modify).finish(),
+            Self::Recreate => f.write_str("Recreate"),
+            Self::Invalidate(key) => f.debug_tuple("Invalidate").field(key).finish(),
+            Self::SendText(text) => f.debug_tuple("SendText").field(&Discreet(text)).finish(),
+            Self::WaitReady => f.write_str("WaitReady"),
+            Self::Tic => f.write_str("Tic"),
+            Self::Cancel(request) => f.debug_tuple("Cancel").field(request).finish(),
+        }
+    }
 }
 
 /// A change to the stored settings of a subscription.
@@ -374,10 +401,10 @@ impl From<CloseCause> for ConnectionLoss {
             CloseCause::Close(code) => Self::Closed(code),
             CloseCause::Reset => Self::Reset,
             CloseCause::Eof => Self::Cut,
-            CloseCause::Failed(reason) => Self::Failed(reason),
+            CloseCause::Failed(reason) => Self::Failed(excerpt(&reason)),
             CloseCause::TooLarge { limit, size } => Self::TooLarge { limit, size },
-            CloseCause::Protocol(violation) => Self::Protocol(violation),
-            CloseCause::Tls(reason) => Self::Tls(reason),
+            CloseCause::Protocol(violation) => Self::Protocol(excerpt(&violation)),
+            CloseCause::Tls(reason) => Self::Tls(excerpt(&reason)),
             CloseCause::WriteStalled { limit } => Self::WriteStalled { limit },
             CloseCause::WriteTooLarge { limit, size } => Self::WriteTooLarge { limit, size },
         }

@@ -5,6 +5,8 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 
+use crate::mask::{Discreet, Masked};
+
 /// Number of one attempt to connect. The machine counts up from 1.
 ///
 /// Every transport input carries the id of its connection, so that a late, duplicate or foreign
@@ -19,7 +21,8 @@ impl fmt::Display for ConnId {
 }
 
 /// What ended an open connection, as the transport observed it.
-/// [`ConnectionLoss`](crate::ConnectionLoss) has the text for people.
+/// [`ConnectionLoss`](crate::ConnectionLoss) has the text for people: an
+/// [`excerpt`](crate::excerpt) of the reason.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum CloseCause {
@@ -91,8 +94,8 @@ pub enum ConnectErrorKind {
 }
 
 /// A failed dial: its kind, a pause that the peer requested, and one line for people.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{detail}")]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", Masked(detail))]
 pub struct ConnectError {
     /// The kind of failure.
     pub kind: ConnectErrorKind,
@@ -100,6 +103,17 @@ pub struct ConnectError {
     pub retry_after: Option<Duration>,
     /// One line that states what happened and what to do. It never contains a secret.
     pub detail: Box<str>,
+}
+
+/// Writes the detail with accounts and sessions masked, because `Debug` output reaches logs.
+impl fmt::Debug for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectError")
+            .field("kind", &self.kind)
+            .field("retry_after", &self.retry_after)
+            .field("detail", &Discreet(&*self.detail))
+            .finish()
+    }
 }
 
 impl ConnectErrorKind {

@@ -2,13 +2,15 @@
 //! Outputs are actions for the driver, events for the application, and replies to requests.
 
 use alloc::string::String;
+use core::fmt;
 use core::time::Duration;
 
 use crate::command::{CommandError, GapCause, Reply, RequestId};
 use crate::connect::{CloseCause, ConnId, ConnectError};
-use crate::frame::{Frame, FrameError};
+use crate::frame::{Frame, FrameError, Piece};
 use crate::key::{Key, SubscriptionKey};
 use crate::lifecycle::ConnectionState;
+use crate::mask::Discreet;
 use crate::rest::{RestReport, RestRequest, RestRequestId, RestResult};
 use crate::state::SubscriptionEvent;
 use crate::time::Instant;
@@ -25,7 +27,7 @@ pub enum Output {
 }
 
 /// An I/O operation that the driver performs as it is. The driver makes no decision of its own.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Action {
     /// Dial. The result is [`Input::Opened`] or [`Input::ConnectFailed`].
     Connect {
@@ -71,6 +73,23 @@ pub enum Action {
         /// The calls to make.
         request: RestRequest,
     },
+}
+
+/// Writes the text with accounts and sessions masked, because `Debug` output reaches logs.
+impl fmt::Debug for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect { conn } => f.debug_struct("Connect").field("conn", conn).finish(),
+            Self::SendText { conn, text } => {
+                f.debug_struct("SendText").field("conn", conn).field("text", &Discreet(text)).finish()
+            }
+            Self::SendSession { conn } => f.debug_struct("SendSession").field("conn", conn).finish(),
+            Self::Ping { conn } => f.debug_struct("Ping").field("conn", conn).finish(),
+            Self::Close { conn, code } => f.debug_struct("Close").field("conn", conn).field("code", code).finish(),
+            Self::Abandon { conn } => f.debug_struct("Abandon").field("conn", conn).finish(),
+            Self::Rest { id, request } => f.debug_struct("Rest").field("id", id).field("request", request).finish(),
+        }
+    }
 }
 
 /// An event for the application.
@@ -247,7 +266,7 @@ pub struct ProcessorPanic {
 }
 
 /// An input of the machine, from the transport, the clock or the REST handler.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Input {
     /// Time has passed.
@@ -269,6 +288,23 @@ pub enum Input {
     /// The result of [`Action::SendSession`], or a change of the session that was detected over
     /// REST.
     Session(ConnId, SessionUpdate),
+}
+
+/// Writes the frame with accounts and sessions masked, because `Debug` output reaches logs.
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tick => f.write_str("Tick"),
+            Self::Opened(conn) => f.debug_tuple("Opened").field(conn).finish(),
+            Self::ConnectFailed(conn, error) => f.debug_tuple("ConnectFailed").field(conn).field(error).finish(),
+            Self::Frame(conn, bytes) => f.debug_tuple("Frame").field(conn).field(&Piece(bytes)).finish(),
+            Self::Pong(conn) => f.debug_tuple("Pong").field(conn).finish(),
+            Self::Pinged(conn) => f.debug_tuple("Pinged").field(conn).finish(),
+            Self::Closed(conn, cause) => f.debug_tuple("Closed").field(conn).field(cause).finish(),
+            Self::RestDone(id, result) => f.debug_tuple("RestDone").field(id).field(result).finish(),
+            Self::Session(conn, update) => f.debug_tuple("Session").field(conn).field(update).finish(),
+        }
+    }
 }
 
 /// A change that concerns the session of a connection.

@@ -9,9 +9,12 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::mask::Masked;
+use crate::mask::{Masked, excerpt_within};
 pub use crate::topic::Key;
 use crate::topic::Topic;
+
+/// The greatest number of characters of a text of the application that an error repeats.
+const MAX_SHOWN: usize = 40;
 
 impl Key {
     /// Returns the key of a two-letter channel.
@@ -22,7 +25,7 @@ impl Key {
         Self::ALL
             .into_iter()
             .find(|key| key.channel() == Some(channel))
-            .ok_or_else(|| UnknownChannelError { channel: channel.into() })
+            .ok_or_else(|| UnknownChannelError { channel: excerpt_within(channel, MAX_SHOWN).into() })
     }
 
     /// Returns the two-letter channel; `None` for an unsolicited key.
@@ -86,7 +89,10 @@ impl FromStr for Key {
         if name == "AUTHENTICATION" {
             return Ok(Self::AuthenticationStatus);
         }
-        Self::ALL.into_iter().find(|key| key.name() == name).ok_or_else(|| UnknownKeyError { name: name.into() })
+        Self::ALL
+            .into_iter()
+            .find(|key| key.name() == name)
+            .ok_or_else(|| UnknownKeyError { name: excerpt_within(name, MAX_SHOWN).into() })
     }
 }
 
@@ -105,17 +111,17 @@ impl<'de> Deserialize<'de> for Key {
 
 /// The error for a text that is none of the eight channels.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("unknown channel {channel:?}: use md, mh, bd, or, pl, tr, sd or ld")]
+#[error("unknown channel \"{channel}\": use md, mh, bd, or, pl, tr, sd or ld")]
 pub struct UnknownChannelError {
-    /// The text that was given.
+    /// The start of the text that was given, as [`excerpt`](crate::excerpt) shows it.
     pub channel: String,
 }
 
 /// The error for a text that is not the name of a key.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("unknown key {name:?}: use a name as Key::name returns it, for example MARKET_DATA")]
+#[error("unknown key \"{name}\": use a name as Key::name returns it, for example MARKET_DATA")]
 pub struct UnknownKeyError {
-    /// The text that was given.
+    /// The start of the text that was given, as [`excerpt`](crate::excerpt) shows it.
     pub name: String,
 }
 
@@ -146,7 +152,7 @@ impl SubscriptionKey {
             || target.contains(broken)
             || target.split('+').any(|part| part.trim() != part || part.is_empty())
         {
-            return Err(SubscriptionKeyError::Target(target.chars().take(40).collect()));
+            return Err(SubscriptionKeyError::Target(excerpt_within(target, MAX_SHOWN).into()));
         }
         Ok(Self { key: channel, text: format!("{name}+{target}").into() })
     }
@@ -290,7 +296,7 @@ pub enum SubscriptionKeyError {
     Unsolicited(Key),
     /// The target cannot be written to the wire.
     #[error(
-        "bad target {0:?}: write it as on the wire, 265598, 265598@ARCA, DU1234567 or DU1234567+265598 (256 bytes at most)"
+        "bad target \"{0}\": write it as on the wire, 265598, 265598@ARCA, DU1234567 or DU1234567+265598 (256 bytes at most)"
     )]
     Target(String),
 }

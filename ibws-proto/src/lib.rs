@@ -190,7 +190,7 @@ pub use frame::{Frame, Json};
 pub use key::{Key, SubscriptionKey};
 pub use lifecycle::ConnectionState;
 pub use machine::Machine;
-pub use mask::excerpt;
+pub use mask::{excerpt, excerpt_within, is_misleading};
 pub use message::Body;
 pub use payload::Subscribe;
 pub use queue::Item;

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::frame::scan;
 use crate::key::{Key, SubscriptionKey, SubscriptionKeyError};
+use crate::mask::{Masked, excerpt};
 
 /// The JSON arguments of a payload, kept as the text that is written to the wire. Key order and
 /// spelling are the user's.
@@ -28,7 +29,9 @@ impl Args {
     /// # Errors
     /// [`ArgsError`] if the value cannot be serialised or is not an object.
     pub fn from_value<T: Serialize + ?Sized>(value: &T) -> Result<Self, ArgsError> {
-        Self::from_text(&serde_json::to_string(value).map_err(|error| ArgsError::NotJson(error.to_string()))?)
+        Self::from_text(
+            &serde_json::to_string(value).map_err(|error| ArgsError::NotJson(excerpt(&error.to_string()).into()))?,
+        )
     }
 
     /// Takes JSON text as it is.
@@ -59,9 +62,10 @@ impl fmt::Display for Args {
     }
 }
 
+/// Writes the text with accounts and sessions masked, because `Debug` output reaches logs.
 impl fmt::Debug for Args {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        fmt::Display::fmt(&Masked(&self.0), f)
     }
 }
 

@@ -3,12 +3,13 @@
 
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::vec::Vec;
 use core::fmt;
 
 use crate::connect::{IPS_ADVICE, is_access_denied};
 use crate::frame::Json;
 use crate::key::SubscriptionKey;
-use crate::mask::excerpt;
+use crate::mask::{Discreet, excerpt, excerpt_within};
 use crate::message::{OrderPrompt, Row as _};
 use crate::time::Instant;
 
@@ -57,7 +58,7 @@ pub enum SessionNeed {
 }
 
 /// A question of the gateway about an order (docs/protocol.md §4.4).
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Prompt {
     /// The id of the order; `None` if the row has none.
@@ -68,6 +69,19 @@ pub struct Prompt {
     pub text: Box<str>,
     /// The possible replies.
     pub options: Box<[Box<str>]>,
+}
+
+/// Writes the texts with accounts and sessions masked, because `Debug` output reaches logs.
+impl fmt::Debug for Prompt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options: Vec<_> = self.options.iter().map(|option| Discreet(&**option)).collect();
+        f.debug_struct("Prompt")
+            .field("order_id", &self.order_id)
+            .field("req_id", &Discreet(&*self.req_id))
+            .field("text", &Discreet(&*self.text))
+            .field("options", &options)
+            .finish()
+    }
 }
 
 /// The maximum number of options of a prompt. Real ones have a handful; a list of the wire is not
@@ -100,7 +114,8 @@ pub struct RestReport {
     pub request: RestRequest,
     /// The outcome of the attempt.
     pub outcome: RestOutcome,
-    /// Why it failed, as the REST handler said it.
+    /// Why it failed, as the REST handler said it: at most 600 characters, escaped and masked as an
+    /// [`excerpt`] is.
     pub reason: Option<Box<str>>,
     /// When the next attempt starts, unless another call to the same endpoint comes before it and
     /// delays it by up to 5 s; `None` if there is none.
@@ -141,13 +156,24 @@ pub enum RestReply {
 }
 
 /// Why a REST handler could not carry out a request.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{reason}")]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", excerpt_within(reason, MAX_REASON))]
 #[non_exhaustive]
 pub struct RestError {
     /// One line for people, without secrets. It is reported as [`RestReport::reason`].
     pub reason: Box<str>,
 }
+
+/// Writes the reason with accounts and sessions masked, because `Debug` output reaches logs.
+impl fmt::Debug for RestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RestError").field("reason", &Discreet(&*self.reason)).finish()
+    }
+}
+
+/// The greatest number of characters of a REST handler's reason. One of
+/// [`RestError::from_reply`] has some 400.
+pub(crate) const MAX_REASON: usize = 600;
 
 impl RestError {
     /// Makes an error with this reason.

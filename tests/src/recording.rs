@@ -169,7 +169,7 @@ impl Entry {
         let line = match value.get("dir").and_then(Value::as_str) {
             Some("in") => Line::Server { raw: raw.to_owned(), is_opening: is_opening(raw) },
             Some("out") => subscribe(raw).map_or(Line::Client, Line::Subscribe),
-            Some(other) => return Err(format!("\"dir\" is \"{other}\"")),
+            Some(other) => return Err(format!("\"dir\" is \"{}\"", ibws_proto::excerpt(other))),
             None => return Err("\"dir\" is missing or is not a string".into()),
         };
         Ok(Self { at: Duration::from_millis(at), line })

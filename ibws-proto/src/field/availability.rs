@@ -5,6 +5,7 @@ use alloc::borrow::Cow;
 use core::fmt;
 
 use crate::frame::{Expected, FromJson, Json};
+use crate::mask::Discreet;
 
 /// The availability of market data, in up to three letters: `R`, `ZB`, `RpB`, `DPB`
 /// (docs/protocol.md §3.1).
@@ -17,7 +18,7 @@ use crate::frame::{Expected, FromJson, Json};
 /// assert!(availability.snapshot() && availability.book() && !availability.consolidated());
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Availability<'a>(Cow<'a, str>);
+pub struct Availability<'a>(Discreet<Cow<'a, str>>);
 
 /// The age of the data, which the first letter states.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,7 +48,7 @@ impl<'a> Availability<'a> {
     /// Wraps the letters.
     #[must_use]
     pub fn new(letters: impl Into<Cow<'a, str>>) -> Self {
-        Self(letters.into())
+        Self(Discreet(letters.into()))
     }
 
     /// Returns the letters as they were received.
@@ -112,7 +113,7 @@ impl<'a> FromJson<'a> for Availability<'a> {
             return Ok(None);
         }
         let letters = json.as_str().ok_or(Expected::Text)?;
-        Ok((!letters.is_empty()).then_some(Self(letters)))
+        Ok((!letters.is_empty()).then_some(Self(Discreet(letters))))
     }
 }
 

@@ -9,6 +9,7 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::mask::excerpt_within;
 pub use availability::{Availability, Timing};
 pub use value::{Mark, Price, Value};
 
@@ -150,8 +151,11 @@ impl fmt::Debug for Field {
 
 /// The error for a text that is not the key of a listed field.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("unknown market data field {0:?}: write a field as its number, for example 31 for the last price")]
-pub struct UnknownFieldError(pub alloc::string::String);
+#[error("unknown market data field \"{0}\": write a field as its number, for example 31 for the last price")]
+pub struct UnknownFieldError(
+    /// The start of the text that was given, as [`excerpt`](crate::excerpt) shows it.
+    pub alloc::string::String,
+);
 
 impl FromStr for Field {
     type Err = UnknownFieldError;
@@ -160,7 +164,7 @@ impl FromStr for Field {
     fn from_str(key: &str) -> Result<Self, UnknownFieldError> {
         Self::from_key(key)
             .filter(|field| field.is_listed())
-            .ok_or_else(|| UnknownFieldError(key.chars().take(40).collect()))
+            .ok_or_else(|| UnknownFieldError(excerpt_within(key, 40).into()))
     }
 }
 
@@ -175,7 +179,7 @@ impl Serialize for Field {
 impl<'de> Deserialize<'de> for Field {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let key = alloc::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::from_key(&key).ok_or_else(|| serde::de::Error::custom(UnknownFieldError(key.chars().take(40).collect())))
+        Self::from_key(&key).ok_or_else(|| serde::de::Error::custom(UnknownFieldError(excerpt_within(&key, 40).into())))
     }
 }
 

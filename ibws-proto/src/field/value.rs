@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::{Availability, Field};
 use crate::frame::{Expected, FieldError, FieldResult, FromJson, Json, Number, field_error, is_absent, read_number};
+use crate::mask::Masked;
 
 /// The value of a field, as text.
 ///
@@ -154,7 +155,7 @@ impl fmt::Display for Value<'_> {
 
 impl fmt::Debug for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.json.text())
+        write!(f, "{}: {}", self.field, Masked(self.json.text()))
     }
 }
 

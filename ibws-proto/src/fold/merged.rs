@@ -8,6 +8,7 @@ use core::fmt;
 use serde::{Serialize, Serializer};
 
 use crate::frame::{Json, RowError};
+use crate::mask::Masked;
 use crate::message::Row;
 
 /// The largest number of members of a merged row. No known row comes near it; it bounds what a peer
@@ -97,9 +98,10 @@ fn fits(row: Json<'_>) -> bool {
     row.text().len() <= MOST_BYTES && row.members().take(MOST_MEMBERS + 1).count() <= MOST_MEMBERS
 }
 
+/// Writes the row with accounts and sessions masked, because `Debug` output reaches logs.
 impl fmt::Debug for Merged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        fmt::Display::fmt(&Masked(&self.0), f)
     }
 }
 

@@ -7,6 +7,7 @@ use core::time::Duration;
 use crate::connect::ConnId;
 use crate::field::{Field, Value};
 use crate::frame::Json;
+use crate::mask::Discreet;
 use crate::message::MarketData;
 use crate::time::Instant;
 
@@ -42,7 +43,7 @@ const LONGEST: usize = 4_096;
 #[derive(Clone, Debug, Default)]
 pub struct Quote {
     conn: Option<ConnId>,
-    target: Box<str>,
+    target: Discreet<Box<str>>,
     conid: Option<i64>,
     updated: Option<i64>,
     fields: BTreeMap<Field, Known>,
@@ -54,7 +55,7 @@ pub struct Quote {
 /// The value of a field.
 #[derive(Clone, Debug)]
 struct Known {
-    text: Box<str>,
+    text: Discreet<Box<str>>,
     /// When it was received.
     at: Instant,
     /// The number of the frame that it is from.
@@ -74,10 +75,13 @@ impl Quote {
     pub fn apply(&mut self, conn: ConnId, now: Instant, data: &MarketData<'_>) -> bool {
         let target = data.target();
         match self.conn {
-            Some(_) if *target != *self.target => return false,
+            Some(_) if *target != **self.target => return false,
             Some(current) if conn < current => return false,
             Some(current) if conn == current => {}
-            _ => *self = Self { conn: Some(conn), target: target.into(), refused: self.refused, ..Self::default() },
+            _ => {
+                *self =
+                    Self { conn: Some(conn), target: Discreet(target.into()), refused: self.refused, ..Self::default() }
+            }
         }
         if let Ok(Some(conid)) = data.conid() {
             self.conid = Some(conid);
@@ -91,7 +95,7 @@ impl Quote {
         let mut too_long = BTreeSet::new();
         for (field, value) in data.fields() {
             let text = value.json().text();
-            let known = |text: &str| Known { text: text.into(), at: now, frame };
+            let known = |text: &str| Known { text: Discreet(text.into()), at: now, frame };
             let full = self.fields.len() >= MOST;
             match self.fields.get_mut(&field) {
                 // Of a field that occurs twice in a frame the first one counts, as for every

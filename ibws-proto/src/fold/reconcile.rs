@@ -5,6 +5,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 
 use crate::frame::{Json, JsonError, Kind, scan};
+use crate::mask::{Discreet, excerpt};
 use crate::message::{Execution, Order, Rows};
 
 /// A moment of a table, before a snapshot is requested. It belongs to the table that returned it.
@@ -44,7 +45,7 @@ pub struct Reconciled {
 /// assert!(reply.is_snapshot());
 /// ```
 #[derive(Clone, Debug)]
-pub struct OrdersReply<'a>(Cow<'a, str>);
+pub struct OrdersReply<'a>(Discreet<Cow<'a, str>>);
 
 /// The body of `GET /iserver/account/trades`, an array of executions (docs/protocol.md §8.2).
 ///
@@ -59,7 +60,7 @@ pub struct OrdersReply<'a>(Cow<'a, str>);
 /// assert_eq!(executions.reconcile(mark, reply.rows()).filed, 1);
 /// ```
 #[derive(Clone, Debug)]
-pub struct TradesReply<'a>(Cow<'a, str>);
+pub struct TradesReply<'a>(Discreet<Cow<'a, str>>);
 
 /// The body of a REST reply that is not what its call returns.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -74,11 +75,8 @@ pub enum ReplyError {
     NoRows(Option<String>),
 }
 
-/// The greatest number of characters of a body's `error` that an error repeats.
-const EXCERPT: usize = 200;
-
 fn error_of(text: Option<&str>) -> String {
-    text.map(|text| alloc::format!(", but an error: {text:?}")).unwrap_or_default()
+    text.map(|text| alloc::format!(", but an error: \"{}\"", excerpt(text))).unwrap_or_default()
 }
 
 /// Checks that a body is JSON. Bytes that are not UTF-8 become U+FFFD, as in a frame.
@@ -97,7 +95,7 @@ fn check_rows(body: Json<'_>, rows: Option<Json<'_>>) -> Result<(), ReplyError> 
         return Ok(());
     }
     let error = body.get("error").and_then(Json::scalar);
-    Err(ReplyError::NoRows(error.map(|error| error.chars().take(EXCERPT).collect())))
+    Err(ReplyError::NoRows(error.map(|error| excerpt(&error).into())))
 }
 
 impl<'a> OrdersReply<'a> {
@@ -109,7 +107,7 @@ impl<'a> OrdersReply<'a> {
     pub fn parse(body: &'a [u8]) -> Result<Self, ReplyError> {
         let text = text_of(body)?;
         check_rows(Json(&text), Json(&text).get("orders"))?;
-        Ok(Self(text))
+        Ok(Self(Discreet(text)))
     }
 
     /// Returns the rows in order.
@@ -141,7 +139,7 @@ impl<'a> TradesReply<'a> {
     pub fn parse(body: &'a [u8]) -> Result<Self, ReplyError> {
         let text = text_of(body)?;
         check_rows(Json(&text), Some(Json(&text)))?;
-        Ok(Self(text))
+        Ok(Self(Discreet(text)))
     }
 
     /// Returns the rows in order.

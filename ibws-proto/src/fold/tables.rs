@@ -3,6 +3,9 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
 
 use super::filed::{Filed, Source};
 use super::filing::Filing;
@@ -10,13 +13,14 @@ use super::merged::Merged;
 use super::reconcile::{Mark, Reconciled};
 use crate::connect::ConnId;
 use crate::frame::RowError;
+use crate::mask::Masked;
 use crate::message::{
     Execution, Ladder, LadderRow, Ledger, LedgerRow, Order, OrderStatus, Orders, Row, SessionState, Status, Summary,
     SummaryRow, Trades,
 };
 
 /// Rows by key, up to a limit.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Table<K> {
     rows: BTreeMap<K, Filed>,
     limit: usize,
@@ -27,6 +31,23 @@ struct Table<K> {
     first_mark: u64,
     /// The latest mark of a complete snapshot.
     complete: Option<u64>,
+}
+
+/// Writes keys and rows with accounts and sessions masked, because `Debug` output reaches logs.
+impl<K: fmt::Debug> fmt::Debug for Table<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = self.rows.iter().map(|(key, row)| (format!("{key:?}"), row));
+        f.debug_map().entries(rows.map(|(key, row)| (Written(key), row))).finish()
+    }
+}
+
+/// Writes a text masked and without quotes of its own.
+struct Written(String);
+
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Masked(&self.0), f)
+    }
 }
 
 impl<K: Ord + Clone> Table<K> {

@@ -3,16 +3,25 @@
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
+use core::fmt;
 
 use serde::Deserialize;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::scan::{Cursor, Span};
 use super::swar::has_escape;
+use crate::mask::Discreet;
 
 /// A JSON value as text, scanned and not parsed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Json<'a>(pub(crate) &'a str);
+
+/// Writes the text with accounts and sessions masked, because `Debug` output reaches logs.
+impl fmt::Debug for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Json").field(&Discreet(self.0)).finish()
+    }
+}
 
 impl<'a> Json<'a> {
     /// Returns the JSON text.
@@ -124,7 +133,7 @@ impl<'a> Json<'a> {
     pub fn members(self) -> Members<'a> {
         let mut cursor = Cursor::new(self.0.as_bytes());
         let open = cursor.take(b'{');
-        Members { text: self.0, cursor, more: open }
+        Members { text: Discreet(self.0), cursor, more: open }
     }
 
     /// Returns the elements of an array; none for any other kind.
@@ -132,7 +141,7 @@ impl<'a> Json<'a> {
     pub fn elements(self) -> Elements<'a> {
         let mut cursor = Cursor::new(self.0.as_bytes());
         let open = cursor.take(b'[');
-        Elements { text: self.0, cursor, more: open }
+        Elements { text: Discreet(self.0), cursor, more: open }
     }
 
     /// Returns a member of an object, the first one if the key occurs twice.
@@ -145,7 +154,7 @@ impl<'a> Json<'a> {
 /// An iterator over the members of an object, returned by [`Json::members`].
 #[derive(Clone, Debug)]
 pub struct Members<'a> {
-    text: &'a str,
+    text: Discreet<&'a str>,
     cursor: Cursor<'a>,
     more: bool,
 }
@@ -159,14 +168,14 @@ impl<'a> Members<'a> {
         let escaped = self.cursor.string_tail().ok()?;
         let end = self.cursor.at();
         let key = if escaped {
-            key_text(self.text.get(start.checked_sub(1)?..end)?)
+            key_text(self.text.0.get(start.checked_sub(1)?..end)?)
         } else {
-            Cow::Borrowed(self.text.get(start..end.checked_sub(1)?)?)
+            Cow::Borrowed(self.text.0.get(start..end.checked_sub(1)?)?)
         };
         if !self.cursor.take(b':') {
             return None;
         }
-        let value = value(self.text, &mut self.cursor)?;
+        let value = value(self.text.0, &mut self.cursor)?;
         self.more = self.cursor.take(b',');
         Some((key, value))
     }
@@ -186,7 +195,7 @@ impl<'a> Iterator for Members<'a> {
 /// An iterator over the elements of an array, returned by [`Json::elements`].
 #[derive(Clone, Debug)]
 pub struct Elements<'a> {
-    text: &'a str,
+    text: Discreet<&'a str>,
     cursor: Cursor<'a>,
     more: bool,
 }
@@ -194,7 +203,7 @@ pub struct Elements<'a> {
 impl<'a> Elements<'a> {
     /// Returns an iterator over one value, as if it were the only element of an array.
     pub(crate) fn one(json: Json<'a>) -> Self {
-        Self { text: json.0, cursor: Cursor::new(json.0.as_bytes()), more: true }
+        Self { text: Discreet(json.0), cursor: Cursor::new(json.0.as_bytes()), more: true }
     }
 
     /// Returns the next element. If it is an object, calls `each` for its members with the spans of
@@ -219,7 +228,7 @@ impl<'a> Elements<'a> {
                 return None;
             }
         }
-        let json = self.text.get(start..self.cursor.at()).map(Json);
+        let json = self.text.0.get(start..self.cursor.at()).map(Json);
         self.more = self.cursor.take(b',');
         json
     }
@@ -240,9 +249,9 @@ impl<'a> Elements<'a> {
         self.cursor.known_value()?;
         let value = Span::new(from.wrapping_sub(origin), self.cursor.at().wrapping_sub(origin));
         if escaped {
-            each(key_text(self.text.get(start.checked_sub(1)?..end)?).as_bytes(), value);
+            each(key_text(self.text.0.get(start.checked_sub(1)?..end)?).as_bytes(), value);
         } else {
-            each(self.text.as_bytes().get(start..end.checked_sub(1)?)?, value);
+            each(self.text.0.as_bytes().get(start..end.checked_sub(1)?)?, value);
         }
         Some(())
     }
@@ -255,7 +264,7 @@ impl<'a> Iterator for Elements<'a> {
         if !core::mem::replace(&mut self.more, false) || self.cursor.next_token() == Some(b']') {
             return None;
         }
-        let value = value(self.text, &mut self.cursor)?;
+        let value = value(self.text.0, &mut self.cursor)?;
         self.more = self.cursor.take(b',');
         Some(value)
     }

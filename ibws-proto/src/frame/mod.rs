@@ -2,6 +2,7 @@
 //!
 //! This module is the lowest layer of the crate. It reads JSON and knows no message.
 
+mod error;
 mod json;
 mod number;
 mod prefix;
@@ -20,6 +21,8 @@ use core::mem::size_of;
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
 
+pub(crate) use error::Piece;
+pub use error::{FrameError, FrameErrorKind};
 pub use json::{Elements, Json, Kind, Members};
 pub use number::Number;
 pub(crate) use number::split_numbers;
@@ -30,9 +33,13 @@ use scan::{Member, Scan};
 pub use value::{Expected, FieldError, FieldResult, FromJson, RowError, RowReason};
 pub(crate) use value::{field_error, is_absent, lookup, read_number};
 
+use crate::mask::{HIDDEN, Masked, Quoted};
+
 /// The size in bytes up to which a message may share the buffer that it was received in. A larger
 /// message has a buffer of its own size, so that copying it would save nothing.
 pub(crate) const MAX_SHARED: usize = 16 * 1024;
+/// The topic of the frame whose `id` is the session (docs/protocol.md §3.8).
+const TIC: &str = "tic";
 
 /// One frame of the gateway, scanned and not parsed.
 ///
@@ -163,6 +170,37 @@ impl Frame {
     #[must_use]
     pub fn text(&self) -> &str {
         core::str::from_utf8(self.bytes()).unwrap_or_default()
+    }
+
+    /// Returns the text for a log or a recording: that of [`text`](Self::text), with the value
+    /// `"***"` in place of each `id` of a frame with the topic `tic`, which is the session
+    /// (docs/protocol.md §3.8). Everything else is unchanged, accounts included.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use ibws_proto::Frame;
+    ///
+    /// let text = br#"{"topic":"tic","alive":true,"id":"00112233445566778899aabbccddeeff"}"#;
+    /// let frame = Frame::decode(Bytes::from_static(text)).unwrap();
+    /// assert_eq!(frame.redacted(), r#"{"topic":"tic","alive":true,"id":"***"}"#);
+    /// ```
+    #[must_use]
+    pub fn redacted(&self) -> Cow<'_, str> {
+        let text = self.text();
+        let is_tic = self.topic().is_some_and(|topic| topic.split('+').next() == Some(TIC));
+        if !is_tic {
+            return Cow::Borrowed(text);
+        }
+        let (mut shown, mut from) = (String::with_capacity(text.len()), 0);
+        for member in self.members.iter().filter(|member| self.key_text(**member) == "id") {
+            shown.push_str(text.get(from..member.value().start).unwrap_or_default());
+            shown.push('"');
+            shown.push_str(HIDDEN);
+            shown.push('"');
+            from = member.value().end;
+        }
+        shown.push_str(text.get(from..).unwrap_or_default());
+        Cow::Owned(shown)
     }
 
     /// Returns the whole frame as one value; `null` for the bare text of an echo.
@@ -330,7 +368,7 @@ fn repaired(raw: &[u8]) -> Bytes {
 }
 
 /// A member of a frame, for writing it into another frame.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Spelled<'a> {
     pub(crate) key: Cow<'a, str>,
     /// The key as it was received, with its quotes.
@@ -340,11 +378,17 @@ pub(crate) struct Spelled<'a> {
 }
 
 /// An iterator over the members of a frame.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Walk<'a> {
     frame: &'a Frame,
     text: &'a str,
     members: core::slice::Iter<'a, Member>,
+}
+
+impl fmt::Debug for Walk<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Walk").field("frame", &self.frame).field("remaining", &self.members.len()).finish()
+    }
 }
 
 impl<'a> Walk<'a> {
@@ -365,9 +409,10 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// Writes the text with the session and accounts masked, because `Debug` output reaches logs.
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Frame").field(&self.text()).finish()
+        f.debug_tuple("Frame").field(&Quoted(Masked(&self.redacted()))).finish()
     }
 }
 
@@ -379,28 +424,6 @@ impl Serialize for Frame {
             _ => self.json().serialize(serializer),
         }
     }
-}
-
-/// A frame that could not be read. It ends neither the connection nor the next frame.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{kind}")]
-pub struct FrameError {
-    /// The bytes as they were received.
-    pub raw: Bytes,
-    /// The reason.
-    pub kind: FrameErrorKind,
-}
-
-/// The reason why a frame could not be read.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FrameErrorKind {
-    /// The frame is not JSON.
-    #[error("{0}")]
-    Json(JsonError),
-    /// A key that decides where the message belongs occurs twice.
-    #[error("the key {0:?} stands twice")]
-    Duplicate(&'static str),
 }
 
 #[cfg(test)]

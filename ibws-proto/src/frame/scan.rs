@@ -8,6 +8,7 @@
 //! compare the two.
 
 use alloc::vec::Vec;
+use core::fmt;
 use core::ops::Range;
 
 #[cfg(feature = "simd")]
@@ -129,12 +130,18 @@ pub(crate) fn scan(text: &[u8]) -> Result<Scan, JsonError> {
 }
 
 /// A position in a text, from which values are scanned.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Cursor<'a> {
     text: &'a [u8],
     at: usize,
     /// The number of levels that a value may nest from here on.
     levels: u32,
+}
+
+impl fmt::Debug for Cursor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cursor").field("at", &self.at).field("levels", &self.levels).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Cursor<'a> {

@@ -4,10 +4,11 @@
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::json::{Json, Kind};
 use super::number::Number;
-use crate::mask::excerpt;
+use crate::mask::{Discreet, excerpt};
 
 /// The result of an accessor: the value, `None` if the member is absent or states that it has no
 /// value, or the error of that member.
@@ -18,13 +19,13 @@ pub type FieldResult<T> = Result<Option<T>, FieldError>;
 ///
 /// The error is one machine word, so that an accessor that succeeds does not pay for its size.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{:?} is {}, expected {}", self.key(), excerpt(self.text()), self.expected())]
+#[error("\"{}\" is {}, expected {}", excerpt(self.key()), excerpt(self.text()), self.expected())]
 pub struct FieldError(Box<Inner>);
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Inner {
-    key: Cow<'static, str>,
-    text: Box<str>,
+    key: Discreet<Cow<'static, str>>,
+    text: Discreet<Box<str>>,
     expected: Expected,
 }
 
@@ -82,13 +83,20 @@ pub enum Expected {
 }
 
 /// A row that cannot be read. The rows beside it can.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{reason}: {text}")]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}: {}", excerpt(text))]
 pub struct RowError {
     /// The reason.
     pub reason: RowReason,
     /// The JSON text of the row as it was received.
     pub text: Box<str>,
+}
+
+/// Writes the text with accounts and sessions masked, because `Debug` output reaches logs.
+impl fmt::Debug for RowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RowError").field("reason", &self.reason).field("text", &Discreet(&*self.text)).finish()
+    }
 }
 
 /// The reason why a row cannot be read.
@@ -127,7 +135,7 @@ pub(crate) fn lookup<'a, T: FromJson<'a>>(key: &'static str, json: Option<Json<'
 #[cold]
 #[inline(never)]
 pub(crate) fn field_error(key: impl Into<Cow<'static, str>>, json: Json<'_>, expected: Expected) -> FieldError {
-    FieldError(Box::new(Inner { key: key.into(), text: json.text().into(), expected }))
+    FieldError(Box::new(Inner { key: Discreet(key.into()), text: Discreet(json.text().into()), expected }))
 }
 
 /// Returns `true` for a text that states that there is no value (docs/protocol.md §7.10).

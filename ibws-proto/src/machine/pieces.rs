@@ -28,6 +28,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -46,7 +47,6 @@ const MOST_PIECES: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Pieces(Option<Box<Held>>);
 
-#[derive(Debug)]
 struct Held {
     /// The pieces, one after the other.
     bytes: Vec<u8>,
@@ -55,6 +55,19 @@ struct Held {
     prefix: Prefix,
     deadline: Instant,
     complete_until: Instant,
+}
+
+/// Writes no byte of the pieces, which may hold a session.
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held")
+            .field("bytes", &self.bytes.len())
+            .field("ends", &self.ends)
+            .field("prefix", &self.prefix)
+            .field("deadline", &self.deadline)
+            .field("complete_until", &self.complete_until)
+            .finish()
+    }
 }
 
 /// What becomes of a frame while pieces are held.

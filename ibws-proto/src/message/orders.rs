@@ -6,6 +6,7 @@ use core::fmt;
 use super::macros::{body, row};
 use super::rows::Rows;
 use crate::frame::{Expected, FromJson, Json, Number, read_number, split_numbers};
+use crate::mask::Discreet;
 
 body! {
     /// Live orders, as rows of what changed (docs/protocol.md §3.4).
@@ -194,7 +195,7 @@ macro_rules! wire_texts {
         $(#[$meta:meta])* $name:ident { $( $(#[$doc:meta])* $variant:ident = $text:literal $(| $alias:literal)* ),* $(,)? }
     ) => {
         $(#[$meta])*
-        #[derive(Clone, PartialEq, Eq, Debug)]
+        #[derive(Clone, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum $name<'a> {
             $( $(#[$doc])* $variant, )*
@@ -226,6 +227,15 @@ macro_rules! wire_texts {
         impl<'a> FromJson<'a> for $name<'a> {
             fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
                 Ok(Cow::from_json(json)?.map(Self::from_text))
+            }
+        }
+
+        impl fmt::Debug for $name<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $( Self::$variant => f.write_str(stringify!($variant)), )*
+                    Self::Other(text) => f.debug_tuple("Other").field(&Discreet(&**text)).finish(),
+                }
             }
         }
 

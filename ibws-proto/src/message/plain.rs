@@ -2,10 +2,12 @@
 //! §3.9, §4.6).
 
 use alloc::borrow::Cow;
+use core::fmt;
 
 use super::macros::body;
 use super::session::text;
 use crate::frame::{FieldResult, Frame, FromJson, Json, lookup};
+use crate::mask::Discreet;
 
 body! {
     /// An error frame. Its topic is the bare topic of a channel, so it cannot be matched to one
@@ -31,7 +33,7 @@ body! {
 }
 
 /// The subscription that ended.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ended<'a> {
     /// A history, with its server id if the message names one.
@@ -42,6 +44,17 @@ pub enum Ended<'a> {
     Ledger,
     /// Another subscription, by the name in the message.
     Other(Cow<'a, str>),
+}
+
+impl fmt::Debug for Ended<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::History(id) => f.debug_tuple("History").field(&id.as_deref().map(Discreet)).finish(),
+            Self::Summary => f.write_str("Summary"),
+            Self::Ledger => f.write_str("Ledger"),
+            Self::Other(name) => f.debug_tuple("Other").field(&Discreet(&**name)).finish(),
+        }
+    }
 }
 
 impl<'a> Unsubscribed<'a> {

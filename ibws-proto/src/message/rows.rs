@@ -6,6 +6,7 @@ use core::marker::PhantomData;
 
 use super::slots::Slots;
 use crate::frame::{Elements, Json, Kind, RowError, RowReason, Span};
+use crate::mask::Discreet;
 
 /// An object inside a message.
 pub trait Row<'a>: Sized {
@@ -100,7 +101,7 @@ impl<'a, const N: usize> RowView<'a, N> {
 
 impl<const N: usize> fmt::Debug for RowView<'_, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.json.text(), f)
+        fmt::Debug::fmt(&Discreet(self.json.text()), f)
     }
 }
 

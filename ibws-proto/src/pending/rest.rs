@@ -10,8 +10,11 @@ use core::time::Duration;
 
 use crate::event::{Action, Event, Output};
 use crate::key::{Key, SubscriptionKey};
+use crate::mask::{Discreet, excerpt_within};
 use crate::random::{Random, doubled};
-use crate::rest::{RestOutcome, RestReply, RestReport, RestRequest, RestRequestId, RestResult, SessionNeed};
+use crate::rest::{
+    MAX_REASON, RestOutcome, RestReply, RestReport, RestRequest, RestRequestId, RestResult, SessionNeed,
+};
 use crate::time::Instant;
 
 /// Prompts that may wait for their reply at once; what a gateway sends beyond that is not asked.
@@ -29,7 +32,7 @@ enum Subject {
     Session,
     Prime(SubscriptionKey),
     Reconcile(SubscriptionKey),
-    Prompt(Box<str>),
+    Prompt(Discreet<Box<str>>),
 }
 
 #[derive(Debug)]
@@ -80,7 +83,7 @@ impl Subject {
             RestRequest::Session(_) => Self::Session,
             RestRequest::Prime(key) => Self::Prime(key.clone()),
             RestRequest::Reconcile { key, .. } => Self::Reconcile(key.clone()),
-            RestRequest::Prompt(prompt) => Self::Prompt(prompt.req_id.clone()),
+            RestRequest::Prompt(prompt) => Self::Prompt(Discreet(prompt.req_id.clone())),
         }
     }
 
@@ -228,7 +231,7 @@ impl RestRequests {
             Ok(RestReply::Incomplete) => self.fail(id, RestOutcome::Incomplete, None, |_| ORDERS_SPACING, now, out),
             Err(error) => {
                 let pause = |failures| random.around(doubled(RETRY_MIN, failures, RETRY_MAX), 10);
-                self.fail(id, RestOutcome::Failed, Some(error.reason), pause, now, out)
+                self.fail(id, RestOutcome::Failed, Some(excerpt_within(&error.reason, MAX_REASON)), pause, now, out)
             }
         }
     }

@@ -12,6 +12,7 @@ use super::slot::{Class, Content, Slot};
 use crate::connect::ConnId;
 use crate::event::{Event, Message};
 use crate::key::{Key, SubscriptionKey};
+use crate::mask::Discreet;
 use crate::state::SubscriptionState;
 
 #[derive(Debug, Default)]
@@ -42,7 +43,7 @@ pub(super) struct Stream {
     subscription: Option<SubscriptionKey>,
     key: Option<Key>,
     conn: ConnId,
-    topic: Box<str>,
+    topic: Discreet<Box<str>>,
 }
 
 /// The subject of a notice. The latest notice about a subject contains what the earlier ones
@@ -65,7 +66,7 @@ impl Stream {
             subscription: message.subscription.clone(),
             key: message.key,
             conn: message.conn,
-            topic: message.frame.topic().unwrap_or_default().into(),
+            topic: Discreet(message.frame.topic().unwrap_or_default().into()),
         }
     }
 }

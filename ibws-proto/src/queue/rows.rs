@@ -13,6 +13,7 @@ use crate::event::Message;
 use crate::fold::{Filing, Merged};
 use crate::frame::{Frame, Json, Spelled};
 use crate::key::Key;
+use crate::mask::Discreet;
 use crate::message::{Body, Execution, LadderRow, Order, Rows};
 
 /// The maximum size of a frame that is folded. Merging compares each member of one row with each of
@@ -42,7 +43,7 @@ pub(crate) struct Folded {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum RowKey {
     Number(i64),
-    Text(Box<str>),
+    Text(Discreet<Box<str>>),
 }
 
 impl From<i64> for RowKey {
@@ -53,7 +54,7 @@ impl From<i64> for RowKey {
 
 impl From<Box<str>> for RowKey {
     fn from(text: Box<str>) -> Self {
-        Self::Text(text)
+        Self::Text(Discreet(text))
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{InvalidSubscribe, NoArgs, check_account, check_conid, check_exchange, check_names, generic};
 use crate::key::Key;
+use crate::mask::Discreet;
 use crate::payload::Subscribe;
 
 #[derive(Serialize)]
@@ -25,7 +26,7 @@ macro_rules! by_account {
         #[derive(Clone, PartialEq, Eq, Debug)]
         #[must_use = "a builder does nothing until it is converted and subscribed"]
         pub struct $name {
-            account: String,
+            account: Discreet<String>,
             keys: Option<Vec<String>>,
             fields: Option<Vec<String>>,
         }
@@ -34,7 +35,7 @@ macro_rules! by_account {
             /// Subscribes to all values of this account. The account is required; the reply without
             /// one is not known.
             pub fn new(account: impl Into<String>) -> Self {
-                Self { account: account.into(), keys: None, fields: None }
+                Self { account: Discreet(account.into()), keys: None, fields: None }
             }
 
             $(#[$keys])*
@@ -110,7 +111,7 @@ impl TryFrom<Pnl> for Subscribe {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use = "a builder does nothing until it is converted and subscribed"]
 pub struct Ladder {
-    account: String,
+    account: Discreet<String>,
     conid: i64,
     exchange: Option<String>,
 }
@@ -118,7 +119,7 @@ pub struct Ladder {
 impl Ladder {
     /// Subscribes to the ladder of all exchanges that have depth of book.
     pub fn new(account: impl Into<String>, conid: i64) -> Self {
-        Self { account: account.into(), conid, exchange: None }
+        Self { account: Discreet(account.into()), conid, exchange: None }
     }
 
     /// Limits the ladder to one exchange.
@@ -135,7 +136,7 @@ impl TryFrom<Ladder> for Subscribe {
         check_account(&request.account)?;
         check_conid(request.conid)?;
         check_exchange(request.exchange.as_deref())?;
-        let mut target = format!("{}+{}", request.account, request.conid);
+        let mut target = format!("{}+{}", *request.account, request.conid);
         if let Some(exchange) = &request.exchange {
             target.push('+');
             target.push_str(exchange);

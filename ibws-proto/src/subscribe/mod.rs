@@ -39,6 +39,7 @@ pub use crate::payload::{
 use serde::Serialize;
 
 use crate::key::{Key, SubscriptionKey};
+use crate::mask::excerpt_within;
 use crate::payload::Subscribe;
 
 /// The error for an argument that the gateway would ignore silently.
@@ -52,40 +53,40 @@ pub enum InvalidSubscribe {
     #[error("bad combo: use two or more legs, each with a contract of its own and a ratio other than 0")]
     Legs,
     /// The exchange is not a name.
-    #[error("bad exchange {0:?}: write its name, ARCA for example")]
+    #[error("bad exchange \"{0}\": write its name, ARCA for example")]
     Exchange(String),
     /// The account is not a name.
-    #[error("bad account {0:?}: write its id, DU1234567 for example")]
+    #[error("bad account \"{0}\": write its id, DU1234567 for example")]
     Account(String),
     /// The field is not listed. The generic form takes any field.
     #[error("unknown market data field {0}, which the gateway would ignore: use a field of Field::all")]
     UnknownField(String),
     /// A field, key or name is listed twice.
-    #[error("{0:?} is listed twice: list it once")]
+    #[error("\"{0}\" is listed twice: list it once")]
     Twice(String),
     /// A key or a name is empty, too long, or holds a control character.
     #[error(
-        "bad name {0:?}: use a name that is not empty, not longer than the gateway's names, and has no control character"
+        "bad name \"{0}\": use a name that is not empty, not longer than the gateway's names, and has no control character"
     )]
     Name(String),
     /// The period is not documented.
-    #[error("bad period {0:?}: use 1-30min, 1-8h, 1-1000d, 1-792w, 1-182m or 1-15y")]
+    #[error("bad period \"{0}\": use 1-30min, 1-8h, 1-1000d, 1-792w, 1-182m or 1-15y")]
     Period(String),
     /// The bar size is not documented.
-    #[error("bad bar size {0:?}: use 1min, 2min, 3min, 5min, 10min, 15min, 30min, 1h, 2h, 3h, 4h, 8h, 1d, 1w or 1m")]
+    #[error("bad bar size \"{0}\": use 1min, 2min, 3min, 5min, 10min, 15min, 30min, 1h, 2h, 3h, 4h, 8h, 1d, 1w or 1m")]
     Bar(String),
     /// The source is not documented.
-    #[error("bad source {0:?}: use midpoint, trades, bid_ask, bid or ask")]
+    #[error("bad source \"{0}\": use midpoint, trades, bid_ask, bid or ask")]
     Source(String),
     /// The format is not documented.
-    #[error("bad format {0:?}: join %o, %c, %h, %l and %v by slashes, each at most once")]
+    #[error("bad format \"{0}\": join %o, %c, %h, %l and %v by slashes, each at most once")]
     Format(String),
     /// The number of days is not between 1 and 7.
     #[error("bad number of days {0}: use 1 to 7")]
     Days(u8),
     /// The state of an order is not known.
     #[error(
-        "bad order status {0:?}: use Inactive, PendingSubmit, PreSubmitted, Submitted, PendingCancel, Cancelled, Filled or WarnState"
+        "bad order status \"{0}\": use Inactive, PendingSubmit, PreSubmitted, Submitted, PendingCancel, Cancelled, Filled or WarnState"
     )]
     Status(String),
     /// The target or the arguments cannot be written to the wire.
@@ -134,7 +135,7 @@ fn check_names(names: &[String]) -> Result<(), InvalidSubscribe> {
             return Err(InvalidSubscribe::Name(shortened(name)));
         }
         if names.iter().take(at).any(|earlier| earlier == name) {
-            return Err(InvalidSubscribe::Twice(name.clone()));
+            return Err(InvalidSubscribe::Twice(shortened(name)));
         }
     }
     Ok(())
@@ -142,7 +143,7 @@ fn check_names(names: &[String]) -> Result<(), InvalidSubscribe> {
 
 /// Returns the part of a text that an error shows.
 fn shortened(text: &str) -> String {
-    text.chars().take(40).collect()
+    excerpt_within(text, 40).into()
 }
 
 #[cfg(test)]
@@ -212,7 +213,7 @@ mod tests {
         assert_eq!(text(Ladder::new("", 7)), Err(E::Account(name(""))));
         assert_eq!(text(Ladder::new("DU 1", 7)), Err(E::Account(name("DU 1"))));
         assert_eq!(text(Summary::new("")), Err(E::Account(name(""))));
-        assert_eq!(text(Ledger::new("DU1234567+7")), Err(E::Account(name("DU1234567+7"))));
+        assert_eq!(text(Ledger::new("DU1234567+7")), Err(E::Account(name("DU…567+7"))));
         assert_eq!(text(Summary::new("DU1234567").keys(["a", "a"])), Err(E::Twice(name("a"))));
         assert_eq!(text(Summary::new("DU1234567").fields([""])), Err(E::Name(name(""))));
         assert_eq!(text(Trades::new().days(0)), Err(E::Days(0)));

@@ -9,7 +9,7 @@ use super::{Context, Scope, Table, WritePermission};
 use crate::command::{GapCause, UnsubscribeOutcome};
 use crate::frame::{Frame, Json, TopicPart};
 use crate::key::{Key, SubscriptionKey};
-use crate::mask::excerpt;
+use crate::mask::{Discreet, excerpt};
 use crate::random::doubled;
 use crate::state::{StateCause, SubscriptionState};
 use crate::time::Instant;
@@ -150,7 +150,7 @@ impl Subscription {
     fn on_data(&mut self, frame: &Frame, scope: &mut Scope<'_, '_>) {
         let Some(OnWire { server_id }) = &mut self.on_wire else { return };
         if self.subscribe.key.key() == Key::MarketHistory && server_id.is_none() {
-            *server_id = frame.get("serverId").and_then(Json::scalar).map(|id| id.into_owned().into());
+            *server_id = frame.get("serverId").and_then(Json::scalar).map(|id| Discreet(id.into_owned().into()));
         }
         let has_server_id = server_id.is_some();
         match &mut self.state {

@@ -25,6 +25,7 @@ mod transitions;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use crate::command::{CommandError, Reply, RequestId};
@@ -32,6 +33,7 @@ use crate::config::Config;
 use crate::connect::ConnId;
 use crate::event::{Action, Event, Output};
 use crate::key::{Key, SubscriptionKey};
+use crate::mask::Discreet;
 use crate::pending::{Requests, RestRequests};
 use crate::random::Random;
 use crate::rest::RestRequest;
@@ -173,7 +175,7 @@ impl Unsubscribes {
 }
 
 /// One subscription, as [`Machine::subscriptions`](crate::Machine::subscriptions) lists it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SubscriptionInfo {
     /// Channel and target.
@@ -193,6 +195,22 @@ pub struct SubscriptionInfo {
     /// Whether it is active only because [`Modify::active`](crate::Modify::active) set it so; no
     /// frame has confirmed it.
     pub assumed: bool,
+}
+
+/// Writes the server id, which is a text of the gateway, masked as the key is.
+impl fmt::Debug for SubscriptionInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubscriptionInfo")
+            .field("key", &self.key)
+            .field("state", &self.state)
+            .field("attempt", &self.attempt)
+            .field("holders", &self.holders)
+            .field("gap_since", &self.gap_since)
+            .field("server_id", &self.server_id.as_deref().map(Discreet))
+            .field("stale_since", &self.stale_since)
+            .field("assumed", &self.assumed)
+            .finish()
+    }
 }
 
 /// The table.

@@ -14,6 +14,7 @@ use crate::command::{Reply, RequestId, SubscribeOutcome};
 use crate::config::Config;
 use crate::event::Event;
 use crate::key::Key;
+use crate::mask::Discreet;
 use crate::payload::{Processor, Subscribe};
 use crate::state::{StateCause, SubscriptionEvent, SubscriptionState};
 use crate::time::Instant;
@@ -49,7 +50,7 @@ pub(super) struct Subscription {
 #[derive(Debug, Default)]
 pub(super) struct OnWire {
     /// The history's id, by which it is unsubscribed (docs/protocol.md §3.2).
-    pub(super) server_id: Option<Box<str>>,
+    pub(super) server_id: Option<Discreet<Box<str>>>,
 }
 
 /// The attempts to get it confirmed.
@@ -148,7 +149,7 @@ impl Subscription {
     }
 
     pub(super) fn server_id(&self) -> Option<&str> {
-        self.on_wire.as_ref().and_then(|wire| wire.server_id.as_deref())
+        self.on_wire.as_ref().and_then(|wire| wire.server_id.as_ref()).map(|id| &***id)
     }
 
     pub(super) fn is_assumed(&self) -> bool {

@@ -17,7 +17,7 @@ use crate::{ConnectError, ConnectErrorKind, excerpt};
 const MAX_BODY: usize = 1024;
 
 /// A response with another status than 101.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Refusal {
     code: u16,
     reason: Vec<u8>,

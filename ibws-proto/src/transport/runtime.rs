@@ -1,5 +1,6 @@
 //! The traits of an async runtime and of an open WebSocket; everything above them is written once.
 
+use core::fmt;
 use core::future::Future;
 use core::task::{Context, Poll};
 use std::string::String;
@@ -7,6 +8,7 @@ use std::string::String;
 use bytes::Bytes;
 
 use super::{Credentials, Endpoint, Limits, Trust};
+use crate::frame::Piece;
 use crate::{CloseCause, ConnectError, Instant};
 
 /// An async runtime: a clock, a sleep, a task and a dial.
@@ -58,7 +60,7 @@ pub trait Link: Send + Unpin + 'static {
 }
 
 /// A message from the peer.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum IncomingMessage {
     /// A whole message, text or binary alike.
     ///
@@ -72,6 +74,18 @@ pub enum IncomingMessage {
     Ping,
     /// The end of the connection, with its cause.
     Closed(CloseCause),
+}
+
+/// Writes the frame with accounts and sessions masked, because `Debug` output reaches logs.
+impl fmt::Debug for IncomingMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frame(bytes) => f.debug_tuple("Frame").field(&Piece(bytes)).finish(),
+            Self::Pong => f.write_str("Pong"),
+            Self::Ping => f.write_str("Ping"),
+            Self::Closed(cause) => f.debug_tuple("Closed").field(cause).finish(),
+        }
+    }
 }
 
 /// A message to the peer.

@@ -3,6 +3,7 @@
 //! The transport performs the upgrade itself, because tungstenite writes the whole request, cookie
 //! included, to its TRACE log.
 
+use core::fmt;
 use std::format;
 use std::string::String;
 use std::vec::Vec;
@@ -69,7 +70,7 @@ pub fn request(endpoint: &Endpoint, credentials: &Credentials, key: &str) -> Res
 /// assert_eq!(response.push(rest)?.as_deref(), Some(&b"\x81\x02hi"[..]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct UpgradeResponse {
     peer: String,
     tls: bool,
@@ -87,6 +88,17 @@ enum Head {
     Accepted,
     Interim,
     Refused(Refusal),
+}
+
+/// Writes no byte of the response, which may repeat the request.
+impl fmt::Debug for UpgradeResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpgradeResponse")
+            .field("peer", &self.peer)
+            .field("received", &self.head.len())
+            .field("is_refused", &self.refusal.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 impl UpgradeResponse {
@@ -199,7 +211,7 @@ impl UpgradeResponse {
             String::from("sent a TLS record: this port expects TLS, use wss://")
         } else {
             let start = String::from_utf8_lossy(self.head.get(..32).unwrap_or(&self.head));
-            format!("does not speak HTTP here ({}): check the port", excerpt(&start))
+            format!("does not speak HTTP here ({}): check the port", excerpt(&self.credentials.redacted(&start)))
         }))
     }
 

@@ -2,6 +2,7 @@
 
 use core::fmt::Display;
 
+use super::terminal::{FIELD, TEXT, cut};
 use ibws_proto::message::{Bulletin, Execution, LadderRow, LedgerRow, Notification, Order, SummaryRow, System};
 use ibws_proto::{
     Body, Frame,
@@ -17,17 +18,18 @@ pub(super) fn lines(frame: &Frame) -> Vec<String> {
             some => some,
         },
         Body::Pnl(pnl) => {
-            let rows = pnl.rows().map(|(account, row)| match row {
+            let lines = pnl.rows().map(|(account, row)| match row {
                 Ok(row) => format!(
-                    "{account}  day {}  unrealised {}  net liquidation {}  market value {}",
+                    "{}  day {}  unrealised {}  net liquidation {}  market value {}",
+                    cut(&account, FIELD),
                     amount(row.daily_pnl()),
                     amount(row.unrealized_pnl()),
                     amount(row.net_liquidation()),
                     amount(row.market_value())
                 ),
-                Err(error) => format!("{account}  unreadable: {error}"),
+                Err(error) => format!("{}  unreadable: {error}", cut(&account, FIELD)),
             });
-            rows.collect()
+            limited(lines)
         }
         Body::Summary(summary) => rows(summary.rows(), summary_row),
         Body::Ledger(ledger) => {
@@ -59,7 +61,7 @@ pub(super) fn lines(frame: &Frame) -> Vec<String> {
         Body::System(system) => match system {
             System::Greeting(greeting) => vec![format!("the gateway greets {}", text(greeting.success()))],
             System::Heartbeat(_) => Vec::new(),
-            _ => vec![cut(frame.text())],
+            _ => vec![cut(&frame.redacted(), TEXT)],
         },
         Body::Status(status) => match status.args() {
             Ok(state) => vec![format!(
@@ -79,16 +81,16 @@ pub(super) fn lines(frame: &Frame) -> Vec<String> {
         Body::Notifications(notifications) => {
             rows(notifications.rows(), |notification: &Notification<'_>| match notification {
                 Notification::Prompt(prompt) => {
-                    format!("order {} asks: {}", text(prompt.order_id()), text(prompt.text()))
+                    format!("order {} asks: {}", text(prompt.order_id()), sentence(prompt.text()))
                 }
-                Notification::Notice(notice) => text(notice.text()),
+                Notification::Notice(notice) => sentence(notice.text()),
                 _ => "a notification of an unknown kind".into(),
             })
         }
-        Body::Bulletins(bulletins) => rows(bulletins.rows(), |bulletin: &Bulletin<'_>| text(bulletin.message())),
-        Body::Error(error) => vec![format!("error of the gateway: {}", text(error.error()))],
+        Body::Bulletins(bulletins) => rows(bulletins.rows(), |bulletin: &Bulletin<'_>| sentence(bulletin.message())),
+        Body::Error(error) => vec![format!("error of the gateway: {}", sentence(error.error()))],
         Body::Tic(_) => Vec::new(),
-        _ => vec![cut(frame.text())],
+        _ => vec![cut(&frame.redacted(), TEXT)],
     }
 }
 
@@ -96,24 +98,33 @@ pub(super) fn lines(frame: &Frame) -> Vec<String> {
 const ROWS: usize = 12;
 
 fn rows<R>(rows: impl Iterator<Item = Result<R, RowError>>, show: impl Fn(&R) -> String) -> Vec<String> {
-    let mut rows = rows.map(|row| row.map_or_else(|error| format!("unreadable row: {error}"), |row| cut(&show(&row))));
-    let mut lines: Vec<_> = rows.by_ref().take(ROWS).collect();
-    let more = rows.count();
-    if more > 0 {
-        lines.push(format!("and {more} more"));
+    limited(rows.map(|row| row.map_or_else(|error| format!("unreadable row: {error}"), |row| show(&row))))
+}
+
+/// The first lines, each cut to the width of a text, and the number of those that are not shown.
+fn limited(mut lines: impl Iterator<Item = String>) -> Vec<String> {
+    let mut shown: Vec<_> = lines.by_ref().take(ROWS).map(|line| cut(&line, TEXT)).collect();
+    match lines.count() {
+        0 => {}
+        1 => shown.push("… 1 more row".into()),
+        more => shown.push(format!("… {more} more rows")),
     }
-    lines
+    shown
 }
 
 fn order(order: &Order<'_>) -> String {
     let mut line = format!("order {}", text(order.order_id()));
     for part in [
         text(order.status()),
-        text(order.order_desc()),
+        sentence(order.order_desc()),
         order.filled_quantity().ok().flatten().map_or_else(String::new, |filled| {
-            format!("filled {filled}, remaining {}", text(order.remaining_quantity()))
+            format!("filled {}, remaining {}", cut(&filled.to_string(), FIELD), text(order.remaining_quantity()))
         }),
-        order.avg_price().ok().flatten().map_or_else(String::new, |price| format!("at {price} on average")),
+        order
+            .avg_price()
+            .ok()
+            .flatten()
+            .map_or_else(String::new, |price| format!("at {} on average", cut(&price.to_string(), FIELD))),
     ] {
         if !part.is_empty() && part != "-" {
             line.push_str("  ");
@@ -127,7 +138,7 @@ fn execution(execution: &Execution<'_>) -> String {
     format!(
         "{}  {}  commission {}  id {}",
         text(execution.symbol()),
-        text(execution.order_description()),
+        sentence(execution.order_description()),
         text(execution.commission()),
         text(execution.execution_id())
     )
@@ -139,7 +150,7 @@ fn summary_row(row: &SummaryRow<'_>) -> String {
     } else {
         text(row.value())
     };
-    format!("{:<28} {value:>16} {}", text(row.key()), row.currency().ok().flatten().unwrap_or_default())
+    format!("{:<28} {value:>16} {}", text(row.key()), cut(&row.currency().ok().flatten().unwrap_or_default(), FIELD))
 }
 
 fn ledger_row(row: &LedgerRow<'_>) -> String {
@@ -154,29 +165,28 @@ fn ledger_row(row: &LedgerRow<'_>) -> String {
 
 fn ladder_row(row: &LadderRow<'_>) -> String {
     let last = if row.focus().is_ok_and(|focus| focus == Some(true)) { "  <- last" } else { "" };
-    let side =
-        |value: FieldResult<_>| value.ok().flatten().map_or_else(String::new, |size: Number<'_>| size.to_string());
+    let side = |value: FieldResult<_>| {
+        value.ok().flatten().map_or_else(String::new, |size: Number<'_>| cut(&size.to_string(), FIELD))
+    };
     format!("{:>8} {:>12} {:>8}{last}", side(row.bid()), text(row.price_number()), side(row.ask()))
 }
 
 /// An amount of money with two decimals; the wire writes large amounts in E notation.
 fn amount(value: FieldResult<Number<'_>>) -> String {
     match value {
-        Ok(Some(value)) => value.to_f64().map_or_else(|| value.to_string(), |amount| format!("{amount:.2}")),
+        Ok(Some(value)) => {
+            value.to_f64().map_or_else(|| cut(&value.to_string(), FIELD), |amount| cut(&format!("{amount:.2}"), FIELD))
+        }
         _ => "-".into(),
     }
 }
 
-/// A value, or a dash if it is missing or cannot be read.
+/// A value, or a dash if it is missing or cannot be read, cut to the width of a field.
 fn text<T: Display>(value: FieldResult<T>) -> String {
-    value.ok().flatten().map_or_else(|| "-".into(), |value| value.to_string())
+    cut(&sentence(value), FIELD)
 }
 
-/// The first 160 characters of a text, without control characters, which could move the cursor.
-pub(super) fn cut(text: &str) -> String {
-    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(160).collect();
-    if text.chars().nth(160).is_some() {
-        line.push('…');
-    }
-    line
+/// The same for a text that may be a sentence.
+fn sentence<T: Display>(value: FieldResult<T>) -> String {
+    cut(&value.ok().flatten().map_or_else(|| "-".into(), |value| value.to_string()), TEXT)
 }

@@ -1,19 +1,19 @@
 //! `--json`: prints one JSON object per line.
 
 use core::time::Duration;
-use std::borrow::Cow;
 use std::io::Write as _;
 
 use ibws_proto::{
     ConnectionState, Event, Frame, Item, Json, Key, Message,
     frame::Shape,
+    is_misleading,
     rest::{RestOutcome, RestRequest},
 };
 use serde::Serialize;
 use serde_json::json;
 
 /// A line about anything except a frame. The line of a frame is written by hand, because it
-/// contains the text of the frame unchanged.
+/// contains the text of the frame, in which only the session of `tic` is replaced.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Line<'a> {
@@ -43,7 +43,7 @@ enum Line<'a> {
     },
     Malformed {
         reason: String,
-        frame: Cow<'a, str>,
+        frame: String,
     },
     Session {
         status: &'static str,
@@ -71,6 +71,27 @@ enum Line<'a> {
 
 /// Writes the line of an item; some items have none.
 pub(super) fn write(item: &Item, out: &mut Vec<u8>) {
+    let mut line = Vec::new();
+    self::line(item, &mut line);
+    escape(&String::from_utf8_lossy(&line), out);
+}
+
+/// Writes lines of JSON. A character that a terminal would obey, or not show, becomes an escape of
+/// JSON; in valid JSON it stands inside a string, which keeps its value.
+fn escape(lines: &str, out: &mut Vec<u8>) {
+    for character in lines.chars() {
+        if is_misleading(character) && character != '\n' {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a vector cannot fail.
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+}
+
+fn line(item: &Item, out: &mut Vec<u8>) {
     let line = match item {
         Item::Lost(lost) => {
             Line::Lost { key: lost.key, messages: lost.messages, folded: lost.folded, notices: lost.notices }
@@ -97,7 +118,7 @@ pub(super) fn write(item: &Item, out: &mut Vec<u8>) {
             attempts: resumed.attempts,
         },
         Item::Event(Event::Malformed(malformed)) => {
-            Line::Malformed { reason: malformed.kind.to_string(), frame: String::from_utf8_lossy(&malformed.raw) }
+            Line::Malformed { reason: malformed.kind.to_string(), frame: malformed.redacted() }
         }
         Item::Event(Event::Rest(report)) if report.outcome != RestOutcome::Done => match report.request {
             RestRequest::Session(_) => Line::Session { status: "wanted" },
@@ -120,7 +141,7 @@ fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Writes the line of a frame, with the text of the frame unchanged.
+/// Writes the line of a frame, with the text of the frame but for the session of `tic`.
 fn message(message: &Message, out: &mut Vec<u8>) {
     let frame = &message.frame;
     let topic = frame.topic();
@@ -149,13 +170,13 @@ fn message(message: &Message, out: &mut Vec<u8>) {
 fn body(frame: &Frame) -> String {
     match frame.shape() {
         Shape::Echo => json!(frame.text()).to_string(),
-        _ => one_line(frame.text()),
+        _ => one_line(&frame.redacted()),
     }
 }
 
-/// Replaces line breaks by spaces. JSON has them between tokens only.
+/// Replaces line breaks and tabs by spaces. JSON has them between tokens only.
 fn one_line(json: &str) -> String {
-    json.trim().replace(['\n', '\r'], " ")
+    json.trim().replace(['\n', '\r', '\t'], " ")
 }
 
 #[cfg(test)]
@@ -194,6 +215,38 @@ mod tests {
             json!({"type": "error", "topic": "smd", "error": "No accounts", "code": 500,
                    "message": {"error": "No accounts", "code": 500, "topic": "smd"}})
         );
+    }
+
+    #[test]
+    fn the_session_in_tic_is_masked_and_the_rest_of_the_message_is_the_same_value() {
+        let session = "00112233445566778899aabbccddeeff";
+        for (id, topic) in [
+            (json!(session), json!("tic")),
+            (json!("short"), json!("tic")),
+            (json!("with \"quote\""), json!("tic")),
+            (json!(5), json!("tic+x")),
+            (json!({"deep": session}), json!("tic")),
+        ] {
+            let sent = json!({"topic": topic, "alive": true, "id": id, "lastAccessed": 1_764_366_452_000_u64, "n": [1, {"id": 2}]});
+            for text in [sent.to_string(), serde_json::to_string_pretty(&sent).unwrap()] {
+                for text in
+                    [text.clone(), text.replace("\"id\": \"", "\"\\u0069d\": \""), text.replace("tic", "\\u0074ic")]
+                {
+                    let mut expected = sent.clone();
+                    expected["id"] = json!("***");
+                    let shown = line(text.as_bytes());
+                    assert_eq!(shown["message"], expected, "{text}");
+                    assert!(!shown.to_string().contains(session));
+                }
+            }
+        }
+        let twice = line(br#"{"id":"5e55","topic":"tic","id":"5e56"}"#).to_string();
+        assert!(!twice.contains("5e5"), "{twice}");
+        let error = line(br#"{"topic":"tic","error":"no","id":"5e55"}"#);
+        assert_eq!((&error["type"], &error["message"]["id"]), (&json!("error"), &json!("***")));
+        assert_eq!(line(br#"{"topic":"blt","id":"5e55"}"#)["message"]["id"], json!("5e55"));
+        let malformed = line(format!(r#"{{"topic":"tic","id":"{session}","topic":"tic"}}"#).as_bytes());
+        assert_eq!(malformed["frame"], json!(r#"{"topic":"tic","id":"***","topic":"tic"}"#));
     }
 
     #[test]

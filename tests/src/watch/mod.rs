@@ -7,11 +7,15 @@
 mod describe;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod hostile;
 mod json;
 mod options;
 mod plain;
 mod record;
+mod secret;
 mod stop;
+mod terminal;
 
 use core::future::{Future, poll_fn};
 use core::pin::pin;
@@ -52,9 +56,7 @@ where
     match run(Box::pin(async move { session(options, builder).await })) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            // The message is printed on one line: control characters become spaces.
-            let line: String = message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-            let _ = writeln!(io::stderr(), "watch: {line}");
+            terminal::error(&message);
             ExitCode::FAILURE
         }
     }
@@ -67,7 +69,7 @@ async fn session<R: Runtime>(options: Options, builder: impl FnOnce() -> Builder
     }
     // Dropping the embedded gateway would end it, so it is kept until the end.
     let (builder, embedded) = configured(&options, builder())?;
-    let recorder = options.record.as_deref().map(Recorder::create).transpose()?;
+    let recorder = options.record.as_deref().map(|path| Recorder::create(path, options.record_over)).transpose()?;
     let client = builder.build().map_err(|error| error.to_string())?;
     let events = client.events_within(QUEUE);
     let subscribes = options.subscriptions();
@@ -239,7 +241,7 @@ async fn finish<R: Runtime>(client: &Client<R>, mut events: EventStream<R>, outp
 fn explain(failure: &CommandError) -> String {
     match failure {
         CommandError::AuthenticationRequired(error) => {
-            format!("{error}; log in at the gateway's web page, or pass --session with the session of /tickle")
+            format!("{error}; log in at the gateway's web page, or pass the session of /tickle with --session-file")
         }
         CommandError::GaveUp { last, .. } if last.kind == ConnectErrorKind::Trust => {
             format!("{last}; pass --trust pin:FILE to pin the certificate of a gateway on this machine")

@@ -1,13 +1,14 @@
 //! The command line of `watch`.
 
 use core::time::Duration;
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use ibws_proto::Subscribe;
 use ibws_proto::transport::Secret;
+
+use super::{secret, terminal};
 
 /// The five US shares of the seeded feed: AAPL, MSFT, AMAT, AMZN, NVDA.
 const SHARES: [&str; 5] = ["265598", "272093", "266093", "3691937", "4815747"];
@@ -18,7 +19,7 @@ const FIELDS: &str = r#"{"fields":["55","31","84","86","83","88","85","6509"]}"#
 ///
 /// Without --url it starts a simulated gateway in this process, with TLS, a pinned certificate made
 /// at start, and invented data, and watches that.
-#[derive(Parser, Debug)]
+#[derive(Parser)]
 #[command(name = "watch", version, after_help = "Stops after --for, or on Ctrl-C: unsubscribes, closes, exits 0.")]
 pub(super) struct Options {
     /// The URL of the gateway: wss://localhost:5000/v1/api/ws, or ws:// for one on this machine
@@ -34,8 +35,13 @@ pub(super) struct Options {
     /// five US shares.
     #[arg(long, value_name = "CHANNEL", value_parser = channel)]
     subscribe: Vec<Subscribe>,
-    /// The session of the gateway's /tickle. It is sent as a cookie, and as a message if the
-    /// gateway waits for a session.
+    /// A file with the session of the gateway's /tickle, at most 4096 bytes; - reads standard
+    /// input. The session is sent as a cookie, and as a message if the gateway waits for a session.
+    /// The environment variable IBWS_SESSION can hold it instead. Give one of the three.
+    #[arg(long, value_name = "FILE")]
+    session_file: Option<PathBuf>,
+    /// The session itself. Other users of this machine can see it in the list of processes, and the
+    /// shell may keep it in its history: prefer --session-file or IBWS_SESSION.
     #[arg(long = "session", value_name = "TOKEN")]
     raw_session: Option<String>,
     #[arg(skip)]
@@ -53,10 +59,13 @@ pub(super) struct Options {
     /// Print one JSON object per line, and nothing else, on standard output.
     #[arg(long)]
     pub(super) json: bool,
-    /// Write what the gateway sends to FILE, for `gateway --recording`. The file contains account
-    /// and session ids.
+    /// Write what the gateway sends to FILE, for `gateway --recording`. The file must not exist.
+    /// Only you can read it. It contains account ids; the session in `tic` is replaced by ***.
     #[arg(long, value_name = "FILE")]
     pub(super) record: Option<PathBuf>,
+    /// Let --record replace FILE if it exists.
+    #[arg(long)]
+    pub(super) record_over: bool,
 }
 
 impl Options {
@@ -70,11 +79,12 @@ impl Options {
             let text = error.to_string();
             refuse(text.lines().next().unwrap_or_default().trim_start_matches("error: "))
         })?;
-        // clap must not parse the session, because its errors repeat the value.
-        if let Some(session) = options.raw_session.take() {
-            let session = Secret::new(session).map_err(|error| refuse(&format!("bad --session: {error}")))?;
-            options.session = Some(session);
+        if options.record_over && options.record.is_none() {
+            return Err(refuse("--record-over has no effect alone: pass --record FILE with it"));
         }
+        // clap must not parse the session, because its errors repeat the value.
+        let (flag, file) = (options.raw_session.take(), options.session_file.take());
+        options.session = secret::read(flag, file.as_deref(), secret::variable()).map_err(|error| refuse(&error))?;
         Ok(options)
     }
 
@@ -99,7 +109,7 @@ fn channel(text: &str) -> Result<Subscribe, String> {
 }
 
 fn refuse(line: &str) -> ExitCode {
-    let _ = writeln!(io::stderr(), "watch: {line} (see watch --help)");
+    terminal::error(&format!("{line} (see watch --help)"));
     ExitCode::from(2)
 }
 
@@ -109,7 +119,7 @@ fn account(text: &str) -> Result<String, String> {
 }
 
 fn no_tickle(_: &str) -> Result<String, String> {
-    Err("--tickle is not available yet: pass the session itself with --session".into())
+    Err("--tickle is not available yet: pass the session itself with --session-file".into())
 }
 
 fn trust(text: &str) -> Result<TrustOption, String> {

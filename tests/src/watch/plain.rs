@@ -1,14 +1,15 @@
-//! Plain output for people: one aligned line per update.
+//! Plain output for people: one aligned line per update. Every line goes through
+//! [`Lines`](super::terminal::Lines).
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 
 use ibws_proto::{
     ConnectionState, Event, Instant, Item, Json, Key, Message, SubscriptionKey,
     rest::{RestOutcome, RestRequest, SessionNeed},
 };
 
-use super::describe::{self, cut};
+use super::describe;
+use super::terminal::{FIELD, Lines, TEXT, cut};
 
 /// The values shown of each quote, so that a line can repeat those that did not change.
 #[derive(Default)]
@@ -29,92 +30,87 @@ struct Quote {
 
 impl Screen {
     pub(super) fn write(&mut self, item: &Item, out: &mut Vec<u8>) {
+        let out = &mut Lines(out);
         match item {
-            Item::Lost(lost) => {
-                let _ = writeln!(
-                    out,
-                    "   lost  {} messages and {} notices of {}, {} folded into one: this terminal was too slow",
-                    lost.messages,
-                    lost.notices,
-                    lost.key.map_or("the connection", Key::name),
-                    lost.folded
-                );
-            }
+            Item::Lost(lost) => out.line(format_args!(
+                "   lost  {} messages and {} notices of {}, {} folded into one: this terminal was too slow",
+                lost.messages,
+                lost.notices,
+                lost.key.map_or("the connection", Key::name),
+                lost.folded
+            )),
             Item::Event(event) => self.event(event, out),
         }
     }
 
-    fn event(&mut self, event: &Event, out: &mut Vec<u8>) {
-        // Writing to a vector cannot fail.
-        let _ = match event {
-            Event::Message(message) => return self.message(message, out),
-            Event::State(change) if change.state == ConnectionState::Closing => Ok(()),
+    fn event(&mut self, event: &Event, out: &mut Lines<'_>) {
+        match event {
+            Event::Message(message) => self.message(message, out),
+            Event::State(change) if change.state == ConnectionState::Closing => {}
             Event::State(change) => {
                 let time = self.time(change.at);
                 let cause = change.cause.as_ref().map_or(String::new(), |cause| format!(": {cause}"));
                 let delay = change
                     .delay
                     .map_or(String::new(), |delay| format!(", next attempt in {:.1} s", delay.as_secs_f64()));
-                writeln!(out, "{time}  -- {}{cause}{delay}", change.state.name())
+                out.line(format_args!("{time}  -- {}{cause}{delay}", change.state.name()));
             }
             Event::Subscription(change) => {
                 let time = self.time(change.at);
                 let reason = change.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
-                writeln!(out, "{time}  {:<14} {}{reason}", self.name(&change.key), change.state.name())
+                out.line(format_args!("{time}  {:<14} {}{reason}", self.name(&change.key), change.state.name()));
             }
             Event::Gap(gap) => {
                 let time = self.time(gap.since);
-                writeln!(out, "{time}  {:<14} GAP from here on: {}", self.name(&gap.key), gap.cause)
+                out.line(format_args!("{time}  {:<14} GAP from here on: {}", self.name(&gap.key), gap.cause));
             }
             Event::Resumed(resumed) => {
                 let time = self.time(resumed.at);
                 let outage = resumed.at.since(resumed.since).as_secs_f64();
-                writeln!(out, "{time}  {:<14} resumed after {outage:.1} s", self.name(&resumed.key))
+                out.line(format_args!("{time}  {:<14} resumed after {outage:.1} s", self.name(&resumed.key)));
             }
             Event::Malformed(malformed) => {
-                writeln!(
-                    out,
-                    "    !  unreadable frame: {}: {}",
-                    malformed.kind,
-                    ibws_proto::excerpt(&String::from_utf8_lossy(&malformed.raw))
-                )
+                let shown = cut(&malformed.redacted(), TEXT);
+                out.line(format_args!("    !  unreadable frame: {}: {shown}", malformed.kind));
             }
             Event::Stale(stale) => {
-                writeln!(out, "{}  {:<14} SILENT from here on", self.time(stale.since), self.name(&stale.key))
+                let time = self.time(stale.since);
+                out.line(format_args!("{time}  {:<14} SILENT from here on", self.name(&stale.key)));
             }
             Event::Fresh(fresh) => {
+                let time = self.time(fresh.at);
                 let silence = fresh.at.since(fresh.since).as_secs_f64();
-                writeln!(out, "{}  {:<14} data again after {silence:.1} s", self.time(fresh.at), self.name(&fresh.key))
+                out.line(format_args!("{time}  {:<14} data again after {silence:.1} s", self.name(&fresh.key)));
             }
             Event::AccountMismatch => {
-                writeln!(out, "    !  this session does not serve the account given with --account")
+                out.line(format_args!("    !  this session does not serve the account given with --account"));
             }
-            Event::Competing(true) => writeln!(out, "    !  another login competes with this session"),
-            Event::Competing(false) => writeln!(out, "    !  no other login competes with this session any more"),
+            Event::Competing(true) => out.line(format_args!("    !  another login competes with this session")),
+            Event::Competing(false) => {
+                out.line(format_args!("    !  no other login competes with this session any more"));
+            }
             Event::Rest(report) if report.outcome != RestOutcome::Done => match &report.request {
-                RestRequest::Session(SessionNeed::Missing) => {
-                    writeln!(out, "    !  the gateway waits for a session: log in, or pass --session")
-                }
+                RestRequest::Session(SessionNeed::Missing) => out.line(format_args!(
+                    "    !  the gateway waits for a session: log in, or pass it with --session-file"
+                )),
                 RestRequest::Session(SessionNeed::Unauthenticated) => {
-                    writeln!(out, "    !  the session is not authenticated: log in at the gateway")
+                    out.line(format_args!("    !  the session is not authenticated: log in at the gateway"));
                 }
                 RestRequest::Reconcile { since, .. } => {
-                    writeln!(
-                        out,
-                        "    !  orders may have changed unseen since {}: compare them",
-                        self.time(*since).trim()
-                    )
+                    let since = self.time(*since);
+                    let since = since.trim();
+                    out.line(format_args!("    !  orders may have changed unseen since {since}: compare them"));
                 }
                 RestRequest::Prompt(prompt) => {
-                    writeln!(out, "    !  an order waits for an answer: {}", cut(&prompt.text))
+                    out.line(format_args!("    !  an order waits for an answer: {}", cut(&prompt.text, TEXT)));
                 }
-                _ => Ok(()),
+                _ => {}
             },
-            _ => Ok(()),
-        };
+            _ => {}
+        }
     }
 
-    fn message(&mut self, message: &Message, out: &mut Vec<u8>) {
+    fn message(&mut self, message: &Message, out: &mut Lines<'_>) {
         let time = self.time(message.at);
         let frame = &message.frame;
         match (message.key, &message.subscription) {
@@ -128,18 +124,17 @@ impl Screen {
                     ("83", &mut quote.change),
                 ] {
                     if let Some(value) = frame.get(field).and_then(Json::scalar) {
-                        *slot = value.into_owned();
+                        *slot = cut(&value, FIELD);
                     }
                 }
                 let Quote { bid, ask, last, change, .. } = quote.clone();
                 if !std::mem::replace(&mut self.headed, true) {
-                    let _ = writeln!(
-                        out,
+                    out.line(format_args!(
                         "{:>9}  {:<14} {:>10} {:>10} {:>10} {:>8}",
                         "time", "", "bid", "ask", "last", "change %"
-                    );
+                    ));
                 }
-                let _ = writeln!(out, "{time}  {:<14} {bid:>10} {ask:>10} {last:>10} {change:>8}", self.name(key));
+                out.line(format_args!("{time}  {:<14} {bid:>10} {ask:>10} {last:>10} {change:>8}", self.name(key)));
             }
             (key, subscription) => {
                 let name = match (key, subscription) {
@@ -148,7 +143,7 @@ impl Screen {
                     (None, None) => "?".into(),
                 };
                 for line in describe::lines(frame) {
-                    let _ = writeln!(out, "{time}  {name:<14} {line}");
+                    out.line(format_args!("{time}  {name:<14} {line}"));
                 }
             }
         }
@@ -158,7 +153,7 @@ impl Screen {
     fn name(&self, key: &SubscriptionKey) -> String {
         match self.quotes.get(key) {
             Some(quote) if !quote.symbol.is_empty() => quote.symbol.clone(),
-            _ => key.to_string(),
+            _ => cut(key.as_str(), FIELD),
         }
     }
 

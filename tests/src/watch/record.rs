@@ -1,7 +1,8 @@
-//! `--record`: writes what the gateway sent as a recording that the simulated gateway can play.
+//! `--record`: writes what the gateway sent as a recording that the simulated gateway can play. The
+//! session in `tic` is replaced, and only the user can read the file.
 
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write as _};
 use std::path::Path;
 
 use ibws_proto::{
@@ -18,17 +19,39 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    pub(super) fn create(path: &Path) -> Result<Self, String> {
+    /// Creates the file at `path`, which must not exist. With `over` it may, if it is a regular
+    /// file, which is removed: neither a link nor what a link names is ever written to.
+    pub(super) fn create(path: &Path, over: bool) -> Result<Self, String> {
         let name = path.display().to_string();
-        let file = File::create(path).map_err(|error| format!("cannot write the recording {name}: {error}"))?;
+        let cannot = |error: io::Error| format!("cannot write the recording {name}: {error}");
+        match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(cannot(error)),
+            Ok(found) if !found.is_file() => {
+                return Err(format!("the recording {name} is a link or no regular file: name another file"));
+            }
+            Ok(_) if !over => {
+                return Err(format!(
+                    "the recording {name} exists: name another file, or pass --record-over to replace it"
+                ));
+            }
+            Ok(_) => fs::remove_file(path).map_err(cannot)?,
+        }
+        let mut options = OpenOptions::new();
+        // `create_new` fails if a file or a link appeared meanwhile.
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(cannot)?;
         Ok(Self { file: BufWriter::new(file), path: name, began: None })
     }
 
-    /// Records frames verbatim, and the subscribes that were sent, for which a playback waits.
+    /// Records frames verbatim but for the session in `tic`, and the subscribes that were sent, for
+    /// which a playback waits.
     pub(super) fn record(&mut self, item: &Item, subscribes: &[Subscribe]) -> Result<(), String> {
         let Item::Event(event) = item else { return Ok(()) };
         let line = match event {
-            Event::Message(message) => Some((message.at, "in", message.frame.text().to_owned())),
+            Event::Message(message) => Some((message.at, "in", message.frame.redacted().into_owned())),
             Event::Subscription(change)
                 if matches!(change.state, SubscriptionState::Subscribing | SubscriptionState::Quiet) =>
             {
