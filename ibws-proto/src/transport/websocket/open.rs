@@ -121,7 +121,10 @@ async fn secured<N: Net, R: Runtime>(
 
 /// Requests the proxy to connect to the endpoint, and reads its response.
 async fn tunnelled(stream: &mut dyn ByteStream, request: &DialRequest) -> Result<(), ConnectError> {
-    let Some(proxy) = &request.proxy else { return Ok(()) };
+    let Some(proxy) = &request.proxy else {
+        let detail = "the stream leads to a proxy and the request names none: set `DialRequest::proxy`";
+        return Err(ConnectError::new(ConnectErrorKind::Proxy, detail));
+    };
     let mut response = TunnelResponse::new(&request.endpoint, proxy);
     // A proxy that refuses without reading explains it in its response, so a write error is not
     // reported.
