@@ -38,7 +38,7 @@ pub async fn dial<R: Runtime + Net>(runtime: &R, request: &DialRequest) -> Resul
     upgraded(runtime, stream, request).await
 }
 
-/// Connects to the endpoint of `request` as [`dial`] does, without the upgrade: the stream is ready
+/// Connects to the endpoint of `request` as [`dial()`] does, without the upgrade. The stream is ready
 /// for HTTP.
 ///
 /// # Errors
