@@ -15,8 +15,8 @@ use super::shared::Shared;
 use super::sink::EventSink;
 use super::task::ClientTask;
 use crate::transport::{
-    Credentials, CredentialsProvider, DialRequest, Endpoint, EndpointError, Limits, Plaintext, Runtime, Trust,
-    TrustError,
+    Credentials, CredentialsProvider, DialRequest, Endpoint, EndpointError, Limits, Plaintext, Proxy, ProxyError,
+    Runtime, Trust, TrustError,
 };
 use crate::{
     Config, Key, Machine,
@@ -36,6 +36,7 @@ pub struct Builder<R> {
     port: u16,
     trust: Trust,
     credentials: Arc<dyn CredentialsProvider>,
+    proxy: Option<Proxy>,
     rest_handler: Option<Arc<dyn RestHandler>>,
     limits: Limits,
     queues: QueueSettings,
@@ -56,6 +57,7 @@ impl<R: Runtime> Builder<R> {
             port: 5000,
             trust: Trust::default(),
             credentials: Arc::new(Credentials::default()),
+            proxy: None,
             rest_handler: None,
             limits: Limits::default(),
             queues: QueueSettings::default(),
@@ -90,7 +92,8 @@ impl<R: Runtime> Builder<R> {
     }
 
     /// Sets which certificates are accepted. The certificate that the gateway ships with needs
-    /// [`Trust::ExactCert`]. Default: [`Trust::WebPki`].
+    /// [`Trust::StockCertificate`], one of its own [`Trust::ExactCert`]. Default:
+    /// [`Trust::WebPki`].
     pub fn trust(mut self, trust: Trust) -> Self {
         self.trust = trust;
         self
@@ -100,6 +103,13 @@ impl<R: Runtime> Builder<R> {
     /// which suits the local gateway once its own login is done.
     pub fn credentials(mut self, credentials: impl CredentialsProvider) -> Self {
         self.credentials = Arc::new(credentials);
+        self
+    }
+
+    /// Sets the HTTP proxy through which the client connects. Default: none; no environment
+    /// variable is read.
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
         self
     }
 
@@ -159,7 +169,7 @@ impl<R: Runtime> Builder<R> {
     /// Builds the client and spawns its task. Nothing is dialled before [`Client::start`].
     ///
     /// # Errors
-    /// [`BuildError`] if the address or the trust cannot be used.
+    /// [`BuildError`] if the address, the proxy or the trust cannot be used.
     pub fn build(self) -> Result<Client<R>, BuildError> {
         let endpoint = match &self.url {
             Some(url) => Endpoint::parse(url, self.plaintext)?,
@@ -167,10 +177,13 @@ impl<R: Runtime> Builder<R> {
         };
         #[cfg(feature = "tls")]
         if endpoint.is_tls() {
-            self.trust.client_config(&endpoint)?;
+            self.trust.check()?;
         }
-        let target =
-            DialRequest { endpoint, trust: self.trust, credentials: Credentials::default(), limits: self.limits };
+        if let Some(proxy) = &self.proxy {
+            proxy.check_endpoint(&endpoint)?;
+        }
+        let (trust, proxy, limits) = (self.trust, self.proxy, self.limits);
+        let target = DialRequest { trust, proxy, limits, ..DialRequest::new(endpoint) };
         let payloads = Arc::<Payloads>::default();
         let config = Config {
             processor: payloads.stand_in(self.config.processor),
@@ -193,9 +206,12 @@ pub enum BuildError {
     /// The address cannot be used.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// The trust cannot be used with the address.
+    /// The trust cannot be used.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// The proxy cannot be used with the address.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
 }
 
 /// The limits of the queues that a client opens.
