@@ -139,6 +139,8 @@ mod event;
 pub mod field;
 pub mod fold;
 pub mod frame;
+#[cfg(feature = "session")]
+pub mod keeper;
 pub mod key;
 mod lifecycle;
 mod liveness;
