@@ -248,6 +248,7 @@ impl Keeper {
         });
         let result = read.unwrap_or_else(StepResult::Failed);
         let is_done = !matches!(result, StepResult::Failed(_));
+        let is_penalty = matches!(&result, StepResult::Failed(failure) if failure.is_penalty());
         let before = self.upkeep.session().cloned();
         let is_news = self.upkeep.on_result(self.now, step, started, result);
         if let Some(session) = self.upkeep.session().filter(|session| before.as_ref() != Some(*session)) {
@@ -256,7 +257,10 @@ impl Keeper {
         if is_news {
             self.emit_state();
         }
-        self.settle(step, started, is_done);
+        // In the penalty box the pacer decides about all requests.
+        if !is_penalty {
+            self.settle(step, started, is_done);
+        }
     }
 
     fn on_request_call(&mut self, call: &Call, number: u64, body: Result<Bytes, CallFailure>) {
