@@ -17,6 +17,8 @@ const SECOND: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Judge {
     config: KeeperConfig,
+    /// The number of keepers that share the pacer.
+    keepers: u32,
     pending: BTreeMap<CallId, (Call, Instant)>,
     /// The calls that each request still needs, in order; none for a request for a session.
     needs: BTreeMap<Ticket, VecDeque<Need>>,
@@ -52,9 +54,10 @@ enum Need {
 }
 
 impl Judge {
-    pub(super) fn new(config: KeeperConfig) -> Self {
+    pub(super) fn new(config: KeeperConfig, keepers: usize) -> Self {
         Self {
             config,
+            keepers: keepers as u32,
             pending: BTreeMap::new(),
             needs: BTreeMap::new(),
             authenticated: None,
@@ -224,9 +227,9 @@ impl Judge {
                         now.since(at) >= pause || self.needs_tickle || self.was_boxed
                     }
                 };
-                // The longest time between two tickles, with the time that other keepers take.
-                let longest =
-                    self.config.tickle_interval.max(self.config.retry_max) + self.config.call_timeout + SECOND * 5;
+                // The longest time between two tickles: a pause, and hanging tickles of all keepers.
+                let KeeperConfig { tickle_interval, retry_max, call_timeout, .. } = self.config;
+                let longest = tickle_interval.max(retry_max) + (call_timeout + SECOND * 2) * self.keepers;
                 if let Some((at, _)) = self.tickle.filter(|(at, _)| !self.was_boxed && now.since(*at) > longest) {
                     return Err(format!("no tickle since {at}"));
                 }

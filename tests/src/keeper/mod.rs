@@ -72,8 +72,9 @@ impl KeeperWorld {
     /// Makes a world with one keeper for each of `configs`, at time zero.
     #[must_use]
     pub fn new(configs: Vec<KeeperConfig>, gateway: GatewayConfig) -> Self {
+        let keepers = configs.len();
         let place = |config: KeeperConfig| Place {
-            judge: Judge::new(config.clone()),
+            judge: Judge::new(config.clone(), keepers),
             keeper: Keeper::new(config, Instant::ORIGIN),
             calls: Vec::new(),
             events: Vec::new(),
