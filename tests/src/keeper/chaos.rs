@@ -145,12 +145,14 @@ fn recover(world: &mut KeeperWorld, report: &mut KeeperReport) -> Result<(), Str
         world.run(secs(1));
     }
     let ended = world.now();
-    // The pause in force: until the next attempt, the rest of the penalty box, or the pause after a
-    // call that is pending and will fail.
+    // The pause in force: until the next attempt, the rest of the penalty box, the pause after a call
+    // that is pending and will fail, or the wait for a session whose opening a trouble has undone.
     let longest = (0..world.keepers()).map(|index| {
         let next = world.keeper(index).state().next_try.unwrap_or(ended);
         let pending = if world.is_call_pending(index) { ended + KeeperConfig::default().retry_max } else { ended };
-        next.max(pending).max(world.boxed_until().unwrap_or(ended))
+        let is_opening = world.state(index) == KeeperState::Opening;
+        let opening = if is_opening { ended + KeeperConfig::default().open_timeout } else { ended };
+        next.max(pending).max(opening).max(world.boxed_until().unwrap_or(ended))
     });
     // Keepers of one session are back together: what one of them opens, the others see with their
     // next tickle.
