@@ -1,20 +1,22 @@
 //! The session keeper: keeps a session of the gateway alive, and makes the REST calls that the
 //! stream needs.
 //!
-//! [`Keeper`] is a state machine like [`Machine`](crate::Machine): it has no socket and no clock. The
-//! driver gives it inputs and the time, makes the calls that it emits, and reports how they end. It
-//! retries for as long as it exists: there is no limit of attempts.
+//! [`Keeper`] is a state machine like [`Machine`](crate::Machine): it has no socket and no clock.
+//! The driver gives it inputs and the time, makes the calls that it emits, and reports how they
+//! end. It retries for as long as it exists: there is no limit of attempts.
 //!
 //! # The run loop
 //!
 //! 1. Create a [`Keeper`], and one [`Pacer`] for all keepers that call the same gateway.
 //! 2. Take all outputs with [`poll`](Keeper::poll), and make each [`Call`](KeeperOutput::Call).
-//! 3. Wait until a call ends, a request comes, or [`poll_timeout`](Keeper::poll_timeout) is reached.
+//! 3. Wait until a call ends, a request comes, or [`poll_timeout`](Keeper::poll_timeout) is
+//! reached.
 //! 4. Pass it to the keeper with [`handle`](Keeper::handle), and continue with step 2.
 //!
 //! ```
 //! use ibws_proto::Instant;
-//! use ibws_proto::keeper::{CallReply, Keeper, KeeperConfig, KeeperInput, KeeperOutput, KeeperState, Pacer};
+//! use ibws_proto::keeper::{CallReply, Keeper, KeeperConfig, KeeperInput, KeeperOutput};
+//! use ibws_proto::keeper::{KeeperState, Pacer};
 //!
 //! let now = Instant::ORIGIN;
 //! let (mut keeper, mut pacer) = (Keeper::new(KeeperConfig::default(), now), Pacer::default());
@@ -43,8 +45,8 @@
 //!
 //! # States
 //!
-//! What a result of a call leads to, in every state. A pause after a failure starts with 1 s, doubles
-//! to 60 s, has a jitter of a fifth, and counts from the start of the call.
+//! What a result of a call leads to, in every state. A pause after a failure starts with 1 s,
+//! doubles to 60 s, has a jitter of a fifth, and counts from the start of the call.
 //!
 //! | call and its result | state | next step |
 //! |---|---|---|
@@ -75,8 +77,8 @@
 //! | [`Reconcile`](crate::rest::RestRequest::Reconcile) | orders; if they are a snapshot, executions | the snapshot, or incomplete |
 //! | [`Prompt`](crate::rest::RestRequest::Prompt) | notification, if [`KeeperConfig::prompts`] chooses a reply | complete |
 //!
-//! A request that needs the brokerage session waits while it is opening, and fails with the reason and
-//! the advice of the state otherwise. The machine repeats what it still needs.
+//! A request that needs the brokerage session waits while it is opening, and fails with the reason
+//! and the advice of the state otherwise. The machine repeats what it still needs.
 
 mod call;
 mod config;

@@ -25,8 +25,8 @@ const LAYERS: &[Layer] = &[
     Layer { name: "transport", modules: &["transport"] },
 ];
 
-/// Modules of the core that a layer may not use. The transport moves bytes, and the keeper makes REST
-/// calls; both know nothing of the machine.
+/// Modules of the core that a layer may not use. The transport moves bytes, and the keeper makes
+/// REST calls; both know nothing of the machine.
 const FORBIDDEN: &[(&str, &[&str])] =
     &[("keeper", &["machine", "queue", "subscriptions"]), ("transport", &["machine", "queue", "subscriptions"])];
 
