@@ -10,7 +10,7 @@
 //! 1. Create a [`Keeper`], and one [`Pacer`] for all keepers that call the same gateway.
 //! 2. Take all outputs with [`poll`](Keeper::poll), and make each [`Call`](KeeperOutput::Call).
 //! 3. Wait until a call ends, a request comes, or [`poll_timeout`](Keeper::poll_timeout) is
-//! reached.
+//!    reached.
 //! 4. Pass it to the keeper with [`handle`](Keeper::handle), and continue with step 2.
 //!
 //! ```
