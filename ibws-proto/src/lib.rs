@@ -100,6 +100,7 @@
 //! | `client` | the client, its handles and streams over any runtime | `transport`, `futures-core` |
 //! | `tls` | the trust rules as a rustls configuration | `transport`, `ring`, `rustls`, `webpki-roots` |
 //! | `websocket` | the dial and the WebSocket of every adapter, generic over the runtime's network | `tls`, `futures-core`, `futures-sink`, `tungstenite` |
+//! | `session` | the session keeper | `client`, `websocket` |
 //! | `decimal` | lossless decimal prices and amounts | `rust_decimal` |
 //!
 //! # Deliberate differences from the reference
@@ -139,6 +140,8 @@ mod event;
 pub mod field;
 pub mod fold;
 pub mod frame;
+#[cfg(feature = "session")]
+pub mod keeper;
 pub mod key;
 mod lifecycle;
 mod liveness;

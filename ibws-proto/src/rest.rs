@@ -6,6 +6,8 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::fmt;
 
+use bytes::Bytes;
+
 use crate::connect::{IPS_ADVICE, is_access_denied};
 use crate::frame::Json;
 use crate::key::SubscriptionKey;
@@ -145,7 +147,8 @@ pub enum RestOutcome {
 }
 
 /// What a REST handler replies when it succeeds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
 pub enum RestReply {
     /// The request was carried out.
     #[default]
@@ -153,6 +156,25 @@ pub enum RestReply {
     /// The list of orders said `"snapshot":false`: it is not complete yet, and must be requested
     /// again (docs/protocol.md §8.2).
     Incomplete,
+    /// A [`Reconcile`](RestRequest::Reconcile) was carried out, and these are its replies.
+    Snapshot(RestSnapshot),
+}
+
+/// The replies of the calls that reconcile the orders after a gap, as they were received.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct RestSnapshot {
+    /// The body of `GET /iserver/account/orders`, which said `"snapshot":true`.
+    pub orders: Bytes,
+    /// The body of `GET /iserver/account/trades`, with enough `days` to reach back to
+    /// [`since`](RestRequest::Reconcile::since); `None` if the handler does not request it.
+    pub executions: Option<Bytes>,
+}
+
+impl fmt::Debug for RestSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let executions = self.executions.as_ref().map(Bytes::len);
+        write!(f, "RestSnapshot({} bytes of orders, {executions:?} of executions)", self.orders.len())
+    }
 }
 
 /// Why a REST handler could not carry out a request.

@@ -211,7 +211,7 @@ impl RestRequests {
         out: &mut VecDeque<Output>,
     ) -> Option<(RestRequest, RestOutcome)> {
         match result {
-            Ok(RestReply::Complete) => {
+            Ok(RestReply::Complete | RestReply::Snapshot(_)) => {
                 let request = self.end_attempt(id, RestOutcome::Done, None, now, out)?;
                 let subject = Subject::of(&request);
                 if subject.primes_orders() {

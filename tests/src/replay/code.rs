@@ -3,7 +3,9 @@
 use core::fmt::Write as _;
 
 use ibws_proto::{
-    CloseCause, Command, Config, ConnectError, Input, Modify, Subscribe, SubscriptionKey, subscribe::Args,
+    CloseCause, Command, Config, ConnectError, Input, Modify, Subscribe, SubscriptionKey,
+    rest::{RestReply, RestSnapshot},
+    subscribe::Args,
 };
 
 use super::{Step, Taken, Transcript};
@@ -164,7 +166,9 @@ fn of_input(input: &Input) -> String {
         Input::Tick => "Input::Tick".into(),
         Input::Frame(id, raw) => format!("Input::Frame({}, {}.into())", conn(id), bytes(raw)),
         Input::ConnectFailed(id, failed) => format!("Input::ConnectFailed({}, {})", conn(id), error(failed)),
-        Input::RestDone(id, Ok(reply)) => format!("Input::RestDone(RestRequestId({}), Ok(RestReply::{reply:?}))", id.0),
+        Input::RestDone(id, Ok(reply)) => {
+            format!("Input::RestDone(RestRequestId({}), Ok({}))", id.0, rest_reply(reply))
+        }
         Input::RestDone(id, Err(error)) => {
             format!("Input::RestDone(RestRequestId({}), Err(RestError::new({})))", id.0, text(&error.reason))
         }
@@ -172,6 +176,17 @@ fn of_input(input: &Input) -> String {
         Input::Session(id, update) => format!("Input::Session({}, SessionUpdate::{update:?})", conn(id)),
         // The `Debug` output of the other variants is code already.
         other => format!("Input::{other:?}"),
+    }
+}
+
+fn rest_reply(reply: &RestReply) -> String {
+    match reply {
+        RestReply::Snapshot(RestSnapshot { orders, executions }) => {
+            let executions = executions.as_ref().map_or("None".into(), |body| format!("Some({}.into())", bytes(body)));
+            let orders = bytes(orders);
+            format!("RestReply::Snapshot(RestSnapshot {{ orders: {orders}.into(), executions: {executions} }})")
+        }
+        other => format!("RestReply::{other:?}"),
     }
 }
 

@@ -5,7 +5,7 @@ pub use core::time::Duration;
 pub use ibws_proto::{
     Account, CloseCause, Command, Config, ConnId, ConnectError, ConnectErrorKind, Input, Instant, Modify, ReadyGate,
     Renewal, SessionUpdate, Subscribe,
-    rest::{RestError, RestReply, RestRequestId},
+    rest::{RestError, RestReply, RestRequestId, RestSnapshot},
     subscribe::Staleness,
 };
 
