@@ -38,7 +38,8 @@ pub struct CaughtUp {
     pub since: Instant,
     /// When the snapshot was taken in.
     pub at: Instant,
-    /// Number of earlier ones that a queue merged into this one, because its consumer was slow.
+    /// Number of earlier ones that a queue merged into this one, because its consumer was slow. If
+    /// it is not 0, `tr` may have delivered an execution of an earlier one meanwhile.
     pub merged: u64,
     /// Number of orders and executions that the machine no longer remembers, because there were
     /// more than it remembers: at least the latest 5,000 orders and 50,000 executions. If it is not
