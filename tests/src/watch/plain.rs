@@ -71,6 +71,28 @@ impl Screen {
                 let outage = resumed.at.since(resumed.since).as_secs_f64();
                 writeln!(out, "{time}  {:<14} resumed after {outage:.1} s", self.name(&resumed.key))
             }
+            Event::CaughtUp(caught_up) => {
+                let (orders, executions) = (caught_up.orders().count(), caught_up.executions().count());
+                writeln!(
+                    out,
+                    "{}  {:<14} caught up: {orders} orders changed and {executions} executions came since {}",
+                    self.time(caught_up.at),
+                    self.name(&caught_up.key),
+                    self.time(caught_up.since).trim()
+                )
+            }
+            Event::CatchUpPending(pending) => {
+                let next = pending.next_try.map(|next_try| next_try.since(pending.at).as_secs_f64());
+                let next = next.map_or(String::new(), |span| format!(", next attempt in {span:.1} s"));
+                writeln!(
+                    out,
+                    "{}  {:<14} CHANGES UNKNOWN since {}: {}{next}",
+                    self.time(pending.at),
+                    self.name(&pending.key),
+                    self.time(pending.since).trim(),
+                    cut(&pending.why.to_string())
+                )
+            }
             Event::Malformed(malformed) => {
                 writeln!(
                     out,
@@ -97,13 +119,6 @@ impl Screen {
                 }
                 RestRequest::Session(SessionNeed::Unauthenticated) => {
                     writeln!(out, "    !  the session is not authenticated: log in at the gateway")
-                }
-                RestRequest::Reconcile { since, .. } => {
-                    writeln!(
-                        out,
-                        "    !  orders may have changed unseen since {}: compare them",
-                        self.time(*since).trim()
-                    )
                 }
                 RestRequest::Prompt(prompt) => {
                     writeln!(out, "    !  an order waits for an answer: {}", cut(&prompt.text))
