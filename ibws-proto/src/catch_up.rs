@@ -21,13 +21,13 @@ use crate::time::Instant;
 /// [`Resumed`](crate::Resumed) of `or`, and after the first subscribe, because the stream begins
 /// without the present orders (docs/protocol.md §3.4).
 ///
-/// It lists each change and each execution once. The gateway repeats executions on `tr`, so one that
-/// is listed here may come there as well, with the same
+/// It lists each change and each execution once. The gateway repeats executions on `tr`, so one
+/// that is listed here may come there as well, with the same
 /// [`execution_id`](crate::message::Execution::execution_id).
 ///
 /// [`OrderBook::apply_event`](crate::fold::OrderBook::apply_event) and
-/// [`Executions::apply_event`](crate::fold::Executions::apply_event) take it in without undoing what
-/// the stream has sent since [`Resumed`](crate::Resumed).
+/// [`Executions::apply_event`](crate::fold::Executions::apply_event) take it in without undoing
+/// what the stream has sent since [`Resumed`](crate::Resumed).
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CaughtUp {
@@ -79,10 +79,10 @@ impl CaughtUp {
     /// Returns the orders that changed in the gap, each once, as rows of the snapshot.
     ///
     /// An order has changed if the stream never had a row of it, or if its state, a quantity, a
-    /// price or its type differs from what the stream said last. A member that the stream has sent
+    /// price or its type differs from what was delivered last. A member that the stream has sent
     /// since the gap is newer than the snapshot and does not count. An order that the snapshot no
-    /// longer lists has ended in an unknown way and is not among them:
-    /// [`OrderBook::is_unlisted`](crate::fold::OrderBook::is_unlisted) tells.
+    /// longer lists has ended in an unknown way and is not among them; see
+    /// [`OrderBook::is_unlisted`](crate::fold::OrderBook::is_unlisted).
     pub fn orders(&self) -> impl Iterator<Item = Order<'_>> {
         let Found { replies, orders, earlier_orders, .. } = &*self.found;
         picked(replies.orders.rows(), orders).chain(rows_of(earlier_orders))
@@ -119,7 +119,8 @@ impl CaughtUp {
     /// Returns the bytes that its texts and lists hold.
     pub(crate) fn held_bytes(&self) -> usize {
         let Found { replies, orders, executions, earlier_orders, earlier_executions } = &*self.found;
-        let bodies = replies.orders.json().text().len() + replies.trades.as_ref().map_or(0, |rows| rows.json().text().len());
+        let bodies =
+            replies.orders.json().text().len() + replies.trades.as_ref().map_or(0, |rows| rows.json().text().len());
         let places = (orders.capacity() + executions.capacity()) * size_of::<usize>();
         size_of::<Found>() + bodies + places + earlier_orders.capacity() + earlier_executions.capacity()
     }
@@ -218,8 +219,8 @@ pub struct CatchUpPending {
     pub at: Instant,
     /// Why it did not succeed.
     pub why: CatchUpReason,
-    /// When the next attempt starts, as in [`RestReport::next_try`](crate::rest::RestReport::next_try);
-    /// `None` without a REST handler.
+    /// When the next attempt starts, as in
+    /// [`RestReport::next_try`](crate::rest::RestReport::next_try); `None` without a REST handler.
     pub next_try: Option<Instant>,
 }
 

@@ -41,10 +41,10 @@ pub enum RestRequest {
     /// A valid session: the gateway waits for one, or the current one is not authenticated
     /// (docs/protocol.md §1.2, §4.3).
     Session(SessionNeed),
-    /// The live orders, by the plain `GET /iserver/account/orders`, until its reply says
-    /// `"snapshot":true`, and the executions since `since`, by `GET /iserver/account/trades`. Changes
-    /// since `since` may be missing from the stream, which does not repeat them (docs/protocol.md
-    /// §3.4). [`RestReply::Snapshot`] returns both.
+    /// The live orders, by the plain `GET /iserver/account/orders` whose reply has
+    /// `"snapshot":true`, and the executions since `since`, by `GET /iserver/account/trades`.
+    /// Changes since `since` may be missing from the stream, which does not repeat them
+    /// (docs/protocol.md §3.4). [`RestReply::Snapshot`] returns both.
     Reconcile {
         /// The subscription to orders.
         key: SubscriptionKey,

@@ -1,5 +1,5 @@
-//! Stories of what a gap of orders loses: the machine compares the snapshot of the REST handler with
-//! what the streams have delivered, and reports what came in the gap, each change and each
+//! Stories of what a gap of orders loses: the machine compares the snapshot of the REST handler
+//! with what the streams have delivered, and reports what came in the gap, each change and each
 //! execution once. All times are virtual and exact.
 
 use ibws_proto::fold::{Executions, OrderBook};

@@ -14,8 +14,8 @@ use crate::event::Event;
 use crate::frame::RowError;
 use crate::key::Key;
 use crate::message::{
-    Body, Execution, Ladder, LadderRow, Ledger, LedgerRow, Order, OrderStatus, Orders, Row, SessionState, Status, Summary,
-    SummaryRow, Trades,
+    Body, Execution, Ladder, LadderRow, Ledger, LedgerRow, Order, OrderStatus, Orders, Row, SessionState, Status,
+    Summary, SummaryRow, Trades,
 };
 
 /// Rows by key, up to a limit.
@@ -317,7 +317,7 @@ impl OrderBook {
                 _ => false,
             },
             Event::CaughtUp(caught_up) => {
-                // Of an order that the table has, these rows may be older, and nothing tells.
+                // These rows may be older than what the table has of an order.
                 let is_unknown = |row: &Order<'_>| row.filed_under().is_some_and(|order| self.get(&order).is_none());
                 let earlier: Vec<_> = caught_up.earlier_orders().flatten().filter(is_unknown).collect();
                 self.reconcile(mark, earlier.into_iter().map(Ok), false);

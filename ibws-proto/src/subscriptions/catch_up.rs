@@ -20,7 +20,12 @@ impl Table {
     }
 
     /// Takes the end of an attempt to fetch a snapshot of orders.
-    pub(crate) fn on_reconciled(&mut self, ended: EndedAttempt, replies: Option<SnapshotReplies>, cx: &mut Context<'_>) {
+    pub(crate) fn on_reconciled(
+        &mut self,
+        ended: EndedAttempt,
+        replies: Option<SnapshotReplies>,
+        cx: &mut Context<'_>,
+    ) {
         let RestRequest::Reconcile { key, since } = ended.request.clone() else { return };
         self.update(&key, cx, |subscription, scope| subscription.on_reconciled(since, ended, replies, scope));
     }
@@ -81,13 +86,7 @@ impl Subscription {
         scope.event(Event::CaughtUp(caught_up));
     }
 
-    fn emit_pending(
-        &self,
-        since: Instant,
-        why: CatchUpReason,
-        next_try: Option<Instant>,
-        scope: &mut Scope<'_, '_>,
-    ) {
+    fn emit_pending(&self, since: Instant, why: CatchUpReason, next_try: Option<Instant>, scope: &mut Scope<'_, '_>) {
         let (key, at) = (self.subscribe.key.clone(), scope.cx.now);
         scope.event(Event::CatchUpPending(CatchUpPending { key, since, at, why, next_try }));
     }

@@ -1,8 +1,8 @@
 //! What the streams of orders and executions have delivered, in few bytes for each: a snapshot of
 //! REST is compared with it, so that only what is new is reported.
 //!
-//! Of an order, a hash of each member that tells a change is kept, and which of them the stream has
-//! set since the last mark. A mark is taken when the stream resumes; a snapshot is requested after
+//! Of an order, a hash of each decisive member is kept, and which of them the stream has set since
+//! the last mark. A mark is taken when the stream resumes; a snapshot is requested after
 //! it, so a member that was set since is as new as that of the snapshot, or newer. Of an execution,
 //! the hash of its id is kept.
 
@@ -14,8 +14,8 @@ use crate::frame::{Frame, Json};
 use crate::message::{Body, Execution, Order, Row as _};
 use crate::rest::SnapshotReplies;
 
-/// The members whose change is a change of the order. Others follow from them, or are in full rows
-/// only (docs/protocol.md §3.4), so that what the stream said of them is out of date.
+/// The decisive members: their change is a change of the order. Others follow from them, or are in full rows
+/// only (docs/protocol.md §3.4), so that the last value is out of date.
 const MEMBERS: [&str; 10] = [
     "status",
     "filledQuantity",
@@ -53,8 +53,8 @@ struct Known {
     set: u16,
 }
 
-/// Entries in two generations. When the newer one is full, the older one is forgotten, and the newer
-/// one becomes the older one. An entry that is used becomes a newer one.
+/// Entries in two generations. When the newer one is full, the older one is forgotten, and the
+/// newer one becomes the older one. An entry that is used becomes a newer one.
 #[derive(Debug)]
 struct Generations<K, V> {
     newer: BTreeMap<K, V>,
@@ -150,7 +150,7 @@ impl Delivered {
         (orders, executions)
     }
 
-    /// Notes a row of a snapshot. Returns whether it says something new.
+    /// Notes a row of a snapshot. Returns whether it brings something new.
     fn changes(&mut self, id: i64, row: Json<'_>) -> bool {
         let mark = self.mark;
         let (known, is_known) = self.orders.entry(id, ORDERS);
@@ -175,7 +175,7 @@ struct Value {
     is_nothing: bool,
 }
 
-/// Returns the members that tell a change, with their number. Of a key that occurs twice the first
+/// Returns the decisive members, with their number. Of a key that occurs twice the first
 /// value counts, as in every accessor.
 fn members(row: Json<'_>) -> impl Iterator<Item = (usize, Value)> {
     let mut seen = 0_u16;
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_new_if_a_member_differs_from_what_the_stream_said_last() {
+    fn a_row_is_new_if_a_member_differs_from_what_was_delivered_last() {
         let mut delivered = Delivered::default();
         note(&mut delivered, "sor", r#"{"orderId":1,"status":"Submitted","price":"1.50","filledQuantity":0.0}"#);
         note(&mut delivered, "sor", r#"{"orderId":2,"status":"Submitted"},{"orderId":3,"status":"Submitted"}"#);

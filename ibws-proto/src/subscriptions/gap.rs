@@ -1,9 +1,9 @@
 //! What a stream loses: when its gap begins and when it ends.
 
+use super::Scope;
 use super::send::RESUME_AFTER;
 use super::state::State;
 use super::subscription::{OpenGap, Subscription};
-use super::Scope;
 use crate::command::GapCause;
 use crate::event::{Event, Gap, GapRecovery, Resumed};
 use crate::key::Key;

@@ -302,9 +302,10 @@ impl Application {
     /// Makes the calls for a request. How they end and when the reply arrives is random.
     fn call(&mut self, id: RestRequestId, request: &RestRequest) {
         let result = match request {
-            RestRequest::Prime(_) => {
-                self.get("accounts", "").and_then(|_| self.get("account/orders", "force=true")).map(|_| RestReply::Complete)
-            }
+            RestRequest::Prime(_) => self
+                .get("accounts", "")
+                .and_then(|_| self.get("account/orders", "force=true"))
+                .map(|_| RestReply::Complete),
             RestRequest::Reconcile { since, .. } => self.snapshot(*since),
             _ => Ok(RestReply::Complete),
         };
@@ -333,7 +334,10 @@ impl Application {
         let fails = self.failures < MOST_FAILURES && self.chance.chance(1, 3);
         self.failures = if fails { self.failures + 1 } else { 0 };
         if !fails {
-            return Ok(RestReply::Snapshot(RestSnapshot { orders: orders.into(), executions: Some(executions.into()) }));
+            return Ok(RestReply::Snapshot(RestSnapshot {
+                orders: orders.into(),
+                executions: Some(executions.into()),
+            }));
         }
         let of = |orders: String| RestReply::Snapshot(RestSnapshot { orders: orders.into(), executions: None });
         match self.chance.below(5) {
@@ -359,7 +363,11 @@ impl Application {
     fn settle(&mut self) {
         let end = self.world.now() + secs(900);
         while self.owed || !self.flows() {
-            assert!(self.world.now() < end, "not caught up after 15 minutes:\n{:?}", self.world.machine().subscriptions());
+            assert!(
+                self.world.now() < end,
+                "not caught up after 15 minutes:\n{:?}",
+                self.world.machine().subscriptions()
+            );
             self.pass(secs(1));
         }
     }

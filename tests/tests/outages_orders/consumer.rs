@@ -10,7 +10,7 @@ use ibws_proto::{Body, CaughtUp, Event};
 /// Members that the simulated gateway changes with every row and sends in full rows only.
 const IN_FULL_ROWS_ONLY: [&str; 2] = ["lastExecutionTime", "lastExecutionTime_r"];
 /// Members whose change is a change of the order.
-const TELLING: [&str; 7] =
+const DECISIVE: [&str; 7] =
     ["status", "filledQuantity", "remainingQuantity", "totalSize", "price", "avgPrice", "orderType"];
 
 /// The state of one consumer.
@@ -31,7 +31,7 @@ impl Consumer {
     /// Takes an event. `is_fast` consumers got every event as it was, so that each `CaughtUp` must
     /// list exactly the changes of the book.
     pub(crate) fn on_event(&mut self, event: &Event, is_fast: bool) {
-        let before = if let Event::CaughtUp(caught_up) = event { self.telling(caught_up) } else { BTreeMap::new() };
+        let before = if let Event::CaughtUp(caught_up) = event { self.decisive(caught_up) } else { BTreeMap::new() };
         self.book.apply_event(event);
         self.executions.apply_event(event);
         match event {
@@ -46,7 +46,7 @@ impl Consumer {
                 let listed: Vec<_> = caught_up.orders().map(|row| row.order_id().unwrap().unwrap()).collect();
                 self.orders += listed.len() as u64;
                 if is_fast {
-                    let after = self.telling(caught_up);
+                    let after = self.decisive(caught_up);
                     let changed = after.iter().filter(|(order, members)| before.get(*order) != Some(*members));
                     let changed: BTreeSet<_> = changed.map(|(order, _)| *order).collect();
                     assert_eq!(listed.iter().copied().collect::<BTreeSet<_>>(), changed, "{caught_up:?}");
@@ -64,13 +64,13 @@ impl Consumer {
         }
     }
 
-    /// The members of listed orders that tell a change, as the book has them.
-    fn telling(&self, caught_up: &CaughtUp) -> BTreeMap<i64, Vec<(&'static str, String)>> {
+    /// The decisive members of listed orders, as the book has them.
+    fn decisive(&self, caught_up: &CaughtUp) -> BTreeMap<i64, Vec<(&'static str, String)>> {
         let orders = caught_up.snapshot().rows().map(|row| row.unwrap().order_id().unwrap().unwrap());
         let of_order = |order: i64| {
             let row = self.book.get(&order)?;
             let value = |key: &'static str| Some((key, row.member(key)?.text().to_owned()));
-            Some((order, TELLING.into_iter().filter_map(value).collect()))
+            Some((order, DECISIVE.into_iter().filter_map(value).collect()))
         };
         orders.filter_map(of_order).collect()
     }
@@ -92,7 +92,10 @@ impl Consumer {
         for (order, row) in self.book.rows().filter(|(order, _)| !orders.contains(order)) {
             let status = row.row::<ibws_proto::message::Order<'_>>().unwrap().status().unwrap();
             let has_ended = matches!(status, Some(OrderStatus::Filled | OrderStatus::Cancelled));
-            assert!(has_ended || self.book.is_unlisted(order), "{order} is not listed, and open in the book of the {name} consumer");
+            assert!(
+                has_ended || self.book.is_unlisted(order),
+                "{order} is not listed, and open in the book of the {name} consumer"
+            );
         }
     }
 }

@@ -43,7 +43,8 @@ fn no_outage_loses_or_repeats_an_execution_and_each_ends_with_the_book_of_the_ga
         }
     }
     println!("{reached:?}");
-    let Reached { outages: gaps, checks, caught_up, pending, late, orders, executions, streamed, merged, stale } = reached;
+    let Reached { outages: gaps, checks, caught_up, pending, late, orders, executions, streamed, merged, stale } =
+        reached;
     assert!(gaps >= outages && checks > outages / 4, "{reached:?}");
     // A run that never meets a case proves nothing about it.
     for count in [caught_up, pending, late, orders, executions, streamed, merged, stale] {

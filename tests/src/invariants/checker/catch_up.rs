@@ -25,8 +25,8 @@ pub(super) struct CatchUp {
     last: Instant,
     /// The subscriptions to orders, and whether each has a gap.
     orders: BTreeMap<SubscriptionKey, bool>,
-    /// The subscriptions whose gap has ended and about whose snapshot nothing was reported, with the
-    /// counted time.
+    /// The subscriptions whose gap has ended and about whose snapshot nothing was reported, with
+    /// the counted time.
     owed: BTreeMap<SubscriptionKey, Duration>,
     /// The attempts that began after the last gap of their subscription.
     valid: BTreeSet<RestRequestId>,
@@ -132,12 +132,14 @@ impl CatchUp {
         self.executions.len() >= EXECUTIONS || self.executions.insert(hasher.finish())
     }
 
-    /// After the end of a gap something is reported within the time limit of an attempt, which waits
-    /// for the calls before it.
+    /// After the end of a gap something is reported within the time limit of an attempt, which
+    /// waits for the calls before it.
     pub(super) fn is_in_time(&self, config: &Config) -> Verdict {
         let limit = config.rest_timeout + 3 * ORDERS_SPACING + STEP;
         match self.owed.iter().find(|(_, since)| self.awake - **since > limit) {
-            Some((key, _)) => Err(format!("the gap of {key} ended {limit:?} ago, and nothing tells what it lost")),
+            Some((key, _)) => {
+                Err(format!("the gap of {key} ended {limit:?} ago, and nothing was reported of what it lost"))
+            }
             None => Ok(()),
         }
     }
