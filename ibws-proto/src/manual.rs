@@ -45,4 +45,7 @@ pub mod decisions {
 
     #[doc = include_str!("../docs/decisions/0010-subscription-as-enum.md")]
     pub mod d0010_subscription_as_enum {}
+
+    #[doc = include_str!("../docs/decisions/0012-digests-of-delivered-orders.md")]
+    pub mod d0012_digests_of_delivered_orders {}
 }

@@ -306,7 +306,7 @@ impl Table {
             self.holders.remove(holder);
         }
         if key.key() == Key::Orders && self.index.count(Key::Orders) == 0 {
-            self.delivered = Box::default();
+            *self.delivered = Delivered::default();
         }
         let Self { pace, unsubscribes, delivered, .. } = self;
         let mut scope = Scope { cx, pace, unsubscribes, delivered, effects: Effects::default() };
