@@ -2,9 +2,12 @@
 //! REST is compared with it, so that only what is new is reported.
 //!
 //! Of an order, a hash of each decisive member is kept, and which of them the stream has set since
-//! the last mark. A mark is taken when the stream resumes; a snapshot is requested after
-//! it, so a member that was set since is as new as that of the snapshot, or newer. Of an execution,
-//! the hash of its id is kept.
+//! the last mark. A mark is taken when the stream resumes; a snapshot is requested after it, so a
+//! member that was set since is as new as that of the snapshot, or newer. Of an execution, the hash
+//! of its id is kept.
+//!
+//! There is one memory for all subscriptions to orders. The gateway has one stream of orders, so as
+//! a rule there is one subscription.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
