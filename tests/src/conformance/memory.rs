@@ -21,7 +21,7 @@ const LINES: usize = 100;
 /// Orders of [`Flood::Orders`]. A debug build is ten times slower.
 const ORDERS: u64 = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
 /// Executions of [`Flood::Orders`], more than the machine remembers.
-const EXECUTIONS: u64 = 120_000;
+const EXECUTIONS: u64 = 60_000;
 /// Orders in one frame.
 const ROWS: u64 = 20;
 

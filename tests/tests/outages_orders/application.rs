@@ -109,7 +109,7 @@ impl Application {
         world.gateway.received(world.now(), OTHER, b"sor+{}");
         world.start();
         world.subscribe("or");
-        let has_trades = seed % 2 == 0;
+        let has_trades = seed.is_multiple_of(2);
         if has_trades {
             world.subscribe("tr");
         }
@@ -248,7 +248,7 @@ impl Application {
         }
         self.changes += 1;
         self.world.flush_gateway();
-        if self.changes % 16 == 0 {
+        if self.changes.is_multiple_of(16) {
             self.note_truth();
         }
     }

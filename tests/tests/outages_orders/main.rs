@@ -5,7 +5,7 @@
 //! `cargo test --release -p ibws-testkit --test outages_orders -- --nocapture` takes from the
 //! environment:
 //!
-//! * `IBWS_OUTAGES`: how many outages of the stream of orders; 10,000 by default (200 in debug
+//! * `IBWS_OUTAGES`: how many outages of the stream of orders; 1,000 by default (200 in debug
 //!   builds);
 //! * `IBWS_SEED`: the first seed; 0 by default;
 //! * `IBWS_THREADS`: on how many threads; 2 by default.
@@ -40,7 +40,7 @@ impl Drop for OfSeed {
 #[test]
 #[expect(clippy::print_stdout, reason = "prints the summary for a run with --nocapture")]
 fn no_outage_loses_or_repeats_an_execution_and_each_ends_with_the_book_of_the_gateway() {
-    let outages = setting("IBWS_OUTAGES").unwrap_or(if cfg!(debug_assertions) { 200 } else { 10_000 });
+    let outages = setting("IBWS_OUTAGES").unwrap_or(if cfg!(debug_assertions) { 200 } else { 1_000 });
     let next = AtomicU64::new(setting("IBWS_SEED").unwrap_or(0));
     let reached: Mutex<Reached> = Mutex::default();
     std::thread::scope(|scope| {
