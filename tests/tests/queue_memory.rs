@@ -42,7 +42,7 @@ impl Rig {
         {
             machine.handle(now, Input::Frame(ConnId(1), text.into()));
         }
-        // Orders are not subscribed to, because the machine would remember what it delivers of them.
+        // Orders are not subscribed to: the machine would remember what it delivers of them.
         for text in ["tr", "md+1+{}"] {
             machine.submit(now, Command::Subscribe(Subscribe::parse(text).expect("a channel")));
         }

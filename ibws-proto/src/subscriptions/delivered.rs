@@ -17,8 +17,8 @@ use crate::frame::{Frame, Json};
 use crate::message::{Body, Execution, Order, Row as _};
 use crate::rest::SnapshotReplies;
 
-/// The decisive members: their change is a change of the order. Others follow from them, or are in full rows
-/// only (docs/protocol.md §3.4), so that the last value is out of date.
+/// The decisive members: their change is a change of the order. Others follow from them, or are in
+/// full rows only (docs/protocol.md §3.4), so that the last value is out of date.
 const MEMBERS: [&str; 10] = [
     "status",
     "filledQuantity",

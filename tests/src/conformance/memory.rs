@@ -20,8 +20,8 @@ const CHUNK: usize = 64 * 1024;
 const LINES: usize = 100;
 /// Orders of [`Flood::Orders`]. A debug build is ten times slower.
 const ORDERS: u64 = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
-/// Executions of [`Flood::Orders`], more than the machine remembers.
-const EXECUTIONS: u64 = 60_000;
+/// Executions of [`Flood::Orders`]; in a release build more than the machine remembers.
+const EXECUTIONS: u64 = ORDERS / 16;
 /// Orders in one frame.
 const ROWS: u64 = 20;
 
@@ -32,7 +32,8 @@ pub enum Flood {
     LargeMessages,
     /// Pings with small messages between them.
     Pings,
-    /// Orders of which no two have the same number, and executions of which no two have the same id.
+    /// Orders of which no two have the same number, and executions of which no two have the same
+    /// id.
     Orders,
     /// Status messages whose flags are arrays of zeros, as large as the limit.
     NestedZeros,
