@@ -5,6 +5,7 @@ use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
+use crate::catch_up::{CatchUpPending, CaughtUp};
 use crate::command::{CommandError, GapCause, Reply, RequestId};
 use crate::connect::{CloseCause, ConnId, ConnectError};
 use crate::frame::{Frame, FrameError, Piece};
@@ -110,6 +111,11 @@ pub enum Event {
     Gap(Gap),
     /// The stream was subscribed to again; the gap before it has ended.
     Resumed(Resumed),
+    /// What the stream of orders lost in a gap, or what existed before it began, is known. It comes
+    /// after [`Resumed`](Self::Resumed), which never waits for it.
+    CaughtUp(CaughtUp),
+    /// An attempt to find out what the stream of orders lost did not succeed; it is repeated.
+    CatchUpPending(CatchUpPending),
     /// A stream on a healthy connection has been silent for longer than its limit.
     Stale(Stale),
     /// The silence of a stale stream has ended.
@@ -210,7 +216,8 @@ pub enum GapRecovery {
     /// The gateway repeats what the gap lost, after [`Resumed`]. `tr`.
     Replay,
     /// Only a REST call tells the present state; the machine requests it
-    /// ([`RestRequest::Reconcile`](crate::rest::RestRequest::Reconcile)). `or`.
+    /// ([`RestRequest::Reconcile`](crate::rest::RestRequest::Reconcile)), and [`CaughtUp`] reports
+    /// what the gap lost. `or`.
     Rest,
     /// Nothing is known to: what changed in the gap shows when it changes again. `bd`, and every
     /// channel but `or` after [`GapCause::Malformed`], because the subscription still held and so

@@ -74,7 +74,9 @@
 //! * before it subscribes to orders, and after a refusal of another channel, because the gateway
 //!   refuses subscriptions if certain calls are missing;
 //! * when the gateway waits for a session, or the session is no longer authenticated;
-//! * after a gap in orders, which the gateway does not repeat;
+//! * after a gap in orders, which the gateway does not repeat, and when the stream begins; the
+//!   machine compares the reply with the stream, and [`Event::CaughtUp`] reports which orders and
+//!   executions came in the gap;
 //! * when the gateway asks a question about an order.
 //!
 //! An attempt ends with [`Input::RestDone`], at its time limit, or when its connection ends, and
@@ -131,6 +133,7 @@ extern crate alloc;
 #[cfg(feature = "transport")]
 extern crate std;
 
+mod catch_up;
 #[cfg(feature = "client")]
 pub mod client;
 mod command;
@@ -179,6 +182,7 @@ pub mod transitions {
     pub use crate::subscriptions::{Transition, subscription_diagram, subscription_transitions};
 }
 
+pub use catch_up::{CatchUpPending, CatchUpReason, CaughtUp};
 pub use command::{
     Command, CommandError, ConnectionLoss, GapCause, Modify, Reply, RequestId, SubscribeOutcome, UnsubscribeOutcome,
 };

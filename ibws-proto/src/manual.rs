@@ -48,4 +48,6 @@ pub mod decisions {
 
     #[doc = include_str!("../docs/decisions/0011-pin-anywhere.md")]
     pub mod d0011_pin_anywhere {}
+    #[doc = include_str!("../docs/decisions/0012-digests-of-delivered-orders.md")]
+    pub mod d0012_digests_of_delivered_orders {}
 }

@@ -1,6 +1,8 @@
 //! REST requests of the machine. The core makes no REST calls itself: it requests them, and
 //! continues when the result arrives or the time limit ends.
 
+mod reply;
+
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
@@ -14,6 +16,9 @@ use crate::key::SubscriptionKey;
 use crate::mask::{Discreet, excerpt, excerpt_within};
 use crate::message::{OrderPrompt, Row as _};
 use crate::time::Instant;
+
+pub(crate) use reply::SnapshotReplies;
+pub use reply::{OrdersReply, ReplyError, TradesReply};
 
 /// Number of a REST request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -37,8 +42,10 @@ pub enum RestRequest {
     /// A valid session: the gateway waits for one, or the current one is not authenticated
     /// (docs/protocol.md §1.2, §4.3).
     Session(SessionNeed),
-    /// The live orders, with `force=true` and without a filter. Changes since `since` may be
-    /// missing from the stream, which does not repeat them (docs/protocol.md §3.4).
+    /// The live orders, by the plain `GET /iserver/account/orders` whose reply has
+    /// `"snapshot":true`, and the executions since `since`, by `GET /iserver/account/trades`.
+    /// Changes since `since` may be missing from the stream, which does not repeat them
+    /// (docs/protocol.md §3.4). [`RestReply::Snapshot`] returns both.
     Reconcile {
         /// The subscription to orders.
         key: SubscriptionKey,
@@ -150,13 +157,18 @@ pub enum RestOutcome {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum RestReply {
-    /// The request was carried out.
+    /// The request was carried out. For a [`Reconcile`](RestRequest::Reconcile) it means that the
+    /// handler has compared the orders itself: no [`Event::CaughtUp`](crate::Event::CaughtUp)
+    /// follows.
     #[default]
     Complete,
     /// The list of orders said `"snapshot":false`: it is not complete yet, and must be requested
     /// again (docs/protocol.md §8.2).
     Incomplete,
-    /// A [`Reconcile`](RestRequest::Reconcile) was carried out, and these are its replies.
+    /// A [`Reconcile`](RestRequest::Reconcile) was carried out, and these are its replies. The
+    /// machine compares them with the stream and emits [`Event::CaughtUp`](crate::Event::CaughtUp).
+    /// A body that cannot be read is a failure, and one without `"snapshot":true` is
+    /// [`Incomplete`](Self::Incomplete).
     Snapshot(RestSnapshot),
 }
 

@@ -68,6 +68,8 @@ pub(crate) fn counted_under(event: &Event) -> (Option<Key>, bool) {
         Event::Subscription(change) => (Some(change.key.key()), false),
         Event::Gap(gap) => (Some(gap.key.key()), false),
         Event::Resumed(end) => (Some(end.key.key()), false),
+        Event::CaughtUp(caught_up) => (Some(caught_up.key.key()), false),
+        Event::CatchUpPending(pending) => (Some(pending.key.key()), false),
         Event::Stale(stale) => (Some(stale.key.key()), false),
         Event::Fresh(fresh) => (Some(fresh.key.key()), false),
         _ => (None, false),

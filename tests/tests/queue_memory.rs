@@ -1,5 +1,6 @@
-//! What a queue counts is what it holds, measured with a counting allocator; and merging wide
-//! frames takes little more than linear time.
+//! What a queue counts is what it holds, measured with a counting allocator; merging wide frames
+//! takes little more than linear time; and what a machine remembers of orders and executions is
+//! bounded.
 
 use std::alloc::System;
 use std::time::{Duration, Instant as Clock};
@@ -14,6 +15,8 @@ static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Bytes that are not part of any event: the buffers of the machine, and the counts of losses.
 const FIXED: usize = 64 * 1024;
+/// The limit in bytes of what a machine remembers of orders and executions.
+const MAX_REMEMBERED: usize = 5 << 19;
 /// No limit.
 const ANY: usize = usize::MAX;
 
@@ -39,7 +42,8 @@ impl Rig {
         {
             machine.handle(now, Input::Frame(ConnId(1), text.into()));
         }
-        for text in ["or", "tr", "md+1+{}"] {
+        // Orders are not subscribed to: the machine would remember what it delivers of them.
+        for text in ["tr", "md+1+{}"] {
             machine.submit(now, Command::Subscribe(Subscribe::parse(text).expect("a channel")));
         }
         while machine.poll().is_some() {}
@@ -140,9 +144,32 @@ fn wide_frames_merge_in_little_more_than_linear_time() {
     assert!(wide < narrow * 30, "frames with twelve times the members take {narrow:?} and {wide:?}");
 }
 
+/// A machine that is subscribed to orders remembers the latest 10,000 orders and 50,000 executions
+/// at most, in a few bytes each.
+fn what_a_machine_remembers_is_bounded() {
+    let mut rig = Rig::new(QueueLimits::default());
+    rig.machine.submit(Instant::ORIGIN, Command::Subscribe(Subscribe::parse("or").expect("a channel")));
+    let before = allocated();
+    let mut most = 0;
+    for first in (0..120_000_u64).step_by(40) {
+        let order = |n: u64| format!(r#"{{"orderId":{n},"status":"Submitted","price":"1.5"}}"#);
+        let trade = |n: u64| format!(r#"{{"execution_id":"0000e0d5.{n:08x}.01.01"}}"#);
+        let orders: Vec<_> = (first..first + 40).map(order).collect();
+        let trades: Vec<_> = (first..first + 40).map(trade).collect();
+        for (topic, rows) in [("sor", orders), ("str", trades)] {
+            let text = format!(r#"{{"topic":"{topic}","args":[{}]}}"#, rows.join(","));
+            rig.machine.handle(Instant::ORIGIN, Input::Frame(ConnId(1), text.into()));
+        }
+        while rig.machine.poll().is_some() {}
+        most = most.max(allocated().saturating_sub(before));
+    }
+    assert!(most > 256 * 1024 && most < MAX_REMEMBERED, "{most} bytes for orders and executions");
+}
+
 /// The only test of this file: the allocations of another, in parallel, would be counted as well.
 #[test]
 fn a_queue_counts_what_it_holds_and_merges_wide_frames_fast() {
     what_a_queue_counts_is_what_it_holds();
     wide_frames_merge_in_little_more_than_linear_time();
+    what_a_machine_remembers_is_bounded();
 }

@@ -8,7 +8,7 @@ use ibws_proto::client::{Client, RestFuture};
 use ibws_proto::transport::{CookieForm, Credentials, CredentialsFuture, Runtime as _, Secret};
 use ibws_proto::{
     CommandError, ConnectError, ConnectErrorKind, ConnectionState, Event, Item, Subscribe,
-    rest::{RestOutcome, RestReply, RestRequest, SessionNeed},
+    rest::{RestOutcome, RestReply, RestRequest, RestSnapshot, SessionNeed},
 };
 use ibws_testkit::GatewayConfig;
 use ibws_testkit::runtime::Simulated;
@@ -209,4 +209,46 @@ fn a_credentials_provider_that_panics_fails_the_dial() {
             "{error:?}"
         );
     }
+}
+
+#[test]
+fn the_stream_of_a_subscription_delivers_what_a_gap_lost_after_its_end() {
+    let runtime = Simulated::new(GatewayConfig::default());
+    let calls = Arc::new(Mutex::new(0));
+    let client = runtime
+        .builder()
+        .rest_handler(move |request: RestRequest| -> RestFuture {
+            let RestRequest::Reconcile { .. } = request else { return Box::pin(async { Ok(RestReply::Complete) }) };
+            let mut calls = calls.lock().unwrap();
+            *calls += 1;
+            let orders = format!(r#"{{"orders":[{{"orderId":1,"totalSize":{calls}}}],"snapshot":true}}"#);
+            let executions = Some(format!(r#"[{{"execution_id":"a"}},{{"execution_id":"b{calls}"}}]"#).into());
+            Box::pin(async { Ok(RestReply::Snapshot(RestSnapshot { orders: orders.into(), executions })) })
+        })
+        .build()
+        .unwrap();
+    runtime.block_on(client.start()).unwrap();
+    // No order of the gateway's own comes between.
+    runtime.gateway(|gateway| gateway.set_invented_orders(false));
+    let mut orders = runtime.block_on(client.subscribe(Subscribe::parse("or").unwrap())).unwrap();
+    runtime.run(Duration::from_secs(8));
+    runtime.gateway(|gateway| {
+        let conn = gateway.connections().last().unwrap();
+        gateway.drop_connection(conn);
+    });
+    runtime.run(Duration::from_secs(40));
+    let mut story = Vec::new();
+    while let Some(item) = orders.try_next() {
+        match item {
+            Item::Event(Event::Gap(_)) => story.push("gap".into()),
+            Item::Event(Event::Resumed(_)) => story.push("resumed".into()),
+            Item::Event(Event::CaughtUp(caught_up)) => {
+                let ids = caught_up.executions().map(|row| row.execution_id().unwrap().unwrap().into_owned());
+                let ids: Vec<_> = ids.collect();
+                story.push(format!("{} orders, executions {}", caught_up.orders().count(), ids.join(" ")));
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(story, ["1 orders, executions a b1", "gap", "resumed", "1 orders, executions b2"]);
 }

@@ -8,6 +8,8 @@ use crate::rest::{RestRequest, RestResult};
 
 /// What a [`RestHandler`] does for one request. `Ok(RestReply::Complete)` means that it was carried
 /// out; an error says why not, and the client makes the request again for as long as it is needed.
+/// With [`RestReply::Snapshot`](crate::rest::RestReply::Snapshot) the stream of orders reports what
+/// a gap lost ([`Event::CaughtUp`](crate::Event::CaughtUp)).
 pub type RestFuture = Pin<Box<dyn Future<Output = RestResult> + Send>>;
 
 /// Performs the REST calls that the stream needs. [`RestRequest`] lists them.

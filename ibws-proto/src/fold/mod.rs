@@ -14,8 +14,9 @@ mod quote;
 mod reconcile;
 mod tables;
 
+pub use crate::rest::{OrdersReply, ReplyError, TradesReply};
 pub(crate) use filing::Filing;
 pub use merged::Merged;
 pub use quote::Quote;
-pub use reconcile::{Mark, OrdersReply, Reconciled, ReplyError, TradesReply};
+pub use reconcile::{Mark, Reconciled};
 pub use tables::{Executions, LadderBook, LedgerTable, OrderBook, StatusFold, SummaryTable};

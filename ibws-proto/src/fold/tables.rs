@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use super::filed::{Filed, Source};
@@ -12,11 +13,13 @@ use super::filing::Filing;
 use super::merged::Merged;
 use super::reconcile::{Mark, Reconciled};
 use crate::connect::ConnId;
+use crate::event::Event;
 use crate::frame::RowError;
+use crate::key::Key;
 use crate::mask::Masked;
 use crate::message::{
-    Execution, Ladder, LadderRow, Ledger, LedgerRow, Order, OrderStatus, Orders, Row, SessionState, Status, Summary,
-    SummaryRow, Trades,
+    Body, Execution, Ladder, LadderRow, Ledger, LedgerRow, Order, OrderStatus, Orders, Row, SessionState, Status,
+    Summary, SummaryRow, Trades,
 };
 
 /// Rows by key, up to a limit.
@@ -31,6 +34,8 @@ struct Table<K> {
     first_mark: u64,
     /// The latest mark of a complete snapshot.
     complete: Option<u64>,
+    /// The mark of the last event that requires one.
+    event_mark: Option<Mark>,
 }
 
 /// Writes keys and rows with accounts and sessions masked, because `Debug` output reaches logs.
@@ -52,7 +57,8 @@ impl fmt::Debug for Written {
 
 impl<K: Ord + Clone> Table<K> {
     fn new(limit: usize) -> Self {
-        Self { rows: BTreeMap::new(), limit, refused: 0, marks: 0, first_mark: 0, complete: None }
+        let (refused, marks, first_mark) = (0, 0, 0);
+        Self { rows: BTreeMap::new(), limit, refused, marks, first_mark, complete: None, event_mark: None }
     }
 
     fn refuse(&mut self) -> bool {
@@ -85,6 +91,20 @@ impl<K: Ord + Clone> Table<K> {
         let mark = Mark(self.marks);
         self.marks = self.marks.saturating_add(1);
         mark
+    }
+
+    /// Returns the mark for the next snapshot: it is taken before the first event, and again when
+    /// the stream of orders resumes, because the snapshot is requested after that.
+    fn mark_by(&mut self, event: &Event) -> Mark {
+        let resumes = matches!(event, Event::Resumed(resumed) if resumed.key.key() == Key::Orders);
+        match self.event_mark {
+            Some(mark) if !resumes => mark,
+            _ => {
+                let mark = self.mark();
+                self.event_mark = Some(mark);
+                mark
+            }
+        }
     }
 
     /// Files the rows of a snapshot. Returns what it changed, and the keys that it lists if all of
@@ -133,6 +153,7 @@ impl<K: Ord + Clone> Table<K> {
         self.rows.clear();
         self.first_mark = self.marks;
         self.complete = None;
+        self.event_mark = None;
     }
 }
 
@@ -280,6 +301,55 @@ table! {
 }
 
 impl OrderBook {
+    /// Applies an event of the stream of orders. A message of orders is folded, and
+    /// [`CaughtUp`](crate::CaughtUp) is reconciled with the mark that was taken when the stream
+    /// began or resumed. Other events change nothing. Returns whether the event concerns orders.
+    ///
+    /// Give it every event of the subscription, in order, from a stream that was opened before the
+    /// subscribe; then the book becomes what the gateway lists, and an order that the stream never
+    /// mentioned is in it as well. No other call of [`mark`](Self::mark) is needed.
+    ///
+    /// ```
+    /// use ibws_proto::fold::OrderBook;
+    /// use ibws_proto::{Event, Item};
+    ///
+    /// fn on_item(book: &mut OrderBook, item: &Item) {
+    ///     match item {
+    ///         Item::Event(event) => {
+    ///             book.apply_event(event);
+    ///             if let Event::CaughtUp(caught_up) = event {
+    ///                 let changed = caught_up.orders().count();
+    ///                 println!("{changed} orders changed in the gap");
+    ///             }
+    ///         }
+    ///         Item::Lost(lost) => println!("{lost:?}"),
+    ///     }
+    /// }
+    /// # on_item(&mut OrderBook::new(), &Item::Event(Event::Competing(true)));
+    /// ```
+    pub fn apply_event(&mut self, event: &Event) -> bool {
+        let mark = self.0.mark_by(event);
+        match event {
+            Event::Message(message) => match message.frame.body() {
+                Body::Orders(orders) => {
+                    self.apply(&orders);
+                    true
+                }
+                _ => false,
+            },
+            Event::CaughtUp(caught_up) => {
+                // These rows may be older than what the table has of an order.
+                let is_unknown = |row: &Order<'_>| row.filed_under().is_some_and(|order| self.get(&order).is_none());
+                let earlier: Vec<_> = caught_up.earlier_orders().flatten().filter(is_unknown).collect();
+                self.reconcile(mark, earlier.into_iter().map(Ok), false);
+                self.reconcile(mark, caught_up.snapshot().rows(), caught_up.snapshot().is_snapshot());
+                true
+            }
+            Event::Resumed(resumed) => resumed.key.key() == Key::Orders,
+            _ => false,
+        }
+    }
+
     /// Returns a mark for [`reconcile`](Self::reconcile). Take it before the request for the
     /// snapshot is made, and when every row from before the gap is folded.
     pub fn mark(&mut self) -> Mark {
@@ -323,6 +393,34 @@ impl OrderBook {
 }
 
 impl Executions {
+    /// Applies an event of the streams of orders and executions. A message of executions is folded,
+    /// and the executions of [`CaughtUp`](crate::CaughtUp) are reconciled with the mark that was
+    /// taken when the stream of orders began or resumed. Other events change nothing. Returns
+    /// whether the event concerns executions.
+    ///
+    /// Give it every event of the subscriptions to `or` and `tr`, in order. No other call of
+    /// [`mark`](Self::mark) is needed.
+    pub fn apply_event(&mut self, event: &Event) -> bool {
+        let mark = self.0.mark_by(event);
+        match event {
+            Event::Message(message) => match message.frame.body() {
+                Body::Trades(trades) => {
+                    self.apply(&trades);
+                    true
+                }
+                _ => false,
+            },
+            Event::CaughtUp(caught_up) => {
+                self.reconcile(mark, caught_up.executions().map(Ok));
+                if let Some(trades) = caught_up.trades() {
+                    self.reconcile(mark, trades.rows());
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Returns a mark for [`reconcile`](Self::reconcile). Take it before the request for the
     /// snapshot is made, and when every row from before the gap is folded.
     pub fn mark(&mut self) -> Mark {

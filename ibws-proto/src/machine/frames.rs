@@ -76,6 +76,9 @@ impl Machine {
 
     fn emit(&mut self, conn: ConnId, key: Option<Key>, subscription: Option<SubscriptionKey>, frame: Frame) {
         let at = self.now;
+        if matches!(key, Some(Key::Orders | Key::Trades)) {
+            self.table.on_delivered(&frame);
+        }
         self.out.push_back(Output::Event(Event::Message(Message {
             conn,
             at,

@@ -231,7 +231,8 @@ impl Machine {
     }
 
     /// Counts the entries in all tables, indexes and queues together. A machine that runs for a
-    /// month must not have more and more of them.
+    /// month must not have more and more of them. What is remembered of orders and executions has a
+    /// limit of its own and is not counted.
     #[must_use]
     pub fn entries(&self) -> usize {
         self.table.entries() + self.requests.entries() + self.rest.entries() + self.pieces.len() + self.out.len()

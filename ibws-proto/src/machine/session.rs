@@ -5,8 +5,10 @@ use super::Machine;
 use crate::command::ConnectionLoss;
 use crate::event::{Action, Output, SessionUpdate};
 use crate::lifecycle::ConnectionState;
-use crate::pending::report_rest;
-use crate::rest::{RestOutcome, RestRequest, RestRequestId, RestResult, SessionNeed};
+use crate::pending::{EndedAttempt, report_rest};
+use crate::rest::{
+    RestError, RestOutcome, RestReply, RestRequest, RestRequestId, RestResult, SessionNeed, SnapshotReplies,
+};
 use crate::timer::Timer;
 
 /// Replies to `waiting for session` on one connection; a gateway that asks more often will not be
@@ -66,8 +68,9 @@ impl Machine {
 
     /// An attempt at a REST request has ended.
     pub(super) fn on_rest_done(&mut self, id: RestRequestId, result: RestResult) {
+        let (result, replies) = if self.rest.is_reconciling(id) { read_snapshot(result) } else { (result, None) };
         match self.rest.done(id, result, self.now, &mut self.random, &mut self.out) {
-            Some((request, outcome)) => self.on_rest_outcome(&request, outcome),
+            Some(ended) => self.on_rest_ended(ended, replies),
             None => self.stats.stale += 1,
         }
     }
@@ -75,23 +78,32 @@ impl Machine {
     /// Starts and ends attempts at REST requests whose time has come. Returns whether one has
     /// ended.
     pub(super) fn run_rest(&mut self) -> bool {
-        let Some((request, outcome)) = self.rest.take_overdue(self.now, &mut self.random, &mut self.out) else {
+        let Some(ended) = self.rest.take_overdue(self.now, &mut self.random, &mut self.out) else {
             return false;
         };
-        self.on_rest_outcome(&request, outcome);
+        self.on_rest_ended(ended, None);
         true
     }
 
-    fn on_rest_outcome(&mut self, request: &RestRequest, outcome: RestOutcome) {
-        let done = outcome == RestOutcome::Done;
-        match request {
+    fn on_rest_ended(&mut self, ended: EndedAttempt, replies: Option<SnapshotReplies>) {
+        let done = ended.outcome == RestOutcome::Done;
+        match &ended.request {
             RestRequest::Prime(key) => self.with_table(|table, cx| table.on_primed(key, done, cx)),
-            RestRequest::Reconcile { key, since } => {
-                self.with_table(|table, _| table.on_reconciled(key, *since, outcome))
-            }
+            RestRequest::Reconcile { .. } => self.with_table(|table, cx| table.on_reconciled(ended, replies, cx)),
             RestRequest::Session(SessionNeed::Missing) if done => self.reply_with_session(),
             RestRequest::Session(SessionNeed::Unauthenticated) if done => self.on_session_restored(),
             RestRequest::Session(_) | RestRequest::Prompt(_) => {}
         }
+    }
+}
+
+/// Reads the bodies of a snapshot. One that cannot be read is a failure, and one without all orders
+/// is incomplete.
+fn read_snapshot(result: RestResult) -> (RestResult, Option<SnapshotReplies>) {
+    let Ok(RestReply::Snapshot(snapshot)) = result else { return (result, None) };
+    match snapshot.read() {
+        Ok(replies) if replies.orders.is_snapshot() => (Ok(RestReply::Complete), Some(replies)),
+        Ok(_) => (Ok(RestReply::Incomplete), None),
+        Err(error) => (Err(RestError::new(alloc::format!("the snapshot of orders: {error}"))), None),
     }
 }

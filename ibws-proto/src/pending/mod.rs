@@ -4,4 +4,4 @@ mod requests;
 mod rest;
 
 pub(crate) use requests::{Requests, Wait};
-pub(crate) use rest::{RestRequests, report as report_rest};
+pub(crate) use rest::{EndedAttempt, RestRequests, report as report_rest};

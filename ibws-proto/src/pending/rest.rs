@@ -52,6 +52,16 @@ enum Progress {
     Pending(RestRequestId, Instant),
 }
 
+/// An attempt that has ended.
+#[derive(Debug)]
+pub(crate) struct EndedAttempt {
+    pub(crate) request: RestRequest,
+    pub(crate) outcome: RestOutcome,
+    /// Why it failed, as the REST handler said it.
+    pub(crate) reason: Option<Box<str>>,
+    pub(crate) next_try: Option<Instant>,
+}
+
 impl Progress {
     fn timer(self) -> Instant {
         match self {
@@ -109,7 +119,8 @@ impl Subject {
 
 impl RestRequests {
     /// Registers a need, and starts its first attempt as soon as pacing allows it. A need that
-    /// exists stays as it is, but for a later reconciling, which reaches further back.
+    /// exists stays as it is, but for a later reconciling, which reaches further back. Returns
+    /// `true` if it reports that there is no REST handler for it.
     pub(crate) fn require(
         &mut self,
         request: RestRequest,
@@ -117,11 +128,11 @@ impl RestRequests {
         has_handler: bool,
         now: Instant,
         out: &mut VecDeque<Output>,
-    ) {
+    ) -> bool {
         let subject = Subject::of(&request);
         if let Some(need) = self.needs.get_mut(&subject) {
             if need.request == request {
-                return;
+                return false;
             }
             if let Progress::Pending(id, _) = need.progress {
                 let _ = self.end_attempt(id, RestOutcome::Superseded, None, now, out);
@@ -135,18 +146,21 @@ impl RestRequests {
             .filter(|subject| matches!(subject, Subject::Prompt(_)))
             .count();
         if matches!(subject, Subject::Prompt(_)) && prompts >= PROMPTS {
-            return report(None, request, RestOutcome::TooMany, None, None, out);
+            report(None, request, RestOutcome::TooMany, None, None, out);
+            return false;
         }
         if !has_handler {
-            if self.unserved.insert(subject, request.clone()).as_ref() != Some(&request) {
+            let is_new = self.unserved.insert(subject, request.clone()).as_ref() != Some(&request);
+            if is_new {
                 report(None, request, RestOutcome::NoHandler, None, None, out);
             }
-            return;
+            return is_new;
         }
         let progress = Progress::Scheduled(now);
         self.needs.insert(subject.clone(), Need { request, timeout, failures: 0, progress });
         self.timers.insert((now, subject));
         self.run_due(now, out);
+        false
     }
 
     /// Ends a need that is no longer there.
@@ -162,6 +176,15 @@ impl RestRequests {
     pub(crate) fn end_needs_of(&mut self, key: &SubscriptionKey, out: &mut VecDeque<Output>) {
         self.end_need(&Subject::Prime(key.clone()), out);
         self.end_need(&Subject::Reconcile(key.clone()), out);
+    }
+
+    /// Ends the attempts at a snapshot of orders. Without a REST handler there are none, and the
+    /// need stays listed.
+    pub(crate) fn stop_reconciling(&mut self, key: &SubscriptionKey, out: &mut VecDeque<Output>) {
+        let subject = Subject::Reconcile(key.clone());
+        if self.needs.contains_key(&subject) {
+            self.end_need(&subject, out);
+        }
     }
 
     fn end_need(&mut self, subject: &Subject, out: &mut VecDeque<Output>) {
@@ -200,8 +223,12 @@ impl RestRequests {
         self.end_session();
     }
 
-    /// Takes the result of an attempt. Returns the request and its outcome, if the attempt was
-    /// pending.
+    /// Whether this attempt is pending, and requests a snapshot of orders.
+    pub(crate) fn is_reconciling(&self, id: RestRequestId) -> bool {
+        matches!(self.pending.get(&id), Some(Subject::Reconcile(_)))
+    }
+
+    /// Takes the result of an attempt. Returns how it ended, if it was pending.
     pub(crate) fn done(
         &mut self,
         id: RestRequestId,
@@ -209,7 +236,7 @@ impl RestRequests {
         now: Instant,
         random: &mut Random,
         out: &mut VecDeque<Output>,
-    ) -> Option<(RestRequest, RestOutcome)> {
+    ) -> Option<EndedAttempt> {
         match result {
             Ok(RestReply::Complete | RestReply::Snapshot(_)) => {
                 let request = self.end_attempt(id, RestOutcome::Done, None, now, out)?;
@@ -226,7 +253,7 @@ impl RestRequests {
                     }
                     _ => self.forget(&subject),
                 }
-                Some((request, RestOutcome::Done))
+                Some(EndedAttempt { request, outcome: RestOutcome::Done, reason: None, next_try: None })
             }
             Ok(RestReply::Incomplete) => self.fail(id, RestOutcome::Incomplete, None, |_| ORDERS_SPACING, now, out),
             Err(error) => {
@@ -236,13 +263,13 @@ impl RestRequests {
         }
     }
 
-    /// Ends an attempt that has taken too long. Returns the request and its outcome.
+    /// Ends an attempt that has taken too long. Returns how it ended.
     pub(crate) fn take_overdue(
         &mut self,
         now: Instant,
         random: &mut Random,
         out: &mut VecDeque<Output>,
-    ) -> Option<(RestRequest, RestOutcome)> {
+    ) -> Option<EndedAttempt> {
         self.run_due(now, out);
         let (at, subject) = self.timers.first()?;
         let Some(Progress::Pending(id, _)) = self.needs.get(subject).map(|need| need.progress).filter(|_| *at <= now)
@@ -308,23 +335,23 @@ impl RestRequests {
         mut pause: impl FnMut(u32) -> Duration,
         now: Instant,
         out: &mut VecDeque<Output>,
-    ) -> Option<(RestRequest, RestOutcome)> {
+    ) -> Option<EndedAttempt> {
         let subject = self.pending.remove(&id)?;
         let need = self.needs.get_mut(&subject)?;
         self.timers.remove(&(need.progress.timer(), subject.clone()));
         let request = need.request.clone();
         if !subject.is_retried() {
             self.needs.remove(&subject);
-            report(Some(id), request.clone(), outcome, reason, None, out);
-            return Some((request, outcome));
+            report(Some(id), request.clone(), outcome, reason.clone(), None, out);
+            return Some(EndedAttempt { request, outcome, reason, next_try: None });
         }
         let turn = self.orders_called_at.filter(|_| subject.calls_orders()).map(|at| at + ORDERS_SPACING);
         let next = (now + pause(need.failures)).max(turn.unwrap_or(now));
         need.failures = if outcome == RestOutcome::Incomplete { 0 } else { need.failures.saturating_add(1) };
         need.progress = Progress::Scheduled(next);
         self.timers.insert((next, subject));
-        report(Some(id), request.clone(), outcome, reason, Some(next), out);
-        Some((request, outcome))
+        report(Some(id), request.clone(), outcome, reason.clone(), Some(next), out);
+        Some(EndedAttempt { request, outcome, reason, next_try: Some(next) })
     }
 
     fn forget(&mut self, subject: &Subject) {

@@ -5,6 +5,7 @@ use core::mem::size_of;
 
 use super::rows::Folded;
 use super::slot::{Content, Slot};
+use crate::catch_up::{CatchUpPending, CatchUpReason};
 use crate::command::{ConnectionLoss, GapCause};
 use crate::event::{Event, Message};
 use crate::rest::RestRequest;
@@ -31,6 +32,9 @@ fn of_event(event: &Event) -> usize {
         Event::Rest(report) => {
             of_rest_request(&report.request) + report.reason.as_ref().map_or(0, |reason| reason.len())
         }
+        Event::CaughtUp(caught_up) => caught_up.held_bytes(),
+        Event::CatchUpPending(CatchUpPending { why: CatchUpReason::Failed(reason), .. }) => reason.len(),
+        Event::CatchUpPending(_) => 0,
         Event::Resumed(_) | Event::Stale(_) | Event::Fresh(_) => 0,
         Event::ProcessorPanicked(_) | Event::Competing(_) | Event::AccountMismatch => 0,
     }

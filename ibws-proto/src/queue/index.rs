@@ -32,7 +32,7 @@ pub(super) struct Index {
     pub(super) droppable: VecDeque<u64>,
     /// Messages that can be folded with the previous one of their stream, which a report announces.
     pub(super) folded: VecDeque<u64>,
-    /// Messages of streams, which are dropped only if nothing else helps.
+    /// Messages of streams, and snapshots of orders, which are dropped only if nothing else helps.
     pub(super) last_resort: VecDeque<u64>,
 }
 
@@ -58,6 +58,8 @@ enum Subject {
     Removal(SubscriptionKey),
     Outage(SubscriptionKey),
     Staleness(SubscriptionKey),
+    CatchUp(SubscriptionKey),
+    CatchUpPending(SubscriptionKey),
 }
 
 impl Stream {
@@ -130,6 +132,12 @@ impl Index {
                 self.fences.insert(resumed.key.clone(), place);
                 Subject::Outage(resumed.key.clone())
             }
+            Event::CaughtUp(caught_up) => {
+                // It holds rows as messages do, and goes when they do.
+                self.last_resort.push_back(place);
+                Subject::CatchUp(caught_up.key.clone())
+            }
+            Event::CatchUpPending(pending) => Subject::CatchUpPending(pending.key.clone()),
             Event::Stale(stale) => Subject::Staleness(stale.key.clone()),
             Event::Fresh(fresh) => Subject::Staleness(fresh.key.clone()),
             Event::Competing(_) => Subject::Competing,

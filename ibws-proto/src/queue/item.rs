@@ -32,7 +32,8 @@ pub struct LossReport {
     /// [`merged`](crate::Message::merged). They are not part of `messages`.
     pub folded: u64,
     /// The number of other events that were dropped: changes of state, gaps, reports. The latest
-    /// about each subject is kept as long as there is room.
+    /// about each subject is kept as long as there is room. A [`CaughtUp`](crate::CaughtUp) that a
+    /// later one took in is counted here, and there as [`merged`](crate::CaughtUp::merged).
     pub notices: u64,
 }
 

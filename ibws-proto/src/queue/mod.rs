@@ -10,13 +10,15 @@
 //!    of all messages would have ended. Nothing is merged across a gap or across connections.
 //! 2. Notices that a later one supersedes are removed and counted: an earlier state of the same
 //!    subject, or the end of a gap and the gap that came next. The gap before and the end after
-//!    then describe one outage that spans both.
+//!    then describe one outage that spans both. A [`CaughtUp`](crate::CaughtUp) takes in the one
+//!    before it: it lists the changes and executions of both.
 //! 3. Messages of other keys, and reports about REST requests, are dropped and counted, the oldest
 //!    first.
 //! 4. Orders and executions are folded by the rules of [`fold`](crate::fold). An [`Item::Lost`]
 //!    counts the messages, and the next item is one message with the rows that they add up to.
 //! 5. If nothing else helps, because there are more streams than room or one message is larger than
-//!    all of it, the oldest message is dropped and counted, and at last the oldest notice.
+//!    all of it, the oldest message or `CaughtUp` is dropped and counted, and at last the oldest
+//!    notice.
 //!
 //! The queues of a client have a common limit in bytes beside their own: see [`Queues`].
 //!

@@ -12,10 +12,10 @@ use crate::key::{Key, SubscriptionKey};
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum EventFilter {
-    /// The events of one subscription: its messages, its states, its gaps.
+    /// The events of one subscription: its messages, its states, its gaps, and what those lost.
     Subscription(SubscriptionKey),
-    /// The events of one key: its messages, and the gaps of its subscriptions. The states of its
-    /// subscriptions are not among them.
+    /// The events of one key: its messages, the gaps of its subscriptions, and what those lost. The
+    /// states of its subscriptions are not among them.
     Key(Key),
     /// All events.
     All,

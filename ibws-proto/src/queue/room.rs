@@ -91,10 +91,15 @@ impl Queue {
     }
 
     /// Drops the notice that the one at `place` supersedes. The end of a gap supersedes two: the
-    /// gap that it ends and the end of the gap before that, so that one outage spans both.
+    /// gap that it ends and the end of the gap before that, so that one outage spans both. What a
+    /// gap lost is merged into what a later one lost.
     fn supersede(&mut self, place: u64) {
         let Some(slot) = self.slot(place) else { return };
         let Some(previous) = slot.previous.take() else { return };
+        if matches!(slot.content, Content::Event(Event::CaughtUp(_))) {
+            self.absorb(previous, place);
+            return self.drop_at(previous);
+        }
         if !matches!(slot.content, Content::Event(Event::Resumed(_))) {
             return self.drop_at(previous);
         }
@@ -116,6 +121,17 @@ impl Queue {
         }
         self.drop_at(end);
         self.drop_at(gap);
+    }
+
+    /// Merges the snapshot of orders at `previous` into the one at `place`.
+    fn absorb(&mut self, previous: u64, place: u64) {
+        let Some(Slot { content: Content::Event(Event::CaughtUp(earlier)), .. }) = self.slot(previous) else { return };
+        let earlier = earlier.clone();
+        let Some(slot) = self.slot(place) else { return };
+        let Content::Event(Event::CaughtUp(later)) = &mut slot.content else { return };
+        later.absorb(&earlier);
+        let cost = slot.recount();
+        self.bytes = self.bytes.saturating_sub(cost.0).saturating_add(cost.1);
     }
 
     /// Drops the event at `place` and counts it.

@@ -68,6 +68,12 @@ impl Slot {
         Self { content, cost, previous }
     }
 
+    /// Computes the cost again after the content has changed. Returns the cost before and after.
+    pub(super) fn recount(&mut self) -> (usize, usize) {
+        let before = core::mem::replace(&mut self.cost, cost::of_content(&self.content));
+        (before, self.cost)
+    }
+
     /// Returns the message; for a fold, the newest one, which stands for all of them.
     pub(super) fn message(&self) -> Option<&Message> {
         match &self.content {

@@ -1,15 +1,12 @@
-//! What a stream loses: when its gap begins, when it ends, and the REST snapshot that makes up for
-//! lost orders.
+//! What a stream loses: when its gap begins and when it ends.
 
+use super::Scope;
 use super::send::RESUME_AFTER;
 use super::state::State;
 use super::subscription::{OpenGap, Subscription};
-use super::{Scope, WritePermission};
 use crate::command::GapCause;
 use crate::event::{Event, Gap, GapRecovery, Resumed};
 use crate::key::Key;
-use crate::rest::RestRequest;
-use crate::time::Instant;
 
 impl Subscription {
     /// Opens the gap of a stream that flowed until now. One outage is one gap.
@@ -32,6 +29,7 @@ impl Subscription {
         // The gap covers the silence.
         self.flow.stale = false;
         scope.event(Event::Gap(Gap { key: self.subscribe.key.clone(), since, cause }));
+        self.stop_reconciling(scope);
     }
 
     /// Opens the gap of a stream that may have lost a message, and holds its subscription.
@@ -65,20 +63,8 @@ impl Subscription {
         };
         scope.event(Event::Resumed(Resumed { key, since, at, attempts, recovery }));
         if self.channel() == Key::Orders {
+            scope.delivered.mark();
             self.reconcile(since, scope);
-        }
-    }
-
-    /// Requests the orders over REST: changes since then may be missing, and the stream does not
-    /// repeat them (docs/protocol.md §3.4). What fails is requested again for as long as it is
-    /// needed.
-    pub(super) fn reconcile(&mut self, since: Instant, scope: &mut Scope<'_, '_>) {
-        let since = self.unreconciled.map_or(since, |before| before.min(since));
-        self.unreconciled = Some(since);
-        // A connection that is being closed requests nothing; the next one does.
-        if matches!(scope.cx.permission, WritePermission::All | WritePermission::Ungated) {
-            let key = self.subscribe.key.clone();
-            scope.require(RestRequest::Reconcile { key, since }, scope.cx.config.rest_timeout);
         }
     }
 }

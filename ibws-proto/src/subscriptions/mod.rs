@@ -3,11 +3,14 @@
 //! A subscription is a state with its data (`subscription`, `state`); the transitions between
 //! states are a table (`transitions`). Each file holds one kind of rule: `requests` what the
 //! application asks for, `connection` what a change of the connection does, `frames` what the
-//! gateway sends, `timers` what time brings, `send` how texts are written, `pace` when, `gap` what
-//! a stream lost, `staleness` which streams are silent. `store`, `index` and `routing` find
+//! gateway sends, `timers` what time brings, `send` how texts are written, `pace` when, `gap` when
+//! a stream loses messages, `catch_up` and `delivered` what orders were lost, `staleness` which
+//! streams are silent. `store`, `index` and `routing` find
 //! subscriptions: neither a frame nor a tick reads more of them than it concerns.
 
+mod catch_up;
 mod connection;
+mod delivered;
 mod frames;
 mod gap;
 mod index;
@@ -40,6 +43,7 @@ use crate::rest::RestRequest;
 use crate::state::{StateCause, SubscriptionState};
 use crate::time::Instant;
 
+use delivered::Delivered;
 use index::Index;
 use pace::Pace;
 use store::Store;
@@ -90,6 +94,8 @@ struct Scope<'s, 'c> {
     cx: &'s mut Context<'c>,
     pace: &'s mut Pace,
     unsubscribes: &'s mut Unsubscribes,
+    /// What the streams of orders and executions have delivered.
+    delivered: &'s mut Delivered,
     effects: Effects,
 }
 
@@ -135,9 +141,10 @@ impl Scope<'_, '_> {
         }
     }
 
-    /// Registers that a REST request is needed, whose attempts may take `timeout` each.
-    fn require(&mut self, request: RestRequest, timeout: Duration) {
-        self.cx.rest.require(request, timeout, self.cx.config.rest_handler, self.cx.now, self.cx.out);
+    /// Registers that a REST request is needed, whose attempts may take `timeout` each. Returns
+    /// `true` if it reports that there is no REST handler for it.
+    fn require(&mut self, request: RestRequest, timeout: Duration) -> bool {
+        self.cx.rest.require(request, timeout, self.cx.config.rest_handler, self.cx.now, self.cx.out)
     }
 
     fn write(&mut self, text: alloc::string::String) {
@@ -221,6 +228,8 @@ pub(crate) struct Table {
     pace: Pace,
     holders: BTreeMap<RequestId, SubscriptionKey>,
     unsubscribes: Unsubscribes,
+    /// Kept as long as orders are subscribed to.
+    delivered: Box<Delivered>,
 }
 
 impl Table {
@@ -291,9 +300,9 @@ impl Table {
         cx: &mut Context<'_>,
         act: impl FnOnce(&mut Subscription, &mut Scope<'_, '_>) -> R,
     ) -> Option<R> {
-        let Self { store, index, pace, unsubscribes, .. } = self;
+        let Self { store, index, pace, unsubscribes, delivered, .. } = self;
         let subscription = store.get_mut(key.as_str())?;
-        let mut scope = Scope { cx, pace, unsubscribes, effects: Effects::default() };
+        let mut scope = Scope { cx, pace, unsubscribes, delivered, effects: Effects::default() };
         let result = act(subscription, &mut scope);
         index.update(subscription, scope.cx.now);
         let Effects { remove, restore_ladders } = scope.effects;
@@ -314,8 +323,11 @@ impl Table {
         for holder in &subscription.holders {
             self.holders.remove(holder);
         }
-        let Self { pace, unsubscribes, .. } = self;
-        let mut scope = Scope { cx, pace, unsubscribes, effects: Effects::default() };
+        if key.key() == Key::Orders && self.index.count(Key::Orders) == 0 {
+            *self.delivered = Delivered::default();
+        }
+        let Self { pace, unsubscribes, delivered, .. } = self;
+        let mut scope = Scope { cx, pace, unsubscribes, delivered, effects: Effects::default() };
         subscription.emit_removed(cause, &mut scope);
     }
 

@@ -7,9 +7,7 @@ use super::subscription::Subscription;
 use super::{Context, Scope, Table};
 use crate::command::CommandError;
 use crate::key::{Key, SubscriptionKey};
-use crate::rest::RestOutcome;
 use crate::state::StateCause;
-use crate::time::Instant;
 
 impl Table {
     /// Runs one timer that is due. Returns whether there was one.
@@ -32,14 +30,6 @@ impl Table {
                 subscription.transmit(StateCause::Primed, scope);
             }
         });
-    }
-
-    /// Notes that the orders since `since` were fetched over REST, or could not be.
-    pub(crate) fn on_reconciled(&mut self, key: &SubscriptionKey, since: Instant, outcome: RestOutcome) {
-        let Some(subscription) = self.store.get_mut(key.as_str()) else { return };
-        if outcome == RestOutcome::Done && subscription.unreconciled == Some(since) {
-            subscription.unreconciled = None;
-        }
     }
 }
 

@@ -20,6 +20,8 @@ const CHUNK: usize = 64 * 1024;
 const LINES: usize = 100;
 /// Orders of [`Flood::Orders`]. A debug build is ten times slower.
 const ORDERS: u64 = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
+/// Executions of [`Flood::Orders`]; in a release build more than the machine remembers.
+const EXECUTIONS: u64 = ORDERS / 16;
 /// Orders in one frame.
 const ROWS: u64 = 20;
 
@@ -30,7 +32,8 @@ pub enum Flood {
     LargeMessages,
     /// Pings with small messages between them.
     Pings,
-    /// Orders of which no two have the same number.
+    /// Orders of which no two have the same number, and executions of which no two have the same
+    /// id.
     Orders,
     /// Status messages whose flags are arrays of zeros, as large as the limit.
     NestedZeros,
@@ -147,11 +150,13 @@ pub async fn unread<R: Runtime + Clone>(
     let (events, orders) = (client.events(), client.queue(Key::Orders));
     let share = client.subscribe_nowait(Subscribe::parse(SHARE).expect("a channel"));
     let line = |line: usize| Subscribe::parse(&format!("md+{}", 1_000 + line)).expect("a channel");
+    // The machine remembers what the stream of orders delivers, as long as it is subscribed to.
+    let stream = (flood == Flood::Orders).then(|| client.subscribe_nowait(Subscribe::parse("or").expect("a channel")));
     let lines: Vec<_> = (0..flood.lines()).map(|number| client.subscribe_nowait(line(number))).collect();
     poll_fn(|cx| over.poll(cx)).await;
     let frames = client.stats().frames;
     client.shutdown().await.expect("a stop");
-    drop((events, orders, share, lines));
+    drop((events, orders, share, stream, lines));
     vec![format!("{frames} frames")]
 }
 
@@ -159,13 +164,19 @@ fn pour(peer: &mut ScriptedPeer, bytes: &[u8]) -> io::Result<()> {
     bytes.chunks(CHUNK).try_for_each(|chunk| peer.raw(chunk))
 }
 
-/// Sends [`ORDERS`] rows with numbers of their own.
+/// Sends [`ORDERS`] rows with numbers of their own, and an execution with each of the first
+/// [`EXECUTIONS`].
 fn orders(peer: &mut ScriptedPeer) -> io::Result<()> {
     let mut bytes = Vec::with_capacity(2 * CHUNK);
     for first in (0..ORDERS).step_by(ROWS as usize) {
         let row = |number: u64| format!(r#"{{"acct":"DU1234567","orderId":{number},"status":"Submitted"}}"#);
         let rows: Vec<_> = (first..first + ROWS).map(row).collect();
         put_frame(&mut bytes, 0x81, format!(r#"{{"topic":"sor","args":[{}]}}"#, rows.join(",")).as_bytes());
+        if first < EXECUTIONS {
+            let row = |number: u64| format!(r#"{{"execution_id":"{number:08x}.01","order_id":{number}}}"#);
+            let rows: Vec<_> = (first..first + ROWS).map(row).collect();
+            put_frame(&mut bytes, 0x81, format!(r#"{{"topic":"str","args":[{}]}}"#, rows.join(",")).as_bytes());
+        }
         if bytes.len() > CHUNK {
             peer.raw(&bytes)?;
             bytes.clear();

@@ -1,5 +1,6 @@
 //! The rules about actions, events and replies.
 
+mod catch_up;
 mod frames;
 mod settled;
 mod state;
@@ -13,6 +14,7 @@ use ibws_proto::{
     rest::{RestOutcome, RestReport, RestRequest, RestRequestId},
 };
 
+use self::catch_up::CatchUp;
 use self::frames::Arrived;
 use super::evidence::{Evidence, Stage, could_mean, names};
 use super::grammar::{self, Text};
@@ -68,6 +70,7 @@ pub struct Checker {
     uncounted: BTreeSet<SubscriptionKey>,
     /// When the orders endpoint was last called.
     orders_called_at: Option<Instant>,
+    catch_up: CatchUp,
     dials: u32,
     started: bool,
 }
@@ -98,6 +101,7 @@ impl Checker {
             last_rest_request: 0,
             uncounted: BTreeSet::new(),
             orders_called_at: None,
+            catch_up: CatchUp::default(),
             dials: 0,
             started: false,
         }
@@ -116,6 +120,7 @@ impl Checker {
     fn begin(&mut self, now: Instant) {
         self.now = now;
         self.patience.pass(now);
+        self.catch_up.pass(now);
         self.frames.iter_mut().for_each(|frame| frame.is_held = true);
         self.before.clone_from(&self.live);
         let gate = self.config.ready_gate;
@@ -249,6 +254,7 @@ impl Checker {
             return Err(format!("{id} is not a new number"));
         }
         self.last_rest_request = id.0;
+        self.catch_up.requested(id, request);
         if !self.live.as_ref().is_some_and(|live| live.stage == Stage::Open) {
             return Err(format!("{request:?} without an open connection"));
         }
@@ -275,6 +281,7 @@ impl Checker {
 
     /// Each request to the REST handler is reported once; none outlives its connection.
     fn report(&mut self, report: &RestReport) -> Verdict {
+        self.catch_up.reported(report);
         match report.id {
             None if matches!(report.outcome, RestOutcome::TooMany | RestOutcome::NoHandler) => Ok(()),
             None => Err(format!("{report:?} has no number")),
@@ -375,6 +382,7 @@ impl Checker {
     }
 
     fn event(&mut self, event: &Event) -> Verdict {
+        self.catch_up.event(event, &self.config)?;
         match event {
             Event::State(change) => {
                 self.subscriptions.connection_state(change.state, self.now);

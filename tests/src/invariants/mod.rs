@@ -5,7 +5,8 @@
 //! on it.
 //!
 //! * `checker` holds the rules about actions, events and replies, `checker/state` those about the
-//!   states of the connection, and `checker/settled` those that hold at the end of a step.
+//!   states of the connection, `checker/catch_up` those about snapshots of orders,
+//!   and `checker/settled` those that hold at the end of a step.
 //! * `subscriptions` is the reference model of the subscriptions, with its deadlines.
 //! * `evidence` collects what one connection has shown, and `grammar` parses the texts that are
 //!   written to it. Both are written from the protocol, not from the library's own code.

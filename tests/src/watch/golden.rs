@@ -10,6 +10,7 @@ use ibws_proto::{
     GapCause, Input, Instant, Item, Machine, Modify, Output, SessionUpdate, StateCause, Subscribe, SubscriptionKey,
     SubscriptionState,
     queue::{Queue, QueueLimits},
+    rest::{RestError, RestReply, RestRequestId, RestSnapshot},
     subscribe::Staleness,
 };
 
@@ -213,6 +214,31 @@ fn session() -> String {
     s.lines
 }
 
+/// The lines about what a gap of orders lost.
+fn catch_up() -> String {
+    let mut s = Script::new(Config { ping_interval: None, ..Config::default() });
+    s.lines.clear();
+    s.title("what existed before the stream of orders, and what a gap lost");
+    s.subscribe("or");
+    s.open();
+    let orders = r#"{"orders":[{"acct":"DU1234567","orderId":1,"status":"Submitted"}],"snapshot":true}"#;
+    let executions = Some(r#"[{"execution_id":"0000e1a5.1","size":5.0}]"#.into());
+    let replies = [
+        Ok(RestReply::Complete),
+        Err(RestError::new("why it failed")),
+        Ok(RestReply::Incomplete),
+        Ok(RestReply::Snapshot(RestSnapshot { orders: orders.into(), executions })),
+    ];
+    for (id, reply) in (1..).zip(replies) {
+        // Attempts begin 5 s apart at least.
+        s.wait(Duration::from_secs(2));
+        s.input(|_| Input::RestDone(RestRequestId(id), reply));
+        s.wait(Duration::from_secs(5));
+        s.frames(&[r#"{"topic":"system","hb":1764366452000}"#]);
+    }
+    s.lines
+}
+
 /// The lines for a consumer that was too slow.
 fn lost() -> String {
     let mut queue = Queue::new(QueueLimits { events: 2, ..QueueLimits::default() });
@@ -303,7 +329,7 @@ fn texts() -> String {
 
 #[test]
 fn every_line_is_as_it_was() {
-    let lines = format!("{}{}{}", session(), lost(), texts());
+    let lines = format!("{}{}{}{}", session(), catch_up(), lost(), texts());
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/corpora/watch-json.golden");
     if std::env::var_os("IBWS_BLESS").is_some() {
         std::fs::write(path, &lines).unwrap();
@@ -319,6 +345,8 @@ fn every_line_is_as_it_was() {
         "data",
         "gap",
         "resumed",
+        "caught_up",
+        "catch_up_pending",
         "error",
         "malformed",
         "session",

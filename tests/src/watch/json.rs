@@ -7,6 +7,7 @@ use ibws_proto::{
     ConnectionState, Event, Frame, Item, Json, Key, Message,
     frame::Shape,
     is_misleading,
+    message::{Execution, Order},
     rest::{RestOutcome, RestRequest},
 };
 use serde::Serialize;
@@ -40,6 +41,24 @@ enum Line<'a> {
         channel: &'a str,
         outage_ms: u64,
         attempts: u32,
+    },
+    #[serde(rename = "caught_up")]
+    CaughtUp {
+        channel: &'a str,
+        outage_ms: u64,
+        orders: Vec<Order<'a>>,
+        executions: Vec<Execution<'a>>,
+        #[serde(skip_serializing_if = "is_zero")]
+        merged: u64,
+        #[serde(skip_serializing_if = "is_zero")]
+        forgotten: u64,
+    },
+    #[serde(rename = "catch_up_pending")]
+    CatchUpPending {
+        channel: &'a str,
+        reason: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        delay_ms: Option<u64>,
     },
     Malformed {
         reason: String,
@@ -117,6 +136,19 @@ fn line(item: &Item, out: &mut Vec<u8>) {
             outage_ms: millis(resumed.at.since(resumed.since)),
             attempts: resumed.attempts,
         },
+        Item::Event(Event::CaughtUp(caught_up)) => Line::CaughtUp {
+            channel: caught_up.key.as_str(),
+            outage_ms: millis(caught_up.at.since(caught_up.since)),
+            orders: caught_up.orders().collect(),
+            executions: caught_up.executions().collect(),
+            merged: caught_up.merged,
+            forgotten: caught_up.forgotten,
+        },
+        Item::Event(Event::CatchUpPending(pending)) => Line::CatchUpPending {
+            channel: pending.key.as_str(),
+            reason: pending.why.to_string(),
+            delay_ms: pending.next_try.map(|next_try| millis(next_try.since(pending.at))),
+        },
         Item::Event(Event::Malformed(malformed)) => {
             Line::Malformed { reason: malformed.kind.to_string(), frame: malformed.redacted() }
         }
@@ -135,6 +167,11 @@ fn line(item: &Item, out: &mut Vec<u8>) {
     // Neither serializing strings and numbers nor writing to a vector can fail.
     let _ = serde_json::to_writer(&mut *out, &line);
     out.push(b'\n');
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 fn millis(span: Duration) -> u64 {

@@ -69,6 +69,22 @@ impl Screen {
                 let outage = resumed.at.since(resumed.since).as_secs_f64();
                 out.line(format_args!("{time}  {:<14} resumed after {outage:.1} s", self.name(&resumed.key)));
             }
+            Event::CaughtUp(caught_up) => {
+                let (orders, executions) = (caught_up.orders().count(), caught_up.executions().count());
+                let (time, since) = (self.time(caught_up.at), self.time(caught_up.since));
+                let (name, since) = (self.name(&caught_up.key), since.trim());
+                out.line(format_args!(
+                    "{time}  {name:<14} caught up: {orders} orders changed and {executions} executions came since {since}"
+                ));
+            }
+            Event::CatchUpPending(pending) => {
+                let next = pending.next_try.map(|next_try| next_try.since(pending.at).as_secs_f64());
+                let next = next.map_or(String::new(), |span| format!(", next attempt in {span:.1} s"));
+                let (time, since) = (self.time(pending.at), self.time(pending.since));
+                let (name, since) = (self.name(&pending.key), since.trim());
+                let why = cut(&pending.why.to_string(), TEXT);
+                out.line(format_args!("{time}  {name:<14} CHANGES UNKNOWN since {since}: {why}{next}"));
+            }
             Event::Malformed(malformed) => {
                 let shown = cut(&malformed.redacted(), TEXT);
                 out.line(format_args!("    !  unreadable frame: {}: {shown}", malformed.kind));
@@ -95,11 +111,6 @@ impl Screen {
                 )),
                 RestRequest::Session(SessionNeed::Unauthenticated) => {
                     out.line(format_args!("    !  the session is not authenticated: log in at the gateway"));
-                }
-                RestRequest::Reconcile { since, .. } => {
-                    let since = self.time(*since);
-                    let since = since.trim();
-                    out.line(format_args!("    !  orders may have changed unseen since {since}: compare them"));
                 }
                 RestRequest::Prompt(prompt) => {
                     out.line(format_args!("    !  an order waits for an answer: {}", cut(&prompt.text, TEXT)));

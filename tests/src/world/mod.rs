@@ -26,7 +26,7 @@ use crate::replay::{Rule, Transcript};
 
 pub use link::{Dial, Link};
 pub use prelude::{QUOTES, args, at, ms, secs, settled, settled_with, silent_gateway, sub, without_handler, world};
-pub use rest::rest_result;
+pub use rest::{days_since, rest_result};
 pub use trace::{Content, Entry};
 
 /// Steps without time passing after which a world counts as livelocked.

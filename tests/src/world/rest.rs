@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use ibws_proto::{
-    Key,
-    rest::{RestError, RestReply, RestRequest, RestResult, SessionNeed},
+    Instant, Key,
+    rest::{RestError, RestReply, RestRequest, RestResult, RestSnapshot, SessionNeed},
 };
 
 use super::World;
@@ -35,11 +35,15 @@ impl World {
                 self.call_orders("force=true").map(drop)?;
             }
             RestRequest::Prime(_) => self.call_once("iserver/accounts")?,
-            RestRequest::Reconcile { .. } => {
+            RestRequest::Reconcile { since, .. } => {
                 let orders = self.call_orders("")?;
                 if orders.contains(r#""snapshot":false"#) {
                     return Ok(RestReply::Incomplete);
                 }
+                let days = days_since(*since, self.now);
+                let executions = self.call("GET", "iserver/account/trades", &format!("days={days}"), "")?;
+                let snapshot = RestSnapshot { orders: orders.into(), executions: Some(executions.into()) };
+                return Ok(RestReply::Snapshot(snapshot));
             }
             RestRequest::Session(SessionNeed::Missing) if self.link.keeps_session => self.call_once("tickle")?,
             RestRequest::Session(_) if self.link.keeps_session => {
@@ -78,6 +82,13 @@ impl World {
         }
         Ok(reply.body)
     }
+}
+
+/// The days that a request for executions must name so that it reaches back to `since`: one more
+/// than have passed, and seven at most (docs/protocol.md §8.2).
+#[must_use]
+pub fn days_since(since: Instant, now: Instant) -> u64 {
+    (now.since(since).as_secs() / 86_400 + 1).min(7)
 }
 
 /// The result of a REST handler that succeeds, or that fails.

@@ -31,6 +31,9 @@ impl Checker {
             return Err(format!("{outputs} outputs for one input"));
         }
         self.patience.check()?;
+        if !self.subscriptions.is_shutting_down() {
+            self.catch_up.is_in_time(&self.config)?;
+        }
         self.step = None;
         // A request without an immediate reply was written; it is bound to the connection from now
         // on.
