@@ -31,6 +31,9 @@ pub(crate) use value::{field_error, is_absent, lookup, read_number};
 /// The size in bytes up to which a message may share the buffer that it was received in. A larger
 /// message has a buffer of its own size, so that copying it would save nothing.
 pub(crate) const MAX_SHARED: usize = 16 * 1024;
+/// The greatest number of places of a text that are not UTF-8. The gateway cuts messages at 64 KiB,
+/// so none of its own has more. Without this limit the text could take three times the message.
+const MAX_BAD_PLACES: usize = 64 * 1024;
 
 /// One frame of the gateway, scanned and not parsed.
 ///
@@ -93,11 +96,15 @@ impl Frame {
     /// # Errors
     /// [`FrameError`], with the bytes, if they are not JSON, or if `topic`, `conid` or `orderId`
     /// occurs twice at the top level. Such a key decides where the message belongs, and the crate
-    /// does not guess which of the two counts.
+    /// does not guess which of the two counts. Two limits bound the memory of a decoded frame: it
+    /// has at most 65,536 places that are not UTF-8, and at most 131,072 members at its top level.
     pub fn decode(raw: Bytes) -> Result<Self, FrameError> {
         let repaired = match core::str::from_utf8(&raw) {
             Ok(_) => None,
-            Err(_) => Some(repaired(&raw)),
+            Err(_) => match repaired(&raw) {
+                Some(text) => Some(text),
+                None => return Err(FrameError { raw, kind: FrameErrorKind::NotText }),
+            },
         };
         let (members, topic, shape) = (Vec::new(), None, Shape::Unknown);
         let frame = Self { raw, repaired, members, topic, shape, escaped: false, joined: false };
@@ -314,18 +321,27 @@ impl Frame {
     }
 }
 
-/// Returns the text of bytes that are not UTF-8, with U+FFFD in place of what is not. Its size is
-/// computed first, because a text that grows takes twice its size.
+/// Returns the text of bytes that are not UTF-8, with U+FFFD in place of what is not; `None` if that
+/// is at more than [`MAX_BAD_PLACES`] places. Its size is computed first, because a text that grows
+/// takes twice its size.
 #[inline(never)]
-fn repaired(raw: &[u8]) -> Bytes {
+fn repaired(raw: &[u8]) -> Option<Bytes> {
     let chunks =
         || raw.utf8_chunks().map(|chunk| (chunk.valid(), if chunk.invalid().is_empty() { "" } else { "\u{fffd}" }));
-    let mut text = String::with_capacity(chunks().map(|(valid, invalid)| valid.len() + invalid.len()).sum());
+    let (mut size, mut places) = (0, 0);
+    for (valid, invalid) in chunks() {
+        size += valid.len() + invalid.len();
+        places += usize::from(!invalid.is_empty());
+        if places > MAX_BAD_PLACES {
+            return None;
+        }
+    }
+    let mut text = String::with_capacity(size);
     for (valid, invalid) in chunks() {
         text.push_str(valid);
         text.push_str(invalid);
     }
-    Bytes::from(text)
+    Some(Bytes::from(text))
 }
 
 /// A member of a frame, for writing it into another frame.
@@ -400,6 +416,9 @@ pub enum FrameErrorKind {
     /// A key that decides where the message belongs occurs twice.
     #[error("the key {0:?} stands twice")]
     Duplicate(&'static str),
+    /// The bytes are not UTF-8 at more than 65,536 places.
+    #[error("the frame is no text: it is not UTF-8 at more than {MAX_BAD_PLACES} places")]
+    NotText,
 }
 
 #[cfg(test)]
@@ -427,6 +446,17 @@ mod tests {
         assert!(frame.is_lossy());
         assert_eq!(frame.get("n").unwrap().as_str().unwrap(), "ACME\u{fffd}");
         assert!(frame.raw().contains(&0x99));
+    }
+
+    #[test]
+    fn a_frame_with_too_many_bad_places_is_malformed_and_keeps_its_bytes() {
+        let text = |places: usize| {
+            let bad = [0xff].repeat(places);
+            Bytes::from([br#"{"topic":"str","n":""#, &bad[..], br#""}"#].concat())
+        };
+        assert!(Frame::decode(text(MAX_BAD_PLACES)).unwrap().is_lossy());
+        let raw = text(MAX_BAD_PLACES + 1);
+        assert_eq!(Frame::decode(raw.clone()), Err(FrameError { raw, kind: FrameErrorKind::NotText }));
     }
 
     #[test]
