@@ -40,8 +40,8 @@ fn explore(story: fn()) {
     let setting = |name, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (seed, schedules): (u64, u64) = (setting("IBWS_SEED", 1), setting("IBWS_SCHEDULES", 500));
     let schedules = usize::try_from(schedules).expect("a number of schedules");
-    // Shuttle takes every atomic as sequentially consistent. Those of the client only decide whether
-    // a lock is worth taking.
+    // Shuttle takes every atomic as sequentially consistent. Those of the client only decide
+    // whether a lock is worth taking.
     let mut config = shuttle::Config::new();
     config.silence_warnings = true;
     Runner::new(RandomScheduler::new_from_seed(seed, schedules), config.clone()).run(story);
@@ -77,9 +77,9 @@ impl Peer {
 }
 
 /// The client's end of the connection to a [`Peer`]. The peer confirms a Close.
-struct Wire(Arc<Peer>);
+struct PeerLink(Arc<Peer>);
 
-impl Link for Wire {
+impl Link for PeerLink {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<IncomingMessage> {
         let mut inbox = self.0.inbox.lock().unwrap_or_else(PoisonError::into_inner);
         match inbox.0.pop_front() {
@@ -110,7 +110,7 @@ impl Link for Wire {
 }
 
 impl Runtime for Threads {
-    type Link = Wire;
+    type Link = PeerLink;
     type Sleep = Pending<()>;
 
     fn now(&self) -> Instant {
@@ -121,11 +121,11 @@ impl Runtime for Threads {
         core::future::pending()
     }
 
-    fn dial(&self, _: DialRequest) -> impl Future<Output = Result<Wire, ConnectError>> + Send + 'static {
+    fn dial(&self, _: DialRequest) -> impl Future<Output = Result<PeerLink, ConnectError>> + Send + 'static {
         let peer = Arc::clone(&self.peer);
         async move {
             GREETING.into_iter().for_each(|text| peer.text(text));
-            Ok(Wire(peer))
+            Ok(PeerLink(peer))
         }
     }
 

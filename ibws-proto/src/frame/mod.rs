@@ -321,9 +321,9 @@ impl Frame {
     }
 }
 
-/// Returns the text of bytes that are not UTF-8, with U+FFFD in place of what is not; `None` if that
-/// is at more than [`MAX_BAD_PLACES`] places. Its size is computed first, because a text that grows
-/// takes twice its size.
+/// Returns the text of bytes that are not UTF-8, with U+FFFD in place of what is not; `None` if
+/// that is at more than [`MAX_BAD_PLACES`] places. Its size is computed first, because a text that
+/// grows takes twice its size.
 #[inline(never)]
 fn repaired(raw: &[u8]) -> Option<Bytes> {
     let chunks =

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn every_short_text_ends_where_its_bytes_say() {
+    fn every_short_text_ends_where_its_bytes_end_it() {
         every::<4>(&BYTES, |tail| {
             // The four bytes stand in one word, across two, and after the last.
             for plain in [0, 3, 6, 12] {

@@ -28,10 +28,17 @@ pub(crate) struct Row {
     pub(crate) figures: [Figures; 2],
 }
 
+impl Figures {
+    /// Returns the larger of the figures that are limited.
+    pub(crate) fn max(&self) -> usize {
+        self.allocated.max(self.process.unwrap_or(0))
+    }
+}
+
 impl Row {
     /// Returns the largest of its figures.
     pub(crate) fn max(&self) -> usize {
-        self.figures.iter().map(|figures| figures.allocated.max(figures.process.unwrap_or(0))).max().unwrap_or(0)
+        self.figures.iter().map(Figures::max).max().unwrap_or(0)
     }
 
     /// Returns its line of the table.

@@ -102,7 +102,7 @@ fn users<'a>(manifest: &'a str, crate_name: &'a str) -> Vec<User<'a>> {
 
 fn users_of(name: &str, users: &[User<'_>]) -> String {
     let of_name = |user: &&User<'_>| user.0 == name;
-    let is_used = |crate_name: &str| users.iter().any(|user| *user == (name, crate_name, false));
+    let is_used = |crate_name: &str| users.contains(&(name, crate_name, false));
     let mut names: Vec<String> = Vec::new();
     for (_, crate_name, is_test) in users.iter().filter(of_name) {
         match (is_test, is_used(crate_name)) {
