@@ -8,19 +8,32 @@
 //!
 //! The floods of a client of which nobody reads run with default settings, and again with a message
 //! limit of 16 MiB, for a second each by default and as long as `IBWS_FLOOD_SECONDS` otherwise.
+//! Each runs in a process of its own, whose peak is measured as well: with one arena of the
+//! allocator, because what several arenas of glibc keep is not held by anybody. With `IBWS_BLESS=1`
+//! their table is written into `docs/guarantees.md`:
+//!
+//! `IBWS_FLOOD_SECONDS=10 IBWS_BLESS=1 cargo test --release -p ibws-testkit --test bounded`
 #![cfg(feature = "net")]
 
+#[path = "bounded/process.rs"]
+mod process;
+#[path = "bounded/table.rs"]
+mod table;
+
 use std::alloc::System;
+use std::env;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use ibws_async_std::AsyncStdRuntime;
-use ibws_proto::transport::Limits;
+use ibws_proto::transport::{Limits, Runtime};
 use ibws_testkit::conformance::memory::{Flood, unread};
 use ibws_testkit::conformance::{Trace, floods, line, play, slow};
 use ibws_tokio::TokioRuntime;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use table::{Figures, Row};
 
 #[global_allocator]
 static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -34,6 +47,12 @@ const MAX_MEMORY: usize = 8 << 20;
 const MAX_UNREAD: usize = 16 << 20;
 /// The pause between two samples. A flood takes far longer, and a buffer that it fills stays full.
 const SAMPLE_PAUSE: Duration = Duration::from_micros(500);
+/// The variable that has a process of this test run one flood: the place of the flood, the limit of
+/// a message, the adapter.
+const CASE: &str = "IBWS_FLOOD_CASE";
+const ADAPTERS: [&str; 2] = ["tokio", "async-std"];
+/// The word before the figures in the output of such a process.
+const FIGURES: &str = "figures:";
 
 /// Returns the number of bytes that are allocated now.
 fn allocated() -> usize {
@@ -61,50 +80,123 @@ fn max_allocated(act: impl FnOnce() -> Trace) -> usize {
 
 /// Returns the length of a flood in seconds.
 fn seconds(default: u64) -> u64 {
-    std::env::var("IBWS_FLOOD_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(default)
+    env::var("IBWS_FLOOD_SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(default)
+}
+
+fn tokio_runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 }
 
 /// The only test of this file: the allocations of another, in parallel, would be counted as well.
 #[test]
 fn floods_cost_bounded_memory() {
+    if let Ok(case) = env::var(CASE) {
+        return one_flood(&case);
+    }
     each_flood_costs_at_most_16_mib_and_two_messages_if_nobody_reads();
     read_floods_cost_bounded_memory();
 }
 
+/// Runs one flood and prints what it cost, in bytes: by the allocator, and by the process.
+#[expect(clippy::print_stdout, reason = "the parent process reads the figures")]
+fn one_flood(case: &str) {
+    let mut words = case.split(' ');
+    let mut number = || words.next().and_then(|word| word.parse::<usize>().ok()).expect("a number");
+    let (flood, max_message) = (Flood::ALL[number()], number());
+    let limits = Limits { max_message_size: max_message, max_frame_size: max_message, ..Limits::default() };
+    let limits = (max_message != Limits::default().max_message_size).then_some(limits);
+    let (allocated, process) = match words.next() {
+        Some("tokio") => {
+            let runtime = tokio_runtime();
+            cost(&TokioRuntime::with_handle(runtime.handle().clone()), flood, max_message, limits)
+        }
+        _ => cost(&AsyncStdRuntime::new(), flood, max_message, limits),
+    };
+    println!("\n{FIGURES} {allocated} {}", process.unwrap_or_default());
+}
+
+/// Returns the most bytes that a flood allocates, and the peak of the process above its start.
+fn cost<R: Runtime + Clone>(
+    runtime: &R,
+    flood: Flood,
+    max_message: usize,
+    limits: Option<Limits>,
+) -> (usize, Option<usize>) {
+    // A connection without a flood, so that the start includes the code of everything.
+    let nothing = Flood::Pings.payload(max_message);
+    play(runtime.clone(), true, |stage| unread(stage, Flood::Pings, nothing, limits.clone(), 0));
+    let start = process::resident();
+    let payload = flood.payload(max_message);
+    let payload_bytes = payload.len();
+    process::reset_peak();
+    let seconds = seconds(1);
+    let allocated =
+        max_allocated(|| play(runtime.clone(), true, |stage| unread(stage, flood, payload, limits, seconds)));
+    // The payload is that of the peer. It was allocated after the start, and before the allocations
+    // were counted.
+    let process = process::peak().zip(start).map(|(peak, start)| peak.saturating_sub(start + payload_bytes));
+    (allocated, process)
+}
+
+/// The arenas of the allocator in a process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Arenas {
+    One,
+    /// As many as glibc makes by itself: eight for each core.
+    Default,
+}
+
+/// Runs one flood in a process of its own, so that neither the memory of another flood nor what the
+/// allocator kept of it is measured.
+fn measured(flood: usize, max_message: usize, adapter: &str, arenas: Arenas) -> Figures {
+    let mut command = Command::new(env::current_exe().expect("the path of this test"));
+    command.args(["--exact", "floods_cost_bounded_memory", "--nocapture"]);
+    command.env(CASE, format!("{flood} {max_message} {adapter}"));
+    if arenas == Arenas::One {
+        command.env("MALLOC_ARENA_MAX", "1");
+    }
+    let output = command.output().expect("a process of this test");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let figures = text.lines().find_map(|line| line.strip_prefix(FIGURES)).unwrap_or_else(|| {
+        panic!("flood {flood} on {adapter} failed: {text}\n{}", String::from_utf8_lossy(&output.stderr))
+    });
+    let mut figures = figures.split_whitespace().filter_map(|figure| figure.parse().ok());
+    let allocated = figures.next().expect("the bytes of the allocator");
+    Figures { allocated, process: figures.next().filter(|bytes| *bytes > 0), default_arenas: None }
+}
+
 #[expect(clippy::print_stdout, reason = "prints the figures, for a run with --nocapture")]
 fn each_flood_costs_at_most_16_mib_and_two_messages_if_nobody_reads() {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-    let tokio = TokioRuntime::with_handle(runtime.handle().clone());
-    let raised = Limits { max_message_size: 16 << 20, max_frame_size: 16 << 20, ..Limits::default() };
-    let seconds = seconds(1);
-    let mut failures = Vec::new();
-    for limits in [None, Some(raised)] {
-        let max_message = limits.clone().unwrap_or_default().max_message_size;
-        for flood in Flood::ALL {
-            let payload = flood.payload(max_message);
-            let story = |stage| unread(stage, flood, payload.clone(), limits.clone(), seconds);
-            let on_tokio = max_allocated(|| play(tokio.clone(), true, story));
-            let on_async_std = max_allocated(|| {
-                play(AsyncStdRuntime::new(), true, |stage| {
-                    unread(stage, flood, payload.clone(), limits.clone(), seconds)
-                })
+    let mut rows = Vec::new();
+    for max_message in [Limits::default().max_message_size, 16 << 20] {
+        for (number, flood) in Flood::ALL.into_iter().enumerate() {
+            let figures = ADAPTERS.map(|adapter| {
+                let mut figures = measured(number, max_message, adapter, Arenas::One);
+                // What the allocator keeps depends on which thread was slow. What the client holds
+                // does not.
+                if figures.max() > MAX_UNREAD + 2 * max_message {
+                    figures = measured(number, max_message, adapter, Arenas::One);
+                }
+                // Only the table has the figure of other arenas, which nothing limits.
+                let default_arenas = table::is_written()
+                    .then(|| measured(number, max_message, adapter, Arenas::Default).process)
+                    .flatten();
+                Figures { default_arenas, ..figures }
             });
-            let figures =
-                format!("{flood:?}, messages to {max_message}: {on_tokio} on tokio, {on_async_std} on async-std");
-            println!("{figures}");
-            if on_tokio.max(on_async_std) > MAX_UNREAD + 2 * max_message {
-                failures.push(figures);
-            }
+            let row = Row { name: flood.name(), max_message, figures };
+            println!("{}", row.to_line());
+            rows.push(row);
         }
     }
+    let is_too_much = |row: &&Row| row.max() > MAX_UNREAD + 2 * row.max_message;
+    let failures: Vec<_> = rows.iter().filter(is_too_much).map(Row::to_line).collect();
     assert!(failures.is_empty(), "more than {MAX_UNREAD} bytes and two messages: {failures:#?}");
+    table::check(&rows, seconds(1));
 }
 
 #[expect(clippy::print_stdout, reason = "prints the figures, for a run with --nocapture")]
 fn read_floods_cost_bounded_memory() {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime = tokio_runtime();
     let tokio = TokioRuntime::with_handle(runtime.handle().clone());
     let mut report = Vec::new();
     macro_rules! measured {

@@ -93,7 +93,8 @@ fn compare(name: &str, events: usize, is_exact: bool, messages: impl Iterator<It
     messages.for_each(|bytes| rig.receive(bytes));
     let (held, counted) = (allocated().saturating_sub(before), rig.counted());
     let too_little = held > counted + counted / 10 + FIXED;
-    let too_much = is_exact && held + FIXED < counted - counted / 10;
+    // The counting allocator does not see what an allocator takes for itself, which is counted.
+    let too_much = is_exact && held + FIXED < counted - counted / 4;
     (too_little || too_much).then(|| format!("{name}: {held} bytes held, {counted} counted"))
 }
 

@@ -9,7 +9,8 @@
 //! `client`, `subscription`, `stream` and `queue` hold the handles, `reader` and `consumers` what
 //! they read from, `handle` and `replies` how a request gets its reply. `task` runs the machine,
 //! `link` writes to the connection, `payloads` calls processors, `sink` runs the callbacks,
-//! `contain` contains panics. `shared` holds the lock.
+//! `contain` contains panics. `shared` holds the lock, which `sync` names; `interleavings` tests
+//! both.
 
 mod builder;
 #[allow(clippy::module_inception)]
@@ -17,6 +18,8 @@ mod client;
 mod consumers;
 mod contain;
 mod handle;
+#[cfg(all(test, shuttle))]
+mod interleavings;
 mod link;
 mod payloads;
 mod queue;
@@ -27,6 +30,7 @@ mod shared;
 mod sink;
 mod stream;
 mod subscription;
+mod sync;
 mod task;
 
 pub use builder::{BuildError, Builder};

@@ -10,11 +10,12 @@
 use std::collections::BTreeMap;
 use std::format;
 use std::string::String;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::vec::Vec;
 
 use super::contain::contain;
+use super::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use super::sync::{Mutex, MutexGuard};
 use crate::SubscriptionKey;
 use crate::subscribe::{Args, Processor, SubscriptionProcessor};
 

@@ -20,13 +20,14 @@
 //! frame that a full queue drops releases its bytes, which is code of whoever allocated them.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 use std::vec::Vec;
 
 use super::consumers::{ConsumerId, Consumers, Take};
 use super::payloads::Payloads;
 use super::replies::Replies;
+use super::sync::{Mutex, MutexGuard};
 use crate::queue::Dequeued;
 use crate::transport::Runtime;
 use crate::{Action, CloseCause, Command, CommandError, Event, Input, Instant, Machine, Output, Reply, RequestId};
@@ -108,7 +109,7 @@ impl<R: Runtime> Shared<R> {
     /// Ends the client because its task has ended.
     pub(super) fn finish(&self) {
         // A panic under the lock may have interrupted the machine: it is not run again.
-        let is_sound = !self.state.is_poisoned();
+        let is_sound = self.state.lock().is_ok();
         self.with(|state| {
             if is_sound {
                 state.stop();

@@ -5,6 +5,7 @@ use core::fmt;
 
 use bytes::Bytes;
 
+use super::MAX_BAD_PLACES;
 use super::scan::JsonError;
 use crate::mask::{MaskedPiece, Quoted};
 
@@ -54,4 +55,7 @@ pub enum FrameErrorKind {
     /// A key that decides where the message belongs occurs twice.
     #[error("the key {0:?} stands twice")]
     Duplicate(&'static str),
+    /// The bytes are not UTF-8 at more than 65,536 places.
+    #[error("the frame is no text: it is not UTF-8 at more than {MAX_BAD_PLACES} places")]
+    NotText,
 }

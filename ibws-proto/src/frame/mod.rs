@@ -40,6 +40,9 @@ use crate::mask::{HIDDEN, Masked, Quoted};
 pub(crate) const MAX_SHARED: usize = 16 * 1024;
 /// The topic of the frame whose `id` is the session (docs/protocol.md §3.8).
 const TIC: &str = "tic";
+/// The greatest number of places of a text that are not UTF-8. The gateway cuts messages at 64 KiB,
+/// so none of its own has more. Without this limit the text could take three times the message.
+const MAX_BAD_PLACES: usize = 64 * 1024;
 
 /// One frame of the gateway, scanned and not parsed.
 ///
@@ -102,11 +105,18 @@ impl Frame {
     /// # Errors
     /// [`FrameError`], with the bytes, if they are not JSON, or if `topic`, `conid` or `orderId`
     /// occurs twice at the top level. Such a key decides where the message belongs, and the crate
-    /// does not guess which of the two counts.
+    /// does not guess which of the two counts. Two limits bound the memory of a decoded frame: it
+    /// has at most 65,536 places that are not UTF-8, and at most 131,072 members at its top level.
     pub fn decode(raw: Bytes) -> Result<Self, FrameError> {
         // Nearly all frames are ASCII, which is the quicker check.
         let is_utf8 = raw.is_ascii() || core::str::from_utf8(&raw).is_ok();
-        let repaired = if is_utf8 { None } else { Some(repaired(&raw)) };
+        let repaired = match is_utf8 {
+            true => None,
+            false => match repaired(&raw) {
+                Some(text) => Some(text),
+                None => return Err(FrameError { raw, kind: FrameErrorKind::NotText }),
+            },
+        };
         let (members, topic, shape) = (Vec::new(), None, Shape::Unknown);
         let frame = Self { raw, repaired, members, topic, shape, escaped: false, joined: false };
         match scan::scan(frame.bytes()) {
@@ -353,18 +363,27 @@ impl Frame {
     }
 }
 
-/// Returns the text of bytes that are not UTF-8, with U+FFFD in place of what is not. Its size is
-/// computed first, because a text that grows takes twice its size.
+/// Returns the text of bytes that are not UTF-8, with U+FFFD in place of what is not; `None` if
+/// that is at more than [`MAX_BAD_PLACES`] places. Its size is computed first, because a text that
+/// grows takes twice its size.
 #[inline(never)]
-fn repaired(raw: &[u8]) -> Bytes {
+fn repaired(raw: &[u8]) -> Option<Bytes> {
     let chunks =
         || raw.utf8_chunks().map(|chunk| (chunk.valid(), if chunk.invalid().is_empty() { "" } else { "\u{fffd}" }));
-    let mut text = String::with_capacity(chunks().map(|(valid, invalid)| valid.len() + invalid.len()).sum());
+    let (mut size, mut places) = (0, 0);
+    for (valid, invalid) in chunks() {
+        size += valid.len() + invalid.len();
+        places += usize::from(!invalid.is_empty());
+        if places > MAX_BAD_PLACES {
+            return None;
+        }
+    }
+    let mut text = String::with_capacity(size);
     for (valid, invalid) in chunks() {
         text.push_str(valid);
         text.push_str(invalid);
     }
-    Bytes::from(text)
+    Some(Bytes::from(text))
 }
 
 /// A member of a frame, for writing it into another frame.
@@ -451,6 +470,17 @@ mod tests {
         assert!(frame.is_lossy());
         assert_eq!(frame.get("n").unwrap().as_str().unwrap(), "ACME\u{fffd}");
         assert!(frame.raw().contains(&0x99));
+    }
+
+    #[test]
+    fn a_frame_with_too_many_bad_places_is_malformed_and_keeps_its_bytes() {
+        let text = |places: usize| {
+            let bad = [0xff].repeat(places);
+            Bytes::from([br#"{"topic":"str","n":""#, &bad[..], br#""}"#].concat())
+        };
+        assert!(Frame::decode(text(MAX_BAD_PLACES)).unwrap().is_lossy());
+        let raw = text(MAX_BAD_PLACES + 1);
+        assert_eq!(Frame::decode(raw.clone()), Err(FrameError { raw, kind: FrameErrorKind::NotText }));
     }
 
     #[test]

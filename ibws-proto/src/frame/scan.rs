@@ -3,9 +3,9 @@
 //!
 //! This is the hot path of the crate, so the scanner is the project's own: it validates the
 //! grammar, records spans and builds nothing. It accepts what `serde_json` accepts when it skips a
-//! value (`IgnoredAny`), with one deliberate difference: it refuses nesting deeper than
-//! [`MAX_DEPTH`], the limit that `serde_json` has when it builds a value. Differential tests
-//! compare the two.
+//! value (`IgnoredAny`), with two deliberate differences: it refuses nesting deeper than
+//! [`MAX_DEPTH`], the limit that `serde_json` has when it builds a value, and more members than
+//! [`MAX_MEMBERS`]. Differential tests compare the two.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -17,6 +17,10 @@ use super::swar::{digits_end, plain_end};
 
 /// The deepest nesting of arrays and objects that is accepted.
 pub(crate) const MAX_DEPTH: u32 = 127;
+
+/// The greatest number of members of the top-level object. Messages of the gateway have less than a
+/// thousand. Without this limit the table of members could take several times the text.
+pub(super) const MAX_MEMBERS: usize = 128 * 1024;
 
 /// The position of a member of the top-level object, in bytes of the text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,6 +104,9 @@ pub enum JsonError {
     /// The value is nested deeper than 127 levels.
     #[error("nested deeper than 127 levels, at byte {0}")]
     TooDeep(u32),
+    /// The top-level object has more than 131,072 members.
+    #[error("more than {MAX_MEMBERS} members, at byte {0}")]
+    TooManyMembers(u32),
     /// The text has 4 GiB or more.
     #[error("the frame is too large")]
     TooLarge,
@@ -235,6 +242,9 @@ impl<'a> Cursor<'a> {
             self.next_token();
             let start = self.at;
             self.value()?;
+            if members.len() == MAX_MEMBERS {
+                return Err(JsonError::TooManyMembers(key.start));
+            }
             members.push(Member { key, value: Span::new(start, self.at) });
             match self.next_token() {
                 Some(b',') => self.at += 1,
@@ -280,7 +290,7 @@ impl<'a> Cursor<'a> {
                 }
             };
             let separator = text.get(value_end);
-            if !matches!(separator, Some(b',' | b'}')) {
+            if !matches!(separator, Some(b',' | b'}')) || members.len() == MAX_MEMBERS {
                 return false;
             }
             members.push(Member { key: Span::new(open + 1, close), value: Span::new(value, value_end) });

@@ -87,3 +87,45 @@ pub(crate) fn has_escape(text: &[u8]) -> bool {
     let (chunks, _) = text.as_chunks::<8>();
     chunks.iter().map(marks).fold(marks(last), |all, marks| all | marks) != 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The bytes that end plain text, and their neighbours: those that differ from one of them by
+    /// one, or in the high bit.
+    const BYTES: [u8; 11] = [0x00, 0x1f, 0x20, b'!', b'"', b'#', b'[', b'\\', b']', 0xa2, 0xdc];
+
+    /// Calls `visit` with every text of `N` of these bytes.
+    fn every<const N: usize>(bytes: &[u8], mut visit: impl FnMut(&[u8; N])) {
+        for mut number in 0..bytes.len().pow(u32::try_from(N).unwrap()) {
+            let text = [(); N].map(|()| {
+                let byte = bytes[number % bytes.len()];
+                number /= bytes.len();
+                byte
+            });
+            visit(&text);
+        }
+    }
+
+    fn compare(text: &[u8]) {
+        for at in 0..=text.len() {
+            let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+            let end = at + text[at..].iter().position(ends).unwrap_or(text.len() - at);
+            assert_eq!(plain_end(text, at), end, "{text:x?} from {at}");
+        }
+        assert_eq!(has_escape(text), text.contains(&b'\\'), "{text:x?}");
+    }
+
+    #[test]
+    fn every_short_text_ends_where_its_bytes_end_it() {
+        every::<4>(&BYTES, |tail| {
+            // The four bytes stand in one word, across two, and after the last.
+            for plain in [0, 3, 6, 12] {
+                compare(&[&[b'a'; 12][..plain], tail].concat());
+            }
+        });
+        // Whole words of the bytes that a search could mistake for one another.
+        every::<8>(&[0x1f, b'"', b'#', b'\\'], |word| compare(word));
+    }
+}

@@ -20,6 +20,8 @@ use crate::timer::Timer;
 
 /// Rows of one `ntf` that are looked at for prompts.
 const PROMPTS_AT_ONCE: usize = 32;
+/// The bytes of a message that ends early in which its topic is looked for.
+const MAX_TOPIC_PREFIX: usize = 64 * 1024;
 
 impl Machine {
     /// Takes a frame; says whether it changed anything that a timer may hang on.
@@ -179,7 +181,8 @@ impl Machine {
     /// Opens the gaps of the streams that a message may belong to of which `raw` is the first
     /// piece.
     fn lose_message(&mut self, raw: &[u8], complete_until: Instant) {
-        let text = String::from_utf8_lossy(raw);
+        // A topic that begins later is not looked for: any stream may lack the message then.
+        let text = String::from_utf8_lossy(raw.get(..MAX_TOPIC_PREFIX).unwrap_or(raw));
         let topic = topic_of_prefix(&text);
         self.with_table(|table, cx| {
             cx.last_received = complete_until;

@@ -25,6 +25,9 @@ const EXECUTIONS: u64 = ORDERS / 16;
 /// Orders in one frame.
 const ROWS: u64 = 20;
 
+/// The greatest number of members of a frame that is accepted.
+const MAX_MEMBERS: usize = 128 * 1024;
+
 /// What a peer sends to a client of which nobody reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Flood {
@@ -41,23 +44,59 @@ pub enum Flood {
     UnmergeableLines,
     /// Messages in fragments that stay unfinished, as large as the limit.
     Fragments,
+    /// Messages as large as the limit, with as many members as fit, and with as many as are
+    /// accepted.
+    TinyMembers,
+    /// Messages as large as the limit, of bytes that are not UTF-8.
+    BadBytes,
+    /// The same, without the end of the JSON, so that the message may be the first of several
+    /// pieces.
+    CutBadBytes,
+    /// Messages as large as the limit, one byte of which is not UTF-8.
+    OneBadByte,
 }
 
 impl Flood {
     /// All floods.
-    pub const ALL: [Self; 6] =
-        [Self::LargeMessages, Self::Pings, Self::Orders, Self::NestedZeros, Self::UnmergeableLines, Self::Fragments];
+    pub const ALL: [Self; 10] = [
+        Self::LargeMessages,
+        Self::Pings,
+        Self::Orders,
+        Self::NestedZeros,
+        Self::UnmergeableLines,
+        Self::Fragments,
+        Self::TinyMembers,
+        Self::BadBytes,
+        Self::CutBadBytes,
+        Self::OneBadByte,
+    ];
+
+    /// Returns the words for it, as `docs/guarantees.md` has them.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LargeMessages => "messages as large as the limit, small ones between them",
+            Self::Pings => "pings, small messages between them",
+            Self::Orders => "a million orders with numbers of their own",
+            Self::NestedZeros => "`sts` of nested zeros, as large as the limit",
+            Self::UnmergeableLines => "100 lines of market data that cannot be merged",
+            Self::Fragments => "fragments of messages that stay unfinished",
+            Self::TinyMembers => "members of five bytes, as many as fit",
+            Self::BadBytes => "bytes that are not UTF-8, as many as fit",
+            Self::CutBadBytes => "the same in an object that ends early",
+            Self::OneBadByte => "one byte that is not UTF-8 in a message as large as the limit",
+        }
+    }
 
     /// Returns the bytes that are sent repeatedly, for messages of at most `limit` bytes. They are
     /// built before anything is measured.
     #[must_use]
     pub fn payload(self, limit: usize) -> Arc<Vec<u8>> {
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(2 * limit + CHUNK);
+        let weather = r#"{"topic":"weather","text":""#;
         match self {
             Self::LargeMessages => {
-                let (head, tail) = (r#"{"topic":"weather","text":""#, r#""}"#);
-                let text = "x".repeat(limit - head.len() - tail.len());
-                put_frame(&mut bytes, 0x81, format!("{head}{text}{tail}").as_bytes());
+                filled(&mut bytes, limit, weather, b"x", r#""}"#);
                 small(1, &mut bytes);
                 put_frame(&mut bytes, 0x81, ScriptedPeer::quote_text(1).as_bytes());
             }
@@ -69,9 +108,13 @@ impl Flood {
             }
             Self::Orders => {}
             Self::NestedZeros => {
-                let (head, tail) = (r#"{"topic":"sts","args":{"authenticated":[[0"#, r#"]],"competing":[0]}}"#);
-                let zeros = ",0".repeat((limit - head.len() - tail.len()) / 2);
-                put_frame(&mut bytes, 0x81, format!("{head}{zeros}{tail}").as_bytes());
+                filled(
+                    &mut bytes,
+                    limit,
+                    r#"{"topic":"sts","args":{"authenticated":[[0"#,
+                    b",0",
+                    r#"]],"competing":[0]}}"#,
+                );
             }
             Self::UnmergeableLines => {
                 // A value of more than 4 KiB is not merged.
@@ -88,6 +131,20 @@ impl Flood {
                     put_frame(&mut bytes, 0x00, &fragment);
                 }
             }
+            Self::TinyMembers => {
+                let head = r#"{"topic":"weather""#;
+                filled(&mut bytes, limit, head, br#","":0"#, "}");
+                let members = r#","":0"#.repeat((limit / 8).min(MAX_MEMBERS - 2));
+                filled(&mut bytes, limit, &format!(r#"{head}{members},"text":""#), b"x", r#""}"#);
+            }
+            Self::BadBytes => filled(&mut bytes, limit, weather, b"\xff", r#""}"#),
+            Self::CutBadBytes => filled(&mut bytes, limit, weather, b"\xff", ""),
+            Self::OneBadByte => {
+                filled(&mut bytes, limit, weather, b"x", r#""}"#);
+                if let Some(byte) = bytes.get_mut(limit / 2) {
+                    *byte = 0xff;
+                }
+            }
         }
         Arc::new(bytes)
     }
@@ -95,6 +152,18 @@ impl Flood {
     fn lines(self) -> usize {
         if self == Self::UnmergeableLines { LINES } else { 0 }
     }
+}
+
+/// Appends a text message of `limit` bytes, or a few less: `head`, `filler` as often as it fits,
+/// and `tail`.
+fn filled(out: &mut Vec<u8>, limit: usize, head: &str, filler: &[u8], tail: &str) {
+    let mut message = Vec::with_capacity(limit);
+    message.extend(head.bytes());
+    while message.len() + filler.len() + tail.len() <= limit {
+        message.extend(filler);
+    }
+    message.extend(tail.bytes());
+    put_frame(out, 0x81, &message);
 }
 
 /// Appends `count` small messages of an unknown topic, which a queue does not merge.

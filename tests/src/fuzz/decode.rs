@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use ibws_proto::{
     Frame, Json,
-    frame::{FrameErrorKind, Kind, Shape},
+    frame::{FrameErrorKind, JsonError, Kind, Shape},
 };
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -71,6 +71,9 @@ pub fn decode(data: &[u8]) {
                         assert!(members.iter().filter(|(name, _)| name == key).count() >= 2, "{key}");
                     }
                 }
+                // The limits of what a frame takes once it is decoded; serde_json has none of them.
+                FrameErrorKind::NotText => assert!(data.len() > 64 * 1024),
+                FrameErrorKind::Json(JsonError::TooManyMembers(_)) => assert!(data.len() > 5 * 128 * 1024),
                 reason if theirs.is_ok() => assert!(depth(&text) > 127, "refused: {reason}"),
                 _ => {}
             }

@@ -9,6 +9,7 @@ mod allowed;
 mod architecture;
 mod citations;
 mod cycles;
+mod dependencies;
 mod glob;
 mod graph;
 mod headings;
@@ -54,6 +55,11 @@ fn modules_depend_one_way() {
 #[test]
 fn adapters_stay_thin() {
     assert_none(size::adapter_offences(&REPOSITORY));
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    assert_none(dependencies::offences(&REPOSITORY));
 }
 
 #[test]

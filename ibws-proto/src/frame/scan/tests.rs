@@ -103,3 +103,11 @@ fn the_depth_limit_is_that_of_a_serde_json_value() {
     }
     assert!(scan("[".repeat(1_000_000).as_bytes()).is_err());
 }
+
+#[test]
+fn the_number_of_members_has_a_limit() {
+    let text = |members: usize| alloc::format!("{{{}\"a\":0}}", "\"\":0,".repeat(members - 1));
+    assert_eq!(members(&text(MAX_MEMBERS)).len(), MAX_MEMBERS);
+    let at = MAX_MEMBERS * 5 + 2;
+    assert_eq!(scan(text(MAX_MEMBERS + 1).as_bytes()), Err(JsonError::TooManyMembers(at as u32)));
+}
