@@ -199,6 +199,7 @@ impl UpgradeResponse {
             String::from("sent a TLS record: this port expects TLS, use wss://")
         } else {
             let start = String::from_utf8_lossy(self.head.get(..32).unwrap_or(&self.head));
+            let start = self.credentials.redacted(&start);
             format!("does not speak HTTP here ({}): check the port", excerpt(&start))
         }))
     }
@@ -439,6 +440,10 @@ mod tests {
         assert_eq!(response.push(text.as_bytes()), Ok(None));
         let error = response.cut_off();
         assert!(error.detail.contains("301 no … to /… and the body \"… …\""), "{error}");
+        // An echo server repeats the request itself, which is quoted because it is not HTTP.
+        let mut response = UpgradeResponse::new(&gateway(), ACCEPT).with_credentials(&credentials);
+        let error = response.push(b"GET /?5e55109f5e55 5e55109f5e55 HTTP/1.1\r\n").unwrap_err();
+        assert!(error.detail.contains("does not speak HTTP here (GET /?… …)"), "{error}");
     }
 
     #[test]

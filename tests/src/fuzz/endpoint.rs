@@ -23,7 +23,7 @@ pub fn endpoint(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut lines = text.split('\n');
     let mut line = || lines.next().unwrap_or_default();
-    let (url, name, value, host, port, user_agent) = (line(), line(), line(), line(), line(), line());
+    let (url, name, value, gateway, port, user_agent) = (line(), line(), line(), line(), line(), line());
 
     let strict = Endpoint::parse(url, Plaintext::Refused);
     let parsed = Endpoint::parse(url, Plaintext::OnLoopback);
@@ -42,11 +42,11 @@ pub fn endpoint(data: &[u8]) {
         round_trip(parsed);
         request(parsed, name, value, user_agent);
     }
-    match Endpoint::gateway(host, port.parse().unwrap_or(5_000)) {
-        Ok(gateway) => {
-            let written = format!("wss://{}/v1/api/ws", gateway.host_and_port());
-            assert_eq!(Endpoint::parse(&written, Plaintext::Refused).as_ref(), Ok(&gateway), "{host:?}");
-            round_trip(&gateway);
+    match Endpoint::gateway(gateway, port.parse().unwrap_or(5_000)) {
+        Ok(endpoint) => {
+            let written = format!("wss://{}/v1/api/ws", endpoint.host_and_port());
+            assert_eq!(Endpoint::parse(&written, Plaintext::Refused).as_ref(), Ok(&endpoint), "{gateway:?}");
+            round_trip(&endpoint);
         }
         Err(error) => check_text(&error),
     }
@@ -58,12 +58,12 @@ fn round_trip(endpoint: &Endpoint) {
         let written = format!("{}://{authority}{}", endpoint.scheme(), *target);
         assert_eq!(Endpoint::parse(&written, Plaintext::OnLoopback).as_ref(), Ok(endpoint), "{written}");
     }
-    let host = endpoint.host();
-    let ip = host.parse::<IpAddr>().ok();
+    let name = endpoint.host();
+    let ip = name.parse::<IpAddr>().ok();
     assert_eq!(endpoint.ip(), ip);
-    assert_eq!(endpoint.is_loopback(), host == "localhost" || ip.is_some_and(|ip| ip.is_loopback()), "{host}");
+    assert_eq!(endpoint.is_loopback(), name == "localhost" || ip.is_some_and(|ip| ip.is_loopback()), "{name}");
     assert!(endpoint.is_tls() || endpoint.is_loopback());
-    assert!(!host.is_empty() && !host.contains(['[', ']', '@', '/', '?', '#']) && endpoint.port() > 0, "{host}");
+    assert!(!name.is_empty() && !name.contains(['[', ']', '@', '/', '?', '#']) && endpoint.port() > 0, "{name}");
     assert!(target.starts_with(endpoint.path()) && endpoint.path().starts_with('/'));
 
     let shown = endpoint.to_string();

@@ -1,6 +1,6 @@
 //! A runtime whose dials, links and clock are moved by hand.
 //!
-//! A dial waits until [`Line::answer`], a link has what the peer puts in, accepts writes unless it
+//! A dial waits until [`Line::end_dial`], a link has what the peer puts in, accepts writes unless it
 //! is stuck, and may take only some steps before it yields. Every waker that is stored is woken
 //! exactly when a real one would be, so that a future which is ready without having been woken is a
 //! lost wake.
@@ -71,7 +71,7 @@ impl Line {
     }
 
     /// Ends the dial that waits, if there is one.
-    pub(super) fn answer(&self, result: Result<(), ConnectErrorKind>) {
+    pub(super) fn end_dial(&self, result: Result<(), ConnectErrorKind>) {
         self.act(|state| {
             let dial = state.dials.values_mut().find(|dial| dial.result.is_none());
             dial.map_or(Vec::new(), |dial| {
@@ -116,11 +116,11 @@ impl Line {
         self.change(|ends| ends.yields = yields);
     }
 
-    /// Polls the tasks that were woken until none is.
+    /// Polls the tasks that were woken until none is. Returns the number of polls.
     ///
     /// # Panics
     /// If that does not end, or if a link then has something that the client did not read.
-    pub(super) fn settle(&self) {
+    pub(super) fn settle(&self) -> usize {
         let mut polls = 0;
         while self.0.tasks.poll_first() {
             polls += 1;
@@ -129,6 +129,7 @@ impl Line {
         for (number, ends) in &self.state().links {
             assert!(ends.is_over || ends.incoming.is_empty(), "link {number} was not read: a lost wake");
         }
+        polls
     }
 
     /// Polls the task that was woken first, if one was.

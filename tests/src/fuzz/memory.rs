@@ -23,5 +23,5 @@ pub(super) fn held<T>(value: T) -> usize {
 /// Returns `true` if the allocator of this program counts, so that the bodies measure memory.
 #[must_use]
 pub fn is_counted() -> bool {
-    held(vec![0_u8; 4_096]) >= 4_096
+    held(std::hint::black_box(vec![0_u8; 4_096])) >= 4_096
 }

@@ -32,8 +32,8 @@ pub fn trust(data: &[u8]) {
     }
 }
 
-fn endpoint(host: &str) -> Endpoint {
-    Endpoint::gateway(host, 5_000).unwrap_or_else(|error| panic!("{error}"))
+fn endpoint(name: &str) -> Endpoint {
+    Endpoint::gateway(name, 5_000).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Makes the configuration, and checks what holds for every trust.

@@ -119,9 +119,9 @@ fn check_open(bytes: &[u8], frames: &[u8]) {
     heads.retain(|lines| !lines.is_empty());
     let Some((last, interim)) = heads.split_last() else { panic!("no head") };
     assert!(interim.len() <= MAX_INTERIM, "{} interim responses", interim.len());
-    let status = |lines: &[String]| lines[0].split(' ').nth(1).map(str::to_owned).unwrap_or_default();
+    let code = |lines: &[String]| lines[0].split(' ').nth(1).map(str::to_owned).unwrap_or_default();
     for lines in interim {
-        assert!(status(lines).starts_with('1') && status(lines) != "101", "{lines:?}");
+        assert!(code(lines).starts_with('1') && code(lines) != "101", "{lines:?}");
     }
     assert!(last[0].starts_with("HTTP/1.1 101"), "{last:?}");
     let values = |name: &str| -> Vec<String> {
