@@ -1,7 +1,7 @@
 //! A runtime whose dials, links and clock are moved by hand.
 //!
-//! A dial waits until [`Line::end_dial`], a link has what the peer puts in, accepts writes unless it
-//! is stuck, and may take only some steps before it yields. Every waker that is stored is woken
+//! A dial waits until [`Line::end_dial`], a link has what the peer puts in, accepts writes unless
+//! it is stuck, and may take only some steps before it yields. Every waker that is stored is woken
 //! exactly when a real one would be, so that a future which is ready without having been woken is a
 //! lost wake.
 

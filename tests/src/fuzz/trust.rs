@@ -50,7 +50,7 @@ fn config(trust: &Trust) -> Result<Arc<ClientConfig>, TrustError> {
     }
     if let Trust::ExactCert(_) = trust {
         let remote = trust.client_config(&endpoint("gw.example")).err();
-        assert_eq!(remote, Some(TrustError::PinNotLoopback { host: "gw.example".into() }));
+        assert!(matches!(remote, Some(TrustError::PinNotLoopback { .. })), "{remote:?}");
     }
     config
 }
