@@ -81,7 +81,9 @@ impl Index {
             Class::Droppable => self.droppable.push_back(place),
             Class::Notice => self.add_notice(place, slot),
             class => {
-                slot.previous = slot.message().and_then(|message| self.link(place, message, slot.can_merge()));
+                let previous = slot.message().and_then(|message| self.link(place, message, slot.can_merge()));
+                slot.previous = previous.filter(|_| !slot.is_first);
+                slot.is_first = slot.previous.is_none();
                 if slot.previous.is_some() {
                     let places = if class == Class::Folded { &mut self.folded } else { &mut self.conflated };
                     places.push_back(place);

@@ -22,6 +22,9 @@ pub(super) struct Slot {
     pub(super) cost: usize,
     /// The place of the event before it in its stream, with which it may be merged.
     pub(super) previous: Option<u64>,
+    /// Set if there was nothing before it to merge it with when it was indexed. What stood between,
+    /// such as a gap, may be gone when the index is built again.
+    pub(super) is_first: bool,
 }
 
 #[derive(Debug)]
@@ -65,7 +68,7 @@ impl Slot {
 
     fn holding(content: Content, previous: Option<u64>) -> Self {
         let cost = cost::of_content(&content);
-        Self { content, cost, previous }
+        Self { content, cost, previous, is_first: false }
     }
 
     /// Computes the cost again after the content has changed. Returns the cost before and after.
@@ -112,9 +115,11 @@ impl Slot {
     /// be too large.
     pub(super) fn merge(older: Self, newer: Self) -> Result<Self, (Self, Self)> {
         let (older_cost, newer_cost) = (older.cost, newer.cost);
+        let (older_first, newer_first) = (older.is_first, newer.is_first);
         match Content::merge(older.content, newer.content) {
             Ok(content) => {
                 let mut merged = Self::holding(content, older.previous);
+                merged.is_first = older_first;
                 // The message of a fold is the newest one as it was received.
                 if matches!(merged.content, Content::Folded(_)) {
                     merged.detach();
@@ -122,8 +127,8 @@ impl Slot {
                 Ok(merged)
             }
             Err((old, new)) => Err((
-                Self { content: old, cost: older_cost, previous: older.previous },
-                Self { content: new, cost: newer_cost, previous: newer.previous },
+                Self { content: old, cost: older_cost, previous: older.previous, is_first: older_first },
+                Self { content: new, cost: newer_cost, previous: newer.previous, is_first: newer_first },
             )),
         }
     }

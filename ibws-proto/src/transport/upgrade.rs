@@ -462,6 +462,10 @@ mod tests {
         assert_eq!(response.push(text.as_bytes()), Ok(None));
         let error = response.cut_off();
         assert!(error.detail.contains("301 no … to /… and the body \"… …\""), "{error}");
+        // An echo server repeats the request itself, which is quoted because it is not HTTP.
+        let mut response = UpgradeResponse::new(&gateway(), ACCEPT).with_credentials(&credentials);
+        let error = response.push(b"GET /?5e55109f5e55 5e55109f5e55 HTTP/1.1\r\n").unwrap_err();
+        assert!(error.detail.contains("does not speak HTTP here (GET /?… …"), "{error}");
         // The address of the application may hold a token too.
         let url = "wss://localhost/v1/api/ws?oauth_token=a1b2c3d4&v=2";
         let endpoint = Endpoint::parse(url, Plaintext::Refused).unwrap();

@@ -24,7 +24,8 @@ use crate::balance::{Balance, counted_under, merged, within_limits};
 use crate::prng::Prng;
 use crate::tally::{Deliveries, tally};
 use folds::Fold;
-use source::{CHANNELS, Source, channel};
+use source::channel;
+pub(crate) use source::{CHANNELS, Source};
 
 tally! {
     /// What the runs did and reached.
@@ -71,8 +72,9 @@ impl Stream {
     }
 }
 
+/// The reference model of one queue.
 #[derive(Default)]
-struct Model {
+pub(crate) struct Model {
     streams: BTreeMap<usize, Stream>,
     /// Places of gaps and of their ends, by subscription, kind and time.
     fences: BTreeMap<(SubscriptionKey, bool, Instant), usize>,
@@ -145,7 +147,8 @@ fn number(frame: &Frame) -> Option<usize> {
 }
 
 impl Model {
-    fn put_in(&mut self, event: Event) {
+    /// Records an event that the queue accepted.
+    pub(crate) fn put_in(&mut self, event: Event) {
         let place = self.events;
         self.events += 1;
         self.report.events += 1;
@@ -164,7 +167,7 @@ impl Model {
     }
 
     /// Takes an item out and accounts for it; returns `false` if there is none.
-    fn take(&mut self, queues: &mut Queues, id: QueueId) -> Result<bool, String> {
+    pub(crate) fn take(&mut self, queues: &mut Queues, id: QueueId) -> Result<bool, String> {
         let Some(item) = queues.get_mut(id).and_then(Queue::pop) else { return Ok(false) };
         let announced = self.announced.take();
         self.balance.taken(&item);
@@ -267,7 +270,7 @@ impl Model {
     }
 
     /// Checks that the emptied queue leaves nothing unaccounted for.
-    fn settle(&mut self) -> Result<(), String> {
+    pub(crate) fn settle(&mut self) -> Result<(), String> {
         self.balance.check()?;
         let Deliveries { sent, delivered, merged, lost, .. } = self.report.deliveries;
         if sent != delivered + merged + lost {

@@ -4,6 +4,7 @@
 use crate::world::rest_result;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ibws_proto::{
     Action, CloseCause, Command, Config, ConnId, ConnectionState, Event, Input, Instant, Key, Machine, Output,
     Subscribe, SubscriptionKey,
@@ -13,7 +14,7 @@ use crate::frames::numbered;
 use crate::prng::Prng;
 
 /// Subscriptions with the topics of their frames: the full key for some, a bare topic for others.
-pub(super) const CHANNELS: [(&str, &str); 7] = [
+pub(crate) const CHANNELS: [(&str, &str); 7] = [
     ("md+101", "smd+101"),
     ("md+102", "smd+102"),
     ("md+103@ARCA", "smd+103@ARCA"),
@@ -24,7 +25,7 @@ pub(super) const CHANNELS: [(&str, &str); 7] = [
 ];
 
 /// A machine that is driven by hand, with the events it emitted.
-pub(super) struct Source {
+pub(crate) struct Source {
     machine: Machine,
     now: Instant,
     conn: Option<ConnId>,
@@ -36,7 +37,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn new(seed: u64, numbered: bool) -> Self {
+    pub(crate) fn new(seed: u64, numbered: bool) -> Self {
         let machine = Machine::new(Config { seed, ..Config::default() }, Instant::ORIGIN);
         let made = [0; CHANNELS.len()];
         let mut source = Self { machine, now: Instant::ORIGIN, conn: None, events: Vec::new(), made, numbered };
@@ -52,12 +53,12 @@ impl Source {
     }
 
     /// Takes the events emitted since the last call.
-    pub(super) fn events(&mut self) -> Vec<Event> {
+    pub(crate) fn events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
     }
 
     /// Receives a random frame of a channel, given by its place in [`CHANNELS`].
-    pub(super) fn frame(&mut self, channel: usize, chance: &mut Prng) {
+    pub(crate) fn frame(&mut self, channel: usize, chance: &mut Prng) {
         let (name, topic) = CHANNELS[channel];
         let n = self.made[channel];
         self.made[channel] += 1;
@@ -67,23 +68,23 @@ impl Source {
     }
 
     /// Receives an unsolicited frame.
-    pub(super) fn heartbeat(&mut self) {
-        self.receive(r#"{"topic":"system","hb":1700000000000}"#.into());
+    pub(crate) fn heartbeat(&mut self) {
+        self.receive(r#"{"topic":"system","hb":1700000000000}"#);
     }
 
     /// Receives a frame that is no JSON.
-    pub(super) fn garbage(&mut self) {
-        self.receive("{".into());
+    pub(crate) fn garbage(&mut self) {
+        self.receive("{");
     }
 
     /// Loses the authentication of the session and gets it back; the connection stays open.
-    pub(super) fn lose_authentication(&mut self) {
-        self.receive(r#"{"topic":"sts","args":{"authenticated":false}}"#.into());
-        self.receive(r#"{"topic":"sts","args":{"authenticated":true}}"#.into());
+    pub(crate) fn lose_authentication(&mut self) {
+        self.receive(r#"{"topic":"sts","args":{"authenticated":false}}"#);
+        self.receive(r#"{"topic":"sts","args":{"authenticated":true}}"#);
     }
 
     /// Loses the connection and opens the next one.
-    pub(super) fn cut(&mut self) {
+    pub(crate) fn cut(&mut self) {
         if let Some(conn) = self.conn {
             self.input(Input::Closed(conn, CloseCause::Eof));
         }
@@ -98,14 +99,15 @@ impl Source {
     fn open(&mut self) {
         if let Some(conn) = self.conn {
             self.input(Input::Opened(conn));
-            self.receive(r#"{"topic":"system","success":"user12345"}"#.into());
-            self.receive(r#"{"topic":"sts","args":{"authenticated":true}}"#.into());
+            self.receive(r#"{"topic":"system","success":"user12345"}"#);
+            self.receive(r#"{"topic":"sts","args":{"authenticated":true}}"#);
         }
     }
 
-    fn receive(&mut self, text: String) {
+    /// Receives a frame.
+    pub(crate) fn receive(&mut self, frame: impl Into<Bytes>) {
         if let Some(conn) = self.conn {
-            self.input(Input::Frame(conn, text.into()));
+            self.input(Input::Frame(conn, frame.into()));
         }
     }
 

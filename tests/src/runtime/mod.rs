@@ -20,7 +20,7 @@ use ibws_proto::{ConnectError, Instant};
 use crate::gateway::{Gateway, GatewayConfig};
 pub use link::SimulatedLink;
 use link::Wires;
-use tasks::{Flag, Tasks, Timers};
+pub(crate) use tasks::{Flag, Tasks, Timers};
 
 /// Time from the dial to the open socket.
 const DIAL: Duration = Duration::from_millis(100);

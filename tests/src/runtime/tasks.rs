@@ -13,7 +13,7 @@ type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The tasks, by number. The entry of a task that is being polled is `None`.
 #[derive(Default)]
-pub(super) struct Tasks {
+pub(crate) struct Tasks {
     tasks: Mutex<BTreeMap<u64, Option<Task>>>,
     woken: Arc<Mutex<VecDeque<u64>>>,
 }
@@ -33,19 +33,26 @@ impl Wake for TaskWaker {
 }
 
 impl Tasks {
-    pub(super) fn spawn(&self, task: Task) {
+    pub(crate) fn spawn(&self, task: Task) {
         let mut tasks = lock(&self.tasks);
         let number = tasks.last_key_value().map_or(0, |(last, _)| last + 1);
         tasks.insert(number, Some(task));
         lock(&self.woken).push_back(number);
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         lock(&self.tasks).len()
     }
 
+    /// Wakes every task.
+    #[cfg(feature = "fuzz")]
+    pub(crate) fn wake_all(&self) {
+        let tasks: VecDeque<_> = lock(&self.tasks).keys().copied().collect();
+        *lock(&self.woken) = tasks;
+    }
+
     /// Polls the task that was woken first; returns `false` if there is none.
-    pub(super) fn poll_first(&self) -> bool {
+    pub(crate) fn poll_first(&self) -> bool {
         let Some(number) = lock(&self.woken).pop_front() else { return false };
         // The task is polled and dropped without the lock, because it may use the runtime.
         let Some(mut task) = lock(&self.tasks).get_mut(&number).and_then(Option::take) else { return true };
@@ -62,28 +69,33 @@ impl Tasks {
 
 /// The wakers of pending sleeps, by time.
 #[derive(Default)]
-pub(super) struct Timers {
+pub(crate) struct Timers {
     waiting: BTreeMap<(Instant, u64), Waker>,
     last: u64,
 }
 
 impl Timers {
-    pub(super) fn set(&mut self, at: Instant, known: Option<u64>, waker: &Waker) -> u64 {
+    pub(crate) fn set(&mut self, at: Instant, known: Option<u64>, waker: &Waker) -> u64 {
         let timer = known.unwrap_or(self.last + 1);
         self.last = self.last.max(timer);
         self.waiting.insert((at, timer), waker.clone());
         timer
     }
 
-    pub(super) fn clear(&mut self, at: Instant, timer: u64) -> Option<Waker> {
+    pub(crate) fn clear(&mut self, at: Instant, timer: u64) -> Option<Waker> {
         self.waiting.remove(&(at, timer))
     }
 
-    pub(super) fn next(&self) -> Option<Instant> {
+    #[cfg(feature = "fuzz")]
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(crate) fn next(&self) -> Option<Instant> {
         self.waiting.first_key_value().map(|((at, _), _)| *at)
     }
 
-    pub(super) fn due(&mut self, now: Instant) -> Vec<Waker> {
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<Waker> {
         let mut due = Vec::new();
         while let Some(entry) = self.waiting.first_entry().filter(|entry| entry.key().0 <= now) {
             due.push(entry.remove());
@@ -94,10 +106,10 @@ impl Timers {
 
 /// The waker of a future that is polled by hand.
 #[derive(Default)]
-pub(super) struct Flag(AtomicBool);
+pub(crate) struct Flag(AtomicBool);
 
 impl Flag {
-    pub(super) fn take(&self) -> bool {
+    pub(crate) fn take(&self) -> bool {
         self.0.swap(false, Ordering::SeqCst)
     }
 }

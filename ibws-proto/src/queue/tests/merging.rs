@@ -107,3 +107,22 @@ fn merge_that_fails_returns_both_slots_as_they_were() {
         assert_eq!(described(&[older, newer]), before);
     }
 }
+
+#[test]
+fn messages_stay_apart_once_the_gap_between_them_is_superseded() {
+    let mut queue = limits(6, ANY);
+    queue.push(gap(1, "md+1"));
+    queue.push(quote(2, 1, r#""31":"1.00""#));
+    queue.push(resumed(1, 2, "md+1"));
+    queue.push(gap(3, "md+1"));
+    queue.push(quote(4, 1, r#""31":"2.00""#));
+    queue.push(resumed(3, 4, "md+1"));
+    // The full queue supersedes each state by the next one, until the index is built again.
+    for round in 0..200 {
+        queue.push(subscription_state(round, "pl", SubscriptionState::Active));
+    }
+    let items = all(&mut queue);
+    let quotes: Vec<_> = items.iter().filter(|item| item.contains("smd+1")).collect();
+    assert_eq!(quotes, [r#"1x {"topic":"smd+1","31":"1.00"}"#, r#"1x {"topic":"smd+1","31":"2.00"}"#], "{items:#?}");
+    assert!(items.contains(&"resumed md+1 0.001s 0.004s 2".into()), "{items:#?}");
+}
