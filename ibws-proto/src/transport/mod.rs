@@ -6,6 +6,8 @@
 mod credentials;
 pub mod dial;
 mod endpoint;
+#[cfg(feature = "session")]
+pub mod http;
 mod limits;
 mod refusal;
 mod retry_after;

@@ -14,6 +14,8 @@ mod stream;
 
 pub use link::WebSocket;
 pub use net::{ByteStream, Net};
+#[cfg(feature = "session")]
+pub(super) use open::open_stream;
 pub use open::{dial, open};
 pub use stream::TextFilterStream;
 /// The libraries that the signatures of [`Net`] name.

@@ -67,18 +67,8 @@ async fn secure_and_upgrade<N: Net, R: Runtime>(
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     request: &DialRequest,
 ) -> Result<WebSocket<N>, ConnectError> {
-    let DialRequest { endpoint, limits, .. } = request;
-    let stream = YieldingStream::new(stream);
-    let mut stream: Box<dyn ByteStream> = match tls {
-        Some((config, name)) => {
-            let handshake = async {
-                let stream = N::secure(config, name, stream).await;
-                stream.map_err(|error| tls::handshake_error(&error, endpoint))
-            };
-            Box::new(within(runtime, Stage::Tls, request, handshake).await?)
-        }
-        None => Box::new(stream),
-    };
+    let mut stream = secure::<N, R>(runtime, stream, tls, request).await?;
+    let limits = &request.limits;
     let upgrade = upgrade(&mut *stream, request);
     let first_frames = match within(runtime, Stage::Upgrade, request, upgrade).await? {
         Upgraded::Open(first_frames) => first_frames,
@@ -91,6 +81,34 @@ async fn secure_and_upgrade<N: Net, R: Runtime>(
     let config = websocket_config(limits);
     let max_write_buffer = config.max_write_buffer_size;
     Ok(WebSocket::new(N::socket(stream, config).await, max_write_buffer))
+}
+
+/// Opens the byte stream under the WebSocket or the calls of the REST interface: TCP, and TLS
+/// unless the endpoint is plaintext.
+#[cfg(feature = "session")]
+pub(in crate::transport) async fn open_stream<R: Runtime + Net>(
+    runtime: &R,
+    request: &DialRequest,
+) -> Result<Box<dyn ByteStream>, ConnectError> {
+    let tls = tls_settings(request)?;
+    let tcp = connect(runtime, &request.endpoint, request.limits.tcp, R::look_up, R::connect).await?;
+    secure::<R, R>(runtime, tcp, tls, request).await
+}
+
+/// Completes the TLS handshake, unless the endpoint is plaintext.
+async fn secure<N: Net, R: Runtime>(
+    runtime: &R,
+    stream: impl ByteStream,
+    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    request: &DialRequest,
+) -> Result<Box<dyn ByteStream>, ConnectError> {
+    let stream = YieldingStream::new(stream);
+    let Some((config, name)) = tls else { return Ok(Box::new(stream)) };
+    let handshake = async {
+        let stream = N::secure(config, name, stream).await;
+        stream.map_err(|error| tls::handshake_error(&error, &request.endpoint))
+    };
+    Ok(Box::new(within(runtime, Stage::Tls, request, handshake).await?))
 }
 
 fn tls_settings(request: &DialRequest) -> Result<Option<(Arc<ClientConfig>, ServerName<'static>)>, ConnectError> {
