@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use super::client::Client;
+#[cfg(feature = "session")]
+use super::keeper::KeeperPlan;
 use super::payloads::Payloads;
 use super::rest_handler::RestHandler;
 use super::shared::Shared;
@@ -18,6 +20,8 @@ use crate::transport::{
     Credentials, CredentialsProvider, DialRequest, Endpoint, EndpointError, Limits, Plaintext, Runtime, Trust,
     TrustError,
 };
+#[cfg(feature = "session")]
+use crate::{keeper::KeeperConfig, transport::websocket::Net};
 use crate::{
     Config, Key, Machine,
     queue::{DEFAULT_TOTAL_BYTES, QueueLimits},
@@ -28,7 +32,7 @@ use crate::{
 /// Every setting has a default. Without any, the client connects to the gateway on this machine,
 /// `wss://localhost:5000/v1/api/ws`, and trusts public certificate authorities.
 #[must_use = "a builder does nothing until it is built"]
-pub struct Builder<R> {
+pub struct Builder<R: Runtime> {
     runtime: R,
     url: Option<String>,
     plaintext: Plaintext,
@@ -41,6 +45,8 @@ pub struct Builder<R> {
     queues: QueueSettings,
     sinks: Vec<Box<dyn EventSink>>,
     config: Config,
+    #[cfg(feature = "session")]
+    keeper: Option<KeeperPlan<R>>,
 }
 
 impl<R: Runtime> Builder<R> {
@@ -61,6 +67,8 @@ impl<R: Runtime> Builder<R> {
             queues: QueueSettings::default(),
             sinks: Vec::new(),
             config: Config { seed, ..Config::default() },
+            #[cfg(feature = "session")]
+            keeper: None,
         }
     }
 
@@ -171,18 +179,47 @@ impl<R: Runtime> Builder<R> {
         }
         let target =
             DialRequest { endpoint, trust: self.trust, credentials: Credentials::default(), limits: self.limits };
+        let (mut credentials, mut rest_handler) = (self.credentials, self.rest_handler);
+        #[cfg(feature = "session")]
+        let keeper = self.keeper.map(|keeper| keeper.connect(&target, &mut credentials, &mut rest_handler));
         let payloads = Arc::<Payloads>::default();
         let config = Config {
             processor: payloads.stand_in(self.config.processor),
-            rest_handler: self.rest_handler.is_some(),
+            rest_handler: rest_handler.is_some(),
             ..self.config
         };
         let machine = Machine::new(config, self.runtime.now());
         let shared = Arc::new(Shared::new(self.runtime, payloads, machine, self.queues.total_bytes));
         let client = Client::new(shared.clone(), self.queues);
         self.sinks.into_iter().for_each(|sink| client.attach_boxed(sink));
-        shared.runtime.spawn(ClientTask::new(shared.clone(), target, self.credentials, self.rest_handler));
+        #[cfg(feature = "session")]
+        let client = match keeper {
+            Some(keeper) => {
+                let client = client.with_keeper(&keeper.mailbox);
+                keeper.spawn(&shared);
+                client
+            }
+            None => client,
+        };
+        shared.runtime.spawn(ClientTask::new(shared.clone(), target, credentials, rest_handler));
         Ok(client)
+    }
+}
+
+#[cfg(feature = "session")]
+impl<R: Runtime + Net> Builder<R> {
+    /// Starts a session keeper with the client: it keeps the session alive, provides the session of
+    /// each dial, and makes the REST calls that the stream needs, on the address, the trust and the
+    /// limits of the client. Default: none.
+    ///
+    /// It runs from [`Client::start`] until the client is stopped, and retries without a limit.
+    /// [`Client::keeper_state`] and [`Client::keeper_events`] show what it does. It replaces a
+    /// [`rest_handler`](Self::rest_handler). Of the [`credentials`](Self::credentials), it replaces
+    /// the session. All clients of a process that connect to the same host and port share one
+    /// pacing of REST calls (docs/protocol.md §8.3).
+    pub fn keeper(mut self, config: KeeperConfig) -> Self {
+        self.keeper = Some(KeeperPlan::new(config));
+        self
     }
 }
 

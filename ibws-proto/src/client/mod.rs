@@ -9,7 +9,7 @@
 //! `client`, `subscription`, `stream` and `queue` hold the handles, `reader` and `consumers` what
 //! they read from, `handle` and `replies` how a request gets its reply. `task` runs the machine,
 //! `link` writes to the connection, `payloads` calls processors, `sink` runs the callbacks,
-//! `contain` contains panics. `shared` holds the lock.
+//! `contain` contains panics, `keeper` runs the session keeper. `shared` holds the lock.
 
 mod builder;
 #[allow(clippy::module_inception)]
@@ -17,6 +17,8 @@ mod client;
 mod consumers;
 mod contain;
 mod handle;
+#[cfg(feature = "session")]
+mod keeper;
 mod link;
 mod payloads;
 mod queue;
@@ -31,6 +33,8 @@ mod task;
 
 pub use builder::{BuildError, Builder};
 pub use client::Client;
+#[cfg(feature = "session")]
+pub use keeper::KeeperEvents;
 pub use queue::QueueAccessor;
 pub use rest_handler::{RestFuture, RestHandler};
 pub use sink::EventSink;

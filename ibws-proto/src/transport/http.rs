@@ -35,21 +35,6 @@ const MAX_HEADERS: usize = 100;
 /// The number of bytes of one read.
 const READ: usize = 8 * 1024;
 
-/// The limits of a call.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct CallLimits {
-    /// The time of a whole call, connecting included. Default 10 s.
-    pub time: Duration,
-    /// The largest body of a reply in bytes. Default 1 MiB.
-    pub body: usize,
-}
-
-impl Default for CallLimits {
-    fn default() -> Self {
-        Self { time: Duration::from_secs(10), body: 1024 * 1024 }
-    }
-}
-
 /// Makes calls of the REST interface, one at a time, on one connection that it keeps between them.
 ///
 /// It follows no redirect: a reply with 3xx is a reply. It uses a proxy only if the request of the
@@ -59,17 +44,19 @@ impl Default for CallLimits {
 #[derive(Debug)]
 pub struct Caller {
     target: DialRequest,
-    limits: CallLimits,
+    /// The time of a whole call.
+    time: Duration,
     /// The connection of the last call; `None` if it cannot be used again.
     kept: Option<Kept>,
 }
 
 impl Caller {
     /// Creates a caller of the REST interface beside the WebSocket of `target`: same host, same
-    /// trust and limits of the dial, no connection yet.
+    /// trust and limits, no connection yet. A call takes at most `time`, connecting included, and
+    /// its reply has at most [`Limits::max_reply_size`](super::Limits::max_reply_size) bytes.
     #[must_use]
-    pub fn new(target: DialRequest, limits: CallLimits) -> Self {
-        Self { target, limits, kept: None }
+    pub fn new(target: DialRequest, time: Duration) -> Self {
+        Self { target, time, kept: None }
     }
 
     /// Makes one call with the cookies, the query and the `User-Agent` of `credentials`.
@@ -79,13 +66,12 @@ impl Caller {
     /// have an effect twice.
     ///
     /// # Errors
-    /// [`CallError`], within [`CallLimits::time`] in any case. No text of it holds a byte of the
-    /// body.
+    /// [`CallError`], within the time of a call in any case. No text of it holds a byte of the body.
     ///
     /// # Cancel safety
     /// Dropping the future closes the connection; the call may have had its effect.
     pub async fn call<R: Runtime + Net>(&mut self, runtime: &R, call: &Call, credentials: &Credentials) -> CallResult {
-        let limit = self.limits.time;
+        let limit = self.time;
         let result = until(runtime, runtime.now() + limit, self.exchange(runtime, call, credentials)).await;
         result.unwrap_or(Err(CallError::TimedOut(limit)))
     }
@@ -94,16 +80,17 @@ impl Caller {
     /// again is kept, so a dropped future closes it.
     async fn exchange<R: Runtime + Net>(&mut self, runtime: &R, call: &Call, credentials: &Credentials) -> CallResult {
         let request = request(&self.target.endpoint, call, credentials)?;
+        let limit = self.target.limits.max_reply_size;
         if let Some(mut kept) = self.kept.take()
             && kept.is_usable().await
         {
-            match kept.exchange(request.clone(), self.limits.body).await {
+            match kept.exchange(request.clone(), limit).await {
                 Err(failure) if failure.can_repeat(call) => {}
                 result => return self.keep(kept, result),
             }
         }
         let mut fresh = Kept::new(open_stream(runtime, &self.target).await?).await.map_err(CallError::from)?;
-        let result = fresh.exchange(request, self.limits.body).await;
+        let result = fresh.exchange(request, limit).await;
         self.keep(fresh, result)
     }
 

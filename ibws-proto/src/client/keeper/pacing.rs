@@ -1,0 +1,98 @@
+//! One pacer for each gateway, shared by the keepers of a process. It outlives them, so that a
+//! client that is built anew respects the limits that the one before it used up.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::string::String;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::Instant;
+use crate::keeper::{Pace, Pacer};
+
+/// The pacers of this process by gateway, as `host:port`.
+static PACERS: Mutex<BTreeMap<String, Arc<Mutex<Pacer>>>> = Mutex::new(BTreeMap::new());
+
+/// The pacer of a gateway, on the clock of one runtime.
+pub(super) struct SharedPacer {
+    pacer: Arc<Mutex<Pacer>>,
+    /// The moment of attaching on the clock of the runtime.
+    own: Instant,
+    /// The same moment on the clock of all runtimes.
+    common: Instant,
+}
+
+impl SharedPacer {
+    /// Returns the pacer of the gateway `peer`, for a runtime whose clock shows `now`.
+    pub(super) fn of(peer: String, now: Instant) -> Self {
+        let pacer = lock(&PACERS).entry(peer).or_default().clone();
+        Self { pacer, own: now, common: common_clock() }
+    }
+
+    fn to_common(&self, own: Instant) -> Instant {
+        self.common + own.since(self.own)
+    }
+
+    fn to_own(&self, common: Instant) -> Instant {
+        self.own + common.since(self.common)
+    }
+}
+
+impl Pace for SharedPacer {
+    fn request(&mut self, now: Instant, path: &'static str) -> Result<(), Instant> {
+        let now = self.to_common(now);
+        let granted = lock(&self.pacer).request(now, path);
+        granted.map_err(|at| self.to_own(at))
+    }
+
+    fn ended(&mut self, now: Instant, path: &'static str) {
+        let now = self.to_common(now);
+        lock(&self.pacer).ended(now, path);
+    }
+
+    fn penalise(&mut self, now: Instant, retry_after: Option<Duration>) {
+        let now = self.to_common(now);
+        lock(&self.pacer).penalise(now, retry_after);
+    }
+
+    fn boxed_until(&self, now: Instant) -> Option<Instant> {
+        let until = lock(&self.pacer).boxed_until(self.to_common(now));
+        until.map(|at| self.to_own(at))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns the time on the clock of the process, since its first use.
+#[expect(clippy::disallowed_methods, reason = "the runtimes of a process have clocks with origins of their own")]
+fn common_clock() -> Instant {
+    static ORIGIN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    Instant::ORIGIN + ORIGIN.get_or_init(std::time::Instant::now).elapsed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keepers_of_one_gateway_share_its_limits_whatever_their_clocks_show() {
+        let second = Duration::from_secs(1);
+        let (early, late) = (Instant::ORIGIN, Instant::ORIGIN + Duration::from_secs(5_000));
+        let mut first = SharedPacer::of("shared.example:5000".into(), early);
+        let mut other = SharedPacer::of("shared.example:5000".into(), late);
+        let mut elsewhere = SharedPacer::of("elsewhere.example:5000".into(), late);
+        assert_eq!(first.request(early, "/tickle"), Ok(()));
+        first.ended(early, "/tickle");
+        let at = other.request(late, "/tickle").expect_err("the second tickle within a second");
+        // The two attached within this test, so the moments differ by little.
+        assert!(at > late && at <= late + 2 * second, "{at}");
+        assert_eq!(elsewhere.request(late, "/tickle"), Ok(()));
+        drop(first);
+        // A keeper that comes later finds the penalty of the one before.
+        other.penalise(late + second, None);
+        let again = SharedPacer::of("shared.example:5000".into(), early);
+        let until = again.boxed_until(early + second).expect("the penalty box");
+        assert!(until > early + Duration::from_secs(14 * 60), "{until}");
+    }
+}
