@@ -12,6 +12,7 @@ use super::client::Client;
 #[cfg(feature = "session")]
 use super::keeper::KeeperPlan;
 use super::payloads::Payloads;
+use super::raw_log::RawLog;
 use super::rest_handler::RestHandler;
 use super::shared::Shared;
 use super::sink::EventSink;
@@ -35,7 +36,7 @@ use crate::{
 pub struct Builder<R: Runtime> {
     runtime: R,
     url: Option<String>,
-    plaintext: Plaintext,
+    pub(super) plaintext: Plaintext,
     host: String,
     port: u16,
     trust: Trust,
@@ -44,6 +45,7 @@ pub struct Builder<R: Runtime> {
     limits: Limits,
     queues: QueueSettings,
     sinks: Vec<Box<dyn EventSink>>,
+    log_raw_messages: bool,
     config: Config,
     #[cfg(feature = "session")]
     keeper: Option<KeeperPlan<R>>,
@@ -66,6 +68,7 @@ impl<R: Runtime> Builder<R> {
             limits: Limits::default(),
             queues: QueueSettings::default(),
             sinks: Vec::new(),
+            log_raw_messages: false,
             config: Config { seed, ..Config::default() },
             #[cfg(feature = "session")]
             keeper: None,
@@ -157,6 +160,16 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
+    /// Logs each received message at the level `debug` of the target `ibws::raw` of the crate `log`,
+    /// without session ids and with account ids masked. Default: `false`.
+    ///
+    /// The log reads from a queue within [`queue_limits`](Self::queue_limits), as a
+    /// [`sink`](Self::sink) does. What it is too slow for is merged or counted.
+    pub fn log_raw_messages(mut self, is_on: bool) -> Self {
+        self.log_raw_messages = is_on;
+        self
+    }
+
     /// Changes the settings of the machine in place. Default: [`Config::default`] with a random
     /// seed.
     pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
@@ -192,6 +205,9 @@ impl<R: Runtime> Builder<R> {
         let shared = Arc::new(Shared::new(self.runtime, payloads, machine, self.queues.total_bytes));
         let client = Client::new(shared.clone(), self.queues);
         self.sinks.into_iter().for_each(|sink| client.attach_boxed(sink));
+        if self.log_raw_messages {
+            client.attach(RawLog);
+        }
         #[cfg(feature = "session")]
         let client = match keeper {
             Some(keeper) => {

@@ -9,7 +9,8 @@
 //! `client`, `subscription`, `stream` and `queue` hold the handles, `reader` and `consumers` what
 //! they read from, `handle` and `replies` how a request gets its reply. `task` runs the machine,
 //! `link` writes to the connection, `payloads` calls processors, `sink` runs the callbacks,
-//! `contain` contains panics, `keeper` runs the session keeper. `shared` holds the lock.
+//! `contain` contains panics, `keeper` runs the session keeper. `settings` reads variables and files,
+//! `raw_log` logs messages. `shared` holds the lock.
 
 mod builder;
 #[allow(clippy::module_inception)]
@@ -22,9 +23,11 @@ mod keeper;
 mod link;
 mod payloads;
 mod queue;
+mod raw_log;
 mod reader;
 mod replies;
 mod rest_handler;
+mod settings;
 mod shared;
 mod sink;
 mod stream;
@@ -37,6 +40,7 @@ pub use client::Client;
 pub use keeper::KeeperEvents;
 pub use queue::QueueAccessor;
 pub use rest_handler::{RestFuture, RestHandler};
+pub use settings::{Settings, SettingsError};
 pub use sink::EventSink;
 pub use stream::EventStream;
 pub use subscription::{Subscription, SubscriptionGuard};
