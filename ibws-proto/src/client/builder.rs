@@ -21,12 +21,12 @@ use crate::transport::{
     Credentials, CredentialsProvider, DialRequest, Endpoint, EndpointError, Limits, Plaintext, Runtime, Trust,
     TrustError,
 };
-#[cfg(feature = "session")]
-use crate::{keeper::KeeperConfig, transport::websocket::Net};
 use crate::{
     Config, Key, Machine,
     queue::{DEFAULT_TOTAL_BYTES, QueueLimits},
 };
+#[cfg(feature = "session")]
+use crate::{keeper::KeeperConfig, transport::websocket::Net};
 
 /// Collects the settings of a [`Client`].
 ///

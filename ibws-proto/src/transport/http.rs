@@ -283,7 +283,8 @@ impl Failure {
         };
         // Under TLS 1.3 the peer may refuse after the handshake, with an alert.
         let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-        if let Some(source) = source.filter(|source| source.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())) {
+        if let Some(source) = source.filter(|source| source.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()))
+        {
             return CallError::Connect(tls::handshake_error(source, endpoint));
         }
         let mut text = text(&error);

@@ -31,7 +31,8 @@ const STREAM: QueueLimits = QueueLimits { events: 16, bytes: 64 * 1024 };
 
 pub(super) type CallFuture = Pin<Box<dyn Future<Output = (Caller, CallResult)> + Send>>;
 /// Makes one call on the network of `R`.
-pub(super) type MakeCall<R> = fn(Arc<Shared<R>>, Caller, Call, Contained<CredentialsResult>, Option<Secret>) -> CallFuture;
+pub(super) type MakeCall<R> =
+    fn(Arc<Shared<R>>, Caller, Call, Contained<CredentialsResult>, Option<Secret>) -> CallFuture;
 type CredentialsResult = Result<Credentials, ConnectError>;
 
 /// Makes a call with the credentials of the application, and with the bare session if there is one.
@@ -148,7 +149,8 @@ impl<R: Runtime> KeeperTask<R> {
             return self.pause();
         }
         let now = self.shared.runtime.now();
-        let is_needed = |input: &KeeperInput| matches!(input, KeeperInput::Serve { .. } | KeeperInput::SessionNeeded(_));
+        let is_needed =
+            |input: &KeeperInput| matches!(input, KeeperInput::Serve { .. } | KeeperInput::SessionNeeded(_));
         if self.keeper.is_none() && inputs.iter().any(is_needed) {
             self.keeper = Some(Keeper::new(self.config.clone(), now));
         }

@@ -262,11 +262,7 @@ impl<R: Runtime> Builder<R> {
         self.apply(settings, Setting::key)
     }
 
-    fn apply(
-        mut self,
-        settings: &Settings,
-        name: impl Fn(Setting) -> &'static str,
-    ) -> Result<Self, SettingsError> {
+    fn apply(mut self, settings: &Settings, name: impl Fn(Setting) -> &'static str) -> Result<Self, SettingsError> {
         if let Some(url) = &settings.url {
             let bad = |source| SettingsError::BadUrl { name: name(Setting::Url), source };
             Endpoint::parse(url, self.plaintext).map_err(bad)?;
@@ -321,11 +317,8 @@ fn read_trust(name: &'static str, text: &str) -> Result<Trust, SettingsError> {
 }
 
 fn read_file(name: &'static str, path: &str) -> Result<Vec<u8>, SettingsError> {
-    let unreadable = |error: std::io::Error| SettingsError::BadFile {
-        name,
-        path: excerpt(path),
-        reason: error.to_string().into(),
-    };
+    let unreadable =
+        |error: std::io::Error| SettingsError::BadFile { name, path: excerpt(path), reason: error.to_string().into() };
     std::fs::read(path).map_err(unreadable)
 }
 

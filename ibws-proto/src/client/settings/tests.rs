@@ -49,8 +49,16 @@ fn each_variable_of_the_reference_sets_its_setting() {
 fn a_bad_variable_is_named_with_what_it_takes() {
     const SECONDS: &str = "takes a number of seconds above 0 and up to 1000000000, not ";
     for (name, value, text) in [
-        ("IBIND_ACCOUNT_ID", "DU 1", "takes an account id of 2 to 16 letters and digits, such as DU1234567, not \"DU 1\""),
-        ("IBIND_WS_URL", "https://localhost:5000", "takes an address such as wss://localhost:5000/v1/api/ws: the address"),
+        (
+            "IBIND_ACCOUNT_ID",
+            "DU 1",
+            "takes an account id of 2 to 16 letters and digits, such as DU1234567, not \"DU 1\"",
+        ),
+        (
+            "IBIND_WS_URL",
+            "https://localhost:5000",
+            "takes an address such as wss://localhost:5000/v1/api/ws: the address",
+        ),
         ("IBIND_WS_URL", "ws://gw.example/v1/api/ws", "ws:// is valid for loopback hosts only"),
         ("IBIND_CACERT", "False", "certificate checks cannot be switched off: pin the certificate of the gateway"),
         ("IBIND_CACERT", "0", "`Trust::ExactCert`"),
@@ -123,7 +131,10 @@ fn a_bad_key_or_value_of_a_file_is_named_with_what_it_takes() {
         (r#"{"host": "a b"}"#, "host takes a name or an IP address, such as localhost, not \"a b\""),
         (r#"{"port": 0}"#, "port takes a whole number from 1 to 65535, not 0"),
         (r#"{"port": 65536}"#, "port takes a whole number from 1 to 65535, not 65536"),
-        (r#"{"cacert": false}"#, "cacert takes the path of a PEM file with the authorities to trust; certificate checks"),
+        (
+            r#"{"cacert": false}"#,
+            "cacert takes the path of a PEM file with the authorities to trust; certificate checks",
+        ),
         (r#"{"cacert": true}"#, "cacert takes the path of a PEM file with the authorities to trust, not true"),
         (r#"{"trust": "none"}"#, "trust takes webpki, ca:FILE or pin:FILE, not \"none\""),
         (r#"{"trust": "pin:"}"#, "trust takes webpki"),
@@ -134,7 +145,10 @@ fn a_bad_key_or_value_of_a_file_is_named_with_what_it_takes() {
         (r#"{"subscription_retries": 1.5}"#, "subscription_retries takes a whole number from 1 to 4294967295, not 1.5"),
         (r#"{"subscription_timeout": false}"#, "subscription_timeout takes a number of seconds"),
         (r#"{"log_raw_messages": 2}"#, "log_raw_messages takes true or false, not 2"),
-        (r#"{"time_out": 5}"#, "time_out is no setting; the settings are: account_id, url, host, port, cacert, trust, ping"),
+        (
+            r#"{"time_out": 5}"#,
+            "time_out is no setting; the settings are: account_id, url, host, port, cacert, trust, ping",
+        ),
         (r#"{"timeout": 5, "timeout": 6}"#, "timeout occurs twice"),
         ("[]", "expected a table of settings"),
         ("{", "EOF"),
