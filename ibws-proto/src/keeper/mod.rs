@@ -7,6 +7,9 @@ mod event;
 #[expect(clippy::module_inception, reason = "the file of the type Keeper")]
 mod keeper;
 mod pacer;
+mod reply;
+mod serve;
+mod upkeep;
 
 pub use call::{Call, CallError, CallReply, CallResult, Method};
 pub use config::{KeeperConfig, PromptReply};
