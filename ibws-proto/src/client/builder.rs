@@ -4,6 +4,8 @@
 use std::boxed::Box;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+#[cfg(feature = "tls")]
+use std::path::PathBuf;
 use std::string::String;
 use std::sync::Arc;
 use std::vec::Vec;
@@ -40,6 +42,8 @@ pub struct Builder<R: Runtime> {
     host: String,
     port: u16,
     trust: Trust,
+    #[cfg(feature = "tls")]
+    pin_file: Option<PathBuf>,
     credentials: Arc<dyn CredentialsProvider>,
     rest_handler: Option<Arc<dyn RestHandler>>,
     limits: Limits,
@@ -63,6 +67,8 @@ impl<R: Runtime> Builder<R> {
             host: "localhost".into(),
             port: 5000,
             trust: Trust::default(),
+            #[cfg(feature = "tls")]
+            pin_file: None,
             credentials: Arc::new(Credentials::default()),
             rest_handler: None,
             limits: Limits::default(),
@@ -104,6 +110,14 @@ impl<R: Runtime> Builder<R> {
     /// [`Trust::ExactCert`]. Default: [`Trust::WebPki`].
     pub fn trust(mut self, trust: Trust) -> Self {
         self.trust = trust;
+        self
+    }
+
+    /// Accepts exactly the certificate in this file (PEM or DER) in place of
+    /// [`trust`](Self::trust), if the file exists when the client is built. Default: none.
+    #[cfg(feature = "tls")]
+    pub fn pin_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.pin_file = Some(path.into());
         self
     }
 
@@ -224,6 +238,25 @@ impl<R: Runtime> Builder<R> {
 
 #[cfg(feature = "session")]
 impl<R: Runtime + Net> Builder<R> {
+    /// Creates a builder of a client of the gateway on this machine, on `runtime`. The
+    /// `local_gateway()` of an adapter calls this.
+    ///
+    /// It is [`new`](Self::new) with `wss://localhost:5000/v1/api/ws`, the trust
+    /// [`Trust::StockCertificate`], a [`keeper`](Self::keeper) with its defaults, and no limit of
+    /// connection attempts. Each of these settings can be changed. For a gateway with a certificate
+    /// of its own, add a [`pin_file`](Self::pin_file).
+    ///
+    /// The stock certificate proves nothing but the address: its private key is public. It is
+    /// accepted from loopback peers only. Any other certificate ends [`Client::start`] with
+    /// [`GaveUp`](crate::CommandError::GaveUp), whose
+    /// [`certificate`](crate::ConnectError::certificate) has the fingerprint and the PEM of what
+    /// the peer presented. Nothing is saved or trusted unless the application calls
+    /// [`save`](crate::UnknownCertificate::save).
+    pub fn local_gateway(runtime: R) -> Self {
+        let builder = Self::new(runtime).trust(Trust::WebPki).keeper(KeeperConfig::default());
+        builder.configure(|config| config.max_connection_attempts = None)
+    }
+
     /// Starts a session keeper with the client: it keeps the session alive, provides the session of
     /// each dial, and makes the REST calls that the stream needs, on the address, the trust and the
     /// limits of the client. Default: none.

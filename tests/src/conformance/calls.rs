@@ -129,7 +129,7 @@ pub async fn a_reply_above_the_limit_ends_the_call<R: Runtime + Net + Clone>(sta
             match conn + number - 1 {
                 1 => client.put(&[b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", &body[..]].concat()),
                 2 if conn == 1 => client.put(b"HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n"),
-                2 => client.put(b"HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\n"),
+                2 => client.put(b"HTTP/1.1 200 OK\r\nContent-Length: 1152921504606846976\r\n\r\n"),
                 3 => {
                     client.put(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
                     // The client must close the connection long before the end.
@@ -157,8 +157,8 @@ pub async fn a_call_that_hangs_ends_at_its_limit<R: Runtime + Net + Clone>(stage
     const STOPS: [&[u8]; 5] = [
         b"",
         b"HTTP/1.1 2",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"session\":\"5e55109f5e55109f",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n{\"session\":\"5e55109f5e55109f",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
     ];
     let script = stage.script(|conn, mut client| {

@@ -8,6 +8,7 @@ mod describe;
 #[cfg(test)]
 mod golden;
 mod json;
+mod keeper;
 mod options;
 mod plain;
 mod record;
@@ -21,6 +22,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use ibws_proto::client::{Builder, Client, EventStream};
+use ibws_proto::keeper::KeeperEvent;
+use ibws_proto::transport::websocket::Net;
 use ibws_proto::transport::{CookieForm, Credentials, Endpoint, Plaintext, Runtime, Trust};
 use ibws_proto::{Account, CommandError, ConnectErrorKind, Item, Subscribe, queue::QueueLimits};
 
@@ -41,7 +44,7 @@ const ATTEMPTS: u32 = 5;
 /// on that runtime.
 pub fn watch<R, B, X>(builder: B, run: X) -> ExitCode
 where
-    R: Runtime,
+    R: Runtime + Net,
     B: FnOnce() -> Builder<R> + Send + 'static,
     X: FnOnce(core::pin::Pin<Box<dyn Future<Output = Result<(), String>>>>) -> Result<(), String>,
 {
@@ -60,7 +63,7 @@ where
     }
 }
 
-async fn session<R: Runtime>(options: Options, builder: impl FnOnce() -> Builder<R>) -> Result<(), String> {
+async fn session<R: Runtime + Net>(options: Options, builder: impl FnOnce() -> Builder<R>) -> Result<(), String> {
     let stop = Stop::on_signals()?;
     if let Some(duration) = options.duration {
         stop::end_after(duration);
@@ -83,12 +86,19 @@ async fn session<R: Runtime>(options: Options, builder: impl FnOnce() -> Builder
     result
 }
 
-/// Applies the flags to the builder, and starts the embedded gateway if there is no `--url`.
-fn configured<R: Runtime>(options: &Options, builder: Builder<R>) -> Result<(Builder<R>, Option<Server>), String> {
+/// Applies the flags to the builder, and starts the embedded gateway if there is neither `--url` nor
+/// `--gateway`.
+fn configured<R: Runtime + Net>(
+    options: &Options,
+    builder: Builder<R>,
+) -> Result<(Builder<R>, Option<Server>), String> {
     let mut builder = builder.total_queue_bytes(QUEUE.bytes).configure(|config| {
         config.max_connection_attempts = Some(ATTEMPTS);
         config.account = options.account.as_deref().map(Account::new);
     });
+    if let Some(gateway) = &options.gateway {
+        return Ok((keeper::apply(builder, gateway, options.trust.as_ref()), None));
+    }
     let Some(url) = &options.url else {
         let mut config = GatewayConfig::seeded(1);
         if let Some(account) = &options.account {
@@ -136,6 +146,12 @@ impl Output {
         self.put(|stdout| stdout.write_all(&text))
     }
 
+    fn show_keeper(&mut self, event: &KeeperEvent) -> Result<(), String> {
+        let mut text = Vec::new();
+        keeper::write(event, self.json, &mut text);
+        self.put(|stdout| stdout.write_all(&text))
+    }
+
     fn flush(&mut self) -> Result<(), String> {
         self.put(|stdout| stdout.flush())
     }
@@ -154,6 +170,7 @@ impl Output {
 
 enum Next {
     Item(Option<Item>),
+    Keeper(KeeperEvent),
     Started(Result<(), CommandError>),
     /// A subscription was rejected: another one of the same key has other arguments, or there are
     /// too many.
@@ -172,6 +189,7 @@ async fn run<R: Runtime>(
     // The events are read from `events`, so the subscriptions need no queues of their own.
     let subscribed = subscribes.into_iter().map(|subscribe| client.subscribe_nowait(subscribe).into_guard());
     let mut subscriptions: Vec<_> = subscribed.collect();
+    let mut keeper = client.keeper_events();
     let mut start = pin!(client.start());
     let mut starting = true;
     let mut timer = duration.map(|span| Box::pin(client.sleep(span)));
@@ -202,12 +220,20 @@ async fn run<R: Runtime>(
                     return Poll::Ready(Next::Impossible(failure));
                 }
             }
+            if let Some(keeper) = &mut keeper
+                && let Poll::Ready(Some(event)) = pin!(keeper.next()).poll(cx)
+            {
+                return Poll::Ready(Next::Keeper(event));
+            }
             pin!(events.next()).poll(cx).map(Next::Item)
         })
         .await;
         match next {
             Next::Item(Some(item)) => output.show(&item)?,
+            Next::Keeper(event) => output.show_keeper(&event)?,
             Next::Started(Ok(())) => {}
+            // The keeper has said what a person can do, and the client continues to dial.
+            Next::Started(Err(CommandError::AuthenticationRequired(_))) if keeper.is_some() => {}
             Next::Started(Err(error)) => failure = Some(explain(&error)),
             Next::Impossible(error) => failure = Some(error.to_string()),
             Next::Item(None) | Next::Stop => break,

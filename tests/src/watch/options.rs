@@ -25,6 +25,12 @@ pub(super) struct Options {
     /// without TLS.
     #[arg(long, value_name = "URL")]
     pub(super) url: Option<String>,
+    /// The gateway, by default localhost:5000, with a session keeper: it keeps the session alive and
+    /// makes the REST calls that the stream needs. Without --trust it accepts the stock certificate
+    /// of a gateway on this machine.
+    #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = "localhost:5000",
+        conflicts_with_all = ["url", "raw_session", "tickle"], value_parser = super::keeper::address)]
+    pub(super) gateway: Option<Endpoint>,
     /// The account that the session must serve; a line reports if it does not. The simulated
     /// gateway serves this account. Default for the simulated gateway: DU1234567.
     #[arg(long, value_name = "ID", value_parser = account)]

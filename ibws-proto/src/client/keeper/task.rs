@@ -152,7 +152,9 @@ impl<R: Runtime> KeeperTask<R> {
         let is_needed =
             |input: &KeeperInput| matches!(input, KeeperInput::Serve { .. } | KeeperInput::SessionNeeded(_));
         if self.keeper.is_none() && inputs.iter().any(is_needed) {
-            self.keeper = Some(Keeper::new(self.config.clone(), now));
+            let keeper = Keeper::new(self.config.clone(), now);
+            self.mailbox.publish(Some(keeper.state().clone()));
+            self.keeper = Some(keeper);
         }
         let Some(keeper) = &mut self.keeper else { return };
         for input in inputs {
