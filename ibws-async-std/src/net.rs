@@ -13,7 +13,7 @@ use ibws_proto::ConnectError;
 use ibws_proto::transport::websocket::rustls::{ClientConfig, pki_types::ServerName};
 use ibws_proto::transport::websocket::tungstenite::protocol::{Role, WebSocketConfig};
 use ibws_proto::transport::websocket::{self, ByteStream, Net, TextFilterStream};
-use ibws_proto::transport::{DialRequest, Runtime};
+use ibws_proto::transport::{DialRequest, Peer, Runtime};
 
 use crate::AsyncStdRuntime;
 use crate::stream::Adapted;
@@ -54,21 +54,22 @@ impl Net for AsyncStdRuntime {
     }
 }
 
-/// Opens a WebSocket on a connection that the application made, through a proxy for example: TLS
-/// and the upgrade.
+/// Opens a WebSocket on a connection that the application made: the tunnel of a proxy, TLS and the
+/// upgrade.
 ///
-/// It serves a [`Runtime`] that dials in its own way. The limits of `request` run on the clock of
-/// `runtime`.
+/// It serves a [`Runtime`] that dials in its own way. `peer` is the other end of `stream`, as
+/// [`ibws_proto::transport::websocket::open`] describes. The limits of `request` run on the clock
+/// of `runtime`.
 ///
 /// # Errors
 /// [`ConnectError`], whose kind decides whether a retry helps and whose detail names the peer.
 ///
 /// # Cancel safety
 /// Dropping the future closes the connection.
-pub async fn open<R, S>(runtime: &R, stream: S, request: &DialRequest) -> Result<WebSocket, ConnectError>
+pub async fn open<R, S>(runtime: &R, stream: S, peer: Peer, request: &DialRequest) -> Result<WebSocket, ConnectError>
 where
     R: Runtime,
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    websocket::open(runtime, Adapted(stream), request).await
+    websocket::open(runtime, Adapted(stream), peer, request).await
 }

@@ -35,8 +35,8 @@ impl Runtime for Smol {
         async move {
             let look_up = async |host: String, port| smol::net::resolve((host, port)).await.map(Vec::into_iter);
             let connect = smol::Async::<TcpStream>::connect::<SocketAddr>;
-            let tcp = dial::connect(&runtime, &request.endpoint, request.limits.tcp, look_up, connect).await?;
-            open(&runtime, tcp, &request).await
+            let (tcp, peer) = dial::connect(&runtime, &request, look_up, connect).await?;
+            open(&runtime, tcp, peer, &request).await
         }
     }
 

@@ -2,6 +2,7 @@
 //! the machine and its adapters.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
 
@@ -86,8 +87,10 @@ pub enum ConnectErrorKind {
     AuthenticationRequired,
     /// Any other HTTP status except 101, which is success.
     Status(u16),
-    /// The session provider did not deliver credentials.
+    /// The session provider did not deliver credentials, or they belong to another endpoint.
     Credentials,
+    /// The proxy refused to connect to the gateway, or its settings cannot be used.
+    Proxy,
 }
 
 /// A failed dial: its kind, a pause that the peer requested, and one line for people.
@@ -100,6 +103,36 @@ pub struct ConnectError {
     pub retry_after: Option<Duration>,
     /// One line that states what happened and what to do. It never contains a secret.
     pub detail: Box<str>,
+    /// The certificate that the peer presented, if a pin of it would be accepted; `None` for every
+    /// other failure. It is not trusted: the application may show it, and save it when its user
+    /// has compared the fingerprint.
+    pub certificate: Option<Arc<UnknownCertificate>>,
+}
+
+/// A certificate that a peer presented and that is not trusted. It is not secret.
+///
+/// `Debug` shows the fingerprint only.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnknownCertificate {
+    /// The SHA-256 of the certificate: 32 pairs of hexadecimal digits, separated by colons.
+    pub sha256: Box<str>,
+    /// The certificate as PEM, which a pin accepts.
+    pub pem: Box<str>,
+}
+
+impl UnknownCertificate {
+    /// Creates the description of a certificate.
+    #[must_use]
+    pub fn new(sha256: impl Into<Box<str>>, pem: impl Into<Box<str>>) -> Self {
+        Self { sha256: sha256.into(), pem: pem.into() }
+    }
+}
+
+impl fmt::Debug for UnknownCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "UnknownCertificate({})", self.sha256)
+    }
 }
 
 impl ConnectErrorKind {
@@ -115,6 +148,6 @@ impl ConnectError {
     /// Returns a failure of `kind` with the text `detail` and without a requested pause.
     #[must_use]
     pub fn new(kind: ConnectErrorKind, detail: impl Into<Box<str>>) -> Self {
-        Self { kind, retry_after: None, detail: detail.into() }
+        Self { kind, retry_after: None, detail: detail.into(), certificate: None }
     }
 }

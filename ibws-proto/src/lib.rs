@@ -96,9 +96,9 @@
 //! | feature | content | dependencies |
 //! |---|---|---|
 //! | none | the machine, `no_std` with `alloc` | `bytes`, `serde`, `serde_json`, `thiserror` |
-//! | `transport` | endpoint, credentials, limits, the pure half of the HTTP upgrade, the text filter | `std`, `httparse`, `zeroize` |
+//! | `transport` | endpoint, credentials, proxy, limits, the pure half of the HTTP upgrade, the text filter | `std`, `data-encoding`, `httparse`, `zeroize` |
 //! | `client` | the client, its handles and streams over any runtime | `transport`, `futures-core`, `log` |
-//! | `tls` | the trust rules as a rustls configuration | `transport`, `rustls`, `webpki-roots` |
+//! | `tls` | the trust rules as a rustls configuration | `transport`, `ring`, `rustls`, `webpki-roots` |
 //! | `websocket` | the dial and the WebSocket of every adapter, generic over the runtime's network | `tls`, `futures-core`, `futures-sink`, `tungstenite` |
 //! | `session` | the session keeper: its machine, its HTTP connection, its task | `client`, `websocket`, `hyper` |
 //! | `decimal` | lossless decimal prices and amounts | `rust_decimal` |
@@ -183,7 +183,7 @@ pub use command::{
     Command, CommandError, ConnectionLoss, GapCause, Modify, Reply, RequestId, SubscribeOutcome, UnsubscribeOutcome,
 };
 pub use config::{Account, Config, ReadyGate, Renewal};
-pub use connect::{CloseCause, ConnId, ConnectError, ConnectErrorKind};
+pub use connect::{CloseCause, ConnId, ConnectError, ConnectErrorKind, UnknownCertificate};
 pub use event::{
     Action, Event, Fresh, Gap, GapRecovery, Input, Message, Output, ProcessorPanic, Resumed, SessionUpdate, Stale,
     StateChange,

@@ -45,4 +45,7 @@ pub mod decisions {
 
     #[doc = include_str!("../docs/decisions/0010-subscription-as-enum.md")]
     pub mod d0010_subscription_as_enum {}
+
+    #[doc = include_str!("../docs/decisions/0011-pin-anywhere.md")]
+    pub mod d0011_pin_anywhere {}
 }

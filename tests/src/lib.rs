@@ -35,7 +35,8 @@ pub use gateway::{
 };
 #[cfg(feature = "net")]
 pub use net::{
-    ClientInfo, Flood, LinkFaults, PeerInput, Relay, Script, ScriptedPeer, Server, ServerConfig, StartError,
+    Authority, ClientInfo, Flood, LinkFaults, PeerInput, Presented, Relay, Script, ScriptedPeer, Server, ServerConfig,
+    StartError, other_address,
 };
 pub use prng::Prng;
 pub use recording::{Recording, RecordingError};

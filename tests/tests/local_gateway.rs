@@ -32,6 +32,7 @@ macro_rules! stories {
 stories! {
     a_login_leads_to_quotes_and_primed_orders,
     a_missing_login_is_named_and_found_without_a_restart,
+    an_unknown_certificate_is_shown_and_trusted_once_it_is_saved,
     a_stopped_client_makes_no_calls_and_can_be_started_again,
     a_panic_of_the_provider_of_credentials_is_a_failed_dial,
     a_settings_file_configures_the_client,
@@ -126,7 +127,6 @@ mod stories {
         Trace::new()
     }
 
-    #[cfg(any())]
     pub(super) async fn an_unknown_certificate_is_shown_and_trusted_once_it_is_saved<R: Runtime + Net + Clone>(
         stage: Stage<R>,
     ) -> Trace {

@@ -239,10 +239,11 @@ fn invalid_input_prints_one_line_with_a_hint_and_does_not_panic() {
             "limit of 5",
         ),
         (vec!["--tickle", "https://localhost"], "not available yet"),
-        (vec!["--trust", "ca:some.pem"], "not available yet"),
+        (vec!["--trust", "ca:no-such-file"], "no-such-file: "),
+        (vec!["--trust", "sha256:12:34"], "2 bytes"),
         (vec!["--trust", "anything"], "pin:FILE"),
-        (vec!["--url", "wss://localhost:1/", "--trust", "pin:no-such-file"], "cannot read the pin"),
-        (vec!["--url", unpinned.as_str()], "--trust pin:FILE"),
+        (vec!["--url", "wss://localhost:1/", "--trust", "pin:no-such-file"], "check the path"),
+        (vec!["--url", unpinned.as_str()], "pass --trust sha256:"),
         (vec!["--session", "not a token"], "bad --session"),
     ] {
         let (_, err, status) = Running::start(watch().args(["--for", "20"]).args(&flags)).remaining();

@@ -20,8 +20,8 @@ use super::shared::Shared;
 use super::sink::EventSink;
 use super::task::ClientTask;
 use crate::transport::{
-    Credentials, CredentialsProvider, DialRequest, Endpoint, EndpointError, Limits, Plaintext, Runtime, Trust,
-    TrustError,
+    Credentials, CredentialsProvider, DialRequest, Endpoint, EndpointError, Limits, Plaintext, Proxy, ProxyError,
+    Runtime, Trust, TrustError,
 };
 use crate::{
     Config, Key, Machine,
@@ -45,6 +45,7 @@ pub struct Builder<R: Runtime> {
     #[cfg(feature = "tls")]
     pin_file: Option<PathBuf>,
     credentials: Arc<dyn CredentialsProvider>,
+    proxy: Option<Proxy>,
     rest_handler: Option<Arc<dyn RestHandler>>,
     limits: Limits,
     queues: QueueSettings,
@@ -70,6 +71,7 @@ impl<R: Runtime> Builder<R> {
             #[cfg(feature = "tls")]
             pin_file: None,
             credentials: Arc::new(Credentials::default()),
+            proxy: None,
             rest_handler: None,
             limits: Limits::default(),
             queues: QueueSettings::default(),
@@ -107,7 +109,8 @@ impl<R: Runtime> Builder<R> {
     }
 
     /// Sets which certificates are accepted. The certificate that the gateway ships with needs
-    /// [`Trust::ExactCert`]. Default: [`Trust::WebPki`].
+    /// [`Trust::StockCertificate`], one of its own [`Trust::ExactCert`]. Default:
+    /// [`Trust::WebPki`].
     pub fn trust(mut self, trust: Trust) -> Self {
         self.trust = trust;
         self
@@ -125,6 +128,13 @@ impl<R: Runtime> Builder<R> {
     /// which suits the local gateway once its own login is done.
     pub fn credentials(mut self, credentials: impl CredentialsProvider) -> Self {
         self.credentials = Arc::new(credentials);
+        self
+    }
+
+    /// Sets the HTTP proxy through which the client connects. Default: none; no environment
+    /// variable is read.
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
         self
     }
 
@@ -194,21 +204,33 @@ impl<R: Runtime> Builder<R> {
     /// Builds the client and spawns its task. Nothing is dialled before [`Client::start`].
     ///
     /// # Errors
-    /// [`BuildError`] if the address or the trust cannot be used.
+    /// [`BuildError`] if the address, the proxy or the trust cannot be used.
     pub fn build(self) -> Result<Client<R>, BuildError> {
         let endpoint = match &self.url {
             Some(url) => Endpoint::parse(url, self.plaintext)?,
             None => Endpoint::gateway(&self.host, self.port)?,
         };
+        let trust = self.trust;
+        #[cfg(feature = "tls")]
+        let trust = match &self.pin_file {
+            // A file that cannot be examined is reported when it is read.
+            Some(path) if path.try_exists().unwrap_or(true) => Trust::from_pin_file(path)?,
+            _ => trust,
+        };
         #[cfg(feature = "tls")]
         if endpoint.is_tls() {
-            self.trust.client_config(&endpoint)?;
+            trust.check()?;
         }
-        let target =
-            DialRequest { endpoint, trust: self.trust, credentials: Credentials::default(), limits: self.limits };
+        if let Some(proxy) = &self.proxy {
+            proxy.check_endpoint(&endpoint)?;
+        }
+        let (proxy, limits) = (self.proxy, self.limits);
+        let target = DialRequest { trust, proxy, limits, ..DialRequest::new(endpoint) };
         let (mut credentials, mut rest_handler) = (self.credentials, self.rest_handler);
         #[cfg(feature = "session")]
-        let keeper = self.keeper.map(|keeper| keeper.connect(&target, &mut credentials, &mut rest_handler));
+        let keeper = self
+            .keeper
+            .map(|keeper| keeper.seeded(self.config.seed).connect(&target, &mut credentials, &mut rest_handler));
         let payloads = Arc::<Payloads>::default();
         let config = Config {
             processor: payloads.stand_in(self.config.processor),
@@ -253,7 +275,7 @@ impl<R: Runtime + Net> Builder<R> {
     /// the peer presented. Nothing is saved or trusted unless the application calls
     /// [`save`](crate::UnknownCertificate::save).
     pub fn local_gateway(runtime: R) -> Self {
-        let builder = Self::new(runtime).trust(Trust::WebPki).keeper(KeeperConfig::default());
+        let builder = Self::new(runtime).trust(Trust::StockCertificate).keeper(KeeperConfig::default());
         builder.configure(|config| config.max_connection_attempts = None)
     }
 
@@ -279,9 +301,12 @@ pub enum BuildError {
     /// The address cannot be used.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
-    /// The trust cannot be used with the address.
+    /// The trust cannot be used.
     #[error(transparent)]
     Trust(#[from] TrustError),
+    /// The proxy cannot be used with the address.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
 }
 
 /// The limits of the queues that a client opens.

@@ -50,7 +50,11 @@ fn of_rest_request(request: &RestRequest) -> usize {
 fn of_cause(cause: &GapCause) -> usize {
     match cause {
         GapCause::Refused(reason) => reason.len(),
-        GapCause::Connection(ConnectionLoss::Connect(error)) => error.detail.len(),
+        GapCause::Connection(ConnectionLoss::Connect(error)) => {
+            // Events share the certificate, but each of them may be the last that holds it.
+            let certificate = error.certificate.as_ref().map_or(0, |unknown| unknown.sha256.len() + unknown.pem.len());
+            error.detail.len() + certificate
+        }
         GapCause::Connection(
             ConnectionLoss::Failed(text) | ConnectionLoss::Protocol(text) | ConnectionLoss::Tls(text),
         ) => text.len(),

@@ -7,6 +7,7 @@ use std::string::String;
 
 use zeroize::Zeroizing;
 
+use super::redaction::Redaction;
 use super::secret::{Secret, SecretError, check_name, percent_encoded};
 
 /// The path of the streaming WebSocket on the gateway and on `api.ibkr.com` (docs/protocol.md
@@ -268,6 +269,15 @@ impl Endpoint {
             Host::V4(address, _) => address.is_loopback(),
             Host::V6(address, _) => address.is_loopback(),
         }
+    }
+
+    /// Adds the values of the query, which may be tokens.
+    pub(super) fn hide_in(&self, redaction: &mut Redaction) {
+        // A short value is no token, and hiding it would hide parts of many words.
+        const MIN_TOKEN: usize = 4;
+        let query = self.query.as_ref().map_or("", |query| query.as_str());
+        let values = query.split('&').map(|part| part.split_once('=').map_or(part, |(_, value)| value));
+        values.filter(|value| value.len() >= MIN_TOKEN).for_each(|value| redaction.hide(value));
     }
 
     fn bracketed(&self) -> &str {

@@ -23,7 +23,7 @@ use hyper::{Request, Response, StatusCode};
 
 use super::dial::until;
 use super::retry_after::pause;
-use super::websocket::{ByteStream, Net, open_stream};
+use super::websocket::{self, ByteStream, Net};
 use super::{Credentials, DEFAULT_PATH, DialRequest, Endpoint, Runtime, tls};
 use crate::keeper::{Call, CallError, CallReply, CallResult, Method};
 use crate::{ConnectError, ConnectErrorKind, excerpt};
@@ -59,7 +59,8 @@ impl Caller {
         Self { target, time, kept: None }
     }
 
-    /// Makes one call with the cookies, the query and the `User-Agent` of `credentials`.
+    /// Makes one call with the cookies, the headers and the `User-Agent` of `credentials`. Their
+    /// query is that of the WebSocket and is not sent.
     ///
     /// If the peer closed the kept connection and nothing of the reply arrived, the call is made
     /// once more on a new connection, unless repeating it could break the pacing of its path or
@@ -89,7 +90,7 @@ impl Caller {
                 result => return self.keep(kept, result),
             }
         }
-        let mut fresh = Kept::new(open_stream(runtime, &self.target).await?).await.map_err(CallError::from)?;
+        let mut fresh = Kept::new(websocket::connect(runtime, &self.target).await?).await.map_err(CallError::from)?;
         let result = fresh.exchange(request, limit).await;
         self.keep(fresh, result)
     }
@@ -113,12 +114,9 @@ fn base(endpoint: &Endpoint) -> &str {
 
 /// Returns the request of a call in origin form, with the header `Host`.
 fn request(endpoint: &Endpoint, call: &Call, credentials: &Credentials) -> Result<Request<Content>, CallError> {
-    let unusable = |what: &str| {
-        CallError::Connect(ConnectError::new(
-            ConnectErrorKind::Credentials,
-            format!("the credentials make no valid HTTP {what}: correct them"),
-        ))
-    };
+    let refused = |detail: String| CallError::Connect(ConnectError::new(ConnectErrorKind::Credentials, detail));
+    let unusable = |what: &str| refused(format!("the credentials make no valid HTTP {what}: correct them"));
+    credentials.check_endpoint(endpoint).map_err(|error| refused(error.to_string()))?;
     let mut target = format!("{}{}", base(endpoint), call.path());
     if let Some(query) = call.query() {
         target.push('?');
@@ -140,6 +138,11 @@ fn request(endpoint: &Endpoint, call: &Call, credentials: &Credentials) -> Resul
         let mut value = HeaderValue::from_str(&cookie).map_err(|_| unusable("cookie"))?;
         value.set_sensitive(true);
         builder = builder.header(COOKIE, value);
+    }
+    for (name, value) in credentials.headers() {
+        let mut value = HeaderValue::from_str(value).map_err(|_| unusable("header"))?;
+        value.set_sensitive(true);
+        builder = builder.header(name, value);
     }
     builder.body(Content(content.into())).map_err(|_| unusable("request"))
 }

@@ -18,6 +18,9 @@ use core::time::Duration;
 pub struct Limits {
     /// The time for the name lookup and for connecting to one of the addresses. Default 10 s.
     pub tcp: Duration,
+    /// The time for the response of a proxy, which includes its connection to the gateway. Default
+    /// 10 s.
+    pub proxy: Duration,
     /// The time for the TLS handshake. Default 10 s.
     pub tls: Duration,
     /// The time for the HTTP upgrade, from the request to the end of the response head.
@@ -51,6 +54,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             tcp: Duration::from_secs(10),
+            proxy: Duration::from_secs(10),
             tls: Duration::from_secs(10),
             upgrade: Duration::from_secs(10),
             max_message_size: 1024 * 1024,

@@ -6,25 +6,37 @@
 mod credentials;
 pub mod dial;
 mod endpoint;
+mod fingerprint;
+mod header;
 #[cfg(feature = "session")]
 pub mod http;
 mod limits;
+mod provider;
+mod proxy;
+mod redaction;
 mod refusal;
 mod retry_after;
 mod runtime;
+mod save;
 mod secret;
 mod text_filter;
 #[cfg(feature = "tls")]
 pub mod tls;
 mod trust;
+pub mod tunnel;
 pub mod upgrade;
 #[cfg(feature = "websocket")]
 pub mod websocket;
 
-pub use credentials::{CredentialsFuture, CredentialsProvider};
+pub use credentials::{BearerForm, CookieForm, Credentials, USER_AGENT};
+pub use dial::Peer;
 pub use endpoint::{DEFAULT_PATH, Endpoint, EndpointError, Plaintext};
+pub use fingerprint::{Fingerprint, FingerprintError};
 pub use limits::Limits;
+pub use provider::{CredentialsFuture, CredentialsProvider};
+pub use proxy::{Proxy, ProxyError};
 pub use runtime::{DialRequest, IncomingMessage, Link, OutgoingMessage, Runtime, WriteError};
-pub use secret::{CookieForm, Credentials, Secret, SecretError, USER_AGENT};
+pub use save::SaveError;
+pub use secret::{Secret, SecretError};
 pub use text_filter::TextFilter;
 pub use trust::{Trust, TrustError};

@@ -8,7 +8,7 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use super::Credentials;
+use super::redaction::Redaction;
 use super::retry_after::pause;
 use crate::connect::{IPS_ADVICE, is_access_denied};
 use crate::{ConnectError, ConnectErrorKind, excerpt};
@@ -75,11 +75,11 @@ impl Refusal {
         }
     }
 
-    /// Returns the error. `peer` names the server; no secret of `credentials` is in the texts that
+    /// Returns the error. `peer` names the server; no secret of `redaction` is in the texts that
     /// the server may have copied from the request.
-    pub(super) fn error(&self, peer: &str, credentials: &Credentials) -> ConnectError {
+    pub(super) fn error(&self, peer: &str, redaction: &Redaction) -> ConnectError {
         let Self { code, .. } = *self;
-        let shown = |bytes: &[u8]| excerpt(credentials.redacted(&String::from_utf8_lossy(bytes)).trim());
+        let shown = |bytes: &[u8]| excerpt(redaction.apply(&String::from_utf8_lossy(bytes)).trim());
         let body = match self.length {
             Length::Known(length) => self.body.get(..length).unwrap_or(&self.body).to_owned(),
             Length::Chunked => dechunked(&self.body).0,

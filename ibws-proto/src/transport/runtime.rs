@@ -6,7 +6,7 @@ use std::string::String;
 
 use bytes::Bytes;
 
-use super::{Credentials, Endpoint, Limits, Trust};
+use super::{Credentials, Endpoint, Limits, Proxy, Trust};
 use crate::{CloseCause, ConnectError, Instant};
 
 /// An async runtime: a clock, a sleep, a task and a dial.
@@ -99,14 +99,23 @@ pub struct DialRequest {
     pub trust: Trust,
     /// The session, cookies and tokens to send with the upgrade request.
     pub credentials: Credentials,
+    /// The proxy to connect through; `None` to connect to the endpoint itself.
+    pub proxy: Option<Proxy>,
     /// The time that each stage may take, and the memory that the connection may hold.
     pub limits: Limits,
 }
 
 impl DialRequest {
-    /// Requests a dial to `endpoint` with the default trust, no credentials and the default limits.
+    /// Requests a dial to `endpoint` with the default trust and limits, and without credentials or
+    /// a proxy.
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, trust: Trust::default(), credentials: Credentials::default(), limits: Limits::default() }
+        Self {
+            endpoint,
+            trust: Trust::default(),
+            credentials: Credentials::default(),
+            proxy: None,
+            limits: Limits::default(),
+        }
     }
 }

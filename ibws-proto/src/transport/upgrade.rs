@@ -9,6 +9,7 @@ use std::vec::Vec;
 
 use zeroize::Zeroizing;
 
+use super::redaction::Redaction;
 use super::refusal::Refusal;
 use super::secret::SecretError;
 use super::{Credentials, Endpoint};
@@ -26,8 +27,9 @@ pub const MAX_INTERIM: usize = 8;
 /// `key` is the `Sec-WebSocket-Key`: 16 random bytes in base64.
 ///
 /// # Errors
-/// [`SecretError::BadName`] for a name that [`Credentials`] does not accept either.
+/// [`SecretError::OtherAuthority`] for credentials of another endpoint.
 pub fn request(endpoint: &Endpoint, credentials: &Credentials, key: &str) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    credentials.check_endpoint(endpoint)?;
     let mut endpoint = endpoint.clone();
     for (name, value) in credentials.query() {
         endpoint = endpoint.with_query(name, value).map_err(|_| SecretError::BadName)?;
@@ -46,6 +48,9 @@ pub fn request(endpoint: &Endpoint, credentials: &Credentials, key: &str) -> Res
     ];
     if let Some(cookie) = &cookie {
         parts.extend(["\r\nCookie: ", cookie.as_str()]);
+    }
+    for (name, value) in credentials.headers() {
+        parts.extend(["\r\n", name, ": ", value]);
     }
     parts.push("\r\n\r\n");
     // The buffer has room for everything, because one that grows would leave copies of the cookie
@@ -74,7 +79,7 @@ pub struct UpgradeResponse {
     peer: String,
     tls: bool,
     accept: String,
-    credentials: Credentials,
+    redaction: Redaction,
     /// What has arrived of the head.
     head: Vec<u8>,
     /// The number and the bytes of the interim responses that were skipped.
@@ -94,11 +99,13 @@ impl UpgradeResponse {
     /// derived from the key that was sent.
     #[must_use]
     pub fn new(endpoint: &Endpoint, accept: &str) -> Self {
+        let mut redaction = Redaction::default();
+        endpoint.hide_in(&mut redaction);
         Self {
             peer: endpoint.host_and_port(),
             tls: endpoint.is_tls(),
             accept: accept.into(),
-            credentials: Credentials::default(),
+            redaction,
             head: Vec::new(),
             interim: (0, 0),
             refusal: None,
@@ -109,7 +116,7 @@ impl UpgradeResponse {
     /// response.
     #[must_use]
     pub fn with_credentials(mut self, credentials: &Credentials) -> Self {
-        self.credentials = credentials.clone();
+        credentials.hide_in(&mut self.redaction);
         self
     }
 
@@ -124,7 +131,7 @@ impl UpgradeResponse {
     pub fn push(&mut self, bytes: &[u8]) -> Result<Option<Vec<u8>>, ConnectError> {
         if let Some(refusal) = &mut self.refusal {
             refusal.push(bytes);
-            return Err(refusal.error(&self.peer, &self.credentials));
+            return Err(refusal.error(&self.peer, &self.redaction));
         }
         // The end of the head may span two pieces, so the last three bytes of the piece before are
         // searched again.
@@ -156,7 +163,7 @@ impl UpgradeResponse {
                 Head::Refused(mut refusal) => {
                     refusal.push(&rest);
                     if refusal.is_complete() {
-                        return Err(refusal.error(&self.peer, &self.credentials));
+                        return Err(refusal.error(&self.peer, &self.redaction));
                     }
                     self.refusal = Some(refusal);
                     return Ok(None);
@@ -178,7 +185,7 @@ impl UpgradeResponse {
     #[must_use]
     pub fn cut_off(&self) -> ConnectError {
         if let Some(refusal) = &self.refusal {
-            return refusal.error(&self.peer, &self.credentials);
+            return refusal.error(&self.peer, &self.redaction);
         }
         self.protocol(if self.head.is_empty() {
             "closed the connection instead of responding to the upgrade: check the port and the login of the gateway"
@@ -261,7 +268,7 @@ impl UpgradeResponse {
 
 /// Returns the index behind the first empty line at or after `from`. Lines may end with or without
 /// a carriage return.
-fn end_of_head(head: &[u8], from: usize) -> Option<usize> {
+pub(super) fn end_of_head(head: &[u8], from: usize) -> Option<usize> {
     let tail = head.get(from..)?;
     let found = tail.iter().enumerate().filter(|(_, byte)| **byte == b'\n').find_map(|(at, _)| {
         match tail.get(at.saturating_add(1)..) {
@@ -308,14 +315,18 @@ mod tests {
     fn request_is_a_plain_upgrade_with_the_cookie_and_the_token() {
         let secret = |text| Secret::new(text).unwrap();
         let credentials = Credentials::default().with_session(secret("5e55"), CookieForm::Gateway);
-        let credentials = credentials.with_query("oauth_token", secret("a/b")).unwrap();
+        let credentials = credentials.with_oauth1(secret("a/b")).with_header("Origin", "https://a.example").unwrap();
+        let credentials = credentials.only_for(&gateway());
         let bytes = request(&gateway(), &credentials, "a2V5").unwrap();
         assert_eq!(
             core::str::from_utf8(&bytes).unwrap(),
             "GET /v1/api/ws?oauth_token=a%2Fb HTTP/1.1\r\nHost: localhost:5000\r\nConnection: Upgrade\r\n\
              Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: a2V5\r\nUser-Agent: ibws/0.1\r\n\
-             Cookie: api={\"session\":\"5e55\"}\r\n\r\n"
+             Cookie: api={\"session\":\"5e55\"}\r\nOrigin: https://a.example\r\n\r\n"
         );
+        let elsewhere = Endpoint::gateway("localhost", 5001).unwrap();
+        let error = request(&elsewhere, &credentials, "a2V5").unwrap_err();
+        assert!(matches!(error, SecretError::OtherAuthority { .. }), "{error}");
     }
 
     #[test]
@@ -439,6 +450,14 @@ mod tests {
         assert_eq!(response.push(text.as_bytes()), Ok(None));
         let error = response.cut_off();
         assert!(error.detail.contains("301 no … to /… and the body \"… …\""), "{error}");
+        // The address of the application may hold a token too.
+        let url = "wss://localhost/v1/api/ws?oauth_token=a1b2c3d4&v=2";
+        let endpoint = Endpoint::parse(url, Plaintext::Refused).unwrap();
+        let credentials = credentials.with_secret_header("X-Key", "k3y k3y5").unwrap();
+        let mut response = UpgradeResponse::new(&endpoint, ACCEPT).with_credentials(&credentials);
+        let text = "HTTP/1.1 400 no ?oauth_token=a1b2c3d4&v=2 X-Key: k3y k3y5\r\nContent-Length: 0\r\n\r\n";
+        let error = response.push(text.as_bytes()).unwrap_err();
+        assert!(error.detail.contains("400 no ?oauth_token=…&v=2 X-Key: …: "), "{error}");
     }
 
     #[test]

@@ -215,7 +215,8 @@ pub async fn a_message_above_the_limit_ends_the_connection<R: Runtime + Clone>(s
     }
 }
 
-/// An untrusted certificate ends `start` at once, because a retry cannot succeed.
+/// An untrusted certificate ends `start` at once, because a retry cannot succeed. The error has the
+/// certificate, so that the user can approve it.
 pub async fn an_untrusted_certificate_ends_start_at_once<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let (server, another) = (server(&stage, 7), server(&stage, 7));
     if !stage.tls {
@@ -225,7 +226,15 @@ pub async fn an_untrusted_certificate_ends_start_at_once<R: Runtime + Clone>(sta
     for trust in [Trust::WebPki, another.trust()] {
         let client = builder(&stage, &server).trust(trust).build().expect("a client");
         match client.start().await {
-            Err(CommandError::GaveUp { attempts: 1, last }) => trace.push(format!("{:?}", last.kind)),
+            Err(CommandError::GaveUp { attempts: 1, last }) => {
+                trace.push(format!("{:?}", last.kind));
+                // The error has what the user must compare, and what a client then trusts.
+                let shown = last.certificate.expect("the certificate");
+                assert_eq!(Some(&*shown.pem), server.certificate_pem().as_deref());
+                let client = builder(&stage, &server).trust(shown.pin()).build().expect("a client");
+                client.start().await.expect("a start");
+                client.shutdown().await.expect("an end");
+            }
             other => panic!("{other:?}"),
         }
     }

@@ -7,7 +7,8 @@ use std::sync::mpsc;
 
 use ibws_proto::client::Builder;
 use ibws_proto::transport::{
-    CookieForm, Credentials, DialRequest, Endpoint, IncomingMessage, Limits, Plaintext, Runtime, Secret, Trust,
+    BearerForm, CookieForm, Credentials, DialRequest, Endpoint, IncomingMessage, Limits, Plaintext, Runtime, Secret,
+    Trust,
 };
 use ibws_proto::{CommandError, ConnectError, ConnectErrorKind, ConnectionState, ReadyGate};
 
@@ -20,7 +21,7 @@ async fn dialled<R: Runtime>(stage: &Stage<R>, request: DialRequest, names: &str
     let peer = request.endpoint.host_and_port();
     match stage.runtime.dial(request).await {
         Ok(_) => "open".into(),
-        Err(ConnectError { kind, retry_after, detail }) => {
+        Err(ConnectError { kind, retry_after, detail, .. }) => {
             assert!(detail.contains(names) && detail.contains(&peer), "{detail}");
             format!("{kind:?}, pause {retry_after:?}")
         }
@@ -401,20 +402,36 @@ pub async fn the_cookie_and_the_user_agent_reach_the_gateway<R: Runtime + Clone>
     trace
 }
 
-/// A pin is valid for this machine only, so another machine is not dialled. This holds for the
-/// adapters' own dials, so the story is not in the list.
-pub async fn a_pin_for_another_machine_is_refused_before_anything_is_sent_there<R: Runtime + Clone>(
-    stage: Stage<R>,
-) -> Trace {
-    let script = stage.script(|_, _| Ok(()));
-    if !stage.tls {
-        return Trace::new();
+/// Tokens and added headers reach the gateway in their places, and credentials that belong to
+/// another endpoint are not sent anywhere.
+pub async fn tokens_and_headers_reach_their_own_gateway_only<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    let (heads, head) = mpsc::channel();
+    let script = stage.script(move |_, mut client| {
+        let _ = heads.send(client.head()?);
+        client.put(b"HTTP/1.1 403 Forbidden\r\n\r\n")?;
+        client.wait()
+    });
+    let secret = |text| Secret::new(text).expect("a token");
+    let mut trace = Trace::new();
+    for form in [BearerForm::BearerToken, BearerForm::SessionToken, BearerForm::Header] {
+        let request = stage.request(&script);
+        let credentials = Credentials::default()
+            .with_oauth1(secret("0a0th1"))
+            .with_oauth2(secret("0a0th2"), form)
+            .with_header("Origin", "interactivebrokers.github.io")
+            .and_then(|credentials| credentials.with_secret_header("X-Api-Key", "k3y"))
+            .expect("headers")
+            .only_for(&request.endpoint);
+        trace.push(dialled(&stage, DialRequest { credentials, ..request }, "403").await);
+        let head = head.recv().expect("a request").replace(&script.address().to_string(), "PEER");
+        assert!(head.contains("\r\nOrigin: interactivebrokers.github.io\r\nX-Api-Key: k3y\r\n"), "{head}");
+        assert!(head.contains("oauth_token=0a0th1") && head.matches("0a0th2").count() == 1, "{head}");
+        trace.extend(head.lines().filter(|line| !line.starts_with("Sec-WebSocket-Key")).map(str::to_owned));
     }
-    // Nothing listens there, so a dial would end as unreachable or time out.
-    let endpoint = Endpoint::gateway("192.0.2.1", 1).expect("an address");
-    let request = DialRequest { trust: script.trust(), ..DialRequest::new(endpoint) };
-    let error = stage.runtime.dial(request).await.err().expect("a refusal");
-    assert!(error.detail.contains("loopback hosts only"), "{error}");
-    assert_eq!(error.kind, ConnectErrorKind::Trust);
-    vec![format!("{:?}", error.kind)]
+    let elsewhere = Endpoint::gateway("api.ibkr.com", 443).expect("an address");
+    let credentials = Credentials::default().with_oauth1(secret("0a0th1")).only_for(&elsewhere);
+    let request = DialRequest { credentials, ..stage.request(&script) };
+    trace.push(dialled(&stage, request, "belong to api.ibkr.com:443 and are not sent to").await);
+    assert!(head.try_recv().is_err(), "the gateway received credentials of another");
+    trace
 }

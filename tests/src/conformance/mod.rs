@@ -24,7 +24,8 @@
 //! * 2 accepted, then silence · 4 TLS stalls: [`dial::each_stage_of_a_dial_has_its_own_limit`]
 //! * 3 reset after accept: [`dial::a_reset_during_the_dial_is_retried`]
 //! * 5 an alert, or plain HTTP, on the TLS port: [`dial::the_wrong_protocol_on_the_port_is_named`]
-//! * 6 certificate swapped: [`dial::a_swapped_certificate_ends_the_dial_before_the_request`]
+//! * 6 certificate swapped: [`dial::a_swapped_certificate_ends_the_dial_before_the_request`],
+//!   [`trust::a_certificate_swapped_between_attempts_is_refused_each_time`]
 //! * 7 upgrade byte by byte: [`dial::a_slow_upgrade_succeeds_only_within_its_limit`]
 //! * 8 huge headers: [`dial::a_response_head_above_the_limit_ends_the_dial`]
 //! * 9 HTTP statuses: [`dial::each_http_code_has_its_error_kind`]
@@ -82,9 +83,11 @@ pub mod floods;
 pub mod frames;
 pub mod line;
 pub mod memory;
+pub mod proxy;
 mod signal;
 pub mod slow;
 mod stage;
+pub mod trust;
 pub mod wire;
 
 pub use signal::Signal;
@@ -119,6 +122,22 @@ macro_rules! conformance {
                 frames_glued_to_the_upgrade_response_arrive_first,
                 waiting_for_session_ends_with_the_session_or_not_at_all,
                 the_cookie_and_the_user_agent_reach_the_gateway,
+                tokens_and_headers_reach_their_own_gateway_only,
+            }
+            trust {
+                authorities_vouch_for_valid_certificates_of_the_right_name,
+                self_signed_certificates_are_their_own_authority_or_pinned,
+                a_pin_accepts_one_certificate_with_its_key,
+                the_stock_certificate_is_accepted_from_loopback_peers_or_by_declaration,
+                weak_keys_signatures_and_versions_are_refused_with_their_reason,
+                trust_that_cannot_be_used_is_reported_before_a_connection,
+                a_certificate_swapped_between_attempts_is_refused_each_time,
+            }
+            proxy {
+                tls_runs_through_the_tunnel_of_a_proxy,
+                the_stock_certificate_is_refused_through_a_proxy_on_this_machine,
+                a_proxy_that_refuses_is_named_with_what_to_do,
+                a_plaintext_endpoint_is_never_dialled_through_a_proxy,
             }
             wire {
                 messages_pass_both_ways_and_a_close_gets_its_reply,

@@ -2,6 +2,7 @@
 //! returns.
 
 use core::future::{Future, poll_fn};
+use core::net::IpAddr;
 use core::pin::pin;
 use core::task::Poll;
 use core::time::Duration;
@@ -13,7 +14,7 @@ use ibws_proto::client::{Builder, Client, EventStream, Subscription};
 use ibws_proto::transport::{DialRequest, Endpoint, Plaintext, Runtime};
 use ibws_proto::{Config, ConnectionLoss, Event, GapCause, Item, Subscribe};
 
-use crate::{ClientInfo, PeerInput, Relay, Script};
+use crate::{ClientInfo, PeerInput, Presented, Relay, Script};
 
 /// Longest time that a story takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -95,6 +96,28 @@ impl<R: Runtime + Clone> Stage<R> {
         serve: impl Fn(usize, ClientInfo) -> std::io::Result<()> + Send + Sync + 'static,
     ) -> Arc<Script> {
         let script = Arc::new(Script::start(self.tls, serve));
+        lock(&self.scripts).push(Arc::clone(&script));
+        script
+    }
+
+    /// Starts a TLS server at `address` that presents `presented`.
+    pub fn presenting(
+        &self,
+        address: IpAddr,
+        presented: &Presented,
+        serve: impl Fn(usize, ClientInfo) -> std::io::Result<()> + Send + Sync + 'static,
+    ) -> Arc<Script> {
+        let script = Arc::new(Script::presenting(address, presented, serve));
+        lock(&self.scripts).push(Arc::clone(&script));
+        script
+    }
+
+    /// Starts a server without TLS.
+    pub fn plain_script(
+        &self,
+        serve: impl Fn(usize, ClientInfo) -> std::io::Result<()> + Send + Sync + 'static,
+    ) -> Arc<Script> {
+        let script = Arc::new(Script::start(false, serve));
         lock(&self.scripts).push(Arc::clone(&script));
         script
     }

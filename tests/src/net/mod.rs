@@ -4,6 +4,7 @@
 
 mod flood;
 mod http;
+mod presented;
 mod relay;
 mod script;
 mod scripted_peer;
@@ -24,6 +25,7 @@ use std::time::{Instant as Clock, SystemTime, UNIX_EPOCH};
 use ibws_proto::Instant;
 
 pub use flood::Flood;
+pub use presented::{Authority, Presented, other_address};
 pub use relay::{LinkFaults, Relay};
 pub use script::{ClientInfo, Script};
 pub use scripted_peer::{PeerInput, ScriptedPeer};

@@ -2,7 +2,7 @@
 //! gateway would do.
 
 use core::any::Any;
-use core::net::SocketAddr;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -17,6 +17,7 @@ use tungstenite::WebSocket;
 use tungstenite::handshake::derive_accept_key;
 use tungstenite::protocol::Role;
 
+use super::presented::Presented;
 use super::scripted_peer::{PeerInput, ScriptedPeer};
 use super::tls::Identity;
 use super::wire::Wire;
@@ -57,12 +58,34 @@ impl Script {
     /// # Panics
     /// Without a free port or a certificate.
     pub fn start(tls: bool, serve: impl Fn(usize, ClientInfo) -> io::Result<()> + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-        let address = listener.local_addr().expect("an address");
         let make = || Identity::stock().expect("a certificate");
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), tls.then(|| [make(), make()]), serve)
+    }
+
+    /// Listens with TLS on a free port of `address`, an address of this machine, and presents
+    /// `presented`.
+    ///
+    /// # Panics
+    /// Without a free port, or for a key that cannot be used.
+    pub fn presenting(
+        address: IpAddr,
+        presented: &Presented,
+        serve: impl Fn(usize, ClientInfo) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let make = || Identity::of(&presented.chain, presented.key.clone()).expect("a key");
+        Self::start_at(address, Some([make(), make()]), serve)
+    }
+
+    fn start_at(
+        address: IpAddr,
+        identities: Option<[Identity; 2]>,
+        serve: impl Fn(usize, ClientInfo) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind((address, 0)).expect("a free port");
+        let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared {
             serve: Box::new(serve),
-            identities: tls.then(|| [make(), make()]),
+            identities,
             stops: Mutex::new(false),
             stopped: Condvar::new(),
             sockets: Mutex::default(),
@@ -214,6 +237,12 @@ impl ClientInfo {
     pub fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.wire.write_all(bytes)?;
         self.wire.flush()
+    }
+
+    /// Returns `true` if the client ends the connection, or TLS fails, before a byte of HTTP
+    /// arrives.
+    pub fn is_closed_unread(&mut self) -> bool {
+        !matches!(self.wire.read(&mut [0]), Ok(1..))
     }
 
     /// Reads the head of the request.

@@ -89,7 +89,9 @@ mod tests {
             let endpoint = address(text).unwrap();
             assert_eq!((endpoint.host(), endpoint.port()), (host, port), "{text}");
         }
-        for text in ["", ":5000", "localhost:", "localhost:0", "localhost:x", "::1", "wss://localhost", "u:p@host", "a b"] {
+        for text in
+            ["", ":5000", "localhost:", "localhost:0", "localhost:x", "::1", "wss://localhost", "u:p@host", "a b"]
+        {
             assert!(address(text).is_err(), "{text}");
         }
     }

@@ -24,11 +24,11 @@ use std::process::ExitCode;
 use ibws_proto::client::{Builder, Client, EventStream};
 use ibws_proto::keeper::KeeperEvent;
 use ibws_proto::transport::websocket::Net;
-use ibws_proto::transport::{CookieForm, Credentials, Endpoint, Plaintext, Runtime, Trust};
+use ibws_proto::transport::{CookieForm, Credentials, Endpoint, Plaintext, Runtime};
 use ibws_proto::{Account, CommandError, ConnectErrorKind, Item, Subscribe, queue::QueueLimits};
 
 use crate::{GatewayConfig, Server, ServerConfig};
-use options::{Options, TrustOption};
+use options::Options;
 use record::Recorder;
 use stop::Stop;
 
@@ -108,11 +108,7 @@ fn configured<R: Runtime + Net>(
         return Ok((builder.url(server.ws_url()).trust(server.trust()), Some(server)));
     };
     let endpoint = Endpoint::parse(url, Plaintext::OnLoopback).map_err(|error| error.to_string())?;
-    builder = builder.url(url.clone()).plaintext_on_loopback();
-    if let TrustOption::Pin(file) = &options.trust {
-        let pin = std::fs::read(file).map_err(|error| format!("cannot read the pin {}: {error}", file.display()))?;
-        builder = builder.trust(Trust::ExactCert(pin));
-    }
+    builder = builder.url(url.clone()).plaintext_on_loopback().trust(options.trust.clone().unwrap_or_default());
     if let Some(session) = &options.session {
         // The cookie for a local gateway holds JSON, the one for IBKR the bare session
         // (docs/protocol.md §1.2).
@@ -268,7 +264,10 @@ fn explain(failure: &CommandError) -> String {
             format!("{error}; log in at the gateway's web page, or pass --session with the session of /tickle")
         }
         CommandError::GaveUp { last, .. } if last.kind == ConnectErrorKind::Trust => {
-            format!("{last}; pass --trust pin:FILE to pin the certificate of a gateway on this machine")
+            let pin = last.certificate.as_ref().map(|certificate| {
+                format!("; to pin it, pass --trust sha256:{}, or --trust pin:FILE", certificate.sha256)
+            });
+            format!("{last}{}", pin.unwrap_or_default())
         }
         CommandError::GaveUp { attempts: 1, last } => last.to_string(),
         CommandError::GaveUp { attempts, last } => format!("{last} (gave up after {attempts} attempts)"),

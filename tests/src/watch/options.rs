@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ibws_proto::Subscribe;
-use ibws_proto::transport::Secret;
+use ibws_proto::transport::{Endpoint, FingerprintError, Secret, Trust};
 
 /// The five US shares of the seeded feed: AAPL, MSFT, AMAT, AMZN, NVDA.
 const SHARES: [&str; 5] = ["265598", "272093", "266093", "3691937", "4815747"];
@@ -49,10 +49,11 @@ pub(super) struct Options {
     /// Not available yet.
     #[arg(long, value_name = "URL", value_parser = no_tickle)]
     tickle: Option<String>,
-    /// The certificate to accept: webpki, or pin:FILE for exactly the one in FILE (PEM or DER, this
-    /// machine only).
-    #[arg(long, value_name = "webpki|ca:FILE|pin:FILE", default_value = "webpki", value_parser = trust)]
-    pub(super) trust: TrustOption,
+    /// The certificate to accept: webpki, ca:FILE for the authorities in FILE (PEM), pin:FILE for
+    /// exactly the certificate in FILE (PEM or DER), or sha256:HEX for exactly the one with this
+    /// fingerprint. The gateway's stock certificate is accepted on this machine only. Default: webpki.
+    #[arg(long, value_name = "webpki|ca:FILE|pin:FILE|sha256:HEX", value_parser = trust)]
+    pub(super) trust: Option<Trust>,
     /// Stop after this number of seconds.
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     pub(super) duration: Option<Duration>,
@@ -93,13 +94,6 @@ impl Options {
     }
 }
 
-/// The value of `--trust`.
-#[derive(Clone, Debug)]
-pub(super) enum TrustOption {
-    WebPki,
-    Pin(PathBuf),
-}
-
 fn channel(text: &str) -> Result<Subscribe, String> {
     Subscribe::parse(text).map_err(|error| error.to_string())
 }
@@ -118,12 +112,15 @@ fn no_tickle(_: &str) -> Result<String, String> {
     Err("--tickle is not available yet: pass the session itself with --session".into())
 }
 
-fn trust(text: &str) -> Result<TrustOption, String> {
+fn trust(text: &str) -> Result<Trust, String> {
     match text.split_once(':') {
-        None if text == "webpki" => Ok(TrustOption::WebPki),
-        Some(("pin", file)) if !file.is_empty() => Ok(TrustOption::Pin(file.into())),
-        Some(("ca", _)) => Err("ca:FILE is not available yet: pin the certificate itself with pin:FILE".into()),
-        _ => Err("write webpki or pin:FILE".into()),
+        None if text == "webpki" => Ok(Trust::WebPki),
+        Some(("ca", file)) if !file.is_empty() => Trust::from_ca_file(file).map_err(|error| error.to_string()),
+        Some(("pin", file)) if !file.is_empty() => Trust::from_pin_file(file).map_err(|error| error.to_string()),
+        Some(("sha256", hex)) if !hex.is_empty() => {
+            hex.parse().map(Trust::ExactSha256).map_err(|error: FingerprintError| error.to_string())
+        }
+        _ => Err("write webpki, ca:FILE, pin:FILE or sha256:HEX".into()),
     }
 }
 

@@ -17,9 +17,3 @@ macro_rules! stories {
 }
 
 ibws_testkit::conformance!(stories);
-
-#[test]
-fn a_pin_for_another_machine_is_refused_before_anything_is_sent_there() {
-    use ibws_testkit::conformance::dial::a_pin_for_another_machine_is_refused_before_anything_is_sent_there as story;
-    crate::runtimes::compare(story, story);
-}

@@ -42,6 +42,14 @@ impl<R: Runtime + Net> KeeperPlan<R> {
 }
 
 impl<R: Runtime> KeeperPlan<R> {
+    /// Takes the seed of the client's machine, unless the keeper has one of its own.
+    pub(super) fn seeded(mut self, seed: u64) -> Self {
+        if self.config.seed == KeeperConfig::default().seed {
+            self.config.seed = seed;
+        }
+        self
+    }
+
     /// Makes the keeper the REST handler and the provider of credentials of a client. `credentials`
     /// stays the source of everything but the session.
     pub(super) fn connect(

@@ -56,8 +56,8 @@ pub struct Settings {
     /// `IBIND_CACERT`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cacert: Option<String>,
-    /// The certificates to accept, as [`Builder::trust`]: `webpki`, `ca:FILE` or `pin:FILE`. It
-    /// takes precedence over `cacert`.
+    /// The certificates to accept, as [`Builder::trust`]: `webpki`, `stock`, `ca:FILE`, `pin:FILE` or
+    /// `sha256:HEX`. It takes precedence over `cacert`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trust: Option<String>,
     /// The interval of WebSocket pings, as [`Config::ping_interval`](crate::Config::ping_interval);
@@ -276,7 +276,7 @@ impl<R: Runtime> Builder<R> {
         }
         let trust = match (&settings.trust, &settings.cacert) {
             (Some(trust), _) => Some(read_trust(name(Setting::Trust), trust)?),
-            (None, Some(path)) => Some(Trust::CaPem(read_file(name(Setting::CaCert), path)?)),
+            (None, Some(path)) => Some(read_certificates(name(Setting::CaCert), path, Trust::CaPem)?),
             (None, None) => None,
         };
         if let Some(trust) = trust {
@@ -305,21 +305,27 @@ impl<R: Runtime> Builder<R> {
     }
 }
 
-/// Reads the certificate files of a trust in the form of [`Settings::trust`].
+/// Reads a trust in the form of [`Settings::trust`], with its certificate file.
 fn read_trust(name: &'static str, text: &str) -> Result<Trust, SettingsError> {
     let bad = || SettingsError::BadValue { name, takes: Setting::Trust.takes(), value: excerpt(text) };
     match text.split_once(':') {
         None if text == "webpki" => Ok(Trust::WebPki),
-        Some(("ca", path)) => Ok(Trust::CaPem(read_file(name, path)?)),
-        Some(("pin", path)) => Ok(Trust::ExactCert(read_file(name, path)?)),
+        None if text == "stock" => Ok(Trust::StockCertificate),
+        Some(("sha256", hex)) => hex.parse().map(Trust::ExactSha256).map_err(|_| bad()),
+        Some(("ca", path)) => read_certificates(name, path, Trust::CaPem),
+        Some(("pin", path)) => read_certificates(name, path, Trust::ExactCert),
         _ => Err(bad()),
     }
 }
 
-fn read_file(name: &'static str, path: &str) -> Result<Vec<u8>, SettingsError> {
-    let unreadable =
-        |error: std::io::Error| SettingsError::BadFile { name, path: excerpt(path), reason: error.to_string().into() };
-    std::fs::read(path).map_err(unreadable)
+/// Reads a file of certificates and, where TLS is built in, checks that they can be used.
+fn read_certificates(name: &'static str, path: &str, trust: impl Fn(Vec<u8>) -> Trust) -> Result<Trust, SettingsError> {
+    let bad =
+        |reason: &dyn ToString| SettingsError::BadFile { name, path: excerpt(path), reason: reason.to_string().into() };
+    let trust = trust(std::fs::read(path).map_err(|error| bad(&error))?);
+    #[cfg(feature = "tls")]
+    trust.check().map_err(|error| bad(&error))?;
+    Ok(trust)
 }
 
 #[cfg(test)]

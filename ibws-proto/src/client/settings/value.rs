@@ -11,7 +11,7 @@ use std::string::{String, ToString};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::excerpt;
-use crate::transport::{Endpoint, EndpointError};
+use crate::transport::{Endpoint, EndpointError, Fingerprint};
 
 /// A setting that cannot be used. Each names its key or variable.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -149,7 +149,7 @@ impl Setting {
             Self::Host => "a name or an IP address, such as localhost",
             Self::Port => "a whole number from 1 to 65535",
             Self::CaCert => "the path of a PEM file with the authorities to trust",
-            Self::Trust => "webpki, ca:FILE or pin:FILE",
+            Self::Trust => "webpki, stock, ca:FILE, pin:FILE or sha256:HEX",
             Self::PingInterval | Self::MaxPingInterval | Self::Timeout | Self::SubscriptionTimeout => {
                 "a number of seconds above 0 and up to 1000000000"
             }
@@ -201,7 +201,8 @@ impl Value {
     /// Returns a trust in its written form; its files are read later.
     pub(super) fn trust(&self) -> Option<String> {
         self.text().filter(|text| match text.split_once(':') {
-            None => text == "webpki",
+            None => matches!(&**text, "webpki" | "stock"),
+            Some(("sha256", hex)) => hex.parse::<Fingerprint>().is_ok(),
             Some((kind, path)) => matches!(kind, "ca" | "pin") && !path.is_empty(),
         })
     }

@@ -10,6 +10,11 @@ const SEQUENCE: u8 = 0x30;
 /// The explicit version field, which is absent in version 1.
 const VERSION: u8 = 0xa0;
 
+/// The algorithm identifier of an RSA key, `rsaEncryption` (RFC 8017 §A.1), without its parameters.
+const RSA: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
+/// The sizes of an RSA key in bits of which signatures are verified.
+const RSA_BITS: core::ops::RangeInclusive<usize> = 2048..=8192;
+
 /// A `SubjectPublicKeyInfo` (RFC 5280 §4.1.2.7), whole and in its two parts.
 #[derive(Clone, Debug)]
 pub(super) struct PublicKey {
@@ -19,6 +24,8 @@ pub(super) struct PublicKey {
     pub(super) algorithm: Vec<u8>,
     /// The bits of the key.
     pub(super) bits: Vec<u8>,
+    /// Set if issuer and subject of the certificate are the same.
+    pub(super) is_self_issued: bool,
 }
 
 impl PublicKey {
@@ -31,17 +38,37 @@ impl PublicKey {
             fields.next(VERSION)?;
         }
         fields.next(INTEGER)?;
-        // The signature algorithm, the issuer, the validity and the subject.
-        for _ in 0..4 {
-            fields.next(SEQUENCE)?;
-        }
+        let _signature = fields.next(SEQUENCE)?;
+        let issuer = fields.next(SEQUENCE)?;
+        let _validity = fields.next(SEQUENCE)?;
+        let subject = fields.next(SEQUENCE)?;
         let before = fields.0;
         let mut parts = Der(fields.next(SEQUENCE)?);
         let spki = before.get(..before.len().checked_sub(fields.0.len())?)?;
         let algorithm = parts.next(SEQUENCE)?;
         // The first byte is the number of unused bits at the end.
         let (0, bits) = parts.only(BIT_STRING)?.split_first()? else { return None };
-        Some(Self { spki: spki.to_vec().into(), algorithm: algorithm.into(), bits: bits.into() })
+        Some(Self {
+            spki: spki.to_vec().into(),
+            algorithm: algorithm.into(),
+            bits: bits.into(),
+            is_self_issued: issuer == subject,
+        })
+    }
+
+    /// Returns the size of an RSA key if no signature with it is accepted; `None` for every other
+    /// key.
+    pub(super) fn bad_rsa_bits(&self) -> Option<usize> {
+        if !self.algorithm.starts_with(RSA) {
+            return None;
+        }
+        let mut numbers = Der(Der(&self.bits).only(SEQUENCE)?);
+        let modulus = numbers.next(INTEGER)?;
+        let first = modulus.iter().position(|byte| *byte != 0).unwrap_or(modulus.len());
+        let modulus = modulus.get(first..)?;
+        let unused = modulus.first().map_or(0, |byte| byte.leading_zeros());
+        let bits = modulus.len().saturating_mul(8).saturating_sub(usize::try_from(unused).unwrap_or(0));
+        (!RSA_BITS.contains(&bits)).then_some(bits)
     }
 }
 

@@ -2,8 +2,8 @@
 //! [`Link`](super::Link).
 //!
 //! An adapter implements [`Net`] and [`Runtime`](super::Runtime) for its runtime type and calls
-//! [`dial`]; an application with a connection of its own calls [`open`]. Everything else about the
-//! socket is written here once.
+//! [`dial`]; an application with a connection of its own calls [`open`], and one that sends HTTP
+//! requests calls [`connect`]. Everything else about the socket is written here once.
 
 mod cause;
 mod link;
@@ -14,9 +14,7 @@ mod stream;
 
 pub use link::WebSocket;
 pub use net::{ByteStream, Net};
-#[cfg(feature = "session")]
-pub(super) use open::open_stream;
-pub use open::{dial, open};
+pub use open::{connect, dial, open};
 pub use stream::TextFilterStream;
 /// The libraries that the signatures of [`Net`] name.
 ///

@@ -1,31 +1,29 @@
-//! Opens a WebSocket: TCP, TLS and the HTTP upgrade, each within its limit.
+//! Opens a WebSocket: TCP, the tunnel of a proxy, TLS and the HTTP upgrade, each within its limit.
 
 use core::future::poll_fn;
 use core::time::Duration;
 use std::boxed::Box;
 use std::io;
 use std::string::ToString;
-use std::sync::Arc;
 use std::vec;
 use std::vec::Vec;
 
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use tungstenite::handshake::{client::generate_key, derive_accept_key};
 use tungstenite::protocol::WebSocketConfig;
 
 use super::stream::YieldingStream;
 use super::{ByteStream, Net, TextFilterStream, WebSocket};
-use crate::transport::dial::{Stage, connect, until, within};
+use crate::transport::dial::{self, Stage, until, within};
+use crate::transport::tunnel::{self, TunnelResponse};
 use crate::transport::upgrade::{self, UpgradeResponse};
-use crate::transport::{DialRequest, Limits, Runtime, tls};
+use crate::transport::{DialRequest, Limits, Peer, Runtime, tls};
 use crate::{ConnectError, ConnectErrorKind};
 
 /// The time for the body of a refusal that did not arrive with its head.
 const BODY_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Dials the endpoint of `request`: connects over TCP, runs the TLS handshake unless the endpoint
-/// is plaintext, and upgrades.
+/// Dials the endpoint of `request`: connects over TCP, through the proxy if the request has one,
+/// runs the TLS handshake unless the endpoint is plaintext, and upgrades.
 ///
 /// The addresses of the host are tried in order. This is the whole of [`Runtime::dial`] for an
 /// adapter.
@@ -36,17 +34,35 @@ const BODY_TIMEOUT: Duration = Duration::from_millis(500);
 /// # Cancel safety
 /// Dropping the future closes the connection.
 pub async fn dial<R: Runtime + Net>(runtime: &R, request: &DialRequest) -> Result<WebSocket<R>, ConnectError> {
-    // Settings that cannot be used are reported before anything is sent.
-    let tls = tls_settings(request)?;
-    let tcp = connect(runtime, &request.endpoint, request.limits.tcp, R::look_up, R::connect).await?;
-    secure_and_upgrade(runtime, tcp, tls, request).await
+    let stream = connect(runtime, request).await?;
+    upgraded(runtime, stream, request).await
 }
 
-/// Opens a WebSocket on a connection that the application made, through a proxy for example: TLS
-/// and the upgrade.
+/// Connects to the endpoint of `request` as [`dial`] does, without the upgrade: the stream is ready
+/// for HTTP.
 ///
-/// It serves a [`Runtime`] that dials in its own way. The limits of `request` run on the clock of
-/// `runtime`; the limit for TCP has no effect.
+/// # Errors
+/// [`ConnectError`], whose kind decides whether a retry helps and whose detail names the peer.
+///
+/// # Cancel safety
+/// Dropping the future closes the connection.
+pub async fn connect<R: Runtime + Net>(
+    runtime: &R,
+    request: &DialRequest,
+) -> Result<Box<dyn ByteStream>, ConnectError> {
+    // Settings that cannot be used are reported before anything is sent.
+    check(request)?;
+    let (tcp, peer) = dial::connect(runtime, request, R::look_up, R::connect).await?;
+    secured::<R, R>(runtime, tcp, peer, request).await
+}
+
+/// Opens a WebSocket on a connection that the application made: the tunnel of the proxy if `peer`
+/// is [`Peer::Proxy`], TLS and the upgrade.
+///
+/// It serves a [`Runtime`] that dials in its own way. `peer` is the other end of `stream`, as
+/// [`dial::connect`](crate::transport::dial::connect) returns it; [`Peer::Unknown`] if the
+/// application does not know it. The limits of `request` run on the clock of `runtime`; the limit
+/// for TCP has no effect.
 ///
 /// # Errors
 /// [`ConnectError`], whose kind decides whether a retry helps and whose detail names the peer.
@@ -56,18 +72,79 @@ pub async fn dial<R: Runtime + Net>(runtime: &R, request: &DialRequest) -> Resul
 pub async fn open<N: Net, R: Runtime>(
     runtime: &R,
     stream: impl ByteStream,
+    peer: Peer,
     request: &DialRequest,
 ) -> Result<WebSocket<N>, ConnectError> {
-    secure_and_upgrade(runtime, stream, tls_settings(request)?, request).await
+    check(request)?;
+    let stream = secured::<N, R>(runtime, stream, peer, request).await?;
+    upgraded(runtime, stream, request).await
 }
 
-async fn secure_and_upgrade<N: Net, R: Runtime>(
+/// Refuses settings that cannot be used together.
+fn check(request: &DialRequest) -> Result<(), ConnectError> {
+    let DialRequest { endpoint, trust, credentials, proxy, .. } = request;
+    let of = |kind, error: &dyn ToString| ConnectError::new(kind, error.to_string());
+    credentials.check_endpoint(endpoint).map_err(|error| of(ConnectErrorKind::Credentials, &error))?;
+    if let Some(proxy) = proxy {
+        proxy.check_endpoint(endpoint).map_err(|error| of(ConnectErrorKind::Proxy, &error))?;
+    }
+    if endpoint.is_tls() {
+        trust.check().map_err(|error| tls::trust_error(&error))?;
+        tls::server_name(endpoint)?;
+    }
+    Ok(())
+}
+
+/// Runs the tunnel and the TLS handshake on a TCP connection.
+async fn secured<N: Net, R: Runtime>(
     runtime: &R,
     stream: impl ByteStream,
-    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    peer: Peer,
+    request: &DialRequest,
+) -> Result<Box<dyn ByteStream>, ConnectError> {
+    let DialRequest { endpoint, trust, .. } = request;
+    let mut stream = YieldingStream::new(stream);
+    if peer == Peer::Proxy {
+        within(runtime, Stage::Proxy, request, tunnelled(&mut stream, request)).await?;
+    }
+    if !endpoint.is_tls() {
+        return Ok(Box::new(stream));
+    }
+    let config = trust.client_config(peer).map_err(|error| tls::trust_error(&error))?;
+    let name = tls::server_name(endpoint)?;
+    let handshake = async {
+        let stream = N::secure(config, name, stream).await;
+        stream.map_err(|error| tls::handshake_error(&error, endpoint))
+    };
+    Ok(Box::new(within(runtime, Stage::Tls, request, handshake).await?))
+}
+
+/// Requests the proxy to connect to the endpoint, and reads its response.
+async fn tunnelled(stream: &mut dyn ByteStream, request: &DialRequest) -> Result<(), ConnectError> {
+    let Some(proxy) = &request.proxy else { return Ok(()) };
+    let mut response = TunnelResponse::new(&request.endpoint, proxy);
+    // A proxy that refuses without reading explains it in its response, so a write error is not
+    // reported.
+    let _ = write_all(stream, &tunnel::request(&request.endpoint, proxy)).await;
+    let mut chunk = vec![0; 4096];
+    loop {
+        match poll_fn(|cx| stream.poll_read(cx, &mut chunk)).await {
+            Ok(0) | Err(_) => return Err(response.cut_off()),
+            Ok(count) => {
+                if response.push(chunk.get(..count).unwrap_or_default())? {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// Upgrades a connection that is ready for HTTP.
+async fn upgraded<N: Net, R: Runtime>(
+    runtime: &R,
+    mut stream: Box<dyn ByteStream>,
     request: &DialRequest,
 ) -> Result<WebSocket<N>, ConnectError> {
-    let mut stream = secure::<N, R>(runtime, stream, tls, request).await?;
     let limits = &request.limits;
     let upgrade = upgrade(&mut *stream, request);
     let first_frames = match within(runtime, Stage::Upgrade, request, upgrade).await? {
@@ -81,43 +158,6 @@ async fn secure_and_upgrade<N: Net, R: Runtime>(
     let config = websocket_config(limits);
     let max_write_buffer = config.max_write_buffer_size;
     Ok(WebSocket::new(N::socket(stream, config).await, max_write_buffer))
-}
-
-/// Opens the byte stream under the WebSocket or the calls of the REST interface: TCP, and TLS
-/// unless the endpoint is plaintext.
-#[cfg(feature = "session")]
-pub(in crate::transport) async fn open_stream<R: Runtime + Net>(
-    runtime: &R,
-    request: &DialRequest,
-) -> Result<Box<dyn ByteStream>, ConnectError> {
-    let tls = tls_settings(request)?;
-    let tcp = connect(runtime, &request.endpoint, request.limits.tcp, R::look_up, R::connect).await?;
-    secure::<R, R>(runtime, tcp, tls, request).await
-}
-
-/// Completes the TLS handshake, unless the endpoint is plaintext.
-async fn secure<N: Net, R: Runtime>(
-    runtime: &R,
-    stream: impl ByteStream,
-    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
-    request: &DialRequest,
-) -> Result<Box<dyn ByteStream>, ConnectError> {
-    let stream = YieldingStream::new(stream);
-    let Some((config, name)) = tls else { return Ok(Box::new(stream)) };
-    let handshake = async {
-        let stream = N::secure(config, name, stream).await;
-        stream.map_err(|error| tls::handshake_error(&error, &request.endpoint))
-    };
-    Ok(Box::new(within(runtime, Stage::Tls, request, handshake).await?))
-}
-
-fn tls_settings(request: &DialRequest) -> Result<Option<(Arc<ClientConfig>, ServerName<'static>)>, ConnectError> {
-    let DialRequest { endpoint, trust, .. } = request;
-    if !endpoint.is_tls() {
-        return Ok(None);
-    }
-    let config = trust.client_config(endpoint).map_err(|error| tls::trust_error(&error))?;
-    Ok(Some((config, tls::server_name(endpoint)?)))
 }
 
 fn websocket_config(limits: &Limits) -> WebSocketConfig {
