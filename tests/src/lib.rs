@@ -13,6 +13,8 @@ pub mod fuzz;
 mod gateway;
 pub mod invariants;
 mod json;
+#[cfg(feature = "session")]
+pub mod keeper;
 #[cfg(feature = "net")]
 mod net;
 mod prng;
@@ -76,7 +78,7 @@ mod tests {
                 assert!(name.contains('*') || root.join("tests").join(name).exists(), "{name}");
             }
         }
-        let read = ["walk", "chaos", "accounting", "conflation"]
+        let read = ["walk", "chaos", "accounting", "conflation", "keeper_chaos"]
             .map(|suite| std::fs::read_to_string(root.join("tests").join(format!("{suite}.rs"))).unwrap_or_default());
         let named = README.split("IBWS_").skip(1).map(|rest| rest.split(|c: char| !c.is_ascii_uppercase()).next());
         for name in named.map(|name| format!("IBWS_{}", name.unwrap_or_default())) {

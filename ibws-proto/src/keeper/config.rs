@@ -18,7 +18,6 @@ const MAX_TICKLE_INTERVAL: Duration = Duration::from_secs(300);
 /// The settings of a [`Keeper`](super::Keeper). None of them limits the number of attempts: the
 /// keeper retries for as long as it exists.
 #[derive(Clone)]
-#[non_exhaustive]
 pub struct KeeperConfig {
     /// The seed of the jitter. Two keepers should have different seeds.
     pub seed: u64,

@@ -183,6 +183,8 @@ impl fmt::Display for KeeperEvent {
         if !self.why.is_empty() {
             write!(f, ": {}", self.why)?;
         }
-        self.advice.as_ref().map_or(Ok(()), |advice| write!(f, "; {advice}"))
+        // Some reasons hold the advice already.
+        let advice = self.advice.as_ref().filter(|advice| !self.why.contains(&***advice));
+        advice.map_or(Ok(()), |advice| write!(f, "; {advice}"))
     }
 }

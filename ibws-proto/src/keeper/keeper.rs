@@ -30,12 +30,13 @@ pub struct Keeper {
     upkeep: Upkeep,
     /// The step of the upkeep that is pending.
     step: Option<CallId>,
-    /// When pacing grants the step of this path.
-    step_at: (&'static str, Instant),
+    /// The path of the step that pacing refused, and the moment that it promised.
+    step_promised: Option<(&'static str, Instant)>,
     requests: Requests,
     calls: BTreeMap<CallId, PendingCall>,
     last_call: u64,
-    /// What the pacer must be given.
+    /// What the pacer is given with the next poll, whose time is the present even if an input came
+    /// with an earlier one.
     notes: Vec<PaceNote>,
     boxed_until: Option<Instant>,
     outputs: VecDeque<KeeperOutput>,
@@ -59,8 +60,8 @@ enum CallUser {
 
 #[derive(Clone, Copy, Debug)]
 enum PaceNote {
-    Ended(Instant, &'static str),
-    Penalised(Instant, Option<Duration>),
+    Ended(&'static str),
+    Penalised(Option<Duration>),
 }
 
 impl Keeper {
@@ -73,7 +74,7 @@ impl Keeper {
             config,
             now,
             step: None,
-            step_at: ("", now),
+            step_promised: None,
             requests: Requests::default(),
             calls: BTreeMap::new(),
             last_call: 0,
@@ -107,8 +108,8 @@ impl Keeper {
         self.advance(now);
         for note in core::mem::take(&mut self.notes) {
             match note {
-                PaceNote::Ended(at, path) => pace.ended(at, path),
-                PaceNote::Penalised(at, retry_after) => pace.penalise(at, retry_after),
+                PaceNote::Ended(path) => pace.ended(self.now, path),
+                PaceNote::Penalised(retry_after) => pace.penalise(self.now, retry_after),
             }
         }
         self.boxed_until = pace.boxed_until(self.now);
@@ -155,8 +156,13 @@ impl Keeper {
     /// Returns the next step of the upkeep, and when it can start.
     fn step_due(&self) -> (Step, Instant) {
         let (step, at) = self.upkeep.next_step();
-        let (path, granted_at) = self.step_at;
-        (step, if self.upkeep.call(step).path() == path { at.max(granted_at) } else { at })
+        (step, self.promised_step(step).map_or(at, |promised| at.max(promised)))
+    }
+
+    /// Returns the moment that pacing promised for this step.
+    fn promised_step(&self, step: Step) -> Option<Instant> {
+        let path = self.upkeep.call(step).path();
+        self.step_promised.filter(|(of, _)| *of == path).map(|(_, promised)| promised)
     }
 
     /// Sets the time, and ends the calls that have taken too long.
@@ -175,6 +181,19 @@ impl Keeper {
     }
 }
 
+/// Requests a call from the pacer, in the place of an earlier request that it refused.
+///
+/// # Errors
+/// When to request it again: a moment after now, so that a pacer that refuses for now cannot make
+/// the driver spin.
+fn granted(pace: &mut impl Pace, now: Instant, path: &'static str, promised: Option<Instant>) -> Result<(), Instant> {
+    let granted = match promised {
+        Some(promised) => pace.request_again(now, path, promised),
+        None => pace.request(now, path),
+    };
+    granted.map_err(|at| if at > now { at } else { now + Duration::from_millis(1) })
+}
+
 /// Calls: how they start and end.
 impl Keeper {
     /// Starts the next step of the upkeep if it is due. There is one at a time.
@@ -184,9 +203,12 @@ impl Keeper {
             return;
         }
         let call = self.upkeep.call(step);
-        match pace.request(self.now, call.path()) {
-            Ok(()) => self.step = Some(self.start(call, CallUser::Upkeep(step))),
-            Err(at) => self.step_at = (call.path(), self.later(at)),
+        match granted(pace, self.now, call.path(), self.promised_step(step)) {
+            Ok(()) => {
+                self.step = Some(self.start(call, CallUser::Upkeep(step)));
+                self.step_promised = None;
+            }
+            Err(promised) => self.step_promised = Some((call.path(), promised)),
         }
     }
 
@@ -195,25 +217,19 @@ impl Keeper {
         let is_due = |request: &Request| matches!(request.progress, Progress::Due(at) if at <= self.now);
         let due: Vec<_> = self.requests.iter().filter(|(_, request)| is_due(request)).map(|(of, _)| of).collect();
         for number in due {
-            let Some(Request { purpose: Purpose::Calls(stage), .. }) = self.requests.get_mut(number) else { continue };
-            let call = stage.call(self.now);
-            let progress = match pace.request(self.now, call.path()) {
-                Ok(()) => {
-                    self.start(call, CallUser::Request(number));
-                    Progress::Pending
-                }
-                Err(at) => Progress::Due(self.later(at)),
+            let Some(Request { purpose: Purpose::Calls(stage), promised, .. }) = self.requests.get_mut(number) else {
+                continue;
             };
+            let (call, promised) = (stage.call(self.now), promised.take());
+            let refused = granted(pace, self.now, call.path(), promised).err();
+            if refused.is_none() {
+                self.start(call, CallUser::Request(number));
+            }
             if let Some(request) = self.requests.get_mut(number) {
-                request.progress = progress;
+                request.progress = refused.map_or(Progress::Pending, Progress::Due);
+                request.promised = refused;
             }
         }
-    }
-
-    /// Returns a moment after now, so that a pacer that refuses now and for now cannot make the
-    /// driver spin.
-    fn later(&self, at: Instant) -> Instant {
-        at.max(self.now + Duration::from_millis(1))
     }
 
     fn start(&mut self, call: Call, user: CallUser) -> CallId {
@@ -227,10 +243,10 @@ impl Keeper {
 
     fn on_done(&mut self, id: CallId, result: &CallResult) {
         let Some(PendingCall { call, user, started, .. }) = self.calls.remove(&id) else { return };
-        self.notes.push(PaceNote::Ended(self.now, call.path()));
+        self.notes.push(PaceNote::Ended(call.path()));
         let body = reply::body(&call, result, self.upkeep.session()).map(Bytes::clone);
         if let Err(CallFailure { kind: CallFailureKind::PenaltyBox(retry_after), .. }) = body {
-            self.notes.push(PaceNote::Penalised(self.now, retry_after));
+            self.notes.push(PaceNote::Penalised(retry_after));
         }
         match user {
             CallUser::Upkeep(step) => {
@@ -248,6 +264,7 @@ impl Keeper {
         });
         let result = read.unwrap_or_else(StepResult::Failed);
         let is_done = !matches!(result, StepResult::Failed(_));
+        let is_penalty = matches!(&result, StepResult::Failed(failure) if failure.is_penalty());
         let before = self.upkeep.session().cloned();
         let is_news = self.upkeep.on_result(self.now, step, started, result);
         if let Some(session) = self.upkeep.session().filter(|session| before.as_ref() != Some(*session)) {
@@ -256,7 +273,10 @@ impl Keeper {
         if is_news {
             self.emit_state();
         }
-        self.settle(step, started, is_done);
+        // In the penalty box the pacer decides about all requests.
+        if !is_penalty {
+            self.settle(step, started, is_done);
+        }
     }
 
     fn on_request_call(&mut self, call: &Call, number: u64, body: Result<Bytes, CallFailure>) {
@@ -316,7 +336,7 @@ impl Keeper {
         } else {
             None
         };
-        let request = Request { ticket, fresh_from, purpose, progress };
+        let request = Request { ticket, fresh_from, purpose, progress, promised: None };
         if let Some(error) = refusal {
             return self.reply(&request, Err(error));
         }
@@ -334,7 +354,9 @@ impl Keeper {
     /// Returns why the session is not there, and what to do.
     fn reason(&self) -> RestError {
         let KeeperEvent { state, why, advice, .. } = self.upkeep.view();
-        let advice = advice.as_ref().map(|advice| format!(": {advice}")).unwrap_or_default();
+        // Some reasons hold the advice already.
+        let advice = advice.as_ref().filter(|advice| !why.contains(&***advice));
+        let advice = advice.map(|advice| format!(": {advice}")).unwrap_or_default();
         RestError::new(if why.is_empty() { format!("{state}{advice}") } else { format!("{why}{advice}") })
     }
 

@@ -46,6 +46,12 @@ pub(super) struct CallFailure {
     pub(super) why: Box<str>,
 }
 
+impl CallFailure {
+    pub(super) fn is_penalty(&self) -> bool {
+        matches!(self.kind, CallFailureKind::PenaltyBox(_))
+    }
+}
+
 /// What the gateway reports about the brokerage session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct SessionFlags {

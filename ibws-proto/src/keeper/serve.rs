@@ -78,6 +78,8 @@ pub(super) struct Request {
     pub(super) fresh_from: Instant,
     pub(super) purpose: Purpose,
     pub(super) progress: Progress,
+    /// The moment that pacing promised for the call that is due.
+    pub(super) promised: Option<Instant>,
 }
 
 /// The pending requests, in the order in which they came.

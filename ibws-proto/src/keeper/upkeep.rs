@@ -258,7 +258,6 @@ impl Upkeep {
     }
 
     fn on_failure(&mut self, now: Instant, step: Step, started: Instant, failure: CallFailure) -> bool {
-        let CallFailure { kind, why } = failure;
         if step == Step::Tickle {
             self.tickle_at = self.retry_at(now, started, self.tickle_failures);
             self.tickle_failures = self.tickle_failures.saturating_add(1);
@@ -273,10 +272,11 @@ impl Upkeep {
             }
             self.opening_step = Some((next, at));
         }
-        if let CallFailureKind::PenaltyBox(_) = kind {
+        if failure.is_penalty() {
             // The keeper learns from the pacer how long it lasts, and enters the state then.
             return false;
         }
+        let CallFailure { kind, why } = failure;
         let state = match kind {
             CallFailureKind::LoggedOut => KeeperState::LoggedOut,
             CallFailureKind::AccessDenied => KeeperState::AccessDenied,

@@ -107,6 +107,12 @@ impl Gateway {
         }
     }
 
+    /// Returns `true` during a daily reset, in which `ssodh/init` fails.
+    #[must_use]
+    pub fn is_in_reset(&self) -> bool {
+        self.reset.is_some_and(|(_, ends)| self.now < ends)
+    }
+
     /// `POST /iserver/auth/ssodh/init`. A session takes one to three seconds to open, so the reply
     /// does not show it yet.
     pub(super) fn init(&mut self, body: &Value) -> RestReply {
