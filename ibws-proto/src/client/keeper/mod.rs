@@ -29,6 +29,9 @@ use crate::{ConnectError, ConnectErrorKind, ConnectionState};
 pub use events::KeeperEvents;
 pub(super) use mailbox::Mailbox as KeeperMailbox;
 
+/// Why a request to the keeper has no result.
+const ENDED: &str = "the client was stopped, and its session keeper with it";
+
 /// What a builder knows of the keeper that it will start.
 pub(super) struct KeeperPlan<R: Runtime> {
     pub(super) config: KeeperConfig,
@@ -112,7 +115,7 @@ impl RestHandler for KeeperHandle {
         Box::pin(async move {
             match outcome.await {
                 Outcome::Served(result) => result,
-                Outcome::Session(_) | Outcome::Ended => Err(RestError::new("the session keeper has ended")),
+                Outcome::Session(_) | Outcome::Ended => Err(RestError::new(ENDED)),
             }
         })
     }
@@ -127,9 +130,7 @@ impl CredentialsProvider for KeeperHandle {
             let base = base.await?;
             match outcome.await {
                 Outcome::Session(session) => Ok(base.with_session(session?, form)),
-                Outcome::Served(_) | Outcome::Ended => {
-                    Err(ConnectError::new(ConnectErrorKind::Credentials, "the session keeper has ended"))
-                }
+                Outcome::Served(_) | Outcome::Ended => Err(ConnectError::new(ConnectErrorKind::Credentials, ENDED)),
             }
         })
     }
