@@ -48,6 +48,7 @@ pub mod decisions {
 
     #[doc = include_str!("../docs/decisions/0011-pin-anywhere.md")]
     pub mod d0011_pin_anywhere {}
+
     #[doc = include_str!("../docs/decisions/0012-keeper-over-hyper.md")]
-    pub mod keeper_over_hyper {}
+    pub mod d0012_keeper_over_hyper {}
 }
