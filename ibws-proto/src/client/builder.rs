@@ -265,7 +265,8 @@ impl<R: Runtime + Net> Builder<R> {
     ///
     /// It is [`new`](Self::new) with `wss://localhost:5000/v1/api/ws`, the trust
     /// [`Trust::StockCertificate`], a [`keeper`](Self::keeper) with its defaults, and no limit of
-    /// connection attempts. Each of these settings can be changed. For a gateway with a certificate
+    /// connection attempts: [`Client::start`] completes once somebody has logged in, and
+    /// [`Client::keeper_events`] shows what it waits for. Each of these settings can be changed. For a gateway with a certificate
     /// of its own, add a [`pin_file`](Self::pin_file).
     ///
     /// The stock certificate proves nothing but the address: its private key is public. It is

@@ -228,8 +228,6 @@ async fn run<R: Runtime>(
             Next::Item(Some(item)) => output.show(&item)?,
             Next::Keeper(event) => output.show_keeper(&event)?,
             Next::Started(Ok(())) => {}
-            // The keeper has said what a person can do, and the client continues to dial.
-            Next::Started(Err(CommandError::AuthenticationRequired(_))) if keeper.is_some() => {}
             Next::Started(Err(error)) => failure = Some(explain(&error)),
             Next::Impossible(error) => failure = Some(error.to_string()),
             Next::Item(None) | Next::Stop => break,

@@ -233,3 +233,72 @@ impl Drop for Awaited {
         drop(slot);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::pin::pin;
+
+    use super::*;
+    use crate::Instant;
+    use crate::client::KeeperEvents;
+    use crate::keeper::{Keeper, KeeperConfig};
+    use crate::rest::RestReply;
+
+    fn polled<T>(future: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        match future.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => Some(value),
+            Poll::Pending => None,
+        }
+    }
+
+    fn inputs(mailbox: &Mailbox) -> Vec<KeeperInput> {
+        let mut inputs = Vec::new();
+        mailbox.take_inputs(&mut inputs, Waker::noop());
+        inputs
+    }
+
+    #[test]
+    fn a_request_gets_its_outcome_and_a_dropped_one_is_cancelled() {
+        let mailbox = Arc::<Mailbox>::default();
+        let mut first = pin!(mailbox.submit(KeeperInput::SessionNeeded));
+        let second = mailbox.submit(KeeperInput::SessionNeeded);
+        let (one, two) = (Ticket(1), Ticket(2));
+        assert_eq!(inputs(&mailbox), [KeeperInput::SessionNeeded(one), KeeperInput::SessionNeeded(two)]);
+        assert!(polled(first.as_mut()).is_none());
+        drop(second);
+        assert_eq!(inputs(&mailbox), [KeeperInput::Cancel(two)]);
+        mailbox.resolve(one, Outcome::Served(Ok(RestReply::Complete)));
+        // The dropped request is ignored.
+        mailbox.resolve(two, Outcome::Ended);
+        assert!(matches!(polled(first), Some(Outcome::Served(Ok(RestReply::Complete)))));
+    }
+
+    #[test]
+    fn the_end_completes_what_is_pending_and_what_comes_later() {
+        let mailbox = Arc::<Mailbox>::default();
+        let pending = pin!(mailbox.submit(KeeperInput::SessionNeeded));
+        mailbox.end();
+        assert!(matches!(polled(pending), Some(Outcome::Ended)));
+        assert!(matches!(polled(pin!(mailbox.submit(KeeperInput::SessionNeeded))), Some(Outcome::Ended)));
+        assert!(inputs(&mailbox).is_empty());
+    }
+
+    #[test]
+    fn a_slow_consumer_loses_the_oldest_states_and_their_number_is_known() {
+        let mailbox = Arc::<Mailbox>::default();
+        let mut event = Keeper::new(KeeperConfig::default(), Instant::ORIGIN).state().clone();
+        mailbox.publish(Some(event.clone()));
+        let mut events = KeeperEvents::new(&mailbox);
+        for second in 1..=69 {
+            event.since = Instant::from_millis(second * 1_000);
+            mailbox.publish(Some(event.clone()));
+        }
+        assert_eq!(events.lost(), 6);
+        let seen: Vec<_> = core::iter::from_fn(|| events.try_next()).collect();
+        assert_eq!(seen.len(), MAX_EVENTS);
+        assert_eq!(seen.last(), Some(&event));
+        assert_eq!(mailbox.present(), Some(event));
+        mailbox.end();
+        assert!(polled(pin!(events.next())).is_some_and(|event| event.is_none()));
+    }
+}
