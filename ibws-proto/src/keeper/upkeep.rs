@@ -57,6 +57,10 @@ pub(super) struct Upkeep {
     /// When `ssodh/init` succeeded, and the number of looks since; `None` if nothing is opening.
     opening: Option<(Instant, u32)>,
     opening_failures: u32,
+    /// The number of times that `ssodh/init` succeeded and no session opened.
+    not_opened: u32,
+    /// Another login held the session when its state was last seen.
+    is_competing: bool,
     /// The number of pauses since another login holds the session.
     competing_pauses: u32,
     /// The earliest time of the next `ssodh/init`.
@@ -86,6 +90,8 @@ impl Upkeep {
             opening_step: None,
             opening: None,
             opening_failures: 0,
+            not_opened: 0,
+            is_competing: false,
             competing_pauses: 0,
             init_not_before: now,
             last_init: None,
@@ -183,15 +189,16 @@ impl Upkeep {
     fn on_flags(&mut self, now: Instant, step: Step, flags: SessionFlags) -> bool {
         if flags.authenticated {
             (self.opening_step, self.opening) = (None, None);
-            (self.opening_failures, self.competing_pauses) = (0, 0);
+            (self.opening_failures, self.competing_pauses, self.not_opened) = (0, 0, 0);
+            self.is_competing = false;
             self.init_not_before = self.init_spaced(now);
             return self.enter(now, KeeperState::Authenticated, Box::default());
         }
         if flags.competing {
             return self.on_competing(now, step);
         }
-        if self.state() == KeeperState::Competing {
-            // The other login is gone.
+        if core::mem::take(&mut self.is_competing) {
+            // The other login is gone, and with it the reason for the pause.
             (self.competing_pauses, self.opening_step) = (0, None);
             self.init_not_before = self.init_spaced(now);
         }
@@ -221,7 +228,7 @@ impl Upkeep {
     /// A login elsewhere holds the session. It is not ended unless the settings say so; the keeper
     /// looks again after growing pauses.
     fn on_competing(&mut self, now: Instant, step: Step) -> bool {
-        self.opening = None;
+        (self.opening, self.is_competing) = (None, true);
         if step == Step::Init || !matches!(self.opening_step, Some((Step::Init, _))) {
             let is_first = self.competing_pauses == 0 && step != Step::Init;
             let at = if self.config.compete && is_first { self.init_not_before.max(now) } else { self.compete_at(now) };
@@ -252,7 +259,8 @@ impl Upkeep {
             self.config.open_timeout
         );
         self.opening = None;
-        self.init_not_before = self.compete_at(now);
+        self.init_not_before = self.retry_at(now, now, self.not_opened);
+        self.not_opened = self.not_opened.saturating_add(1);
         self.opening_step = Some((Step::Init, self.init_not_before));
         self.enter(now, KeeperState::NotReady, why.into())
     }

@@ -36,8 +36,9 @@ tally! {
         states: BTreeMap<KeeperState, u64>,
         /// Troubles, by their name.
         troubles: BTreeMap<&'static str, u64>,
-        /// Requests that were carried out, and that failed with a reason.
+        /// Requests that were carried out.
         served: u64,
+        /// Requests that failed with a reason.
         refused: u64,
         /// The sum of all times from the end of the troubles until a keeper was back.
         recovery: Duration,
@@ -71,11 +72,13 @@ pub fn run_keeper_chaos(seed: u64) -> Result<KeeperReport, String> {
     gateway.authenticated = chance.chance(1, 2);
     let mut world = KeeperWorld::new(configs, gateway);
     let mut report = KeeperReport { runs: 1, keepers: world.keepers() as u64, ..KeeperReport::default() };
+    // A few kinds of trouble in each run, so that the penalty box is not in all of them.
+    let troubles: Vec<_> = (0..=chance.below(4)).map(|_| *chance.pick(&TROUBLES)).collect();
     world.run(chance.millis(0, 5_000));
     for _ in 0..STEPS {
         match chance.below(10) {
             0..3 => {
-                let trouble = chance.pick(&TROUBLES);
+                let trouble = chance.pick(&troubles);
                 *report.troubles.entry(trouble.name).or_default() += 1;
                 (trouble.inject)(&mut world, &mut chance);
             }
@@ -142,12 +145,14 @@ fn recover(world: &mut KeeperWorld, report: &mut KeeperReport) -> Result<(), Str
         world.run(secs(1));
     }
     let ended = world.now();
-    // The pause in force: until the next attempt, the rest of the penalty box, or the pause after a
-    // call that is pending and will fail.
+    // The pause in force: until the next attempt, the rest of the penalty box, the pause after a call
+    // that is pending and will fail, or the wait for a session whose opening a trouble has undone.
     let longest = (0..world.keepers()).map(|index| {
         let next = world.keeper(index).state().next_try.unwrap_or(ended);
         let pending = if world.is_call_pending(index) { ended + KeeperConfig::default().retry_max } else { ended };
-        next.max(pending).max(world.boxed_until().unwrap_or(ended))
+        let is_opening = world.state(index) == KeeperState::Opening;
+        let opening = if is_opening { ended + KeeperConfig::default().open_timeout } else { ended };
+        next.max(pending).max(opening).max(world.boxed_until().unwrap_or(ended))
     });
     // Keepers of one session are back together: what one of them opens, the others see with their
     // next tickle.

@@ -2,10 +2,10 @@
 //! calls are needed. It is written from the rules and shares no code with the keeper.
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use ibws_proto::keeper::{Call, CallId, CallResult, KeeperConfig, KeeperInput, KeeperOutput, KeeperState, Ticket};
-use ibws_proto::rest::{RestRequest, SessionNeed};
+use ibws_proto::rest::{RestReply, RestRequest, SessionNeed};
 use ibws_proto::{Instant, Key};
 use serde_json::Value;
 
@@ -20,8 +20,12 @@ pub struct Judge {
     /// The number of keepers that share the pacer.
     keepers: u32,
     pending: BTreeMap<CallId, (Call, Instant)>,
-    /// The calls that each request still needs, in order; none for a request for a session.
-    needs: BTreeMap<Ticket, VecDeque<Need>>,
+    requests: BTreeMap<Ticket, Pending>,
+    /// How many calls of each kind all requests so far may cause, and have not caused. Which of two
+    /// equal calls is for which request cannot be seen.
+    budget: BTreeMap<&'static str, u32>,
+    /// How many calls of each path were made.
+    made: BTreeMap<&'static str, u32>,
     /// Whether the brokerage session lives, by the last reply that showed it.
     authenticated: Option<bool>,
     /// When the last tickle started, and how it ended.
@@ -44,6 +48,15 @@ enum Ended {
     Failed,
 }
 
+/// A request without a result.
+#[derive(Debug, Default)]
+struct Pending {
+    /// The calls that it needs; none for a request for a session.
+    needs: Vec<Need>,
+    /// How many calls of each path that it needs had been made when it came.
+    made: BTreeMap<&'static str, u32>,
+}
+
 #[derive(Debug)]
 enum Need {
     Accounts,
@@ -59,7 +72,9 @@ impl Judge {
             config,
             keepers: keepers as u32,
             pending: BTreeMap::new(),
-            needs: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            budget: BTreeMap::new(),
+            made: BTreeMap::new(),
             authenticated: None,
             tickle: None,
             init: None,
@@ -78,10 +93,10 @@ impl Judge {
         match input {
             KeeperInput::Serve { ticket, request } => self.on_request(*ticket, request),
             KeeperInput::SessionNeeded(ticket) => {
-                self.needs.insert(*ticket, VecDeque::new());
+                self.requests.insert(*ticket, Pending::default());
                 self.needs_tickle = true;
             }
-            KeeperInput::Cancel(ticket) => drop(self.needs.remove(ticket)),
+            KeeperInput::Cancel(ticket) => drop(self.requests.remove(ticket)),
             KeeperInput::Done(id, result) => self.on_done(now, *id, result),
             KeeperInput::Stream { .. } => self.needs_tickle = true,
             _ => {}
@@ -98,7 +113,10 @@ impl Judge {
             RestRequest::Prompt(prompt) => vec![Need::Notification(prompt.req_id.clone())],
             _ => vec![],
         };
-        self.needs.insert(ticket, needs.into());
+        let made = needs.iter().map(|need| (need.path(), self.made.get(need.path()).copied().unwrap_or(0)));
+        let made = made.collect();
+        needs.iter().for_each(|need| *self.budget.entry(need.kind()).or_default() += 1);
+        self.requests.insert(ticket, Pending { made, needs });
     }
 
     fn on_done(&mut self, now: Instant, id: CallId, result: &CallResult) {
@@ -158,6 +176,7 @@ impl Judge {
                 if penalised_at.is_some_and(|at| now.since(at) < PENALTY) {
                     return Err(format!("{call} in the penalty box"));
                 }
+                *self.made.entry(call.path()).or_default() += 1;
                 self.was_boxed |= penalised_at.is_some_and(|at| self.tickle.is_some_and(|(last, _)| at >= last));
                 self.check_call(now, call)?;
                 self.pending.insert(*id, (call.clone(), now));
@@ -172,16 +191,22 @@ impl Judge {
                 }
             }
             KeeperOutput::Served { ticket, result } => {
-                let needs = self.needs.remove(ticket).ok_or(format!("{ticket} has two results, or was cancelled"))?;
+                let ended =
+                    self.requests.remove(ticket).ok_or(format!("{ticket} has two results, or was cancelled"))?;
                 match result {
                     Err(error) if error.reason.is_empty() => return Err(format!("{ticket} has no reason")),
-                    Ok(ibws_proto::rest::RestReply::Incomplete) => {}
-                    Ok(_) if !needs.is_empty() => return Err(format!("{ticket} is done without {needs:?}")),
-                    _ => {}
+                    Err(_) | Ok(RestReply::Incomplete) => {}
+                    Ok(_) => {
+                        let is_made =
+                            |(path, before): (&&str, &u32)| self.made.get(path).is_some_and(|now| now > before);
+                        if !ended.made.iter().all(is_made) {
+                            return Err(format!("{ticket} is done without its calls: {ended:?}"));
+                        }
+                    }
                 }
             }
             KeeperOutput::SessionReady { ticket, result } => {
-                self.needs.remove(ticket).ok_or(format!("{ticket} has two results, or was cancelled"))?;
+                self.requests.remove(ticket).ok_or(format!("{ticket} has two results, or was cancelled"))?;
                 if result.as_ref().is_err_and(|error| error.reason.is_empty()) {
                     return Err(format!("{ticket} has no reason"));
                 }
@@ -258,10 +283,11 @@ impl Judge {
                 Ok(())
             }
             call => {
-                let is_next = |needs: &VecDeque<Need>| needs.front().is_some_and(|need| need.is_met_by(now, call));
-                let ticket = self.needs.iter().find(|(_, needs)| is_next(needs)).map(|(ticket, _)| *ticket);
-                let ticket = ticket.ok_or_else(|| format!("{call} without a request: {:?}", self.needs))?;
-                self.needs.get_mut(&ticket).map(VecDeque::pop_front);
+                let mut needs = self.requests.values().flat_map(|request| &request.needs);
+                let need = needs.find(|need| need.is_met_by(now, call));
+                let need = need.ok_or_else(|| format!("{call} without a request: {:?}", self.requests))?;
+                let budget = self.budget.get_mut(need.kind()).filter(|budget| **budget > 0);
+                *budget.ok_or_else(|| format!("{call} more often than requested"))? -= 1;
                 Ok(())
             }
         }
@@ -269,11 +295,24 @@ impl Judge {
 
     /// The requests without a result.
     pub(super) fn open(&self) -> BTreeSet<Ticket> {
-        self.needs.keys().copied().collect()
+        self.requests.keys().copied().collect()
     }
 }
 
 impl Need {
+    fn path(&self) -> &'static str {
+        match self {
+            Self::Accounts => "/iserver/accounts",
+            Self::ForcedOrders | Self::Orders => "/iserver/account/orders",
+            Self::Executions(_) => "/iserver/account/trades",
+            Self::Notification(_) => "/iserver/notification",
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        if let Self::ForcedOrders = self { "/iserver/account/orders?force=true" } else { self.path() }
+    }
+
     fn is_met_by(&self, now: Instant, call: &Call) -> bool {
         match (self, call) {
             (Self::Accounts, Call::Accounts)
