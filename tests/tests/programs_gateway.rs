@@ -66,7 +66,7 @@ impl Drop for Running {
 /// The program `gateway` on a free port, and what it announces.
 struct Gateway {
     _running: Running,
-    /// `HOST:PORT`.
+    /// Its address, as `HOST:PORT`.
     address: String,
     sha256: String,
     /// The file with its certificate, removed at the end.

@@ -184,8 +184,8 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
-    /// Logs each received message at the level `debug` of the target `ibws::raw` of the crate `log`,
-    /// without session ids and with account ids masked. Default: `false`.
+    /// Logs each received message at the level `debug` of the target `ibws::raw` of the crate
+    /// `log`, without session ids and with account ids masked. Default: `false`.
     ///
     /// The log reads from a queue within [`queue_limits`](Self::queue_limits), as a
     /// [`sink`](Self::sink) does. What it is too slow for is merged or counted.
@@ -266,8 +266,8 @@ impl<R: Runtime + Net> Builder<R> {
     /// It is [`new`](Self::new) with `wss://localhost:5000/v1/api/ws`, the trust
     /// [`Trust::StockCertificate`], a [`keeper`](Self::keeper) with its defaults, and no limit of
     /// connection attempts: [`Client::start`] completes once somebody has logged in, and
-    /// [`Client::keeper_events`] shows what it waits for. Each of these settings can be changed. For a gateway with a certificate
-    /// of its own, add a [`pin_file`](Self::pin_file).
+    /// [`Client::keeper_events`] shows what it waits for. Each of these settings can be changed.
+    /// For a gateway with a certificate of its own, add a [`pin_file`](Self::pin_file).
     ///
     /// The stock certificate proves nothing but the address: its private key is public. It is
     /// accepted from loopback peers only. Any other certificate ends [`Client::start`] with

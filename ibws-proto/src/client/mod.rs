@@ -9,8 +9,8 @@
 //! `client`, `subscription`, `stream` and `queue` hold the handles, `reader` and `consumers` what
 //! they read from, `handle` and `replies` how a request gets its reply. `task` runs the machine,
 //! `link` writes to the connection, `payloads` calls processors, `sink` runs the callbacks,
-//! `contain` contains panics, `keeper` runs the session keeper. `settings` reads variables and files,
-//! `raw_log` logs messages. `shared` holds the lock.
+//! `contain` contains panics, `keeper` runs the session keeper. `settings` reads variables and
+//! files, `raw_log` logs messages. `shared` holds the lock.
 
 mod builder;
 #[allow(clippy::module_inception)]
@@ -37,7 +37,7 @@ mod task;
 pub use builder::{BuildError, Builder};
 pub use client::Client;
 #[cfg(feature = "session")]
-pub use keeper::KeeperEvents;
+pub use keeper::{KeeperEvents, RestConnection};
 pub use queue::QueueAccessor;
 pub use rest_handler::{RestFuture, RestHandler};
 pub use settings::{Settings, SettingsError};

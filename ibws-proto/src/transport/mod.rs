@@ -8,14 +8,12 @@ pub mod dial;
 mod endpoint;
 mod fingerprint;
 mod header;
-#[cfg(feature = "session")]
-pub mod http;
 mod limits;
 mod provider;
 mod proxy;
 mod redaction;
 mod refusal;
-mod retry_after;
+pub(crate) mod retry_after;
 mod runtime;
 mod save;
 mod secret;

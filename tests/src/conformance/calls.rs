@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 
+use ibws_proto::client::RestConnection;
 use ibws_proto::keeper::{Call, CallError, CallResult};
-use ibws_proto::transport::http::Caller;
 use ibws_proto::transport::websocket::Net;
 use ibws_proto::transport::{CookieForm, Credentials, DialRequest, Limits, Runtime, Secret};
 
@@ -23,10 +23,10 @@ const SHORT: Duration = Duration::from_millis(150);
 const SESSION: &str = "5e55109f5e55109f";
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
 
-/// The caller of a script, and its runtime.
+/// The connection to a script, and its runtime.
 struct Calls<R> {
     runtime: R,
-    caller: Caller,
+    connection: RestConnection,
     credentials: Credentials,
     /// Address and limits differ between runs, so they are replaced in texts.
     peer: String,
@@ -37,8 +37,8 @@ impl<R: Runtime + Net + Clone> Calls<R> {
         let limits = Limits { max_reply_size, ..Limits::default() };
         let request = DialRequest { limits, ..stage.request(script) };
         let peer = request.endpoint.host_and_port();
-        let caller = Caller::new(request, time);
-        Self { runtime: stage.runtime.clone(), caller, credentials: Credentials::default(), peer }
+        let connection = RestConnection::new(request, time);
+        Self { runtime: stage.runtime.clone(), connection, credentials: Credentials::default(), peer }
     }
 
     /// Makes a call, and returns how it ended as a line.
@@ -47,7 +47,7 @@ impl<R: Runtime + Net + Clone> Calls<R> {
     }
 
     async fn ended(&mut self, call: &Call) -> (String, CallResult) {
-        let result = self.caller.call(&self.runtime, call, &self.credentials).await;
+        let result = self.connection.call(&self.runtime, call, &self.credentials).await;
         let line = match &result {
             Ok(reply) => {
                 let body = String::from_utf8_lossy(&reply.body);
@@ -296,8 +296,9 @@ pub async fn a_closed_connection_is_replaced_and_only_harmless_calls_are_repeate
         trace.push(calls.line(&call).await);
     }
     trace.extend(head.try_iter().map(|(conn, line)| format!("gateway #{conn} received {line}")));
-    // Connection 2 gets the status and drops the accounts, 3 gets the accounts and drops the tickle, which is not
-    // repeated; 4 gets the status and drops the init, which is not repeated either.
+    // Connection 2 gets the status and drops the accounts, 3 gets the accounts and drops the
+    // tickle, which is not repeated; 4 gets the status and drops the init, which is not repeated
+    // either.
     let broken: Vec<_> = trace.iter().filter(|line| line.ends_with(": broken")).collect();
     assert_eq!(broken.len(), 2, "{trace:#?}");
     assert_eq!(trace.iter().filter(|line| line.contains("ssodh/init HTTP")).count(), 1, "{trace:#?}");
@@ -305,9 +306,9 @@ pub async fn a_closed_connection_is_replaced_and_only_harmless_calls_are_repeate
     trace
 }
 
-/// Every status is a reply, a redirect is not followed, and `Retry-After` is read in both forms.
-pub async fn every_status_is_a_reply_and_no_redirect_is_followed<R: Runtime + Net + Clone>(stage: Stage<R>) -> Trace {
-    const STATUSES: [&str; 8] = [
+/// Every code is a reply, a redirect is not followed, and `Retry-After` is read in both forms.
+pub async fn every_code_is_a_reply_and_no_redirect_is_followed<R: Runtime + Net + Clone>(stage: Stage<R>) -> Trace {
+    const CODES: [&str; 8] = [
         "301 Moved Permanently\r\nLocation: /elsewhere",
         "302 Found\r\nLocation: https://localhost/sso/Login",
         "400 Bad Request",
@@ -320,13 +321,13 @@ pub async fn every_status_is_a_reply_and_no_redirect_is_followed<R: Runtime + Ne
     let script = stage.script(|conn, client| {
         assert_eq!(conn, 1, "a second connection");
         each(client, |number, _, client| {
-            let head = STATUSES[number - 1];
+            let head = CODES[number - 1];
             client.put(format!("HTTP/1.1 {head}\r\nContent-Length: 3\r\n\r\nwhy").as_bytes())
         })
     });
     let mut calls = Calls::new(&stage, &script, LONG, 1000);
     let mut trace = Trace::new();
-    for _ in STATUSES {
+    for _ in CODES {
         trace.push(calls.line(&Call::Tickle).await);
     }
     let pauses = trace.iter().filter(|line| line.contains("pause Some(")).count();

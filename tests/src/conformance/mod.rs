@@ -8,10 +8,10 @@
 //! `ibws-async-std/tests/smol.rs` runs them on smol.
 //!
 //! The calls of the REST interface ([`calls`]) have a list of their own, because they need the
-//! network of an adapter. Three harnesses are in no list: a close in every state ([`close_in_every_state`],
-//! `tests/conformance`), a thousand clients opened and closed ([`cycles`], `tests/leaks.rs`), and
-//! the memory that floods take (`tests/bounded.rs`), including floods of a slow consumer
-//! ([`slow`]) and of a client of which nobody reads ([`memory`]).
+//! network of an adapter. Three harnesses are in no list: a close in every state
+//! ([`close_in_every_state`], `tests/conformance`), a thousand clients opened and closed
+//! ([`cycles`], `tests/leaks.rs`), and the memory that floods take (`tests/bounded.rs`), including
+//! floods of a slow consumer ([`slow`]) and of a client of which nobody reads ([`memory`]).
 //!
 //! # Faults and their stories
 //!

@@ -78,7 +78,7 @@ mod tests {
     use ibws_proto::keeper::Keeper;
 
     #[test]
-    fn an_address_has_a_host_and_perhaps_a_port() {
+    fn an_address_may_omit_its_port() {
         for (text, host, port) in [
             ("localhost", "localhost", 5000),
             ("localhost:5001", "localhost", 5001),

@@ -86,8 +86,8 @@ async fn session<R: Runtime + Net>(options: Options, builder: impl FnOnce() -> B
     result
 }
 
-/// Applies the flags to the builder, and starts the embedded gateway if there is neither `--url` nor
-/// `--gateway`.
+/// Applies the flags to the builder, and starts the embedded gateway if there is neither `--url`
+/// nor `--gateway`.
 fn configured<R: Runtime + Net>(
     options: &Options,
     builder: Builder<R>,

@@ -25,9 +25,9 @@ pub(super) struct Options {
     /// without TLS.
     #[arg(long, value_name = "URL")]
     pub(super) url: Option<String>,
-    /// The gateway, by default localhost:5000, with a session keeper: it keeps the session alive and
-    /// makes the REST calls that the stream needs. Without --trust it accepts the stock certificate
-    /// of a gateway on this machine.
+    /// The gateway, by default localhost:5000, with a session keeper: it keeps the session alive
+    /// and makes the REST calls that the stream needs. Without --trust it accepts the stock
+    /// certificate of a gateway on this machine.
     #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = "localhost:5000",
         conflicts_with_all = ["url", "raw_session", "tickle"], value_parser = super::keeper::address)]
     pub(super) gateway: Option<Endpoint>,
@@ -51,7 +51,8 @@ pub(super) struct Options {
     tickle: Option<String>,
     /// The certificate to accept: webpki, ca:FILE for the authorities in FILE (PEM), pin:FILE for
     /// exactly the certificate in FILE (PEM or DER), or sha256:HEX for exactly the one with this
-    /// fingerprint. The gateway's stock certificate is accepted on this machine only. Default: webpki.
+    /// fingerprint. The gateway's stock certificate is accepted on this machine only. Default:
+    /// webpki.
     #[arg(long, value_name = "webpki|ca:FILE|pin:FILE|sha256:HEX", value_parser = trust)]
     pub(super) trust: Option<Trust>,
     /// Stop after this number of seconds.

@@ -17,7 +17,7 @@ stories! {
     a_cut_reply_is_an_error_and_not_a_shorter_body,
     garbage_is_an_error_and_the_next_call_works,
     a_closed_connection_is_replaced_and_only_harmless_calls_are_repeated,
-    every_status_is_a_reply_and_no_redirect_is_followed,
+    every_code_is_a_reply_and_no_redirect_is_followed,
     a_call_writes_its_request_and_nothing_else,
     an_untrusted_certificate_ends_the_call_before_the_request,
 }

@@ -20,7 +20,7 @@ use crate::transport::Secret;
 const MAX_EVENTS: usize = 64;
 
 /// How a request to the keeper ended.
-pub(super) enum Outcome {
+pub(super) enum RequestResult {
     Served(RestResult),
     Session(Result<Secret, ConnectError>),
     /// The keeper has ended.
@@ -48,7 +48,7 @@ struct State {
 
 #[derive(Default)]
 struct Slot {
-    outcome: Option<Outcome>,
+    outcome: Option<RequestResult>,
     waker: Option<Waker>,
 }
 
@@ -77,7 +77,7 @@ impl Mailbox {
         let ticket = self.with(|state, wakers| {
             state.last_ticket += 1;
             let ticket = Ticket(state.last_ticket);
-            let outcome = state.has_ended.then_some(Outcome::Ended);
+            let outcome = state.has_ended.then_some(RequestResult::Ended);
             if outcome.is_none() {
                 state.inputs.push(input(ticket));
                 wakers.extend(state.task.take());
@@ -99,7 +99,7 @@ impl Mailbox {
     }
 
     /// Completes a request. One that was dropped is ignored.
-    pub(super) fn resolve(&self, ticket: Ticket, outcome: Outcome) {
+    pub(super) fn resolve(&self, ticket: Ticket, outcome: RequestResult) {
         self.with(|state, wakers| {
             if let Some(slot) = state.awaited.get_mut(&ticket) {
                 slot.outcome = Some(outcome);
@@ -132,7 +132,7 @@ impl Mailbox {
             state.present = None;
             state.inputs.clear();
             for slot in state.awaited.values_mut() {
-                slot.outcome.get_or_insert(Outcome::Ended);
+                slot.outcome.get_or_insert(RequestResult::Ended);
                 wakers.extend(slot.waker.take());
             }
             wakers.extend(state.consumers.values_mut().filter_map(|events| events.waker.take()));
@@ -145,7 +145,7 @@ impl Mailbox {
     pub(super) fn fail_pending(&self) {
         self.with(|state, wakers| {
             for slot in state.awaited.values_mut() {
-                slot.outcome.get_or_insert(Outcome::Ended);
+                slot.outcome.get_or_insert(RequestResult::Ended);
                 wakers.extend(slot.waker.take());
             }
         });
@@ -200,9 +200,9 @@ pub(super) struct Awaited {
 }
 
 impl Future for Awaited {
-    type Output = Outcome;
+    type Output = RequestResult;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<RequestResult> {
         let waker = cx.waker().clone();
         let mut before = None;
         let outcome = self.mailbox.with(|state, _| {
@@ -267,10 +267,10 @@ mod tests {
         assert!(polled(first.as_mut()).is_none());
         drop(second);
         assert_eq!(inputs(&mailbox), [KeeperInput::Cancel(two)]);
-        mailbox.resolve(one, Outcome::Served(Ok(RestReply::Complete)));
+        mailbox.resolve(one, RequestResult::Served(Ok(RestReply::Complete)));
         // The dropped request is ignored.
-        mailbox.resolve(two, Outcome::Ended);
-        assert!(matches!(polled(first), Some(Outcome::Served(Ok(RestReply::Complete)))));
+        mailbox.resolve(two, RequestResult::Ended);
+        assert!(matches!(polled(first), Some(RequestResult::Served(Ok(RestReply::Complete)))));
     }
 
     #[test]
@@ -278,8 +278,8 @@ mod tests {
         let mailbox = Arc::<Mailbox>::default();
         let pending = pin!(mailbox.submit(KeeperInput::SessionNeeded));
         mailbox.end();
-        assert!(matches!(polled(pending), Some(Outcome::Ended)));
-        assert!(matches!(polled(pin!(mailbox.submit(KeeperInput::SessionNeeded))), Some(Outcome::Ended)));
+        assert!(matches!(polled(pending), Some(RequestResult::Ended)));
+        assert!(matches!(polled(pin!(mailbox.submit(KeeperInput::SessionNeeded))), Some(RequestResult::Ended)));
         assert!(inputs(&mailbox).is_empty());
     }
 

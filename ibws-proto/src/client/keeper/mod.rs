@@ -3,18 +3,20 @@
 //! provider of credentials of the client.
 //!
 //! `task` drives the keeper, `mailbox` is what the task shares with everything else, `pacing` the
-//! one pacer of each gateway, `events` what the application reads.
+//! one pacer of each gateway, `rest_connection` makes the calls, `events` is what the application
+//! reads.
 
 mod events;
 mod mailbox;
 mod pacing;
+mod rest_connection;
 mod task;
 
 use std::boxed::Box;
 use std::format;
 use std::sync::Arc;
 
-use self::mailbox::{Mailbox, Outcome};
+use self::mailbox::{Mailbox, RequestResult};
 use self::task::{KeeperTask, MakeCall, make_call};
 use super::client::Client;
 use super::contain::contain;
@@ -28,6 +30,7 @@ use crate::{ConnectError, ConnectErrorKind, ConnectionState};
 
 pub use events::KeeperEvents;
 pub(super) use mailbox::Mailbox as KeeperMailbox;
+pub use rest_connection::RestConnection;
 
 /// Why a request to the keeper has no result.
 const ENDED: &str = "the client was stopped, and its session keeper with it";
@@ -114,8 +117,8 @@ impl RestHandler for KeeperHandle {
         let outcome = self.mailbox.submit(|ticket| KeeperInput::Serve { ticket, request });
         Box::pin(async move {
             match outcome.await {
-                Outcome::Served(result) => result,
-                Outcome::Session(_) | Outcome::Ended => Err(RestError::new(ENDED)),
+                RequestResult::Served(result) => result,
+                RequestResult::Session(_) | RequestResult::Ended => Err(RestError::new(ENDED)),
             }
         })
     }
@@ -129,8 +132,10 @@ impl CredentialsProvider for KeeperHandle {
         Box::pin(async move {
             let base = base.await?;
             match outcome.await {
-                Outcome::Session(session) => Ok(base.with_session(session?, form)),
-                Outcome::Served(_) | Outcome::Ended => Err(ConnectError::new(ConnectErrorKind::Credentials, ENDED)),
+                RequestResult::Session(session) => Ok(base.with_session(session?, form)),
+                RequestResult::Served(_) | RequestResult::Ended => {
+                    Err(ConnectError::new(ConnectErrorKind::Credentials, ENDED))
+                }
             }
         })
     }

@@ -44,6 +44,12 @@ impl Pace for SharedPacer {
         granted.map_err(|at| self.to_own(at))
     }
 
+    fn request_again(&mut self, now: Instant, path: &'static str, promised: Instant) -> Result<(), Instant> {
+        let (now, promised) = (self.to_common(now), self.to_common(promised));
+        let granted = lock(&self.pacer).request_again(now, path, promised);
+        granted.map_err(|at| self.to_own(at))
+    }
+
     fn ended(&mut self, now: Instant, path: &'static str) {
         let now = self.to_common(now);
         lock(&self.pacer).ended(now, path);
@@ -88,6 +94,9 @@ mod tests {
         // The two attached within this test, so the moments differ by little.
         assert!(at > late && at <= late + 2 * second, "{at}");
         assert_eq!(elsewhere.request(late, "/tickle"), Ok(()));
+        // It is granted at the moment that it was promised, and nobody else is before.
+        assert!(first.request(early + second, "/tickle").is_err());
+        assert_eq!(other.request_again(at, "/tickle", at), Ok(()));
         drop(first);
         // A keeper that comes later finds the penalty of the one before.
         other.penalise(late + second, None);

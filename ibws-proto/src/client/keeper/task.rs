@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use super::ConnectedKeeper;
-use super::mailbox::{Mailbox, Outcome};
+use super::mailbox::{Mailbox, RequestResult};
 use super::pacing::SharedPacer;
+use super::rest_connection::RestConnection;
 use crate::client::contain::Contained;
 use crate::client::reader::Reader;
 use crate::client::shared::Shared;
@@ -19,7 +20,6 @@ use crate::keeper::{
 };
 use crate::queue::{EventFilter, QueueLimits};
 use crate::rest::RestError;
-use crate::transport::http::Caller;
 use crate::transport::websocket::Net;
 use crate::transport::{CookieForm, Credentials, CredentialsProvider, DialRequest, Runtime, Secret};
 use crate::{Body, ConnectError, ConnectErrorKind, ConnectionState, Event, Instant, Item, Key};
@@ -29,16 +29,16 @@ const MAX_ROUNDS: usize = 16;
 /// The queue of the authentication frames of the stream. An older one is replaced by a newer one.
 const STREAM: QueueLimits = QueueLimits { events: 16, bytes: 64 * 1024 };
 
-pub(super) type CallFuture = Pin<Box<dyn Future<Output = (Caller, CallResult)> + Send>>;
+pub(super) type CallFuture = Pin<Box<dyn Future<Output = (RestConnection, CallResult)> + Send>>;
 /// Makes one call on the network of `R`.
 pub(super) type MakeCall<R> =
-    fn(Arc<Shared<R>>, Caller, Call, Contained<CredentialsResult>, Option<Secret>) -> CallFuture;
+    fn(Arc<Shared<R>>, RestConnection, Call, Contained<CredentialsResult>, Option<Secret>) -> CallFuture;
 type CredentialsResult = Result<Credentials, ConnectError>;
 
 /// Makes a call with the credentials of the application, and with the bare session if there is one.
 pub(super) fn make_call<R: Runtime + Net>(
     shared: Arc<Shared<R>>,
-    mut caller: Caller,
+    mut connection: RestConnection,
     call: Call,
     credentials: Contained<CredentialsResult>,
     session: Option<Secret>,
@@ -51,11 +51,11 @@ pub(super) fn make_call<R: Runtime + Net>(
                     Some(session) => credentials.with_session(session, CookieForm::Direct),
                     None => credentials,
                 };
-                caller.call(&shared.runtime, &call, &credentials).await
+                connection.call(&shared.runtime, &call, &credentials).await
             }
             Err(error) => Err(CallError::Connect(error)),
         };
-        (caller, result)
+        (connection, result)
     })
 }
 
@@ -78,7 +78,7 @@ pub(super) struct KeeperTask<R: Runtime> {
     /// The calls in flight, each with its path.
     calls: Vec<(CallId, &'static str, CallFuture)>,
     /// Connections without a call.
-    idle: Vec<Caller>,
+    idle: Vec<RestConnection>,
     session: Option<Secret>,
     /// Why the last call had no reply, if that was because of the connection.
     connect_error: Option<ConnectError>,
@@ -127,13 +127,13 @@ impl<R: Runtime> KeeperTask<R> {
     fn poll_calls(&mut self, cx: &mut Context<'_>) {
         let Self { calls, inputs, idle, connect_error, .. } = self;
         calls.retain_mut(|(id, _, future)| match future.as_mut().poll(cx) {
-            Poll::Ready((caller, result)) => {
+            Poll::Ready((connection, result)) => {
                 *connect_error = match &result {
                     Err(CallError::Connect(error)) => Some(error.clone()),
                     _ => None,
                 };
                 inputs.push(KeeperInput::Done(*id, result));
-                idle.push(caller);
+                idle.push(connection);
                 false
             }
             Poll::Pending => true,
@@ -190,20 +190,20 @@ impl<R: Runtime> KeeperTask<R> {
     fn perform(&mut self, output: KeeperOutput) {
         match output {
             KeeperOutput::Call { id, call } => {
-                let new = || Caller::new(self.target.clone(), self.config.call_timeout);
-                let caller = self.idle.pop().unwrap_or_else(new);
+                let new = || RestConnection::new(self.target.clone(), self.config.call_timeout);
+                let connection = self.idle.pop().unwrap_or_else(new);
                 let credentials = Contained::new(|| self.base.credentials());
                 // Behind a gateway a cookie is not needed.
                 let session = self.session.clone().filter(|_| self.form == CookieForm::Direct);
                 let path = call.path();
-                let future = (self.make_call)(Arc::clone(&self.shared), caller, call, credentials, session);
+                let future = (self.make_call)(Arc::clone(&self.shared), connection, call, credentials, session);
                 self.calls.push((id, path, future));
             }
             KeeperOutput::Abandon(abandoned) => self.calls.retain(|(id, ..)| *id != abandoned),
-            KeeperOutput::Served { ticket, result } => self.mailbox.resolve(ticket, Outcome::Served(result)),
+            KeeperOutput::Served { ticket, result } => self.mailbox.resolve(ticket, RequestResult::Served(result)),
             KeeperOutput::SessionReady { ticket, result } => {
                 let result = result.map_err(|error| self.dial_error(error));
-                self.mailbox.resolve(ticket, Outcome::Session(result));
+                self.mailbox.resolve(ticket, RequestResult::Session(result));
             }
             KeeperOutput::Session(session) => self.session = Some(session),
             KeeperOutput::Event(event) => self.mailbox.publish(Some(event)),

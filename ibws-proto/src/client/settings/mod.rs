@@ -33,7 +33,7 @@ use crate::{Account, ReadyGate, excerpt};
 /// assert_eq!(settings.timeout, Some(std::time::Duration::from_millis(7500)));
 ///
 /// let error = Settings::from_json(r#"{"subscription_retries": 0}"#).unwrap_err();
-/// assert!(error.to_string().contains("subscription_retries takes a whole number from 1 to 4294967295, not 0"));
+/// assert!(error.to_string().contains("subscription_retries takes a whole number from 1"));
 /// # Ok::<(), ibws_proto::client::SettingsError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Default, Serialize)]
@@ -56,8 +56,8 @@ pub struct Settings {
     /// `IBIND_CACERT`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cacert: Option<String>,
-    /// The certificates to accept, as [`Builder::trust`]: `webpki`, `stock`, `ca:FILE`, `pin:FILE` or
-    /// `sha256:HEX`. It takes precedence over `cacert`.
+    /// The certificates to accept, as [`Builder::trust`]: `webpki`, `stock`, `ca:FILE`, `pin:FILE`
+    /// or `sha256:HEX`. It takes precedence over `cacert`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trust: Option<String>,
     /// The interval of WebSocket pings, as [`Config::ping_interval`](crate::Config::ping_interval);
@@ -68,7 +68,7 @@ pub struct Settings {
     /// [`Config::max_pong_age`](crate::Config::max_pong_age); in a file a number of seconds.
     /// Variable: `IBIND_WS_MAX_PING_INTERVAL`.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "seconds")]
-    pub max_ping_interval: Option<Duration>,
+    pub max_pong_age: Option<Duration>,
     /// The wait for the greeting and for the end of a connection, as
     /// [`ReadyGate::Wait`] and [`Config::close_timeout`](crate::Config::close_timeout); in a file a
     /// number of seconds. Variable: `IBIND_WS_TIMEOUT`.
@@ -157,7 +157,7 @@ impl Settings {
             }
             Setting::Trust => self.trust = Some(value.trust().ok_or_else(bad)?),
             Setting::PingInterval => self.ping_interval = Some(value.seconds().ok_or_else(bad)?),
-            Setting::MaxPingInterval => self.max_ping_interval = Some(value.seconds().ok_or_else(bad)?),
+            Setting::MaxPongAge => self.max_pong_age = Some(value.seconds().ok_or_else(bad)?),
             Setting::Timeout => self.timeout = Some(value.seconds().ok_or_else(bad)?),
             Setting::SubscriptionRetries => {
                 let count = value.whole(1, u64::from(u32::MAX)).and_then(narrow);
@@ -230,7 +230,7 @@ impl fmt::Debug for Settings {
             .field("cacert", &self.cacert)
             .field("trust", &self.trust)
             .field("ping_interval", &self.ping_interval)
-            .field("max_ping_interval", &self.max_ping_interval)
+            .field("max_pong_age", &self.max_pong_age)
             .field("timeout", &self.timeout)
             .field("subscription_retries", &self.subscription_retries)
             .field("subscription_timeout", &self.subscription_timeout)
@@ -290,7 +290,7 @@ impl<R: Runtime> Builder<R> {
                 config.account = Some(Account::new(id.as_str()));
             }
             config.ping_interval = settings.ping_interval.or(config.ping_interval);
-            config.max_pong_age = settings.max_ping_interval.or(config.max_pong_age);
+            config.max_pong_age = settings.max_pong_age.or(config.max_pong_age);
             if let Some(timeout) = settings.timeout {
                 config.ready_gate = ReadyGate::Wait(timeout);
                 config.close_timeout = timeout;

@@ -28,7 +28,7 @@ fn each_variable_of_the_reference_sets_its_setting() {
         ),
         ("IBIND_CACERT", "/etc/ca.pem", Settings { cacert: text("/etc/ca.pem"), ..Settings::default() }),
         ("IBIND_WS_PING_INTERVAL", "45", Settings { ping_interval: seconds(45), ..Settings::default() }),
-        ("IBIND_WS_MAX_PING_INTERVAL", "300", Settings { max_ping_interval: seconds(300), ..Settings::default() }),
+        ("IBIND_WS_MAX_PING_INTERVAL", "300", Settings { max_pong_age: seconds(300), ..Settings::default() }),
         ("IBIND_WS_TIMEOUT", " 5 ", Settings { timeout: seconds(5), ..Settings::default() }),
         ("IBIND_WS_SUBSCRIPTION_RETRIES", "7", Settings { subscription_retries: Some(7), ..Settings::default() }),
         (
@@ -92,7 +92,7 @@ fn a_variable_that_is_not_utf_8_is_a_bad_value() {
 fn each_key_of_a_file_sets_its_setting_and_is_written_again() {
     let text = r#"{
         "account_id": "DU1234567", "url": "wss://localhost:5001/v1/api/ws", "host": "127.0.0.1", "port": 5001,
-        "cacert": "ca.pem", "trust": "pin:gateway.pem", "ping_interval": 45, "max_ping_interval": 300.0, "timeout": 7.5,
+        "cacert": "ca.pem", "trust": "pin:gateway.pem", "ping_interval": 45, "max_pong_age": 300.0, "timeout": 7.5,
         "subscription_retries": 3, "subscription_timeout": 2, "log_raw_messages": true
     }"#;
     let settings = Settings::from_json(text).unwrap();
@@ -105,7 +105,7 @@ fn each_key_of_a_file_sets_its_setting_and_is_written_again() {
         cacert: some("ca.pem"),
         trust: some("pin:gateway.pem"),
         ping_interval: seconds(45),
-        max_ping_interval: seconds(300),
+        max_pong_age: seconds(300),
         timeout: Some(Duration::from_millis(7_500)),
         subscription_retries: Some(3),
         subscription_timeout: seconds(2),
@@ -140,7 +140,7 @@ fn a_bad_key_or_value_of_a_file_is_named_with_what_it_takes() {
         (r#"{"trust": "pin:"}"#, "trust takes webpki"),
         (r#"{"trust": "sha256:12"}"#, "trust takes webpki"),
         (r#"{"ping_interval": -1}"#, "ping_interval takes a number of seconds above 0 and up to 1000000000, not -1"),
-        (r#"{"max_ping_interval": 1e99}"#, "max_ping_interval takes a number of seconds"),
+        (r#"{"max_pong_age": 1e99}"#, "max_pong_age takes a number of seconds"),
         (r#"{"timeout": [5]}"#, "timeout takes a number of seconds above 0 and up to 1000000000, not a list"),
         (r#"{"timeout": {"secs": 5}}"#, "not a table"),
         (r#"{"subscription_retries": 1.5}"#, "subscription_retries takes a whole number from 1 to 4294967295, not 1.5"),

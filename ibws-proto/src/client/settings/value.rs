@@ -84,7 +84,7 @@ pub(super) enum Setting {
     CaCert,
     Trust,
     PingInterval,
-    MaxPingInterval,
+    MaxPongAge,
     Timeout,
     SubscriptionRetries,
     SubscriptionTimeout,
@@ -100,7 +100,7 @@ impl Setting {
         Self::CaCert,
         Self::Trust,
         Self::PingInterval,
-        Self::MaxPingInterval,
+        Self::MaxPongAge,
         Self::Timeout,
         Self::SubscriptionRetries,
         Self::SubscriptionTimeout,
@@ -117,7 +117,7 @@ impl Setting {
             Self::CaCert => "cacert",
             Self::Trust => "trust",
             Self::PingInterval => "ping_interval",
-            Self::MaxPingInterval => "max_ping_interval",
+            Self::MaxPongAge => "max_pong_age",
             Self::Timeout => "timeout",
             Self::SubscriptionRetries => "subscription_retries",
             Self::SubscriptionTimeout => "subscription_timeout",
@@ -132,7 +132,7 @@ impl Setting {
             Self::Url => Some("IBIND_WS_URL"),
             Self::CaCert => Some("IBIND_CACERT"),
             Self::PingInterval => Some("IBIND_WS_PING_INTERVAL"),
-            Self::MaxPingInterval => Some("IBIND_WS_MAX_PING_INTERVAL"),
+            Self::MaxPongAge => Some("IBIND_WS_MAX_PING_INTERVAL"),
             Self::Timeout => Some("IBIND_WS_TIMEOUT"),
             Self::SubscriptionRetries => Some("IBIND_WS_SUBSCRIPTION_RETRIES"),
             Self::SubscriptionTimeout => Some("IBIND_WS_SUBSCRIPTION_TIMEOUT"),
@@ -150,7 +150,7 @@ impl Setting {
             Self::Port => "a whole number from 1 to 65535",
             Self::CaCert => "the path of a PEM file with the authorities to trust",
             Self::Trust => "webpki, stock, ca:FILE, pin:FILE or sha256:HEX",
-            Self::PingInterval | Self::MaxPingInterval | Self::Timeout | Self::SubscriptionTimeout => {
+            Self::PingInterval | Self::MaxPongAge | Self::Timeout | Self::SubscriptionTimeout => {
                 "a number of seconds above 0 and up to 1000000000"
             }
             Self::SubscriptionRetries => "a whole number from 1 to 4294967295",

@@ -21,11 +21,11 @@ use hyper::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, DATE, HOST, He
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::{Request, Response, StatusCode};
 
-use super::dial::until;
-use super::retry_after::pause;
-use super::websocket::{self, ByteStream, Net};
-use super::{Credentials, DEFAULT_PATH, DialRequest, Endpoint, Runtime, tls};
 use crate::keeper::{Call, CallError, CallReply, CallResult, Method};
+use crate::transport::dial::until;
+use crate::transport::retry_after::pause;
+use crate::transport::websocket::{self, ByteStream, Net};
+use crate::transport::{Credentials, DEFAULT_PATH, DialRequest, Endpoint, Runtime, tls};
 use crate::{ConnectError, ConnectErrorKind, excerpt};
 
 /// The largest head of a reply in bytes, interim replies included.
@@ -42,7 +42,7 @@ const READ: usize = 8 * 1024;
 /// because the gateway keeps those of the backend, and the session of the direct endpoint comes
 /// with the [`Credentials`] (docs/protocol.md §1.2).
 #[derive(Debug)]
-pub struct Caller {
+pub struct RestConnection {
     target: DialRequest,
     /// The time of a whole call.
     time: Duration,
@@ -50,10 +50,11 @@ pub struct Caller {
     kept: Option<Kept>,
 }
 
-impl Caller {
-    /// Creates a caller of the REST interface beside the WebSocket of `target`: same host, same
+impl RestConnection {
+    /// Creates a connection to the REST interface beside the WebSocket of `target`: same host, same
     /// trust and limits, no connection yet. A call takes at most `time`, connecting included, and
-    /// its reply has at most [`Limits::max_reply_size`](super::Limits::max_reply_size) bytes.
+    /// its reply has at most
+    /// [`Limits::max_reply_size`](crate::transport::Limits::max_reply_size) bytes.
     #[must_use]
     pub fn new(target: DialRequest, time: Duration) -> Self {
         Self { target, time, kept: None }
@@ -67,7 +68,8 @@ impl Caller {
     /// have an effect twice.
     ///
     /// # Errors
-    /// [`CallError`], within the time of a call in any case. No text of it holds a byte of the body.
+    /// [`CallError`], within the time of a call in any case. No text of it holds a byte of the
+    /// body.
     ///
     /// # Cancel safety
     /// Dropping the future closes the connection; the call may have had its effect.
@@ -95,7 +97,7 @@ impl Caller {
         self.keep(fresh, result)
     }
 
-    fn keep(&mut self, connection: Kept, result: Result<CallReply, Failure>) -> CallResult {
+    fn keep(&mut self, connection: Kept, result: Result<CallReply, ExchangeError>) -> CallResult {
         match result {
             Ok(reply) => {
                 self.kept = Some(connection);
@@ -210,13 +212,13 @@ impl Kept {
     }
 
     /// Sends the request and reads the whole reply.
-    async fn exchange(&mut self, request: Request<Content>, limit: usize) -> Result<CallReply, Failure> {
+    async fn exchange(&mut self, request: Request<Content>, limit: usize) -> Result<CallReply, ExchangeError> {
         self.has_received.store(false, Ordering::Relaxed);
         let sent = self.sender.send_request(request);
         let response = self.drive(sent).await;
         let response = response.map_err(|error| self.failure(error))?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(Failure::Reply(CallError::Broken("the gateway replied with HTTP 101 to a call".into())));
+            return Err(ExchangeError::Reply(CallError::Broken("the gateway replied with HTTP 101 to a call".into())));
         }
         let (status, retry_after) = (response.status().as_u16(), retry_after(&response));
         let body = self.body(response.into_body(), limit).await?;
@@ -225,8 +227,8 @@ impl Kept {
         Ok(CallReply { status, retry_after, body })
     }
 
-    async fn body(&mut self, mut incoming: Incoming, limit: usize) -> Result<Bytes, Failure> {
-        let too_large = || Failure::Reply(CallError::TooLarge { limit });
+    async fn body(&mut self, mut incoming: Incoming, limit: usize) -> Result<Bytes, ExchangeError> {
+        let too_large = || ExchangeError::Reply(CallError::TooLarge { limit });
         if incoming.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
             return Err(too_large());
         }
@@ -243,8 +245,8 @@ impl Kept {
         Ok(body.into())
     }
 
-    fn failure(&self, error: hyper::Error) -> Failure {
-        Failure::Connection { error, has_received: self.has_received.load(Ordering::Relaxed) }
+    fn failure(&self, error: hyper::Error) -> ExchangeError {
+        ExchangeError::Connection { error, has_received: self.has_received.load(Ordering::Relaxed) }
     }
 }
 
@@ -255,7 +257,7 @@ fn retry_after(response: &Response<Incoming>) -> Option<Duration> {
 }
 
 /// An exchange without a reply.
-enum Failure {
+enum ExchangeError {
     /// The reply cannot be taken.
     Reply(CallError),
     /// The connection failed.
@@ -266,7 +268,7 @@ enum Failure {
     },
 }
 
-impl Failure {
+impl ExchangeError {
     /// Returns `true` if the call may be made once more at once: its request was not sent, or the
     /// peer closed without a byte of a reply and a second call does no harm.
     fn can_repeat(&self, call: &Call) -> bool {
