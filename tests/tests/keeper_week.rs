@@ -1,6 +1,6 @@
 //! A week of virtual days with two session keepers that share a pacer: every night the daily reset
-//! with a person who logs in again in the morning, then maintenance, a competing login and a restart
-//! of the gateway. With `--nocapture` it prints a table of days.
+//! with a person who logs in again in the morning, then maintenance, a competing login and a
+//! restart of the gateway. With `--nocapture` it prints a table of days.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,8 +45,8 @@ fn trouble(world: &mut KeeperWorld, name: &'static str, act: impl FnOnce(&mut Ke
     Trouble { name, lasted: ended.since(began), recovery }
 }
 
-/// The brokerage session ends at midnight, and `ssodh/init` fails for minutes. Then the login itself
-/// is over, until a person logs in again, which is another session.
+/// The brokerage session ends at midnight, and `ssodh/init` fails for minutes. Then the login
+/// itself is over, until a person logs in again, which is another session.
 fn night(world: &mut KeeperWorld, chance: &mut Prng) {
     let reset = chance.millis(120_000, 600_000);
     world.gateway.daily_reset(reset);

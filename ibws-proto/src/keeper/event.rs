@@ -71,8 +71,9 @@ pub enum KeeperOutput {
         /// The call.
         call: Call,
     },
-    /// A call has not ended within [`KeeperConfig::call_timeout`](super::KeeperConfig::call_timeout).
-    /// The driver drops it, and its result would be ignored.
+    /// A call has not ended within
+    /// [`KeeperConfig::call_timeout`](super::KeeperConfig::call_timeout). The driver drops it, and
+    /// its result would be ignored.
     Abandon(CallId),
     /// The result of a [`Serve`](KeeperInput::Serve); emitted at most once for each.
     Served {

@@ -1,4 +1,5 @@
-//! The keeper itself: takes inputs, emits calls within pacing, and hands their results to the rules.
+//! The keeper itself: takes inputs, emits calls within pacing, and hands their results to the
+//! rules.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;

@@ -45,9 +45,10 @@ pub trait Pace {
     /// When to request it again. An earlier request has no better prospects.
     fn request(&mut self, now: Instant, path: &'static str) -> Result<(), Instant>;
 
-    /// Requests a call of `path` again, at or after `promised`, the moment of the refusal. Those that
-    /// wait for a path are granted it in the order of their first requests. Without an implementation
-    /// of its own, it is a new [`request`](Self::request), which may be granted later.
+    /// Requests a call of `path` again, at or after `promised`, the moment of the refusal. Those
+    /// that wait for a path are granted it in the order of their first requests. Without an
+    /// implementation of its own, it is a new [`request`](Self::request), which may be granted
+    /// later.
     ///
     /// # Errors
     /// Those of [`request`](Self::request).
@@ -73,8 +74,8 @@ struct Path {
     is_in_flight: bool,
     /// When the next call is possible.
     free_at: Instant,
-    /// The queue of those that wait: the moments that they were promised, which differ. A place whose
-    /// moment has long passed is given up.
+    /// The queue of those that wait: the moments that they were promised, which differ. A place
+    /// whose moment has long passed is given up.
     waiting: Vec<Instant>,
 }
 

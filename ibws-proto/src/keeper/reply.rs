@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn statuses_and_bodies_tell_failures_apart() {
+    fn kinds_of_failures_follow_from_code_and_body() {
         let kind = |status, text| body(&Call::Tickle, &reply(status, text), None).unwrap_err().kind;
         assert_eq!(kind(401, ""), CallFailureKind::LoggedOut);
         assert_eq!(kind(400, r#"{"error":"Bad Request: No Bridge"}"#), CallFailureKind::NoBridge);

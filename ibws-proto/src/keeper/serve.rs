@@ -208,8 +208,8 @@ impl Stage {
 /// may be calendar days, of which the present one is only partly over, so there is one more than
 /// have passed.
 fn days(now: Instant, since: Instant) -> u8 {
-    let begun = now.since(since).as_nanos().div_ceil(DAY.as_nanos());
-    u8::try_from(begun.saturating_add(1).min(u128::from(MAX_DAYS))).unwrap_or(1)
+    let started_days = now.since(since).as_nanos().div_ceil(DAY.as_nanos());
+    u8::try_from(started_days.saturating_add(1).min(u128::from(MAX_DAYS))).unwrap_or(1)
 }
 
 #[cfg(test)]

@@ -170,8 +170,8 @@ impl Upkeep {
             StepResult::Tickle(Tickle { session, flags }) => {
                 self.session = Some(session);
                 self.tickle_failures = 0;
-                // Between 85 and 95 % of the interval: the gateway sees two tickles no further apart
-                // than the interval, even if the second one travels longer.
+                // Between 85 and 95 % of the interval: the gateway sees two tickles no further
+                // apart than the interval, even if the second one travels longer.
                 let interval = self.random.around(self.config.tickle_interval.saturating_mul(9) / 10, 5);
                 self.tickle_at = now.max(started + interval);
                 match flags {
@@ -297,8 +297,8 @@ impl Upkeep {
         self.enter(now, state, why)
     }
 
-    /// Returns when a failed step is retried. The pause counts from the start of the call, so a call
-    /// that hangs adds nothing to it.
+    /// Returns when a failed step is retried. The pause counts from the start of the call, so a
+    /// call that hangs adds nothing to it.
     fn retry_at(&mut self, now: Instant, started: Instant, failures: u32) -> Instant {
         let KeeperConfig { retry_min, retry_max, .. } = self.config;
         let pause = self.random.around(doubled(retry_min, failures, retry_max), 20).min(retry_max);

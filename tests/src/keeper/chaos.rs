@@ -24,7 +24,7 @@ const ALLOWANCE: Duration = Duration::from_secs(60);
 tally! {
     /// What chaos runs of keepers did and reached.
     pub struct KeeperReport {
-        /// Runs.
+        /// The number of runs.
         runs: u64,
         /// Keepers in all runs.
         keepers: u64,
@@ -145,8 +145,9 @@ fn recover(world: &mut KeeperWorld, report: &mut KeeperReport) -> Result<(), Str
         world.run(secs(1));
     }
     let ended = world.now();
-    // The pause in force: until the next attempt, the rest of the penalty box, the pause after a call
-    // that is pending and will fail, or the wait for a session whose opening a trouble has undone.
+    // The pause in force: until the next attempt, the rest of the penalty box, the pause after a
+    // call that is pending and will fail, or the wait for a session whose opening a trouble has
+    // undone.
     let longest = (0..world.keepers()).map(|index| {
         let next = world.keeper(index).state().next_try.unwrap_or(ended);
         let pending = if world.is_call_pending(index) { ended + KeeperConfig::default().retry_max } else { ended };

@@ -1,5 +1,5 @@
-//! The judge of one keeper: it sees what the keeper gets and emits, and knows from the replies which
-//! calls are needed. It is written from the rules and shares no code with the keeper.
+//! The judge of one keeper: it sees what the keeper gets and emits, and knows from the replies
+//! which calls are needed. It is written from the rules and shares no code with the keeper.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -252,7 +252,8 @@ impl Judge {
                         now.since(at) >= pause || self.needs_tickle || self.was_boxed
                     }
                 };
-                // The longest time between two tickles: a pause, and hanging tickles of all keepers.
+                // The longest time between two tickles: a pause, and hanging tickles of all
+                // keepers.
                 let KeeperConfig { tickle_interval, retry_max, call_timeout, .. } = self.config;
                 let longest = tickle_interval.max(retry_max) + (call_timeout + SECOND * 2) * self.keepers;
                 if let Some((at, _)) = self.tickle.filter(|(at, _)| !self.was_boxed && now.since(*at) > longest) {

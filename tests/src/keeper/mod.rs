@@ -1,8 +1,8 @@
 //! The session keeper before the simulated gateway: one or several keepers, one pacer, the REST
 //! half of a gateway, and a virtual clock that jumps.
 //!
-//! A [`Judge`] for each keeper checks every output: no call without a reason, no call in the penalty
-//! box, never `compete`, no secret in anything that is shown.
+//! A [`Judge`] for each keeper checks every output: no call without a reason, no call in the
+//! penalty box, never `compete`, no secret in anything that is shown.
 
 mod chaos;
 mod judge;

@@ -1,5 +1,5 @@
-//! Checks that the modules of `ibws-proto` depend one way, from the client over the transport to
-//! the core, and that the core has no cycle.
+//! Checks that the modules of `ibws-proto` depend one way, from the client over the keeper and the
+//! transport to the core, and that the core has no cycle.
 
 use std::collections::BTreeSet;
 
@@ -19,12 +19,16 @@ struct Layer {
 
 /// The layers above the core, from the top. A layer may use those below it; all modules that are
 /// not listed are the core.
-const LAYERS: &[Layer] =
-    &[Layer { name: "client", modules: &["client"] }, Layer { name: "transport", modules: &["transport"] }];
+const LAYERS: &[Layer] = &[
+    Layer { name: "client", modules: &["client"] },
+    Layer { name: "keeper", modules: &["keeper"] },
+    Layer { name: "transport", modules: &["transport"] },
+];
 
-/// Modules of the core that a layer may not use. The transport moves bytes and knows nothing of the
-/// machine.
-const FORBIDDEN: &[(&str, &[&str])] = &[("transport", &["machine", "queue", "subscriptions"])];
+/// Modules of the core that a layer may not use. The transport moves bytes, and the keeper makes
+/// REST calls; both know nothing of the machine.
+const FORBIDDEN: &[(&str, &[&str])] =
+    &[("keeper", &["machine", "queue", "subscriptions"]), ("transport", &["machine", "queue", "subscriptions"])];
 
 /// Cycles in the core that are known and not yet removed, each from its least module on.
 const TOLERATED: &[&[&str]] = &[];
@@ -83,7 +87,7 @@ fn upward(reference: &Reference) -> Option<Offence> {
     let forbidden = FORBIDDEN.iter().any(|(name, modules)| *name == layer(from) && modules.contains(&to.as_str()));
     (forbidden || height(to) > height(from)).then(|| {
         let wrong = format!("`{from}` ({}) uses `{to}` ({})", layer(from), layer(to));
-        Offence::new(file, *line, wrong, "let the upper module use the lower one: client, transport, core")
+        Offence::new(file, *line, wrong, "let the upper module use the lower one: client, keeper, transport, core")
     })
 }
 
@@ -93,9 +97,8 @@ mod tests {
 
     fn found(files: &[(&str, &str)], tolerated: &[&[&str]]) -> Vec<String> {
         let mut all = vec![("ibws-proto/src/lib.rs", "pub use machine::Machine;\npub use client::Client;")];
-        for module in ["client", "transport"] {
-            let path: &str =
-                if module == "client" { "ibws-proto/src/client/mod.rs" } else { "ibws-proto/src/transport/mod.rs" };
+        for path in ["ibws-proto/src/client/mod.rs", "ibws-proto/src/keeper/mod.rs", "ibws-proto/src/transport/mod.rs"]
+        {
             if files.iter().all(|(known, _)| *known != path) {
                 all.push((path, ""));
             }
@@ -120,6 +123,8 @@ mod tests {
         let cases = [
             ("ibws-proto/src/machine.rs", "use crate::Client;", "`machine` (core) uses `client` (client)"),
             ("ibws-proto/src/key.rs", "use crate::transport::Net;", "`key` (core) uses `transport` (transport)"),
+            ("ibws-proto/src/key.rs", "use crate::keeper::Call;", "`key` (core) uses `keeper` (keeper)"),
+            ("ibws-proto/src/keeper/call.rs", "use crate::Machine;", "`keeper` (keeper) uses `machine` (core)"),
             (
                 "ibws-proto/src/transport/mod.rs",
                 "use crate::client::X;",
