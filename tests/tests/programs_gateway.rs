@@ -152,6 +152,8 @@ fn watch_gateway_shows_the_session_and_quotes_with_nothing_but_address_and_trust
     let quote = watch.until(|line| line.contains(r#""key":"MARKET_DATA""#));
     assert_eq!(serde_json::from_str::<Value>(&quote).unwrap()["type"], "data");
     drop(watch);
+    // A second program within a second exceeds the pacing of a gateway, so it has one of its own.
+    let gateway = Gateway::start("plain");
     let pin = format!("pin:{}", gateway.pem.display());
     let mut watch = Command::new(example("watch"));
     let mut watch = Running::start(watch.args(["--gateway", &gateway.address, "--trust", &pin]));
