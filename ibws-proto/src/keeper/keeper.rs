@@ -245,7 +245,7 @@ impl Keeper {
     fn on_done(&mut self, id: CallId, result: &CallResult) {
         let Some(PendingCall { call, user, started, .. }) = self.calls.remove(&id) else { return };
         self.notes.push(PaceNote::Ended(call.path()));
-        let body = reply::body(&call, result, self.upkeep.session()).map(Bytes::clone);
+        let body = reply::body(&call, result, self.upkeep.session()).cloned();
         if let Err(CallFailure { kind: CallFailureKind::PenaltyBox(retry_after), .. }) = body {
             self.notes.push(PaceNote::Penalised(retry_after));
         }

@@ -260,8 +260,8 @@ mod tests {
         assert_eq!(pacer.request(at(0), ORDERS), Ok(()));
         pacer.ended(at(0), ORDERS);
         assert_eq!(pacer.request(at(1), ORDERS), Err(at(5_000)));
-        assert_eq!(pacer.request(at(7_000), ORDERS), Err(at(12_000)), "the first place is still kept");
-        assert_eq!(pacer.request_again(at(12_000), ORDERS, at(12_000)), Ok(()));
+        assert_eq!(pacer.request(at(7_000), ORDERS), Err(at(10_000)), "the first place is still kept");
+        assert_eq!(pacer.request_again(at(10_000), ORDERS, at(10_000)), Ok(()));
     }
 
     #[test]

@@ -139,7 +139,6 @@ impl KeeperWorld {
     }
 
     /// The results of the requests of a keeper, with their times.
-    #[must_use]
     pub fn results(&self, index: usize) -> &[(Instant, Ticket, RestResult)] {
         &self.places[index].results
     }
