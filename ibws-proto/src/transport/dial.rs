@@ -88,6 +88,7 @@ pub async fn within<R: Runtime, T>(
 /// [`open`](super::websocket::open) needs.
 ///
 /// # Errors
+/// The error of [`DialRequest::check`], before anything is connected;
 /// [`ConnectErrorKind::Unreachable`] and [`ConnectErrorKind::TimedOut`].
 pub async fn connect<R, S, A, L, C>(
     runtime: &R,
@@ -101,6 +102,7 @@ where
     L: Future<Output = io::Result<A>>,
     C: Future<Output = io::Result<S>>,
 {
+    request.check()?;
     let limit = request.limits.tcp;
     let deadline = runtime.now() + limit;
     let endpoint = request.proxy.as_ref().map_or(&request.endpoint, Proxy::address);

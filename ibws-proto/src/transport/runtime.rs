@@ -2,12 +2,12 @@
 
 use core::future::Future;
 use core::task::{Context, Poll};
-use std::string::String;
+use std::string::{String, ToString};
 
 use bytes::Bytes;
 
 use super::{Credentials, Endpoint, Limits, Proxy, Trust};
-use crate::{CloseCause, ConnectError, Instant};
+use crate::{CloseCause, ConnectError, ConnectErrorKind, Instant};
 
 /// An async runtime: a clock, a sleep, a task and a dial.
 ///
@@ -117,5 +117,29 @@ impl DialRequest {
             proxy: None,
             limits: Limits::default(),
         }
+    }
+
+    /// Checks that the settings can be used together, without a connection.
+    ///
+    /// [`dial::connect`](super::dial::connect) and the functions of the feature `websocket` call
+    /// it, so that nothing is sent under settings that cannot be used.
+    ///
+    /// # Errors
+    /// [`ConnectErrorKind::Credentials`] for credentials of another endpoint,
+    /// [`ConnectErrorKind::Proxy`] for a proxy of a plaintext endpoint, and, with the feature
+    /// `tls`, [`ConnectErrorKind::Trust`] for a trust that cannot be used.
+    pub fn check(&self) -> Result<(), ConnectError> {
+        let of = |kind, error: &dyn ToString| ConnectError::new(kind, error.to_string());
+        let Self { endpoint, credentials, proxy, .. } = self;
+        credentials.check_endpoint(endpoint).map_err(|error| of(ConnectErrorKind::Credentials, &error))?;
+        if let Some(proxy) = proxy {
+            proxy.check_endpoint(endpoint).map_err(|error| of(ConnectErrorKind::Proxy, &error))?;
+        }
+        #[cfg(feature = "tls")]
+        if endpoint.is_tls() {
+            self.trust.check().map_err(|error| super::tls::trust_error(&error))?;
+            super::tls::server_name(endpoint)?;
+        }
+        Ok(())
     }
 }

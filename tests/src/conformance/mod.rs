@@ -132,6 +132,7 @@ macro_rules! conformance {
                 weak_keys_signatures_and_versions_are_refused_with_their_reason,
                 trust_that_cannot_be_used_is_reported_before_a_connection,
                 a_certificate_swapped_between_attempts_is_refused_each_time,
+                an_approved_certificate_is_saved_and_pinned,
             }
             proxy {
                 tls_runs_through_the_tunnel_of_a_proxy,

@@ -394,3 +394,32 @@ pub async fn a_certificate_swapped_between_attempts_is_refused_each_time<R: Runt
     assert_eq!(trace.iter().filter(|line| line.ends_with("open")).count(), 3, "{trace:?}");
     trace
 }
+
+/// An unknown certificate is saved when the user approves it, and the file pins it from then on.
+pub async fn an_approved_certificate_is_saved_and_pinned<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
+    if !stage.tls {
+        return Trace::new();
+    }
+    let own = Presented::self_signed(&[], expired);
+    let script = stage.presenting(LOOPBACK, &own, |conn, mut client| {
+        if conn == 1 {
+            assert!(client.is_closed_unread(), "the server received a byte of HTTP");
+            return Ok(());
+        }
+        client.greet()?.until_end()
+    });
+    // The port is taken by this story alone.
+    let path = std::env::temp_dir().join(format!("ibws-gateway-{}.pem", script.address().port()));
+    let endpoint = Endpoint::gateway("localhost", script.address().port()).expect("an address");
+    let trusting = |trust| DialRequest { trust, ..DialRequest::new(endpoint.clone()) };
+    let trust = Trust::local_gateway(None).expect("the stock certificate");
+    let error = stage.runtime.dial(trusting(trust)).await.err().expect("a refusal");
+    check("unknown", &error, &endpoint.host_and_port(), &["is not IBKR's stock certificate", PIN]);
+    let unknown = error.certificate.expect("the certificate");
+    assert_eq!(*unknown.sha256, *Fingerprint::of_certificate(&own.chain[0]).to_string());
+    unknown.save(&path).expect("a new file");
+    let trust = Trust::local_gateway(Some(&path));
+    std::fs::remove_file(&path).expect("the file");
+    let outcome = stage.runtime.dial(trusting(trust.expect("a pin"))).await;
+    vec![outcome.map_or_else(|error| panic!("{error}"), |_| "open".into())]
+}

@@ -29,6 +29,20 @@ impl Trust {
     pub fn from_pin_file(path: impl AsRef<Path>) -> Result<Self, TrustError> {
         checked(path.as_ref(), Self::ExactCert)
     }
+
+    /// Returns the trust in a gateway on this machine: [`Trust::StockCertificate`], or the pin in
+    /// `pin_file` for a gateway with a certificate of its own.
+    ///
+    /// A dial that meets another certificate fails with
+    /// [`ConnectError::certificate`](crate::ConnectError::certificate), which the application can
+    /// save as the pin file of the next dial once its user has compared the fingerprint.
+    ///
+    /// # Errors
+    /// As for [`Self::from_pin_file`]. A file that is missing is an error too, so that a lost pin
+    /// is never replaced by the stock certificate.
+    pub fn local_gateway(pin_file: Option<&Path>) -> Result<Self, TrustError> {
+        pin_file.map_or(Ok(Self::StockCertificate), Self::from_pin_file)
+    }
 }
 
 fn checked(path: &Path, trust: impl Fn(Vec<u8>) -> Trust) -> Result<Trust, TrustError> {
@@ -60,6 +74,9 @@ mod tests {
         fs::write(&path, certificate.pem()).unwrap();
         assert_eq!(Trust::from_pin_file(&path), Ok(Trust::ExactCert(certificate.pem().into())));
         assert_eq!(Trust::from_ca_file(&path), Ok(Trust::CaPem(certificate.pem().into())));
+        assert_eq!(Trust::local_gateway(Some(&path)), Trust::from_pin_file(&path));
+        assert_eq!(Trust::local_gateway(None), Ok(Trust::StockCertificate));
+        assert!(matches!(Trust::local_gateway(Some(&folder.join("missing"))), Err(TrustError::File { .. })));
         fs::write(folder.join("gateway.der"), certificate.der()).unwrap();
         assert!(Trust::from_pin_file(folder.join("gateway.der")).is_ok());
         fs::write(folder.join("empty"), "").unwrap();

@@ -38,8 +38,8 @@ pub async fn dial<R: Runtime + Net>(runtime: &R, request: &DialRequest) -> Resul
     upgraded(runtime, stream, request).await
 }
 
-/// Connects to the endpoint of `request` as [`dial`] does, without the upgrade: the stream is ready
-/// for HTTP.
+/// Connects to the endpoint of `request` as [`dial()`] does, without the upgrade. The stream is
+/// ready for HTTP.
 ///
 /// # Errors
 /// [`ConnectError`], whose kind decides whether a retry helps and whose detail names the peer.
@@ -50,8 +50,6 @@ pub async fn connect<R: Runtime + Net>(
     runtime: &R,
     request: &DialRequest,
 ) -> Result<Box<dyn ByteStream>, ConnectError> {
-    // Settings that cannot be used are reported before anything is sent.
-    check(request)?;
     let (tcp, peer) = dial::connect(runtime, request, R::look_up, R::connect).await?;
     secured::<R, R>(runtime, tcp, peer, request).await
 }
@@ -75,24 +73,9 @@ pub async fn open<N: Net, R: Runtime>(
     peer: Peer,
     request: &DialRequest,
 ) -> Result<WebSocket<N>, ConnectError> {
-    check(request)?;
+    request.check()?;
     let stream = secured::<N, R>(runtime, stream, peer, request).await?;
     upgraded(runtime, stream, request).await
-}
-
-/// Refuses settings that cannot be used together.
-fn check(request: &DialRequest) -> Result<(), ConnectError> {
-    let DialRequest { endpoint, trust, credentials, proxy, .. } = request;
-    let of = |kind, error: &dyn ToString| ConnectError::new(kind, error.to_string());
-    credentials.check_endpoint(endpoint).map_err(|error| of(ConnectErrorKind::Credentials, &error))?;
-    if let Some(proxy) = proxy {
-        proxy.check_endpoint(endpoint).map_err(|error| of(ConnectErrorKind::Proxy, &error))?;
-    }
-    if endpoint.is_tls() {
-        trust.check().map_err(|error| tls::trust_error(&error))?;
-        tls::server_name(endpoint)?;
-    }
-    Ok(())
 }
 
 /// Runs the tunnel and the TLS handshake on a TCP connection.
@@ -121,7 +104,10 @@ async fn secured<N: Net, R: Runtime>(
 
 /// Requests the proxy to connect to the endpoint, and reads its response.
 async fn tunnelled(stream: &mut dyn ByteStream, request: &DialRequest) -> Result<(), ConnectError> {
-    let Some(proxy) = &request.proxy else { return Ok(()) };
+    let Some(proxy) = &request.proxy else {
+        let detail = "the stream leads to a proxy and the request names none: set `DialRequest::proxy`";
+        return Err(ConnectError::new(ConnectErrorKind::Proxy, detail));
+    };
     let mut response = TunnelResponse::new(&request.endpoint, proxy);
     // A proxy that refuses without reading explains it in its response, so a write error is not
     // reported.
