@@ -19,6 +19,8 @@ use super::rest_handler::RestHandler;
 use super::shared::Shared;
 use super::sink::EventSink;
 use super::task::ClientTask;
+#[cfg(feature = "tls")]
+use crate::transport::Fingerprint;
 use crate::transport::{
     Credentials, CredentialsProvider, DialRequest, Endpoint, EndpointError, Limits, Plaintext, Proxy, ProxyError,
     Runtime, Trust, TrustError,
@@ -116,8 +118,14 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
-    /// Accepts exactly the certificate in this file (PEM or DER) in place of
-    /// [`trust`](Self::trust), if the file exists when the client is built. Default: none.
+    /// Accepts exactly the certificate in this file (PEM or DER), in place of
+    /// [`trust`](Self::trust). Default: none.
+    ///
+    /// If there is no such file when the client is built, no certificate is accepted:
+    /// [`Client::start`] ends with the one that the peer presented
+    /// ([`ConnectError::certificate`](crate::ConnectError::certificate)), which the application can
+    /// [`save`](crate::UnknownCertificate::save) there once its user approves. So a lost file is
+    /// never replaced by another trust.
     #[cfg(feature = "tls")]
     pub fn pin_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.pin_file = Some(path.into());
@@ -215,7 +223,9 @@ impl<R: Runtime> Builder<R> {
         let trust = match &self.pin_file {
             // A file that cannot be examined is reported when it is read.
             Some(path) if path.try_exists().unwrap_or(true) => Trust::from_pin_file(path)?,
-            _ => trust,
+            // The SHA-256 of no certificate.
+            Some(_) => Trust::ExactSha256(Fingerprint::from_bytes([0; 32])),
+            None => trust,
         };
         #[cfg(feature = "tls")]
         if endpoint.is_tls() {
