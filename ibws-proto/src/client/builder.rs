@@ -236,7 +236,9 @@ impl<R: Runtime> Builder<R> {
         }
         let (proxy, limits) = (self.proxy, self.limits);
         let target = DialRequest { trust, proxy, limits, ..DialRequest::new(endpoint) };
-        let (mut credentials, mut rest_handler) = (self.credentials, self.rest_handler);
+        let (credentials, rest_handler) = (self.credentials, self.rest_handler);
+        #[cfg(feature = "session")]
+        let (mut credentials, mut rest_handler) = (credentials, rest_handler);
         #[cfg(feature = "session")]
         let keeper = self
             .keeper
