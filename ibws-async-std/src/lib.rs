@@ -57,6 +57,13 @@ pub fn builder() -> ibws_proto::client::Builder<AsyncStdRuntime> {
     ibws_proto::client::Builder::new(AsyncStdRuntime::new())
 }
 
+/// Returns a builder for a client of the gateway on this machine, with a session keeper and without
+/// a limit of attempts; see
+/// [`Builder::local_gateway`](ibws_proto::client::Builder::local_gateway).
+pub fn local_gateway() -> ibws_proto::client::Builder<AsyncStdRuntime> {
+    ibws_proto::client::Builder::local_gateway(AsyncStdRuntime::new())
+}
+
 /// Compiles and runs the examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -99,10 +99,10 @@
 //! |---|---|---|
 //! | none | the machine, `no_std` with `alloc` | `bytes`, `serde`, `serde_json`, `thiserror` |
 //! | `transport` | endpoint, credentials, proxy, limits, the pure half of the HTTP upgrade, the text filter | `std`, `data-encoding`, `httparse`, `zeroize` |
-//! | `client` | the client, its handles and streams over any runtime | `transport`, `futures-core` |
+//! | `client` | the client, its handles and streams over any runtime | `transport`, `futures-core`, `log` |
 //! | `tls` | the trust rules as a rustls configuration | `transport`, `ring`, `rustls`, `webpki-roots` |
 //! | `websocket` | the dial and the WebSocket of every adapter, generic over the runtime's network | `tls`, `futures-core`, `futures-sink`, `tungstenite` |
-//! | `session` | the session keeper | `client`, `websocket` |
+//! | `session` | the session keeper: its machine, its HTTP connection, its task | `client`, `websocket`, `hyper` |
 //! | `decimal` | lossless decimal prices and amounts | `rust_decimal` |
 //!
 //! # Deliberate differences from the reference

@@ -50,4 +50,6 @@ pub mod decisions {
     pub mod d0011_pin_anywhere {}
     #[doc = include_str!("../docs/decisions/0012-digests-of-delivered-orders.md")]
     pub mod d0012_digests_of_delivered_orders {}
+    #[doc = include_str!("../docs/decisions/0013-keeper-over-hyper.md")]
+    pub mod d0013_keeper_over_hyper {}
 }

@@ -61,6 +61,16 @@ pub fn builder() -> ibws_proto::client::Builder<TokioRuntime> {
     ibws_proto::client::Builder::new(TokioRuntime::new())
 }
 
+/// Returns a builder for a client of the gateway on this machine, with a session keeper and without
+/// a limit of attempts; see
+/// [`Builder::local_gateway`](ibws_proto::client::Builder::local_gateway).
+///
+/// # Panics
+/// Outside a tokio runtime, as [`builder`].
+pub fn local_gateway() -> ibws_proto::client::Builder<TokioRuntime> {
+    ibws_proto::client::Builder::local_gateway(TokioRuntime::new())
+}
+
 /// Compiles and runs the examples of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -118,6 +118,23 @@ fn a_session_sent_with_the_upgrade_is_not_sent_as_a_message() {
 }
 
 #[test]
+fn the_session_of_a_tickle_authorises_each_dial() {
+    let mut demanding = GatewayConfig::seeded(5);
+    demanding.waiting_for_session = true;
+    let server = Server::start(ServerConfig::plain(demanding)).unwrap();
+    let tickle = server.ws_url().replace("ws://", "http://").replace("/v1/api/ws", "/v1/api/tickle");
+    let mut watch = watch();
+    let mut watch =
+        Running::start(watch.args(["--json", "--url", &server.ws_url(), "--tickle", &tickle, "--subscribe", "pl"]));
+    watch.until(|_| (), |line| line.contains(r#""status":"active""#));
+    watch.interrupt();
+    let (out, err, status) = watch.remaining();
+    let session = server.control().session().to_owned();
+    assert!(status.success() && err.is_empty() && !out.contains(&session), "{err}");
+    assert!(server.control().log().all(|received| !received.text.contains("session")));
+}
+
+#[test]
 fn a_gateway_that_waits_for_a_session_receives_only_the_session_before_success() {
     // A peer that ignores the cookie and sends each frame explicitly.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -170,7 +187,8 @@ fn invalid_input_prints_one_line_with_a_hint_and_does_not_panic() {
             ],
             "limit of 5",
         ),
-        (vec!["--tickle", "https://localhost"], "not available yet"),
+        (vec!["--url", &unpinned, "--tickle", "https://localhost"], "https://localhost:5000/v1/api/tickle"),
+        (vec!["--tickle", "https://localhost/v1/api/tickle"], "--url"),
         (vec!["--trust", "ca:no-such-file"], "no-such-file: "),
         (vec!["--trust", "sha256:12:34"], "2 bytes"),
         (vec!["--trust", "anything"], "pin:FILE"),

@@ -4,16 +4,23 @@
 use std::boxed::Box;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+#[cfg(feature = "tls")]
+use std::path::PathBuf;
 use std::string::String;
 use std::sync::Arc;
 use std::vec::Vec;
 
 use super::client::Client;
+#[cfg(feature = "session")]
+use super::keeper::{KeeperPlan, Pacing};
 use super::payloads::Payloads;
+use super::raw_log::RawLog;
 use super::rest_handler::RestHandler;
 use super::shared::Shared;
 use super::sink::EventSink;
 use super::task::ClientTask;
+#[cfg(feature = "tls")]
+use crate::transport::Fingerprint;
 use crate::transport::{
     Credentials, CredentialsProvider, DialRequest, Endpoint, EndpointError, Limits, Plaintext, Proxy, ProxyError,
     Runtime, Trust, TrustError,
@@ -22,26 +29,33 @@ use crate::{
     Config, Key, Machine,
     queue::{DEFAULT_TOTAL_BYTES, QueueLimits},
 };
+#[cfg(feature = "session")]
+use crate::{keeper::KeeperConfig, transport::websocket::Net};
 
 /// Collects the settings of a [`Client`].
 ///
 /// Every setting has a default. Without any, the client connects to the gateway on this machine,
 /// `wss://localhost:5000/v1/api/ws`, and trusts public certificate authorities.
 #[must_use = "a builder does nothing until it is built"]
-pub struct Builder<R> {
+pub struct Builder<R: Runtime> {
     runtime: R,
     url: Option<String>,
-    plaintext: Plaintext,
+    pub(super) plaintext: Plaintext,
     host: String,
     port: u16,
     trust: Trust,
+    #[cfg(feature = "tls")]
+    pin_file: Option<PathBuf>,
     credentials: Arc<dyn CredentialsProvider>,
     proxy: Option<Proxy>,
     rest_handler: Option<Arc<dyn RestHandler>>,
     limits: Limits,
     queues: QueueSettings,
     sinks: Vec<Box<dyn EventSink>>,
+    log_raw_messages: bool,
     config: Config,
+    #[cfg(feature = "session")]
+    keeper: Option<KeeperPlan<R>>,
 }
 
 impl<R: Runtime> Builder<R> {
@@ -56,14 +70,24 @@ impl<R: Runtime> Builder<R> {
             host: "localhost".into(),
             port: 5000,
             trust: Trust::default(),
+            #[cfg(feature = "tls")]
+            pin_file: None,
             credentials: Arc::new(Credentials::default()),
             proxy: None,
             rest_handler: None,
             limits: Limits::default(),
             queues: QueueSettings::default(),
             sinks: Vec::new(),
+            log_raw_messages: false,
             config: Config { seed, ..Config::default() },
+            #[cfg(feature = "session")]
+            keeper: None,
         }
+    }
+
+    /// Returns the runtime, for what an application runs beside the client.
+    pub fn runtime(&self) -> &R {
+        &self.runtime
     }
 
     /// Sets the whole address. It takes precedence over [`host`](Self::host) and
@@ -96,6 +120,20 @@ impl<R: Runtime> Builder<R> {
     /// [`Trust::WebPki`].
     pub fn trust(mut self, trust: Trust) -> Self {
         self.trust = trust;
+        self
+    }
+
+    /// Accepts exactly the certificate in this file (PEM or DER), in place of
+    /// [`trust`](Self::trust). Default: none.
+    ///
+    /// If there is no such file when the client is built, no certificate is accepted:
+    /// [`Client::start`] ends with the one that the peer presented
+    /// ([`ConnectError::certificate`](crate::ConnectError::certificate)), which the application can
+    /// [`save`](crate::UnknownCertificate::save) there once its user approves. So a lost file is
+    /// never replaced by another trust.
+    #[cfg(feature = "tls")]
+    pub fn pin_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.pin_file = Some(path.into());
         self
     }
 
@@ -159,6 +197,16 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
+    /// Logs each received message at the level `debug` of the target `ibws::raw` of the crate
+    /// `log`, without session ids and with account ids masked. Default: `false`.
+    ///
+    /// The log reads from a queue within [`queue_limits`](Self::queue_limits), as a
+    /// [`sink`](Self::sink) does. What it is too slow for is merged or counted.
+    pub fn log_raw_messages(mut self, is_on: bool) -> Self {
+        self.log_raw_messages = is_on;
+        self
+    }
+
     /// Changes the settings of the machine in place. Default: [`Config::default`] with a random
     /// seed.
     pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
@@ -175,27 +223,101 @@ impl<R: Runtime> Builder<R> {
             Some(url) => Endpoint::parse(url, self.plaintext)?,
             None => Endpoint::gateway(&self.host, self.port)?,
         };
+        let trust = self.trust;
+        #[cfg(feature = "tls")]
+        let trust = match &self.pin_file {
+            // A file that cannot be examined is reported when it is read.
+            Some(path) if path.try_exists().unwrap_or(true) => Trust::from_pin_file(path)?,
+            // The SHA-256 of no certificate.
+            Some(_) => Trust::ExactSha256(Fingerprint::from_bytes([0; 32])),
+            None => trust,
+        };
         #[cfg(feature = "tls")]
         if endpoint.is_tls() {
-            self.trust.check()?;
+            trust.check()?;
         }
         if let Some(proxy) = &self.proxy {
             proxy.check_endpoint(&endpoint)?;
         }
-        let (trust, proxy, limits) = (self.trust, self.proxy, self.limits);
+        let (proxy, limits) = (self.proxy, self.limits);
         let target = DialRequest { trust, proxy, limits, ..DialRequest::new(endpoint) };
+        let (credentials, rest_handler) = (self.credentials, self.rest_handler);
+        #[cfg(feature = "session")]
+        let (mut credentials, mut rest_handler) = (credentials, rest_handler);
+        #[cfg(feature = "session")]
+        let keeper = self
+            .keeper
+            .map(|keeper| keeper.seeded(self.config.seed).connect(&target, &mut credentials, &mut rest_handler));
         let payloads = Arc::<Payloads>::default();
         let config = Config {
             processor: payloads.stand_in(self.config.processor),
-            rest_handler: self.rest_handler.is_some(),
+            rest_handler: rest_handler.is_some(),
             ..self.config
         };
         let machine = Machine::new(config, self.runtime.now());
         let shared = Arc::new(Shared::new(self.runtime, payloads, machine, self.queues.total_bytes));
         let client = Client::new(shared.clone(), self.queues);
         self.sinks.into_iter().for_each(|sink| client.attach_boxed(sink));
-        shared.runtime.spawn(ClientTask::new(shared.clone(), target, self.credentials, self.rest_handler));
+        if self.log_raw_messages {
+            client.attach(RawLog);
+        }
+        #[cfg(feature = "session")]
+        let client = match keeper {
+            Some(keeper) => {
+                let client = client.with_keeper(&keeper.mailbox);
+                keeper.spawn(&shared);
+                client
+            }
+            None => client,
+        };
+        shared.runtime.spawn(ClientTask::new(shared.clone(), target, credentials, rest_handler));
         Ok(client)
+    }
+}
+
+#[cfg(feature = "session")]
+impl<R: Runtime + Net> Builder<R> {
+    /// Creates a builder of a client of the gateway on this machine, on `runtime`. The
+    /// `local_gateway()` of an adapter calls this.
+    ///
+    /// It is [`new`](Self::new) with `wss://localhost:5000/v1/api/ws`, the trust
+    /// [`Trust::StockCertificate`], a [`keeper`](Self::keeper) with its defaults, and no limit of
+    /// connection attempts: [`Client::start`] completes once somebody has logged in, and
+    /// [`Client::keeper_events`] shows what it waits for. Each of these settings can be changed.
+    /// For a gateway with a certificate of its own, add a [`pin_file`](Self::pin_file).
+    ///
+    /// The stock certificate proves nothing but the address: its private key is public. It is
+    /// accepted from loopback peers only. Any other certificate ends [`Client::start`] with
+    /// [`GaveUp`](crate::CommandError::GaveUp), whose
+    /// [`certificate`](crate::ConnectError::certificate) has the fingerprint and the PEM of what
+    /// the peer presented. Nothing is saved or trusted unless the application calls
+    /// [`save`](crate::UnknownCertificate::save).
+    pub fn local_gateway(runtime: R) -> Self {
+        let builder = Self::new(runtime).trust(Trust::StockCertificate).keeper(KeeperConfig::default());
+        builder.configure(|config| config.max_connection_attempts = None)
+    }
+
+    /// Starts a session keeper with the client: it keeps the session alive, provides the session of
+    /// each dial, and makes the REST calls that the stream needs, on the address, the trust and the
+    /// limits of the client. Default: none.
+    ///
+    /// It runs from [`Client::start`] until the client is stopped, and retries without a limit.
+    /// [`Client::keeper_state`] and [`Client::keeper_events`] show what it does. It replaces a
+    /// [`rest_handler`](Self::rest_handler). Of the [`credentials`](Self::credentials), it replaces
+    /// the session. All clients of a process share one pacing of REST calls, unless another
+    /// [`pacing`](Self::pacing) is set.
+    pub fn keeper(mut self, config: KeeperConfig) -> Self {
+        let pacing = self.keeper.map(|keeper| keeper.pacing).unwrap_or_default();
+        self.keeper = Some(KeeperPlan::new(config, pacing));
+        self
+    }
+
+    /// Sets what paces the calls of the [`keeper`](Self::keeper), which is added with its defaults
+    /// if there is none. Default: [`Pacing::of_process`].
+    pub fn pacing(mut self, pacing: Pacing) -> Self {
+        let config = self.keeper.map(|keeper| keeper.config).unwrap_or_default();
+        self.keeper = Some(KeeperPlan::new(config, pacing));
+        self
     }
 }
 

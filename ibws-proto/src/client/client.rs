@@ -9,6 +9,8 @@ use std::vec::Vec;
 
 use super::builder::QueueSettings;
 use super::handle::{Handle, Request};
+#[cfg(feature = "session")]
+use super::keeper::KeeperMailbox;
 use super::queue::QueueAccessor;
 use super::reader::Reader;
 use super::shared::{Shared, State};
@@ -35,11 +37,18 @@ use crate::{
 pub struct Client<R: Runtime> {
     handle: Handle<R>,
     queues: QueueSettings,
+    #[cfg(feature = "session")]
+    pub(super) keeper: Option<Arc<KeeperMailbox>>,
 }
 
 impl<R: Runtime> Clone for Client<R> {
     fn clone(&self) -> Self {
-        Self { handle: self.handle.clone(), queues: self.queues.clone() }
+        Self {
+            handle: self.handle.clone(),
+            queues: self.queues.clone(),
+            #[cfg(feature = "session")]
+            keeper: self.keeper.clone(),
+        }
     }
 }
 
@@ -429,7 +438,12 @@ impl<R: Runtime> Client<R> {
     }
 
     pub(super) fn new(shared: Arc<Shared<R>>, queues: QueueSettings) -> Self {
-        Self { handle: Handle::new(shared), queues }
+        Self {
+            handle: Handle::new(shared),
+            queues,
+            #[cfg(feature = "session")]
+            keeper: None,
+        }
     }
 
     pub(super) fn attach_boxed(&self, sink: Box<dyn EventSink>) {

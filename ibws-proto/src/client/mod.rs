@@ -9,8 +9,9 @@
 //! `client`, `subscription`, `stream` and `queue` hold the handles, `reader` and `consumers` what
 //! they read from, `handle` and `replies` how a request gets its reply. `task` runs the machine,
 //! `link` writes to the connection, `payloads` calls processors, `sink` runs the callbacks,
-//! `contain` contains panics. `shared` holds the lock, which `sync` names; `interleavings` tests
-//! both.
+//! `contain` contains panics, `keeper` runs the session keeper. `settings` reads variables and
+//! files, `raw_log` logs messages. `shared` holds the lock, which `sync` names; `interleavings`
+//! tests both.
 
 mod builder;
 #[allow(clippy::module_inception)]
@@ -20,12 +21,16 @@ mod contain;
 mod handle;
 #[cfg(all(test, shuttle))]
 mod interleavings;
+#[cfg(feature = "session")]
+mod keeper;
 mod link;
 mod payloads;
 mod queue;
+mod raw_log;
 mod reader;
 mod replies;
 mod rest_handler;
+mod settings;
 mod shared;
 mod sink;
 mod stream;
@@ -35,8 +40,11 @@ mod task;
 
 pub use builder::{BuildError, Builder};
 pub use client::Client;
+#[cfg(feature = "session")]
+pub use keeper::{KeeperEvents, Pacing, RestConnection};
 pub use queue::QueueAccessor;
 pub use rest_handler::{RestFuture, RestHandler};
+pub use settings::{Settings, SettingsError};
 pub use sink::EventSink;
 pub use stream::EventStream;
 pub use subscription::{Subscription, SubscriptionGuard};

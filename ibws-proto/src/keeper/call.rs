@@ -156,7 +156,7 @@ pub enum CallError {
     #[error("the gateway did not reply within {0:?}: check that it is running and logged in")]
     TimedOut(Duration),
     /// The reply is larger than the limit in bytes.
-    #[error("the reply is larger than {limit} bytes: raise the limit of replies")]
+    #[error("the reply is larger than {limit} bytes: raise `Limits::max_reply_size`")]
     TooLarge {
         /// The limit in bytes.
         limit: usize,

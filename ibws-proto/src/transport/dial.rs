@@ -170,7 +170,7 @@ fn usable(
 }
 
 /// Returns the output of `future`, or `None` if the clock reaches `deadline` first.
-pub(super) async fn until<R: Runtime, T>(runtime: &R, deadline: Instant, future: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn until<R: Runtime, T>(runtime: &R, deadline: Instant, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     let mut sleep = Box::pin(runtime.sleep_until(deadline));
     poll_fn(|cx| {

@@ -45,6 +45,9 @@ pub struct Limits {
     /// bytes of texts may wait for room in the buffer; the connection of a peer that has stopped
     /// reading is abandoned when they become more. Default 1 MiB; at least `write_buffer` + 1.
     pub max_write_buffer: usize,
+    /// The size of the largest body of a reply to a REST call of the session keeper, in bytes.
+    /// Default 1 MiB.
+    pub max_reply_size: usize,
 }
 
 impl Default for Limits {
@@ -59,6 +62,7 @@ impl Default for Limits {
             read_buffer: 16 * 1024,
             write_buffer: 128 * 1024,
             max_write_buffer: 1024 * 1024,
+            max_reply_size: 1024 * 1024,
         }
     }
 }

@@ -13,7 +13,7 @@ mod provider;
 mod proxy;
 mod redaction;
 mod refusal;
-mod retry_after;
+pub(crate) mod retry_after;
 mod runtime;
 mod save;
 mod secret;

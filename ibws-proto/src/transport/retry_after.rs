@@ -7,7 +7,7 @@ use core::time::Duration;
 ///
 /// The clock of this machine is not used, because it may differ from that of the server. A date
 /// without a `Date`, and every other text, is ignored. A date that has passed is a pause of zero.
-pub(super) fn pause(value: &[u8], date: Option<&[u8]>) -> Option<Duration> {
+pub(crate) fn pause(value: &[u8], date: Option<&[u8]>) -> Option<Duration> {
     if !value.is_empty() && value.iter().all(u8::is_ascii_digit) {
         let digits = value.iter().map(|byte| u64::from(byte.saturating_sub(b'0')));
         let seconds = digits.fold(0, |sum: u64, digit| sum.saturating_mul(10).saturating_add(digit));

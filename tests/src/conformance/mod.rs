@@ -7,10 +7,11 @@
 //! `tests/conformance` runs each of them on tokio and on async-std and compares the traces;
 //! `ibws-async-std/tests/smol.rs` runs them on smol.
 //!
-//! Three harnesses are not in the list: a close in every state ([`close_in_every_state`],
-//! `tests/conformance`), a thousand clients opened and closed ([`cycles`], `tests/leaks.rs`), and
-//! the memory that floods take (`tests/bounded.rs`), including floods of a slow consumer
-//! ([`slow`]) and of a client of which nobody reads ([`memory`]).
+//! The calls of the REST interface ([`calls`]) have a list of their own, because they need the
+//! network of an adapter. Three harnesses are in no list: a close in every state
+//! ([`close_in_every_state`], `tests/conformance`), a thousand clients opened and closed
+//! ([`cycles`], `tests/leaks.rs`), and the memory that floods take (`tests/bounded.rs`), including
+//! floods of a slow consumer ([`slow`]) and of a client of which nobody reads ([`memory`]).
 //!
 //! # Faults and their stories
 //!
@@ -71,6 +72,7 @@
 //! few milliseconds instead of every second, 20 KB a second instead of one, jitter to 20 ms instead
 //! of two seconds. The limits that they reach are shortened accordingly.
 
+pub mod calls;
 pub mod client;
 pub mod clock;
 pub mod close_in_every_state;

@@ -262,6 +262,24 @@ impl ClientInfo {
         Ok(String::from_utf8_lossy(&head).into_owned())
     }
 
+    /// Reads `length` bytes after the head of the request.
+    ///
+    /// # Errors
+    /// If they do not arrive.
+    pub fn body(&mut self, length: usize) -> io::Result<Vec<u8>> {
+        let mut body = vec![0; length];
+        self.wire.read_exact(&mut body)?;
+        Ok(body)
+    }
+
+    /// Ends the stream properly, including TLS.
+    ///
+    /// # Errors
+    /// If the client closed the connection.
+    pub fn finish(&mut self) -> io::Result<()> {
+        self.wire.finish()
+    }
+
     /// The response that opens the WebSocket.
     #[must_use]
     pub fn accept_response(head: &str) -> Vec<u8> {

@@ -10,12 +10,14 @@ mod golden;
 #[cfg(test)]
 mod hostile;
 mod json;
+mod keeper;
 mod options;
 mod plain;
 mod record;
 mod secret;
 mod stop;
 mod terminal;
+mod tickle;
 
 use core::future::{Future, poll_fn};
 use core::pin::pin;
@@ -25,6 +27,8 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use ibws_proto::client::{Builder, Client, EventStream};
+use ibws_proto::keeper::KeeperEvent;
+use ibws_proto::transport::websocket::Net;
 use ibws_proto::transport::{CookieForm, Credentials, Endpoint, Plaintext, Runtime};
 use ibws_proto::{Account, CommandError, ConnectErrorKind, Item, Subscribe, queue::QueueLimits};
 
@@ -45,7 +49,7 @@ const ATTEMPTS: u32 = 5;
 /// on that runtime.
 pub fn watch<R, B, X>(builder: B, run: X) -> ExitCode
 where
-    R: Runtime,
+    R: Runtime + Net + Clone,
     B: FnOnce() -> Builder<R> + Send + 'static,
     X: FnOnce(core::pin::Pin<Box<dyn Future<Output = Result<(), String>>>>) -> Result<(), String>,
 {
@@ -62,7 +66,10 @@ where
     }
 }
 
-async fn session<R: Runtime>(options: Options, builder: impl FnOnce() -> Builder<R>) -> Result<(), String> {
+async fn session<R: Runtime + Net + Clone>(
+    options: Options,
+    builder: impl FnOnce() -> Builder<R>,
+) -> Result<(), String> {
     let stop = Stop::on_signals()?;
     if let Some(duration) = options.duration {
         stop::end_after(duration);
@@ -85,12 +92,19 @@ async fn session<R: Runtime>(options: Options, builder: impl FnOnce() -> Builder
     result
 }
 
-/// Applies the flags to the builder, and starts the embedded gateway if there is no `--url`.
-fn configured<R: Runtime>(options: &Options, builder: Builder<R>) -> Result<(Builder<R>, Option<Server>), String> {
+/// Applies the flags to the builder, and starts the embedded gateway if there is neither `--url`
+/// nor `--gateway`.
+fn configured<R: Runtime + Net + Clone>(
+    options: &Options,
+    builder: Builder<R>,
+) -> Result<(Builder<R>, Option<Server>), String> {
     let mut builder = builder.total_queue_bytes(QUEUE.bytes).configure(|config| {
         config.max_connection_attempts = Some(ATTEMPTS);
         config.account = options.account.as_deref().map(Account::new);
     });
+    if let Some(gateway) = &options.gateway {
+        return Ok((keeper::apply(builder, gateway, options.trust.as_ref()), None));
+    }
     let Some(url) = &options.url else {
         let mut config = GatewayConfig::seeded(1);
         if let Some(account) = &options.account {
@@ -100,11 +114,13 @@ fn configured<R: Runtime>(options: &Options, builder: Builder<R>) -> Result<(Bui
         return Ok((builder.url(server.ws_url()).trust(server.trust()), Some(server)));
     };
     let endpoint = Endpoint::parse(url, Plaintext::OnLoopback).map_err(|error| error.to_string())?;
-    builder = builder.url(url.clone()).plaintext_on_loopback().trust(options.trust.clone());
-    if let Some(session) = &options.session {
-        // The cookie for a local gateway holds JSON, the one for IBKR the bare session
-        // (docs/protocol.md §1.2).
-        let form = if endpoint.is_loopback() { CookieForm::Gateway } else { CookieForm::Direct };
+    builder = builder.url(url.clone()).plaintext_on_loopback().trust(options.trust.clone().unwrap_or_default());
+    // The cookie for a local gateway holds JSON, the one for IBKR the bare session (docs/protocol.md
+    // §1.2).
+    let form = if endpoint.is_loopback() { CookieForm::Gateway } else { CookieForm::Direct };
+    if let Some(tickle) = &options.tickle {
+        builder = tickle::apply(builder, tickle, options.trust.clone().unwrap_or_default(), form);
+    } else if let Some(session) = &options.session {
         builder = builder.credentials(Credentials::default().with_session(session.clone(), form));
     }
     Ok((builder, None))
@@ -134,6 +150,12 @@ impl Output {
         self.put(|stdout| stdout.write_all(&text))
     }
 
+    fn show_keeper(&mut self, event: &KeeperEvent) -> Result<(), String> {
+        let mut text = Vec::new();
+        keeper::write(event, self.json, &mut text);
+        self.put(|stdout| stdout.write_all(&text))
+    }
+
     fn flush(&mut self) -> Result<(), String> {
         self.put(|stdout| stdout.flush())
     }
@@ -152,6 +174,7 @@ impl Output {
 
 enum Next {
     Item(Option<Item>),
+    Keeper(KeeperEvent),
     Started(Result<(), CommandError>),
     /// A subscription was rejected: another one of the same key has other arguments, or there are
     /// too many.
@@ -170,6 +193,7 @@ async fn run<R: Runtime>(
     // The events are read from `events`, so the subscriptions need no queues of their own.
     let subscribed = subscribes.into_iter().map(|subscribe| client.subscribe_nowait(subscribe).into_guard());
     let mut subscriptions: Vec<_> = subscribed.collect();
+    let mut keeper = client.keeper_events();
     let mut start = pin!(client.start());
     let mut starting = true;
     let mut timer = duration.map(|span| Box::pin(client.sleep(span)));
@@ -200,11 +224,17 @@ async fn run<R: Runtime>(
                     return Poll::Ready(Next::Impossible(failure));
                 }
             }
+            if let Some(keeper) = &mut keeper
+                && let Poll::Ready(Some(event)) = pin!(keeper.next()).poll(cx)
+            {
+                return Poll::Ready(Next::Keeper(event));
+            }
             pin!(events.next()).poll(cx).map(Next::Item)
         })
         .await;
         match next {
             Next::Item(Some(item)) => output.show(&item)?,
+            Next::Keeper(event) => output.show_keeper(&event)?,
             Next::Started(Ok(())) => {}
             Next::Started(Err(error)) => failure = Some(explain(&error)),
             Next::Impossible(error) => failure = Some(error.to_string()),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ibws_proto::Subscribe;
-use ibws_proto::transport::{FingerprintError, Secret, Trust};
+use ibws_proto::transport::{Endpoint, FingerprintError, Secret, Trust};
 
 use super::{secret, terminal};
 
@@ -26,6 +26,12 @@ pub(super) struct Options {
     /// without TLS.
     #[arg(long, value_name = "URL")]
     pub(super) url: Option<String>,
+    /// The gateway, by default localhost:5000, with a session keeper: it keeps the session alive
+    /// and makes the REST calls that the stream needs. Without --trust it accepts the stock
+    /// certificate of a gateway on this machine.
+    #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = "localhost:5000",
+        conflicts_with_all = ["url", "raw_session", "session_file", "tickle"], value_parser = super::keeper::address)]
+    pub(super) gateway: Option<Endpoint>,
     /// The account that the session must serve; a line reports if it does not. The simulated
     /// gateway serves this account. Default for the simulated gateway: DU1234567.
     #[arg(long, value_name = "ID", value_parser = account)]
@@ -46,14 +52,17 @@ pub(super) struct Options {
     raw_session: Option<String>,
     #[arg(skip)]
     pub(super) session: Option<Secret>,
-    /// Not available yet.
-    #[arg(long, value_name = "URL", value_parser = no_tickle)]
-    tickle: Option<String>,
+    /// The URL of the gateway's /tickle, such as https://localhost:5000/v1/api/tickle, which is
+    /// called for the session of each dial, with the same --trust. Needs --url.
+    #[arg(long, value_name = "URL", requires = "url", conflicts_with_all = ["raw_session", "session_file"],
+        value_parser = super::tickle::address)]
+    pub(super) tickle: Option<Endpoint>,
     /// The certificate to accept: webpki, ca:FILE for the authorities in FILE (PEM), pin:FILE for
     /// exactly the certificate in FILE (PEM or DER), or sha256:HEX for exactly the one with this
-    /// fingerprint. The gateway's stock certificate is accepted on this machine only.
-    #[arg(long, value_name = "webpki|ca:FILE|pin:FILE|sha256:HEX", default_value = "webpki", value_parser = trust)]
-    pub(super) trust: Trust,
+    /// fingerprint. The gateway's stock certificate is accepted on this machine only. Default:
+    /// webpki.
+    #[arg(long, value_name = "webpki|ca:FILE|pin:FILE|sha256:HEX", value_parser = trust)]
+    pub(super) trust: Option<Trust>,
     /// Stop after this number of seconds.
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     pub(super) duration: Option<Duration>,
@@ -110,10 +119,6 @@ fn refuse(line: &str) -> ExitCode {
 fn account(text: &str) -> Result<String, String> {
     let fits = (2..=16).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if fits { Ok(text.into()) } else { Err("an account id is letters and digits, for example DU1234567".into()) }
-}
-
-fn no_tickle(_: &str) -> Result<String, String> {
-    Err("--tickle is not available yet: pass the session itself with --session-file".into())
 }
 
 fn trust(text: &str) -> Result<Trust, String> {

@@ -2,6 +2,7 @@
 //! the traces must be equal.
 #![cfg(feature = "net")]
 
+mod calls;
 mod close_in_every_state;
 mod runtimes;
 mod stories;

@@ -1,0 +1,117 @@
+//! `--gateway`: the address, and the states of the session keeper as lines.
+
+use ibws_proto::client::Builder;
+use ibws_proto::keeper::{KeeperConfig, KeeperEvent};
+use ibws_proto::transport::websocket::Net;
+use ibws_proto::transport::{Endpoint, Plaintext, Runtime, Trust};
+use serde::Serialize;
+
+use super::terminal::{Lines, TEXT, cut};
+
+/// The port of a gateway without a port in its address.
+const PORT: u16 = 5000;
+
+/// Reads `HOST`, `HOST:PORT` or `[IPv6]:PORT`.
+pub(super) fn address(text: &str) -> Result<Endpoint, String> {
+    if text.contains(['/', '?', '#']) {
+        return Err("write HOST:PORT without a scheme and without a path, such as localhost:5000".into());
+    }
+    let has_port = text.rsplit_once(':').is_some_and(|(host, port)| !port.contains(']') && !host.is_empty());
+    let authority = if has_port { text.to_owned() } else { format!("{text}:{PORT}") };
+    Endpoint::parse(&format!("wss://{authority}/v1/api/ws"), Plaintext::Refused).map_err(|error| error.to_string())
+}
+
+/// Points the builder to the gateway, with a keeper and the stock certificate unless there is
+/// another trust. Nothing limits the attempts: the keeper says what the program waits for.
+pub(super) fn apply<R: Runtime + Net>(builder: Builder<R>, gateway: &Endpoint, trust: Option<&Trust>) -> Builder<R> {
+    let builder = builder.host(gateway.host()).port(gateway.port()).keeper(KeeperConfig::default());
+    let builder = builder.trust(trust.cloned().unwrap_or(Trust::StockCertificate));
+    builder.configure(|config| config.max_connection_attempts = None)
+}
+
+/// A line of `--json`.
+#[derive(Serialize)]
+struct Line<'a> {
+    r#type: &'static str,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outage_ms: Option<u64>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    why: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<&'a str>,
+}
+
+/// Writes the line of a state of the keeper.
+pub(super) fn write(event: &KeeperEvent, is_json: bool, out: &mut Vec<u8>) {
+    let outage = event.outage_since.map(|since| event.since.since(since));
+    // Neither serializing strings and numbers nor writing to a vector can fail.
+    if is_json {
+        let line = Line {
+            r#type: "keeper",
+            state: event.state.name(),
+            outage_ms: outage.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
+            why: &event.why,
+            advice: event.advice.as_deref(),
+        };
+        let _ = serde_json::to_writer(&mut *out, &line);
+        out.push(b'\n');
+        return;
+    }
+    let why = if event.why.is_empty() { String::new() } else { format!(": {}", event.why) };
+    // The advice is what a person reads this line for, so a long reason does not cut it off.
+    let advice = event.advice.as_ref().map_or(String::new(), |advice| format!("; {advice}"));
+    let said = cut(&format!("session {}{why}", event.state), TEXT);
+    Lines(out).line(format_args!("    >  {said}{advice}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ibws_proto::Instant;
+    use ibws_proto::keeper::Keeper;
+
+    #[test]
+    fn an_address_may_omit_its_port() {
+        for (text, host, port) in [
+            ("localhost", "localhost", 5000),
+            ("localhost:5001", "localhost", 5001),
+            ("127.0.0.1", "127.0.0.1", 5000),
+            ("[::1]", "::1", 5000),
+            ("[::1]:5001", "::1", 5001),
+        ] {
+            let endpoint = address(text).unwrap();
+            assert_eq!((endpoint.host(), endpoint.port()), (host, port), "{text}");
+        }
+        for text in
+            ["", ":5000", "localhost:", "localhost:0", "localhost:x", "::1", "wss://localhost", "u:p@host", "a b"]
+        {
+            assert!(address(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_state_of_the_keeper_is_one_line() {
+        let keeper = Keeper::new(KeeperConfig::default(), Instant::ORIGIN);
+        let mut event = keeper.state().clone();
+        event.why = "POST /tickle: HTTP 401\nfor DU1234567".into();
+        event.advice = Some("log in at https://localhost:5000".into());
+        let line = |is_json| {
+            let mut out = Vec::new();
+            write(&event, is_json, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(
+            line(false),
+            "    >  session starting: POST /tickle: HTTP 401\\nfor DU…567; log in at https://localhost:5000\n"
+        );
+        let json = line(true);
+        assert_eq!(json.lines().count(), 1);
+        let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(
+            value,
+            serde_json::json!({"type": "keeper", "state": "starting", "outage_ms": 0,
+                "why": "POST /tickle: HTTP 401\nfor DU1234567", "advice": "log in at https://localhost:5000"})
+        );
+    }
+}
