@@ -13,6 +13,12 @@ pub mod guarantees {}
 #[doc = include_str!("../docs/costs.md")]
 pub mod costs {}
 
+#[doc = include_str!("../docs/dependencies.md")]
+pub mod dependencies {}
+
+#[doc = include_str!("../docs/autobahn.md")]
+pub mod autobahn {}
+
 /// The design decisions: of each its context, the decision, its consequences, and the alternatives
 /// that were considered.
 pub mod decisions {

@@ -328,24 +328,32 @@ fn values_tables_and_queues_are_masked() {
 }
 
 /// Types that derive `Debug` although they hold texts, each with the reason why these show nothing.
-const CHECKED: [(&str, &str); 24] = [
+const CHECKED: [(&str, &str); 32] = [
     ("$name", "keys and fields that the application chose; the account is masked"),
     ("ArgsError", "an excerpt"),
     ("Attempts", "an excerpt of the gateway's reason"),
+    ("CallError", "what the transport says, no byte of a body"),
+    ("CallFailure", "an excerpt"),
+    ("CatchUpReason", "an excerpt of the handler's reason"),
     ("CloseCause", "an excerpt of the transport"),
     ("CommandError", "an excerpt of the gateway's reason"),
     ("ConnectionLoss", "an excerpt"),
     ("Credentials", "names, and the User-Agent; the values are secrets"),
+    ("EndedAttempt", "an excerpt of the handler's reason"),
     ("EndpointError", "the host of the application's address"),
     ("Fills", "a currency of three letters"),
     ("GapCause", "an excerpt"),
     ("History", "arguments that the application chose"),
     ("InvalidSubscribe", "excerpts"),
+    ("KeeperEvent", "excerpts, and the address of the gateway"),
     ("Ladder", "an account, masked"),
     ("MarketData", "arguments that the application chose"),
     ("PublicKey", "a public key"),
     ("ReplyError", "an excerpt"),
     ("RestReport", "an excerpt of the handler's reason"),
+    ("SaveError", "a path that the application chose"),
+    ("SecretError", "names that the application chose, never the text"),
+    ("SettingsError", "an excerpt, or the kind of a value that may be a secret"),
     ("SubscriptionEvent", "an excerpt of the gateway's reason"),
     ("SubscriptionKeyError", "an excerpt"),
     ("TopicPart", "not shown: it does not outlive a function"),

@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn a_message_is_logged_on_one_line_without_session_and_account() {
         let tic = r#"{"topic":"tic","alive":true,"id":"5e55109f5e55109f","lastAccessed":1}"#;
-        assert_eq!(logged(tic), r#"{"topic":"tic","alive":true,"id":"…","lastAccessed":1}"#);
+        assert_eq!(logged(tic), r#"{"topic":"tic","alive":true,"id":"***","lastAccessed":1}"#);
         let order = "{\"topic\":\"sor\",\n\"args\":[{\"acct\":\"DU1234567\"}]}";
         assert_eq!(logged(order), r#"{"topic":"sor", "args":[{"acct":"DU…567"}]}"#);
         assert_eq!(logged("{\u{1b}"), r"{\u{1b}");

@@ -11,6 +11,7 @@ mod quotes;
 pub(crate) mod scan;
 mod swar;
 mod value;
+mod walk;
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -32,6 +33,7 @@ pub(crate) use scan::Span;
 use scan::{Member, Scan};
 pub use value::{Expected, FieldError, FieldResult, FromJson, RowError, RowReason};
 pub(crate) use value::{field_error, is_absent, lookup, read_number};
+pub(crate) use walk::{Spelled, Walk};
 
 use crate::mask::{HIDDEN, Masked, Quoted};
 
@@ -296,7 +298,7 @@ impl Frame {
     /// data is read this way, which is the hot path.
     #[inline]
     pub(crate) fn walk<'a>(&'a self, text: &'a str) -> Walk<'a> {
-        Walk { frame: self, text, members: self.members.iter() }
+        Walk::new(self, text)
     }
 
     /// Returns keys and values as [`members`](Self::members) does, and each key as it is written,
@@ -384,48 +386,6 @@ fn repaired(raw: &[u8]) -> Option<Bytes> {
         text.push_str(invalid);
     }
     Some(Bytes::from(text))
-}
-
-/// A member of a frame, for writing it into another frame.
-#[derive(Clone)]
-pub(crate) struct Spelled<'a> {
-    pub(crate) key: Cow<'a, str>,
-    /// The key as it was received, with its quotes.
-    pub(crate) written: &'a str,
-    /// The JSON of the value.
-    pub(crate) value: &'a str,
-}
-
-/// An iterator over the members of a frame.
-#[derive(Clone)]
-pub(crate) struct Walk<'a> {
-    frame: &'a Frame,
-    text: &'a str,
-    members: core::slice::Iter<'a, Member>,
-}
-
-impl fmt::Debug for Walk<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Walk").field("frame", &self.frame).field("remaining", &self.members.len()).finish()
-    }
-}
-
-impl<'a> Walk<'a> {
-    /// Returns the next member whose key `read` accepts.
-    #[inline(always)]
-    pub(crate) fn next_with<T>(&mut self, read: impl Fn(&[u8]) -> Option<T>) -> Option<(T, Json<'a>)> {
-        loop {
-            let member = self.members.next()?;
-            let key = if self.frame.escaped {
-                read(self.frame.key_text(*member).as_bytes())
-            } else {
-                read(self.text.as_bytes().get(member.key())?)
-            };
-            if let Some(key) = key {
-                return Some((key, Json(self.text.get(member.value())?)));
-            }
-        }
-    }
 }
 
 /// Writes the text with the session and accounts masked, because `Debug` output reaches logs.

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use core::fmt;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -30,7 +31,7 @@ pub(super) enum Need {
 }
 
 /// The call of a request that is next or pending.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Stage {
     /// Accounts, then forced orders if the subscription is to orders.
     Accounts { and_orders: bool },
@@ -42,6 +43,19 @@ pub(super) enum Stage {
     Executions { since: Instant, orders: Bytes },
     /// The reply to a prompt.
     Notification { order_id: Option<i64>, req_id: Box<str>, text: Box<str> },
+}
+
+/// Names the stage only: what it holds may contain accounts.
+impl fmt::Debug for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Accounts { .. } => "Accounts",
+            Self::ForcedOrders => "ForcedOrders",
+            Self::Orders { .. } => "Orders",
+            Self::Executions { .. } => "Executions",
+            Self::Notification { .. } => "Notification",
+        })
+    }
 }
 
 /// What follows a successful call of a request.

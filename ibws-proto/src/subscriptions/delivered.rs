@@ -34,7 +34,7 @@ const MEMBERS: [&str; 10] = [
 /// The orders of one generation; two are remembered.
 const ORDERS: usize = 5_000;
 /// The executions of one generation; two are remembered.
-const EXECUTIONS: usize = 25_000;
+const EXECUTIONS: usize = 10_000;
 
 /// What has been delivered since orders were subscribed to.
 #[derive(Debug, Default)]

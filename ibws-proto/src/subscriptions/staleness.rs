@@ -29,7 +29,10 @@ impl Subscription {
                 Key::Orders => {
                     self.unprimed = true;
                     self.require_priming(scope);
-                    self.reconcile(since, scope);
+                    // The end of a gap requests a snapshot itself.
+                    if self.flow.gap.is_none() {
+                        self.reconcile(since, scope);
+                    }
                 }
                 // They have a period, so silence means that the gateway does not hold them.
                 Key::Pnl | Key::AccountLedger => self.send_paced(StateCause::Stale, scope),

@@ -1,6 +1,7 @@
 //! The tunnel through a proxy, without its socket: the `CONNECT` request, and the reader of the
 //! response (RFC 9110 §9.3.6).
 
+use core::fmt;
 use std::format;
 use std::string::String;
 use std::vec::Vec;
@@ -42,7 +43,7 @@ pub fn request(endpoint: &Endpoint, proxy: &Proxy) -> Zeroizing<Vec<u8>> {
 /// assert_eq!(response.push(b"tablished\r\n\r\n"), Ok(true));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct TunnelResponse {
     /// Names the proxy in errors.
     proxy: String,
@@ -54,6 +55,16 @@ pub struct TunnelResponse {
     interim: usize,
     /// Number of bytes of all heads.
     received: usize,
+}
+
+/// Writes no byte of the response, which may repeat the request.
+impl fmt::Debug for TunnelResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TunnelResponse")
+            .field("proxy", &self.proxy)
+            .field("received", &self.received)
+            .finish_non_exhaustive()
+    }
 }
 
 impl TunnelResponse {

@@ -472,8 +472,7 @@ mod tests {
         let credentials = credentials.with_secret_header("X-Key", "k3y k3y5").unwrap();
         let mut response = UpgradeResponse::new(&endpoint, ACCEPT).with_credentials(&credentials);
         let text = "HTTP/1.1 400 no ?oauth_token=a1b2c3d4&v=2 X-Key: k3y k3y5\r\nContent-Length: 0\r\n\r\n";
-        let error = response.push(text.as_bytes()).unwrap_err();
-        assert!(error.detail.contains("400 no ?oauth_token=…&v=2 X-Key: …: "), "{error}");
+        assert!(response.push(text.as_bytes()).unwrap_err().detail.contains("400 no ?oauth_token=…&v=2 X-Key: …: "));
     }
 
     #[test]
@@ -513,8 +512,7 @@ mod tests {
     fn bytes_that_are_not_http_are_refused_at_once_and_quoted() {
         let plain = Endpoint::parse("ws://localhost:5000/", Plaintext::OnLoopback).unwrap();
         let alert = UpgradeResponse::new(&plain, ACCEPT).push(b"\x15\x03\x03\x00\x02\x02\x28").unwrap_err();
-        assert_eq!(alert.kind, ConnectErrorKind::Protocol);
-        assert!(alert.detail.contains("use wss://"), "{alert}");
+        assert!(alert.kind == ConnectErrorKind::Protocol && alert.detail.contains("use wss://"), "{alert}");
         assert!(refused(b"SSH-2.0-\x1b[31m\xff").detail.contains(r"(SSH-2.0-\u{1b}[31m"));
         assert!(refused([&b"HTTP/1.1 999 "[..], &[b'x'; 9000], b"\r\n\r\n"].concat()).detail.contains('…'));
         assert!(UpgradeResponse::new(&plain, ACCEPT).cut_off().to_string().contains("instead of responding"));

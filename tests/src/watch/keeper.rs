@@ -61,8 +61,8 @@ pub(super) fn write(event: &KeeperEvent, is_json: bool, out: &mut Vec<u8>) {
     let why = if event.why.is_empty() { String::new() } else { format!(": {}", event.why) };
     // The advice is what a person reads this line for, so a long reason does not cut it off.
     let advice = event.advice.as_ref().map_or(String::new(), |advice| format!("; {advice}"));
-    let said = cut(&format!("session {}{why}", event.state), TEXT);
-    Lines(out).line(format_args!("    >  {said}{advice}"));
+    let shown = cut(&format!("session {}{why}", event.state), TEXT);
+    Lines(out).line(format_args!("    >  {shown}{advice}"));
 }
 
 #[cfg(test)]

@@ -115,8 +115,8 @@ fn configured<R: Runtime + Net + Clone>(
     };
     let endpoint = Endpoint::parse(url, Plaintext::OnLoopback).map_err(|error| error.to_string())?;
     builder = builder.url(url.clone()).plaintext_on_loopback().trust(options.trust.clone().unwrap_or_default());
-    // The cookie for a local gateway holds JSON, the one for IBKR the bare session (docs/protocol.md
-    // §1.2).
+    // The cookie for a local gateway holds JSON, the one for IBKR the bare session
+    // (docs/protocol.md §1.2).
     let form = if endpoint.is_loopback() { CookieForm::Gateway } else { CookieForm::Direct };
     if let Some(tickle) = &options.tickle {
         builder = tickle::apply(builder, tickle, options.trust.clone().unwrap_or_default(), form);

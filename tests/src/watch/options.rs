@@ -54,7 +54,7 @@ pub(super) struct Options {
     pub(super) session: Option<Secret>,
     /// The URL of the gateway's /tickle, such as https://localhost:5000/v1/api/tickle, which is
     /// called for the session of each dial, with the same --trust. Needs --url.
-    #[arg(long, value_name = "URL", requires = "url", conflicts_with_all = ["raw_session", "session_file"],
+    #[arg(long, value_name = "URL", conflicts_with_all = ["raw_session", "session_file"],
         value_parser = super::tickle::address)]
     pub(super) tickle: Option<Endpoint>,
     /// The certificate to accept: webpki, ca:FILE for the authorities in FILE (PEM), pin:FILE for
@@ -89,6 +89,9 @@ impl Options {
             let text = error.to_string();
             refuse(text.lines().next().unwrap_or_default().trim_start_matches("error: "))
         })?;
+        if options.tickle.is_some() && options.url.is_none() {
+            return Err(refuse("--tickle needs the address of the WebSocket: pass --url URL with it"));
+        }
         if options.record_over && options.record.is_none() {
             return Err(refuse("--record-over has no effect alone: pass --record FILE with it"));
         }

@@ -41,7 +41,10 @@ pub(crate) fn offences(repository: &Repository) -> Vec<Offence> {
                 offend(at + 1, format!("`{name}` has `{cell}`"), format!("write `{known}`, as Cargo.toml has it"));
             }
         }
-        if !licence.split(" OR ").any(|licence| allowed.iter().any(|allowed| allowed == licence)) {
+        if !licence
+            .split(" OR ")
+            .any(|licence| licence.split(" AND ").all(|one| allowed.iter().any(|allowed| allowed == one)))
+        {
             offend(at + 1, format!("the licence {licence}"), "use one that deny.toml allows".to_owned());
         }
         if reason.len() < 10 {

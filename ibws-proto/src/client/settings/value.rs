@@ -169,7 +169,7 @@ impl Setting {
 }
 
 /// A value of a file or a variable.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq)]
 pub(super) enum Value {
     Null,
     Bool(bool),
