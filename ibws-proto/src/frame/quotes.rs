@@ -47,7 +47,7 @@ impl<'a> Quotes<'a> {
         let (block, rest): (&[u8; BLOCK], _) = match self.rest.split_first_chunk() {
             Some(block) => block,
             None => {
-                last[..self.rest.len()].copy_from_slice(self.rest);
+                last.iter_mut().zip(self.rest).for_each(|(place, byte)| *place = *byte);
                 (&last, &[][..])
             }
         };

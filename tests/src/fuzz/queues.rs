@@ -154,7 +154,7 @@ impl Run {
             }
         }
         let queue = self.queues.get(consumer.id).ok_or("the queue is not open")?;
-        if queue.len() == 0 {
+        if queue.is_empty() {
             consumer.peak = 0;
         }
         Ok(())
