@@ -42,7 +42,7 @@ pub struct CaughtUp {
     /// it is not 0, `tr` may have delivered an execution of an earlier one meanwhile.
     pub merged: u64,
     /// Number of orders and executions that the machine no longer remembers, because there were
-    /// more than it remembers: at least the latest 5,000 orders and 10,000 executions. If it is not
+    /// more than it remembers: at least the latest 2,000 orders and 10,000 executions. If it is not
     /// 0, a change or an execution may be listed again.
     pub forgotten: u64,
     found: Arc<Found>,

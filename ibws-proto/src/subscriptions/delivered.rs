@@ -32,7 +32,7 @@ const MEMBERS: [&str; 10] = [
     "order_cancellation_by_system_reason",
 ];
 /// The orders of one generation; two are remembered.
-const ORDERS: usize = 5_000;
+const ORDERS: usize = 2_000;
 /// The executions of one generation; two are remembered.
 const EXECUTIONS: usize = 10_000;
 
