@@ -167,6 +167,8 @@ pub struct KeeperEvent {
     pub state: KeeperState,
     /// When this state began.
     pub since: Instant,
+    /// When the state or its reason last changed.
+    pub at: Instant,
     /// Since when no authenticated session is known; `None` while there is one.
     pub outage_since: Option<Instant>,
     /// Why, in one line without secrets; empty for [`KeeperState::Authenticated`].

@@ -74,6 +74,7 @@ impl Upkeep {
         let view = KeeperEvent {
             state: KeeperState::Starting,
             since: now,
+            at: now,
             outage_since: Some(now),
             why: "no call has ended yet".into(),
             next_try: Some(now),
@@ -331,6 +332,9 @@ impl Upkeep {
             KeeperState::Authenticated => None,
             _ => self.view.outage_since.or(Some(now)),
         };
+        if is_new {
+            self.view.at = now;
+        }
         self.view.advice = self.advice(state);
         (self.view.state, self.view.why) = (state, why);
         self.refresh_next_try();
@@ -356,7 +360,7 @@ impl Upkeep {
             KeeperState::NotReady => format!("wait, or log in at {url} if it lasts").into(),
             KeeperState::LoggedOut => format!("log in at {url}").into(),
             KeeperState::AccessDenied => IPS_ADVICE.into(),
-            KeeperState::Unavailable => format!("check that the gateway runs at {url}").into(),
+            KeeperState::Unavailable => format!("start or restart the gateway at {url}").into(),
             KeeperState::PenaltyBox => {
                 "wait, and stop other programs at this address that call the REST interface too often".into()
             }

@@ -42,11 +42,11 @@ struct Line<'a> {
     advice: Option<&'a str>,
 }
 
-/// Writes the line of a state of the keeper.
-pub(super) fn write(event: &KeeperEvent, is_json: bool, out: &mut Vec<u8>) {
+/// Writes the line of a state of the keeper: for a person with the `time` of the state, and as JSON
+/// without one.
+pub(super) fn write(event: &KeeperEvent, time: Option<&str>, out: &mut Vec<u8>) {
     let outage = event.outage_since.map(|since| event.since.since(since));
-    // Neither serializing strings and numbers nor writing to a vector can fail.
-    if is_json {
+    let Some(time) = time else {
         let line = Line {
             r#type: "keeper",
             state: event.state.name(),
@@ -54,15 +54,16 @@ pub(super) fn write(event: &KeeperEvent, is_json: bool, out: &mut Vec<u8>) {
             why: &event.why,
             advice: event.advice.as_deref(),
         };
+        // Neither serializing strings and numbers nor writing to a vector can fail.
         let _ = serde_json::to_writer(&mut *out, &line);
         out.push(b'\n');
         return;
-    }
+    };
     let why = if event.why.is_empty() { String::new() } else { format!(": {}", event.why) };
     // The advice is what a person reads this line for, so a long reason does not cut it off.
     let advice = event.advice.as_ref().map_or(String::new(), |advice| format!("; {advice}"));
     let shown = cut(&format!("session {}{why}", event.state), TEXT);
-    Lines(out).line(format_args!("    >  {shown}{advice}"));
+    Lines(out).line(format_args!("{time}  >> {shown}{advice}"));
 }
 
 #[cfg(test)]
@@ -96,16 +97,16 @@ mod tests {
         let mut event = keeper.state().clone();
         event.why = "POST /tickle: HTTP 401\nfor DU1234567".into();
         event.advice = Some("log in at https://localhost:5000".into());
-        let line = |is_json| {
+        let line = |time| {
             let mut out = Vec::new();
-            write(&event, is_json, &mut out);
+            write(&event, time, &mut out);
             String::from_utf8(out).unwrap()
         };
         assert_eq!(
-            line(false),
-            "    >  session starting: POST /tickle: HTTP 401\\nfor DU…567; log in at https://localhost:5000\n"
+            line(Some("   0.000s")),
+            "   0.000s  >> session starting: POST /tickle: HTTP 401\\nfor DU…567; log in at https://localhost:5000\n"
         );
-        let json = line(true);
+        let json = line(None);
         assert_eq!(json.lines().count(), 1);
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(

@@ -152,7 +152,8 @@ impl Output {
 
     fn show_keeper(&mut self, event: &KeeperEvent) -> Result<(), String> {
         let mut text = Vec::new();
-        keeper::write(event, self.json, &mut text);
+        let time = (!self.json).then(|| self.plain.time(event.at));
+        keeper::write(event, time.as_deref(), &mut text);
         self.put(|stdout| stdout.write_all(&text))
     }
 

@@ -169,7 +169,7 @@ impl Screen {
     }
 
     /// The time since the first event, in seconds.
-    fn time(&mut self, at: Instant) -> String {
+    pub(super) fn time(&mut self, at: Instant) -> String {
         let since = at.since(*self.began.get_or_insert(at));
         format!("{:>8.3}s", since.as_secs_f64())
     }
