@@ -42,9 +42,9 @@ impl Args {
         if text.len() > 65_536 {
             return Err(ArgsError::TooLong(text.len()));
         }
-        match scan::scan(text.as_bytes()) {
-            Ok(scan::Scan::Object { .. }) => Ok(Self(text.trim().into())),
-            Ok(scan::Scan::Other) => Err(ArgsError::NotAnObject),
+        match scan::validate(text.as_bytes()) {
+            Ok(true) => Ok(Self(text.trim().into())),
+            Ok(false) => Err(ArgsError::NotAnObject),
             Err(error) => Err(ArgsError::NotJson(error.to_string())),
         }
     }

@@ -9,15 +9,14 @@ mod prefix;
 #[cfg(feature = "simd")]
 mod quotes;
 pub(crate) mod scan;
+mod spans;
 mod swar;
 mod value;
 mod walk;
 
 use alloc::borrow::Cow;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
-use core::mem::size_of;
 
 use bytes::Bytes;
 use serde::{Serialize, Serializer};
@@ -29,8 +28,9 @@ pub use number::Number;
 pub(crate) use number::split_numbers;
 pub(crate) use prefix::{Prefix, Progress, TopicPart, begins_with_topic, topic_of_prefix};
 pub use scan::JsonError;
+use scan::Scan;
 pub(crate) use scan::Span;
-use scan::{Member, Scan};
+use spans::{Member, Spans};
 pub use value::{Expected, FieldError, FieldResult, FromJson, RowError, RowReason};
 pub(crate) use value::{field_error, is_absent, lookup, read_number};
 pub(crate) use walk::{Spelled, Walk};
@@ -67,7 +67,7 @@ pub struct Frame {
     /// The repaired text if `raw` is not UTF-8. Otherwise `raw` is the text: a second handle on it
     /// would cost an allocation.
     repaired: Option<Bytes>,
-    members: Vec<Member>,
+    members: Spans,
     topic: Option<Member>,
     shape: Shape,
     /// Set if some key holds an escape, so that keys must be decoded before they are compared.
@@ -110,22 +110,41 @@ impl Frame {
     /// does not guess which of the two counts. Two limits bound the memory of a decoded frame: it
     /// has at most 65,536 places that are not UTF-8, and at most 131,072 members at its top level.
     pub fn decode(raw: Bytes) -> Result<Self, FrameError> {
-        // Nearly all frames are ASCII, which is the quicker check.
-        let is_utf8 = raw.is_ascii() || core::str::from_utf8(&raw).is_ok();
-        let repaired = match is_utf8 {
-            true => None,
-            false => match repaired(&raw) {
-                Some(text) => Some(text),
-                None => return Err(FrameError { raw, kind: FrameErrorKind::NotText }),
-            },
+        let mut members = Spans::default();
+        let scanned = scan::scan(&raw, &mut members);
+        // Nearly all frames are ASCII, and most of them were found to be by the scan.
+        let is_utf8 = matches!(scanned, Ok(Scan::Object { is_ascii: true, .. }))
+            || raw.is_ascii()
+            || core::str::from_utf8(&raw).is_ok();
+        let frame =
+            Self { raw, repaired: None, members, topic: None, shape: Shape::Unknown, escaped: false, joined: false };
+        match is_utf8 {
+            true => frame.scanned(scanned),
+            false => frame.repaired(),
+        }
+    }
+
+    /// Repairs a frame that is not UTF-8, and scans the text.
+    #[cold]
+    fn repaired(self) -> Result<Self, FrameError> {
+        let Some(text) = repaired(&self.raw) else {
+            return Err(FrameError { raw: self.raw, kind: FrameErrorKind::NotText });
         };
-        let (members, topic, shape) = (Vec::new(), None, Shape::Unknown);
-        let frame = Self { raw, repaired, members, topic, shape, escaped: false, joined: false };
-        match scan::scan(frame.bytes()) {
-            Ok(Scan::Object { members, escaped }) => Self { members, escaped, ..frame }.classified(),
-            Ok(Scan::Other) => Ok(frame),
-            Err(_) if frame.bytes().trim_ascii() == b"ech+hb" => Ok(Self { shape: Shape::Echo, ..frame }),
-            Err(error) => Err(FrameError { raw: frame.raw, kind: FrameErrorKind::Json(error) }),
+        let mut members = Spans::default();
+        let scanned = scan::scan(&text, &mut members);
+        Self { repaired: Some(text), members, ..self }.scanned(scanned)
+    }
+
+    /// Finishes a frame with the result of the scan of its text.
+    #[inline(always)]
+    fn scanned(self, scanned: Result<Scan, JsonError>) -> Result<Self, FrameError> {
+        match scanned {
+            Ok(Scan::Object { escaped, .. }) => Self { escaped, ..self }.classified(),
+            Ok(Scan::Other) => Ok(self),
+            Err(_) if self.bytes().trim_ascii() == b"ech+hb" => {
+                Ok(Self { shape: Shape::Echo, members: Spans::default(), ..self })
+            }
+            Err(error) => Err(FrameError { raw: self.raw, kind: FrameErrorKind::Json(error) }),
         }
     }
 
@@ -136,10 +155,10 @@ impl Frame {
         let (mut conid, mut order_id) = (false, false);
         let mut twice = None;
         let bytes = self.bytes();
-        for member in &self.members {
+        for member in self.members.iter() {
             let decoded;
             let key = if self.escaped {
-                decoded = self.key_text(*member).into_owned();
+                decoded = self.key_text(member).into_owned();
                 decoded.as_bytes()
             } else if matches!(member.key_len(), 5..=7) {
                 bytes.get(member.key()).unwrap_or_default()
@@ -148,7 +167,7 @@ impl Frame {
                 continue;
             };
             match key {
-                b"topic" if topic.replace(*member).is_some() => twice = Some("topic"),
+                b"topic" if topic.replace(member).is_some() => twice = Some("topic"),
                 b"conid" if core::mem::replace(&mut conid, true) => twice = Some("conid"),
                 b"orderId" if core::mem::replace(&mut order_id, true) => twice = Some("orderId"),
                 b"error" => error = true,
@@ -204,7 +223,7 @@ impl Frame {
             return Cow::Borrowed(text);
         }
         let (mut shown, mut from) = (String::with_capacity(text.len()), 0);
-        for member in self.members.iter().filter(|member| self.key_text(**member) == "id") {
+        for member in self.members.iter().filter(|member| self.key_text(*member) == "id") {
             shown.push_str(text.get(from..member.value().start).unwrap_or_default());
             shown.push('"');
             shown.push_str(HIDDEN);
@@ -269,7 +288,7 @@ impl Frame {
     /// and in every accessor and fold.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Json<'_>> {
-        self.find(key).map(|member| self.value(*member))
+        self.find(key).map(|member| self.value(member))
     }
 
     /// Returns the same as [`get`](Self::get) from a text that the caller holds. Checking that
@@ -279,19 +298,19 @@ impl Frame {
         text.get(self.find(key)?.value()).map(Json)
     }
 
-    fn find(&self, key: &str) -> Option<&Member> {
+    fn find(&self, key: &str) -> Option<Member> {
         if self.escaped {
-            return self.members.iter().find(|member| self.key_text(**member) == key);
+            return self.members.iter().find(|member| self.key_text(*member) == key);
         }
         let bytes = self.bytes();
         // Most keys differ in length, so most comparisons do not read the text.
-        let found = |member: &&Member| member.key_len() == key.len() && bytes.get(member.key()) == Some(key.as_bytes());
+        let found = |member: &Member| member.key_len() == key.len() && bytes.get(member.key()) == Some(key.as_bytes());
         self.members.iter().find(found)
     }
 
     /// Returns the keys and values of the top-level object in the order of the wire.
     pub fn members(&self) -> impl ExactSizeIterator<Item = (Cow<'_, str>, Json<'_>)> {
-        self.members.iter().map(|member| (self.key_text(*member), self.value(*member)))
+        self.members.iter().map(|member| (self.key_text(member), self.value(member)))
     }
 
     /// Returns the same as [`members`](Self::members) from a text that the caller holds. Market
@@ -307,7 +326,7 @@ impl Frame {
         let text = self.text();
         self.members.iter().filter_map(move |member| {
             let written = member.key().start.checked_sub(1)?..member.key().end.checked_add(1)?;
-            let key = if self.escaped { self.key_text(*member) } else { Cow::Borrowed(text.get(member.key())?) };
+            let key = if self.escaped { self.key_text(member) } else { Cow::Borrowed(text.get(member.key())?) };
             Some(Spelled { key, written: text.get(written)?, value: text.get(member.value())? })
         })
     }
@@ -329,14 +348,14 @@ impl Frame {
 
     /// Releases memory that is allocated and not used.
     pub(crate) fn release_spare(&mut self) {
-        self.members.shrink_to_fit();
+        self.members.release_spare();
     }
 
     /// Returns the bytes that the frame holds outside of itself once it is
     /// [detached](Self::detach).
     pub(crate) fn held_bytes(&self) -> usize {
         let repaired = self.repaired.as_ref().filter(|repaired| repaired.as_ptr() != self.raw.as_ptr());
-        self.raw.len() + repaired.map_or(0, Bytes::len) + self.members.len() * size_of::<Member>()
+        self.raw.len() + repaired.map_or(0, Bytes::len) + self.members.held_bytes()
     }
 
     /// Marks the frame as lossy, because one of the frames that it was merged from is.
@@ -452,7 +471,7 @@ mod tests {
         let mut frame = Frame::decode(buffer.slice(..length)).unwrap();
         let before = frame.clone();
         frame.detach();
-        assert_eq!((&frame, frame.held_bytes()), (&before, length + 2 * 16));
+        assert_eq!((&frame, frame.held_bytes()), (&before, length));
         assert_ne!(frame.raw().as_ptr(), buffer.as_ptr());
         drop(before);
         assert!(buffer.is_unique());
@@ -469,7 +488,7 @@ mod tests {
         let mut frame = decode(r#"{"topic":"smd+1"}"#).into_lossy();
         frame.detach();
         assert!(frame.is_lossy());
-        assert_eq!(frame.held_bytes(), frame.raw().len() + 16);
+        assert_eq!(frame.held_bytes(), frame.raw().len());
     }
 
     #[test]

@@ -276,15 +276,15 @@ pub(crate) fn begins_with_topic(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scan::{JsonError, Scan, scan};
+    use super::super::scan::{JsonError, validate};
     use super::*;
 
     /// What a scan of the whole makes of it.
     fn scanned(text: &[u8]) -> Progress {
-        match scan(String::from_utf8_lossy(text).as_bytes()) {
-            Ok(Scan::Object { .. }) => Progress::Complete,
+        match validate(String::from_utf8_lossy(text).as_bytes()) {
+            Ok(true) => Progress::Complete,
             Err(JsonError::Truncated(_) | JsonError::Empty) => Progress::Open,
-            Ok(Scan::Other) | Err(_) => Progress::Broken,
+            Ok(false) | Err(_) => Progress::Broken,
         }
     }
 

@@ -5,8 +5,8 @@ use wide::u8x16;
 /// The bytes of a block.
 const BLOCK: usize = 64;
 
-/// Walks over the quotes of a text that holds no escape and no control character. It ends before
-/// the first block that holds one.
+/// Walks over the quotes of a text that holds ASCII only, no escape and no control character. It
+/// ends before the first block that holds another byte.
 pub(crate) struct Quotes<'a> {
     /// The text from the next block on.
     rest: &'a [u8],
@@ -57,15 +57,16 @@ impl<'a> Quotes<'a> {
 }
 
 /// Marks the quotes of a block, the first in bit 0. Returns `false` as well if the block holds a
-/// backslash or a control character.
+/// backslash, a control character, or a byte that is not ASCII.
 #[inline(always)]
 fn marks(block: &[u8; BLOCK]) -> (u64, bool) {
     let (vectors, _) = block.as_chunks::<16>();
     let (mut marks, mut others) = (0, u8x16::ZERO);
     for (vector, shift) in vectors.iter().zip([0, 16, 32, 48]) {
         let bytes = u8x16::new(*vector);
+        // The high bit of each byte of `others` counts. That of a byte is set if it is not ASCII.
         let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
-        others |= control | bytes.simd_eq(u8x16::splat(b'\\'));
+        others |= bytes | control | bytes.simd_eq(u8x16::splat(b'\\'));
         marks |= u64::from(bytes.simd_eq(u8x16::splat(b'"')).to_bitmask()) << shift;
     }
     (marks, others.to_bitmask() == 0)

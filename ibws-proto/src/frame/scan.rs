@@ -9,12 +9,12 @@
 
 mod scalar;
 
-use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 
 #[cfg(feature = "simd")]
 use super::quotes::Quotes;
+use super::spans::{Member, Spans};
 use super::swar::plain_end;
 
 /// The deepest nesting of arrays and objects that is accepted.
@@ -23,13 +23,6 @@ pub(crate) const MAX_DEPTH: u32 = 127;
 /// The greatest number of members of the top-level object. Messages of the gateway have less than a
 /// thousand. Without this limit the table of members could take several times the text.
 pub(super) const MAX_MEMBERS: usize = 128 * 1024;
-
-/// The position of a member of the top-level object, in bytes of the text.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Member {
-    key: Span,
-    value: Span,
-}
 
 /// A range of bytes in a text of less than 4 GiB.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,33 +49,23 @@ impl Span {
     }
 
     #[inline(always)]
-    fn range(self) -> Range<usize> {
+    pub(super) fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
-}
 
-impl Member {
-    /// Returns the range of the key between its quotes, with its escapes.
-    pub(crate) fn key(self) -> Range<usize> {
-        self.key.range()
-    }
-
-    /// Returns the length of [`key`](Self::key).
-    pub(crate) fn key_len(self) -> usize {
-        self.key.end.wrapping_sub(self.key.start) as usize
-    }
-
-    /// Returns the range of the value, without white space around it.
-    pub(crate) fn value(self) -> Range<usize> {
-        self.value.range()
+    /// Returns the number of bytes.
+    #[inline(always)]
+    pub(super) fn len(self) -> usize {
+        self.end.wrapping_sub(self.start) as usize
     }
 }
 
 /// The result of a scan.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Scan {
-    /// An object with its members in order; `escaped` is set if some key holds an escape.
-    Object { members: Vec<Member>, escaped: bool },
+    /// An object. `escaped` is set if some key holds an escape, `is_ascii` if the text is known to
+    /// hold ASCII only.
+    Object { escaped: bool, is_ascii: bool },
     /// Valid JSON of another shape.
     Other,
 }
@@ -114,8 +97,9 @@ pub enum JsonError {
     TooLarge,
 }
 
-/// Scans a text.
-pub(crate) fn scan(text: &[u8]) -> Result<Scan, JsonError> {
+/// Scans a text, and appends the places of the members of its top-level object to `spans`.
+#[inline(always)]
+pub(super) fn scan(text: &[u8], spans: &mut Spans) -> Result<Scan, JsonError> {
     if u32::try_from(text.len()).is_err() {
         return Err(JsonError::TooLarge);
     }
@@ -125,7 +109,7 @@ pub(crate) fn scan(text: &[u8]) -> Result<Scan, JsonError> {
         Some(b'{') => {
             cursor.at += 1;
             cursor.levels -= 1;
-            cursor.members()?
+            cursor.members(spans)?
         }
         Some(_) => {
             cursor.value()?;
@@ -136,6 +120,11 @@ pub(crate) fn scan(text: &[u8]) -> Result<Scan, JsonError> {
         None => Ok(scan),
         Some(_) => Err(JsonError::Trailing(cursor.offset())),
     }
+}
+
+/// Checks that a text is JSON. Returns `true` if it is an object.
+pub(crate) fn validate(text: &[u8]) -> Result<bool, JsonError> {
+    Ok(matches!(scan(text, &mut Spans::default())?, Scan::Object { .. }))
 }
 
 /// A position in a text, from which values are scanned.
@@ -222,20 +211,24 @@ impl<'a> Cursor<'a> {
     }
 
     /// Scans the members of the top-level object, whose opening brace was taken.
-    fn members(&mut self) -> Result<Scan, JsonError> {
-        // A market data frame has a member in about every 16 bytes, so one allocation nearly always
-        // suffices.
-        let mut members = Vec::with_capacity((self.text.len() / 12).clamp(4, 48));
+    #[inline(always)]
+    fn members(&mut self, spans: &mut Spans) -> Result<Scan, JsonError> {
+        #[cfg(feature = "simd")]
+        if self.plain_members(spans) {
+            return Ok(Scan::Object { escaped: false, is_ascii: true });
+        }
+        self.any_members(spans)
+    }
+
+    /// Scans the members that remain.
+    #[inline(never)]
+    fn any_members(&mut self, spans: &mut Spans) -> Result<Scan, JsonError> {
         let mut escaped = false;
-        if self.next_token() == Some(b'}') {
+        if spans.len() == 0 && self.next_token() == Some(b'}') {
             self.at += 1;
-            return Ok(Scan::Object { members, escaped });
+            return Ok(Scan::Object { escaped, is_ascii: false });
         }
         loop {
-            #[cfg(feature = "simd")]
-            if self.plain_members(&mut members) {
-                return Ok(Scan::Object { members, escaped });
-            }
             self.expect(b'"')?;
             let start = self.at;
             escaped |= self.string_tail()?;
@@ -244,58 +237,55 @@ impl<'a> Cursor<'a> {
             self.next_token();
             let start = self.at;
             self.value()?;
-            if members.len() == MAX_MEMBERS {
+            if spans.len() == MAX_MEMBERS {
                 return Err(JsonError::TooManyMembers(key.start));
             }
-            members.push(Member { key, value: Span::new(start, self.at) });
+            spans.push(Member::new(key, Span::new(start, self.at)));
             match self.next_token() {
                 Some(b',') => self.at += 1,
                 Some(b'}') => {
                     self.at += 1;
-                    return Ok(Scan::Object { members, escaped });
+                    return Ok(Scan::Object { escaped, is_ascii: false });
                 }
                 _ => return Err(self.error()),
             }
         }
     }
 
-    /// Scans members as long as they have the form of nearly all: no white space, no escape, and a
-    /// string or a scalar as the value. Stops before a member of another form. Returns `true` if
-    /// the object has ended.
+    /// Scans members as long as they have the form of nearly all: no white space, no escape, ASCII,
+    /// and a string or a scalar as the value. Stops before a member of another form, and before one
+    /// that cannot be chained. Returns `true` if the object has ended.
     #[cfg(feature = "simd")]
     #[inline(always)]
-    fn plain_members(&mut self, members: &mut Vec<Member>) -> bool {
+    fn plain_members(&mut self, spans: &mut Spans) -> bool {
         let text = self.text;
         let mut quotes = Quotes::new(text, self.at);
         loop {
-            let start = self.at;
             // Anything but a key with both of its quotes is for the caller to find.
             let (Some(open), Some(close)) = (quotes.next(), quotes.next()) else { return false };
-            let Some([b'"', b':', first]) = text.get(close..).and_then(|rest| rest.first_chunk()) else { return false };
-            if open != start {
+            let Some(&[b':', first]) = text.get(close + 1..).and_then(|rest| rest.first_chunk()) else { return false };
+            if open != self.at {
                 return false;
             }
-            let value = close + 2;
             let value_end = match first {
+                // The next quote is this one.
                 b'"' => match (quotes.next(), quotes.next()) {
                     (Some(_), Some(end)) => end + 1,
                     _ => return false,
                 },
                 b'{' | b'[' => return false,
                 _ => {
-                    self.at = value;
-                    if self.scalar().is_err() {
-                        self.at = start;
+                    let mut value = Self { at: close + 2, ..*self };
+                    if value.scalar().is_err() {
                         return false;
                     }
-                    core::mem::replace(&mut self.at, start)
+                    value.at
                 }
             };
             let separator = text.get(value_end);
-            if !matches!(separator, Some(b',' | b'}')) || members.len() == MAX_MEMBERS {
+            if !matches!(separator, Some(b',' | b'}')) || !spans.chain(close, value_end) {
                 return false;
             }
-            members.push(Member { key: Span::new(open + 1, close), value: Span::new(value, value_end) });
             self.at = value_end + 1;
             if separator == Some(&b'}') {
                 return true;

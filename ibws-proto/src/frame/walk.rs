@@ -3,7 +3,7 @@
 use alloc::borrow::Cow;
 use core::fmt;
 
-use super::scan::Member;
+use super::spans::SpansIter;
 use super::{Frame, Json};
 
 /// A member of a frame, for writing it into another frame.
@@ -21,7 +21,7 @@ pub(crate) struct Spelled<'a> {
 pub(crate) struct Walk<'a> {
     frame: &'a Frame,
     text: &'a str,
-    members: core::slice::Iter<'a, Member>,
+    members: SpansIter<'a>,
 }
 
 impl fmt::Debug for Walk<'_> {
@@ -43,7 +43,7 @@ impl<'a> Walk<'a> {
         loop {
             let member = self.members.next()?;
             let key = if self.frame.escaped {
-                read(self.frame.key_text(*member).as_bytes())
+                read(self.frame.key_text(member).as_bytes())
             } else {
                 read(self.text.as_bytes().get(member.key())?)
             };

@@ -60,7 +60,7 @@ fn error_of(text: Option<&str>) -> String {
 /// Checks that a body is JSON. Bytes that are not UTF-8 become U+FFFD, as in a frame.
 fn text_of(body: &[u8]) -> Result<Cow<'_, str>, JsonError> {
     let text = String::from_utf8_lossy(body);
-    scan::scan(text.as_bytes())?;
+    scan::validate(text.as_bytes())?;
     Ok(match text {
         Cow::Borrowed(text) => Cow::Borrowed(text.trim_ascii()),
         Cow::Owned(text) => Cow::Owned(text.trim_ascii().into()),

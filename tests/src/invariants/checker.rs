@@ -16,7 +16,7 @@ use ibws_proto::{
 
 use self::catch_up::CatchUp;
 use self::frames::Arrived;
-use super::evidence::{Evidence, Stage, could_mean, names};
+use super::evidence::{Evidence, Signs, Stage, could_mean, names};
 use super::grammar::{self, Text};
 use super::patience::Patience;
 use super::subscriptions::Subscriptions;
@@ -36,7 +36,7 @@ pub struct Checker {
     /// The one live connection.
     live: Option<Evidence>,
     /// The same before this step; timers that were due before it act on that.
-    before: Option<Evidence>,
+    before: Option<Signs>,
     /// The input of this step.
     step: Option<Input>,
     /// The step is a greeting or a command that restarts the attempts of all subscriptions.
@@ -122,7 +122,7 @@ impl Checker {
         self.patience.pass(now);
         self.catch_up.pass(now);
         self.frames.iter_mut().for_each(|frame| frame.is_held = true);
-        self.before.clone_from(&self.live);
+        self.before = self.live.as_ref().map(Evidence::signs);
         let gate = self.config.ready_gate;
         let open = |live: &Evidence| live.stage != Stage::Dialling && live.gate_is_open(gate, now);
         self.started |= self.live.as_ref().is_some_and(open);
@@ -333,8 +333,8 @@ impl Checker {
         if !live.gate_is_open(self.config.ready_gate, self.now) {
             return Err(format!("{text:?} is written before the greeting"));
         }
-        let unauthenticated = |live: &Evidence| live.authenticated == Some(false);
-        if unauthenticated(live) && self.before.as_ref().is_some_and(unauthenticated) && !unsubscribes && !ungated {
+        let unauthenticated = |signs: Signs| signs.authenticated == Some(false);
+        if unauthenticated(live.signs()) && self.before.is_some_and(unauthenticated) && !unsubscribes && !ungated {
             return Err(format!("{text:?} is written without authentication"));
         }
         if self.own_texts.contains(text) {

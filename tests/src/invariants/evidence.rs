@@ -41,6 +41,15 @@ pub(crate) struct Evidence {
     pub(crate) silent_since_gap: BTreeSet<SubscriptionKey>,
 }
 
+/// What a connection had shown at some moment of itself, without what it showed of subscriptions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Signs {
+    pub(crate) received: Instant,
+    /// The last pong; before the first, the time at which the socket opened.
+    pub(crate) pong: Instant,
+    pub(crate) authenticated: Option<bool>,
+}
+
 #[derive(Default, serde::Deserialize)]
 struct StatusArgs {
     authenticated: Option<Value>,
@@ -49,6 +58,11 @@ struct StatusArgs {
 }
 
 impl Evidence {
+    pub(crate) fn signs(&self) -> Signs {
+        let Self { opened, received, pong, authenticated, .. } = *self;
+        Signs { received, pong: pong.unwrap_or(opened), authenticated }
+    }
+
     pub(crate) fn new(conn: ConnId, now: Instant) -> Self {
         Self {
             conn,

@@ -1,7 +1,10 @@
 //! The rules that hold at the end of a step: no frame is lost, no request is forgotten, and the
 //! subscriptions are as the connection allows.
 
-use ibws_proto::{ConnectionState, Machine, ReadyGate, SubscriptionKey, SubscriptionState, rest::RestRequest};
+use ibws_proto::{
+    ConnectionState, Machine, ReadyGate, SubscriptionKey, SubscriptionState, rest::RestRequest,
+    status::SubscriptionInfo,
+};
 
 use super::{Checker, Evidence, Stage, Verdict};
 
@@ -53,10 +56,11 @@ impl Checker {
             ));
         }
         self.was_shutting_down = self.subscriptions.is_shutting_down();
-        self.subscriptions.check_list(machine)?;
+        let infos = machine.subscriptions();
+        self.subscriptions.check_list(&infos)?;
         self.subscriptions.check_deadlines(self.now)?;
-        self.fits_the_connection(machine)?;
-        self.serves_its_needs(machine)?;
+        self.fits_the_connection(&infos)?;
+        self.serves_its_needs(machine, &infos)?;
         match machine.poll_timeout() {
             Some(at) if at <= self.now => Err(format!("drained, but due at {at:?}: a driver would spin")),
             None if status.state != ConnectionState::Stopped => Err(format!("no timer in {:?}", status.state)),
@@ -66,9 +70,9 @@ impl Checker {
     }
 
     /// While a subscription needs a session that is not authenticated, the session is requested.
-    fn serves_its_needs(&self, machine: &Machine) -> Verdict {
+    fn serves_its_needs(&self, machine: &Machine, infos: &[SubscriptionInfo]) -> Verdict {
         let status = machine.status();
-        let gated = machine.subscriptions().iter().any(|info| info.key.key().needs_brokerage_session());
+        let gated = infos.iter().any(|info| info.key.key().needs_brokerage_session());
         let usable = matches!(status.state, ConnectionState::Open | ConnectionState::Degraded);
         let greeted = status.greeted && !self.was_shutting_down && !self.subscriptions.is_shutting_down();
         if usable && greeted && status.authenticated == Some(false) && gated {
@@ -82,8 +86,8 @@ impl Checker {
 
     /// The subscriptions are in states that the connection allows, and the connection is not known
     /// to be dead.
-    fn fits_the_connection(&self, machine: &Machine) -> Verdict {
-        for info in machine.subscriptions() {
+    fn fits_the_connection(&self, infos: &[SubscriptionInfo]) -> Verdict {
+        for info in infos {
             let sent = self.live.as_ref().and_then(|live| live.sent.get(&info.key)).copied();
             if info.state == SubscriptionState::Active && sent != Some(true) && !info.assumed {
                 return Err(format!("{} is active without evidence of this connection", info.key));

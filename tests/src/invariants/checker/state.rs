@@ -3,7 +3,7 @@
 use ibws_proto::{ConnectionLoss, ConnectionState, GapCause, StateChange};
 
 use super::{Checker, Verdict};
-use crate::invariants::evidence::Evidence;
+use crate::invariants::evidence::Signs;
 
 impl Checker {
     pub(super) fn state(&mut self, change: &StateChange) -> Verdict {
@@ -26,7 +26,7 @@ impl Checker {
             return Err(format!("from {:?} to {:?}", self.connection_state, change.state));
         }
         self.connection_state = change.state;
-        if let (Some(cause), Some(before)) = (&change.cause, &self.before) {
+        if let (Some(cause), Some(before)) = (&change.cause, self.before) {
             self.check_cause(cause, before)?;
         }
         match change.state {
@@ -55,14 +55,14 @@ impl Checker {
 
     /// A connection is ended for silence only after silence, and for a missing pong only without
     /// pongs.
-    fn check_cause(&self, cause: &GapCause, live: &Evidence) -> Verdict {
-        let silence = self.now.since(live.received);
+    fn check_cause(&self, cause: &GapCause, before: Signs) -> Verdict {
+        let silence = self.now.since(before.received);
         match cause {
             GapCause::Connection(ConnectionLoss::Silent) if silence < self.config.silence_limit => {
                 Err(format!("silent after {silence:?}"))
             }
             GapCause::Connection(ConnectionLoss::PongMissing) => {
-                let age = self.now.since(live.pong.unwrap_or(live.opened));
+                let age = self.now.since(before.pong);
                 let limit = self.config.max_pong_age;
                 if limit.is_none_or(|limit| age < limit) { Err(format!("pong missed after {age:?}")) } else { Ok(()) }
             }

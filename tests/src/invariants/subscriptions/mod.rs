@@ -9,8 +9,8 @@ mod deadlines;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ibws_proto::{
-    Command, CommandError, Config, ConnectionState, Event, GapCause, Instant, Machine, Reply, RequestId,
-    SubscriptionEvent, SubscriptionKey, SubscriptionState,
+    Command, CommandError, Config, ConnectionState, Event, GapCause, Instant, Reply, RequestId, SubscriptionEvent,
+    SubscriptionKey, SubscriptionState, status::SubscriptionInfo,
 };
 
 use crate::tally::Transition;
@@ -230,14 +230,13 @@ impl Subscriptions {
     }
 
     /// Ends the step: applies its command, and compares the machine's list with the model.
-    pub(crate) fn check_list(&mut self, machine: &Machine) -> Result<(), String> {
+    pub(crate) fn check_list(&mut self, infos: &[SubscriptionInfo]) -> Result<(), String> {
         match self.pending.take() {
             Some((_, Command::Unsubscribe { key, .. })) if !self.unknown => drop(self.requested.remove(&key)),
             Some((_, Command::Release(holder))) => self.release(holder),
             _ => {}
         }
-        let infos = machine.subscriptions();
-        for info in &infos {
+        for info in infos {
             let Some(row) = self.rows.get(&info.key) else {
                 return Err(format!("{} is {:?}, and no state of it was emitted", info.key, info.state));
             };
@@ -261,9 +260,12 @@ impl Subscriptions {
         if self.is_shutting_down() {
             return Ok(());
         }
-        let held = infos.iter().filter(|info| info.state != SubscriptionState::Unsubscribing);
-        let held: BTreeMap<_, _> = held.map(|info| (&info.key, info.holders)).collect();
-        let requested: BTreeMap<_, _> = self.requested.iter().map(|(key, holders)| (key, holders.len())).collect();
-        if held == requested { Ok(()) } else { Err(format!("requested: {requested:?}; the machine holds: {held:?}")) }
+        let is_held = |info: &&SubscriptionInfo| info.state != SubscriptionState::Unsubscribing;
+        let held = || infos.iter().filter(is_held).map(|info| (&info.key, info.holders));
+        // Both are in the order of the keys.
+        if held().eq(self.requested.iter().map(|(key, holders)| (key, holders.len()))) {
+            return Ok(());
+        }
+        Err(format!("requested: {:?}; the machine holds: {:?}", self.requested, held().collect::<Vec<_>>()))
     }
 }

@@ -1,0 +1,192 @@
+//! Where the members of a frame lie.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::mem::size_of;
+use core::ops::Range;
+
+use super::scan::Span;
+
+/// The number of members whose places need no allocation. A market data frame has fewer.
+const MAX_CHAINED: usize = 24;
+
+/// The position of a member of the top-level object, in bytes of the text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Member {
+    key: Span,
+    value: Span,
+}
+
+impl Member {
+    #[inline(always)]
+    pub(super) fn new(key: Span, value: Span) -> Self {
+        Self { key, value }
+    }
+
+    /// Returns the range of the key between its quotes, with its escapes.
+    #[inline(always)]
+    pub(crate) fn key(self) -> Range<usize> {
+        self.key.range()
+    }
+
+    /// Returns the length of [`key`](Self::key).
+    #[inline(always)]
+    pub(crate) fn key_len(self) -> usize {
+        self.key.len()
+    }
+
+    /// Returns the range of the value, without white space around it.
+    #[inline(always)]
+    pub(crate) fn value(self) -> Range<usize> {
+        self.value.range()
+    }
+}
+
+/// The places of the members of a frame, in the order of the wire.
+///
+/// The gateway writes no white space, so a member begins where the one before it ended: two bytes
+/// after it, behind `,"`. Its value begins two bytes after its key, behind `":`. Two ends therefore
+/// say where a member is. The first members that lie so are chained: their ends are stored in
+/// place. The first member that does not, and all after it, are listed.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Spans {
+    /// The ends of the key and of the value of each chained member.
+    chained: [(u16, u16); MAX_CHAINED],
+    len: u8,
+    /// The end of the value of the last chained member.
+    end: u16,
+    listed: Option<Box<Vec<Member>>>,
+}
+
+impl Spans {
+    /// Appends a member.
+    #[inline(always)]
+    pub(super) fn push(&mut self, member: Member) {
+        let (key, value) = (member.key(), member.value());
+        let follows = key.start == usize::from(self.end) + 2 && value.start == key.end + 2;
+        if !(follows && self.chain(key.end, value.end)) {
+            self.list(member);
+        }
+    }
+
+    /// Appends a member that lies where a chained member does, by the ends of its key and its
+    /// value. Returns `false` and appends nothing if it cannot be chained.
+    #[inline(always)]
+    pub(super) fn chain(&mut self, key_end: usize, value_end: usize) -> bool {
+        let (Ok(key_end), Ok(value_end)) = (u16::try_from(key_end), u16::try_from(value_end)) else { return false };
+        let Some(place) = self.chained.get_mut(usize::from(self.len)).filter(|_| self.listed.is_none()) else {
+            return false;
+        };
+        *place = (key_end, value_end);
+        self.len += 1;
+        self.end = value_end;
+        true
+    }
+
+    #[cold]
+    fn list(&mut self, member: Member) {
+        self.listed.get_or_insert_default().push(member);
+    }
+
+    /// Returns the number of members.
+    #[inline(always)]
+    pub(super) fn len(&self) -> usize {
+        usize::from(self.len) + self.listed.as_ref().map_or(0, |listed| listed.len())
+    }
+
+    /// Returns the members in order.
+    #[inline(always)]
+    pub(super) fn iter(&self) -> SpansIter<'_> {
+        let chained = self.chained.get(..usize::from(self.len)).unwrap_or_default();
+        SpansIter {
+            chained: chained.iter(),
+            end: 0,
+            listed: self.listed.as_deref().map_or(&[][..], |listed| listed).iter(),
+        }
+    }
+
+    /// Releases memory that is allocated and not used.
+    pub(super) fn release_spare(&mut self) {
+        if let Some(listed) = &mut self.listed {
+            listed.shrink_to_fit();
+        }
+    }
+
+    /// Returns the bytes that are allocated once [`release_spare`](Self::release_spare) was called.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.listed.as_ref().map_or(0, |listed| size_of::<Vec<Member>>() + listed.len() * size_of::<Member>())
+    }
+}
+
+/// An iterator over the members of a frame.
+#[derive(Clone, Debug)]
+pub(super) struct SpansIter<'a> {
+    chained: core::slice::Iter<'a, (u16, u16)>,
+    /// The end of the value of the chained member before.
+    end: usize,
+    listed: core::slice::Iter<'a, Member>,
+}
+
+impl Iterator for SpansIter<'_> {
+    type Item = Member;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Member> {
+        let Some(&(key_end, value_end)) = self.chained.next() else { return self.listed.next().copied() };
+        let (key_end, value_end) = (usize::from(key_end), usize::from(value_end));
+        let member = Member { key: Span::new(self.end + 2, key_end), value: Span::new(key_end + 2, value_end) };
+        self.end = value_end;
+        Some(member)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let len = self.chained.len() + self.listed.len();
+        (len, Some(len))
+    }
+}
+
+impl ExactSizeIterator for SpansIter<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(key: Range<usize>, value: Range<usize>) -> Member {
+        Member::new(Span::new(key.start, key.end), Span::new(value.start, value.end))
+    }
+
+    /// Pushes the members, and compares what the iterator returns with them.
+    fn places(members: &[Member]) -> Spans {
+        let mut spans = Spans::default();
+        members.iter().for_each(|member| spans.push(*member));
+        assert_eq!(spans.iter().collect::<Vec<_>>(), members);
+        assert_eq!((spans.len(), spans.iter().len()), (members.len(), members.len()));
+        spans
+    }
+
+    #[test]
+    fn members_that_follow_each_other_are_stored_in_place() {
+        // {"a":1,"bc":"d"}
+        let spans = places(&[member(2..3, 5..6), member(8..10, 12..15)]);
+        assert_eq!(spans.held_bytes(), 0);
+    }
+
+    #[test]
+    fn white_space_ends_the_chain_and_the_members_after_it_are_listed() {
+        for gap in [member(9..11, 13..16), member(8..10, 13..16)] {
+            let spans = places(&[member(2..3, 5..6), gap, member(18..19, 21..22)]);
+            assert_eq!(spans.held_bytes(), size_of::<Vec<Member>>() + 2 * size_of::<Member>());
+        }
+    }
+
+    #[test]
+    fn members_beyond_the_place_or_the_range_of_a_chain_are_listed() {
+        let many: Vec<_> =
+            (0..MAX_CHAINED + 3).map(|at| member(4 * at + 2..4 * at + 2, 4 * at + 4..4 * at + 4)).collect();
+        assert!(places(&many).held_bytes() > 0);
+        let far =
+            [member(2..3, 5..65_535), member(65_537..65_538, 65_540..65_541), member(65_543..65_544, 65_546..65_547)];
+        let spans = places(&far);
+        assert_eq!(spans.len, 1);
+    }
+}
