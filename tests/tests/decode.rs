@@ -73,7 +73,7 @@ fn rare_keys_and_states_of_an_order_are_read() {
 
 #[test]
 fn the_stock_type_is_a_listed_field() {
-    assert_eq!((Field::STOCK_TYPE.id(), Field::STOCK_TYPE.name()), (7_899, "Stock Type"));
+    assert_eq!((Field::STOCK_TYPE.id(), Field::STOCK_TYPE.title()), (7_899, "Stock Type"));
     assert_eq!(Field::from_id(7_899), Some(Field::STOCK_TYPE));
 }
 

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use ibws_proto::fold::{Executions, LadderBook, LedgerTable, OrderBook, Quote, StatusFold, SummaryTable};
 use ibws_proto::message::{OrderStatus, Side};
-use ibws_proto::{Body, ConnId, Field, Frame, Instant};
+use ibws_proto::{Body, ConnId, Field, Frame, Instant, UnixMillis};
 use proptest::prelude::*;
 
 fn decode(text: &str) -> Frame {
@@ -34,7 +34,7 @@ fn a_quote_spans_neither_connections_nor_contracts() {
     assert_eq!(q.get(Field::LAST).unwrap().text(), "1.5");
     assert_eq!(q.get(Field::BID).unwrap().text(), "1.45");
     assert_eq!(q.get(Field::from_key("999").unwrap()).unwrap().text(), "x");
-    assert_eq!((q.conid(), q.updated()), (Some(7), Some(5)));
+    assert_eq!((q.conid(), q.updated()), (Some(7), Some(UnixMillis::from_millis(5))));
     assert!(quote(&mut q, 2, 300, r#"{"topic":"smd+7","84":"1.5"}"#));
     assert_eq!(q.get(Field::LAST), None, "the field is from the connection before");
     assert!(!quote(&mut q, 1, 400, r#"{"topic":"smd+7","31":"1.6"}"#), "late");
