@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use core::fmt;
 
 use super::filed::Source;
 use super::table::Table;
@@ -17,7 +18,7 @@ const LIMIT: usize = 1_024;
 /// ```
 /// use ibws_proto::{Body, Frame, fold::PnlTable};
 ///
-/// let text = r#"{"topic":"spl","args":{"DU1234567.Core":{"rowType":1,"dpl":-41.5,"upl":1820.0}}}"#;
+/// let text = r#"{"topic":"spl","args":{"DU1234567.Core":{"dpl":-41.5,"upl":1820.0}}}"#;
 /// let frame = Frame::decode(text.into()).unwrap();
 /// let Body::Pnl(pnl) = frame.body() else { panic!() };
 /// let mut table = PnlTable::new();
@@ -27,8 +28,15 @@ const LIMIT: usize = 1_024;
 ///     assert_eq!(row.daily_pnl().unwrap().unwrap().to_f64(), Some(-41.5));
 /// }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PnlTable(Table<Box<str>>);
+
+/// Writes names and rows with accounts masked, as every table does.
+impl fmt::Debug for PnlTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PnlTable").field(&self.0).finish()
+    }
+}
 
 impl Default for PnlTable {
     fn default() -> Self {

@@ -154,6 +154,22 @@ table! {
     /// order. A copy in which a known key is absent, `null` or `""` does not erase it. A snapshot
     /// of REST is taken in by [`mark`](Self::mark) and [`reconcile`](Self::reconcile), and erases
     /// nothing either.
+    ///
+    /// ```
+    /// use ibws_proto::{Body, Frame, fold::Executions};
+    ///
+    /// let text = r#"{"topic":"str","args":[{"execution_id":"a.1","size":3.0,"price":"181.90"},
+    ///     {"execution_id":"a.1","commission":"1.02"}]}"#;
+    /// let frame = Frame::decode(text.into()).unwrap();
+    /// let Body::Trades(trades) = frame.body() else { panic!() };
+    /// let mut executions = Executions::new();
+    /// executions.apply(&trades);
+    /// assert_eq!(executions.len(), 1, "two copies of one execution");
+    /// for execution in &executions {
+    ///     assert_eq!(execution.price().unwrap().unwrap().to_f64(), Some(181.9));
+    ///     assert_eq!(execution.commission().unwrap().unwrap().to_f64(), Some(1.02));
+    /// }
+    /// ```
     Executions, Box<str>, str, Trades, Execution, 100_000
 }
 
@@ -200,12 +216,26 @@ table! {
 table! {
     /// Rows of one ladder by number (docs/protocol.md §3.3). Each row replaces the one with its
     /// number.
+    ///
+    /// ```
+    /// use ibws_proto::{Body, Frame, fold::LadderBook};
+    ///
+    /// let text = r#"{"topic":"sbd+DU1234567+265598","data":[{"row":1,"price":"5 @ 182.46"},
+    ///     {"row":0,"price":"182.47","ask":"300"}]}"#;
+    /// let frame = Frame::decode(text.into()).unwrap();
+    /// let Body::Ladder(ladder) = frame.body() else { panic!() };
+    /// let mut book = LadderBook::new();
+    /// book.apply(&ladder);
+    /// let prices = book.iter().map(|row| row.price_number().unwrap().unwrap().to_f64());
+    /// assert_eq!(prices.collect::<Vec<_>>(), [Some(182.47), Some(182.46)]);
+    /// ```
     LadderBook, i64, i64, Ladder, LadderRow, 4_096
 }
 
 impl OrderBook {
     /// Returns the orders that may still be filled, by ascending number: those whose state is
-    /// [open](crate::message::OrderStatus::is_open), and of these not the [unlisted](Self::is_unlisted) ones.
+    /// [open](crate::message::OrderStatus::is_open), without the [unlisted](Self::is_unlisted)
+    /// ones.
     ///
     /// ```
     /// use ibws_proto::{Body, Frame, fold::OrderBook};
@@ -371,6 +401,20 @@ impl Executions {
 
 /// The state of the session, merged from frames of which some have a single key (docs/protocol.md
 /// §4.3). It never spans connections.
+///
+/// ```
+/// use ibws_proto::{Body, ConnId, Frame, fold::StatusFold};
+///
+/// let mut fold = StatusFold::new();
+/// for args in [r#"{"authenticated":true,"competing":false}"#, r#"{"competing":true}"#] {
+///     let frame = Frame::decode(format!(r#"{{"topic":"sts","args":{args}}}"#).into()).unwrap();
+///     let Body::Status(status) = frame.body() else { panic!() };
+///     fold.apply(ConnId(1), &status);
+/// }
+/// let state = fold.state().unwrap();
+/// assert_eq!(state.authenticated(), Ok(Some(true)), "unchanged by the second frame");
+/// assert_eq!(state.competing(), Ok(Some(true)));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct StatusFold {
     conn: Option<ConnId>,

@@ -10,6 +10,17 @@ use crate::time::UnixMillis;
 
 body! {
     /// Profit and loss, one row per account and model (docs/protocol.md §3.5).
+    ///
+    /// ```
+    /// use ibws_proto::{Body, Frame};
+    ///
+    /// let text = r#"{"topic":"spl","args":{"DU1234567.Core":{"dpl":-41.5,"upl":1820.0}}}"#;
+    /// let frame = Frame::decode(text.into()).unwrap();
+    /// let Body::Pnl(pnl) = frame.body() else { panic!() };
+    /// let (name, row) = pnl.rows().next().unwrap();
+    /// assert_eq!(name, "DU1234567.Core");
+    /// assert_eq!(row.unwrap().daily_pnl().unwrap().unwrap().to_f64(), Some(-41.5));
+    /// ```
     Pnl ["args"] {}
 }
 
@@ -74,6 +85,18 @@ row! {
 
 body! {
     /// Values of an account by key (docs/protocol.md §3.7).
+    ///
+    /// ```
+    /// use ibws_proto::{Body, Frame};
+    ///
+    /// let text = r#"{"topic":"ssd+DU1234567","result":[{"key":"ExcessLiquidity-S",
+    ///     "currency":"USD","monetaryValue":240100.5}]}"#;
+    /// let frame = Frame::decode(text.into()).unwrap();
+    /// let Body::Summary(summary) = frame.body() else { panic!() };
+    /// assert_eq!(summary.account().unwrap(), "DU1234567");
+    /// let row = summary.rows().next().unwrap().unwrap();
+    /// assert_eq!(row.monetary_value().unwrap().unwrap().to_f64(), Some(240_100.5));
+    /// ```
     Summary ["result"] {}
 }
 
@@ -136,7 +159,8 @@ impl<'a> Ledger<'a> {
     /// ```
     /// use ibws_proto::{Body, Frame};
     ///
-    /// let text = r#"{"topic":"sld+DU1234567","result":[{"key":"LedgerListUSD","cashbalance":1.5E3}]}"#;
+    /// let text = r#"{"topic":"sld+DU1234567","result":[
+    ///     {"key":"LedgerListUSD","cashbalance":1.5E3}]}"#;
     /// let frame = Frame::decode(text.into()).unwrap();
     /// let Body::Ledger(ledger) = frame.body() else { panic!() };
     /// assert_eq!(ledger.account().unwrap(), "DU1234567");

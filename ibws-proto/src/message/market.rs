@@ -20,7 +20,8 @@ body! {
     /// ```
     /// use ibws_proto::{Body, Frame};
     ///
-    /// let text = r#"{"topic":"smd+265598","31":"C271.50","86":"271.55","85":"3,700","6509":"DP"}"#;
+    /// let text =
+    ///     r#"{"topic":"smd+265598","31":"C271.50","86":"271.55","85":"3,700","6509":"DP"}"#;
     /// let frame = Frame::decode(text.into()).unwrap();
     /// let Body::MarketData(data) = frame.body() else { panic!() };
     /// assert_eq!(data.ask().unwrap().unwrap().text(), "271.55");

@@ -10,7 +10,23 @@ use crate::mask::Discreet;
 use crate::time::{CivilTime, UnixMillis};
 
 body! {
-    /// Live orders, as rows of what changed (docs/protocol.md §3.4).
+    /// Live orders, as rows of what changed (docs/protocol.md §3.4). An
+    /// [`OrderBook`](crate::fold::OrderBook) adds them up.
+    ///
+    /// ```
+    /// use ibws_proto::{Body, Frame};
+    ///
+    /// let text = r#"{"topic":"sor","args":[{"orderId":7,"status":"Submitted","side":"BUY",
+    ///     "totalSize":3.0,"price":"120.00"}]}"#;
+    /// let frame = Frame::decode(text.into()).unwrap();
+    /// let Body::Orders(orders) = frame.body() else { panic!() };
+    /// for row in orders.rows() {
+    ///     let order = row.unwrap();
+    ///     assert!(order.status().unwrap().unwrap().is_open());
+    ///     assert!(order.side().unwrap().unwrap().is_buy());
+    ///     assert_eq!(order.total_size().unwrap().unwrap().to_i64(), Some(3));
+    /// }
+    /// ```
     Orders ["args"] {}
 }
 
@@ -25,6 +41,20 @@ impl<'a> Orders<'a> {
 body! {
     /// Executions (docs/protocol.md §3.6). As a rule a frame has one execution, and the gateway
     /// sends each several times. A frame without rows confirms the subscription.
+    /// [`Executions`](crate::fold::Executions) holds each once.
+    ///
+    /// ```
+    /// use ibws_proto::{Body, Frame};
+    ///
+    /// let text = r#"{"topic":"str","args":[{"execution_id":"a.1","side":"B","size":3.0,
+    ///     "price":"181.90","trade_time_r":1767623710000}]}"#;
+    /// let frame = Frame::decode(text.into()).unwrap();
+    /// let Body::Trades(trades) = frame.body() else { panic!() };
+    /// let execution = trades.rows().next().unwrap().unwrap();
+    /// assert!(execution.side().unwrap().unwrap().is_buy());
+    /// let time = execution.traded_at().unwrap().unwrap();
+    /// assert_eq!(time.to_string(), "2026-01-05T14:35:10.000Z");
+    /// ```
     Trades ["args"] {}
 }
 

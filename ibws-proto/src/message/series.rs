@@ -18,14 +18,12 @@ body! {
     ///
     /// Two factors apply, and nothing else is scaled:
     ///
-    /// | member | factor | accessor without the factor |
-    /// |---|---|---|
-    /// | price in `high` and `low` | is multiplied by `priceFactor` | [`high_price`](Self::high_price), [`low_price`](Self::low_price) |
-    /// | volume `v` of a bar | is to be multiplied by `volumeFactor` | [`Bar::volume`] |
-    ///
-    /// The first is documented. The second was found over REST by one client, which multiplies `v`
-    /// and receives whole units. No source states whether it concerns the volume in `high` and
-    /// `low` too.
+    /// * The prices in `high` and `low` are multiplied by `priceFactor`, as documented.
+    ///   [`high_price`](Self::high_price) and [`low_price`](Self::low_price) divide them by it.
+    /// * The volume `v` of a bar is to be multiplied by `volumeFactor`, and [`Bar::volume`] does
+    ///   that. One client found over REST that the factor varies by contract and that the product
+    ///   is whole. No source states whether it concerns the volumes in `high` and `low` too, so
+    ///   those stay as they are.
     ///
     /// ```
     /// use ibws_proto::{Body, Frame};
@@ -114,8 +112,8 @@ impl<'a> History<'a> {
     /// them.
     ///
     /// # Errors
-    /// [`FieldError`](crate::frame::FieldError) if one of them cannot be read, the factor is not above 0, or the quotient is
-    /// no decimal number.
+    /// [`FieldError`](crate::frame::FieldError) if one of them cannot be read, the factor is not
+    /// above 0, or the quotient is no decimal number.
     #[doc(alias = "priceFactor")]
     pub fn high_price(&self) -> FieldResult<Exact> {
         self.unscaled("high", self.high()?)
@@ -201,7 +199,8 @@ impl<'a> Bar<'a> {
     /// no factor, because the unit is not known then.
     ///
     /// # Errors
-    /// [`FieldError`](crate::frame::FieldError) if volume or factor cannot be read, or the factor is not above 0.
+    /// [`FieldError`](crate::frame::FieldError) if volume or factor cannot be read, or the factor
+    /// is not above 0.
     #[doc(alias = "v")]
     pub fn volume(&self) -> FieldResult<Exact> {
         let factor = factor("volumeFactor", self.volume_factor.clone()?)?;
@@ -275,6 +274,17 @@ impl<'a> FromJson<'a> for Extreme<'a> {
 body! {
     /// Rows of the BookTrader ladder (docs/protocol.md §3.3). The topic is `sbd` in the older
     /// documentation and `sbd+ACCOUNT+CONID` in the newer one; both are read.
+    ///
+    /// ```
+    /// use ibws_proto::{Body, Frame};
+    ///
+    /// let text = r#"{"topic":"sbd+DU1234567+265598","data":[{"row":0,"price":"5 @ 182.46"}]}"#;
+    /// let frame = Frame::decode(text.into()).unwrap();
+    /// let Body::Ladder(ladder) = frame.body() else { panic!() };
+    /// assert_eq!(ladder.conid(), Some(265598));
+    /// let price = ladder.rows().next().unwrap().unwrap().price().unwrap().unwrap();
+    /// assert_eq!((price.size.unwrap().to_i64(), price.price.text().trim()), (Some(5), "182.46"));
+    /// ```
     Ladder ["data"] {}
 }
 

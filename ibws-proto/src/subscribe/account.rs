@@ -72,7 +72,7 @@ by_account! {
     /// ```
     /// use ibws_proto::{Subscribe, subscribe::Summary};
     ///
-    /// let summary = Summary::new("DU1234567").keys(["ExcessLiquidity-S"]).fields(["monetaryValue"]);
+    /// let summary = Summary::new("DU1234567").keys(["ExcessLiquidity-S"]).fields(["currency"]);
     /// assert_eq!(Subscribe::try_from(summary).unwrap().key.as_str(), "sd+DU1234567");
     /// ```
     Summary, AccountSummary,

@@ -24,11 +24,12 @@ use crate::payload::Subscribe;
 /// ```
 /// use ibws_proto::{Field, Subscribe, subscribe::{InvalidSubscribe, MarketData}};
 ///
-/// let by_name = Subscribe::try_from(MarketData::new(265598).fields(["last_price", "bid_price"]))?;
-/// let by_constant = Subscribe::try_from(MarketData::new(265598).fields([Field::LAST, Field::BID]))?;
+/// let apple = MarketData::new(265598);
+/// let by_name = Subscribe::try_from(apple.clone().fields(["last_price", "bid_price"]))?;
+/// let by_constant = Subscribe::try_from(apple.clone().fields([Field::LAST, Field::BID]))?;
 /// assert_eq!(by_name.args, by_constant.args);
 ///
-/// let misspelt = Subscribe::try_from(MarketData::new(265598).fields(["lastprice"])).unwrap_err();
+/// let misspelt = Subscribe::try_from(apple.fields(["lastprice"])).unwrap_err();
 /// assert_eq!(misspelt, InvalidSubscribe::UnknownField("lastprice".into()));
 /// # Ok::<(), InvalidSubscribe>(())
 /// ```

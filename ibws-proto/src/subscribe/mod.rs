@@ -46,9 +46,9 @@ use crate::payload::Subscribe;
 
 /// The error for an argument that the gateway would ignore silently.
 ///
-/// Every conversion to [`Subscribe`] fails with this error, or with one that converts to it: that of
-/// a typed builder, of a text (`Subscribe::try_from("md+265598")`), and of a [`SubscriptionKey`],
-/// which never fails. So a function can take any of them:
+/// Every conversion to [`Subscribe`] fails with this error, or with one that converts to it: that
+/// of a typed builder, that of a text such as `md+265598`, and that of a [`SubscriptionKey`], which
+/// never fails. So a function can take any of them:
 ///
 /// ```
 /// use ibws_proto::subscribe::{InvalidSubscribe, Trades};
