@@ -4,8 +4,9 @@
 //! [`View`](super::view::View) for the top level of a frame, [`RowView`](super::rows::RowView) for
 //! a row.
 //!
-//! An accessor whose key on the wire has another name lists it after `=`, and documentation finds
-//! the accessor by that key as well. An accessor without a key has its own name on the wire.
+//! An accessor whose key on the wire has another name lists it after `=`, and the search of the
+//! documentation finds the accessor by that key as well. An accessor without a key has its own name
+//! on the wire. The documentation of both states the key.
 
 /// Returns the key of an accessor.
 macro_rules! key {
@@ -68,6 +69,8 @@ macro_rules! body {
             $(
                 $(#[$doc])*
                 ///
+                #[doc = concat!("Key on the wire: `", $crate::message::macros::key!($method $($key)?), "`.")]
+                ///
                 /// # Errors
                 /// [`FieldError`](crate::frame::FieldError) if the value is of another kind.
                 $( #[doc(alias = $key)] )?
@@ -114,6 +117,13 @@ macro_rules! row {
             impl<'a> $name<'a> {
                 $(
                     $(#[$doc])*
+                    ///
+                    #[doc = concat!(
+                        "Key on the wire: `",
+                        $crate::message::macros::key!($method $($key)?),
+                        $( $( "` or `", $alias, )* )?
+                        "`."
+                    )]
                     ///
                     /// # Errors
                     /// [`FieldError`](crate::frame::FieldError) if the value is of another kind.
