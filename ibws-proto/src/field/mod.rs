@@ -248,6 +248,26 @@ mod tests {
         assert_eq!(Field::VOLUME_RAW.id(), Field::VOLUME.id());
     }
 
+    #[test]
+    fn names_are_unique_and_those_of_ibind_where_it_has_the_field() {
+        let mut names: Vec<&str> = Field::all().map(Field::name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Field::all().len());
+        for (name, field) in [
+            ("last_price", Field::LAST),
+            ("avg_price", Field::AVERAGE_PRICE),
+            ("bid_codes", Field::BID_EXCHANGE),
+            ("market_data_availability", Field::AVAILABILITY),
+            ("52_week_high", Field::HIGH_52_WEEKS),
+            ("p_e", Field::PRICE_EARNINGS),
+            ("mark_price", Field::MARK),
+            ("volume_long", Field::VOLUME_LONG),
+        ] {
+            assert_eq!((name.parse(), field.name()), (Ok(field), name));
+        }
+    }
+
     /// Compares the titles with a table of fields, if `IBWS_FIELDS` names one: CSV with a title
     /// line, of which the first two columns are number and title.
     #[test]
