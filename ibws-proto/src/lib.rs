@@ -104,6 +104,7 @@
 //! | `websocket` | the dial and the WebSocket of every adapter, generic over the runtime's network | `tls`, `futures-core`, `futures-sink`, `tungstenite` |
 //! | `session` | the session keeper: its machine, its HTTP connection, its task | `client`, `websocket`, `hyper` |
 //! | `decimal` | lossless decimal prices and amounts | `rust_decimal` |
+//! | `time` | moments of the wire as `time::UtcDateTime` | `time` |
 //!
 //! # Deliberate differences from the reference
 //!
@@ -202,4 +203,4 @@ pub use message::Body;
 pub use payload::Subscribe;
 pub use queue::Item;
 pub use state::{StateCause, SubscriptionEvent, SubscriptionState};
-pub use time::Instant;
+pub use time::{CivilTime, Instant, UnixMillis};

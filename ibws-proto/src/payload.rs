@@ -4,6 +4,7 @@
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::fmt;
+use core::str::FromStr;
 use core::time::Duration;
 
 use serde::Serialize;
@@ -223,6 +224,17 @@ impl fmt::Debug for Processor {
 }
 
 /// The request for a subscription, in the generic form that every typed builder converts to.
+///
+/// ```
+/// use core::time::Duration;
+/// use ibws_proto::Subscribe;
+/// use ibws_proto::subscribe::{MarketData, Staleness};
+///
+/// let subscribe = Subscribe::try_from(MarketData::new(265598).fields(["last_price"])).unwrap();
+/// let subscribe = subscribe.staleness(Staleness::After(Duration::from_secs(60)));
+/// assert_eq!(subscribe.key.as_str(), "md+265598");
+/// assert_eq!(subscribe.args.unwrap().as_str(), r#"{"fields":["31"]}"#);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Subscribe {
     /// The channel and target of the subscription.
@@ -323,6 +335,24 @@ impl Subscribe {
     pub fn processor(mut self, processor: Processor) -> Self {
         self.processor = Some(processor);
         self
+    }
+}
+
+/// Reads a wire text without its first letter, as [`Subscribe::parse`] does.
+impl FromStr for Subscribe {
+    type Err = ParseSubscribeError;
+
+    fn from_str(text: &str) -> Result<Self, ParseSubscribeError> {
+        Self::parse(text)
+    }
+}
+
+/// Reads a wire text without its first letter, as [`Subscribe::parse`] does.
+impl TryFrom<&str> for Subscribe {
+    type Error = ParseSubscribeError;
+
+    fn try_from(text: &str) -> Result<Self, ParseSubscribeError> {
+        Self::parse(text)
     }
 }
 

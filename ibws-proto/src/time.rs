@@ -1,8 +1,16 @@
-//! The time type of the core: a duration since an origin that the driver chooses.
+//! The time types of the core: the driver's clock, the gateway's clock, and times without a zone.
+
+mod civil;
+mod unix;
 
 use core::fmt;
 use core::ops::Add;
 use core::time::Duration;
+
+pub use civil::CivilTime;
+#[cfg(feature = "transport")]
+pub(crate) use civil::days_since_1970;
+pub use unix::UnixMillis;
 
 /// A moment on the monotonic clock of the driver.
 ///

@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test")]
 
 use bytes::Bytes;
+use ibws_proto::frame::{Exact, Expected, FieldResult, Kind as JsonKind};
 use ibws_proto::message::{OrderStatus, Row};
-use ibws_proto::{Body, Field, Frame, Json, frame::Kind as JsonKind};
+use ibws_proto::{Body, CivilTime, Field, Frame, Json, UnixMillis};
 use ibws_testkit::frames::{self, Kind, expected, reachable, variant};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -72,8 +73,97 @@ fn rare_keys_and_states_of_an_order_are_read() {
 }
 
 #[test]
+fn a_time_of_the_wire_is_a_moment_in_utc_where_a_source_states_its_zone() {
+    let moment = Ok(Some(UnixMillis::from_millis(1_767_623_461_000)));
+    let rows = [
+        (r#""lastExecutionTime":"260105143101""#, r#""trade_time":"20260105-14:31:01""#),
+        (r#""lastExecutionTime_r":1767623461000"#, r#""trade_time_r":"1767623461000""#),
+        // The number counts where both are there.
+        (
+            r#""lastExecutionTime":"x","lastExecutionTime_r":1767623461000"#,
+            r#""trade_time":"20200101-00:00:00","trade_time_r":1767623461000"#,
+        ),
+    ];
+    for (order, execution) in rows {
+        let frame = decode(&format!(r#"{{"topic":"sor","args":[{{"orderId":7,{order}}}]}}"#));
+        let Body::Orders(orders) = frame.body() else { panic!("{frame:?}") };
+        assert_eq!(orders.rows().next().unwrap().unwrap().last_execution(), moment, "{order}");
+        let frame = decode(&format!(r#"{{"topic":"str","args":[{{{execution}}}]}}"#));
+        let Body::Trades(trades) = frame.body() else { panic!("{frame:?}") };
+        assert_eq!(trades.rows().next().unwrap().unwrap().traded_at(), moment, "{execution}");
+    }
+    let frame = decode(r#"{"topic":"sor","args":[{},{"lastExecutionTime":"20260105"}]}"#);
+    let Body::Orders(orders) = frame.body() else { panic!("{frame:?}") };
+    let read: Vec<_> = orders.rows().map(|row| row.unwrap().last_execution()).collect();
+    assert_eq!(read[0], Ok(None));
+    assert_eq!(read[1].as_ref().unwrap_err().expected(), Expected::Civil);
+    // No source states the zone of the start of a history.
+    let frame = decode(r#"{"topic":"smh+7","startTime":"20260105-14:31:01","data":[]}"#);
+    let Body::History(history) = frame.body() else { panic!("{frame:?}") };
+    assert_eq!(history.start(), Ok(CivilTime::parse("20260105-14:31:01")));
+}
+
+#[test]
+fn the_seconds_and_the_account_of_a_ledger_and_a_summary_are_read() {
+    let row = r#""result":[{"key":"AccountCode","value":"U12345678","acctCode":"U12345678","timestamp":1767623461}]"#;
+    for (topic, account) in [("+DU1234567", "DU1234567"), ("", "U12345678"), ("+", "U12345678")] {
+        let moment = Ok(UnixMillis::from_secs(1_767_623_461));
+        let frame = decode(&format!(r#"{{"topic":"sld{topic}",{row}}}"#));
+        let Body::Ledger(ledger) = frame.body() else { panic!("{frame:?}") };
+        assert_eq!(ledger.account().as_deref(), Some(account));
+        assert_eq!(ledger.rows().next().unwrap().unwrap().time(), moment);
+        let frame = decode(&format!(r#"{{"topic":"ssd{topic}",{row}}}"#));
+        let Body::Summary(summary) = frame.body() else { panic!("{frame:?}") };
+        assert_eq!(summary.account().as_deref(), Some(account));
+        assert_eq!(summary.rows().next().unwrap().unwrap().time(), moment);
+    }
+    let frame = decode(r#"{"topic":"sld","result":[{"key":"LedgerListUSD","timestamp":9223372036854775807},{}]}"#);
+    let Body::Ledger(ledger) = frame.body() else { panic!("{frame:?}") };
+    assert_eq!(ledger.account(), None);
+    let times: Vec<_> = ledger.rows().map(|row| row.unwrap().time()).collect();
+    assert_eq!(times[0].as_ref().unwrap_err().key(), "timestamp", "too many milliseconds");
+    assert_eq!(times[1], Ok(None));
+}
+
+#[test]
+fn a_factor_of_a_history_scales_exactly_or_is_an_error() {
+    // The members of the frame, the highest price, and the volume of the bar; an error by its key.
+    for (members, high, volume) in [
+        (r#""priceFactor":100,"volumeFactor":100"#, Ok(Some("182.9")), Ok(Some("3870"))),
+        (r#""priceFactor":"1","volumeFactor":1"#, Ok(Some("18290")), Ok(Some("38.7"))),
+        (r#""priceFactor":64,"volumeFactor":3"#, Ok(Some("285.78125")), Ok(Some("116.1"))),
+        (r#""priceFactor":3"#, Err("high"), Ok(None)),
+        (r#""priceFactor":0,"volumeFactor":-1"#, Err("priceFactor"), Err("volumeFactor")),
+        (r#""priceFactor":{},"volumeFactor":1.5"#, Err("priceFactor"), Err("volumeFactor")),
+        (r#""text":"no factors""#, Ok(None), Ok(None)),
+    ] {
+        let frame = decode(&format!(
+            r#"{{"topic":"smh+7",{members},"high":"18290/5210/25","data":[{{"h":182.90,"v":38.7,"t":5}}]}}"#
+        ));
+        let Body::History(history) = frame.body() else { panic!("{frame:?}") };
+        let shown = |result: FieldResult<Exact>| match result {
+            Ok(number) => Ok(number.map(|number| number.to_string())),
+            Err(error) => Err(error.key().to_owned()),
+        };
+        let expected =
+            |result: Result<Option<&str>, &str>| result.map(|text| text.map(String::from)).map_err(String::from);
+        assert_eq!(shown(history.high_price()), expected(high), "{members}");
+        let bars: Vec<_> = history.bars().map(Result::unwrap).collect();
+        assert_eq!(shown(bars[0].volume()), expected(volume), "{members}");
+        // The prices of a bar and its row are those of the wire under every factor.
+        assert_eq!(bars[0].high().unwrap().unwrap().text(), "182.90");
+        assert_eq!(bars[0].row().volume().unwrap().unwrap().text(), "38.7");
+        assert_eq!(bars[0].time(), Ok(Some(UnixMillis::from_millis(5))));
+    }
+    let frame = decode(r#"{"topic":"smh+7","data":[{"c":1},5]}"#);
+    let Body::History(history) = frame.body() else { panic!("{frame:?}") };
+    assert_eq!(history.bars().map(|bar| bar.is_ok()).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(history.low_price(), Ok(None));
+}
+
+#[test]
 fn the_stock_type_is_a_listed_field() {
-    assert_eq!((Field::STOCK_TYPE.id(), Field::STOCK_TYPE.name()), (7_899, "Stock Type"));
+    assert_eq!((Field::STOCK_TYPE.id(), Field::STOCK_TYPE.title()), (7_899, "Stock Type"));
     assert_eq!(Field::from_id(7_899), Some(Field::STOCK_TYPE));
 }
 

@@ -134,7 +134,8 @@ fn frames_bodies_and_rows_of_every_kind_are_masked() {
             Body::Ledger(ledger) => rows(&mut shown, ledger.rows()),
             Body::Ladder(ladder) => rows(&mut shown, ladder.rows()),
             Body::History(history) => {
-                rows(&mut shown, history.bars());
+                rows(&mut shown, history.rows());
+                history.bars().for_each(|bar| shown.debug("Bar", bar));
                 history.bar_length().err().into_iter().for_each(|error| shown.error("FieldError", error));
             }
             Body::Notifications(notices) => rows(&mut shown, notices.rows()),

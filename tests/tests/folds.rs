@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use bytes::Bytes;
-use ibws_proto::fold::{Executions, LadderBook, LedgerTable, OrderBook, Quote, StatusFold, SummaryTable};
+use ibws_proto::fold::{
+    Executions, LadderBook, LedgerTable, OrderBook, OrdersReply, PnlTable, Quote, StatusFold, SummaryTable,
+};
 use ibws_proto::message::{OrderStatus, Side};
-use ibws_proto::{Body, ConnId, Field, Frame, Instant};
+use ibws_proto::{Body, ConnId, Field, Frame, Instant, UnixMillis};
 use proptest::prelude::*;
 
 fn decode(text: &str) -> Frame {
@@ -34,7 +36,7 @@ fn a_quote_spans_neither_connections_nor_contracts() {
     assert_eq!(q.get(Field::LAST).unwrap().text(), "1.5");
     assert_eq!(q.get(Field::BID).unwrap().text(), "1.45");
     assert_eq!(q.get(Field::from_key("999").unwrap()).unwrap().text(), "x");
-    assert_eq!((q.conid(), q.updated()), (Some(7), Some(5)));
+    assert_eq!((q.conid(), q.updated()), (Some(7), Some(UnixMillis::from_millis(5))));
     assert!(quote(&mut q, 2, 300, r#"{"topic":"smd+7","84":"1.5"}"#));
     assert_eq!(q.get(Field::LAST), None, "the field is from the connection before");
     assert!(!quote(&mut q, 1, 400, r#"{"topic":"smd+7","31":"1.6"}"#), "late");
@@ -167,6 +169,48 @@ fn a_blank_ledger_row_keeps_balances_and_other_rows_replace_theirs() {
         2
     );
     assert_eq!(ladder.get(&0).unwrap().price_number().unwrap().unwrap().text().trim(), "1.6");
+}
+
+#[test]
+fn a_table_yields_typed_rows_by_ascending_key() {
+    let mut book = OrderBook::new();
+    let rows = ["PendingCancel", "Submitted", "Filled", "Inactive", "PreSubmitted", "Cancelled", "new"];
+    for (order, state) in rows.iter().enumerate().rev() {
+        apply!(book, Orders, format!(r#"{{"topic":"sor","args":[{{"orderId":{order},"status":"{state}"}}]}}"#));
+    }
+    let states: Vec<String> = book.iter().map(|order| order.status().unwrap().unwrap().to_string()).collect();
+    assert_eq!(states, rows);
+    assert_eq!((&book).into_iter().count(), book.len());
+    let open =
+        |book: &OrderBook| -> Vec<i64> { book.open_orders().map(|order| order.order_id().unwrap().unwrap()).collect() };
+    assert_eq!(open(&book), [0, 1, 4]);
+    // A complete snapshot without order 1 ends it in an unknown way.
+    let reply = br#"{"orders":[{"orderId":0},{"orderId":4}],"snapshot":true}"#;
+    let (mark, reply) = (book.mark(), OrdersReply::parse(reply).unwrap());
+    book.reconcile(mark, reply.rows(), reply.is_snapshot());
+    assert_eq!(open(&book), [0, 4]);
+
+    let mut ledger = LedgerTable::new();
+    let result = r#"{"key":"LedgerListUSD","secondKey":"USD"},{"key":"LedgerListBASE","secondKey":"BASE"}"#;
+    apply!(ledger, Ledger, format!(r#"{{"topic":"sld+DU1234567","result":[{result}]}}"#));
+    let currencies: Vec<_> = ledger.iter().map(|row| row.second_key().unwrap().unwrap().into_owned()).collect();
+    assert_eq!(currencies, ["BASE", "USD"]);
+}
+
+#[test]
+fn a_row_of_profit_and_loss_replaces_the_one_with_its_name() {
+    let mut pnl = PnlTable::with_limit(2);
+    let first = r#"{"topic":"spl","args":{"U12345678.Core":{"dpl":1.5},"DU1234567.Core":{"dpl":-41.5,"upl":7}}}"#;
+    assert_eq!(apply!(pnl, Pnl, first), 2);
+    assert_eq!(apply!(pnl, Pnl, r#"{"topic":"spl","args":{"DU1234567.Core":{"dpl":-40}}}"#), 1);
+    let rows: Vec<_> = pnl.iter().map(|(name, row)| (name, row.daily_pnl().unwrap().unwrap().to_f64())).collect();
+    assert_eq!(rows, [("DU1234567.Core", Some(-40.0)), ("U12345678.Core", Some(1.5))]);
+    assert_eq!(pnl.get("DU1234567.Core").unwrap().unrealized_pnl(), Ok(None));
+    assert_eq!(apply!(pnl, Pnl, r#"{"topic":"spl","args":{"DU1234567.New":{},"U12345678.Core":5}}"#), 0);
+    assert_eq!((pnl.len(), pnl.refused()), (2, 2));
+    assert!(!format!("{pnl:?}").contains("DU1234567"), "{pnl:?}");
+    pnl.clear();
+    assert!(pnl.is_empty());
 }
 
 #[test]

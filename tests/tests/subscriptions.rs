@@ -84,16 +84,16 @@ fn build(key: &SubscriptionKey, args: Option<&Value>) -> Result<Option<Subscribe
                 request = request.primary_exchange(exchange);
             }
             if let Some(period) = args["period"].as_str() {
-                request = request.period(period.parse()?);
+                request = request.period(period);
             }
             if let Some(bar) = args["bar"].as_str() {
-                request = request.bar(bar.parse()?);
+                request = request.bar(bar);
             }
             if let Some(outside) = args["outsideRth"].as_bool() {
                 request = request.outside_rth(outside);
             }
             if let Some(source) = args["source"].as_str() {
-                request = request.source(source.parse()?);
+                request = request.source(source);
             }
             if let Some(format) = args["format"].as_str() {
                 let columns: Result<Vec<Column>, _> = format.split('/').map(str::parse).collect();

@@ -1,6 +1,7 @@
 //! The fields of market data: their numbers, names, meanings and values (docs/protocol.md §3.1).
 
 mod availability;
+pub(crate) mod quoted;
 mod table;
 mod value;
 
@@ -11,20 +12,25 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::mask::excerpt_within;
 pub use availability::{Availability, Timing};
+pub(crate) use quoted::quote_accessors;
 pub use value::{Mark, Price, Value};
 
-/// A field of market data, named by the number that is its key on the wire.
+/// A field of market data, identified by the number that is its key on the wire.
 ///
 /// A field has a size of two bytes. The documented fields are constants ([`Field::LAST`],
-/// [`Field::BID`], …), and [`from_id`](Self::from_id) finds them. A field that a frame has besides
-/// is kept by its number. [`is_listed`](Self::is_listed) returns `true` for the documented ones.
+/// [`Field::BID`], …). [`from_id`](Self::from_id) finds them by number,
+/// [`from_name`](Self::from_name) by name, and a text is parsed as either. A field that a frame has
+/// besides is kept by its number. [`is_listed`](Self::is_listed) returns `true` for the documented
+/// ones.
 ///
 /// ```
 /// use ibws_proto::Field;
 ///
 /// assert_eq!(Field::from_id(84), Some(Field::BID));
-/// assert_eq!(Field::BID.name(), "Bid Price");
+/// assert_eq!(Field::from_name("bid_price"), Some(Field::BID));
+/// assert_eq!((Field::BID.name(), Field::BID.title()), ("bid_price", "Bid Price"));
 /// assert_eq!("84".parse(), Ok(Field::BID));
+/// assert_eq!("bid_price".parse(), Ok(Field::BID));
 /// assert_eq!(Field::BID.to_string(), "84");
 /// assert_eq!(Field::from_id(89), None);
 /// ```
@@ -86,11 +92,26 @@ impl Field {
         self.listed().is_some()
     }
 
-    /// Returns IBKR's name of the field; empty if it is not listed. Two pairs of fields share a
-    /// name.
+    /// Returns the listed field with this name, for example `last_price`.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        table::TABLE.iter().find(|listed| listed.name == name).map(|listed| Self(listed.id))
+    }
+
+    /// Returns the name of the field in lower case, for example `last_price`; empty if it is not
+    /// listed. No two fields share a name.
+    ///
+    /// The names are those of the Python library IBind where it has the field.
     #[must_use]
     pub fn name(self) -> &'static str {
         self.listed().map_or("", |listed| listed.name)
+    }
+
+    /// Returns IBKR's title of the field, for example `Last Price`; empty if it is not listed. Two
+    /// pairs of fields share a title.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        self.listed().map_or("", |listed| listed.title)
     }
 
     /// Returns the meaning of the field in a sentence; empty if it is not listed.
@@ -149,9 +170,9 @@ impl fmt::Debug for Field {
     }
 }
 
-/// The error for a text that is not the key of a listed field.
+/// The error for a text that is neither the key nor the name of a listed field.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("unknown market data field \"{0}\": write a field as its number, for example 31 for the last price")]
+#[error("unknown market data field \"{0}\": write its number or its name, for example 31 or last_price")]
 pub struct UnknownFieldError(
     /// The start of the text that was given, as [`excerpt`](crate::excerpt) shows it.
     pub alloc::string::String,
@@ -160,11 +181,21 @@ pub struct UnknownFieldError(
 impl FromStr for Field {
     type Err = UnknownFieldError;
 
-    /// Reads the key of a listed field.
-    fn from_str(key: &str) -> Result<Self, UnknownFieldError> {
-        Self::from_key(key)
+    /// Reads the key or the name of a listed field.
+    fn from_str(text: &str) -> Result<Self, UnknownFieldError> {
+        Self::from_key(text)
             .filter(|field| field.is_listed())
-            .ok_or_else(|| UnknownFieldError(excerpt_within(key, 40).into()))
+            .or_else(|| Self::from_name(text))
+            .ok_or_else(|| UnknownFieldError(excerpt_within(text, 40).into()))
+    }
+}
+
+/// Reads the key or the name of a listed field.
+impl TryFrom<&str> for Field {
+    type Error = UnknownFieldError;
+
+    fn try_from(text: &str) -> Result<Self, UnknownFieldError> {
+        text.parse()
     }
 }
 
@@ -194,7 +225,10 @@ mod tests {
         assert_eq!(size_of::<Field>(), 2);
         for field in Field::all() {
             assert_eq!(field.to_string().parse(), Ok(field));
-            assert!(!field.name().is_empty() && !field.description().is_empty(), "{field}");
+            assert!(!field.title().is_empty() && !field.description().is_empty(), "{field}");
+            assert_eq!((field.name().parse(), Field::from_name(field.name())), (Ok(field), Some(field)));
+            let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+            assert!(field.name().bytes().all(is_plain), "{}", field.name());
             assert_eq!(serde_json::from_str::<Field>(&serde_json::to_string(&field).unwrap()).unwrap(), field);
         }
         for id in 0..=0x7fff {
@@ -208,15 +242,37 @@ mod tests {
         {
             assert_eq!(Field::from_key(key), None, "{key}");
         }
-        assert!("89".parse::<Field>().is_err());
+        assert!(Field::all().zip(Field::all().skip(1)).all(|(one, next)| one < next));
+        assert_eq!((Field::from_name(""), Field::from_name("Last Price")), (None, None));
+        assert!(["89", "", "lastprice"].iter().all(|text| text.parse::<Field>().is_err()));
         assert_eq!(Field::VOLUME_RAW.id(), Field::VOLUME.id());
     }
 
-    /// Compares the names with a table of fields, if `IBWS_FIELDS` names one: CSV with a title
-    /// line, of which the first two columns are number and name.
+    #[test]
+    fn names_are_unique_and_those_of_ibind_where_it_has_the_field() {
+        let mut names: Vec<&str> = Field::all().map(Field::name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Field::all().len());
+        for (name, field) in [
+            ("last_price", Field::LAST),
+            ("avg_price", Field::AVERAGE_PRICE),
+            ("bid_codes", Field::BID_EXCHANGE),
+            ("market_data_availability", Field::AVAILABILITY),
+            ("52_week_high", Field::HIGH_52_WEEKS),
+            ("p_e", Field::PRICE_EARNINGS),
+            ("mark_price", Field::MARK),
+            ("volume_long", Field::VOLUME_LONG),
+        ] {
+            assert_eq!((name.parse(), field.name()), (Ok(field), name));
+        }
+    }
+
+    /// Compares the titles with a table of fields, if `IBWS_FIELDS` names one: CSV with a title
+    /// line, of which the first two columns are number and title.
     #[test]
     #[expect(clippy::print_stderr, reason = "a skipped test prints why")]
-    fn names_equal_those_of_a_given_table() {
+    fn titles_equal_those_of_a_given_table() {
         let Some(path) = std::env::var_os("IBWS_FIELDS") else {
             std::eprintln!("skipped: IBWS_FIELDS names no table of fields");
             return;
@@ -225,9 +281,9 @@ mod tests {
         let mut count = 0;
         for line in csv.lines().skip(1) {
             let mut columns = line.splitn(3, ',');
-            let (id, name) = (columns.next().unwrap(), columns.next().unwrap());
+            let (id, title) = (columns.next().unwrap(), columns.next().unwrap());
             let field: Field = id.parse().unwrap();
-            assert_eq!(field.name(), name, "{id}");
+            assert_eq!(field.title(), title, "{id}");
             count += 1;
         }
         // The stock type was announced later than the others.

@@ -10,13 +10,17 @@
 mod filed;
 mod filing;
 mod merged;
+mod pnl;
 mod quote;
 mod reconcile;
+mod table;
 mod tables;
 
 pub use crate::rest::{OrdersReply, ReplyError, TradesReply};
-pub(crate) use filing::Filing;
+pub(crate) use filing::{Filing, Merging};
 pub use merged::Merged;
+pub use pnl::PnlTable;
 pub use quote::Quote;
 pub use reconcile::{Mark, Reconciled};
+pub use table::TableIter;
 pub use tables::{Executions, LadderBook, LedgerTable, OrderBook, StatusFold, SummaryTable};

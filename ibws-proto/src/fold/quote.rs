@@ -5,11 +5,11 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
 use crate::connect::ConnId;
-use crate::field::{Field, Value};
+use crate::field::{Field, Value, quote_accessors};
 use crate::frame::Json;
 use crate::mask::Discreet;
 use crate::message::MarketData;
-use crate::time::Instant;
+use crate::time::{Instant, UnixMillis};
 
 /// The largest number of fields of a quote: every listed one, and as many again.
 const MOST: usize = 256;
@@ -36,7 +36,10 @@ const LONGEST: usize = 4_096;
 ///     let Body::MarketData(data) = frame.body() else { panic!() };
 ///     assert!(quote.apply(ConnId(1), Instant::from_millis(at), &data));
 /// }
-/// assert_eq!(quote.get(Field::BID).unwrap().text(), "271.45");
+/// assert_eq!(quote.last().unwrap().unwrap().to_f64(), Some(271.5));
+/// assert_eq!(quote.bid().unwrap().unwrap().text(), "271.45");
+/// assert_eq!(quote.ask(), Ok(None), "not received yet");
+/// assert_eq!(quote.is_halted(), Ok(Some(false)));
 /// assert_eq!(quote.age(Field::LAST, Instant::from_millis(600)).unwrap().as_millis(), 600);
 /// assert_eq!(quote.age(Field::BID, Instant::from_millis(600)).unwrap().as_millis(), 100);
 /// ```
@@ -45,7 +48,7 @@ pub struct Quote {
     conn: Option<ConnId>,
     target: Discreet<Box<str>>,
     conid: Option<i64>,
-    updated: Option<i64>,
+    updated: Option<UnixMillis>,
     fields: BTreeMap<Field, Known>,
     /// The number of the frame that was folded last.
     frame: u64,
@@ -63,6 +66,8 @@ struct Known {
 }
 
 impl Quote {
+    quote_accessors!('_);
+
     /// Returns an empty quote. The first frame determines its contract.
     #[must_use]
     pub fn new() -> Self {
@@ -138,9 +143,10 @@ impl Quote {
         self.conn
     }
 
-    /// Returns the server's time of the last frame, in milliseconds since 1970.
+    /// Returns the time of the last frame that stated one, by the server's clock.
+    #[doc(alias = "_updated")]
     #[must_use]
-    pub fn updated(&self) -> Option<i64> {
+    pub fn updated(&self) -> Option<UnixMillis> {
         self.updated
     }
 

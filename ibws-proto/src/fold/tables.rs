@@ -2,160 +2,21 @@
 //! §4.3).
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 
 use super::filed::{Filed, Source};
 use super::filing::Filing;
 use super::merged::Merged;
 use super::reconcile::{Mark, Reconciled};
+use super::table::{Table, TableIter};
 use crate::connect::ConnId;
 use crate::event::Event;
 use crate::frame::RowError;
 use crate::key::Key;
-use crate::mask::Masked;
 use crate::message::{
-    Body, Execution, Ladder, LadderRow, Ledger, LedgerRow, Order, OrderStatus, Orders, Row, SessionState, Status,
-    Summary, SummaryRow, Trades,
+    Body, Execution, Ladder, LadderRow, Ledger, LedgerRow, Order, Orders, Row, SessionState, Status, Summary,
+    SummaryRow, Trades,
 };
-
-/// Rows by key, up to a limit.
-#[derive(Clone)]
-struct Table<K> {
-    rows: BTreeMap<K, Filed>,
-    limit: usize,
-    refused: u64,
-    /// The number of marks taken, which is the number of the next one.
-    marks: u64,
-    /// The first mark that was taken since the table was cleared.
-    first_mark: u64,
-    /// The latest mark of a complete snapshot.
-    complete: Option<u64>,
-    /// The mark of the last event that requires one.
-    event_mark: Option<Mark>,
-}
-
-/// Writes keys and rows with accounts and sessions masked, because `Debug` output reaches logs.
-impl<K: fmt::Debug> fmt::Debug for Table<K> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rows = self.rows.iter().map(|(key, row)| (format!("{key:?}"), row));
-        f.debug_map().entries(rows.map(|(key, row)| (Written(key), row))).finish()
-    }
-}
-
-/// Writes a text masked and without quotes of its own.
-struct Written(String);
-
-impl fmt::Debug for Written {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&Masked(&self.0), f)
-    }
-}
-
-impl<K: Ord + Clone> Table<K> {
-    fn new(limit: usize) -> Self {
-        let (refused, marks, first_mark) = (0, 0, 0);
-        Self { rows: BTreeMap::new(), limit, refused, marks, first_mark, complete: None, event_mark: None }
-    }
-
-    fn refuse(&mut self) -> bool {
-        self.refused = self.refused.saturating_add(1);
-        false
-    }
-
-    /// Files a row: merges it with the row of its key, or replaces that.
-    fn file<'a, R: Filing<'a>>(&mut self, key: K, row: &R, source: Source) -> bool {
-        let room = self.rows.len() < self.limit;
-        match self.rows.get_mut(&key) {
-            Some(filed) if !row.replaces() => {
-                return filed.merge(row.json(), source, R::keeps_known) || self.refuse();
-            }
-            None if !room => return self.refuse(),
-            _ => {}
-        }
-        let Some(mut filed) = Filed::new(row.json(), source, R::keeps_known) else { return self.refuse() };
-        if let (Source::Snapshot(mark), Some(complete)) = (source, self.complete)
-            && complete > mark
-        {
-            // A later snapshot, which is complete, did not list it.
-            filed.unlist(complete);
-        }
-        self.rows.insert(key, filed);
-        true
-    }
-
-    fn mark(&mut self) -> Mark {
-        let mark = Mark(self.marks);
-        self.marks = self.marks.saturating_add(1);
-        mark
-    }
-
-    /// Returns the mark for the next snapshot: it is taken before the first event, and again when
-    /// the stream of orders resumes, because the snapshot is requested after that.
-    fn mark_by(&mut self, event: &Event) -> Mark {
-        let resumes = matches!(event, Event::Resumed(resumed) if resumed.key.key() == Key::Orders);
-        match self.event_mark {
-            Some(mark) if !resumes => mark,
-            _ => {
-                let mark = self.mark();
-                self.event_mark = Some(mark);
-                mark
-            }
-        }
-    }
-
-    /// Files the rows of a snapshot. Returns what it changed, and the keys that it lists if all of
-    /// its rows have one.
-    fn reconcile<'a, R: Filing<'a, Key = K>>(
-        &mut self,
-        mark: Mark,
-        rows: impl IntoIterator<Item = Result<R, RowError>>,
-    ) -> (Reconciled, Option<BTreeSet<K>>) {
-        let mut changed = Reconciled::default();
-        if mark.0 < self.first_mark {
-            return (changed, None);
-        }
-        let mut listed = Some(BTreeSet::new());
-        for row in rows {
-            let key = row.as_ref().ok().and_then(Filing::filed_under);
-            let filed = match (&row, key) {
-                (Ok(row), Some(key)) => {
-                    if let Some(listed) = &mut listed {
-                        listed.insert(key.clone());
-                    }
-                    self.file(key, row, Source::Snapshot(mark.0))
-                }
-                _ => {
-                    listed = None;
-                    self.refuse()
-                }
-            };
-            changed.filed += usize::from(filed);
-            changed.refused += usize::from(!filed);
-        }
-        (changed, listed)
-    }
-
-    /// Notes which rows a complete snapshot does not list. Returns their number.
-    fn unlist(&mut self, mark: Mark, listed: &BTreeSet<K>) -> usize {
-        self.complete = self.complete.max(Some(mark.0));
-        self.rows
-            .iter_mut()
-            .filter(|(key, _)| !listed.contains(key))
-            .filter_map(|(_, row)| row.unlist(mark.0).then_some(()))
-            .count()
-    }
-
-    fn clear(&mut self) {
-        self.rows.clear();
-        self.first_mark = self.marks;
-        self.complete = None;
-        self.event_mark = None;
-    }
-}
 
 /// Declares a table with the type of its key, its rows and its default limit.
 macro_rules! table {
@@ -204,7 +65,12 @@ macro_rules! table {
                 self.0.rows.get(key).and_then(|filed| filed.row.row().ok())
             }
 
-            /// Returns all rows by ascending key.
+            /// Returns all rows as typed ones, by ascending key.
+            pub fn iter(&self) -> TableIter<'_, $key, $row<'_>> {
+                TableIter::new(&self.0)
+            }
+
+            /// Returns all rows as JSON with their keys, by ascending key.
             pub fn rows(&self) -> impl Iterator<Item = (&$key, &Merged)> {
                 self.0.rows.iter().map(|(key, filed)| (key, &filed.row))
             }
@@ -231,6 +97,15 @@ macro_rules! table {
             /// Removes all rows.
             pub fn clear(&mut self) {
                 self.0.clear();
+            }
+        }
+
+        impl<'a> IntoIterator for &'a $name {
+            type Item = $row<'a>;
+            type IntoIter = TableIter<'a, $key, $row<'a>>;
+
+            fn into_iter(self) -> Self::IntoIter {
+                self.iter()
             }
         }
     };
@@ -279,28 +154,110 @@ table! {
     /// order. A copy in which a known key is absent, `null` or `""` does not erase it. A snapshot
     /// of REST is taken in by [`mark`](Self::mark) and [`reconcile`](Self::reconcile), and erases
     /// nothing either.
+    ///
+    /// ```
+    /// use ibws_proto::{Body, Frame, fold::Executions};
+    ///
+    /// let text = r#"{"topic":"str","args":[{"execution_id":"a.1","size":3.0,"price":"181.90"},
+    ///     {"execution_id":"a.1","commission":"1.02"}]}"#;
+    /// let frame = Frame::decode(text.into()).unwrap();
+    /// let Body::Trades(trades) = frame.body() else { panic!() };
+    /// let mut executions = Executions::new();
+    /// executions.apply(&trades);
+    /// assert_eq!(executions.len(), 1, "two copies of one execution");
+    /// for execution in &executions {
+    ///     assert_eq!(execution.price().unwrap().unwrap().to_f64(), Some(181.9));
+    ///     assert_eq!(execution.commission().unwrap().unwrap().to_f64(), Some(1.02));
+    /// }
+    /// ```
     Executions, Box<str>, str, Trades, Execution, 100_000
 }
 
 table! {
     /// Values of one account by `key` (docs/protocol.md §3.7). Each row replaces the one with its
     /// key.
+    ///
+    /// ```
+    /// use ibws_proto::{Body, Frame, fold::SummaryTable};
+    ///
+    /// let text = r#"{"topic":"ssd+DU1234567","result":[
+    ///     {"key":"ExcessLiquidity-S","currency":"USD","monetaryValue":240100.5}]}"#;
+    /// let frame = Frame::decode(text.into()).unwrap();
+    /// let Body::Summary(summary) = frame.body() else { panic!() };
+    /// let mut table = SummaryTable::new();
+    /// table.apply(&summary);
+    /// let liquidity = table.get("ExcessLiquidity-S").unwrap();
+    /// assert_eq!(liquidity.monetary_value().unwrap().unwrap().to_f64(), Some(240_100.5));
+    /// ```
     SummaryTable, Box<str>, str, Summary, SummaryRow, 1_024
 }
 
 table! {
     /// Balances of one account by `key` (docs/protocol.md §3.7). A row is merged, so that the blank
     /// row of a currency without a change does not erase its balances.
+    ///
+    /// ```
+    /// use ibws_proto::{Body, Frame, fold::LedgerTable};
+    ///
+    /// let text = r#"{"topic":"sld+DU1234567","result":[{"key":"LedgerListUSD","secondKey":"USD",
+    ///     "settledCash":1520.25}]}"#;
+    /// let frame = Frame::decode(text.into()).unwrap();
+    /// let Body::Ledger(ledger) = frame.body() else { panic!() };
+    /// let mut table = LedgerTable::new();
+    /// table.apply(&ledger);
+    /// for row in &table {
+    ///     assert_eq!(row.second_key().unwrap().unwrap(), "USD");
+    ///     assert_eq!(row.settled_cash().unwrap().unwrap().text(), "1520.25");
+    /// }
+    /// ```
     LedgerTable, Box<str>, str, Ledger, LedgerRow, 1_024
 }
 
 table! {
     /// Rows of one ladder by number (docs/protocol.md §3.3). Each row replaces the one with its
     /// number.
+    ///
+    /// ```
+    /// use ibws_proto::{Body, Frame, fold::LadderBook};
+    ///
+    /// let text = r#"{"topic":"sbd+DU1234567+265598","data":[{"row":1,"price":"5 @ 182.46"},
+    ///     {"row":0,"price":"182.47","ask":"300"}]}"#;
+    /// let frame = Frame::decode(text.into()).unwrap();
+    /// let Body::Ladder(ladder) = frame.body() else { panic!() };
+    /// let mut book = LadderBook::new();
+    /// book.apply(&ladder);
+    /// let prices = book.iter().map(|row| row.price_number().unwrap().unwrap().to_f64());
+    /// assert_eq!(prices.collect::<Vec<_>>(), [Some(182.47), Some(182.46)]);
+    /// ```
     LadderBook, i64, i64, Ladder, LadderRow, 4_096
 }
 
 impl OrderBook {
+    /// Returns the orders that may still be filled, by ascending number: those whose state is
+    /// [open](crate::message::OrderStatus::is_open), without the [unlisted](Self::is_unlisted)
+    /// ones.
+    ///
+    /// ```
+    /// use ibws_proto::{Body, Frame, fold::OrderBook};
+    ///
+    /// let text = r#"{"topic":"sor","args":[{"orderId":7,"status":"Submitted","side":"BUY"},
+    ///     {"orderId":8,"status":"Filled"}]}"#;
+    /// let frame = Frame::decode(text.into()).unwrap();
+    /// let Body::Orders(orders) = frame.body() else { panic!() };
+    /// let mut book = OrderBook::new();
+    /// book.apply(&orders);
+    /// for order in &book {
+    ///     println!("{:?} {:?}", order.order_id(), order.status());
+    /// }
+    /// let open: Vec<_> = book.open_orders().map(|order| order.order_id()).collect();
+    /// assert_eq!(open, [Ok(Some(7))]);
+    /// ```
+    pub fn open_orders(&self) -> impl Iterator<Item = Order<'_>> {
+        let is_open = |order: &Order<'_>| order.status().ok().flatten().is_some_and(|state| state.is_open());
+        let is_listed = |order: &Order<'_>| order.filed_under().is_some_and(|number| !self.is_unlisted(&number));
+        self.iter().filter(move |order| is_open(order) && is_listed(order))
+    }
+
     /// Applies an event of the stream of orders. A message of orders is folded, and
     /// [`CaughtUp`](crate::CaughtUp) is reconciled with the mark that was taken when the stream
     /// began or resumed. Other events change nothing. Returns whether the event concerns orders.
@@ -386,9 +343,8 @@ impl OrderBook {
     /// A later row of it, or a later snapshot that lists it, ends this.
     #[must_use]
     pub fn is_unlisted(&self, order: &i64) -> bool {
-        let ended = |status| matches!(status, Ok(Some(OrderStatus::Filled | OrderStatus::Cancelled)));
-        self.0.rows.get(order).is_some_and(Filed::is_unlisted)
-            && !self.get(order).is_some_and(|row| ended(row.status()))
+        let is_done = |row: Order<'_>| row.status().ok().flatten().is_some_and(|state| state.is_done());
+        self.0.rows.get(order).is_some_and(Filed::is_unlisted) && !self.get(order).is_some_and(is_done)
     }
 }
 
@@ -445,6 +401,20 @@ impl Executions {
 
 /// The state of the session, merged from frames of which some have a single key (docs/protocol.md
 /// §4.3). It never spans connections.
+///
+/// ```
+/// use ibws_proto::{Body, ConnId, Frame, fold::StatusFold};
+///
+/// let mut fold = StatusFold::new();
+/// for args in [r#"{"authenticated":true,"competing":false}"#, r#"{"competing":true}"#] {
+///     let frame = Frame::decode(format!(r#"{{"topic":"sts","args":{args}}}"#).into()).unwrap();
+///     let Body::Status(status) = frame.body() else { panic!() };
+///     fold.apply(ConnId(1), &status);
+/// }
+/// let state = fold.state().unwrap();
+/// assert_eq!(state.authenticated(), Ok(Some(true)), "unchanged by the second frame");
+/// assert_eq!(state.competing(), Ok(Some(true)));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct StatusFold {
     conn: Option<ConnId>,

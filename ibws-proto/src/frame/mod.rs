@@ -3,6 +3,7 @@
 //! This module is the lowest layer of the crate. It reads JSON and knows no message.
 
 mod error;
+mod exact;
 mod json;
 mod number;
 mod prefix;
@@ -23,6 +24,7 @@ use serde::{Serialize, Serializer};
 
 pub(crate) use error::Piece;
 pub use error::{FrameError, FrameErrorKind};
+pub use exact::Exact;
 pub use json::{Elements, Json, Kind, Members};
 pub use number::Number;
 pub(crate) use number::split_numbers;

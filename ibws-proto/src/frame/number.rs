@@ -141,6 +141,12 @@ impl<'a> Number<'a> {
         i64::try_from(if self.digits.has(NEGATIVE) { -size } else { size }).ok()
     }
 
+    /// Returns the sign, the digits and their power of ten; `None` if the digits exceed 64 bits.
+    pub(crate) fn parts(self) -> Option<(bool, u64, i32)> {
+        let is_short = !self.digits.has(TOO_LONG);
+        is_short.then(|| (self.digits.has(NEGATIVE), self.digits.mantissa, self.digits.exponent()))
+    }
+
     /// Returns the decimal number digit for digit, with the decimals that were written; `None` if
     /// it has more than 28 digits or is beyond the range.
     #[cfg(feature = "decimal")]

@@ -9,6 +9,7 @@ use core::fmt;
 use super::json::{Json, Kind};
 use super::number::Number;
 use crate::mask::{Discreet, excerpt};
+use crate::time::{CivilTime, UnixMillis};
 
 /// The result of an accessor: the value, `None` if the member is absent or states that it has no
 /// value, or the error of that member.
@@ -80,6 +81,15 @@ pub enum Expected {
     /// Numbers joined by slashes, as in `high` and `low` of a history.
     #[error("numbers joined by slashes")]
     Slashed,
+    /// A date and a time of day in one of the two forms of the wire.
+    #[error("a time as yyyyMMdd-HH:mm:ss or yyMMddHHmmss")]
+    Civil,
+    /// A factor that scales the numbers of the message: a whole number above 0.
+    #[error("a factor, a whole number above 0")]
+    Factor,
+    /// A number that its factor scales without rounding.
+    #[error("a number that its factor scales without rounding")]
+    Scalable,
 }
 
 /// A row that cannot be read. The rows beside it can.
@@ -178,6 +188,22 @@ impl<'a> FromJson<'a> for i64 {
         match read_number(json, Expected::Whole)? {
             Some(number) => number.to_i64().map(Some).ok_or(Expected::Whole),
             None => Ok(None),
+        }
+    }
+}
+
+impl<'a> FromJson<'a> for UnixMillis {
+    #[inline]
+    fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
+        Ok(i64::from_json(json)?.map(Self::from_millis))
+    }
+}
+
+impl<'a> FromJson<'a> for CivilTime {
+    fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
+        match Cow::from_json(json).map_err(|_| Expected::Civil)? {
+            Some(text) if !is_absent(&text) => Self::parse(&text).map(Some).ok_or(Expected::Civil),
+            _ => Ok(None),
         }
     }
 }

@@ -6,9 +6,21 @@ use alloc::vec::Vec;
 use super::macros::{body, row};
 use super::rows::{Row, Rows, one, row_error};
 use crate::frame::{Expected, FieldError, FieldResult, Json, Kind, Number, RowError, RowReason, field_error, lookup};
+use crate::time::UnixMillis;
 
 body! {
     /// Profit and loss, one row per account and model (docs/protocol.md §3.5).
+    ///
+    /// ```
+    /// use ibws_proto::{Body, Frame};
+    ///
+    /// let text = r#"{"topic":"spl","args":{"DU1234567.Core":{"dpl":-41.5,"upl":1820.0}}}"#;
+    /// let frame = Frame::decode(text.into()).unwrap();
+    /// let Body::Pnl(pnl) = frame.body() else { panic!() };
+    /// let (name, row) = pnl.rows().next().unwrap();
+    /// assert_eq!(name, "DU1234567.Core");
+    /// assert_eq!(row.unwrap().daily_pnl().unwrap().unwrap().to_f64(), Some(-41.5));
+    /// ```
     Pnl ["args"] {}
 }
 
@@ -18,6 +30,22 @@ impl<'a> Pnl<'a> {
     pub fn rows(&self) -> impl Iterator<Item = (Cow<'a, str>, Result<PnlRow<'a>, RowError>)> + use<'a> {
         entries(self.member("args"), PnlRow::from_json, |args| row_error(args, RowReason::NotAnObject))
     }
+}
+
+/// Returns the target of a topic; `None` if it has none.
+fn target(topic: Option<Cow<'_, str>>) -> Option<Cow<'_, str>> {
+    let target = match topic? {
+        Cow::Borrowed(topic) => Cow::Borrowed(topic.split_once('+')?.1),
+        Cow::Owned(topic) => Cow::Owned(topic.split_once('+')?.1.into()),
+    };
+    (!target.is_empty()).then_some(target)
+}
+
+/// Returns the moment of a number of seconds.
+fn moment(row: Json<'_>, seconds: Option<i64>) -> FieldResult<UnixMillis> {
+    let Some(seconds) = seconds else { return Ok(None) };
+    let out_of_range = || field_error("timestamp", row.get("timestamp").unwrap_or(row), Expected::Whole);
+    UnixMillis::from_secs(seconds).map(Some).ok_or_else(out_of_range)
 }
 
 /// Reads each member of a map, by its key. A map that is absent or `null` has none. One that is not
@@ -49,7 +77,7 @@ row! {
         excess_liquidity: Number<'a> = "el",
         /// Excess liquidity under the documented key. How it differs from
         /// [`excess_liquidity`](Self::excess_liquidity) is not known.
-        uel: Number<'a> = "uel",
+        uel: Number<'a>,
         /// Market value of the positions.
         market_value: Number<'a> = "mv",
     }
@@ -57,10 +85,32 @@ row! {
 
 body! {
     /// Values of an account by key (docs/protocol.md §3.7).
+    ///
+    /// ```
+    /// use ibws_proto::{Body, Frame};
+    ///
+    /// let text = r#"{"topic":"ssd+DU1234567","result":[{"key":"ExcessLiquidity-S",
+    ///     "currency":"USD","monetaryValue":240100.5}]}"#;
+    /// let frame = Frame::decode(text.into()).unwrap();
+    /// let Body::Summary(summary) = frame.body() else { panic!() };
+    /// assert_eq!(summary.account().unwrap(), "DU1234567");
+    /// let row = summary.rows().next().unwrap().unwrap();
+    /// assert_eq!(row.monetary_value().unwrap().unwrap().to_f64(), Some(240_100.5));
+    /// ```
     Summary ["result"] {}
 }
 
 impl<'a> Summary<'a> {
+    /// Returns the account: the target of the topic, or where the topic has none the value of the
+    /// row `AccountCode` (docs/protocol.md §3.7).
+    #[must_use]
+    pub fn account(&self) -> Option<Cow<'a, str>> {
+        target(self.topic()).or_else(|| {
+            let is_code = |row: &SummaryRow<'a>| row.key().ok().flatten().is_some_and(|key| key == "AccountCode");
+            self.rows().flatten().find(is_code)?.value().ok().flatten()
+        })
+    }
+
     /// Returns the rows in order.
     #[must_use]
     pub fn rows(&self) -> Rows<'a, SummaryRow<'a>> {
@@ -72,17 +122,28 @@ row! {
     /// A value of an account.
     SummaryRow [key] {
         /// Name of the value, `ExcessLiquidity-S`.
-        key: Cow<'a, str> = "key",
+        key: Cow<'a, str>,
         /// Currency of a monetary value.
-        currency: Cow<'a, str> = "currency",
+        currency: Cow<'a, str>,
         /// The value, if it is an amount of money.
         monetary_value: Number<'a> = "monetaryValue",
         /// The value, if it is text.
-        value: Cow<'a, str> = "value",
+        value: Cow<'a, str>,
         /// Severity, as the gateway numbers it.
-        severity: i64 = "severity",
-        /// Time of the value, in seconds since 1970.
-        timestamp: i64 = "timestamp",
+        severity: i64,
+        /// Time of the value, in seconds since 1970; [`time`](Self::time) is the moment.
+        timestamp: i64,
+    }
+}
+
+impl SummaryRow<'_> {
+    /// Returns the time of the value, which the wire has in seconds.
+    ///
+    /// # Errors
+    /// [`FieldError`] if `timestamp` is no whole number, or too large.
+    #[doc(alias = "timestamp")]
+    pub fn time(&self) -> FieldResult<UnixMillis> {
+        moment(self.json(), self.timestamp()?)
     }
 }
 
@@ -92,6 +153,25 @@ body! {
 }
 
 impl<'a> Ledger<'a> {
+    /// Returns the account: the target of the topic, or where the topic has none that of the first
+    /// row that names one. Recorded frames have it in the topic (docs/protocol.md §3.7).
+    ///
+    /// ```
+    /// use ibws_proto::{Body, Frame};
+    ///
+    /// let text = r#"{"topic":"sld+DU1234567","result":[
+    ///     {"key":"LedgerListUSD","cashbalance":1.5E3}]}"#;
+    /// let frame = Frame::decode(text.into()).unwrap();
+    /// let Body::Ledger(ledger) = frame.body() else { panic!() };
+    /// assert_eq!(ledger.account().unwrap(), "DU1234567");
+    /// let row = ledger.rows().next().unwrap().unwrap();
+    /// assert_eq!(row.cash_balance().unwrap().unwrap().to_i64(), Some(1_500));
+    /// ```
+    #[must_use]
+    pub fn account(&self) -> Option<Cow<'a, str>> {
+        target(self.topic()).or_else(|| self.rows().flatten().find_map(|row| row.acct_code().ok().flatten()))
+    }
+
     /// Returns the rows in order. The row of a currency without a change is blank: it has its key
     /// and a timestamp only.
     #[must_use]
@@ -104,7 +184,7 @@ row! {
     /// Balances of one currency.
     LedgerRow [key] {
         /// Name of the row, `LedgerListUSD` or `LedgerListBASE`.
-        key: Cow<'a, str> = "key",
+        key: Cow<'a, str>,
         /// The currency alone, `USD` or `BASE`.
         second_key: Cow<'a, str> = "secondKey",
         /// Code of the account.
@@ -119,17 +199,17 @@ row! {
         /// Market value of corporate bonds.
         corporate_bonds_market_value: Number<'a> = "corporateBondsMarketValue",
         /// Dividends that have accrued.
-        dividends: Number<'a> = "dividends",
+        dividends: Number<'a>,
         /// Exchange rate to the base currency.
         exchange_rate: Number<'a> = "exchangeRate",
         /// Market value of mutual funds.
-        funds: Number<'a> = "funds",
+        funds: Number<'a>,
         /// Market value of all positions.
         market_value: Number<'a> = "marketValue",
         /// Market value of options.
         option_market_value: Number<'a> = "optionMarketValue",
         /// Interest that has accrued.
-        interest: Number<'a> = "interest",
+        interest: Number<'a>,
         /// Market value of options issued by companies.
         issue_options_market_value: Number<'a> = "issueOptionsMarketValue",
         /// Market value of money market funds.
@@ -143,7 +223,7 @@ row! {
         /// Cash that is settled.
         settled_cash: Number<'a> = "settledCash",
         /// Severity, as the gateway numbers it.
-        severity: i64 = "severity",
+        severity: i64,
         /// Market value of stocks.
         stock_market_value: Number<'a> = "stockMarketValue",
         /// Market value of treasury bills.
@@ -152,12 +232,21 @@ row! {
         t_bonds_market_value: Number<'a> = "tBondsMarketValue",
         /// Market value of warrants.
         warrants_market_value: Number<'a> = "warrantsMarketValue",
-        /// Time of the row, in seconds since 1970.
-        timestamp: i64 = "timestamp",
+        /// Time of the row, in seconds since 1970; [`time`](Self::time) is the moment.
+        timestamp: i64,
     }
 }
 
 impl LedgerRow<'_> {
+    /// Returns the time of the row, which the wire has in seconds.
+    ///
+    /// # Errors
+    /// [`FieldError`] if `timestamp` is no whole number, or too large.
+    #[doc(alias = "timestamp")]
+    pub fn time(&self) -> FieldResult<UnixMillis> {
+        moment(self.json(), self.timestamp()?)
+    }
+
     /// Returns `true` for a row without balances, which the gateway sends for a currency without a
     /// change.
     #[must_use]
@@ -186,20 +275,20 @@ row! {
     /// The accounts of the session and what they may do.
     AccountState [] {
         /// Ids of the accounts.
-        accounts: Vec<Cow<'a, str>> = "accounts",
+        accounts: Vec<Cow<'a, str>>,
         /// Properties by account (under `All` in the documentation);
         /// [`properties`](Self::properties) reads them.
         acct_props: Json<'a> = "acctProps",
         /// Names that the user gave to accounts; [`alias_names`](Self::alias_names) reads them.
-        aliases: Json<'a> = "aliases",
+        aliases: Json<'a>,
         /// Features of the session; [`features`](Self::features) reads them.
         allow_features: Json<'a> = "allowFeatures",
         /// Periods of charts by asset class; [`periods`](Self::periods) reads them.
         chart_periods: Json<'a> = "chartPeriods",
         /// Groups of accounts, as the gateway sends them.
-        groups: Json<'a> = "groups",
+        groups: Json<'a>,
         /// Profiles of allocation, as the gateway sends them.
-        profiles: Json<'a> = "profiles",
+        profiles: Json<'a>,
         /// Id of the selected account.
         selected_account: Cow<'a, str> = "selectedAccount",
         /// The server; [`server`](Self::server) reads it.
@@ -303,7 +392,7 @@ row! {
         /// The flag `showWebNews`.
         show_web_news: bool = "showWebNews",
         /// The flag `research`.
-        research: bool = "research",
+        research: bool,
         /// The flag `debugPnl`.
         debug_pnl: bool = "debugPnl",
         /// The flag `showTaxOpt`.

@@ -3,6 +3,20 @@
 //! They expand to the type, its list of keys and its accessors. The rules are in ordinary code:
 //! [`View`](super::view::View) for the top level of a frame, [`RowView`](super::rows::RowView) for
 //! a row.
+//!
+//! An accessor whose key on the wire has another name lists it after `=`, and the search of the
+//! documentation finds the accessor by that key as well. An accessor without a key has its own name
+//! on the wire. The documentation of both states the key.
+
+/// Returns the key of an accessor.
+macro_rules! key {
+    ($method:ident) => {
+        stringify!($method)
+    };
+    ($method:ident $key:literal) => {
+        $key
+    };
+}
 
 /// Declares a message whose members are at the top level of the frame.
 ///
@@ -11,7 +25,7 @@ macro_rules! body {
     (
         $(#[$meta:meta])*
         $name:ident [$($extra:literal),*] {
-            $( $(#[$doc:meta])* $method:ident : $ty:ty = $key:literal ),* $(,)?
+            $( $(#[$doc:meta])* $method:ident : $ty:ty $(= $key:literal)? ),* $(,)?
         }
     ) => {
         $(#[$meta])*
@@ -22,7 +36,7 @@ macro_rules! body {
         impl<'a> $name<'a> {
             /// The documented keys of the top level. [`unknown`](Self::unknown) returns the others.
             pub const KEYS: &'static [&'static str] =
-                $crate::message::View::keys(&["topic", $($extra,)* $($key),*]);
+                $crate::message::View::keys(&["topic", $($extra,)* $( $crate::message::macros::key!($method $($key)?) ),*]);
 
             pub(crate) fn new(frame: &'a $crate::Frame) -> Self {
                 Self($crate::message::View::new(frame))
@@ -55,11 +69,15 @@ macro_rules! body {
             $(
                 $(#[$doc])*
                 ///
+                #[doc = concat!("Key on the wire: `", $crate::message::macros::key!($method $($key)?), "`.")]
+                ///
                 /// # Errors
                 /// [`FieldError`](crate::frame::FieldError) if the value is of another kind.
+                $( #[doc(alias = $key)] )?
                 #[inline]
                 pub fn $method(&self) -> $crate::frame::FieldResult<$ty> {
-                    $crate::frame::lookup($key, self.0.member($key))
+                    const KEY: &str = $crate::message::macros::key!($method $($key)?);
+                    $crate::frame::lookup(KEY, self.0.member(KEY))
                 }
             )*
         }
@@ -74,12 +92,12 @@ macro_rules! row {
     (
         $(#[$meta:meta])*
         $name:ident [$($unique:ident),*] {
-            $( $(#[$doc:meta])* $method:ident : $ty:ty = $key:literal $(| $alias:literal)* ),* $(,)?
+            $( $(#[$doc:meta])* $method:ident : $ty:ty $(= $key:literal $(| $alias:literal)*)? ),* $(,)?
         }
     ) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug)]
-        pub struct $name<'a>($crate::message::RowView<'a, { [$($key),*].len() }>);
+        pub struct $name<'a>($crate::message::RowView<'a, { [$(stringify!($method)),*].len() }>);
 
         const _: () = {
             /// The place of each accessor in the list.
@@ -88,8 +106,11 @@ macro_rules! row {
             enum Slot { $($method),* }
 
             static KEYS: $crate::message::Slots = $crate::message::Slots::new(
-                &[$($key),*],
-                &[$( ($key, Slot::$method as u8), $( ($alias, Slot::$method as u8), )* )*],
+                &[$( $crate::message::macros::key!($method $($key)?) ),*],
+                &[$(
+                    ($crate::message::macros::key!($method $($key)?), Slot::$method as u8),
+                    $( $( ($alias, Slot::$method as u8), )* )?
+                )*],
                 &[$( Slot::$unique as u8 ),*],
             );
 
@@ -97,11 +118,20 @@ macro_rules! row {
                 $(
                     $(#[$doc])*
                     ///
+                    #[doc = concat!(
+                        "Key on the wire: `",
+                        $crate::message::macros::key!($method $($key)?),
+                        $( $( "` or `", $alias, )* )?
+                        "`."
+                    )]
+                    ///
                     /// # Errors
                     /// [`FieldError`](crate::frame::FieldError) if the value is of another kind.
+                    $( #[doc(alias = $key)] $( #[doc(alias = $alias)] )* )?
                     #[inline]
                     pub fn $method(&self) -> $crate::frame::FieldResult<$ty> {
-                        $crate::frame::lookup($key, self.0.get(Slot::$method as usize))
+                        const KEY: &str = $crate::message::macros::key!($method $($key)?);
+                        $crate::frame::lookup(KEY, self.0.get(Slot::$method as usize))
                     }
                 )*
             }
@@ -113,7 +143,7 @@ macro_rules! row {
             }
 
             impl<'a> $crate::message::Row<'a> for $name<'a> {
-                const KEYS: &'static [&'static str] = &[$($key),*];
+                const KEYS: &'static [&'static str] = &[$( $crate::message::macros::key!($method $($key)?) ),*];
 
                 #[inline(always)]
                 fn next_of(elements: &mut $crate::frame::Elements<'a>) -> Option<Result<Self, $crate::frame::RowError>> {
@@ -136,4 +166,4 @@ macro_rules! row {
     };
 }
 
-pub(crate) use {body, row};
+pub(crate) use {body, key, row};

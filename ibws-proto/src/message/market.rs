@@ -3,28 +3,50 @@
 use alloc::borrow::Cow;
 
 use super::macros::body;
-use crate::field::{Field, Value};
-use crate::frame::{FieldResult, Json, Number};
+use crate::field::{Field, Value, quote_accessors};
+use crate::frame::Json;
+use crate::time::UnixMillis;
 
 body! {
     /// Market data of one contract. The first frame, which is sent twice, has all fields; later
     /// frames have those that changed. An absent field is unchanged (docs/protocol.md §3.1).
     ///
     /// Frames without any value, and without `conid`, occur. The topic then names the contract.
+    ///
+    /// [`last`](Self::last), [`bid`](Self::bid) and the others read one field each, and
+    /// [`get`](Self::get) reads any. A [`Quote`](crate::fold::Quote) has the same accessors and
+    /// keeps the fields that a frame lacks.
+    ///
+    /// ```
+    /// use ibws_proto::{Body, Frame};
+    ///
+    /// let text =
+    ///     r#"{"topic":"smd+265598","31":"C271.50","86":"271.55","85":"3,700","6509":"DP"}"#;
+    /// let frame = Frame::decode(text.into()).unwrap();
+    /// let Body::MarketData(data) = frame.body() else { panic!() };
+    /// assert_eq!(data.ask().unwrap().unwrap().text(), "271.55");
+    /// assert_eq!(data.ask_size().unwrap().unwrap().to_i64(), Some(3_700));
+    /// assert_eq!(data.bid(), Ok(None), "unchanged");
+    /// assert_eq!(data.last().unwrap().unwrap().to_f64(), Some(271.5));
+    /// assert_eq!(data.is_closing_price(), Ok(Some(true)), "nothing was traded today");
+    /// assert_eq!(data.is_delayed(), Ok(Some(true)));
+    /// ```
     MarketData [] {
         /// The contract.
-        conid: i64 = "conid",
+        conid: i64,
         /// The contract, with its exchange if the subscription named one; absent from recordings of
         /// 2021.
         conid_ex: Cow<'a, str> = "conidEx",
         /// Id of this stream, `q1`; each subscription has a new one.
-        server_id: Cow<'a, str> = "server_id",
-        /// Time of the update by the server's clock, in milliseconds since 1970.
-        updated: i64 = "_updated",
+        server_id: Cow<'a, str>,
+        /// Time of the update by the server's clock.
+        updated: UnixMillis = "_updated",
     }
 }
 
 impl<'a> MarketData<'a> {
+    quote_accessors!('a);
+
     /// Returns the value of a field, the first one if the field occurs twice; `None` if the frame
     /// does not have it.
     #[must_use]
@@ -38,15 +60,6 @@ impl<'a> MarketData<'a> {
     #[must_use]
     pub fn fields(&self) -> Fields<'a> {
         Fields { members: self.0.walk() }
-    }
-
-    /// Returns the volume of the day from the number beside field 87 (`87_raw`), which was recorded
-    /// in E notation.
-    ///
-    /// # Errors
-    /// [`FieldError`](crate::frame::FieldError) if it is not a number.
-    pub fn volume_raw(&self) -> FieldResult<Number<'a>> {
-        self.get(Field::VOLUME_RAW).map_or(Ok(None), Value::number)
     }
 
     /// Returns the target of the topic: `265598`, `265598@ARCA`, or the text of a combo; empty for

@@ -45,7 +45,7 @@ pub use orders::{Execution, Fills, Order, OrderStatus, Orders, Side, Trades};
 pub use plain::{Echo, Ended, ErrorMessage, Exercise, Message, Unknown, Unsubscribed, WaitingForSession};
 pub(crate) use rows::RowView;
 pub use rows::{Row, Rows};
-pub use series::{Extreme, History, HistoryBar, Ladder, LadderPrice, LadderRow};
+pub use series::{Bar, Extreme, History, HistoryBar, Ladder, LadderPrice, LadderRow};
 pub use session::{Greeting, Heartbeat, SessionState, Status, System, SystemMessage, Tic};
 pub(crate) use slots::Slots;
 pub(crate) use view::View;

@@ -81,13 +81,13 @@ row! {
     /// A notice to read.
     Notice [] {
         /// Id of the notice.
-        id: Cow<'a, str> = "id",
+        id: Cow<'a, str>,
         /// Text of the notice.
-        text: Cow<'a, str> = "text",
+        text: Cow<'a, str>,
         /// Title of the notice; `null` on the wire.
-        title: Cow<'a, str> = "title",
+        title: Cow<'a, str>,
         /// Address with more information; `null` on the wire.
-        url: Cow<'a, str> = "url",
+        url: Cow<'a, str>,
     }
 }
 
@@ -99,17 +99,17 @@ row! {
         /// Id of the prompt, which the reply repeats.
         req_id: Cow<'a, str> = "reqId",
         /// Options that dismiss the prompt.
-        dismissable: Vec<Cow<'a, str>> = "dismissable",
+        dismissable: Vec<Cow<'a, str>>,
         /// Text of the prompt.
-        text: Cow<'a, str> = "text",
+        text: Cow<'a, str>,
         /// Options for the reply.
-        options: Vec<Cow<'a, str>> = "options",
+        options: Vec<Cow<'a, str>>,
         /// Kind of the message, `M`.
         kind: Cow<'a, str> = "type",
         /// Id of the message text, `p12`.
         message_id: Cow<'a, str> = "messageId",
         /// Whether the row is a prompt.
-        prompt: bool = "prompt",
+        prompt: bool,
     }
 }
 
@@ -131,10 +131,10 @@ row! {
     /// A bulletin.
     Bulletin [] {
         /// Id of the bulletin: text in the documentation, a number on the wire.
-        id: Cow<'a, str> = "id",
+        id: Cow<'a, str>,
         /// Exchanges that the bulletin is about; `null` on the wire.
-        exchanges: Json<'a> = "exchanges",
+        exchanges: Json<'a>,
         /// Text of the bulletin, with its line breaks.
-        message: Cow<'a, str> = "message",
+        message: Cow<'a, str>,
     }
 }

@@ -14,9 +14,9 @@ body! {
     /// subscription (docs/protocol.md §4.6).
     ErrorMessage ["args"] {
         /// Text of the error.
-        error: Cow<'a, str> = "error",
+        error: Cow<'a, str>,
         /// Code of the error, for example 500.
-        code: i64 = "code",
+        code: i64,
     }
 }
 
@@ -26,9 +26,9 @@ body! {
     /// §3.7).
     Unsubscribed [] {
         /// Text that confirms the unsubscribe of a history.
-        message: Cow<'a, str> = "message",
+        message: Cow<'a, str>,
         /// Text that confirms the unsubscribe of a summary or ledger.
-        result: Cow<'a, str> = "result",
+        result: Cow<'a, str>,
     }
 }
 
@@ -91,7 +91,7 @@ body! {
     /// §1.2).
     WaitingForSession [] {
         /// Text of the message.
-        message: Cow<'a, str> = "message",
+        message: Cow<'a, str>,
     }
 }
 
@@ -105,7 +105,7 @@ body! {
     /// Any other message without a topic.
     Message [] {
         /// Text of the message.
-        message: Cow<'a, str> = "message",
+        message: Cow<'a, str>,
     }
 }
 
@@ -121,10 +121,10 @@ body! {
         /// Number of the message.
         mid: Cow<'a, str> = "MID",
         /// Kind of the step, `content` or `prompt`.
-        action: Cow<'a, str> = "action",
+        action: Cow<'a, str>,
         /// Content of the step; [`id`](Self::id) and [`user_actions`](Self::user_actions) read from
         /// it.
-        data: Json<'a> = "data",
+        data: Json<'a>,
     }
 }
 

@@ -5,6 +5,7 @@ use alloc::borrow::Cow;
 use super::macros::{body, row};
 use super::rows::one;
 use crate::frame::{Frame, Json, RowError};
+use crate::time::UnixMillis;
 
 /// A message of the topic `system`.
 #[derive(Clone, Copy, Debug, serde::Serialize)]
@@ -47,7 +48,7 @@ body! {
     /// The greeting: the gateway accepted the session.
     Greeting [] {
         /// Name of the user.
-        success: Cow<'a, str> = "success",
+        success: Cow<'a, str>,
         /// Whether the account is a free trial; undocumented in this message.
         is_ft: bool = "isFT",
         /// Whether the account is a paper account; undocumented in this message.
@@ -58,8 +59,8 @@ body! {
 body! {
     /// A heartbeat, sent every 10 s.
     Heartbeat [] {
-        /// Time by the server's clock, in milliseconds since 1970.
-        hb: i64 = "hb",
+        /// Time by the server's clock.
+        hb: UnixMillis,
     }
 }
 
@@ -88,23 +89,23 @@ row! {
     /// The state of the session. A key that a frame omits keeps its earlier value.
     SessionState [] {
         /// Whether the brokerage session is connected.
-        connected: bool = "connected",
+        connected: bool,
         /// Whether the brokerage session is authenticated.
-        authenticated: bool = "authenticated",
+        authenticated: bool,
         /// Whether the brokerage session is ready for orders.
-        established: bool = "established",
+        established: bool,
         /// Whether another session of the same user competes with this one.
-        competing: bool = "competing",
+        competing: bool,
         /// A message for the user.
-        message: Cow<'a, str> = "message",
+        message: Cow<'a, str>,
         /// Reason why authentication failed.
-        fail: Cow<'a, str> = "fail",
+        fail: Cow<'a, str>,
         /// Name of the server.
         server_name: Cow<'a, str> = "serverName",
         /// Version of the server.
         server_version: Cow<'a, str> = "serverVersion",
         /// Name of the user.
-        username: Cow<'a, str> = "username",
+        username: Cow<'a, str>,
     }
 }
 
@@ -112,12 +113,12 @@ body! {
     /// The reply to a `tic`. The gateway sends four for each (docs/protocol.md §3.8).
     Tic [] {
         /// Whether the session is alive.
-        alive: bool = "alive",
+        alive: bool,
         /// Id of the session, the same as in the `/tickle` reply. A new id means that the gateway
         /// logged in again.
-        id: Cow<'a, str> = "id",
-        /// Time of the last use of the session, in milliseconds since 1970.
-        last_accessed: i64 = "lastAccessed",
+        id: Cow<'a, str>,
+        /// Time of the last use of the session.
+        last_accessed: UnixMillis = "lastAccessed",
     }
 }
 

@@ -10,7 +10,7 @@ use core::mem::size_of;
 
 use super::merge::{self, Object};
 use crate::event::Message;
-use crate::fold::{Filing, Merged};
+use crate::fold::{Filing, Merged, Merging as _};
 use crate::frame::{Frame, Json, Spelled};
 use crate::key::Key;
 use crate::mask::Discreet;

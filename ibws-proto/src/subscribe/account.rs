@@ -68,6 +68,13 @@ macro_rules! by_account {
 by_account! {
     /// Values of an account by key: `ssd+DU1234567+{"keys":[…],"fields":[…]}` (docs/protocol.md
     /// §3.7).
+    ///
+    /// ```
+    /// use ibws_proto::{Subscribe, subscribe::Summary};
+    ///
+    /// let summary = Summary::new("DU1234567").keys(["ExcessLiquidity-S"]).fields(["currency"]);
+    /// assert_eq!(Subscribe::try_from(summary).unwrap().key.as_str(), "sd+DU1234567");
+    /// ```
     Summary, AccountSummary,
     /// Limits the rows to these keys, for example `ExcessLiquidity-S`.
     ,
@@ -77,6 +84,13 @@ by_account! {
 by_account! {
     /// Balances of an account by currency, every 10 s: `sld+DU1234567+{"keys":[…],"fields":[…]}`
     /// (docs/protocol.md §3.7).
+    ///
+    /// ```
+    /// use ibws_proto::{Subscribe, subscribe::Ledger};
+    ///
+    /// let ledger = Ledger::new("DU1234567").keys(["LedgerListBASE"]);
+    /// assert_eq!(Subscribe::try_from(ledger).unwrap().key.as_str(), "ld+DU1234567");
+    /// ```
     Ledger, AccountLedger,
     /// Limits the rows to these keys, for example `LedgerListBASE`.
     ,
@@ -86,6 +100,12 @@ by_account! {
 
 /// Profit and loss of all accounts: `spl+{}` (docs/protocol.md §3.5). It takes neither
 /// arguments nor an account. One client sends an account, against the documentation.
+///
+/// ```
+/// use ibws_proto::{Subscribe, subscribe::Pnl};
+///
+/// assert_eq!(Subscribe::try_from(Pnl::new()).unwrap().key.as_str(), "pl");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[must_use = "a builder does nothing until it is converted and subscribed"]
 pub struct Pnl {}
@@ -108,6 +128,13 @@ impl TryFrom<Pnl> for Subscribe {
 /// The BookTrader ladder of a contract: `sbd+DU1234567+265598`, without JSON (docs/protocol.md
 /// §3.3). The gateway never confirms it. Unsubscribing names the account and ends all of its
 /// ladders.
+///
+/// ```
+/// use ibws_proto::{Subscribe, subscribe::Ladder};
+///
+/// let ladder = Subscribe::try_from(Ladder::new("DU1234567", 265598).exchange("ARCA")).unwrap();
+/// assert_eq!(ladder.key.as_str(), "bd+DU1234567+265598+ARCA");
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use = "a builder does nothing until it is converted and subscribed"]
 pub struct Ladder {

@@ -18,18 +18,39 @@ use crate::payload::Subscribe;
 /// most five histories are active at a time. The documentation contradicts itself on whether a
 /// history is one reply or a stream. In both cases it must be unsubscribed by the server id of the
 /// reply.
+///
+/// Period, bar, source and columns are given as values or as the texts of the wire:
+///
+/// ```
+/// use ibws_proto::{Subscribe, subscribe::{Bar, History, InvalidSubscribe, Period, Unit}};
+///
+/// let texts = History::new(265598).period("2h").bar("5min").source("trades").format(["%c", "%v"]);
+/// let subscribe = Subscribe::try_from(texts)?;
+/// let args = r#"{"period":"2h","bar":"5min","source":"trades","format":"%c/%v"}"#;
+/// assert_eq!(subscribe.args.unwrap().as_str(), args);
+///
+/// let values = History::new(265598).period(Period::new(2, Unit::Hour)).bar(Bar::Min5);
+/// assert!(Subscribe::try_from(values).is_ok());
+///
+/// let bad = Subscribe::try_from(History::new(265598).bar("7min")).unwrap_err();
+/// assert_eq!(bad, InvalidSubscribe::Bar("7min".into()));
+/// # Ok::<(), InvalidSubscribe>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use = "a builder does nothing until it is converted and subscribed"]
 pub struct History {
     conid: i64,
     exchange: Option<String>,
     primary: Option<String>,
-    period: Option<Period>,
-    bar: Option<Bar>,
+    period: Option<Checked<Period>>,
+    bar: Option<Checked<Bar>>,
     outside_rth: Option<bool>,
-    source: Option<Source>,
-    format: Option<Vec<Column>>,
+    source: Option<Checked<Source>>,
+    format: Option<Checked<Vec<Column>>>,
 }
+
+/// An argument that was read when it was given, and is checked on conversion.
+type Checked<T> = Result<T, InvalidSubscribe>;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,15 +96,15 @@ impl History {
         self
     }
 
-    /// Sets the period that the history covers.
-    pub fn period(mut self, period: Period) -> Self {
-        self.period = Some(period);
+    /// Sets the period that the history covers: a [`Period`] or its text, `2h`.
+    pub fn period(mut self, period: impl TryInto<Period, Error: Into<InvalidSubscribe>>) -> Self {
+        self.period = Some(period.try_into().map_err(Into::into));
         self
     }
 
-    /// Sets the length of a bar.
-    pub fn bar(mut self, bar: Bar) -> Self {
-        self.bar = Some(bar);
+    /// Sets the length of a bar: a [`Bar`] or its text, `5min`.
+    pub fn bar(mut self, bar: impl TryInto<Bar, Error: Into<InvalidSubscribe>>) -> Self {
+        self.bar = Some(bar.try_into().map_err(Into::into));
         self
     }
 
@@ -94,15 +115,15 @@ impl History {
         self
     }
 
-    /// Sets the prices that bars are made of.
-    pub fn source(mut self, source: Source) -> Self {
-        self.source = Some(source);
+    /// Sets the prices that bars are made of: a [`Source`] or its text, `trades`.
+    pub fn source(mut self, source: impl TryInto<Source, Error: Into<InvalidSubscribe>>) -> Self {
+        self.source = Some(source.try_into().map_err(Into::into));
         self
     }
 
-    /// Sets the columns and their order.
-    pub fn format(mut self, columns: impl IntoIterator<Item = Column>) -> Self {
-        self.format = Some(columns.into_iter().collect());
+    /// Sets the columns and their order: each a [`Column`] or its text, `%c`.
+    pub fn format(mut self, columns: impl IntoIterator<Item: TryInto<Column, Error: Into<InvalidSubscribe>>>) -> Self {
+        self.format = Some(columns.into_iter().map(|column| column.try_into().map_err(Into::into)).collect());
         self
     }
 }
@@ -114,20 +135,19 @@ impl TryFrom<History> for Subscribe {
         check_conid(request.conid)?;
         check_exchange(request.exchange.as_deref())?;
         check_exchange(request.primary.as_deref())?;
-        if let Some(period) = request.period {
-            period.check()?;
-        }
+        let period = request.period.transpose()?;
+        period.map_or(Ok(()), Period::check)?;
         let target = match &request.exchange {
             Some(exchange) => format!("{}@{exchange}", request.conid),
             None => request.conid.to_string(),
         };
         let args = Arguments {
             exchange: request.primary,
-            period: request.period.map(|period| period.to_string()),
-            bar: request.bar.map(Bar::as_str),
+            period: period.map(|period| period.to_string()),
+            bar: request.bar.transpose()?.map(Bar::as_str),
             outside_rth: request.outside_rth,
-            source: request.source.map(Source::as_str),
-            format: request.format.as_deref().map(columns).transpose()?,
+            source: request.source.transpose()?.map(Source::as_str),
+            format: request.format.transpose()?.as_deref().map(columns).transpose()?,
         };
         generic(Key::MarketHistory, &target, Some(&args))
     }
@@ -215,6 +235,14 @@ impl FromStr for Period {
     }
 }
 
+impl TryFrom<&str> for Period {
+    type Error = InvalidSubscribe;
+
+    fn try_from(text: &str) -> Result<Self, InvalidSubscribe> {
+        text.parse()
+    }
+}
+
 /// Declares an enumeration with the texts of the wire, and the error for another text.
 macro_rules! wire_texts {
     ($(#[$meta:meta])* $name:ident, $error:ident { $( $(#[$doc:meta])* $variant:ident = $text:literal ),* $(,)? }) => {
@@ -244,6 +272,14 @@ macro_rules! wire_texts {
                     $( $text => Ok(Self::$variant), )*
                     _ => Err(InvalidSubscribe::$error(shortened(text))),
                 }
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = InvalidSubscribe;
+
+            fn try_from(text: &str) -> Result<Self, InvalidSubscribe> {
+                text.parse()
             }
         }
 

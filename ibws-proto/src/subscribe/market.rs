@@ -18,6 +18,21 @@ use crate::payload::Subscribe;
 /// The gateway keeps one set of fields for a contract. Sources contradict each other on whether a
 /// second set is added to the first or replaces it. Unsubscribing first is safe under both
 /// readings.
+///
+/// A field is given as a constant, as a name or as the text of its number:
+///
+/// ```
+/// use ibws_proto::{Field, Subscribe, subscribe::{InvalidSubscribe, MarketData}};
+///
+/// let apple = MarketData::new(265598);
+/// let by_name = Subscribe::try_from(apple.clone().fields(["last_price", "bid_price"]))?;
+/// let by_constant = Subscribe::try_from(apple.clone().fields([Field::LAST, Field::BID]))?;
+/// assert_eq!(by_name.args, by_constant.args);
+///
+/// let misspelt = Subscribe::try_from(apple.fields(["lastprice"])).unwrap_err();
+/// assert_eq!(misspelt, InvalidSubscribe::UnknownField("lastprice".into()));
+/// # Ok::<(), InvalidSubscribe>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use = "a builder does nothing until it is converted and subscribed"]
 pub struct MarketData {
@@ -25,7 +40,7 @@ pub struct MarketData {
     conid: i64,
     legs: Option<Vec<(i64, i64)>>,
     exchange: Option<String>,
-    fields: Option<Vec<Field>>,
+    fields: Option<Result<Vec<Field>, InvalidSubscribe>>,
 }
 
 #[derive(Serialize)]
@@ -64,9 +79,10 @@ impl MarketData {
         self
     }
 
-    /// Sets the fields and their order.
-    pub fn fields(mut self, fields: impl IntoIterator<Item = Field>) -> Self {
-        self.fields = Some(fields.into_iter().collect());
+    /// Sets the fields and their order: constants, or texts with the name or the number of a field
+    /// each. A text that is neither is an error on conversion to [`Subscribe`].
+    pub fn fields(mut self, fields: impl IntoIterator<Item: TryInto<Field, Error: Into<InvalidSubscribe>>>) -> Self {
+        self.fields = Some(fields.into_iter().map(|field| field.try_into().map_err(Into::into)).collect());
         self
     }
 }
@@ -85,7 +101,8 @@ impl TryFrom<MarketData> for Subscribe {
         if request.legs.is_none() {
             check_conid(request.conid)?;
         }
-        let fields = request.fields.as_deref().unwrap_or_default();
+        let given = request.fields.transpose()?;
+        let fields = given.as_deref().unwrap_or_default();
         for (at, field) in fields.iter().enumerate() {
             if !field.is_listed() || *field == Field::VOLUME_RAW {
                 return Err(InvalidSubscribe::UnknownField(field.to_string()));
@@ -94,7 +111,7 @@ impl TryFrom<MarketData> for Subscribe {
                 return Err(InvalidSubscribe::Twice(field.to_string()));
             }
         }
-        generic(Key::MarketData, &target, Some(&Arguments { fields: request.fields }))
+        generic(Key::MarketData, &target, Some(&Arguments { fields: given }))
     }
 }
 

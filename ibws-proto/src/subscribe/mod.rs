@@ -25,6 +25,7 @@ mod market;
 mod orders;
 
 use alloc::string::{String, ToString};
+use core::convert::Infallible;
 
 pub use account::{Ladder, Ledger, Pnl, Summary};
 pub use history::{Bar, Column, History, Period, Source, Unit};
@@ -38,11 +39,33 @@ pub use crate::payload::{
 
 use serde::Serialize;
 
-use crate::key::{Key, SubscriptionKey};
+use crate::field::UnknownFieldError;
+use crate::key::{Key, SubscriptionKey, SubscriptionKeyError};
 use crate::mask::excerpt_within;
 use crate::payload::Subscribe;
 
 /// The error for an argument that the gateway would ignore silently.
+///
+/// Every conversion to [`Subscribe`] fails with this error, or with one that converts to it: that
+/// of a typed builder, that of a text such as `md+265598`, and that of a [`SubscriptionKey`], which
+/// never fails. So a function can take any of them:
+///
+/// ```
+/// use ibws_proto::subscribe::{InvalidSubscribe, Trades};
+/// use ibws_proto::{Subscribe, SubscriptionKey};
+///
+/// fn channel(
+///     request: impl TryInto<Subscribe, Error: Into<InvalidSubscribe>>,
+/// ) -> Result<String, InvalidSubscribe> {
+///     Ok(request.try_into().map_err(Into::into)?.key.as_str().to_owned())
+/// }
+///
+/// assert_eq!(channel(Trades::new()).unwrap(), "tr");
+/// assert_eq!(channel("md+265598").unwrap(), "md+265598");
+/// assert_eq!(channel(SubscriptionKey::parse("or").unwrap()).unwrap(), "or");
+/// assert_eq!(channel(Trades::new().days(9)), Err(InvalidSubscribe::Days(9)));
+/// assert!(channel("md").unwrap_err().to_string().starts_with("md needs a target"));
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidSubscribe {
@@ -59,7 +82,9 @@ pub enum InvalidSubscribe {
     #[error("bad account \"{0}\": write its id, DU1234567 for example")]
     Account(String),
     /// The field is not listed. The generic form takes any field.
-    #[error("unknown market data field {0}, which the gateway would ignore: use a field of Field::all")]
+    #[error(
+        "unknown market data field \"{0}\", which the gateway would ignore: use a field of Field::all, its number or its name"
+    )]
     UnknownField(String),
     /// A field, key or name is listed twice.
     #[error("\"{0}\" is listed twice: list it once")]
@@ -94,10 +119,36 @@ pub enum InvalidSubscribe {
     Wire(String),
 }
 
+/// A conversion that never fails has this error.
+impl From<Infallible> for InvalidSubscribe {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl From<UnknownFieldError> for InvalidSubscribe {
+    fn from(error: UnknownFieldError) -> Self {
+        Self::UnknownField(error.0)
+    }
+}
+
+/// Declares that an error of the generic form becomes [`InvalidSubscribe::Wire`], with its text.
+macro_rules! from_wire_errors {
+    ($($error:ty),*) => { $(
+        impl From<$error> for InvalidSubscribe {
+            fn from(error: $error) -> Self {
+                Self::Wire(error.to_string())
+            }
+        }
+    )* };
+}
+
+from_wire_errors!(ArgsError, ParseSubscribeError, SubscriptionKeyError);
+
 /// Returns the generic subscription of `target` with `args`.
 fn generic<T: Serialize>(channel: Key, target: &str, args: Option<&T>) -> Result<Subscribe, InvalidSubscribe> {
-    let key = SubscriptionKey::new(channel, target).map_err(|error| InvalidSubscribe::Wire(error.to_string()))?;
-    let args = args.map(Args::from_value).transpose().map_err(|error| InvalidSubscribe::Wire(error.to_string()))?;
+    let key = SubscriptionKey::new(channel, target)?;
+    let args = args.map(Args::from_value).transpose()?;
     Ok(Subscribe::new(key).args(args))
 }
 
@@ -165,13 +216,14 @@ mod tests {
             text(MarketData::new(7).exchange("ARCA").fields(fields)).unwrap(),
             r#"smd+7@ARCA+{"fields":["31","83"]}"#
         );
+        assert_eq!(text(MarketData::new(7).fields(["last_price", "83"])).unwrap(), r#"smd+7+{"fields":["31","83"]}"#);
         assert_eq!(text(MarketData::combo([(1, 1), (2, -1)])).unwrap(), "smd+0;;;1/1,2/-1+{}");
         assert_eq!(text(MarketData::combo([(1, 1), (2, -2)]).spread_conid(9)).unwrap(), "smd+9;;;1/1,2/-2+{}");
         assert_eq!(text(History::new(7)).unwrap(), "smh+7+{}");
         let history = History::new(7)
             .primary_exchange("ISLAND")
-            .period("2h".parse().unwrap())
-            .bar("5min".parse().unwrap())
+            .period("2h")
+            .bar(Bar::Min5)
             .outside_rth(false)
             .source(Source::Trades)
             .format([Column::High, Column::Low]);
@@ -202,13 +254,20 @@ mod tests {
         assert_eq!(text(MarketData::new(7).fields([Field::from_key("89").unwrap()])), Err(E::UnknownField(name("89"))));
         assert_eq!(text(MarketData::new(7).fields([Field::VOLUME_RAW])), Err(E::UnknownField(name("87_raw"))));
         assert_eq!(text(MarketData::new(7).fields([Field::LAST, Field::LAST])), Err(E::Twice(name("31"))));
+        assert_eq!(text(MarketData::new(7).fields(["last_price", "31"])), Err(E::Twice(name("31"))));
+        assert_eq!(text(MarketData::new(7).fields(["last_price", "Bid"])), Err(E::UnknownField(name("Bid"))));
+        assert_eq!(text(History::new(7).period("9h").bar("4min")), Err(E::Period(name("9h"))));
+        assert_eq!(text(History::new(7).bar("4min")), Err(E::Bar(name("4min"))));
+        assert_eq!(text(History::new(7).source("t")), Err(E::Source(name("t"))));
+        assert_eq!(text(History::new(7).format(["%o", "o"])), Err(E::Format(name("o"))));
+        assert_eq!(text(Orders::new().filter("submitted")), Err(E::Status(name("submitted"))));
         assert_eq!(text(MarketData::combo([(1, 1)])), Err(E::Legs));
         assert_eq!(text(MarketData::combo([(1, 1), (1, 2)])), Err(E::Legs));
         assert_eq!(text(MarketData::combo([(1, 1), (2, 0)])), Err(E::Legs));
         assert_eq!(text(MarketData::combo([(1, 1), (2, 1)]).spread_conid(-1)), Err(E::Conid(-1)));
         assert_eq!(text(History::new(-7)), Err(E::Conid(-7)));
         assert_eq!(text(History::new(7).period(Period::new(9, Unit::Hour))), Err(E::Period(name("9h"))));
-        assert_eq!(text(History::new(7).format([])), Err(E::Format(name(""))));
+        assert_eq!(text(History::new(7).format([Column::Open; 0])), Err(E::Format(name(""))));
         assert_eq!(text(History::new(7).format([Column::High; 2])), Err(E::Format(name("%h/%h"))));
         assert_eq!(text(Ladder::new("", 7)), Err(E::Account(name(""))));
         assert_eq!(text(Ladder::new("DU 1", 7)), Err(E::Account(name("DU 1"))));

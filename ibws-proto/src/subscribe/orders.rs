@@ -11,6 +11,16 @@ use crate::payload::Subscribe;
 ///
 /// The gateway neither confirms the subscription nor sends the present orders, which REST returns.
 /// A filter of a REST query for orders limits this stream as well.
+///
+/// ```
+/// use ibws_proto::{Subscribe, message::OrderStatus, subscribe::Orders};
+///
+/// let all = Subscribe::try_from(Orders::new()).unwrap();
+/// assert_eq!(all.key.as_str(), "or");
+/// let filtered = Subscribe::try_from(Orders::new().filter(OrderStatus::Submitted)).unwrap();
+/// assert_eq!(filtered.args.unwrap().as_str(), r#"{"filters":["Submitted"]}"#);
+/// assert!(Subscribe::try_from(Orders::new().filter("submitted")).is_err());
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[must_use = "a builder does nothing until it is converted and subscribed"]
 pub struct Orders {
@@ -30,9 +40,10 @@ impl Orders {
     }
 
     /// Limits the stream to orders in one state: `{"filters":["Submitted"]}`. The gateway accepts
-    /// one. It is written as documented; one client writes it in lower case.
-    pub fn filter(mut self, status: OrderStatus<'static>) -> Self {
-        self.filter = Some(status);
+    /// one, an [`OrderStatus`] or its text. It is written as documented; one client writes it in
+    /// lower case.
+    pub fn filter(mut self, status: impl Into<OrderStatus<'static>>) -> Self {
+        self.filter = Some(status.into());
         self
     }
 }
@@ -51,6 +62,14 @@ impl TryFrom<Orders> for Subscribe {
 
 /// Executions: `str+{}` (docs/protocol.md §3.6). Each subscribe makes the gateway send
 /// all executions of the requested days again.
+///
+/// ```
+/// use ibws_proto::{Subscribe, subscribe::{InvalidSubscribe, Trades}};
+///
+/// assert!(Subscribe::try_from(Trades::new().days(7)).is_ok());
+/// let error = Subscribe::try_from(Trades::new().days(8)).unwrap_err();
+/// assert_eq!(error, InvalidSubscribe::Days(8));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[must_use = "a builder does nothing until it is converted and subscribed"]
 pub struct Trades {

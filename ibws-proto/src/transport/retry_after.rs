@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::time::days_since_1970;
+
 /// Returns the pause that `value` requests: a number of seconds, or a date minus `date`, the
 /// `Date` of the same response.
 ///
@@ -55,17 +57,6 @@ fn http_date(text: &str) -> Option<u64> {
 }
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-/// Returns the number of days before a date from 1970 to 9999.
-fn days_since_1970(year: u64, month: u64, day: u64) -> Option<u64> {
-    const COMMON: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
-    let before = COMMON.get(usize::try_from(month.checked_sub(1)?).ok()?)?;
-    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let past = year.checked_sub(1)?;
-    // 719,162 days lie before 1970-01-01.
-    let years = (past * 365 + past / 4 - past / 100 + past / 400).checked_sub(719_162)?;
-    Some(years + before + u64::from(is_leap && month > 2) + day - 1)
-}
 
 /// Reads up to four digits.
 fn number(text: &str) -> Option<u64> {

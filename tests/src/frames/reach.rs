@@ -80,7 +80,7 @@ pub fn reachable(frame: &Frame) -> BTreeSet<String> {
         }
         Body::History(body) => {
             reach.top(ibws_proto::message::History::KEYS, &["data"], frame);
-            reach.rows("data", body.member("data"), body.bars());
+            reach.rows("data", body.member("data"), body.rows());
         }
         Body::Ladder(body) => reach.rows("data", body.member("data"), body.rows()),
         Body::Orders(body) => reach.rows("args", body.member("args"), body.rows()),

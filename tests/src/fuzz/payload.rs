@@ -1,7 +1,7 @@
 //! Builds payloads from arbitrary text and parses them again.
 
 use ibws_proto::message::OrderStatus;
-use ibws_proto::subscribe::{self, exercise};
+use ibws_proto::subscribe::{self, Bar, Column, Period, Source, exercise};
 use ibws_proto::{
     Field, Key, Subscribe, SubscriptionKey,
     subscribe::{Args, ReferenceProcessor, SubscriptionProcessor, WireProcessor},
@@ -47,16 +47,16 @@ fn typed(lines: &[&str]) {
 
     let mut history = subscribe::History::new(conid).exchange(name);
     for text in rest {
-        if let Ok(period) = text.parse() {
+        if let Ok(period) = text.parse::<Period>() {
             history = history.period(period);
-        } else if let Ok(bar) = text.parse() {
+        } else if let Ok(bar) = text.parse::<Bar>() {
             history = history.bar(bar);
-        } else if let Ok(source) = text.parse() {
+        } else if let Ok(source) = text.parse::<Source>() {
             history = history.source(source);
         } else if let Ok(outside) = text.parse() {
             history = history.outside_rth(outside);
         } else {
-            history = history.format(text.split('/').filter_map(|column| column.parse().ok()));
+            history = history.format(text.split('/').filter_map(|column| column.parse::<Column>().ok()));
         }
     }
     let mut orders = subscribe::Orders::new();

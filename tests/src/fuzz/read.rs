@@ -6,7 +6,7 @@ use std::hint::black_box;
 use ibws_proto::message::*;
 use ibws_proto::{
     Body, Frame,
-    frame::{FieldResult, Number},
+    frame::{Exact, FieldResult, Number},
 };
 
 trait ReadAll {
@@ -41,6 +41,15 @@ impl Touch for Number<'_> {
     }
 }
 
+impl Touch for Exact {
+    fn touch(&self) {
+        let text = self.to_string();
+        let read = Number::parse(&text).expect("a number");
+        assert!(Exact::from_number(read).is_none_or(|read| read == *self), "{self:?}");
+        assert_eq!((self.to_f64(), self.to_i64()), (read.to_f64(), read.to_i64().or(self.to_i64())), "{self:?}");
+    }
+}
+
 macro_rules! opaque {
     ($($ty:ty),* $(,)?) => { $( impl Touch for $ty {} )* };
 }
@@ -50,6 +59,8 @@ opaque!(
     std::borrow::Cow<'_, str>,
     Vec<std::borrow::Cow<'_, str>>,
     ibws_proto::Json<'_>,
+    ibws_proto::CivilTime,
+    ibws_proto::UnixMillis,
     Fills<'_>,
     OrderStatus<'_>,
     Side<'_>,
@@ -178,7 +189,16 @@ pub(super) fn read_all(frame: &Frame) {
         }
         Body::History(body) => {
             body.read_all();
-            rows(body.bars());
+            body.start().touch();
+            body.high_price().touch();
+            body.low_price().touch();
+            for bar in body.bars().flatten() {
+                let prices = [bar.open(), bar.high(), bar.low(), bar.close()];
+                prices.iter().for_each(Touch::touch);
+                bar.volume().touch();
+                assert_eq!(bar.time(), bar.row().time());
+            }
+            rows(body.rows());
         }
         Body::Ladder(body) => {
             body.read_all();
@@ -188,6 +208,7 @@ pub(super) fn read_all(frame: &Frame) {
         }
         Body::Orders(body) => {
             body.read_all();
+            body.rows().flatten().for_each(|row| row.last_execution().touch());
             rows(body.rows());
         }
         Body::Pnl(body) => {
@@ -196,15 +217,19 @@ pub(super) fn read_all(frame: &Frame) {
         }
         Body::Trades(body) => {
             body.read_all();
+            body.rows().flatten().for_each(|row| row.traded_at().touch());
             rows(body.rows());
         }
         Body::Summary(body) => {
             body.read_all();
+            black_box(body.account());
+            body.rows().flatten().for_each(|row| row.time().touch());
             rows(body.rows());
         }
         Body::Ledger(body) => {
             body.read_all();
-            black_box(body.rows().flatten().filter(LedgerRow::is_blank).count());
+            black_box((body.account(), body.rows().flatten().filter(LedgerRow::is_blank).count()));
+            body.rows().flatten().for_each(|row| row.time().touch());
             rows(body.rows());
         }
         Body::System(System::Greeting(body)) => body.read_all(),
@@ -246,7 +271,10 @@ pub(super) fn read_all(frame: &Frame) {
 }
 
 fn market_data(body: &MarketData<'_>) {
-    body.volume_raw().touch();
+    let prices = [body.last(), body.bid(), body.ask(), body.open(), body.high(), body.low(), body.prior_close()];
+    let numbers = [body.bid_size(), body.ask_size(), body.last_size(), body.change(), body.change_percent()];
+    prices.iter().chain(&numbers).chain(&[body.volume(), body.volume_raw()]).for_each(Touch::touch);
+    [body.is_halted(), body.is_closing_price(), body.is_delayed()].iter().for_each(Touch::touch);
     black_box((body.target(), body.others().count()));
     for (field, value) in body.fields() {
         assert!(body.get(field).is_some(), "{field}");

@@ -37,7 +37,7 @@ pub(super) fn lines(frame: &Frame) -> Vec<String> {
         }
         Body::Ladder(ladder) => rows(ladder.rows(), ladder_row),
         Body::History(history) => {
-            let bars: Vec<_> = history.bars().flatten().collect();
+            let bars: Vec<_> = history.rows().flatten().collect();
             let mut lines = vec![format!(
                 "{}  {} bars of {} s from {}",
                 text(history.symbol()),

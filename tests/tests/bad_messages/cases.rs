@@ -55,7 +55,7 @@ pub(crate) fn bad_rows(frame: &Frame) -> (usize, usize) {
         Body::Summary(body) => count(body.rows()),
         Body::Ledger(body) => count(body.rows()),
         Body::Ladder(body) => count(body.rows()),
-        Body::History(body) => count(body.bars()),
+        Body::History(body) => count(body.rows()),
         Body::Notifications(body) => count(body.rows()),
         Body::Bulletins(body) => count(body.rows()),
         Body::Pnl(body) => count(body.rows().map(|(_, row)| row)),
