@@ -170,9 +170,14 @@ pub mod transport;
 
 /// What [`Machine::status`], [`Machine::stats`] and the queries of the client return.
 pub mod status {
+    #[cfg(feature = "client")]
+    pub use crate::client::ClientStats;
+    pub use crate::key::KeyCounts;
     pub use crate::liveness::{Ages, Health, HealthReason};
-    pub use crate::machine::{MachineStatus, Stats, WakeReason};
-    pub use crate::subscriptions::SubscriptionInfo;
+    pub use crate::machine::{MachineStatus, Stats, UpdatedSample, WakeReason};
+    pub use crate::queue::QueueStats;
+    pub use crate::subscriptions::{GapStats, SubscriptionInfo};
+    pub use crate::time::SpanStats;
     pub use crate::timer::Timer;
 }
 
