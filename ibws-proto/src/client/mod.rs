@@ -23,8 +23,8 @@
 //!
 //! | level | lines |
 //! |---|---|
-//! | WARN | a failed dial; a gap; a subscription that is refused or that failed; a stale stream; a REST request that failed; a competing login; an account that the session does not serve; a processor that panicked; a state of the keeper in which there is no session |
-//! | INFO | a state of the connection; the end of a gap; orders that were caught up; the end of a silence or of a competing login; any other state of the keeper |
+//! | WARN | a failed dial; a gap that the application did not cause; a subscription that is refused or that failed; a stale stream; a REST request that failed; a competing login; an account that the session does not serve; a processor that panicked; a state of the keeper in which there is no session |
+//! | INFO | a state of the connection; a gap by a shutdown or a reset; the end of a gap; orders that were caught up; the end of a silence or of a competing login; any other state of the keeper |
 //! | DEBUG | a state of a subscription; a frame that cannot be read; a REST request that is done or superseded; orders that are not caught up yet |
 //! | TRACE | received messages, with the target `ibws::raw`, on request ([`Builder::log_raw_messages`]) |
 //!

@@ -18,8 +18,8 @@ use crate::keeper::{KeeperEvent, KeeperState};
 use crate::rest::{RestOutcome, RestReport, RestRequest};
 use crate::transport::Endpoint;
 use crate::{
-    ConnId, ConnectionLoss, ConnectionState, Event, GapCause, Item, StateChange, SubscriptionEvent, SubscriptionState,
-    excerpt_within,
+    ConnId, ConnectionLoss, ConnectionState, Event, Gap, GapCause, Item, StateChange, SubscriptionEvent,
+    SubscriptionState, excerpt_within,
 };
 
 /// The largest number of characters of a text from outside. The reason of a REST handler has as
@@ -84,6 +84,7 @@ impl Noted {
 fn level(event: &Event) -> Level {
     match event {
         Event::State(change) if failed_dial(change).is_some() => Level::WARN,
+        Event::Gap(gap) if is_requested(gap) => Level::INFO,
         Event::Gap(_) | Event::Stale(_) | Event::Competing(true) => Level::WARN,
         Event::AccountMismatch | Event::ProcessorPanicked(_) => Level::WARN,
         Event::Subscription(change) if is_failure(change) => Level::WARN,
@@ -142,8 +143,12 @@ fn line(span: &Span, event: &Event) {
     match event {
         Event::State(change) => state(span, change),
         Event::Gap(gap) => {
-            let cause = text(&gap.cause);
-            warn!(target: "ibws", parent: span, key = ?gap.key, since = %gap.since, cause, "gap");
+            let (key, since, cause) = (&gap.key, gap.since, text(&gap.cause));
+            if is_requested(gap) {
+                info!(target: "ibws", parent: span, ?key, %since, cause, "gap");
+            } else {
+                warn!(target: "ibws", parent: span, ?key, %since, cause, "gap");
+            }
         }
         Event::Resumed(end) => {
             let ms = millis(end.at.since(end.since));
@@ -229,6 +234,11 @@ fn failed_dial(change: &StateChange) -> Option<&crate::ConnectError> {
         }
         _ => None,
     }
+}
+
+/// Whether the application itself ended the connection.
+fn is_requested(gap: &Gap) -> bool {
+    gap.cause == GapCause::Connection(ConnectionLoss::Requested)
 }
 
 fn is_failure(change: &SubscriptionEvent) -> bool {
