@@ -103,6 +103,8 @@
 //! | `tls` | the trust rules as a rustls configuration | `transport`, `ring`, `rustls`, `webpki-roots` |
 //! | `websocket` | the dial and the WebSocket of every adapter, generic over the runtime's network | `tls`, `futures-core`, `futures-sink`, `tungstenite` |
 //! | `session` | the session keeper: its machine, its HTTP connection, its task | `client`, `websocket`, `hyper` |
+//! | `tracing` | lines and spans of the client: states, gaps, failures | `client`, `tracing` |
+//! | `metrics` | `Client::export_metrics`, to the recorder of the program | `client`, `metrics` |
 //! | `decimal` | lossless decimal prices and amounts | `rust_decimal` |
 //!
 //! # Deliberate differences from the reference

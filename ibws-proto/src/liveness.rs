@@ -22,7 +22,7 @@ pub(crate) struct Liveness {
     /// When the oldest ping without a pong was sent.
     unconfirmed_ping: Option<Instant>,
     /// When the oldest `tic` without a reply was sent.
-    unanswered_tic: Option<Instant>,
+    unconfirmed_tic: Option<Instant>,
 }
 
 /// What the silence of a connection requires.
@@ -45,7 +45,7 @@ impl Liveness {
             last_pong: None,
             probe: None,
             unconfirmed_ping: None,
-            unanswered_tic: None,
+            unconfirmed_tic: None,
         }
     }
 
@@ -77,13 +77,13 @@ impl Liveness {
 
     /// Notes that a `tic` was sent.
     pub(crate) fn tic_sent(&mut self, now: Instant) {
-        self.unanswered_tic.get_or_insert(now);
+        self.unconfirmed_tic.get_or_insert(now);
     }
 
     /// Notes a reply to `tic`. Returns when the oldest `tic` that it may reply to was sent; `None`
     /// if each has its reply (the gateway repeats them, docs/protocol.md §3.8).
     pub(crate) fn tic_replied(&mut self) -> Option<Instant> {
-        self.unanswered_tic.take()
+        self.unconfirmed_tic.take()
     }
 
     /// Notes that silence was probed.

@@ -20,7 +20,7 @@ impl<R: Runtime> Client<R> {
     /// start of the client.
     ///
     /// Each metric has the label `client`, the [`number`](Self::number) of the client. A label
-    /// `key` is a [`Key::label`], or `none`.
+    /// `key` is a [`Key::label`], or `none`; a key whose count is 0 has no metric.
     ///
     /// | metric | type | further label | value |
     /// |---|---|---|---|
@@ -98,7 +98,7 @@ impl Exporter {
     }
 
     fn counts(&self, name: &'static str, counts: &KeyCounts) {
-        for (key, value) in counts.iter() {
+        for (key, value) in counts.iter().filter(|(_, value)| *value > 0) {
             let key = key.map_or("none", Key::label);
             counter!(name, "client" => self.client.clone(), "key" => key).absolute(value);
         }

@@ -16,9 +16,9 @@
 //! # Logs
 //!
 //! With the feature `tracing`, the client writes to the crate `tracing`, with the target `ibws`. It
-//! has a span `client` with the fields `client` ([`Client::number`]) and `address` (the scheme, host
-//! and port), and in it a span `connection` with the field `conn` for each connection, from the
-//! dial to the next one. Each line belongs to one of them. Texts from outside are
+//! has a span `client` with the fields `client` ([`Client::number`]) and `address` (the scheme,
+//! host and port), and in it a span `connection` with the field `conn` for each connection, from
+//! the dial to the next one. Each line belongs to one of them. Texts from outside are
 //! [excerpts](crate::excerpt); no line holds a payload, a session or a whole account.
 //!
 //! | level | lines |

@@ -1,4 +1,4 @@
-//! Stands in for the logs if the feature `tracing` is off: nothing is noted, and nothing is written.
+//! Stands in for the logs if the feature `tracing` is off: nothing is noted, nothing is written.
 
 #[cfg(feature = "session")]
 use crate::keeper::KeeperEvent;

@@ -14,8 +14,8 @@ use crate::subscriptions::GapStats;
 use crate::time::{Instant, SpanStats};
 use crate::timer::Timer;
 
-/// The pause between two samples for [`Stats::updated`]. Reading the member of each frame would cost
-/// as much as the rest of the way of a frame.
+/// The pause between two samples for [`Stats::updated`], so that the member is not read in each
+/// frame.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Counters since the machine was made, and a few measurements.

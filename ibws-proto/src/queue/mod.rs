@@ -27,8 +27,9 @@
 //! queue is empty: messages put in = messages taken out + their `merged` +
 //! [`LossReport::messages`].
 
-// `bounded` holds the queue, `room` makes room, `stats` counts what that costs, `index` finds where room can be made, `slot`
-// decides what may become of one event, `merge` and `rows` merge messages, `queues` routes events.
+// `bounded` holds the queue, `room` makes room, `stats` counts what that costs, `index` finds where
+// room can be made, `slot` decides what may become of one event, `merge` and `rows` merge messages,
+// `queues` routes events.
 
 mod attribution;
 mod bounded;

@@ -12,8 +12,8 @@ use crate::key::KeyCounts;
 pub struct QueueStats {
     /// Number of open queues.
     pub queues: usize,
-    /// Number of events that wait in them. The up to 64 events that a consumer has taken at once and
-    /// has not delivered are not among them.
+    /// Number of events that wait in them. The up to 64 events that a consumer has taken at once
+    /// and has not delivered are not among them.
     pub events: usize,
     /// Number of events in the longest of them.
     pub longest: usize,

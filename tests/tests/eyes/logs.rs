@@ -32,7 +32,7 @@ impl SubscriptionProcessor for PanicsOnce {
 }
 
 /// The lines of this level that begin with `text`.
-fn lines<'a>(all: &'a [Logged], level: Level, text: &'a str) -> Vec<&'a Logged> {
+pub(super) fn lines<'a>(all: &'a [Logged], level: Level, text: &'a str) -> Vec<&'a Logged> {
     all.iter().filter(|line| line.level == level && line.text.starts_with(text)).collect()
 }
 
@@ -44,7 +44,7 @@ fn only<'a>(all: &'a [Logged], level: Level, text: &'a str) -> &'a str {
     &found[0].text
 }
 
-fn assert_no_secret(lines: &[Logged]) {
+pub(super) fn assert_no_secret(lines: &[Logged]) {
     for line in lines {
         for secret in SECRETS {
             assert!(!line.text.contains(secret) && !line.spans.contains(secret), "{line:?}");
@@ -55,7 +55,7 @@ fn assert_no_secret(lines: &[Logged]) {
 }
 
 /// Runs a story with a collector of lines up to `level`.
-fn collect(level: LevelFilter, story: impl FnOnce(&Collector)) -> Vec<Logged> {
+pub(super) fn collect(level: LevelFilter, story: impl FnOnce(&Collector)) -> Vec<Logged> {
     let collector = Collector::new(level);
     with_default(collector.clone(), || story(&collector));
     collector.take()
@@ -115,7 +115,7 @@ fn the_way_to_a_ready_connection_and_through_an_outage_is_a_line_for_each_step()
     // And one for each transition of the subscription.
     let transitions = lines(&all, Level::DEBUG, "subscription key=sd+DU…567 state=");
     let transitions: Vec<_> = transitions.iter().map(|line| line.text.split('"').nth(1).unwrap()).collect();
-    assert_eq!(transitions, ["subscribing", "active", "pending", "subscribing", "active", "gone"]);
+    assert_eq!(transitions, ["subscribing", "active", "pending", "subscribing", "active", "pending", "gone"]);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! in virtual time.
 
 mod export;
+#[cfg(feature = "net")]
+mod keeper;
 #[path = "../logged/mod.rs"]
 mod logged;
 mod logs;
