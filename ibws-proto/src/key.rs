@@ -1,5 +1,7 @@
 //! The names, topics and channels of a [`Key`], and the identity of a subscription.
 
+mod counts;
+
 use alloc::sync::Arc;
 use alloc::{format, string::String};
 use core::borrow::Borrow;
@@ -9,6 +11,7 @@ use core::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use self::counts::KeyCounts;
 use crate::mask::{Masked, excerpt_within};
 pub use crate::topic::Key;
 use crate::topic::Topic;
@@ -34,6 +37,16 @@ impl Key {
         match self.rules() {
             Some(rules) => Some(rules.name),
             None => None,
+        }
+    }
+
+    /// Returns the two-letter channel, or the topic of an unsolicited key: `md`, `system`. Logs and
+    /// metrics name a key so.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self.rules() {
+            Some(rules) => rules.name,
+            None => self.topic(),
         }
     }
 

@@ -103,6 +103,8 @@
 //! | `tls` | the trust rules as a rustls configuration | `transport`, `ring`, `rustls`, `webpki-roots` |
 //! | `websocket` | the dial and the WebSocket of every adapter, generic over the runtime's network | `tls`, `futures-core`, `futures-sink`, `tungstenite` |
 //! | `session` | the session keeper: its machine, its HTTP connection, its task | `client`, `websocket`, `hyper` |
+//! | `tracing` | lines and spans of the client: states, gaps, failures | `client`, `tracing` |
+//! | `metrics` | `Client::export_metrics`, to the recorder of the program | `client`, `metrics` |
 //! | `decimal` | lossless decimal prices and amounts | `rust_decimal` |
 //! | `time` | moments of the wire as `time::UtcDateTime` | `time` |
 //!
@@ -171,9 +173,14 @@ pub mod transport;
 
 /// What [`Machine::status`], [`Machine::stats`] and the queries of the client return.
 pub mod status {
+    #[cfg(feature = "client")]
+    pub use crate::client::ClientStats;
+    pub use crate::key::KeyCounts;
     pub use crate::liveness::{Ages, Health, HealthReason};
-    pub use crate::machine::{MachineStatus, Stats, WakeReason};
-    pub use crate::subscriptions::SubscriptionInfo;
+    pub use crate::machine::{MachineStatus, Stats, UpdatedSample, WakeReason};
+    pub use crate::queue::QueueStats;
+    pub use crate::subscriptions::{GapStats, SubscriptionInfo};
+    pub use crate::time::SpanStats;
     pub use crate::timer::Timer;
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Liveness {
     probe: Option<Instant>,
     /// When the oldest ping without a pong was sent.
     unconfirmed_ping: Option<Instant>,
+    /// When the oldest `tic` without a reply was sent.
+    unconfirmed_tic: Option<Instant>,
 }
 
 /// What the silence of a connection requires.
@@ -43,6 +45,7 @@ impl Liveness {
             last_pong: None,
             probe: None,
             unconfirmed_ping: None,
+            unconfirmed_tic: None,
         }
     }
 
@@ -70,6 +73,17 @@ impl Liveness {
     /// Notes that a ping was sent.
     pub(crate) fn pinged(&mut self, now: Instant) {
         self.unconfirmed_ping.get_or_insert(now);
+    }
+
+    /// Notes that a `tic` was sent.
+    pub(crate) fn tic_sent(&mut self, now: Instant) {
+        self.unconfirmed_tic.get_or_insert(now);
+    }
+
+    /// Notes a reply to `tic`. Returns when the oldest `tic` that it may reply to was sent; `None`
+    /// if each has its reply (the gateway repeats them, docs/protocol.md §3.8).
+    pub(crate) fn tic_replied(&mut self) -> Option<Instant> {
+        self.unconfirmed_tic.take()
     }
 
     /// Notes that silence was probed.

@@ -12,6 +12,39 @@ pub use civil::CivilTime;
 pub(crate) use civil::days_since_1970;
 pub use unix::UnixMillis;
 
+/// A summary of spans of time, such as round trips.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct SpanStats {
+    /// Number of spans.
+    pub count: u64,
+    /// The latest span; zero without one.
+    pub last: Duration,
+    /// The shortest span; zero without one.
+    pub shortest: Duration,
+    /// The longest span; zero without one.
+    pub longest: Duration,
+    /// The sum of all spans.
+    pub total: Duration,
+}
+
+impl SpanStats {
+    /// Returns the mean; `None` without a span.
+    #[must_use]
+    pub fn mean(&self) -> Option<Duration> {
+        let nanos = self.total.as_nanos().checked_div(self.count.into())?;
+        Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+    }
+
+    pub(crate) fn add(&mut self, span: Duration) {
+        self.shortest = if self.count == 0 { span } else { self.shortest.min(span) };
+        self.longest = self.longest.max(span);
+        self.last = span;
+        self.total = self.total.saturating_add(span);
+        self.count = self.count.saturating_add(1);
+    }
+}
+
 /// A moment on the monotonic clock of the driver.
 ///
 /// It counts nanoseconds since an origin that the driver chooses: the start of the process, of a
@@ -75,5 +108,24 @@ impl fmt::Display for Instant {
 impl fmt::Debug for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_summed_and_their_extremes_kept() {
+        let mut spans = SpanStats::default();
+        assert_eq!(spans.mean(), None);
+        for ms in [30, 10, 20] {
+            spans.add(Duration::from_millis(ms));
+        }
+        let ms = |span: Duration| span.as_millis();
+        assert_eq!((spans.count, ms(spans.last), ms(spans.shortest)), (3, 20, 10));
+        assert_eq!((ms(spans.longest), ms(spans.total), spans.mean().map(ms)), (30, 60, Some(20)));
+        spans.add(Duration::MAX);
+        assert_eq!((spans.longest, spans.total), (Duration::MAX, Duration::MAX));
     }
 }

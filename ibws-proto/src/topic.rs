@@ -84,6 +84,16 @@ macro_rules! keys {
                 }
             }
 
+            /// The topic without a target: `smd`, `system`.
+            pub(crate) const fn topic(self) -> &'static str {
+                match self {
+                    $( Self::$key => match core::str::from_utf8($topic) {
+                        Ok(topic) => topic,
+                        Err(_) => "",
+                    }, )*
+                }
+            }
+
             /// The key whose topic is `head`.
             #[inline]
             fn from_topic_head(head: &[u8]) -> Option<Self> {
@@ -198,6 +208,7 @@ mod tests {
     #[test]
     fn a_topic_is_read_as_the_key_of_its_row() {
         for key in Key::ALL {
+            assert_eq!(Topic::parse(key.topic().as_bytes()), Some(Topic::Key(key)));
             if let Some(channel) = key.rules() {
                 let topic = alloc::format!("s{}+1", channel.name);
                 assert_eq!(Topic::parse(topic.as_bytes()), Some(Topic::Key(key)));

@@ -32,6 +32,10 @@
 //!
 //! # Logs
 //!
+//! With the feature `tracing`, the client writes its states, gaps and failures to the crate
+//! `tracing`, without secrets: see [`ibws_proto::client`]. With the feature `metrics`,
+//! `Client::export_metrics` hands its counters to the exporter of the program.
+//!
 //! tungstenite writes every frame to its TRACE log, including the session message and the ids in
 //! `tic`, and the reason of a Close frame to its DEBUG log. The `tungstenite` log target must
 //! therefore stay at INFO. The upgrade request with its cookie does not pass through tungstenite.

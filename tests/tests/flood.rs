@@ -66,7 +66,7 @@ fn slow_consumer_costs_bounded_memory_and_delays_no_other_consumer() {
             folded.lock().unwrap().apply(&message);
         }
     });
-    let frames = client.stats().frames;
+    let frames = client.stats().machine.frames;
     let region = Region::new(COUNTED);
     let (mut slow, mut lost, mut taken, mut max_bytes) = (Orders::default(), 0, 0, 0);
     let mut order_item = |item: Item| match item {
@@ -88,9 +88,9 @@ fn slow_consumer_costs_bounded_memory_and_delays_no_other_consumer() {
     assert!(orders.len() <= 1_024 && everything.len() <= 1_024 + 64 && md.len() <= 1_024);
     assert_eq!(taken, SECONDS);
     let (status, health) = (client.status(), client.health());
-    assert_eq!((status.state, client.stats().dials, health.healthy), (ConnectionState::Ready, 1, true));
-    assert_eq!(seen.load(Ordering::Relaxed), client.stats().frames - frames);
-    assert!(client.stats().frames - frames >= SECONDS * 1_000 * EACH_MS);
+    assert_eq!((status.state, client.stats().machine.dials, health.healthy), (ConnectionState::Ready, 1, true));
+    assert_eq!(seen.load(Ordering::Relaxed), client.stats().machine.frames - frames);
+    assert!(client.stats().machine.frames - frames >= SECONDS * 1_000 * EACH_MS);
     let tics = runtime.gateway(|gateway| gateway.log().filter(|received| received.text == "tic").count() as u64);
     assert_eq!(tics, runtime.now().since(Instant::ORIGIN).as_secs() / 30, "every tic is sent in time");
     // The queue of orders is exact: no message is missing, and the fold of what it delivers is the

@@ -198,7 +198,8 @@ impl<R: Runtime> Builder<R> {
     }
 
     /// Logs each received message at the level `debug` of the target `ibws::raw` of the crate
-    /// `log`, without session ids and with account ids masked. Default: `false`.
+    /// `log`, without session ids and with account ids masked. With the feature `tracing`, a
+    /// subscriber that reads the level TRACE of that target receives it instead. Default: `false`.
     ///
     /// The log reads from a queue within [`queue_limits`](Self::queue_limits), as a
     /// [`sink`](Self::sink) does. What it is too slow for is merged or counted.
@@ -255,7 +256,7 @@ impl<R: Runtime> Builder<R> {
             ..self.config
         };
         let machine = Machine::new(config, self.runtime.now());
-        let shared = Arc::new(Shared::new(self.runtime, payloads, machine, self.queues.total_bytes));
+        let shared = Arc::new(Shared::new(self.runtime, payloads, machine, self.queues.total_bytes, &target.endpoint));
         let client = Client::new(shared.clone(), self.queues);
         self.sinks.into_iter().for_each(|sink| client.attach_boxed(sink));
         if self.log_raw_messages {

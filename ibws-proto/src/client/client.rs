@@ -21,7 +21,7 @@ use crate::transport::Runtime;
 use crate::{
     Command, CommandError, Key, Modify, Reply, Subscribe, SubscriptionKey, UnsubscribeOutcome,
     queue::{EventFilter, QueueLimits},
-    status::{Health, MachineStatus, Stats, SubscriptionInfo},
+    status::{Health, MachineStatus, SubscriptionInfo},
 };
 
 /// A client of the gateway's stream.
@@ -35,7 +35,7 @@ use crate::{
 /// future discards the reply; the request stays in force. The one exception is
 /// [`Client::subscribe`].
 pub struct Client<R: Runtime> {
-    handle: Handle<R>,
+    pub(super) handle: Handle<R>,
     queues: QueueSettings,
     #[cfg(feature = "session")]
     pub(super) keeper: Option<Arc<KeeperMailbox>>,
@@ -422,12 +422,6 @@ impl<R: Runtime> Client<R> {
         self.read(|state| state.machine.server_ids(key))
     }
 
-    /// Returns counters since the client was built.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        self.read(|state| state.machine.stats())
-    }
-
     /// Waits for `span` on the clock of the client's runtime.
     ///
     /// # Cancel safety
@@ -452,7 +446,7 @@ impl<R: Runtime> Client<R> {
         shared.runtime.spawn(SinkTask::new(reader, sink));
     }
 
-    fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+    pub(super) fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
         self.handle.shared.with(|state| read(state))
     }
 

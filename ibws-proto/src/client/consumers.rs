@@ -8,7 +8,7 @@ use super::shared::Deferred;
 use crate::queue::Dequeued;
 use crate::{
     Event,
-    queue::{EventFilter, Queue, QueueId, QueueLimits, Queues},
+    queue::{EventFilter, Queue, QueueId, QueueLimits, QueueStats, Queues},
 };
 
 /// The maximum number of items that a consumer takes at once.
@@ -133,6 +133,10 @@ impl Consumers {
 
     pub(super) fn queue(&self, consumer: ConsumerId) -> Option<&Queue> {
         self.queues.get(consumer.queue)
+    }
+
+    pub(super) fn stats(&self) -> QueueStats {
+        self.queues.stats()
     }
 
     /// Wakes every consumer that waits.

@@ -10,8 +10,27 @@
 //! they read from, `handle` and `replies` how a request gets its reply. `task` runs the machine,
 //! `link` writes to the connection, `payloads` calls processors, `sink` runs the callbacks,
 //! `contain` contains panics, `keeper` runs the session keeper. `settings` reads variables and
-//! files, `raw_log` logs messages. `shared` holds the lock, which `sync` names; `interleavings`
-//! tests both.
+//! files, `raw_log` logs messages, `trace` logs events, `stats` and `metrics` count. `shared` holds
+//! the lock, which `sync` names; `interleavings` tests both.
+//!
+//! # Logs
+//!
+//! With the feature `tracing`, the client writes to the crate `tracing`, with the target `ibws`. It
+//! has a span `client` with the fields `client` ([`Client::number`]) and `address` (the scheme,
+//! host and port), and in it a span `connection` with the field `conn` for each connection, from
+//! the dial to the next one. Each line belongs to one of them. Texts from outside are
+//! [excerpts](crate::excerpt); no line holds a payload, a session or a whole account.
+//!
+//! | level | lines |
+//! |---|---|
+//! | WARN | a failed dial; a gap that the application did not cause; a subscription that is refused or that failed; a stale stream; a REST request that failed; a competing login; an account that the session does not serve; a processor that panicked; a state of the keeper in which there is no session |
+//! | INFO | a state of the connection; a gap by a shutdown or a reset; the end of a gap; orders that were caught up; the end of a silence or of a competing login; any other state of the keeper |
+//! | DEBUG | a state of a subscription; a frame that cannot be read; a REST request that is done or superseded; orders that are not caught up yet |
+//! | TRACE | received messages, with the target `ibws::raw`, on request ([`Builder::log_raw_messages`]) |
+//!
+//! The lines are made of the events of the client, once the lock is released. Below the level of
+//! the subscriber an event costs a comparison, and a message always does. A subscriber that panics
+//! does not harm the client.
 
 mod builder;
 #[allow(clippy::module_inception)]
@@ -24,6 +43,8 @@ mod interleavings;
 #[cfg(feature = "session")]
 mod keeper;
 mod link;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod payloads;
 mod queue;
 mod raw_log;
@@ -33,10 +54,13 @@ mod rest_handler;
 mod settings;
 mod shared;
 mod sink;
+mod stats;
 mod stream;
 mod subscription;
 mod sync;
 mod task;
+#[cfg_attr(not(feature = "tracing"), path = "trace_off.rs")]
+mod trace;
 
 pub use builder::{BuildError, Builder};
 pub use client::Client;
@@ -46,5 +70,6 @@ pub use queue::QueueAccessor;
 pub use rest_handler::{RestFuture, RestHandler};
 pub use settings::{Settings, SettingsError};
 pub use sink::EventSink;
+pub use stats::ClientStats;
 pub use stream::EventStream;
 pub use subscription::{Subscription, SubscriptionGuard};

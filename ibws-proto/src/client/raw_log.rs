@@ -6,6 +6,7 @@ use std::format;
 use std::string::String;
 
 use super::sink::EventSink;
+use super::trace;
 use crate::mask::Masked;
 use crate::{Body, Event, Item, Message, excerpt};
 
@@ -17,7 +18,8 @@ pub(super) struct RawLog;
 
 impl EventSink for RawLog {
     fn receive(&mut self, item: Item) -> ControlFlow<()> {
-        if log::log_enabled!(target: TARGET, log::Level::Debug)
+        if !trace::raw(&item, line)
+            && log::log_enabled!(target: TARGET, log::Level::Debug)
             && let Some(line) = line(&item)
         {
             log::debug!(target: TARGET, "{line}");

@@ -13,6 +13,7 @@
 //!   of the lock and dropped.
 //! - Folded rows are assembled by the consumer, and sinks, REST handlers and credentials providers
 //!   are called by their tasks, without the lock.
+//! - Events are noted under the lock, and the task logs them once it is released.
 //! - Processors are called by the client's task, and dropped once the lock is released; see
 //!   [`Payloads`].
 //!
@@ -20,6 +21,7 @@
 //! frame that a full queue drops releases its bytes, which is code of whoever allocated them.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 use std::vec::Vec;
@@ -28,8 +30,9 @@ use super::consumers::{ConsumerId, Consumers, Take};
 use super::payloads::Payloads;
 use super::replies::Replies;
 use super::sync::{Mutex, MutexGuard};
+use super::trace::{ClientSpan, Noted};
 use crate::queue::Dequeued;
-use crate::transport::Runtime;
+use crate::transport::{Endpoint, Runtime};
 use crate::{Action, CloseCause, Command, CommandError, Event, Input, Instant, Machine, Output, Reply, RequestId};
 
 /// What the task and every handle share. The lock is never held across an await.
@@ -37,6 +40,9 @@ pub(super) struct Shared<R> {
     pub(super) runtime: R,
     /// The payloads that processors of the application build.
     pub(super) payloads: Arc<Payloads>,
+    /// The number of the client in its process.
+    pub(super) number: u64,
+    pub(super) span: ClientSpan,
     state: Mutex<State>,
 }
 
@@ -51,6 +57,8 @@ pub(super) struct State {
     replies: Replies,
     pub(super) consumers: Consumers,
     pub(super) deferred: Deferred,
+    /// Events that the task logs once the lock is released.
+    pub(super) noted: Noted,
 }
 
 /// Wakers that are woken or dropped once the lock is released.
@@ -63,7 +71,15 @@ pub(super) struct Deferred {
 }
 
 impl<R: Runtime> Shared<R> {
-    pub(super) fn new(runtime: R, payloads: Arc<Payloads>, machine: Machine, total_queue_bytes: usize) -> Self {
+    pub(super) fn new(
+        runtime: R,
+        payloads: Arc<Payloads>,
+        machine: Machine,
+        total_queue_bytes: usize,
+        endpoint: &Endpoint,
+    ) -> Self {
+        static CLIENTS: AtomicU64 = AtomicU64::new(0);
+        let number = CLIENTS.fetch_add(1, Ordering::Relaxed) + 1;
         let state = State {
             machine,
             task: None,
@@ -72,8 +88,9 @@ impl<R: Runtime> Shared<R> {
             replies: Replies::default(),
             consumers: Consumers::new(total_queue_bytes),
             deferred: Deferred::default(),
+            noted: Noted::default(),
         };
-        Self { runtime, payloads, state: Mutex::new(state) }
+        Self { runtime, payloads, number, span: ClientSpan::new(number, endpoint), state: Mutex::new(state) }
     }
 
     /// Calls `act` under the lock, then wakes and drops the deferred wakers, and drops processors.
@@ -106,8 +123,8 @@ impl<R: Runtime> Shared<R> {
         });
     }
 
-    /// Ends the client because its task has ended.
-    pub(super) fn finish(&self) {
+    /// Ends the client because its task has ended. Returns the events that are not logged yet.
+    pub(super) fn finish(&self) -> Noted {
         // A panic under the lock may have interrupted the machine: it is not run again.
         let is_sound = self.state.lock().is_ok();
         self.with(|state| {
@@ -115,7 +132,8 @@ impl<R: Runtime> Shared<R> {
                 state.stop();
             }
             state.finish();
-        });
+            state.noted.take()
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -142,8 +160,10 @@ impl State {
         id
     }
 
-    /// Delivers an event that is not the machine's.
+    /// Delivers an event, of the machine or of the client.
+    #[inline]
     pub(super) fn deliver(&mut self, event: Event) {
+        self.noted.note(&event);
         self.consumers.deliver(event, &mut self.deferred);
     }
 
@@ -153,7 +173,7 @@ impl State {
         while let Some(output) = self.machine.poll() {
             match output {
                 Output::Action(action) => actions.push_back(action),
-                Output::Event(event) => self.consumers.deliver(event, &mut self.deferred),
+                Output::Event(event) => self.deliver(event),
                 Output::Done(id, result) => self.replies.resolve(id, result, &mut self.deferred),
             }
         }

@@ -16,6 +16,7 @@ use super::link::OpenLink;
 use super::payloads::Payload;
 use super::rest_handler::RestHandler;
 use super::shared::Shared;
+use super::trace::Trace;
 use crate::event::ProcessorPanic;
 use crate::rest::{RestError, RestRequestId, RestResult};
 use crate::transport::{
@@ -58,6 +59,7 @@ pub(super) struct ClientTask<R: Runtime> {
     rest_futures: Vec<(RestRequestId, Contained<RestResult>)>,
     /// The provider's reply to a request for the session that is to be sent.
     session: Option<(ConnId, Contained<CredentialsResult>)>,
+    trace: Trace,
 }
 
 impl<R: Runtime> Future for ClientTask<R> {
@@ -89,7 +91,8 @@ impl<R: Runtime> Future for ClientTask<R> {
 
 impl<R: Runtime> Drop for ClientTask<R> {
     fn drop(&mut self) {
-        self.shared.finish();
+        let noted = self.shared.finish();
+        self.trace.write(noted);
     }
 }
 
@@ -101,6 +104,7 @@ impl<R: Runtime> ClientTask<R> {
         rest_handler: Option<Arc<dyn RestHandler>>,
     ) -> Self {
         Self {
+            trace: Trace::new(&shared.span),
             shared,
             target,
             credentials,
@@ -123,7 +127,7 @@ impl<R: Runtime> ClientTask<R> {
         let (inputs, actions, rest_futures) = (&mut self.inputs, &mut self.actions, &mut self.rest_futures);
         let payloads = &self.shared.payloads;
         let last_ticket = &mut self.last_ticket;
-        let (is_over, settled) = self.shared.with(|state| {
+        let (is_over, settled, noted) = self.shared.with(|state| {
             if state.task.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
                 let before = state.task.replace(cx.waker().clone());
                 state.deferred.dropped_wakers.extend(before);
@@ -142,11 +146,13 @@ impl<R: Runtime> ClientTask<R> {
             *last_ticket = payloads.last_ticket();
             let is_settled = |(id, _): &mut (RestRequestId, Contained<RestResult>)| !state.machine.is_rest_pending(*id);
             let settled: Vec<_> = rest_futures.extract_if(.., is_settled).collect();
-            (state.handles == 0 && state.machine.status().state == ConnectionState::Stopped, settled)
+            let is_over = state.handles == 0 && state.machine.status().state == ConnectionState::Stopped;
+            (is_over, settled, state.noted.take())
         });
         // These futures are code of the application: dropping them may use the client, which takes
         // the lock.
         drop(settled);
+        self.trace.write(noted);
         is_over
     }
 

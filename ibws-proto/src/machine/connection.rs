@@ -47,6 +47,7 @@ impl Machine {
     /// The socket is open, which shows nothing yet: the gateway accepts connections while its
     /// backend is away (docs/protocol.md §1.8).
     pub(super) fn on_opened(&mut self) {
+        self.stats.connections += 1;
         self.session = Session::default();
         self.liveness = Liveness::new(self.now);
         self.gate = Gate::default();

@@ -34,6 +34,7 @@ impl Machine {
         let before = self.liveness.last_frame();
         let rule_changed = self.liveness.on_frame(self.now);
         self.stats.frames += 1;
+        self.stats.bytes += raw.len() as u64;
         let mut acts = false;
         if self.pieces.is_holding() {
             self.on_frame_after_piece(conn, raw, before);
@@ -78,8 +79,11 @@ impl Machine {
 
     fn emit(&mut self, conn: ConnId, key: Option<Key>, subscription: Option<SubscriptionKey>, frame: Frame) {
         let at = self.now;
-        if matches!(key, Some(Key::Orders | Key::Trades)) {
-            self.table.on_delivered(&frame);
+        self.stats.frames_by_key.add(key, 1);
+        match key {
+            Some(Key::MarketData) if at >= self.next_sample => self.sample_updated(&frame),
+            Some(Key::Orders | Key::Trades) => self.table.on_delivered(&frame),
+            _ => {}
         }
         self.out.push_back(Output::Event(Event::Message(Message {
             conn,
@@ -263,6 +267,9 @@ impl Machine {
     }
 
     fn tic(&mut self, frame: &Frame) {
+        if let Some(sent) = self.liveness.tic_replied() {
+            self.stats.tic.add(self.now.since(sent));
+        }
         self.requests.reply_all(|wait| *wait == Wait::Tic, &Ok(Reply::Tic), &mut self.out);
         if self.session.tic_changed(frame) && self.state != ConnectionState::Closing {
             self.give_up(ConnectionLoss::SessionChanged);

@@ -64,6 +64,9 @@ impl Machine {
 
     fn send_text(&mut self, text: String) -> bool {
         let Some(conn) = self.conn else { return false };
+        if text == "tic" {
+            self.liveness.tic_sent(self.now);
+        }
         self.stats.sent += 1;
         self.out.push_back(Output::Action(Action::SendText { conn, text }));
         true

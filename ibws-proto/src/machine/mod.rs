@@ -36,7 +36,7 @@ use crate::timer::Timers;
 
 use gate::Gate;
 use pieces::Pieces;
-pub use status::{MachineStatus, Stats, WakeReason};
+pub use status::{MachineStatus, Stats, UpdatedSample, WakeReason};
 use teardown::Teardown;
 
 /// The protocol, as a pure state machine: inputs and time go in; actions, events and replies come
@@ -95,6 +95,8 @@ pub struct Machine {
     rest: RestRequests,
     out: VecDeque<Output>,
     stats: Stats,
+    /// No market data is sampled for [`Stats::updated`] before this moment.
+    next_sample: Instant,
 }
 
 impl Machine {
@@ -132,6 +134,7 @@ impl Machine {
             rest: RestRequests::default(),
             out: VecDeque::new(),
             stats: Stats::default(),
+            next_sample: now,
             config,
         }
     }
@@ -304,6 +307,7 @@ impl Machine {
             rest: &mut self.rest,
             out: &mut self.out,
             illegal_transitions: &mut self.stats.illegal_transitions,
+            gaps: &mut self.stats.gaps,
         };
         let result = act(&mut self.table, &mut cx);
         let texts = self.out.iter().skip(before).filter(|out| matches!(out, Output::Action(Action::SendText { .. })));

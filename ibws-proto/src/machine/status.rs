@@ -1,19 +1,34 @@
 //! What the machine says about itself.
 
+use core::time::Duration;
+
 use super::Machine;
 use crate::connect::ConnId;
+use crate::frame::Frame;
+use crate::key::KeyCounts;
 use crate::lifecycle::ConnectionState;
 use crate::liveness::{Health, HealthReason};
+use crate::message::Body;
 use crate::rest::RestRequest;
-use crate::time::Instant;
+use crate::subscriptions::GapStats;
+use crate::time::{Instant, SpanStats, UnixMillis};
 use crate::timer::Timer;
 
-/// Counters since the machine was made.
+/// The pause between two samples for [`Stats::updated`], so that the member is not read in each
+/// frame.
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Counters since the machine was made, and a few measurements.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub struct Stats {
     /// Frames accepted, malformed ones included.
     pub frames: u64,
+    /// The bytes of these: the payloads of the messages, without the headers of the WebSocket.
+    pub bytes: u64,
+    /// The readable ones by their key. Frames that are the pieces of one message count once, when
+    /// it is complete.
+    pub frames_by_key: KeyCounts,
     /// Of these, malformed.
     pub malformed: u64,
     /// Of these, with bytes that were not UTF-8.
@@ -22,11 +37,45 @@ pub struct Stats {
     pub stale: u64,
     /// Dials that were started.
     pub dials: u64,
+    /// Dials that succeeded.
+    pub connections: u64,
     /// Texts written.
     pub sent: u64,
     /// Transitions of subscriptions that were refused because the table does not list them; a bug
     /// if not 0.
     pub illegal_transitions: u64,
+    /// The gaps of all streams.
+    pub gaps: GapStats,
+    /// Round trips of `tic`: from the text to the first of its replies. If a `tic` has no reply,
+    /// the next reply counts from it.
+    pub tic: SpanStats,
+    /// When the present connection received its last frame; `None` without an open socket, and
+    /// before the first frame.
+    pub last_frame: Option<Instant>,
+    /// The latest time that the gateway sent with market data, sampled once a second at most;
+    /// `None` before the first frame that has one. It shows the latency to whoever knows the wall
+    /// clock.
+    pub updated: Option<UpdatedSample>,
+}
+
+impl Stats {
+    /// Returns the number of connections that opened after the first one, whatever ended the one
+    /// before.
+    #[must_use]
+    pub const fn reconnects(&self) -> u64 {
+        self.connections.saturating_sub(1)
+    }
+}
+
+/// When the gateway made a frame of market data, by its clock, and when the frame arrived, by that
+/// of the driver.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct UpdatedSample {
+    /// The member `_updated` of the frame (docs/protocol.md §3.1).
+    pub updated: UnixMillis,
+    /// When the machine received the frame.
+    pub at: Instant,
 }
 
 /// A summary of the machine's state.
@@ -129,9 +178,30 @@ impl Machine {
         self.rest.needs().cloned().collect()
     }
 
-    /// Returns the counters.
+    /// Returns the counters and measurements.
+    ///
+    /// The open gaps are counted by looking at every subscription; everything else is read.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.stats
+        let (mut open, mut open_since) = (0, None);
+        for since in self.table.open_gaps() {
+            open += 1;
+            open_since = Some(open_since.map_or(since, |earliest: Instant| earliest.min(since)));
+        }
+        let gaps = GapStats { open, open_since, ..self.stats.gaps };
+        let has_frame = self.state.has_socket() && self.liveness.has_frame();
+        Stats { gaps, last_frame: has_frame.then(|| self.liveness.last_frame()), ..self.stats }
+    }
+
+    /// Samples the time in a frame of market data. The next sample is due a second later, even if
+    /// this frame has no time.
+    #[cold]
+    pub(super) fn sample_updated(&mut self, frame: &Frame) {
+        self.next_sample = self.now + SAMPLE_INTERVAL;
+        if let Body::MarketData(data) = frame.body()
+            && let Ok(Some(updated)) = data.updated()
+        {
+            self.stats.updated = Some(UpdatedSample { updated, at: self.now });
+        }
     }
 }

@@ -8,6 +8,7 @@ use super::index::Index;
 use super::item::{Dequeued, Item, LossReport};
 use super::rows::Folded;
 use super::slot::{Class, Content, Slot};
+use super::stats::LossCounts;
 use crate::event::{Event, Message};
 use crate::key::Key;
 use crate::time::Instant;
@@ -55,6 +56,8 @@ pub struct Queue {
     pub(super) index: Option<Index>,
     /// Counts of dropped events that were not delivered yet.
     pub(super) losses: BTreeMap<Option<Key>, LossReport>,
+    /// Counts since the queue was opened; `None` while it has merged and dropped nothing.
+    pub(super) counts: Option<Box<LossCounts>>,
     /// A fold that the last loss report announced, and its cost. It is delivered next.
     announced: Option<(Box<Folded>, usize)>,
     /// The time of the latest event that has one.

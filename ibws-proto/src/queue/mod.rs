@@ -27,8 +27,9 @@
 //! queue is empty: messages put in = messages taken out + their `merged` +
 //! [`LossReport::messages`].
 
-// `bounded` holds the queue, `room` makes room, `index` finds where room can be made, `slot`
-// decides what may become of one event, `merge` and `rows` merge messages, `queues` routes events.
+// `bounded` holds the queue, `room` makes room, `stats` counts what that costs, `index` finds where
+// room can be made, `slot` decides what may become of one event, `merge` and `rows` merge messages,
+// `queues` routes events.
 
 mod attribution;
 mod bounded;
@@ -40,6 +41,7 @@ mod queues;
 mod room;
 mod rows;
 mod slot;
+mod stats;
 #[cfg(test)]
 mod tests;
 
@@ -48,3 +50,4 @@ pub use bounded::{Queue, QueueLimits};
 pub(crate) use item::Dequeued;
 pub use item::{Item, LossReport};
 pub use queues::{DEFAULT_TOTAL_BYTES, EventFilter, QueueId, Queues};
+pub use stats::QueueStats;

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::attribution;
 use super::bounded::{Queue, QueueLimits};
+use super::stats::{LossCounts, QueueStats};
 use crate::event::Event;
 use crate::key::{Key, SubscriptionKey};
 
@@ -54,6 +55,8 @@ pub struct Queues {
     /// was put in since. Computing the sum for each event would take longer than storing it.
     held_at_most: usize,
     last: u64,
+    /// What the queues that are closed have merged and dropped.
+    closed: LossCounts,
     by_subscription: BTreeMap<SubscriptionKey, Vec<QueueId>>,
     by_key: BTreeMap<Key, Vec<QueueId>>,
     all: Vec<QueueId>,
@@ -75,6 +78,7 @@ impl Queues {
             total_bytes,
             held_at_most: 0,
             last: 0,
+            closed: LossCounts::default(),
             by_subscription: BTreeMap::new(),
             by_key: BTreeMap::new(),
             all: Vec::new(),
@@ -101,6 +105,9 @@ impl Queues {
             EventFilter::Subscription(key) => remove_id(&mut self.by_subscription, key, id),
             EventFilter::Key(key) => remove_id(&mut self.by_key, key, id),
             EventFilter::All => self.all.retain(|other| *other != id),
+        }
+        if let Some(counts) = &queue.counts {
+            self.closed.add(counts);
         }
         Some(queue)
     }
@@ -142,6 +149,13 @@ impl Queues {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.queues.values().fold(0, |sum, (queue, _)| sum.saturating_add(queue.bytes()))
+    }
+
+    /// Returns what the queues hold now, and what they have merged and dropped. Looks at every open
+    /// queue.
+    #[must_use]
+    pub fn stats(&self) -> QueueStats {
+        QueueStats::new(&self.closed, self.queues.values().map(|(queue, _)| queue))
     }
 
     /// Makes the largest queues make room until all of them are within their common limit.

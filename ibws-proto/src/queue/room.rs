@@ -57,7 +57,9 @@ impl Queue {
         match Slot::merge(older, newer) {
             Ok(merged) => {
                 let merged_cost = merged.cost;
+                let key = merged.message().and_then(|message| message.key);
                 *place = Some(merged);
+                self.counts().merged.add(key, 1);
                 self.bytes = self.bytes.saturating_sub(cost).saturating_add(merged_cost);
                 None
             }
@@ -78,6 +80,7 @@ impl Queue {
         match Slot::merge(older, newer) {
             Ok(merged) => {
                 let cost = merged.cost;
+                self.counts().merged.add(merged.message().and_then(|message| message.key), 1);
                 self.put(place, merged);
                 self.len -= 1;
                 self.bytes = self.bytes.saturating_sub(costs).saturating_add(cost);
@@ -149,15 +152,18 @@ impl Queue {
             Content::Event(event) => (attribution::key(event), attribution::since(event).unwrap_or(self.now)),
             Content::Folded(folded) => (folded.message.key, folded.message.since),
         };
+        let messages = match &slot.content {
+            Content::Event(Event::Malformed(_)) => 1,
+            _ => slot.message().map_or(0, |message| 1 + message.merged),
+        };
+        let notices = u64::from(messages == 0);
         let report = self.losses.entry(key).or_insert(LossReport::empty(key, since));
         report.since = report.since.min(since);
-        match &slot.content {
-            Content::Event(Event::Malformed(_)) => report.messages += 1,
-            _ => match slot.message() {
-                Some(message) => report.messages += 1 + message.merged,
-                None => report.notices += 1,
-            },
-        }
+        report.messages += messages;
+        report.notices += notices;
+        let counts = self.counts();
+        counts.lost.add(key, messages);
+        counts.lost_notices.add(key, notices);
     }
 
     fn put(&mut self, place: u64, slot: Slot) {

@@ -7,6 +7,22 @@ use super::subscription::{OpenGap, Subscription};
 use crate::command::GapCause;
 use crate::event::{Event, Gap, GapRecovery, Resumed};
 use crate::key::Key;
+use crate::time::{Instant, SpanStats};
+
+/// Counts of the gaps of all streams, since the machine was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct GapStats {
+    /// Gaps that began. One outage is one gap for each stream.
+    pub opened: u64,
+    /// The lengths of the gaps that have ended, from [`Gap::since`] to [`Resumed::at`]. A gap whose
+    /// subscription was removed meanwhile is not among them.
+    pub ended: SpanStats,
+    /// Gaps that are open now.
+    pub open: usize,
+    /// When the earliest of the open gaps began; `None` without one.
+    pub open_since: Option<Instant>,
+}
 
 impl Subscription {
     /// Opens the gap of a stream that flowed until now. One outage is one gap.
@@ -25,6 +41,7 @@ impl Subscription {
         let since = if noted { since.min(self.flow.last_message_at) } else { since };
         let since = since.max(self.flow.flowing_since);
         let stays_on_wire = cause == GapCause::Malformed;
+        scope.cx.gaps.opened += 1;
         self.flow.gap = Some(OpenGap { since, dials: scope.cx.dials, stays_on_wire });
         // The gap covers the silence.
         self.flow.stale = false;
@@ -51,6 +68,7 @@ impl Subscription {
         let Some(OpenGap { since, dials, stays_on_wire }) = self.flow.gap.take() else { return };
         self.flow.resumes_at = None;
         let at = scope.cx.now;
+        scope.cx.gaps.ended.add(at.since(since));
         let attempts = u32::try_from(scope.cx.dials.saturating_sub(dials)).unwrap_or(u32::MAX);
         self.flow.flowing = true;
         self.flow.flowing_since = at;

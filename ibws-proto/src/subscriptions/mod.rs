@@ -44,6 +44,7 @@ use crate::state::{StateCause, SubscriptionState};
 use crate::time::Instant;
 
 use delivered::Delivered;
+pub use gap::GapStats;
 use index::Index;
 use pace::Pace;
 use store::Store;
@@ -71,6 +72,8 @@ pub(crate) struct Context<'a> {
     pub(crate) out: &'a mut VecDeque<Output>,
     /// Counts transitions that were refused because the table does not list them.
     pub(crate) illegal_transitions: &'a mut u64,
+    /// Counts the gaps.
+    pub(crate) gaps: &'a mut GapStats,
 }
 
 /// What may be written now.
@@ -250,6 +253,11 @@ impl Table {
 
     pub(crate) fn infos(&self) -> impl Iterator<Item = SubscriptionInfo> + '_ {
         self.store.iter().map(Subscription::info)
+    }
+
+    /// Since when messages are missing from the streams with an open gap.
+    pub(crate) fn open_gaps(&self) -> impl Iterator<Item = Instant> + '_ {
+        self.store.iter().filter_map(Subscription::gap_since)
     }
 
     pub(crate) fn holds(&self, request: RequestId) -> bool {

@@ -152,6 +152,10 @@ impl Subscription {
         self.on_wire.as_ref().and_then(|wire| wire.server_id.as_ref()).map(|id| &***id)
     }
 
+    pub(super) fn gap_since(&self) -> Option<Instant> {
+        self.flow.gap.map(|gap| gap.since)
+    }
+
     pub(super) fn is_assumed(&self) -> bool {
         matches!(self.state, State::Active { assumed: true, .. })
     }
@@ -268,7 +272,7 @@ impl Subscription {
             state: self.state.kind(),
             attempt: self.attempts.count,
             holders: self.holders.len(),
-            gap_since: self.flow.gap.map(|gap| gap.since),
+            gap_since: self.gap_since(),
             server_id: self.server_id().map(Into::into),
             stale_since: self.flow.stale.then_some(self.flow.last_message_at),
             assumed: self.is_assumed(),

@@ -1,9 +1,11 @@
 //! What is counted. Each case prepares, then repeats one step.
 
 use std::hint::black_box;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use ibws_proto::client::Client;
 use ibws_proto::{
     Body, Command, Config, ConnId, Event, Field, Frame, Input, Instant, Item, Key, Machine, Output, Subscribe,
     fold::{Executions, OrderBook},
@@ -11,6 +13,8 @@ use ibws_proto::{
 };
 use ibws_testkit::runtime::Simulated;
 use ibws_testkit::{GatewayConfig, GatewayOutput};
+
+use crate::observer::Observer;
 
 /// A first market data frame of 16 members in 266 bytes, with invented values.
 const QUOTE: &str = r#"{"6509":"RpB","conidEx":"265598","topic":"smd+265598","conid":265598,"_updated":1790000000143,"6119":"q2","83":0.41,"server_id":"q2","84":"181.20","31":"181.27","86":"181.31","85":"1,200","88":"300","7059":"100","55":"AAPL","6508":"&serviceID1=122&serviceID2=12333"}"#;
@@ -20,7 +24,7 @@ const ORDER: &str = r##"{"topic":"sor","args":[{"acct":"DU1234567","conidex":"70
 const TRADE: &str = r#"{"topic":"str","args":[{"execution_id":"0000aaaa.70000001.01.01","symbol":"ZQXW","supports_tax_opt":"1","side":"B","order_description":"Bot 4 @ 101.27 on XNYS","trade_time":"20300102-15:30:45","trade_time_r":1893598245000,"size":4.0,"price":"101.27","exchange":"XNYS","commission":"1.05","net_amount":405.08,"account":"DU1234567","accountCode":"DU1234567","company_name":"ZQXW HOLDINGS","sec_type":"STK","listing_exchange":"NYSE","conid":700123,"conidEx":"700123","position":"4","clearing_id":"IB","clearing_name":"IB","order_id":70000001}]}"#;
 
 /// The names of the cases, in the order of the table.
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 13] = [
     "scan a quote",
     "read 16 fields of a quote",
     "fold an order",
@@ -33,6 +37,7 @@ pub(crate) const NAMES: [&str; 12] = [
     "tick, 10000 subscriptions",
     "event through a queue",
     "whole client, message to consumer",
+    "whole client, seen by tracing at INFO and metrics",
 ];
 
 /// Runs a case so many times.
@@ -61,7 +66,8 @@ pub(crate) fn run(name: &str, count: u64) {
         "tick, 10 subscriptions" => ticks(10, count),
         "tick, 10000 subscriptions" => ticks(10_000, count),
         "event through a queue" => queue(count, &quote),
-        "whole client, message to consumer" => client(count),
+        "whole client, message to consumer" => client(count, |_| {}),
+        "whole client, seen by tracing at INFO and metrics" => observed(count),
         other => panic!("there is no case {other:?}"),
     }
 }
@@ -153,14 +159,29 @@ fn queue(count: u64, quote: &Bytes) {
     });
 }
 
-fn client(count: u64) {
+/// The messages between two exports of metrics. At 500,000 messages a second this is an export each
+/// 2 ms, far more often than anybody reads metrics: an export a second costs 500 times less.
+const EXPORT_EVERY: u64 = 1_000;
+
+fn observed(count: u64) {
+    let observer = Observer::default();
+    tracing::subscriber::with_default(observer.clone(), || {
+        client(count, |client| metrics::with_local_recorder(&observer, || client.export_metrics()));
+    });
+    assert!(observer.lines.load(Ordering::Relaxed) >= 3, "the states of the connection are logged");
+}
+
+/// Runs a client, and calls `export` at an interval.
+fn client(count: u64, export: impl Fn(&Client<Simulated>)) {
     let runtime = Simulated::new(GatewayConfig::seeded(1));
     let client = runtime.client();
     runtime.block_on(client.start()).expect("a start");
     let subscribe = Subscribe::parse("md+265598").expect("a channel");
     let mut stream = runtime.block_on(client.subscribe(subscribe)).expect("a subscription");
+    // The first export registers the metrics.
+    export(&client);
     let batch = 100;
-    for _ in 0..count / batch {
+    for round in 1..=count / batch {
         runtime.gateway(|gateway| {
             let conn = gateway.connections().last().expect("a connection");
             (0..batch).for_each(|_| gateway.inject(conn, GatewayOutput::Text(QUOTE.into())));
@@ -170,6 +191,9 @@ fn client(count: u64) {
             let item = runtime.block_on(stream.next());
             let quote = |item: &Item| matches!(item, Item::Event(Event::Message(quote)) if quote.frame.text() == QUOTE);
             received += u64::from(item.as_ref().is_some_and(quote));
+        }
+        if round * batch % EXPORT_EVERY == 0 {
+            export(&client);
         }
     }
 }

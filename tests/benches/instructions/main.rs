@@ -9,6 +9,7 @@
 
 mod cases;
 mod counts;
+mod observer;
 
 use std::process::{Command, ExitCode};
 

@@ -97,7 +97,7 @@ pub async fn a_reset_during_the_dial_is_retried<R: Runtime + Clone>(stage: Stage
     let at_once = stage.runtime.dial(stage.request(&script)).await.err().map(|error| error.kind);
     assert!(matches!(at_once, Some(ConnectErrorKind::Unreachable | ConnectErrorKind::Protocol)), "{at_once:?}");
     let mut player = stage.ready(&script).await;
-    let dials = player.client.stats().dials;
+    let dials = player.client.stats().machine.dials;
     player.note(format!("ready after {dials} dials"));
     player.finish().await
 }

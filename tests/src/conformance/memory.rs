@@ -223,7 +223,7 @@ pub async fn unread<R: Runtime + Clone>(
     let stream = (flood == Flood::Orders).then(|| client.subscribe_nowait(Subscribe::parse("or").expect("a channel")));
     let lines: Vec<_> = (0..flood.lines()).map(|number| client.subscribe_nowait(line(number))).collect();
     poll_fn(|cx| over.poll(cx)).await;
-    let frames = client.stats().frames;
+    let frames = client.stats().machine.frames;
     client.shutdown().await.expect("a stop");
     drop((events, orders, share, stream, lines));
     vec![format!("{frames} frames")]

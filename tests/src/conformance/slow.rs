@@ -80,7 +80,7 @@ pub async fn consumer<R: Runtime + Clone>(stage: Stage<R>, seconds: u64) -> Trac
     let took = stage.runtime.now().since(began);
     assert!(took < Duration::from_secs(2 * seconds + 5), "the flood of {seconds} s took {took:?}");
     assert_eq!(
-        (client.status().state, client.stats().dials, client.health().healthy),
+        (client.status().state, client.stats().machine.dials, client.health().healthy),
         (ConnectionState::Ready, 1, true)
     );
     while let Some(item) = orders.try_recv() {

@@ -178,7 +178,7 @@ pub(crate) async fn clients<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     failing_dials(&stage, &mut shown).await;
     let script = stage.script(serve);
     let builder = Builder::new(stage.runtime.clone()).url(script.url()).plaintext_on_loopback().trust(script.trust());
-    let builder = builder.credentials(credentials()).configure(|config| {
+    let builder = builder.log_raw_messages(true).credentials(credentials()).configure(|config| {
         config.account = Some(Account::new(ACCOUNTS[0]));
         (config.backoff_min, config.backoff_max) = (Duration::from_millis(5), Duration::from_millis(5));
     });

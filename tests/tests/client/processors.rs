@@ -141,7 +141,7 @@ fn a_panic_of_a_processor_is_reported_and_the_client_continues() {
     drop(subscription);
     runtime.run(ms(10_000));
     assert_eq!(panics(&mut events), ["md+265598"]);
-    assert_eq!((client.status().state, client.stats().dials), (ConnectionState::Ready, 1));
+    assert_eq!((client.status().state, client.stats().machine.dials), (ConnectionState::Ready, 1));
     let mut again = client.subscribe_nowait(shares());
     assert_eq!(runtime.block_on(again.outcome()), Ok(SubscribeOutcome::Active));
     runtime.block_on(client.shutdown()).unwrap();

@@ -14,9 +14,9 @@ fn queue_can_be_tried_awaited_and_awaited_with_a_limit() {
     let mut bulletins = client.queue(Key::Bulletins);
     assert_eq!((*bulletins.key(), bulletins.is_empty(), bulletins.len()), (Key::Bulletins, true, 0));
     assert!(bulletins.try_recv().is_none());
-    let began = client.stats().frames;
+    let began = client.stats().machine.frames;
     assert!(runtime.block_on(bulletins.recv_timeout(ms(20_000))).is_none());
-    assert!(client.stats().frames > began, "frames of other keys arrived meanwhile");
+    assert!(client.stats().machine.frames > began, "frames of other keys arrived meanwhile");
     gateway_sends(&runtime, BULLETIN);
     assert_eq!(text(runtime.block_on(bulletins.recv())).as_deref(), Some(BULLETIN));
     gateway_sends(&runtime, BULLETIN);

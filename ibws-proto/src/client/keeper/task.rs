@@ -206,7 +206,10 @@ impl<R: Runtime> KeeperTask<R> {
                 self.mailbox.resolve(ticket, RequestResult::Session(result));
             }
             KeeperOutput::Session(session) => self.session = Some(session),
-            KeeperOutput::Event(event) => self.mailbox.publish(Some(event)),
+            KeeperOutput::Event(event) => {
+                self.shared.span.keeper(&event);
+                self.mailbox.publish(Some(event));
+            }
         }
     }
 
