@@ -32,8 +32,8 @@ mod watch;
 pub mod world;
 
 pub use gateway::{
-    FrameKind, Gateway, GatewayConfig, GatewayOutput, OpeningOrder, OrderSide, PromptReply, Received, Recovery,
-    RestFault, RestReply, Scenario, Source, Success, UnknownScenario,
+    FrameKind, Gateway, GatewayConfig, GatewayOutput, OpenOrder, OpeningOrder, OrderSide, PromptReply, Received,
+    Recovery, RestFault, RestReply, Scenario, Source, Success, UnknownScenario,
 };
 #[cfg(feature = "net")]
 pub use net::{

@@ -29,7 +29,7 @@ pub use config::{FrameKind, GatewayConfig, GatewayOutput, OpeningOrder, Source, 
 pub use control::Recovery;
 pub use rest::{RestFault, RestReply};
 pub use scenario::{Scenario, UnknownScenario};
-pub use script::{OrderSide, PromptReply};
+pub use script::{OpenOrder, OrderSide, PromptReply};
 
 use crate::feed::Feed;
 use crate::prng::Prng;
@@ -213,6 +213,12 @@ impl Gateway {
             self.fire(due, at, now);
         }
         self.now = now;
+    }
+
+    /// The seed of everything random.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.config.seed
     }
 
     /// The next output of any connection, in the order in which outputs were made.
