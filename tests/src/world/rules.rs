@@ -31,6 +31,7 @@ use ibws_proto::{Action, Event, Input, Instant, Output};
 
 use super::{Content, Schedule};
 use crate::gateway::{Gateway, OpenOrder};
+use crate::invariants::Invariant;
 use crate::tally::setting;
 
 /// What a rule reads: the newest entry of the timeline, and the gateway.
@@ -195,7 +196,11 @@ pub fn seeds(count: u64) -> impl Iterator<Item = u64> {
 pub(crate) fn report(rule: &str, seed: u64, played: &[Schedule], timeline: &str) -> String {
     let thread = std::thread::current();
     let test = thread.name().filter(|name| *name != "main");
-    let mut text = format!("{rule}\n\n{timeline}\n{rule}\n\nThe seed of the gateway is {seed}.");
+    let mut text = format!("{rule}\n\n{timeline}\n{rule}\n");
+    if let Some(invariant) = Invariant::of(rule) {
+        text.push_str(&format!("This breaks {invariant}.\n"));
+    }
+    text.push_str(&format!("\nThe seed of the gateway is {seed}."));
     for schedule in played {
         text.push_str(&format!(" The faults were:\n{schedule}\n"));
     }
