@@ -18,6 +18,8 @@ pub mod keeper;
 #[cfg(feature = "net")]
 mod net;
 mod prng;
+#[cfg(feature = "proptest")]
+pub mod proptest;
 mod recording;
 pub mod replay;
 #[cfg(feature = "client")]
