@@ -127,16 +127,28 @@ impl MachineRun {
 /// Writes the settings that differ from the defaults, and the steps, one a line.
 impl fmt::Debug for MachineRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (own, usual) = (format!("{:#?}", self.config), format!("{:#?}", Config::default()));
+        let (own, usual) = (format!("{:?}", self.config), format!("{:?}", Config::default()));
+        let usual = members(&usual);
         writeln!(f, "MachineRun {{")?;
-        for (line, _) in own.lines().zip(usual.lines()).filter(|(own, usual)| own != usual) {
-            writeln!(f, "    config {}", line.trim())?;
+        for member in members(&own).iter().filter(|member| !usual.contains(member)) {
+            writeln!(f, "    config {member}")?;
         }
         for (after, step) in &self.steps {
             writeln!(f, "    after {after:?}: {step:?}")?;
         }
         f.write_str("}")
     }
+}
+
+/// The members of a struct in its `Debug` text.
+fn members(debug: &str) -> Vec<&str> {
+    let inside = debug.split_once("{ ").map_or(debug, |(_, inside)| inside);
+    let mut depth = 0_i32;
+    let split = |c: char| {
+        depth += i32::from(matches!(c, '(' | '[' | '{')) - i32::from(matches!(c, ')' | ']' | '}'));
+        c == ',' && depth == 0
+    };
+    inside.trim_end_matches([' ', '}']).split(split).map(str::trim).collect()
 }
 
 /// Replaces [`PRESENT`] by the present connection.
