@@ -33,6 +33,10 @@ pub mod walk;
 mod watch;
 pub mod world;
 
+#[cfg(all(feature = "client", feature = "proptest"))]
+#[doc = include_str!("../docs/testing-your-strategy.md")]
+pub mod guide {}
+
 pub use gateway::{
     FrameKind, Gateway, GatewayConfig, GatewayOutput, OpenOrder, OpeningOrder, OrderSide, PromptReply, Received,
     Recovery, RestFault, RestReply, Scenario, Source, Success, UnknownScenario,

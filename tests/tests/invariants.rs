@@ -84,3 +84,11 @@ fn the_document_is_the_list() {
     }
     assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), text, "IBWS_BLESS=1 writes it again");
 }
+
+#[test]
+fn the_guide_holds_the_example_as_it_is() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let (guide, example) = (read("docs/testing-your-strategy.md"), read("examples/strategy.rs"));
+    assert!(guide.contains(&format!("```\n{example}```\n")), "copy examples/strategy.rs into the guide");
+    assert!(example.lines().count() < 60, "{}", example.lines().count());
+}

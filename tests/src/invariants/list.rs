@@ -62,7 +62,9 @@ fn pieces(format: &str) -> impl Iterator<Item = &str> {
     first.into_iter().chain(parts.filter_map(|part| part.split_once('}').map(|(_, fixed)| fixed)))
 }
 
-/// All invariants, in the order of the document.
+/// All invariants, in the order of this table.
+///
+#[doc = include_str!("../../docs/invariants.md")]
 #[must_use]
 pub fn list() -> &'static [Invariant] {
     LIST
