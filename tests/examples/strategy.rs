@@ -1,5 +1,5 @@
-//! A property of a strategy: it never has two open orders for one contract, whatever the gateway and
-//! the line to it do. Run it with `cargo test --example strategy`, or as a program.
+//! A property of a strategy: it never has two open orders for one contract, whatever the gateway
+//! and the line to it do. Run it with `cargo test --example strategy`, or as a program.
 
 use ibws_proto::subscribe::{MarketData, Orders};
 use ibws_proto::{Body, Event, Field, Item, Subscribe, client::Client, message::OrderStatus, transport::Runtime};

@@ -1,4 +1,4 @@
-//! Holds the list of the invariants to the code and to `docs/invariants.md`. `IBWS_BLESS=1` writes
+//! Holds the list of the invariants to the code and to its page. `IBWS_BLESS=1` writes
 //! the document again.
 
 use std::collections::BTreeSet;
@@ -78,7 +78,7 @@ fn the_document_is_the_list() {
             text.push_str(&format!("| {} | {} | {} |\n", it.name, it.rule, it.source));
         }
     }
-    let path = root().join("docs/invariants.md");
+    let path = root().join("docs").join("invariants.md");
     if std::env::var("IBWS_BLESS").is_ok() {
         std::fs::write(&path, &text).unwrap();
     }
@@ -87,8 +87,8 @@ fn the_document_is_the_list() {
 
 #[test]
 fn the_guide_holds_the_example_as_it_is() {
-    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
-    let (guide, example) = (read("docs/testing-your-strategy.md"), read("examples/strategy.rs"));
+    let read = |folder: &str, file: &str| std::fs::read_to_string(root().join(folder).join(file)).unwrap();
+    let (guide, example) = (read("docs", "testing-your-strategy.md"), read("examples", "strategy.rs"));
     assert!(guide.contains(&format!("```\n{example}```\n")), "copy examples/strategy.rs into the guide");
     assert!(example.lines().count() < 60, "{}", example.lines().count());
 }

@@ -107,7 +107,7 @@ impl Orders {
         self.orders.iter().filter(matches).map(|order| Json::Object(self.full_row(order))).collect()
     }
 
-    /// The orders that are not done, oldest first: id, contract, whether it buys, remaining quantity.
+    /// The orders that are not done, oldest first: id, contract, whether it buys, what remains.
     pub(crate) fn open_rows(&self) -> impl Iterator<Item = (u64, u64, bool, i64)> {
         let open = self.orders.iter().filter(|order| !order.is_done());
         open.map(|order| (order.id, order.share.conid, order.buy, order.quantity - order.filled))

@@ -1,5 +1,5 @@
 //! The list of the invariants: what each says, where it comes from, and the messages by which it is
-//! recognised. `tests/tests/invariants.rs` holds the list to the code and to `docs/invariants.md`.
+//! recognised. `tests/tests/invariants.rs` holds the list to the code and to its page.
 
 use core::fmt;
 

@@ -13,8 +13,8 @@
 //! * `patience` bounds how long requests wait.
 //!
 //! [`list`] has the name, the text and the source of each rule;
-//! [`World`](crate::world::World), walks, chaos runs and the runs of the feature `proptest` check them
-//! all. The rules of a test's own are [`Rules`](crate::world::Rules).
+//! [`World`](crate::world::World), walks, chaos runs and the runs of the feature `proptest` check
+//! them all. The rules of a test's own are [`Rules`](crate::world::Rules).
 //!
 //! ```
 //! use ibws_proto::{Command, Config, Instant};

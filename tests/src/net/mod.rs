@@ -141,7 +141,7 @@ impl Shared {
 /// client.start().await?;
 /// let mut profit = client.subscribe(Subscribe::try_from(Pnl::new())?).await?;
 /// assert!(profit.next().await.is_some());
-/// server.with(|gateway| assert_eq!(gateway.connections().count(), 1));
+/// assert_eq!(server.control().connections().count(), 1);
 /// client.drain().await?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })

@@ -15,8 +15,8 @@
 //!
 //! A [`Schedule`](crate::world::Schedule) is played to the bare machine
 //! ([`World::play`](crate::world::World::play)) or to the whole client
-//! ([`Simulated::play`](crate::runtime::Simulated::play), feature `client`). A [`MachineRun`] needs no
-//! gateway: it gives the machine any input in any state.
+//! ([`Simulated::play`](crate::runtime::Simulated::play), feature `client`). A [`MachineRun`] needs
+//! no gateway: it gives the machine any input in any state.
 //!
 //! ```
 //! use ibws_testkit::proptest::schedules;
@@ -25,7 +25,7 @@
 //! use proptest::prelude::*;
 //!
 //! proptest! {
-//!     #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..Default::default() })]
+//!     #![proptest_config(ProptestConfig::with_cases(16))]
 //!     fn every_gap_ends_within_two_minutes(schedule in schedules(secs(30))) {
 //!         let mut world = World::new(Default::default(), GatewayConfig::seeded(schedule.seed));
 //!         world.settle(&[QUOTES]);

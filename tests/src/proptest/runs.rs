@@ -8,8 +8,8 @@ use ::proptest::prelude::*;
 use ::proptest::sample::select;
 use ibws_proto::{Command, Config, ConnId, Input, Instant};
 
-use super::{PRESENT, commands, configs, delays, frames, inputs};
-use crate::frames::{AUTHENTICATED, SUCCESS};
+use super::{PRESENT, closes, commands, configs, delays, frames, inputs, keys, subscribes};
+use crate::frames::{AUTHENTICATED, SUCCESS, data};
 use crate::replay::{Step, Transcript};
 use crate::tally::Reach;
 use crate::world::{Content, Fault, Moment, Rules, Schedule};
@@ -166,21 +166,48 @@ fn about(input: Input, present: ConnId) -> Input {
     }
 }
 
-/// The steps to a connection that is ready.
-fn opening() -> Vec<(Duration, Step)> {
+type Steps = Vec<(Duration, Step)>;
+
+/// The steps to a connection that is ready, after this first one.
+fn opening(first: Step, after: Duration) -> Steps {
     let frame = |text: &'static str| Step::Input(Input::Frame(PRESENT, text.into()));
-    let steps =
-        [Step::Command(Command::Start), Step::Input(Input::Opened(PRESENT)), frame(SUCCESS), frame(AUTHENTICATED)];
-    steps.map(|step| (Duration::from_millis(10), step)).into()
+    let open = Step::Input(Input::Opened(PRESENT));
+    vec![
+        (Duration::from_millis(10), first),
+        (after, Step::Input(Input::Tick)),
+        (Duration::from_millis(10), open),
+        (Duration::from_millis(10), frame(SUCCESS)),
+        (Duration::from_millis(10), frame(AUTHENTICATED)),
+    ]
 }
 
-/// Runs of up to `most` steps; two thirds of them begin with a connection that is ready.
-pub fn machine_runs(most: usize) -> impl Strategy<Value = MachineRun> {
+/// One or several steps that belong together: anything; a subscribe with its data; the end of the
+/// connection and the next one.
+fn moves() -> impl Strategy<Value = Steps> {
     let step = prop_oneof![2 => inputs().prop_map(Step::Input), 1 => commands().prop_map(Step::Command)];
+    let confirmed = (delays(), subscribes()).prop_map(|(after, subscribe)| {
+        let frame = Input::Frame(PRESENT, data(&subscribe.key));
+        vec![(after, Step::Command(Command::Subscribe(subscribe))), (Duration::from_millis(20), Step::Input(frame))]
+    });
+    let redialled =
+        closes().prop_map(|cause| opening(Step::Input(Input::Closed(PRESENT, cause)), Duration::from_secs(9)));
+    prop_oneof![
+        12 => (delays(), step).prop_map(|step| vec![step]),
+        2 => confirmed,
+        1 => keys().prop_map(|key| {
+            vec![(Duration::from_millis(20), Step::Input(Input::Frame(PRESENT, data(&key))))]
+        }),
+        1 => redialled,
+    ]
+}
+
+/// Runs of up to `most` moves of one to five steps; two thirds of them begin with a connection that
+/// is ready.
+pub fn machine_runs(most: usize) -> impl Strategy<Value = MachineRun> {
     let is_open = prop_oneof![1 => Just(false), 2 => Just(true)];
-    (configs(), is_open, vec((delays(), step), 0..most.max(1))).prop_map(|(config, is_open, more)| {
-        let mut steps = if is_open { opening() } else { Vec::new() };
-        steps.extend(more);
+    (configs(), is_open, vec(moves(), 0..most.max(1))).prop_map(|(config, is_open, moves)| {
+        let mut steps = if is_open { opening(Step::Command(Command::Start), Duration::ZERO) } else { Vec::new() };
+        steps.extend(moves.into_iter().flatten());
         MachineRun { config, steps }
     })
 }

@@ -88,9 +88,9 @@ pub fn configs() -> impl Strategy<Value = Config> {
 pub fn gateways() -> impl Strategy<Value = GatewayConfig> {
     let greeting = weighted(0.3, ms(0, 7_000));
     (0..1_000_u64, any::<bool>(), any::<bool>(), greeting, weighted(0.1, any::<bool>())).prop_map(
-        |(seed, status_first, text, greeting, session)| {
+        |(seed, is_reversed, text, greeting, session)| {
             let mut gateway = GatewayConfig::seeded(seed);
-            if status_first {
+            if is_reversed {
                 gateway.opening = OpeningOrder::StatusFirst;
             }
             if text {

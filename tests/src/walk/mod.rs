@@ -11,8 +11,8 @@
 //! # Ok::<(), String>(())
 //! ```
 //!
-//! The feature `proptest` has the same with typed steps, which shrink to a case that a person reads:
-//! `proptest::machine_runs`.
+//! The feature `proptest` has the same with typed steps, which shrink to a case that a person
+//! reads: `proptest::machine_runs`.
 
 mod byte_source;
 mod recovery;

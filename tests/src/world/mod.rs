@@ -2,8 +2,8 @@
 //!
 //! Nothing here waits. The clock jumps to the next moment at which the machine, the gateway or the
 //! link has something to do, so an hour costs only what happens in it. The invariants check every
-//! step; a broken one panics with the whole timeline, the seed and how to replay the run. A test can
-//! add rules of its own ([`World::rule`]) and faults at given times ([`World::play`]).
+//! step; a broken one panics with the whole timeline, the seed and how to replay the run. A test
+//! can add rules of its own ([`World::rule`]) and faults at given times ([`World::play`]).
 //!
 //! ```
 //! use ibws_testkit::world::{self, Fault, QUOTES, Schedule, secs};
