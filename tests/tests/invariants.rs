@@ -15,6 +15,11 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The path of a document of the kit.
+fn document(name: &str) -> PathBuf {
+    root().join("docs").join(name).with_extension("md")
+}
+
 fn rust_files(path: PathBuf, found: &mut Vec<PathBuf>) {
     if path.is_dir() {
         for entry in std::fs::read_dir(path).unwrap() {
@@ -78,7 +83,7 @@ fn the_document_is_the_list() {
             text.push_str(&format!("| {} | {} | {} |\n", it.name, it.rule, it.source));
         }
     }
-    let path = root().join("docs").join("invariants.md");
+    let path = document("invariants");
     if std::env::var("IBWS_BLESS").is_ok() {
         std::fs::write(&path, &text).unwrap();
     }
@@ -87,8 +92,9 @@ fn the_document_is_the_list() {
 
 #[test]
 fn the_guide_holds_the_example_as_it_is() {
-    let read = |folder: &str, file: &str| std::fs::read_to_string(root().join(folder).join(file)).unwrap();
-    let (guide, example) = (read("docs", "testing-your-strategy.md"), read("examples", "strategy.rs"));
+    let read = |path: PathBuf| std::fs::read_to_string(path).unwrap();
+    let guide = read(document("testing-your-strategy"));
+    let example = read(root().join("examples/strategy.rs"));
     assert!(guide.contains(&format!("```\n{example}```\n")), "copy examples/strategy.rs into the guide");
     assert!(example.lines().count() < 60, "{}", example.lines().count());
 }
