@@ -18,6 +18,8 @@ pub mod keeper;
 #[cfg(feature = "net")]
 mod net;
 mod prng;
+#[cfg(feature = "proptest")]
+pub mod proptest;
 mod recording;
 pub mod replay;
 #[cfg(feature = "client")]
@@ -31,9 +33,13 @@ pub mod walk;
 mod watch;
 pub mod world;
 
+#[cfg(all(feature = "client", feature = "proptest"))]
+#[doc = include_str!("../docs/testing-your-strategy.md")]
+pub mod guide {}
+
 pub use gateway::{
-    FrameKind, Gateway, GatewayConfig, GatewayOutput, OpeningOrder, OrderSide, PromptReply, Received, Recovery,
-    RestFault, RestReply, Scenario, Source, Success, UnknownScenario,
+    FrameKind, Gateway, GatewayConfig, GatewayOutput, OpenOrder, OpeningOrder, OrderSide, PromptReply, Received,
+    Recovery, RestFault, RestReply, Scenario, Source, Success, UnknownScenario,
 };
 #[cfg(feature = "net")]
 pub use net::{

@@ -115,23 +115,25 @@ impl Subscription {
             self.flow.flowing_since = now;
         }
         scope.write(self.subscribe_text(scope.cx.config));
-        if self.channel() == Key::Orders && self.unreconciled.is_none() && self.flow.gap.is_none() {
-            // The stream starts without a snapshot (docs/protocol.md §3.4).
-            self.reconcile(now, scope);
-        }
-        if !self.needs_confirmation() {
+        let needs_snapshot = self.channel() == Key::Orders && self.unreconciled.is_none() && self.flow.gap.is_none();
+        if self.needs_confirmation() {
+            let deadline = now + self.confirmation_timeout(scope.cx.config);
+            let next = match self.state {
+                State::Expiring { .. } => State::Expiring { deadline: Some(deadline) },
+                _ => State::Subscribing { deadline },
+            };
+            self.enter(next, cause, scope);
+        } else {
             self.flow(SubscriptionState::Quiet, cause, scope);
             if self.flow.gap.is_some() && !self.channel().is_confirmed() {
                 self.flow.resumes_at = Some(now + RESUME_AFTER);
             }
-            return;
         }
-        let deadline = now + self.confirmation_timeout(scope.cx.config);
-        let next = match self.state {
-            State::Expiring { .. } => State::Expiring { deadline: Some(deadline) },
-            _ => State::Subscribing { deadline },
-        };
-        self.enter(next, cause, scope);
+        // The stream starts without a snapshot (docs/protocol.md §3.4). Without a REST handler that
+        // is reported, after the state of the subscription that the report is about.
+        if needs_snapshot {
+            self.reconcile(now, scope);
+        }
     }
 
     /// Enters `Active` or `Quiet`: data flows, or is expected without a confirmation.

@@ -6,6 +6,27 @@
 //! other half choose faults that have an effect in the present state. Half of the runs keep their
 //! faults and end with a shutdown; in the other half the faults stop, and everything must recover
 //! in bounded time. At its end a run is replayed in other ways, which must give the same outputs.
+//!
+//! ```
+//! use ibws_testkit::chaos::{faults, run_chaos, run_chaos_with};
+//! use ibws_proto::{Action, Output};
+//!
+//! let report = run_chaos(7)?;
+//! assert!(report.reach.steps >= 300);
+//! assert_eq!(faults().count(), 71);
+//! // A rule of a test that does not hold: no dial at all. The message ends with a test to paste.
+//! let no_dial = |output: &Output| match output {
+//!     Output::Action(Action::Connect { .. }) => Err("a dial".to_owned()),
+//!     _ => Ok(()),
+//! };
+//! let broken = run_chaos_with(7, Some(no_dial)).unwrap_err();
+//! assert_eq!((broken.seed, broken.rule.as_str()), (7, "a dial"));
+//! assert!(broken.test.contains("fn chaos_7()"));
+//! # Ok::<(), Box<ibws_testkit::chaos::Broken>>(())
+//! ```
+//!
+//! Rules with a state, and faults that a test chooses itself, belong to
+//! [`World::rule`](crate::world::World::rule) and [`World::play`](crate::world::World::play).
 
 mod backend;
 mod client;

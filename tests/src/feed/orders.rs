@@ -107,6 +107,12 @@ impl Orders {
         self.orders.iter().filter(matches).map(|order| Json::Object(self.full_row(order))).collect()
     }
 
+    /// The orders that are not done, oldest first: id, contract, whether it buys, what remains.
+    pub(crate) fn open_rows(&self) -> impl Iterator<Item = (u64, u64, bool, i64)> {
+        let open = self.orders.iter().filter(|order| !order.is_done());
+        open.map(|order| (order.id, order.share.conid, order.buy, order.quantity - order.filled))
+    }
+
     fn place(&mut self, market: &mut Market, now: Instant) {
         let share = self.chance.pick(&INSTRUMENTS).clone();
         let last = market.share(share.conid, now).map_or(share.start, |quote| quote.last);

@@ -29,7 +29,7 @@ pub use config::{FrameKind, GatewayConfig, GatewayOutput, OpeningOrder, Source, 
 pub use control::Recovery;
 pub use rest::{RestFault, RestReply};
 pub use scenario::{Scenario, UnknownScenario};
-pub use script::{OrderSide, PromptReply};
+pub use script::{OpenOrder, OrderSide, PromptReply};
 
 use crate::feed::Feed;
 use crate::prng::Prng;
@@ -48,7 +48,34 @@ const MAX_PAYLOAD: usize = 64 * 1024;
 const MAX_LOG: usize = 65_536;
 const HEARTBEAT_MS: u64 = 10_000;
 
-/// A simulated gateway. See the [crate documentation](crate) for how to run one.
+/// A simulated gateway: its protocol and REST, without a socket and without a clock.
+///
+/// [`World`](crate::world::World) and `runtime::Simulated` drive one in virtual time, and `Server`
+/// puts one behind a socket. By hand, each call has the time, and [`poll`](Self::poll) returns what
+/// the gateway sends:
+///
+/// ```
+/// use ibws_proto::Instant;
+/// use ibws_testkit::{Gateway, GatewayConfig, OrderSide};
+///
+/// let mut gateway = Gateway::new(GatewayConfig::seeded(1));
+/// let seconds = |secs: u64| Instant::from_millis(secs * 1_000);
+/// gateway.opened(seconds(0), 1, true); // connection 1, with a session cookie
+/// gateway.tick(seconds(1));
+/// gateway.received(seconds(1), 1, br#"smd+265598+{"fields":["31"]}"#);
+/// gateway.tick(seconds(5));
+/// let mut texts = Vec::new();
+/// while let Some((_, output)) = gateway.poll() {
+///     texts.push(String::from_utf8_lossy(output.payload().unwrap_or_default()).into_owned());
+/// }
+/// assert!(texts[0].contains("success"));
+/// assert!(texts.iter().any(|text| text.contains(r#""topic":"smd+265598""#)));
+///
+/// let order = gateway.place_order(265_598, OrderSide::Buy, 100, 20_000).ok_or("a bad contract")?;
+/// assert!(gateway.fill_order(order, 40, 20_000));
+/// assert!(gateway.open_orders().iter().any(|open| open.id == order && open.remaining == 60));
+/// # Ok::<(), &'static str>(())
+/// ```
 pub struct Gateway {
     config: GatewayConfig,
     session: String,
@@ -213,6 +240,12 @@ impl Gateway {
             self.fire(due, at, now);
         }
         self.now = now;
+    }
+
+    /// The seed of everything random.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.config.seed
     }
 
     /// The next output of any connection, in the order in which outputs were made.

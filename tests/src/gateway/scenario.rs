@@ -8,6 +8,23 @@ use super::config::{FrameKind, GatewayConfig, Success};
 use super::rest::RestFault;
 
 /// A course of faults. All times count from the opening of a connection.
+///
+/// A scenario belongs to the settings of a gateway, in virtual time as well as behind a socket:
+///
+/// ```
+/// use ibws_proto::{Config, ConnectionState};
+/// use ibws_testkit::world::{QUOTES, World, secs};
+/// use ibws_testkit::{GatewayConfig, Scenario};
+///
+/// let scenario: Scenario = "drops".parse()?;
+/// let mut world = World::new(Config::default(), GatewayConfig::seeded(1).with_scenario(scenario));
+/// world.settle(&[QUOTES]);
+/// world.run(secs(60)); // the connection ends every 20 s
+/// assert_eq!(world.connection_state(), ConnectionState::Ready);
+/// assert!(world.gaps().len() >= 2);
+/// assert_eq!(Scenario::all().count(), 25);
+/// # Ok::<(), ibws_testkit::UnknownScenario>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Scenario {
     /// No fault.

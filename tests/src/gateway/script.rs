@@ -15,6 +15,20 @@ pub enum OrderSide {
     Sell,
 }
 
+/// An order that is neither filled nor cancelled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct OpenOrder {
+    /// The id of the order.
+    pub id: u64,
+    /// The contract.
+    pub conid: u64,
+    /// The side.
+    pub side: OrderSide,
+    /// The quantity that is not filled.
+    pub remaining: i64,
+}
+
 /// A reply to a prompt, by `POST /iserver/notification`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PromptReply {
@@ -60,6 +74,14 @@ impl Gateway {
         let (id, row) = self.feed.orders.script_place(share, side == OrderSide::Buy, quantity, limit);
         self.push_orders(vec![row], "Submitted");
         Some(id)
+    }
+
+    /// The orders that are neither filled nor cancelled, oldest first. It makes no REST call.
+    #[must_use]
+    pub fn open_orders(&self) -> Vec<OpenOrder> {
+        let side = |buy| if buy { OrderSide::Buy } else { OrderSide::Sell };
+        let open = self.feed.orders.open_rows();
+        open.map(|(id, conid, buy, remaining)| OpenOrder { id, conid, side: side(buy), remaining }).collect()
     }
 
     /// Fills `size` of an order at `price` cents, at most what remains of it, and sends its row on

@@ -11,16 +11,33 @@
 //! * `evidence` collects what one connection has shown, and `grammar` parses the texts that are
 //!   written to it. Both are written from the protocol, not from the library's own code.
 //! * `patience` bounds how long requests wait.
+//!
+//! [`list`] has the name, the text and the source of each rule;
+//! [`World`](crate::world::World), walks, chaos runs and the runs of the feature `proptest` check
+//! them all. The rules of a test's own are [`Rules`](crate::world::Rules).
+//!
+//! ```
+//! use ibws_proto::{Command, Config, Instant};
+//! use ibws_testkit::invariants::Checked;
+//!
+//! let mut checked = Checked::new(Config::default(), Instant::ORIGIN);
+//! let (_, outputs) = checked.submit(Instant::ORIGIN, Command::Start)?;
+//! assert!(!outputs.is_empty());
+//! assert_eq!(checked.checker().pending().count(), 1);
+//! # Ok::<(), String>(())
+//! ```
 
 mod checker;
 mod evidence;
 mod grammar;
+mod list;
 mod patience;
 mod subscriptions;
 
 use ibws_proto::{Command, Config, Input, Instant, Machine, Output, RequestId};
 
 pub use checker::Checker;
+pub use list::{Invariant, list};
 
 /// A machine whose every step is checked.
 #[derive(Debug)]

@@ -2,7 +2,24 @@
 //! half of a gateway, and a virtual clock that jumps.
 //!
 //! A [`Judge`] for each keeper checks every output: no call without a reason, no call in the
-//! penalty box, never `compete`, no secret in anything that is shown.
+//! penalty box, never `compete`, no secret in anything that is shown. Its rules are in
+//! [`invariants::list`](crate::invariants::list).
+//!
+//! ```
+//! use ibws_proto::keeper::KeeperState;
+//! use ibws_testkit::{GatewayConfig, RestFault, keeper::KeeperWorld, world::secs};
+//!
+//! let mut world = KeeperWorld::one(GatewayConfig::seeded(1));
+//! world.run(secs(1));
+//! assert_eq!(world.state(0), KeeperState::Authenticated);
+//! // Every call fails for ten minutes; the keeper retries by itself.
+//! world.gateway.set_rest_fault(Some(RestFault::Unavailable));
+//! world.run(secs(600));
+//! assert_ne!(world.state(0), KeeperState::Authenticated);
+//! world.gateway.set_rest_fault(None);
+//! world.run(secs(120));
+//! assert_eq!(world.state(0), KeeperState::Authenticated);
+//! ```
 
 mod chaos;
 mod judge;

@@ -128,6 +128,25 @@ impl Shared {
 }
 
 /// A running gateway on a loopback socket. Dropping it ends it and all its threads.
+///
+/// ```
+/// use ibws_proto::{Subscribe, subscribe::Pnl};
+/// use ibws_testkit::{GatewayConfig, Server, ServerConfig};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::start(ServerConfig::tls(GatewayConfig::seeded(1)))?;
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// // The server made its certificate at start, and its client pins exactly that one.
+/// let client = ibws_tokio::builder().url(server.ws_url()).trust(server.trust()).build()?;
+/// client.start().await?;
+/// let mut profit = client.subscribe(Subscribe::try_from(Pnl::new())?).await?;
+/// assert!(profit.next().await.is_some());
+/// assert_eq!(server.control().connections().count(), 1);
+/// client.drain().await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })
+/// # }
+/// ```
 pub struct Server {
     shared: Arc<Shared>,
     address: SocketAddr,

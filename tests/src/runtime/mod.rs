@@ -1,12 +1,47 @@
-//! A runtime without threads, sockets or waiting: it runs the whole client against the simulated
-//! gateway, one poll at a time.
+//! The virtual client: a runtime without threads, sockets or waiting, which runs the whole client
+//! against the simulated gateway, one poll at a time.
 //!
 //! Tasks are polled in the order in which they were woken, and the clock jumps to the next event. A
-//! run is therefore the same each time, and a test can stop between any two polls.
+//! run is therefore the same each time, an hour takes milliseconds, and a test can stop between any
+//! two polls. The client is the one that programs use, over a link without bytes.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use ibws_proto::{Event, Item, subscribe::MarketData};
+//! use ibws_testkit::{GatewayConfig, runtime::Simulated, world::Fault};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let runtime = Simulated::new(GatewayConfig::seeded(1));
+//! let client = runtime.client();
+//! runtime.block_on(client.start())?;
+//! let quotes = ibws_proto::Subscribe::try_from(MarketData::new(265_598))?;
+//! let mut quotes = runtime.block_on(client.subscribe(quotes))?;
+//! runtime.inject(&Fault::Cut);
+//! // The client dials again by itself, and the stream reports its gap.
+//! let gap = runtime.block_on_for(Duration::from_secs(60), async {
+//!     loop {
+//!         if let Some(Item::Event(Event::Gap(gap))) = quotes.next().await {
+//!             return gap;
+//!         }
+//!     }
+//! })?;
+//! assert_eq!(&gap.key, quotes.key());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`Simulated::inject`] and [`Simulated::play`] break the link, [`Simulated::gateway`] changes the
+//! gateway, [`Simulated::rule`] checks a rule of the test after every step, and
+//! [`Simulated::block_on_for`] limits how long a future may take. Rules do not see what the client
+//! does inside: [`invariants`](crate::invariants) check the machine in the
+//! [virtual world](crate::world).
 
 mod link;
+mod story;
 mod tasks;
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,11 +50,13 @@ use std::time::Duration;
 
 use ibws_proto::client::{Builder, Client};
 use ibws_proto::transport::{DialRequest, Runtime};
-use ibws_proto::{ConnectError, Instant};
+use ibws_proto::{Action, ConnectError, Input, Instant, Output};
 
 use crate::gateway::{Gateway, GatewayConfig};
+use crate::world::{Content, Dial, Fault, LineState};
 pub use link::SimulatedLink;
 use link::Wires;
+use story::Story;
 pub(crate) use tasks::{Flag, Tasks, Timers};
 
 /// Time from the dial to the open socket.
@@ -41,6 +78,23 @@ struct World {
     gateway: Gateway,
     wires: Wires,
     timers: Timers,
+    /// Faults that are planned, by time.
+    agenda: VecDeque<(Instant, Fault)>,
+    /// Outcomes of the next dials; all after them succeed.
+    dials: VecDeque<Dial>,
+    line: LineState,
+    story: Story,
+}
+
+/// A future that was not ready in time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the future was not ready after {span:?}, at {at}")]
+#[non_exhaustive]
+pub struct TimedOut {
+    /// The limit.
+    pub span: Duration,
+    /// The virtual time at which it ended, which is exactly `span` after the call.
+    pub at: Instant,
 }
 
 impl Simulated {
@@ -52,6 +106,10 @@ impl Simulated {
             gateway: Gateway::new(gateway),
             wires: Wires::default(),
             timers: Timers::default(),
+            agenda: VecDeque::new(),
+            dials: VecDeque::new(),
+            line: LineState::default(),
+            story: Story::default(),
         };
         Self(Arc::new(Inner { world: Mutex::new(world), tasks: Tasks::default() }))
     }
@@ -79,6 +137,7 @@ impl Simulated {
         let (result, wakers) = {
             let mut world = self.world();
             let result = act(&mut world.gateway);
+            world.see(|| Content::Note("an act on the gateway".into()));
             (result, world.wires.ready())
         };
         wakers.into_iter().for_each(Waker::wake);
@@ -93,14 +152,19 @@ impl Simulated {
 
     /// Takes one step: polls the task that was woken first or, without one, moves the clock to the
     /// next event, if that is not after `end`. Returns `false` if there was nothing to do.
+    ///
+    /// # Panics
+    /// If a [rule](Self::rule) is broken; the message holds the timeline and the seed.
     pub fn step(&self, end: Instant) -> bool {
-        if self.0.tasks.poll_first() {
-            return true;
-        }
+        let went_on = self.0.tasks.poll_first() || self.jump(end);
+        self.check_rules();
+        went_on
+    }
+
+    fn jump(&self, end: Instant) -> bool {
         let wakers = {
             let mut world = self.world();
-            let next = [world.timers.next(), world.gateway.next_wake()].into_iter().flatten().min();
-            let Some(next) = next.filter(|next| *next <= end) else { return false };
+            let Some(next) = world.next().filter(|next| *next <= end) else { return false };
             world.now = world.now.max(next);
             world.due()
         };
@@ -111,7 +175,7 @@ impl Simulated {
     /// Lets `span` pass.
     ///
     /// # Panics
-    /// If the run livelocks.
+    /// If the run livelocks, or a [rule](Self::rule) is broken.
     pub fn run(&self, span: Duration) {
         let end = self.now() + span;
         let (mut steps, mut last) = (0, self.now());
@@ -126,23 +190,61 @@ impl Simulated {
             world.due()
         };
         wakers.into_iter().for_each(Waker::wake);
+        self.check_rules();
     }
 
     /// Runs everything until `future` is ready.
     ///
     /// # Panics
-    /// If it is not ready after an hour of virtual time.
+    /// If it is not ready after an hour of virtual time, or a [rule](Self::rule) is broken.
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
-        let end = self.now() + Duration::from_secs(3_600);
+        let hour = Duration::from_secs(3_600);
+        self.block_on_for(hour, future).unwrap_or_else(|_| panic!("the future is not ready after an hour"))
+    }
+
+    /// Runs `future`, and everything that was spawned, until it is ready, but for at most `span` of
+    /// virtual time, inclusive of what is due at the end of it. The future is dropped when its time
+    /// is over; what was spawned stays and goes on with the next call.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ibws_testkit::{GatewayConfig, runtime::Simulated};
+    ///
+    /// let runtime = Simulated::new(GatewayConfig::seeded(1));
+    /// let (span, never) = (Duration::from_secs(90), std::future::pending::<()>());
+    /// let timed_out = runtime.block_on_for(span, never).unwrap_err();
+    /// assert_eq!(timed_out.at, ibws_proto::Instant::ORIGIN + span);
+    /// ```
+    ///
+    /// # Errors
+    /// [`TimedOut`] if the future is not ready in time. The clock then stands at the end of `span`.
+    ///
+    /// # Panics
+    /// If a [rule](Self::rule) is broken, or the run livelocks.
+    pub fn block_on_for<T>(&self, span: Duration, future: impl Future<Output = T>) -> Result<T, TimedOut> {
+        let end = self.now() + span;
         let flag = Arc::new(Flag::default());
         let waker = Waker::from(flag.clone());
         let mut future = pin!(future);
+        let (mut steps, mut last) = (0, self.now());
         loop {
-            if let Poll::Ready(result) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-                return result;
+            let outcome = future.as_mut().poll(&mut Context::from_waker(&waker));
+            self.check_rules();
+            if let Poll::Ready(result) = outcome {
+                return Ok(result);
             }
-            while !flag.take() {
-                assert!(self.step(end), "the future is not ready after an hour");
+            loop {
+                let (went_on, now) = (self.step(end), self.now());
+                steps = if now > last { 0 } else { steps + 1 };
+                last = now;
+                assert!(steps < STEPS_AT_ONCE, "livelock at {last}");
+                if flag.take() {
+                    break;
+                }
+                if !went_on {
+                    self.run(end.since(now));
+                    return Err(TimedOut { span, at: end });
+                }
             }
         }
     }
@@ -153,8 +255,20 @@ impl Simulated {
 }
 
 impl World {
+    /// When something happens next without a task.
+    fn next(&self) -> Option<Instant> {
+        let planned = self.agenda.front().map(|(at, _)| *at);
+        let moments = [self.timers.next(), self.gateway.next_wake(), self.wires.next(self.now), planned];
+        moments.into_iter().flatten().min()
+    }
+
     /// The wakers of everything that is due now.
     fn due(&mut self) -> Vec<Waker> {
+        let now = self.now;
+        while let Some((_, fault)) = self.agenda.pop_front_if(|(at, _)| *at <= now) {
+            self.inject(&fault);
+        }
+        self.deliver();
         self.gateway.tick(self.now);
         let mut wakers = self.timers.due(self.now);
         wakers.extend(self.wires.ready());
@@ -178,9 +292,23 @@ impl Runtime for Simulated {
         let runtime = self.clone();
         // The upgrade carries the session as a cookie, if there is one, as with a real socket.
         let authorised = request.credentials.session().is_some();
+        let (conn, dial) = {
+            let mut world = self.world();
+            let conn = world.wires.dialled();
+            world.see(|| Content::Output(Output::Action(Action::Connect { conn })));
+            (conn, world.dials.pop_front().unwrap_or(Dial::Opens))
+        };
         async move {
+            if dial == Dial::Hangs {
+                std::future::pending::<()>().await;
+            }
             runtime.sleep_until(runtime.now() + DIAL).await;
-            Ok(SimulatedLink::open(runtime, authorised))
+            if let Dial::Fails(kind, retry_after) = dial {
+                let error = Dial::error(kind, retry_after);
+                runtime.world().see(|| Content::Input(Input::ConnectFailed(conn, error.clone())));
+                return Err(error);
+            }
+            Ok(SimulatedLink::open(runtime, conn, authorised))
         }
     }
 

@@ -3,6 +3,16 @@
 //!
 //! A walk has neither gateway nor link: it gives the machine any input in any state. It is the
 //! harness for the rules of the machine alone; chaos runs add a gateway and a link.
+//!
+//! ```
+//! let bytes: Vec<u8> = (0..400_u32).map(|n| (n * 37 % 251) as u8).collect();
+//! let reach = ibws_testkit::walk::walk(&bytes, 64)?;
+//! assert!(reach.steps > 10);
+//! # Ok::<(), String>(())
+//! ```
+//!
+//! The feature `proptest` has the same with typed steps, which shrink to a case that a person
+//! reads: `proptest::machine_runs`.
 
 mod byte_source;
 mod recovery;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use ibws_proto::{Command, ConnectionState, Input, RequestId, Subscribe};
 
-use super::{Content, InFlight, World, sub};
+use super::{Content, InFlight, Moment, World, sub};
 use crate::gateway::GatewayOutput;
 
 /// Faults of the link, the peer and the clock.
@@ -158,6 +158,24 @@ impl World {
             self.subscribe(channel);
         }
         self.run(Duration::from_secs(5));
+    }
+}
+
+/// Rules of a test's own.
+impl World {
+    /// Adds a rule that is checked whenever something happens, from now on: after each input,
+    /// command and output of the machine, and after each note. `state` belongs to the rule; an
+    /// error is a text that states what is wrong.
+    ///
+    /// The methods of the world panic when a rule is broken. The message holds the rule, the
+    /// timeline, the seed of the gateway and how to replay the run.
+    pub fn rule<S: Send + 'static>(
+        &mut self,
+        name: &str,
+        state: S,
+        check: impl FnMut(&mut S, &Moment<'_>) -> Result<(), String> + Send + 'static,
+    ) {
+        self.rules.add(name, state, check);
     }
 }
 

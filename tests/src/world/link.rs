@@ -25,7 +25,7 @@ impl Dial {
         Self::Fails(ConnectErrorKind::Unreachable, None)
     }
 
-    pub(super) fn error(kind: ConnectErrorKind, retry_after: Option<Duration>) -> ConnectError {
+    pub(crate) fn error(kind: ConnectErrorKind, retry_after: Option<Duration>) -> ConnectError {
         let mut error = ConnectError::new(kind, format!("simulated: {kind:?}"));
         error.retry_after = retry_after;
         error

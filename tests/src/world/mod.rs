@@ -2,13 +2,29 @@
 //!
 //! Nothing here waits. The clock jumps to the next moment at which the machine, the gateway or the
 //! link has something to do, so an hour costs only what happens in it. The invariants check every
-//! step; a broken one panics with the whole timeline.
+//! step; a broken one panics with the whole timeline, the seed and how to replay the run. A test
+//! can add rules of its own ([`World::rule`]) and faults at given times ([`World::play`]).
+//!
+//! ```
+//! use ibws_testkit::world::{self, Fault, QUOTES, Schedule, secs};
+//!
+//! let mut world = world::settled(&[QUOTES]);
+//! // The connection ends after 10 s, and the first dial after that is refused.
+//! let faults = Schedule::seeded(0).at(secs(10), Fault::RefuseDials(1)).at(secs(10), Fault::Cut);
+//! world.play(&faults, secs(60));
+//! assert_eq!(world.dials().len(), 3);
+//! assert_eq!(world.gaps().len(), 1);
+//! assert_eq!(world.resumptions().len(), 1);
+//! ```
 
 mod actions;
+mod fault;
 mod link;
 mod prelude;
 mod queries;
 mod rest;
+mod rules;
+mod schedule;
 mod send;
 mod trace;
 
@@ -24,9 +40,14 @@ use crate::gateway::{Gateway, GatewayConfig};
 use crate::prng::Prng;
 use crate::replay::{Rule, Transcript};
 
+pub use fault::Fault;
+pub(crate) use fault::LineState;
 pub use link::{Dial, Link};
 pub use prelude::{QUOTES, args, at, ms, secs, settled, settled_with, silent_gateway, sub, without_handler, world};
 pub use rest::{days_since, rest_result};
+pub(crate) use rules::report;
+pub use rules::{Moment, Rules, Violation, seeds};
+pub use schedule::Schedule;
 pub use trace::{Content, Entry};
 
 /// Steps without time passing after which a world counts as livelocked.
@@ -85,6 +106,12 @@ pub struct World {
     /// The newest inputs, newest last.
     recent_inputs: VecDeque<Input>,
     trace: Vec<Entry>,
+    /// The rules that a test added.
+    rules: Rules,
+    /// The schedules that were played.
+    played: Vec<Schedule>,
+    /// The faults of the line that last.
+    line: LineState,
     replies: BTreeMap<RequestId, (Instant, Result<Reply, CommandError>)>,
     /// When the REST handler last made each call that it repeats once a second at most.
     called: BTreeMap<&'static str, Instant>,
@@ -123,6 +150,9 @@ impl World {
             stuck: Vec::new(),
             recent_inputs: VecDeque::new(),
             trace: Vec::new(),
+            rules: Rules::new(),
+            played: Vec::new(),
+            line: LineState::default(),
             replies: BTreeMap::new(),
             called: BTreeMap::new(),
             orders_free_at: Instant::ORIGIN,
@@ -305,7 +335,11 @@ impl World {
     }
 
     fn note_down(&mut self, content: Content) {
+        let broken = self.rules.check(&Moment::new(self.now, &content, Some(&self.gateway))).err();
         self.trace.push(Entry { at: self.now, content });
+        if let Some(broken) = broken {
+            self.broken(&broken.to_string());
+        }
     }
 
     fn broken(&self, rule: &str) -> ! {
@@ -314,6 +348,6 @@ impl World {
             // panic.
             std::panic::resume_unwind(Box::new(rule.to_owned()));
         }
-        panic!("{rule}\n{}", self.timeline())
+        panic!("{}", report(rule, self.gateway.seed(), &self.played, &self.timeline()))
     }
 }

@@ -86,13 +86,15 @@ impl World {
 
     /// Sends an input towards the machine, at the speed of the link.
     pub(super) fn post_in(&mut self, input: Input) {
+        let bytes = if let Input::Frame(_, raw) = &input { raw.len() } else { 0 };
+        let late = self.line.arrival(self.now, bytes).since(self.now);
         if let (Some(speed), Input::Frame(_, raw)) = (self.link.bytes_per_second, &input) {
             let takes = Duration::from_nanos(raw.len() as u64 * 1_000_000_000 / speed.max(1));
             // The link buffers at most 20 s of data: a sender that is faster has to wait with it.
             self.free_in = (self.free_in.max(self.now) + takes).min(self.now + Duration::from_secs(20));
         }
         let queued = self.free_in.since(self.now);
-        let after = self.latency() + queued;
+        let after = self.latency() + queued + late;
         self.post(after, InFlight::Input(input));
     }
 
@@ -101,7 +103,7 @@ impl World {
         if self.link.writes_block {
             self.stuck.push(in_flight);
         } else {
-            let after = self.latency();
+            let after = self.latency() + self.line.out(self.now).since(self.now);
             self.post(after, in_flight);
         }
     }
