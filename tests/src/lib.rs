@@ -26,6 +26,7 @@ pub mod scripted;
 #[cfg(feature = "net")]
 mod signal;
 pub mod tally;
+pub mod timeline;
 pub mod walk;
 #[cfg(feature = "watch")]
 mod watch;
