@@ -11,6 +11,8 @@ mod feed;
 pub mod frames;
 pub mod fuzz;
 mod gateway;
+#[cfg(all(doctest, feature = "gateway"))]
+mod guides;
 pub mod invariants;
 mod json;
 #[cfg(feature = "session")]
