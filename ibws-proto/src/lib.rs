@@ -27,7 +27,8 @@
 //! ```
 //! use ibws_proto::fold::Quote;
 //! use ibws_proto::subscribe::MarketData;
-//! use ibws_proto::{Action, Body, Command, Config, Event, Field, Input, Instant, Machine, Output, Subscribe};
+//! use ibws_proto::{Action, Body, Command, Config, Event, Field, Input, Instant, Machine, Output};
+//! use ibws_proto::Subscribe;
 //!
 //! let now = Instant::ORIGIN;
 //! let mut machine = Machine::new(Config::default(), now);

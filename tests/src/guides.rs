@@ -1,5 +1,5 @@
-//! The guides and the README of `ibws-proto`, whose programs the documentation tests compile and run. They need an
-//! adapter, the simulated gateway and virtual time, so they are compiled here.
+//! The guides and the README of `ibws-proto`, whose programs the documentation tests compile and
+//! run. They need an adapter, the simulated gateway and virtual time, so they are compiled here.
 
 #[doc = include_str!("../../ibws-proto/docs/guides/first-stream.md")]
 struct FirstStream;

@@ -33,7 +33,7 @@ fn watch_without_flags_shows_all_five_symbols_with_bid_ask_and_last() {
 }
 
 #[test]
-fn watch_draws_the_timeline_of_its_run_and_replaces_no_file_unasked() {
+fn watch_draws_the_timeline_of_its_run_and_replaces_a_file_only_with_record_over() {
     let path = std::env::temp_dir().join(format!("ibws-timeline-{}.svg", std::process::id()));
     let _ = std::fs::remove_file(&path);
     let file = path.to_str().unwrap();

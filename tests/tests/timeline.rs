@@ -98,7 +98,7 @@ fn number(element: &str, name: &str) -> f64 {
     attribute(element, name).unwrap_or_else(|| panic!("{name} of {element}")).parse().expect("a number")
 }
 
-/// The area of each text: left, right, top, bottom, with its content.
+/// The area of each text: where it begins and ends in both directions, with its content.
 fn texts(svg: &str) -> Vec<(f64, f64, f64, f64, &str)> {
     let elements = svg.lines().filter(|line| line.starts_with("<text "));
     elements
@@ -107,12 +107,12 @@ fn texts(svg: &str) -> Vec<(f64, f64, f64, f64, &str)> {
             let size = if attribute(element, "class") == Some("name") { 12.0 } else { 11.0 };
             let width = 0.5 * size * content.chars().count() as f64;
             let (x, y) = (number(element, "x"), number(element, "y"));
-            let left = match attribute(element, "text-anchor").unwrap() {
+            let begin = match attribute(element, "text-anchor").unwrap() {
                 "start" => x,
                 "middle" => x - width / 2.0,
                 _ => x - width,
             };
-            (left, left + width, y - 0.7 * size, y, content)
+            (begin, begin + width, y - 0.7 * size, y, content)
         })
         .collect()
 }
@@ -130,10 +130,10 @@ fn check(svg: &str) {
     let page = svg.lines().next().unwrap();
     let (width, height) = (number(page, "width"), number(page, "height"));
     let texts = texts(svg);
-    for (place, (left, right, top, bottom, content)) in texts.iter().enumerate() {
-        assert!(*left >= 0.0 && *right <= width && *top >= 0.0 && *bottom <= height, "{content} is off the page");
-        for (other_left, other_right, other_top, other_bottom, other) in &texts[place + 1..] {
-            let apart = right <= other_left || other_right <= left || bottom <= other_top || other_bottom <= top;
+    for (place, (begin, end, top, bottom, content)) in texts.iter().enumerate() {
+        assert!(*begin >= 0.0 && *end <= width && *top >= 0.0 && *bottom <= height, "{content} is off the page");
+        for (other_begin, other_end, other_top, other_bottom, other) in &texts[place + 1..] {
+            let apart = end <= other_begin || other_end <= begin || bottom <= other_top || other_bottom <= top;
             assert!(apart, "{content} overlaps {other}");
         }
     }

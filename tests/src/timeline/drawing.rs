@@ -10,9 +10,9 @@ use super::{Lane, MAX_NAME, MAX_NOTE, Span, Timeline, axis};
 
 const WIDTH: f64 = 960.0;
 /// Where the time begins; the names of the lanes are on its left.
-const LEFT: f64 = 152.0;
+const BEGIN: f64 = 152.0;
 /// Where the time ends.
-const RIGHT: f64 = WIDTH - 20.0;
+const END: f64 = WIDTH - 20.0;
 /// The height of the labels of the axis.
 const AXIS: f64 = 30.0;
 /// The height of the marks, and the radius of one.
@@ -109,7 +109,7 @@ impl<'a> Drawing<'a> {
 
     fn x(&self, at: Instant) -> f64 {
         let part = at.since(self.first).as_secs_f64() / self.length.as_secs_f64();
-        LEFT + (RIGHT - LEFT) * part.min(1.0)
+        BEGIN + (END - BEGIN) * part.min(1.0)
     }
 
     fn lanes_top() -> f64 {
@@ -143,12 +143,12 @@ impl<'a> Drawing<'a> {
         const APART: f64 = 2.0 * RADIUS + 2.0;
         let moments: Vec<f64> = self.timeline.notes.iter().map(|note| self.x(note.at)).collect();
         let mut centres = moments.clone();
-        let mut least = LEFT;
+        let mut least = BEGIN;
         for centre in &mut centres {
             *centre = centre.max(least);
             least = *centre + APART;
         }
-        let mut most = RIGHT;
+        let mut most = END;
         for centre in centres.iter_mut().rev() {
             *centre = centre.min(most);
             most = *centre - APART;
@@ -169,7 +169,7 @@ impl<'a> Drawing<'a> {
     fn lane(&mut self, place: usize) {
         let Some((name, lane)) = self.lanes.get(place).map(|(name, lane)| (name.clone(), *lane)) else { return };
         let top = Self::lanes_top() + LANE * place as f64;
-        self.svg.text((LEFT - 10.0, top + 13.0), "name", "end", &name);
+        self.svg.text((BEGIN - 10.0, top + 13.0), "name", "end", &name);
         for (span, from, to) in self.placed(&lane.states) {
             self.bar(span, (from, to), (top, STATES));
             if LETTER * span.look.name.len() as f64 + 2.0 * PADDING <= to - from {
@@ -178,12 +178,12 @@ impl<'a> Drawing<'a> {
         }
         let below = top + STATES + 3.0;
         self.svg.strokes(&self.pixels(lane), below + GAPS / 2.0, MESSAGES, Look::MESSAGES.fill);
-        let mut free = LEFT;
+        let mut free = BEGIN;
         for (span, from, to) in self.placed(&lane.gaps) {
             self.bar(span, (from, to), (below, GAPS));
             let length = self.length(span);
             let half = LETTER * length.chars().count() as f64 / 2.0;
-            let middle = ((from + to) / 2.0).clamp(LEFT + half, RIGHT - half);
+            let middle = ((from + to) / 2.0).clamp(BEGIN + half, END - half);
             if middle - half >= free {
                 self.svg.text((middle, below + GAPS + 9.5), "cut", "middle", &length);
                 free = middle + half + PADDING;
@@ -194,11 +194,11 @@ impl<'a> Drawing<'a> {
     /// Returns the spans that can be seen, each with its place. One that takes no time has a width
     /// as well, and what follows begins after it.
     fn placed<'b>(&self, spans: &'b [Span]) -> Vec<(&'b Span, f64, f64)> {
-        let mut drawn = LEFT;
+        let mut drawn = BEGIN;
         let mut placed = Vec::new();
         for span in spans {
             let (x, end) = (self.x(span.from), self.x(span.to.unwrap_or(self.timeline.last)));
-            let from = x.max(drawn).min(RIGHT - MIN_WIDTH);
+            let from = x.max(drawn).min(END - MIN_WIDTH);
             let to = end.max(from + MIN_WIDTH);
             // Many short spans at one place cannot all be seen.
             if from - x < 2.0 * MIN_WIDTH || end - from > MIN_WIDTH {
@@ -219,11 +219,11 @@ impl<'a> Drawing<'a> {
         axis::length(span.to.unwrap_or(self.timeline.last).since(span.from))
     }
 
-    /// Returns the runs of messages in units of the drawing. Those that touch each other are joined.
+    /// Returns the runs of messages in units of the drawing. Those that touch are joined.
     fn pixels(&self, lane: &Lane) -> Vec<(f64, f64)> {
         let mut pixels: Vec<(f64, f64)> = Vec::new();
         for (from, to) in &lane.runs {
-            let (from, to) = (self.x(*from), self.x(*to).max(self.x(*from) + MIN_WIDTH).min(RIGHT));
+            let (from, to) = (self.x(*from), self.x(*to).max(self.x(*from) + MIN_WIDTH).min(END));
             match pixels.last_mut() {
                 Some((_, end)) if from - *end < 0.5 => *end = to.max(*end),
                 _ => pixels.push((from, to)),
@@ -237,13 +237,13 @@ impl<'a> Drawing<'a> {
         let mut y = self.notes_top() + 13.0;
         for (number, note) in timeline.notes.iter().enumerate() {
             let moment = axis::moment(note.at.since(self.first));
-            self.dot((LEFT - 68.0, y - 4.0), number);
-            self.svg.text((LEFT - 10.0, y), "dim", "end", &moment);
-            self.svg.text((LEFT, y), "name", "start", &note.text);
+            self.dot((BEGIN - 68.0, y - 4.0), number);
+            self.svg.text((BEGIN - 10.0, y), "dim", "end", &moment);
+            self.svg.text((BEGIN, y), "name", "start", &note.text);
             y += LINE;
         }
         if timeline.unmarked > 0 {
-            self.svg.text((LEFT, y), "dim", "start", &format!("{} more are not marked", timeline.unmarked));
+            self.svg.text((BEGIN, y), "dim", "start", &format!("{} more are not marked", timeline.unmarked));
         }
     }
 
@@ -261,12 +261,12 @@ impl<'a> Drawing<'a> {
         // Gaps and messages, which are drawn below the states, come last.
         looks.sort_by_key(|look| *look == Look::GAP || *look == Look::MESSAGES);
         let mut rows = vec![Vec::new()];
-        let mut x = LEFT;
+        let mut x = BEGIN;
         for look in looks {
             let width = 17.0 + LETTER * look.name.len() as f64 + 14.0;
-            if x + width > RIGHT {
+            if x + width > END {
                 rows.push(Vec::new());
-                x = LEFT;
+                x = BEGIN;
             }
             if let Some(row) = rows.last_mut() {
                 row.push((x, look));

@@ -73,8 +73,8 @@ pub(super) struct Options {
     /// Only you can read it. It contains account ids; the session in `tic` is replaced by ***.
     #[arg(long, value_name = "FILE")]
     pub(super) record: Option<PathBuf>,
-    /// Draw the states, the gaps and the messages of the run to FILE, as SVG, when it ends. The file
-    /// must not exist. Account ids are masked in it.
+    /// Draw the states, the gaps and the messages of the run to FILE, as SVG, when it ends. The
+    /// file must not exist. Account ids are masked in it.
     #[arg(long, value_name = "FILE")]
     pub(super) timeline: Option<PathBuf>,
     /// Let --record and --timeline replace FILE if it exists.

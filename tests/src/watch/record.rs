@@ -49,9 +49,9 @@ impl Recorder {
     }
 }
 
-/// Creates the file at `path`, which must not exist, for the user only. With `over` it may exist, if
-/// it is a regular file, which is removed: neither a link nor what a link names is ever written to.
-/// Returns the file and its name; an error names `what` it is for.
+/// Creates the file at `path`, which must not exist, for the user only. With `over` it may exist,
+/// if it is a regular file, which is removed: neither a link nor what a link names is ever written
+/// to. Returns the file and its name; an error names `what` it is for.
 pub(super) fn create(what: &str, path: &Path, over: bool) -> Result<(File, String), String> {
     let name = path.display().to_string();
     let cannot = |error: io::Error| format!("cannot write the {what} {name}: {error}");
