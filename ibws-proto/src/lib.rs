@@ -6,11 +6,64 @@
 //! requests. It guarantees that no loss is silent: the application receives each message, or an
 //! event that states which stream is incomplete and since when.
 //!
-//! Most applications use an adapter instead (`ibws-tokio`, `ibws-async-std`). For another runtime,
-//! the feature `client` runs the machine over the trait `transport::Runtime`. The rest of this page
-//! is for programs that drive the machine themselves, and for tests. The [`manual`] holds the
-//! documents of the project: the wire protocol with the source of each fact (`docs/protocol.md`),
-//! the guarantees, the costs and the design decisions.
+//! # Where to begin
+//!
+//! | for | take |
+//! |---|---|
+//! | quotes, orders, profit and loss in a program on tokio | `ibws-tokio`, and [the first stream](manual::guides::first_stream) |
+//! | the same on async-std or smol | `ibws-async-std` |
+//! | another async runtime | the feature `client`, and [your own runtime](manual::guides::your_own_runtime) |
+//! | the protocol alone: a thread, a simulation, a test | this page, and [the machine by hand](manual::guides::machine_by_hand) |
+//! | what the gateway does | [what will surprise you](manual::guides::surprises), and [the wire protocol](manual::protocol) |
+//!
+//! The types of this page are those of every adapter. The [`manual`] holds the documents of the
+//! project: the guides, the wire protocol with the source of each fact (`docs/protocol.md`), the
+//! guarantees, the costs and the design decisions.
+//!
+//! # The first quote
+//!
+//! The opening burst of a gateway and two frames of market data, without a socket:
+//!
+//! ```
+//! use ibws_proto::fold::Quote;
+//! use ibws_proto::subscribe::MarketData;
+//! use ibws_proto::{Action, Body, Command, Config, Event, Field, Input, Instant, Machine, Output};
+//! use ibws_proto::Subscribe;
+//!
+//! let now = Instant::ORIGIN;
+//! let mut machine = Machine::new(Config::default(), now);
+//! machine.submit(now, Command::Start);
+//! let apple = MarketData::new(265598).fields([Field::LAST, Field::BID]);
+//! machine.submit(now, Command::Subscribe(Subscribe::try_from(apple)?));
+//!
+//! let (mut written, mut quote) = (Vec::new(), Quote::new());
+//! while let Some(output) = machine.poll() {
+//!     match output {
+//!         Output::Action(Action::Connect { conn }) => {
+//!             machine.handle(now, Input::Opened(conn));
+//!             let greeting = r#"{"topic":"system","success":"user"}"#;
+//!             let authenticated = r#"{"topic":"sts","args":{"authenticated":true}}"#;
+//!             let first = r#"{"topic":"smd+265598","conid":265598,"31":"182.43","84":"182.40"}"#;
+//!             let update = r#"{"topic":"smd+265598","conid":265598,"84":"182.41"}"#;
+//!             for frame in [greeting, authenticated, first, update] {
+//!                 machine.handle(now, Input::Frame(conn, frame.into()));
+//!             }
+//!         }
+//!         Output::Action(Action::SendText { text, .. }) => written.push(text),
+//!         Output::Event(Event::State(change)) => println!("{}", change.state.name()),
+//!         Output::Event(Event::Message(message)) => {
+//!             if let Body::MarketData(data) = message.frame.body() {
+//!                 quote.apply(message.conn, message.at, &data);
+//!             }
+//!         }
+//!         _ => {}
+//!     }
+//! }
+//! assert_eq!(written, [r#"smd+265598+{"fields":["31","84"]}"#]);
+//! assert_eq!(quote.get(Field::LAST).unwrap().text(), "182.43");
+//! assert_eq!(quote.get(Field::BID).unwrap().text(), "182.41");
+//! # Ok::<(), ibws_proto::subscribe::InvalidSubscribe>(())
+//! ```
 //!
 //! # The run loop
 //!
@@ -23,35 +76,6 @@
 //! 4. Pass it to the machine with the current time: an [`Input`] with [`handle`](Machine::handle)
 //!    ([`Input::Tick`] for the timeout), a [`Command`] with `submit`.
 //! 5. Continue with step 2.
-//!
-//! ```
-//! use ibws_proto::{Action, Command, Config, Event, Input, Instant, Machine, Output, Subscribe};
-//!
-//! let now = Instant::ORIGIN;
-//! let mut machine = Machine::new(Config::default(), now);
-//! machine.submit(now, Command::Start);
-//! let subscribe = Subscribe::parse(r#"md+265598+{"fields":["31"]}"#).unwrap();
-//! machine.submit(now, Command::Subscribe(subscribe));
-//!
-//! // The opening burst of a gateway, without a socket.
-//! let greeting = r#"{"topic":"system","success":"user"}"#;
-//! let authenticated = r#"{"topic":"sts","args":{"authenticated":true}}"#;
-//! let mut written = Vec::new();
-//! while let Some(output) = machine.poll() {
-//!     match output {
-//!         Output::Action(Action::Connect { conn }) => {
-//!             machine.handle(now, Input::Opened(conn));
-//!             for frame in [greeting, authenticated] {
-//!                 machine.handle(now, Input::Frame(conn, frame.into()));
-//!             }
-//!         }
-//!         Output::Action(Action::SendText { text, .. }) => written.push(text),
-//!         Output::Event(Event::State(change)) => println!("{}", change.state.name()),
-//!         _ => {}
-//!     }
-//! }
-//! assert_eq!(written, [r#"smd+265598+{"fields":["31"]}"#]);
-//! ```
 //!
 //! # Time
 //!

@@ -1,8 +1,67 @@
-//! The documents of the project, which the crate packs under `docs/`: the wire protocol, the
-//! guarantees, the costs and the design decisions.
+//! The documents of the project, which the crate packs under `docs/`: the guides, the wire
+//! protocol, the guarantees, the costs and the design decisions.
 //!
 //! The documentation of the items cites them: `docs/protocol.md §3.1` is section 3.1 of
 //! [`protocol`]. The module exists in the documentation only.
+
+/// Shows a document of `docs/guides`. Its links to other documents become links to their modules,
+/// because the first definition of a link counts. `ibws-testkit` compiles the programs in it, which
+/// need an adapter and the simulated gateway.
+macro_rules! guide {
+    ($file:literal) => {
+        concat!(
+            "[first-stream]: crate::manual::guides::first_stream\n",
+            "[machine-by-hand]: crate::manual::guides::machine_by_hand\n",
+            "[orders-without-loss]: crate::manual::guides::orders_without_loss\n",
+            "[running-for-days]: crate::manual::guides::running_for_days\n",
+            "[slow-consumers]: crate::manual::guides::slow_consumers\n",
+            "[surprises]: crate::manual::guides::surprises\n",
+            "[testing]: crate::manual::guides::testing\n",
+            "[trust]: crate::manual::guides::trust\n",
+            "[your-own-runtime]: crate::manual::guides::your_own_runtime\n",
+            "[checklist]: ",
+            "crate::manual::guides::your_own_runtime#your-transport-a-checklist\n",
+            "[guarantees]: crate::manual::guarantees\n",
+            "[protocol]: crate::manual::protocol\n\n",
+            include_str!($file),
+        )
+    };
+}
+
+#[cfg_attr(not(doctest), doc = guide!("../docs/guides/README.md"))]
+pub mod guides {
+    #[cfg_attr(not(doctest), doc = guide!("../docs/guides/first-stream.md"))]
+    pub mod first_stream {}
+
+    #[cfg_attr(not(doctest), doc = guide!("../docs/guides/orders-without-loss.md"))]
+    pub mod orders_without_loss {}
+
+    #[cfg_attr(not(doctest), doc = guide!("../docs/guides/slow-consumers.md"))]
+    pub mod slow_consumers {}
+
+    // The guide ends with a picture. A page of rustdoc has no file beside it, so it holds the
+    // picture itself, in place of the link to it.
+    #[doc = "<style>img[src$='timeline.svg']{display:none}</style>\n\n"]
+    #[cfg_attr(not(doctest), doc = guide!("../docs/guides/running-for-days.md"))]
+    #[doc = "\n\n"]
+    #[cfg_attr(not(doctest), doc = include_str!("../docs/timeline.svg"))]
+    pub mod running_for_days {}
+
+    #[cfg_attr(not(doctest), doc = guide!("../docs/guides/trust.md"))]
+    pub mod trust {}
+
+    #[cfg_attr(not(doctest), doc = guide!("../docs/guides/your-own-runtime.md"))]
+    pub mod your_own_runtime {}
+
+    #[cfg_attr(not(doctest), doc = guide!("../docs/guides/machine-by-hand.md"))]
+    pub mod machine_by_hand {}
+
+    #[cfg_attr(not(doctest), doc = guide!("../docs/guides/testing.md"))]
+    pub mod testing {}
+
+    #[cfg_attr(not(doctest), doc = guide!("../docs/guides/surprises.md"))]
+    pub mod surprises {}
+}
 
 #[doc = include_str!("../docs/protocol.md")]
 pub mod protocol {}

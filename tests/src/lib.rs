@@ -11,6 +11,8 @@ mod feed;
 pub mod frames;
 pub mod fuzz;
 mod gateway;
+#[cfg(all(doctest, feature = "gateway"))]
+mod guides;
 pub mod invariants;
 mod json;
 #[cfg(feature = "session")]
@@ -28,6 +30,7 @@ pub mod scripted;
 #[cfg(feature = "net")]
 mod signal;
 pub mod tally;
+pub mod timeline;
 pub mod walk;
 #[cfg(feature = "watch")]
 mod watch;

@@ -33,6 +33,24 @@ fn watch_without_flags_shows_all_five_symbols_with_bid_ask_and_last() {
 }
 
 #[test]
+fn watch_draws_the_timeline_of_its_run_and_replaces_a_file_only_with_record_over() {
+    let path = std::env::temp_dir().join(format!("ibws-timeline-{}.svg", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let file = path.to_str().unwrap();
+    let run = |flags: &[&str]| Running::start(watch().args(["--for", "1", "--timeline", file]).args(flags)).remaining();
+    let (_, err, status) = run(&["--subscribe", "sd+DU1234567"]);
+    assert!(status.success(), "{err}");
+    let svg = std::fs::read_to_string(&path).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && svg.contains("active for "), "{svg}");
+    assert!(svg.contains("sd+DU…567") && !svg.contains("DU1234567"), "{svg}");
+    let (_, err, status) = run(&[]);
+    assert!(!status.success() && err.contains("--record-over"), "{err}");
+    let (_, err, status) = run(&["--record-over"]);
+    assert!(status.success(), "{err}");
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
 fn ctrl_c_unsubscribes_and_exits_with_success() {
     let server = Server::start(ServerConfig::plain(GatewayConfig::seeded(5))).unwrap();
     let mut watch = watch();

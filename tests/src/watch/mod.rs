@@ -12,6 +12,7 @@ mod hostile;
 mod json;
 mod keeper;
 mod options;
+mod picture;
 mod plain;
 mod record;
 mod secret;
@@ -34,6 +35,7 @@ use ibws_proto::{Account, CommandError, ConnectErrorKind, Item, Subscribe, queue
 
 use crate::{GatewayConfig, Server, ServerConfig};
 use options::Options;
+use picture::Picture;
 use record::Recorder;
 use stop::Stop;
 
@@ -77,6 +79,7 @@ async fn session<R: Runtime + Net + Clone>(
     // Dropping the embedded gateway would end it, so it is kept until the end.
     let (builder, embedded) = configured(&options, builder())?;
     let recorder = options.record.as_deref().map(|path| Recorder::create(path, options.record_over)).transpose()?;
+    let picture = options.timeline.as_deref().map(|path| Picture::create(path, options.record_over)).transpose()?;
     let client = builder.build().map_err(|error| error.to_string())?;
     let events = client.events_within(QUEUE);
     let subscribes = options.subscriptions();
@@ -84,6 +87,7 @@ async fn session<R: Runtime + Net + Clone>(
         json: options.json,
         plain: plain::Screen::default(),
         recorder,
+        picture,
         subscribes: subscribes.clone(),
         is_closed: false,
     };
@@ -131,6 +135,7 @@ struct Output {
     json: bool,
     plain: plain::Screen,
     recorder: Option<Recorder>,
+    picture: Option<Picture>,
     subscribes: Vec<Subscribe>,
     /// The reader of standard output has closed it, so the program ends without an error.
     is_closed: bool,
@@ -140,6 +145,9 @@ impl Output {
     fn show(&mut self, item: &Item) -> Result<(), String> {
         if let Some(recorder) = &mut self.recorder {
             recorder.record(item, &self.subscribes)?;
+        }
+        if let Some(picture) = &mut self.picture {
+            picture.note(item);
         }
         let mut text = Vec::new();
         if self.json {
@@ -261,6 +269,7 @@ async fn finish<R: Runtime>(client: &Client<R>, mut events: EventStream<R>, outp
         let Some(item) = item else { break };
         output.show(&item)?;
     }
+    output.picture.take().map_or(Ok(()), Picture::draw)?;
     output.flush()
 }
 

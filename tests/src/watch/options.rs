@@ -73,7 +73,11 @@ pub(super) struct Options {
     /// Only you can read it. It contains account ids; the session in `tic` is replaced by ***.
     #[arg(long, value_name = "FILE")]
     pub(super) record: Option<PathBuf>,
-    /// Let --record replace FILE if it exists.
+    /// Draw the states, the gaps and the messages of the run to FILE, as SVG, when it ends. The
+    /// file must not exist. Account ids are masked in it.
+    #[arg(long, value_name = "FILE")]
+    pub(super) timeline: Option<PathBuf>,
+    /// Let --record and --timeline replace FILE if it exists.
     #[arg(long)]
     pub(super) record_over: bool,
 }
@@ -92,7 +96,7 @@ impl Options {
         if options.tickle.is_some() && options.url.is_none() {
             return Err(refuse("--tickle needs the address of the WebSocket: pass --url URL with it"));
         }
-        if options.record_over && options.record.is_none() {
+        if options.record_over && options.record.is_none() && options.timeline.is_none() {
             return Err(refuse("--record-over has no effect alone: pass --record FILE with it"));
         }
         // clap must not parse the session, because its errors repeat the value.

@@ -19,31 +19,10 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Creates the file at `path`, which must not exist. With `over` it may, if it is a regular
-    /// file, which is removed: neither a link nor what a link names is ever written to.
+    /// Creates the file at `path`, as [`create`] does.
     pub(super) fn create(path: &Path, over: bool) -> Result<Self, String> {
-        let name = path.display().to_string();
-        let cannot = |error: io::Error| format!("cannot write the recording {name}: {error}");
-        match fs::symlink_metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(cannot(error)),
-            Ok(found) if !found.is_file() => {
-                return Err(format!("the recording {name} is a link or no regular file: name another file"));
-            }
-            Ok(_) if !over => {
-                return Err(format!(
-                    "the recording {name} exists: name another file, or pass --record-over to replace it"
-                ));
-            }
-            Ok(_) => fs::remove_file(path).map_err(cannot)?,
-        }
-        let mut options = OpenOptions::new();
-        // `create_new` fails if a file or a link appeared meanwhile.
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(cannot)?;
-        Ok(Self { file: BufWriter::new(file), path: name, began: None })
+        let (file, path) = create("recording", path, over)?;
+        Ok(Self { file: BufWriter::new(file), path, began: None })
     }
 
     /// Records frames verbatim but for the session in `tic`, and the subscribes that were sent, for
@@ -68,4 +47,29 @@ impl Recorder {
             .and_then(|()| self.file.flush())
             .map_err(|error| format!("cannot write the recording {}: {error}", self.path))
     }
+}
+
+/// Creates the file at `path`, which must not exist, for the user only. With `over` it may exist,
+/// if it is a regular file, which is removed: neither a link nor what a link names is ever written
+/// to. Returns the file and its name; an error names `what` it is for.
+pub(super) fn create(what: &str, path: &Path, over: bool) -> Result<(File, String), String> {
+    let name = path.display().to_string();
+    let cannot = |error: io::Error| format!("cannot write the {what} {name}: {error}");
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(cannot(error)),
+        Ok(found) if !found.is_file() => {
+            return Err(format!("the {what} {name} is a link or no regular file: name another file"));
+        }
+        Ok(_) if !over => {
+            return Err(format!("the {what} {name} exists: name another file, or pass --record-over to replace it"));
+        }
+        Ok(_) => fs::remove_file(path).map_err(cannot)?,
+    }
+    let mut options = OpenOptions::new();
+    // `create_new` fails if a file or a link appeared meanwhile.
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    Ok((options.open(path).map_err(cannot)?, name))
 }
