@@ -35,6 +35,7 @@
 //! tungstenite writes every frame to its TRACE log, including the session message and the ids in
 //! `tic`, and the reason of a Close frame to its DEBUG log. The `tungstenite` log target must
 //! therefore stay at INFO. The upgrade request with its cookie does not pass through tungstenite.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod net;
 mod runtime;

@@ -122,6 +122,7 @@
 //! * A Close by the server, code 1000 included, causes a reconnect.
 //! * Certificate checks cannot be disabled. An exact pin is possible.
 #![cfg_attr(not(test), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // The core is total: no input makes it panic.
 #![cfg_attr(
     not(test),

@@ -1,11 +1,15 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "suites")]
 pub mod accounting;
+#[cfg(feature = "suites")]
 mod balance;
 mod calendar;
 pub mod chaos;
+#[cfg(feature = "suites")]
 pub mod conflation;
-#[cfg(feature = "net")]
+#[cfg(all(feature = "net", feature = "suites"))]
 pub mod conformance;
 mod feed;
 pub mod frames;
@@ -17,6 +21,7 @@ mod json;
 pub mod keeper;
 #[cfg(feature = "net")]
 mod net;
+mod opaque;
 mod prng;
 mod recording;
 pub mod replay;
@@ -44,11 +49,6 @@ pub use prng::Prng;
 pub use recording::{Recording, RecordingError};
 #[cfg(feature = "watch")]
 pub use watch::watch;
-
-/// Compiles the examples of the README.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
 
 #[cfg(test)]
 mod tests {

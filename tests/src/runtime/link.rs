@@ -9,6 +9,7 @@ use ibws_proto::transport::{IncomingMessage, Link, OutgoingMessage, WriteError};
 
 use super::Simulated;
 use crate::gateway::GatewayOutput;
+use crate::opaque::opaque;
 
 /// The client's ends of connections, by number.
 #[derive(Default)]
@@ -37,6 +38,8 @@ pub struct SimulatedLink {
     runtime: Simulated,
     conn: u64,
 }
+
+opaque!(SimulatedLink);
 
 impl SimulatedLink {
     pub(super) fn open(runtime: Simulated, authorised: bool) -> Self {

@@ -18,6 +18,7 @@ use ibws_proto::transport::{DialRequest, Runtime};
 use ibws_proto::{ConnectError, Instant};
 
 use crate::gateway::{Gateway, GatewayConfig};
+use crate::opaque::opaque;
 pub use link::SimulatedLink;
 use link::Wires;
 pub(crate) use tasks::{Flag, Tasks, Timers};
@@ -30,6 +31,8 @@ const STEPS_AT_ONCE: u32 = 1_000_000;
 /// The runtime. Clones are handles of the same runtime.
 #[derive(Clone)]
 pub struct Simulated(Arc<Inner>);
+
+opaque!(Simulated);
 
 struct Inner {
     world: Mutex<World>,
@@ -195,6 +198,8 @@ pub struct Sleep {
     at: Instant,
     timer: Option<u64>,
 }
+
+opaque!(Sleep);
 
 impl Future for Sleep {
     type Output = ();
