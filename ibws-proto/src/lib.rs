@@ -6,7 +6,8 @@
 //! requests. It guarantees that no loss is silent: the application receives each message, or an
 //! event that states which stream is incomplete and since when.
 //!
-//! Most applications use an adapter instead (`ibws-tokio`, `ibws-async-std`). For another runtime,
+//! Most applications use an adapter instead (`ibws-tokio`, `ibws-async-std`), which exports this
+//! crate as `proto`. For another runtime,
 //! the feature `client` runs the machine over the trait `transport::Runtime`. The rest of this page
 //! is for programs that drive the machine themselves, and for tests. The [`manual`] holds the
 //! documents of the project: the wire protocol with the source of each fact (`docs/protocol.md`),
@@ -204,3 +205,13 @@ pub use payload::Subscribe;
 pub use queue::Item;
 pub use state::{StateCause, SubscriptionEvent, SubscriptionState};
 pub use time::Instant;
+
+// The crates whose types are part of the interface, in the versions that it uses.
+pub use bytes;
+#[cfg(feature = "client")]
+pub use futures_core;
+#[cfg(feature = "decimal")]
+pub use rust_decimal;
+pub use serde_json;
+#[cfg(feature = "transport")]
+pub use zeroize;
