@@ -24,7 +24,7 @@ mod history;
 mod market;
 mod orders;
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
 pub use account::{Ladder, Ledger, Pnl, Summary};
 pub use history::{Bar, Column, History, Period, Source, Unit};
@@ -38,7 +38,7 @@ pub use crate::payload::{
 
 use serde::Serialize;
 
-use crate::key::{Key, SubscriptionKey};
+use crate::key::{Key, SubscriptionKey, SubscriptionKeyError};
 use crate::mask::excerpt_within;
 use crate::payload::Subscribe;
 
@@ -89,15 +89,18 @@ pub enum InvalidSubscribe {
         "bad order status \"{0}\": use Inactive, PendingSubmit, PreSubmitted, Submitted, PendingCancel, Cancelled, Filled or WarnState"
     )]
     Status(String),
-    /// The target or the arguments cannot be written to the wire.
+    /// The target cannot be written to the wire.
     #[error("{0}")]
-    Wire(String),
+    Target(#[from] SubscriptionKeyError),
+    /// The arguments cannot be written to the wire.
+    #[error("{0}")]
+    Args(#[from] ArgsError),
 }
 
 /// Returns the generic subscription of `target` with `args`.
 fn generic<T: Serialize>(channel: Key, target: &str, args: Option<&T>) -> Result<Subscribe, InvalidSubscribe> {
-    let key = SubscriptionKey::new(channel, target).map_err(|error| InvalidSubscribe::Wire(error.to_string()))?;
-    let args = args.map(Args::from_value).transpose().map_err(|error| InvalidSubscribe::Wire(error.to_string()))?;
+    let key = SubscriptionKey::new(channel, target)?;
+    let args = args.map(Args::from_value).transpose()?;
     Ok(Subscribe::new(key).args(args))
 }
 
