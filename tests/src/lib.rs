@@ -28,7 +28,7 @@ pub mod replay;
 #[cfg(feature = "client")]
 pub mod runtime;
 pub mod scripted;
-#[cfg(feature = "net")]
+#[cfg(any(feature = "watch", all(feature = "net", feature = "suites")))]
 mod signal;
 pub mod tally;
 pub mod walk;
