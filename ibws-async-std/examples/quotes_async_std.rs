@@ -2,7 +2,7 @@
 //! README shows the same code.
 #![expect(clippy::print_stdout, reason = "it prints quotes")]
 
-use ibws_proto::{Field, Subscribe, subscribe::MarketData};
+use ibws_async_std::{Field, Subscribe, subscribe::MarketData};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     async_std::task::block_on(async {

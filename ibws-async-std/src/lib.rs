@@ -4,8 +4,10 @@
 //! of [`ibws_proto::client`] and equal on every runtime; so are the dial and the WebSocket, in
 //! [`ibws_proto::transport::websocket`]. This crate supplies the network, the clock and the tasks.
 //!
+//! A program needs this crate alone: the names below, and [`proto`] for the rest of the core.
+//!
 //! ```
-//! use ibws_proto::{Event, Item, SubscribeOutcome, Subscribe};
+//! use ibws_async_std::{Event, Item, Subscribe, SubscribeOutcome};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # async_std::task::block_on(async {
@@ -39,6 +41,7 @@
 //! tungstenite writes every frame to its TRACE log, including the session message and the ids in
 //! `tic`, and the reason of a Close frame to its DEBUG log. The `tungstenite` log target must
 //! therefore stay at INFO. The upgrade request with its cookie does not pass through tungstenite.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod net;
 mod runtime;
@@ -47,25 +50,44 @@ mod stream;
 pub use net::{WebSocket, open};
 pub use runtime::AsyncStdRuntime;
 
+/// The core, for everything that is not listed here.
+pub use ibws_proto as proto;
+pub use ibws_proto::client::{BuildError, EventSink, KeeperEvents, Pacing, RestConnection, RestHandler};
+pub use ibws_proto::client::{Settings, SettingsError};
+pub use ibws_proto::keeper::{KeeperConfig, KeeperEvent, KeeperState};
+pub use ibws_proto::queue::{EventFilter, LossReport, QueueLimits};
+pub use ibws_proto::transport::{Credentials, CredentialsProvider, Fingerprint, Limits, Proxy, Trust, TrustError};
+pub use ibws_proto::{
+    Account, Body, CatchUpPending, CaughtUp, CommandError, Config, ConnectError, ConnectErrorKind, ConnectionLoss,
+    ConnectionState, Event, Field, Frame, Gap, GapCause, Instant, Item, Json, Key, Message, ReadyGate, Renewal,
+    Resumed, StateCause, StateChange, Subscribe, SubscribeOutcome, SubscriptionEvent, SubscriptionKey,
+    SubscriptionState, UnknownCertificate, UnsubscribeOutcome,
+};
+pub use ibws_proto::{field, fold, message, status, subscribe};
+
+/// The settings of a client on this runtime; see [`ibws_proto::client::Builder`].
+pub type Builder = ibws_proto::client::Builder<AsyncStdRuntime>;
 /// A client on this runtime; see [`ibws_proto::client::Client`].
 pub type Client = ibws_proto::client::Client<AsyncStdRuntime>;
 /// The stream of one subscription.
 pub type Subscription = ibws_proto::client::Subscription<AsyncStdRuntime>;
+/// A handle of a subscription without a stream.
+pub type SubscriptionGuard = ibws_proto::client::SubscriptionGuard<AsyncStdRuntime>;
 /// A stream of events.
 pub type EventStream = ibws_proto::client::EventStream<AsyncStdRuntime>;
 /// The queue of one key.
-pub type QueueAccessor<K = ibws_proto::Key> = ibws_proto::client::QueueAccessor<AsyncStdRuntime, K>;
+pub type QueueAccessor<K = Key> = ibws_proto::client::QueueAccessor<AsyncStdRuntime, K>;
 
 /// Returns a builder for a client on the runtime of this process.
-pub fn builder() -> ibws_proto::client::Builder<AsyncStdRuntime> {
-    ibws_proto::client::Builder::new(AsyncStdRuntime::new())
+pub fn builder() -> Builder {
+    Builder::new(AsyncStdRuntime::new())
 }
 
 /// Returns a builder for a client of the gateway on this machine, with a session keeper and without
 /// a limit of attempts; see
 /// [`Builder::local_gateway`](ibws_proto::client::Builder::local_gateway).
-pub fn local_gateway() -> ibws_proto::client::Builder<AsyncStdRuntime> {
-    ibws_proto::client::Builder::local_gateway(AsyncStdRuntime::new())
+pub fn local_gateway() -> Builder {
+    Builder::local_gateway(AsyncStdRuntime::new())
 }
 
 /// Compiles and runs the examples of the README.

@@ -6,9 +6,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::pin::Pin;
 use std::time::{Duration, Instant as Clock};
 
-use ibws_async_std::{WebSocket, open};
-use ibws_proto::transport::{DialRequest, Runtime, dial};
-use ibws_proto::{ConnectError, Instant};
+use ibws_async_std::proto::transport::{DialRequest, Runtime, dial};
+use ibws_async_std::{ConnectError, Instant, WebSocket, open};
 
 /// The runtime that a program on smol writes to use this crate. The README shows the same code.
 #[derive(Clone)]

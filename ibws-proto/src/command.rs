@@ -228,15 +228,16 @@ pub enum CommandError {
         /// Number of dials.
         attempts: u32,
         /// The failure of the last dial.
+        #[source]
         last: ConnectError,
     },
     /// `Start` failed: the gateway replied 401 or 403 over HTTP to the last of the
     /// [`Config::max_connection_attempts`](crate::Config::max_connection_attempts) dials.
     #[error("{0}")]
-    AuthenticationRequired(ConnectError),
+    AuthenticationRequired(#[source] ConnectError),
     /// The connection that the request depended on was lost. Requested subscriptions are kept.
     #[error("the connection was lost: {0}")]
-    ConnectionLost(ConnectionLoss),
+    ConnectionLost(#[source] ConnectionLoss),
     /// Nothing can be written now, for this reason.
     #[error("not ready: {0}; repeat the request when the connection is ready")]
     NotReady(HealthReason),
@@ -305,7 +306,7 @@ pub enum CommandError {
 pub enum ConnectionLoss {
     /// The dial failed.
     #[error("{0}")]
-    Connect(ConnectError),
+    Connect(#[source] ConnectError),
     /// The peer sent a Close with this code; `None` if the Close had none (docs/protocol.md §6).
     #[error("the gateway closed the connection ({})", CodeText(*.0))]
     Closed(Option<u16>),

@@ -11,6 +11,7 @@ use crate::payload::Processor;
 /// The gateway discards without a reply whatever is written before
 /// `{"topic":"system","success":…}` (docs/protocol.md §1.3.4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum ReadyGate {
     /// Writes as soon as the socket is open. The connection is ready only after a frame.
     Off,
@@ -23,6 +24,7 @@ pub enum ReadyGate {
 
 /// How market data is renewed before the gateway ends the stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
 pub enum Renewal {
     /// Sends `umd`, then `smd`. This form is known to work (docs/protocol.md §3.1).
     #[default]

@@ -125,6 +125,7 @@ impl<'de> Deserialize<'de> for Key {
 /// The error for a text that is none of the eight channels.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("unknown channel \"{channel}\": use md, mh, bd, or, pl, tr, sd or ld")]
+#[non_exhaustive]
 pub struct UnknownChannelError {
     /// The start of the text that was given, as [`excerpt`](crate::excerpt) shows it.
     pub channel: String,
@@ -133,6 +134,7 @@ pub struct UnknownChannelError {
 /// The error for a text that is not the name of a key.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("unknown key \"{name}\": use a name as Key::name returns it, for example MARKET_DATA")]
+#[non_exhaustive]
 pub struct UnknownKeyError {
     /// The start of the text that was given, as [`excerpt`](crate::excerpt) shows it.
     pub name: String,

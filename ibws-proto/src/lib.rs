@@ -149,6 +149,7 @@
 //! * A Close by the server, code 1000 included, causes a reconnect.
 //! * Certificate checks cannot be disabled. An exact pin is possible.
 #![cfg_attr(not(test), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // The core is total: no input makes it panic.
 #![cfg_attr(
     not(test),
@@ -235,3 +236,13 @@ pub use payload::Subscribe;
 pub use queue::Item;
 pub use state::{StateCause, SubscriptionEvent, SubscriptionState};
 pub use time::{CivilTime, Instant, UnixMillis};
+
+// The crates whose types are part of the interface, in the versions that it uses.
+pub use bytes;
+#[cfg(feature = "client")]
+pub use futures_core;
+#[cfg(feature = "decimal")]
+pub use rust_decimal;
+pub use serde_json;
+#[cfg(feature = "transport")]
+pub use zeroize;

@@ -255,6 +255,7 @@ pub struct Subscribe {
 /// The silence of a stream on a healthy connection after which
 /// [`Event::Stale`](crate::Event::Stale) reports it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
 pub enum Staleness {
     /// The default of the channel: 30 s for `ld`, which is sent every 10 s, and for `pl`, which is
     /// sent about every second (docs/protocol.md §5). Other channels have no known period and are

@@ -59,6 +59,7 @@ pub enum RestRequest {
 
 /// Why a session is requested.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum SessionNeed {
     /// The gateway sent `waiting for session`, and none was available.
     Missing,

@@ -2,7 +2,7 @@
 //! the same code.
 #![expect(clippy::print_stdout, reason = "it prints quotes")]
 
-use ibws_proto::{Field, Subscribe, subscribe::MarketData};
+use ibws_tokio::{Field, Subscribe, subscribe::MarketData};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

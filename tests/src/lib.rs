@@ -1,11 +1,15 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "suites")]
 pub mod accounting;
+#[cfg(feature = "suites")]
 mod balance;
 mod calendar;
 pub mod chaos;
+#[cfg(feature = "suites")]
 pub mod conflation;
-#[cfg(feature = "net")]
+#[cfg(all(feature = "net", feature = "suites"))]
 pub mod conformance;
 mod feed;
 pub mod frames;
@@ -19,6 +23,7 @@ mod json;
 pub mod keeper;
 #[cfg(feature = "net")]
 mod net;
+mod opaque;
 mod prng;
 #[cfg(feature = "proptest")]
 pub mod proptest;
@@ -27,7 +32,7 @@ pub mod replay;
 #[cfg(feature = "client")]
 pub mod runtime;
 pub mod scripted;
-#[cfg(feature = "net")]
+#[cfg(any(feature = "watch", all(feature = "net", feature = "suites")))]
 mod signal;
 pub mod tally;
 pub mod timeline;
@@ -53,11 +58,6 @@ pub use prng::Prng;
 pub use recording::{Recording, RecordingError};
 #[cfg(feature = "watch")]
 pub use watch::watch;
-
-/// Compiles the examples of the README.
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
 
 #[cfg(test)]
 mod tests {

@@ -14,6 +14,7 @@ use ibws_proto::{
     status::HealthReason,
 };
 
+use crate::opaque::opaque;
 use crate::replay::Transcript;
 use crate::world::{Content, Entry, at, sub};
 
@@ -70,6 +71,8 @@ pub struct ScriptedMachine {
     conn: ConnId,
     trace: Vec<Entry>,
 }
+
+opaque!(ScriptedMachine);
 
 impl ScriptedMachine {
     /// Makes a machine at time zero and starts it; its first dial opens at once.

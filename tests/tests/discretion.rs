@@ -8,7 +8,6 @@ use std::path::Path;
 use bytes::Bytes;
 use ibws_proto::field::Availability;
 use ibws_proto::fold::{OrderBook, OrdersReply, Quote, TradesReply};
-use ibws_proto::frame::{RowError, RowReason};
 use ibws_proto::message::{Ended, OrderStatus, Row, Rows, Side};
 use ibws_proto::queue::{Queue, QueueLimits};
 use ibws_proto::rest::{RestError, RestRequestId};
@@ -236,7 +235,6 @@ fn every_error_with_a_text_is_masked_escaped_and_short() {
     let text = format!("\u{1b}[2J of DU1234567 {SESSION} \u{202e}\n{}", "x".repeat(5_000));
     let object = format!("{{\"a\":\"{SESSION} DU1234567\",\"session\":\"5e55\"}}");
     let mut errors: Vec<Box<dyn std::error::Error>> = vec![
-        Box::new(RowError { reason: RowReason::NotAnObject, text: text.as_str().into() }),
         Box::new(RestError::new(text.as_str())),
         Box::new(RestError::from_reply("/tickle", 401, &text)),
         Box::new(OrdersReply::parse(serde_json::json!({"error": text}).to_string().as_bytes()).unwrap_err()),
@@ -251,9 +249,11 @@ fn every_error_with_a_text_is_masked_escaped_and_short() {
         Box::new(text.parse::<Field>().unwrap_err()),
         Box::new(Subscribe::parse("sd+DU1234567\u{7f}").unwrap_err()),
         Box::new(Subscribe::try_from(Ledger::new("DU1234567+7")).unwrap_err()),
-        Box::new(InvalidSubscribe::Wire(Args::from_text(&object[1..]).unwrap_err().to_string())),
+        Box::new(InvalidSubscribe::from(Args::from_text(&object[1..]).unwrap_err())),
     ];
-    let bad = Frame::decode(Bytes::from(format!(r#"{{"topic":"sor","args":[{{"avgPrice":{object}}},{object:?}]}}"#)));
+    let row = serde_json::Value::from(text.as_str());
+    let bad = format!(r#"{{"topic":"sor","args":[{{"avgPrice":{object}}},{object:?},{row}]}}"#);
+    let bad = Frame::decode(Bytes::from(bad));
     let bad = bad.unwrap();
     let Body::Orders(orders) = bad.body() else { panic!("{bad:?}") };
     for row in orders.rows() {

@@ -1,6 +1,7 @@
 //! The builder of a client: its address, trust, credentials, queues, sinks, and the settings of the
 //! machine.
 
+use core::fmt;
 use std::boxed::Box;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -56,6 +57,17 @@ pub struct Builder<R: Runtime> {
     config: Config,
     #[cfg(feature = "session")]
     keeper: Option<KeeperPlan<R>>,
+}
+
+/// Writes where the client connects to and what it trusts there. The URL, credentials and accounts
+/// are not shown.
+impl<R: Runtime> fmt::Debug for Builder<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port, trust, limits, .. } = self;
+        let mut shown = f.debug_struct("Builder");
+        shown.field("host", host).field("port", port).field("trust", trust).field("limits", limits);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl<R: Runtime> Builder<R> {

@@ -1,5 +1,6 @@
 //! The handle of a client: its requests as futures, its streams, and its present state.
 
+use core::fmt;
 use core::future::Future;
 use core::time::Duration;
 use std::boxed::Box;
@@ -39,6 +40,12 @@ pub struct Client<R: Runtime> {
     queues: QueueSettings,
     #[cfg(feature = "session")]
     pub(super) keeper: Option<Arc<KeeperMailbox>>,
+}
+
+impl<R: Runtime> fmt::Debug for Client<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
 }
 
 impl<R: Runtime> Clone for Client<R> {

@@ -1,5 +1,6 @@
 //! A queue of events with the key that it is for.
 
+use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
@@ -18,6 +19,12 @@ use crate::{Item, Key};
 pub struct QueueAccessor<R: Runtime, K = Key> {
     stream: EventStream<R>,
     key: K,
+}
+
+impl<R: Runtime, K: fmt::Debug> fmt::Debug for QueueAccessor<R, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueAccessor").field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 impl<R: Runtime, K> QueueAccessor<R, K> {

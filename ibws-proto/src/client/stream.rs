@@ -1,5 +1,6 @@
 //! A stream of events from a queue of its own.
 
+use core::fmt;
 use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -30,6 +31,12 @@ use crate::{
 pub struct EventStream<R: Runtime> {
     reader: Reader<R>,
     handle: Handle<R>,
+}
+
+impl<R: Runtime> fmt::Debug for EventStream<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventStream").finish_non_exhaustive()
+    }
 }
 
 impl<R: Runtime> EventStream<R> {

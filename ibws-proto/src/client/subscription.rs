@@ -1,5 +1,6 @@
 //! The handle of a subscription, which is the stream of its events as well.
 
+use core::fmt;
 use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -39,6 +40,20 @@ pub struct SubscriptionGuard<R: Runtime> {
     key: SubscriptionKey,
     request: Request<R>,
     outcome: Option<Result<SubscribeOutcome, CommandError>>,
+}
+
+/// Writes the key, with an account masked.
+impl<R: Runtime> fmt::Debug for Subscription<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription").field("key", &self.guard.key).finish_non_exhaustive()
+    }
+}
+
+/// Writes the key, with an account masked.
+impl<R: Runtime> fmt::Debug for SubscriptionGuard<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubscriptionGuard").field("key", &self.key).finish_non_exhaustive()
+    }
 }
 
 impl<R: Runtime> SubscriptionGuard<R> {

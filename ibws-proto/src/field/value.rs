@@ -168,6 +168,7 @@ impl Serialize for Value<'_> {
 
 /// A price and the mark before it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Price<'a> {
     /// The mark, if the price is not that of a trade or quote of today.
     pub mark: Option<Mark>,

@@ -12,10 +12,12 @@ use crate::mask::{MaskedPiece, Quoted};
 /// A frame that could not be read. It ends neither the connection nor the next frame.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}")]
+#[non_exhaustive]
 pub struct FrameError {
     /// The bytes as they were received.
     pub raw: Bytes,
     /// The reason.
+    #[source]
     pub kind: FrameErrorKind,
 }
 
@@ -51,7 +53,7 @@ impl fmt::Debug for Piece<'_> {
 pub enum FrameErrorKind {
     /// The frame is not JSON.
     #[error("{0}")]
-    Json(JsonError),
+    Json(#[source] JsonError),
     /// A key that decides where the message belongs occurs twice.
     #[error("the key {0:?} stands twice")]
     Duplicate(&'static str),

@@ -95,8 +95,10 @@ pub enum Expected {
 /// A row that cannot be read. The rows beside it can.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}: {}", excerpt(text))]
+#[non_exhaustive]
 pub struct RowError {
     /// The reason.
+    #[source]
     pub reason: RowReason,
     /// The JSON text of the row as it was received.
     pub text: Box<str>,

@@ -157,7 +157,7 @@ impl fmt::Debug for CallReply {
 #[non_exhaustive]
 pub enum CallError {
     /// The connection was not made: no route, no TLS, or a certificate that is not trusted.
-    #[error(transparent)]
+    #[error("{0}")]
     Connect(#[from] ConnectError),
     /// No complete reply arrived within the limit.
     #[error("the gateway did not reply within {0:?}: check that it is running and logged in")]

@@ -434,6 +434,7 @@ wire_texts! {
 /// of cash. The exact quantities are in [`Order::filled_quantity`] and
 /// [`Order::remaining_quantity`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Fills<'a> {
     /// The units that are filled, or the size of the order where the text has no slash.
     pub filled: Number<'a>,

@@ -244,6 +244,7 @@ row! {
 
 /// The value of `high` and `low` of a history, `18127/21043/35` (docs/protocol.md §3.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct Extreme<'a> {
     /// The price, multiplied by [`History::price_factor`].
     pub price: Number<'a>,
@@ -327,6 +328,7 @@ row! {
 
 /// The price of a ladder row: a number, or `size @ price` (docs/protocol.md §3.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub struct LadderPrice<'a> {
     /// The size before the `@`.
     pub size: Option<Number<'a>>,

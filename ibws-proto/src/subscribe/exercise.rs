@@ -10,7 +10,7 @@ use alloc::string::String;
 use serde::Serialize;
 use serde::ser::SerializeStruct;
 
-use super::{InvalidSubscribe, check_conid, shortened};
+use super::{ArgsError, InvalidSubscribe, check_conid, shortened};
 use crate::mask::excerpt;
 
 /// Returns the text that opens the exercise of an option: `shs+exercise+{"CEX":"700000001"}`.
@@ -79,7 +79,7 @@ fn reply(id: &str, action: &str, exercise: Option<Choice>) -> Result<String, Inv
     }
     let input = Input { action: "user_input", data: Data { id, user_action: action, exercise } };
     let json =
-        serde_json::to_string(&input).map_err(|error| InvalidSubscribe::Wire(excerpt(&format!("{error}")).into()))?;
+        serde_json::to_string(&input).map_err(|error| ArgsError::NotJson(excerpt(&format!("{error}")).into()))?;
     Ok(format!("inp+exercise+{json}"))
 }
 

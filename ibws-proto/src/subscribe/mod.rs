@@ -24,7 +24,7 @@ mod history;
 mod market;
 mod orders;
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use core::convert::Infallible;
 
 pub use account::{Ladder, Ledger, Pnl, Summary};
@@ -114,9 +114,15 @@ pub enum InvalidSubscribe {
         "bad order status \"{0}\": use Inactive, PendingSubmit, PreSubmitted, Submitted, PendingCancel, Cancelled, Filled or WarnState"
     )]
     Status(String),
-    /// The target or the arguments cannot be written to the wire.
+    /// The target cannot be written to the wire.
     #[error("{0}")]
-    Wire(String),
+    Target(#[from] SubscriptionKeyError),
+    /// The arguments cannot be written to the wire.
+    #[error("{0}")]
+    Args(#[from] ArgsError),
+    /// The text is no subscription.
+    #[error("{0}")]
+    Text(#[from] ParseSubscribeError),
 }
 
 /// A conversion that never fails has this error.
@@ -131,19 +137,6 @@ impl From<UnknownFieldError> for InvalidSubscribe {
         Self::UnknownField(error.0)
     }
 }
-
-/// Declares that an error of the generic form becomes [`InvalidSubscribe::Wire`], with its text.
-macro_rules! from_wire_errors {
-    ($($error:ty),*) => { $(
-        impl From<$error> for InvalidSubscribe {
-            fn from(error: $error) -> Self {
-                Self::Wire(error.to_string())
-            }
-        }
-    )* };
-}
-
-from_wire_errors!(ArgsError, ParseSubscribeError, SubscriptionKeyError);
 
 /// Returns the generic subscription of `target` with `args`.
 fn generic<T: Serialize>(channel: Key, target: &str, args: Option<&T>) -> Result<Subscribe, InvalidSubscribe> {

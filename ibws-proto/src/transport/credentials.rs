@@ -13,6 +13,7 @@ use super::secret::{Secret, SecretError, check_name, percent_encoded};
 
 /// The form of the session in the cookie `api` (docs/protocol.md §1.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+#[non_exhaustive]
 pub enum CookieForm {
     /// `api={"session":"…"}`, the form for the Client Portal Gateway.
     #[default]
@@ -24,6 +25,7 @@ pub enum CookieForm {
 /// The place of an OAuth 2.0 token in the upgrade request. The sources differ (docs/protocol.md
 /// §1.2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+#[non_exhaustive]
 pub enum BearerForm {
     /// The query parameter `bearer_token`.
     #[default]

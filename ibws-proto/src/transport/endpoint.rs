@@ -16,6 +16,7 @@ pub const DEFAULT_PATH: &str = "/v1/api/ws";
 
 /// The rule for `ws://` addresses. They are never allowed for hosts other than loopback.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
+#[non_exhaustive]
 pub enum Plaintext {
     /// Refuses `ws://`.
     #[default]

@@ -91,12 +91,23 @@ impl fmt::Debug for IncomingMessage {
 /// A message to the peer.
 #[derive(Clone, PartialEq, Eq)]
 pub enum OutgoingMessage {
-    /// A text frame. It may hold the session message, so the type has no `Debug`.
+    /// A text frame. It may hold the session message, so `Debug` writes its length only.
     Text(String),
     /// An empty WebSocket ping.
     Ping,
     /// A Close frame with this code.
     Close(u16),
+}
+
+/// Writes the length of a text instead of the text, which may be the session message.
+impl fmt::Debug for OutgoingMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Ping => f.write_str("Ping"),
+            Self::Close(code) => f.debug_tuple("Close").field(code).finish(),
+        }
+    }
 }
 
 /// The socket accepts no more bytes.

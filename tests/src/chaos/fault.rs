@@ -19,6 +19,7 @@ pub enum Bites {
 }
 
 /// One fault.
+#[derive(Debug)]
 pub struct Fault {
     /// The number of the fault in the list of faults.
     pub number: u8,

@@ -11,6 +11,8 @@ use ibws_proto::{ConnectError, Instant};
 
 use super::stage::{Stage, Trace};
 
+use crate::opaque::opaque;
+
 /// Runs `count` clients, one after the other. Each is made, connects, subscribes, and is shut down,
 /// drained or just dropped.
 pub async fn open_and_close<R: Runtime + Clone>(stage: Stage<R>, count: usize) -> Trace {
@@ -42,6 +44,8 @@ pub struct Counted<R> {
     alive: Arc<[AtomicUsize; 3]>,
 }
 
+opaque!(Counted<R>);
+
 impl<R: Runtime> Counted<R> {
     /// Wraps `runtime`.
     #[must_use]
@@ -67,6 +71,8 @@ pub struct Alive<F> {
     #[expect(dead_code, reason = "dropped with the future, and after it")]
     guard: Guard,
 }
+
+opaque!(Alive<F>);
 
 struct Guard(usize, Arc<[AtomicUsize; 3]>);
 

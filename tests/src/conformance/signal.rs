@@ -5,9 +5,13 @@ use core::future::poll_fn;
 use core::task::{Poll, Waker};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::opaque::opaque;
+
 /// The number of the step that has been reached, shared by threads and tasks. It only grows.
 #[derive(Clone, Default)]
 pub struct Signal(Arc<Shared>);
+
+opaque!(Signal);
 
 #[derive(Default)]
 struct Shared {

@@ -14,6 +14,7 @@ use ibws_proto::client::{Builder, Client, EventStream, Subscription};
 use ibws_proto::transport::{DialRequest, Endpoint, Plaintext, Runtime};
 use ibws_proto::{Config, ConnectionLoss, Event, GapCause, Item, Subscribe};
 
+use crate::opaque::opaque;
 use crate::{ClientInfo, PeerInput, Presented, Relay, Script};
 
 /// Longest time that a story takes.
@@ -36,6 +37,8 @@ pub struct Stage<R> {
     /// The newest lines, for the error of a story that does not end.
     latest: Latest,
 }
+
+opaque!(Stage<R>);
 
 type Latest = Arc<Mutex<VecDeque<String>>>;
 
@@ -200,6 +203,8 @@ pub struct Player<R: Runtime> {
     trace: Trace,
     latest: Latest,
 }
+
+opaque!(Player<R> where R: Runtime);
 
 impl<R: Runtime + Clone> Player<R> {
     /// Starts the client and waits until it is ready.

@@ -12,6 +12,7 @@
 mod channels;
 mod make;
 pub(crate) mod minimal;
+#[cfg(feature = "suites")]
 pub(crate) mod numbered;
 mod reach;
 mod unsolicited;

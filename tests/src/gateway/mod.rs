@@ -32,6 +32,7 @@ pub use scenario::{Scenario, UnknownScenario};
 pub use script::{OpenOrder, OrderSide, PromptReply};
 
 use crate::feed::Feed;
+use crate::opaque::opaque;
 use crate::prng::Prng;
 use crate::recording::Playback;
 use agenda::{Agenda, Due, Part};
@@ -112,6 +113,8 @@ pub struct Gateway {
     /// Orders were requested over REST before, so the next reply is complete.
     has_listed_orders: bool,
 }
+
+opaque!(Gateway);
 
 /// A text that a client sent.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -135,7 +135,7 @@ impl Evidence {
             || match gate {
                 ReadyGate::Off => true,
                 ReadyGate::Wait(wait) => self.has_frame && now >= self.opened + wait,
-                ReadyGate::Strict => false,
+                _ => false,
             }
     }
 }

@@ -37,6 +37,7 @@ use ibws_proto::keeper::{
 use ibws_proto::rest::{RestRequest, RestResult};
 
 use crate::gateway::{Gateway, GatewayConfig};
+use crate::opaque::opaque;
 use crate::prng::Prng;
 
 pub use chaos::{KeeperReport, run_keeper_chaos};
@@ -84,6 +85,8 @@ pub struct KeeperWorld {
     penalised_at: Option<Instant>,
     tickets: u64,
 }
+
+opaque!(KeeperWorld);
 
 impl KeeperWorld {
     /// Makes a world with one keeper for each of `configs`, at time zero.

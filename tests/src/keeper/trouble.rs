@@ -6,7 +6,7 @@ use crate::gateway::RestFault;
 use crate::prng::Prng;
 
 /// One trouble.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Trouble {
     /// The trouble.
     pub name: &'static str,

@@ -32,6 +32,7 @@ pub use scripted_peer::{PeerInput, ScriptedPeer};
 pub(crate) use wire::put_frame;
 
 use crate::gateway::{Gateway, GatewayConfig};
+use crate::opaque::opaque;
 use tls::Identity;
 
 /// Connections served at the same time; a further one is closed immediately.
@@ -152,6 +153,8 @@ pub struct Server {
     address: SocketAddr,
     acceptor: Option<JoinHandle<()>>,
 }
+
+opaque!(Server);
 
 impl Server {
     /// Starts to listen and to serve connections.

@@ -9,6 +9,8 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
+use crate::opaque::opaque;
+
 /// What a server presents, and the key with which it signs.
 #[derive(Clone)]
 pub struct Presented {
@@ -17,6 +19,8 @@ pub struct Presented {
     /// The private key as PKCS #8, which need not match.
     pub key: Vec<u8>,
 }
+
+opaque!(Presented);
 
 impl Presented {
     /// Makes a self-signed certificate for `names`, after `change`.
@@ -72,6 +76,8 @@ pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     der: Vec<u8>,
 }
+
+opaque!(Authority);
 
 impl Authority {
     /// Makes an authority with this name.

@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use socket2::SockRef;
 
 use crate::Prng;
+use crate::opaque::opaque;
 
 /// The faults of one direction of a [`Relay`]. The default passes everything on at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -35,6 +36,8 @@ pub struct Relay {
     shared: Arc<Shared>,
     acceptor: Option<JoinHandle<()>>,
 }
+
+opaque!(Relay);
 
 struct Shared {
     to: SocketAddr,

@@ -22,6 +22,8 @@ use super::scripted_peer::{PeerInput, ScriptedPeer};
 use super::tls::Identity;
 use super::wire::Wire;
 
+use crate::opaque::opaque;
+
 /// Longest time that a read or write of a script waits.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest head of a request.
@@ -37,6 +39,8 @@ pub struct Script {
     shared: Arc<Shared>,
     acceptor: Option<JoinHandle<()>>,
 }
+
+opaque!(Script);
 
 pub(super) struct Shared {
     serve: Box<Serve>,
@@ -199,6 +203,8 @@ pub struct ClientInfo {
     conn: usize,
     shared: Arc<Shared>,
 }
+
+opaque!(ClientInfo);
 
 impl ClientInfo {
     fn new(stream: TcpStream, conn: usize, shared: &Arc<Shared>) -> io::Result<Self> {

@@ -10,6 +10,8 @@ use tungstenite::{Error, Message, WebSocket};
 use super::script::Shared;
 use super::wire::Wire;
 
+use crate::opaque::opaque;
+
 /// A message of a client, or the end of its connection.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PeerInput {
@@ -32,6 +34,8 @@ pub struct ScriptedPeer {
     shared: Arc<Shared>,
     is_recorded: bool,
 }
+
+opaque!(ScriptedPeer);
 
 impl ScriptedPeer {
     pub(super) fn new(socket: WebSocket<Wire>, conn: usize, shared: Arc<Shared>) -> Self {

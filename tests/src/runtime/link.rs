@@ -11,6 +11,8 @@ use super::{Simulated, World};
 use crate::gateway::GatewayOutput;
 use crate::world::Content;
 
+use crate::opaque::opaque;
+
 /// The client's ends of connections, by number.
 #[derive(Default)]
 pub(super) struct Wires {
@@ -161,6 +163,8 @@ pub struct SimulatedLink {
     runtime: Simulated,
     conn: u64,
 }
+
+opaque!(SimulatedLink);
 
 impl SimulatedLink {
     pub(super) fn open(runtime: Simulated, ConnId(conn): ConnId, authorised: bool) -> Self {

@@ -54,6 +54,8 @@ use ibws_proto::{Action, ConnectError, Input, Instant, Output};
 
 use crate::gateway::{Gateway, GatewayConfig};
 use crate::world::{Content, Dial, Fault, LineState};
+
+use crate::opaque::opaque;
 pub use link::SimulatedLink;
 use link::Wires;
 use story::Story;
@@ -67,6 +69,8 @@ const STEPS_AT_ONCE: u32 = 1_000_000;
 /// The runtime. Clones are handles of the same runtime.
 #[derive(Clone)]
 pub struct Simulated(Arc<Inner>);
+
+opaque!(Simulated);
 
 struct Inner {
     world: Mutex<World>,
@@ -323,6 +327,8 @@ pub struct Sleep {
     at: Instant,
     timer: Option<u64>,
 }
+
+opaque!(Sleep);
 
 impl Future for Sleep {
     type Output = ();

@@ -37,6 +37,7 @@ use ibws_proto::{
 };
 
 use crate::gateway::{Gateway, GatewayConfig};
+use crate::opaque::opaque;
 use crate::prng::Prng;
 use crate::replay::{Rule, Transcript};
 
@@ -118,6 +119,8 @@ pub struct World {
     /// The earliest time of the next call for orders.
     orders_free_at: Instant,
 }
+
+opaque!(World);
 
 impl World {
     /// Makes a world at time zero.

@@ -83,7 +83,8 @@ fn a_round_trip_lasts_from_a_tic_to_the_first_of_its_replies() {
 fn the_time_of_market_data_is_sampled_once_a_second() {
     let mut bare = Bare::open();
     let quote = |updated: &str| format!(r#"{{"topic":"smd+1","conid":1{updated},"31":"1"}}"#);
-    let sample = |bare: &Bare| bare.stats().updated.map(|sample| (sample.updated.as_millis(), sample.at.as_nanos() / 1_000_000));
+    let sample =
+        |bare: &Bare| bare.stats().updated.map(|sample| (sample.updated.as_millis(), sample.at.as_nanos() / 1_000_000));
     assert_eq!((sample(&bare), bare.stats().last_frame), (None, Some(bare.now)));
     bare.at(100);
     bare.frame(&quote(r#","_updated":1790000000040"#));

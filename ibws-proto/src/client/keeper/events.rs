@@ -1,5 +1,6 @@
 //! The states of the keeper as a stream for the application.
 
+use core::fmt;
 use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -18,6 +19,12 @@ use crate::keeper::KeeperEvent;
 pub struct KeeperEvents {
     mailbox: Arc<Mailbox>,
     consumer: u64,
+}
+
+impl fmt::Debug for KeeperEvents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeeperEvents").finish_non_exhaustive()
+    }
 }
 
 impl KeeperEvents {

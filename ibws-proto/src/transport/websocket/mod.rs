@@ -19,7 +19,7 @@ pub use stream::TextFilterStream;
 /// The libraries that the signatures of [`Net`] name.
 ///
 /// The TLS and WebSocket libraries of an adapter must resolve to these versions.
-pub use {rustls, tungstenite};
+pub use {futures_core, futures_sink, rustls, tungstenite};
 
 #[cfg(test)]
 mod tests;
