@@ -236,6 +236,17 @@ impl GapRecovery {
             _ => Self::Snapshot,
         }
     }
+
+    /// Returns the name in lower case, for example `snapshot`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Snapshot => "snapshot",
+            Self::Replay => "replay",
+            Self::Rest => "rest",
+            Self::Nothing => "nothing",
+        }
+    }
 }
 
 /// The start of a silence: a stream on a healthy connection had no message for longer than its

@@ -139,6 +139,7 @@ pub mod client;
 mod command;
 mod config;
 mod connect;
+mod escape;
 mod event;
 pub mod field;
 pub mod fold;
@@ -147,6 +148,7 @@ pub mod frame;
 pub mod keeper;
 pub mod key;
 mod lifecycle;
+pub mod line;
 mod liveness;
 mod machine;
 #[cfg(doc)]
