@@ -22,6 +22,7 @@ mod recording;
 pub mod replay;
 #[cfg(feature = "client")]
 pub mod runtime;
+pub mod schema;
 pub mod scripted;
 #[cfg(feature = "net")]
 mod signal;
