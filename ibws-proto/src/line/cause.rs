@@ -74,7 +74,9 @@ impl From<&ConnectionLoss> for Cause {
             }
             ConnectionLoss::Protocol(_) => "protocol",
             ConnectionLoss::Tls(_) => "tls",
-            ConnectionLoss::WriteStalled { limit } => return Self { limit: Some(*limit), ..Self::new("write_stalled") },
+            ConnectionLoss::WriteStalled { limit } => {
+                return Self { limit: Some(*limit), ..Self::new("write_stalled") };
+            }
             ConnectionLoss::WriteTooLarge { limit, size } => {
                 return Self { limit: Some(*limit), size: Some(*size), ..Self::new("write_too_large") };
             }

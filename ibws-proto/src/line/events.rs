@@ -177,14 +177,14 @@ impl From<&RestReport> for Line {
     fn from(report: &RestReport) -> Self {
         of(match report.request {
             RestRequest::Session(need) if report.outcome != RestOutcome::Done => {
-                Content::Session(wanted(need, report))
+                Content::Session(session(need, report))
             }
             _ => Content::Rest(rest(report)),
         })
     }
 }
 
-fn wanted(need: SessionNeed, report: &RestReport) -> SessionLine {
+fn session(need: SessionNeed, report: &RestReport) -> SessionLine {
     SessionLine {
         status: "wanted".into(),
         need: Some(need),
@@ -252,7 +252,8 @@ impl Event {
 }
 
 impl Item {
-    /// Returns when the event of the item happened, as [`Event::at`] does; `None` for a loss report.
+    /// Returns when the event of the item happened, as [`Event::at`] does; `None` for a loss
+    /// report.
     #[must_use]
     pub fn at(&self) -> Option<Instant> {
         match self {

@@ -1,14 +1,15 @@
 //! Events as lines of JSON, for files, pipes and message buses, and lines read back.
 //!
-//! [`Item`], [`Event`] and the types that they hold implement `Serialize`. Each serialises as its
-//! line: one object, whose member `type` names its kind. `docs/events.md` describes every type and
-//! member, with the version of the schema that introduced it; `docs/events.schema.json` is the same
-//! as a JSON Schema. `watch --json` prints these lines.
+//! [`Item`](crate::Item), [`Event`](crate::Event) and the types that they hold implement
+//! `Serialize`. Each serialises as its line: one object, whose member `type` names its kind.
+//! `docs/events.md` describes every type and member, with the version of the schema that introduced
+//! it; `docs/events.schema.json` is the same as a JSON Schema. `watch --json` prints these lines.
 //!
 //! [`Line`] is the owned form. It is made of an item, takes the wall-clock time, is written by
-//! `Display`, and is read back by [`Line::parse`]. An [`Event`] cannot be read back itself, because
-//! a line holds the text of an error and not the error. The message of a line is a [`Frame`] again,
-//! with its typed views.
+//! `Display`, and is read back by [`Line::parse`] or `Deserialize`. An event cannot be read back
+//! itself, because a line holds the text of an error and not the error. The message of a line is a
+//! [`Frame`](crate::Frame) again, with its typed views. States, causes of states, outcomes, keys and
+//! subscription keys serialise as their names, and are read back.
 //!
 //! ```
 //! use core::time::Duration;
@@ -44,15 +45,16 @@
 //!
 //! A line shows accounts as the gateway sent them, in messages and in the names of channels, so
 //! treat lines as you treat messages. The session in `tic` is written as `"***"`, while the
-//! [`Frame`] of the event is unchanged. Reasons, causes and frames that could not be read are masked
-//! as an [`excerpt`](crate::excerpt) is.
+//! frame of the event is unchanged. Reasons, causes and frames that could not be read are
+//! masked as an [`excerpt`](crate::excerpt) is.
 //!
 //! # Formats
 //!
 //! JSON repeats a message as the gateway wrote it, digit for digit, with escapes in place of
 //! characters that a terminal would obey or not show. Formats that are not human-readable, as CBOR,
-//! get the values, as [`Json`](crate::Json) serialises them. Another human-readable format needs the
-//! value of `serde_json::to_value`. Lines are read from JSON only.
+//! get the values, as [`Json`](crate::Json) serialises them. Another human-readable format needs
+//! the value of `serde_json::to_value`, which fails for a number that it cannot hold, as `1e400`.
+//! Lines are read from JSON only.
 
 mod cause;
 mod events;
@@ -88,6 +90,9 @@ pub use text::{JsonText, Text};
 /// The version of the schema that lines are written in. A later version adds types, members and
 /// words, and neither changes nor removes any.
 pub const SCHEMA_VERSION: u32 = 2;
+
+/// The JSON Schema of lines, the content of `docs/events.schema.json`.
+pub const SCHEMA: &str = include_str!("../../docs/events.schema.json");
 
 /// A line of JSON: what it is about, and the wall-clock time.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -216,8 +221,9 @@ impl Line {
 
     /// Sets the wall-clock time, as the time since the start of 1970 in UTC.
     ///
-    /// That of an event which holds its time is the wall-clock time of [`Item::at`](crate::Item::at);
-    /// that of another event is the time at which it was taken from its queue.
+    /// That of an event which holds its time is the wall-clock time of
+    /// [`Item::at`](crate::Item::at); that of another event is the time at which it was taken from
+    /// its queue.
     #[must_use]
     pub fn with_time(self, since_1970: Duration) -> Self {
         Self { unix_ms: Some(millis(since_1970)), ..self }

@@ -1,8 +1,8 @@
 //! Compares every kind of line with two golden files. Other programs read these lines, so no string
 //! and no key in them may change when a type is renamed.
 //!
-//! `watch-json.golden` holds the lines of the first version of the schema, as `watch --json` printed
-//! them. It is never rewritten: a line of today begins with the members that it had then.
+//! `watch-json.golden` holds the lines of the first version of the schema, as `watch --json`
+//! printed them. It is never rewritten: a line of today begins with the members that it had then.
 //! `events.golden` holds the lines of all events as they are today; `IBWS_BLESS=1` rewrites it.
 
 use core::fmt::Write as _;
@@ -357,9 +357,9 @@ fn extends(line: &str, old: &str) -> bool {
 
 #[test]
 fn every_line_is_as_it_was_but_for_members_at_its_end() {
-    let [printed, all] = [session(), catch_up(), lost()].into_iter().fold([String::new(), String::new()], |sum, part| {
-        [sum[0].clone() + &part[0], sum[1].clone() + &part[1]]
-    });
+    let [printed, all] = [session(), catch_up(), lost()]
+        .into_iter()
+        .fold([String::new(), String::new()], |sum, part| [sum[0].clone() + &part[0], sum[1].clone() + &part[1]]);
     let lines = printed + &texts();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/corpora/");
     let golden = std::fs::read_to_string(format!("{folder}watch-json.golden")).unwrap();

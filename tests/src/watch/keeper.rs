@@ -1,11 +1,11 @@
 //! `--gateway`: the address, and the states of the session keeper as lines.
 
+use super::json;
+use super::terminal::{Lines, TEXT, cut};
 use ibws_proto::client::Builder;
 use ibws_proto::keeper::{KeeperConfig, KeeperEvent};
 use ibws_proto::transport::websocket::Net;
 use ibws_proto::transport::{Endpoint, Plaintext, Runtime, Trust};
-use super::json;
-use super::terminal::{Lines, TEXT, cut};
 
 /// The port of a gateway without a port in its address.
 const PORT: u16 = 5000;
