@@ -7,7 +7,8 @@
 
 use bytes::Bytes;
 use ibws_proto::frame::Kind;
-use ibws_proto::{Frame, Json};
+use ibws_proto::line::{Line, SCHEMA};
+use ibws_proto::{Frame, Json, is_misleading};
 
 /// Keywords that check nothing.
 const NOTES: [&str; 8] = ["$schema", "$defs", "title", "description", "examples", "x-absent", "x-since", "x-version"];
@@ -23,7 +24,7 @@ impl Schema {
     /// If it is not JSON.
     #[must_use]
     pub fn of_lines() -> Self {
-        Self(Frame::decode(Bytes::from_static(ibws_proto::line::SCHEMA.as_bytes())).expect("the schema is JSON"))
+        Self(Frame::decode(Bytes::from_static(SCHEMA.as_bytes())).expect("the schema is JSON"))
     }
 
     /// Returns the whole schema.
@@ -117,6 +118,19 @@ impl Schema {
         };
         if fits { Ok(()) } else { Err(format!("{place}: {} breaks {keyword} {}", value.text(), rule.text())) }
     }
+}
+
+/// Reads a line back, and checks that it is harmless to a terminal and is written as it was.
+///
+/// # Errors
+/// What is wrong with the line.
+pub fn read_back(written: &str) -> Result<Line, String> {
+    if let Some(bad) = written.chars().find(|character| is_misleading(*character)) {
+        return Err(format!("{bad:?} is not escaped: {written}"));
+    }
+    let line = Line::parse(written).map_err(|error| format!("{error}: {written}"))?;
+    let again = line.to_string();
+    if again == written { Ok(line) } else { Err(format!("read back it is {again}: {written}")) }
 }
 
 fn is_of_type(value: Json<'_>, name: Json<'_>) -> bool {

@@ -18,7 +18,7 @@ use ibws_proto::{
 };
 use ibws_testkit::Prng;
 use ibws_testkit::chaos::run_chaos_with;
-use ibws_testkit::schema::Schema;
+use ibws_testkit::schema::{Schema, read_back};
 use ibws_testkit::tally::setting;
 
 static SCHEMA: LazyLock<Schema> = LazyLock::new(Schema::of_lines);
@@ -31,16 +31,8 @@ const RARE: [&str; 8] =
 
 /// Checks a line against the schema, and reads it back. Returns its type.
 fn check(written: &str) -> Result<String, String> {
-    let broken = |why: &dyn std::fmt::Display| format!("{why}: {written}");
-    if let Some(bad) = written.chars().find(|character| is_misleading(*character)) {
-        return Err(broken(&format_args!("{bad:?} is not escaped")));
-    }
-    SCHEMA.check_line(written).map_err(|error| broken(&error))?;
-    let read = Line::parse(written).map_err(|error| broken(&error))?;
-    let again = read.to_string();
-    if again != written {
-        return Err(broken(&format_args!("read back, it is {again}")));
-    }
+    SCHEMA.check_line(written).map_err(|error| format!("{error}: {written}"))?;
+    read_back(written)?;
     let name = written.strip_prefix(r#"{"type":""#).and_then(|rest| rest.split('"').next());
     Ok(name.ok_or("the type is not first")?.to_owned())
 }

@@ -8,8 +8,8 @@
 //! [`Line`] is the owned form. It is made of an item, takes the wall-clock time, is written by
 //! `Display`, and is read back by [`Line::parse`] or `Deserialize`. An event cannot be read back
 //! itself, because a line holds the text of an error and not the error. The message of a line is a
-//! [`Frame`](crate::Frame) again, with its typed views. States, causes of states, outcomes, keys and
-//! subscription keys serialise as their names, and are read back.
+//! [`Frame`](crate::Frame) again, with its typed views. States, causes of states, outcomes, keys
+//! and subscription keys serialise as their names, and are read back.
 //!
 //! ```
 //! use core::time::Duration;
@@ -46,7 +46,7 @@
 //! A line shows accounts as the gateway sent them, in messages and in the names of channels, so
 //! treat lines as you treat messages. The session in `tic` is written as `"***"`, while the
 //! frame of the event is unchanged. Reasons, causes and frames that could not be read are
-//! masked as an [`excerpt`](crate::excerpt) is.
+//! masked as an [`excerpt`] is.
 //!
 //! # Formats
 //!
