@@ -40,6 +40,12 @@ pub(crate) fn json(text: &str) -> Cow<'_, str> {
 /// as values, as [`Json`] describes.
 pub(crate) struct RawJson<'a>(pub(crate) &'a str);
 
+impl<'a> RawJson<'a> {
+    fn value(&self) -> Json<'a> {
+        Json(self.0.trim())
+    }
+}
+
 impl Serialize for RawJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable()
@@ -47,7 +53,7 @@ impl Serialize for RawJson<'_> {
         {
             return raw.serialize(serializer);
         }
-        Json(self.0).serialize(serializer)
+        self.value().serialize(serializer)
     }
 }
 
@@ -93,5 +99,11 @@ mod tests {
         ] {
             assert_eq!(serde_json::to_string(&RawJson(text)).unwrap(), written);
         }
+    }
+
+    #[test]
+    fn a_format_without_text_gets_the_values_whatever_is_around_them() {
+        let value = RawJson("\n {\"a\" : [1.46E7, \"\u{85}\"]}\t").value();
+        assert_eq!(serde_json::to_string(&value).unwrap(), "{\"a\":[14600000.0,\"\u{85}\"]}");
     }
 }

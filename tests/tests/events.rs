@@ -13,7 +13,7 @@ use bytes::Bytes;
 use ibws_proto::frame::Kind;
 use ibws_proto::line::{Cause, Line, SCHEMA_VERSION};
 use ibws_proto::{
-    CloseCause, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionLoss, Event, GapCause, Input,
+    CloseCause, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionLoss, Event, Frame, GapCause, Input,
     Instant, Item, Json, Key, Machine, Output, is_misleading,
 };
 use ibws_testkit::Prng;
@@ -44,6 +44,11 @@ fn check_output(output: &Output) -> Result<(), String> {
     let name = check(&written)?;
     if Line::from(event).to_string() != written {
         return Err(format!("Line and Serialize differ: {written}"));
+    }
+    let line = Frame::decode(written.clone().into()).map_err(|error| error.to_string())?;
+    let at = event.at().map(|at| at.as_nanos() / 1_000_000);
+    if line.get("at_ms").and_then(|at| at.text().parse().ok()) != at {
+        return Err(format!("it happened at {at:?} ms: {written}"));
     }
     if let Event::Message(message) = event {
         let text = message.frame.redacted();

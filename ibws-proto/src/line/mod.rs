@@ -44,9 +44,9 @@
 //! # Accounts and sessions
 //!
 //! A line shows accounts as the gateway sent them, in messages and in the names of channels, so
-//! treat lines as you treat messages. The session in `tic` is written as `"***"`, while the
-//! frame of the event is unchanged. Reasons, causes and frames that could not be read are
-//! masked as an [`excerpt`] is.
+//! treat lines as you treat messages. The session in `tic` is written as `"***"`, while the frame
+//! of the event is unchanged; a frame or a typed view that is serialised by itself is no line, and
+//! shows it. Reasons, causes and frames that could not be read are masked as an [`excerpt`] is.
 //!
 //! # Formats
 //!

@@ -85,6 +85,15 @@ fn the_wall_clock_time_comes_last_and_is_read_back() {
     assert_eq!(read_back(&written).unix_ms, Some(1_764_366_452_000));
 }
 
+#[cfg(feature = "transport")]
+#[test]
+fn the_time_of_the_system_is_in_milliseconds_and_never_before_1970() {
+    use std::time::SystemTime;
+    let at = |time| Line::from(&item(b"{}")).with_system_time(time).unix_ms;
+    assert_eq!(at(SystemTime::UNIX_EPOCH + Duration::from_millis(1_764_366_452_017)), Some(1_764_366_452_017));
+    assert_eq!(at(SystemTime::UNIX_EPOCH - Duration::from_secs(1)), Some(0));
+}
+
 #[test]
 fn lines_of_the_first_version_are_read() {
     for (written, kind) in [
