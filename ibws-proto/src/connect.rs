@@ -12,7 +12,8 @@ use crate::mask::{Discreet, Masked};
 ///
 /// Every transport input carries the id of its connection, so that a late, duplicate or foreign
 /// input changes nothing.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct ConnId(pub u64);
 
 impl fmt::Display for ConnId {

@@ -94,6 +94,23 @@ impl fmt::Debug for Action {
 }
 
 /// An event for the application.
+///
+/// It serialises as one [line](crate::line) of JSON:
+///
+/// ```
+/// use ibws_proto::line::Line;
+/// use ibws_proto::{Command, Config, Instant, Machine, Output};
+///
+/// let mut machine = Machine::new(Config::default(), Instant::ORIGIN);
+/// machine.submit(Instant::ORIGIN, Command::Start);
+/// while let Some(output) = machine.poll() {
+///     let Output::Event(event) = output else { continue };
+///     let line = Line::from(&event).to_string();
+///     assert_eq!(line, serde_json::to_string(&event).unwrap());
+///     assert_eq!(Line::parse(&line).unwrap(), Line::from(&event));
+///     println!("{line}"); // {"type":"state","state":"connecting",…}
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -234,6 +251,17 @@ impl GapRecovery {
             Key::Trades => Self::Replay,
             Key::PriceLadder => Self::Nothing,
             _ => Self::Snapshot,
+        }
+    }
+
+    /// Returns the name in lower case, for example `snapshot`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Snapshot => "snapshot",
+            Self::Replay => "replay",
+            Self::Rest => "rest",
+            Self::Nothing => "nothing",
         }
     }
 }

@@ -12,6 +12,7 @@ use core::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::counts::KeyCounts;
+use crate::escape;
 use crate::mask::{Masked, excerpt_within};
 pub use crate::topic::Key;
 use crate::topic::Topic;
@@ -295,7 +296,14 @@ impl FromStr for SubscriptionKey {
 
 impl Serialize for SubscriptionKey {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
+        escape::string(&self.text, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for SubscriptionKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = alloc::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -167,6 +167,7 @@ pub mod client;
 mod command;
 mod config;
 mod connect;
+mod escape;
 mod event;
 pub mod field;
 pub mod fold;
@@ -175,6 +176,7 @@ pub mod frame;
 pub mod keeper;
 pub mod key;
 mod lifecycle;
+pub mod line;
 mod liveness;
 mod machine;
 #[cfg(doc)]

@@ -69,6 +69,9 @@ pub mod protocol {}
 #[doc = include_str!("../docs/guarantees.md")]
 pub mod guarantees {}
 
+#[doc = include_str!("../docs/events.md")]
+pub mod events {}
+
 #[doc = include_str!("../docs/costs.md")]
 pub mod costs {}
 

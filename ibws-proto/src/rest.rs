@@ -57,6 +57,19 @@ pub enum RestRequest {
     Prompt(Prompt),
 }
 
+impl RestRequest {
+    /// Returns the name of the kind in lower case, for example `reconcile`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Prime(_) => "prime",
+            Self::Session(_) => "session",
+            Self::Reconcile { .. } => "reconcile",
+            Self::Prompt(_) => "prompt",
+        }
+    }
+}
+
 /// Why a session is requested.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -65,6 +78,17 @@ pub enum SessionNeed {
     Missing,
     /// A frame of `sts` has `authenticated: false`.
     Unauthenticated,
+}
+
+impl SessionNeed {
+    /// Returns the name in lower case, for example `missing`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Unauthenticated => "unauthenticated",
+        }
+    }
 }
 
 /// A question of the gateway about an order (docs/protocol.md §4.4).
@@ -152,6 +176,22 @@ pub enum RestOutcome {
     TooMany,
     /// The machine made no request, because there is no REST handler.
     NoHandler,
+}
+
+impl RestOutcome {
+    /// Returns the name in lower case, for example `timed_out`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Incomplete => "incomplete",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::Superseded => "superseded",
+            Self::TooMany => "too_many",
+            Self::NoHandler => "no_handler",
+        }
+    }
 }
 
 /// What a REST handler replies when it succeeds.

@@ -27,8 +27,7 @@ pub struct SubscriptionEvent {
 /// State of a subscription.
 /// [`subscription_transitions`](crate::transitions::subscription_transitions) lists every legal
 /// change.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[non_exhaustive]
 pub enum SubscriptionState {
     /// Requested, but the gateway is not ready for it.

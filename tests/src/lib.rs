@@ -31,6 +31,7 @@ mod recording;
 pub mod replay;
 #[cfg(feature = "client")]
 pub mod runtime;
+pub mod schema;
 pub mod scripted;
 #[cfg(any(feature = "watch", all(feature = "net", feature = "suites")))]
 mod signal;

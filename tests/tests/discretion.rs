@@ -8,6 +8,7 @@ use std::path::Path;
 use bytes::Bytes;
 use ibws_proto::field::Availability;
 use ibws_proto::fold::{OrderBook, OrdersReply, Quote, TradesReply};
+use ibws_proto::line::Line;
 use ibws_proto::message::{Ended, OrderStatus, Row, Rows, Side};
 use ibws_proto::queue::{Queue, QueueLimits};
 use ibws_proto::rest::{RestError, RestRequestId};
@@ -191,7 +192,9 @@ fn pieces_and_frames_that_cannot_be_read_are_masked() {
         let error = Frame::decode(Bytes::from(bad.clone())).unwrap_err();
         shown.debug("redacted", error.redacted());
         shown.error("FrameError", error.clone());
-        shown.debug("Event", Event::Malformed(error));
+        let event = Event::Malformed(error);
+        shown.debug("Line", Line::from(&event));
+        shown.debug("Event", event);
         shown.debug("Input", Input::Frame(ConnId(1), bad.clone().into()));
         shown.debug("IncomingMessage", IncomingMessage::Frame(bad.into()));
     }
@@ -247,6 +250,9 @@ fn every_error_with_a_text_is_masked_escaped_and_short() {
         Box::new(SubscriptionKey::parse(&text).unwrap_err()),
         Box::new(text.parse::<Key>().unwrap_err()),
         Box::new(text.parse::<Field>().unwrap_err()),
+        Box::new(
+            Line::parse(&serde_json::json!({"type": "gap", "channel": text, "cause": ""}).to_string()).unwrap_err(),
+        ),
         Box::new(Subscribe::parse("sd+DU1234567\u{7f}").unwrap_err()),
         Box::new(Subscribe::try_from(Ledger::new("DU1234567+7")).unwrap_err()),
         Box::new(InvalidSubscribe::from(Args::from_text(&object[1..]).unwrap_err())),
@@ -314,6 +320,7 @@ fn values_tables_and_queues_are_masked() {
         while let Some(output) = machine.poll() {
             shown.debug("Output", &output);
             if let Output::Event(event) = output {
+                shown.debug("Line", Line::from(&event));
                 queue.push(event);
                 shown.debug("Queue", &queue);
             }
@@ -329,7 +336,7 @@ fn values_tables_and_queues_are_masked() {
 }
 
 /// Types that derive `Debug` although they hold texts, each with the reason why these show nothing.
-const CHECKED: [(&str, &str); 32] = [
+const CHECKED: [(&str, &str); 33] = [
     ("$name", "keys and fields that the application chose; the account is masked"),
     ("ArgsError", "an excerpt"),
     ("Attempts", "an excerpt of the gateway's reason"),
@@ -348,6 +355,7 @@ const CHECKED: [(&str, &str); 32] = [
     ("InvalidSubscribe", "excerpts"),
     ("KeeperEvent", "excerpts, and the address of the gateway"),
     ("Ladder", "an account, masked"),
+    ("LineError", "an excerpt"),
     ("MarketData", "arguments that the application chose"),
     ("PublicKey", "a public key"),
     ("ReplyError", "an excerpt"),

@@ -85,6 +85,7 @@ mod config;
 mod event;
 #[expect(clippy::module_inception, reason = "the file of the type Keeper")]
 mod keeper;
+mod line;
 mod pacer;
 mod reply;
 mod serve;

@@ -8,6 +8,25 @@ use crate::key::Key;
 use crate::time::Instant;
 
 /// The next thing that a consumer takes out of a queue.
+///
+/// It serialises as one [line](crate::line) of JSON, which any program can read:
+///
+/// ```
+/// use ibws_proto::queue::{Queue, QueueLimits};
+/// use ibws_proto::{Command, Config, Instant, Machine, Output};
+///
+/// let mut machine = Machine::new(Config::default(), Instant::ORIGIN);
+/// let mut queue = Queue::new(QueueLimits::default());
+/// machine.submit(Instant::ORIGIN, Command::Start);
+/// while let Some(output) = machine.poll() {
+///     if let Output::Event(event) = output {
+///         queue.push(event);
+///     }
+/// }
+/// let item = queue.pop().unwrap();
+/// let line = r#"{"type":"state","state":"connecting","attempt":1,"at_ms":0,"conn":1}"#;
+/// assert_eq!(serde_json::to_string(&item).unwrap(), line);
+/// ```
 #[derive(Clone, Debug)]
 pub enum Item {
     /// The next event.

@@ -3,12 +3,14 @@
 use core::time::Duration;
 
 use bytes::Bytes;
+use ibws_proto::line::Line;
 use ibws_proto::{
     Action, Command, Config, ConnId, ConnectionState, Input, Instant, Output, ReadyGate, Subscribe, rest::RestRequestId,
 };
 
 use crate::frames::{AUTHENTICATED, KEYS, SUCCESS, UNAUTHENTICATED, data};
 use crate::invariants::Checked;
+use crate::schema::read_back;
 use crate::walk::ByteSource;
 use crate::world::rest_result;
 
@@ -44,13 +46,13 @@ enum Scene {
 }
 
 /// Feeds arbitrary bytes as frames, one per line, to a machine, and checks all invariants after
-/// each.
+/// each, and that each event is a line of JSON which is read back.
 ///
 /// The first byte decides the state of the connection and how long time goes on afterwards, the
 /// next three the subscriptions, of which some may be none.
 ///
 /// # Panics
-/// If an invariant breaks.
+/// If one of these does not hold.
 pub fn frames(data: &[u8]) {
     let (head, body) = data.split_at_checked(1 + SUBSCRIPTIONS).unwrap_or((data, &[]));
     let mut head = ByteSource::new(head);
@@ -98,7 +100,11 @@ fn run(scene: Scene, keys: &[&str], lines: &[Bytes], ticks: usize) -> Result<(),
     // Time then goes on from timer to timer, because an effect of the frames can show later.
     for line in lines {
         now = now + Duration::from_millis(7);
-        checked.handle(now, Input::Frame(conn, line.clone()))?;
+        for output in checked.handle(now, Input::Frame(conn, line.clone()))? {
+            if let Output::Event(event) = output {
+                read_back(&Line::from(&event).to_string())?;
+            }
+        }
     }
     for _ in 0..ticks {
         let Some((at, _)) = checked.machine().next_wake() else { break };

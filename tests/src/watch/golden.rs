@@ -1,6 +1,9 @@
-//! Compares every kind of line that `watch --json` prints with a golden file. Other programs read
-//! these lines, so no string and no key in them may change when a type is renamed. Lines may be
-//! added; `IBWS_BLESS=1` rewrites the file.
+//! Compares every kind of line with two golden files. Other programs read these lines, so no string
+//! and no key in them may change when a type is renamed.
+//!
+//! `watch-json.golden` holds the lines of the first version of the schema, as `watch --json`
+//! printed them. It is never rewritten: a line of today begins with the members that it had then.
+//! `events.golden` holds the lines of all events as they are today; `IBWS_BLESS=1` rewrites it.
 
 use core::fmt::Write as _;
 use core::time::Duration;
@@ -14,6 +17,8 @@ use ibws_proto::{
     subscribe::Staleness,
 };
 
+use ibws_proto::line::Line;
+
 use super::json;
 
 const GREETING: &str = r#"{"topic":"system","success":"user"}"#;
@@ -24,7 +29,10 @@ struct Script {
     machine: Machine,
     now: Instant,
     conn: u64,
+    /// The lines that the program prints.
     lines: String,
+    /// The lines of all events.
+    all: String,
 }
 
 impl Script {
@@ -34,6 +42,7 @@ impl Script {
             now: Instant::ORIGIN,
             conn: 0,
             lines: String::new(),
+            all: String::new(),
         };
         script.submit(Command::Start);
         script
@@ -53,6 +62,7 @@ impl Script {
         let mut out = Vec::new();
         json::write(item, &mut out);
         self.lines.push_str(core::str::from_utf8(&out).unwrap());
+        writeln!(self.all, "{}", Line::from(item)).unwrap();
     }
 
     fn submit(&mut self, command: Command) {
@@ -90,8 +100,19 @@ impl Script {
         self.now = end;
     }
 
+    fn clear(&mut self) {
+        self.lines.clear();
+        self.all.clear();
+    }
+
+    fn printed(self) -> [String; 2] {
+        [self.lines, self.all]
+    }
+
     fn title(&mut self, title: &str) {
-        let _ = writeln!(self.lines, "# {title}");
+        for lines in [&mut self.lines, &mut self.all] {
+            writeln!(lines, "# {title}").unwrap();
+        }
     }
 }
 
@@ -100,7 +121,7 @@ fn key(text: &str) -> SubscriptionKey {
 }
 
 /// A session without faults, followed by every fault that has a line.
-fn session() -> String {
+fn session() -> [String; 2] {
     let config = Config {
         account: Some(Account::new("DU1234567")),
         subscription_retries: 2,
@@ -211,13 +232,13 @@ fn session() -> String {
     s.open();
     s.submit(Command::Shutdown { drain: true });
     s.wait(Duration::from_secs(5));
-    s.lines
+    s.printed()
 }
 
 /// The lines about what a gap of orders lost.
-fn catch_up() -> String {
+fn catch_up() -> [String; 2] {
     let mut s = Script::new(Config { ping_interval: None, ..Config::default() });
-    s.lines.clear();
+    s.clear();
     s.title("what existed before the stream of orders, and what a gap lost");
     s.subscribe("or");
     s.open();
@@ -236,11 +257,11 @@ fn catch_up() -> String {
         s.wait(Duration::from_secs(5));
         s.frames(&[r#"{"topic":"system","hb":1764366452000}"#]);
     }
-    s.lines
+    s.printed()
 }
 
 /// The lines for a consumer that was too slow.
-fn lost() -> String {
+fn lost() -> [String; 2] {
     let mut queue = Queue::new(QueueLimits { events: 2, ..QueueLimits::default() });
     let mut machine = Machine::new(Config::default(), Instant::ORIGIN);
     machine.submit(Instant::ORIGIN, Command::Start);
@@ -261,12 +282,12 @@ fn lost() -> String {
         }
     }
     let mut script = Script::new(Config::default());
-    script.lines.clear();
+    script.clear();
     script.title("a consumer that is too slow");
     while let Some(item) = queue.pop() {
         script.line(&item);
     }
-    script.lines
+    script.printed()
 }
 
 /// The texts of states and causes.
@@ -327,18 +348,33 @@ fn texts() -> String {
     text
 }
 
+/// Returns `true` if a line has the members that it had, unchanged and in their order, before those
+/// that were added.
+fn extends(line: &str, old: &str) -> bool {
+    let Some(members) = old.strip_suffix('}').filter(|_| old.starts_with('{')) else { return line == old };
+    line.strip_prefix(members).is_some_and(|added| added.starts_with([',', '}']))
+}
+
 #[test]
-fn every_line_is_as_it_was() {
-    let lines = format!("{}{}{}{}", session(), catch_up(), lost(), texts());
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/corpora/watch-json.golden");
-    if std::env::var_os("IBWS_BLESS").is_some() {
-        std::fs::write(path, &lines).unwrap();
-    }
-    let golden = std::fs::read_to_string(path).unwrap();
-    for (n, (line, expected)) in lines.lines().zip(golden.lines()).enumerate() {
-        assert_eq!(line, expected, "line {}", n + 1);
+fn every_line_is_as_it_was_but_for_members_at_its_end() {
+    let [printed, all] = [session(), catch_up(), lost()]
+        .into_iter()
+        .fold([String::new(), String::new()], |sum, part| [sum[0].clone() + &part[0], sum[1].clone() + &part[1]]);
+    let lines = printed + &texts();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/corpora/");
+    let golden = std::fs::read_to_string(format!("{folder}watch-json.golden")).unwrap();
+    for (n, (line, old)) in lines.lines().zip(golden.lines()).enumerate() {
+        assert!(extends(line, old), "line {}: {line}\nwas {old}", n + 1);
     }
     assert_eq!(lines.lines().count(), golden.lines().count());
+    let path = format!("{folder}events.golden");
+    if std::env::var_os("IBWS_BLESS").is_some() {
+        std::fs::write(&path, &all).unwrap();
+    }
+    for (n, (line, expected)) in all.lines().zip(std::fs::read_to_string(&path).unwrap().lines()).enumerate() {
+        assert_eq!(line, expected, "line {} of events.golden", n + 1);
+    }
+    assert_eq!(all.lines().count(), std::fs::read_to_string(&path).unwrap().lines().count());
     for kind in [
         "state",
         "subscription",

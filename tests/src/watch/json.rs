@@ -1,224 +1,41 @@
 //! `--json`: prints one JSON object per line.
 
-use core::time::Duration;
 use std::io::Write as _;
 
-use ibws_proto::{
-    ConnectionState, Event, Frame, Item, Json, Key, Message,
-    frame::Shape,
-    is_misleading,
-    message::{Execution, Order},
-    rest::{RestOutcome, RestRequest},
-};
-use serde::Serialize;
-use serde_json::json;
+use ibws_proto::line::Line;
+use ibws_proto::rest::{RestOutcome, RestRequest};
+use ibws_proto::{ConnectionState, Event, Item};
 
-/// A line about anything except a frame. The line of a frame is written by hand, because it
-/// contains the text of the frame, in which only the session of `tic` is replaced.
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-enum Line<'a> {
-    State {
-        state: &'static str,
-        attempt: u32,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        delay_ms: Option<u64>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        cause: Option<String>,
-    },
-    Subscription {
-        channel: &'a str,
-        status: &'static str,
-        attempt: u32,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reason: Option<&'a str>,
-    },
-    Gap {
-        channel: &'a str,
-        cause: String,
-    },
-    Resumed {
-        channel: &'a str,
-        outage_ms: u64,
-        attempts: u32,
-    },
-    #[serde(rename = "caught_up")]
-    CaughtUp {
-        channel: &'a str,
-        outage_ms: u64,
-        orders: Vec<Order<'a>>,
-        executions: Vec<Execution<'a>>,
-        #[serde(skip_serializing_if = "is_zero")]
-        merged: u64,
-        #[serde(skip_serializing_if = "is_zero")]
-        forgotten: u64,
-    },
-    #[serde(rename = "catch_up_pending")]
-    CatchUpPending {
-        channel: &'a str,
-        reason: String,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        delay_ms: Option<u64>,
-    },
-    Malformed {
-        reason: String,
-        frame: String,
-    },
-    Session {
-        status: &'static str,
-    },
-    Stale {
-        channel: &'a str,
-    },
-    Fresh {
-        channel: &'a str,
-        silence_ms: u64,
-    },
-    Competing {
-        competing: bool,
-    },
-    Account {
-        status: &'static str,
-    },
-    Lost {
-        key: Option<Key>,
-        messages: u64,
-        folded: u64,
-        notices: u64,
-    },
-}
-
-/// Writes the line of an item; some items have none.
+/// Writes the line of an item; some items have none here.
 pub(super) fn write(item: &Item, out: &mut Vec<u8>) {
-    let mut line = Vec::new();
-    self::line(item, &mut line);
-    escape(&String::from_utf8_lossy(&line), out);
-}
-
-/// Writes lines of JSON. A character that a terminal would obey, or not show, becomes an escape of
-/// JSON; in valid JSON it stands inside a string, which keeps its value.
-fn escape(lines: &str, out: &mut Vec<u8>) {
-    for character in lines.chars() {
-        if is_misleading(character) && character != '\n' {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                // Writing to a vector cannot fail.
-                let _ = write!(out, "\\u{unit:04x}");
-            }
-        } else {
-            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-        }
+    if is_shown(item) {
+        self::line(item, out);
     }
 }
 
-fn line(item: &Item, out: &mut Vec<u8>) {
-    let line = match item {
-        Item::Lost(lost) => {
-            Line::Lost { key: lost.key, messages: lost.messages, folded: lost.folded, notices: lost.notices }
-        }
-        Item::Event(Event::Message(message)) => return self::message(message, out),
+/// Writes the line of anything that has one. Writing to a vector cannot fail.
+pub(super) fn line(item: impl Into<Line>, out: &mut Vec<u8>) {
+    let _ = writeln!(out, "{}", item.into());
+}
+
+/// Returns `true` for an item that the program prints: everything but what another line implies.
+fn is_shown(item: &Item) -> bool {
+    match item {
         // Closing always leads to a state that is printed.
-        Item::Event(Event::State(change)) if change.state == ConnectionState::Closing => return,
-        Item::Event(Event::State(change)) => Line::State {
-            state: change.state.name(),
-            attempt: change.attempt,
-            delay_ms: change.delay.map(millis),
-            cause: change.cause.as_ref().map(ToString::to_string),
-        },
-        Item::Event(Event::Subscription(change)) => Line::Subscription {
-            channel: change.key.as_str(),
-            status: change.state.name(),
-            attempt: change.attempt,
-            reason: change.reason.as_deref(),
-        },
-        Item::Event(Event::Gap(gap)) => Line::Gap { channel: gap.key.as_str(), cause: gap.cause.to_string() },
-        Item::Event(Event::Resumed(resumed)) => Line::Resumed {
-            channel: resumed.key.as_str(),
-            outage_ms: millis(resumed.at.since(resumed.since)),
-            attempts: resumed.attempts,
-        },
-        Item::Event(Event::CaughtUp(caught_up)) => Line::CaughtUp {
-            channel: caught_up.key.as_str(),
-            outage_ms: millis(caught_up.at.since(caught_up.since)),
-            orders: caught_up.orders().collect(),
-            executions: caught_up.executions().collect(),
-            merged: caught_up.merged,
-            forgotten: caught_up.forgotten,
-        },
-        Item::Event(Event::CatchUpPending(pending)) => Line::CatchUpPending {
-            channel: pending.key.as_str(),
-            reason: pending.why.to_string(),
-            delay_ms: pending.next_try.map(|next_try| millis(next_try.since(pending.at))),
-        },
-        Item::Event(Event::Malformed(malformed)) => {
-            Line::Malformed { reason: malformed.kind.to_string(), frame: malformed.redacted() }
+        Item::Event(Event::State(change)) => change.state != ConnectionState::Closing,
+        Item::Event(Event::Rest(report)) => {
+            matches!(report.request, RestRequest::Session(_)) && report.outcome != RestOutcome::Done
         }
-        Item::Event(Event::Rest(report)) if report.outcome != RestOutcome::Done => match report.request {
-            RestRequest::Session(_) => Line::Session { status: "wanted" },
-            _ => return,
-        },
-        Item::Event(Event::Stale(stale)) => Line::Stale { channel: stale.key.as_str() },
-        Item::Event(Event::Fresh(fresh)) => {
-            Line::Fresh { channel: fresh.key.as_str(), silence_ms: millis(fresh.at.since(fresh.since)) }
-        }
-        Item::Event(Event::AccountMismatch) => Line::Account { status: "mismatch" },
-        Item::Event(Event::Competing(competing)) => Line::Competing { competing: *competing },
-        Item::Event(_) => return,
-    };
-    // Neither serializing strings and numbers nor writing to a vector can fail.
-    let _ = serde_json::to_writer(&mut *out, &line);
-    out.push(b'\n');
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Writes the line of a frame, with the text of the frame but for the session of `tic`.
-fn message(message: &Message, out: &mut Vec<u8>) {
-    let frame = &message.frame;
-    let topic = frame.topic();
-    let topic = match frame.shape() {
-        Shape::Echo => json!(frame.text().trim()),
-        _ => json!(topic),
-    };
-    if frame.shape() == Shape::Error {
-        let error = frame.get("error").map_or("null", Json::text);
-        let _ = write!(out, r#"{{"type":"error","topic":{topic},"error":{},"#, one_line(error));
-        if let Some(code) = frame.get("code") {
-            let _ = write!(out, r#""code":{},"#, one_line(code.text()));
-        }
-    } else {
-        let _ = write!(out, r#"{{"type":"data","key":{},"topic":{topic},"#, json!(message.key));
+        Item::Event(Event::ProcessorPanicked(_)) => false,
+        _ => true,
     }
-    if frame.is_lossy() {
-        let _ = write!(out, r#""lossy":true,"#);
-    }
-    if message.merged > 0 {
-        let _ = write!(out, r#""merged":{},"#, message.merged);
-    }
-    let _ = writeln!(out, r#""message":{}}}"#, body(frame));
-}
-
-fn body(frame: &Frame) -> String {
-    match frame.shape() {
-        Shape::Echo => json!(frame.text()).to_string(),
-        _ => one_line(&frame.redacted()),
-    }
-}
-
-/// Replaces line breaks and tabs by spaces. JSON has them between tokens only.
-fn one_line(json: &str) -> String {
-    json.trim().replace(['\n', '\r', '\t'], " ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
     use ibws_proto::{Config, ConnId, Input, Instant, Machine, Output};
 
     /// The line of a frame that arrives on an open connection.
@@ -234,7 +51,11 @@ mod tests {
         write(&Item::Event(event), &mut out);
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text.matches('\n').count(), 1, "{text}");
-        serde_json::from_str(&text).unwrap()
+        let mut line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        for added in ["conn", "at_ms"] {
+            line.as_object_mut().unwrap().remove(added);
+        }
+        line
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! `--gateway`: the address, and the states of the session keeper as lines.
 
+use super::json;
+use super::terminal::{Lines, TEXT, cut};
 use ibws_proto::client::Builder;
 use ibws_proto::keeper::{KeeperConfig, KeeperEvent};
 use ibws_proto::transport::websocket::Net;
 use ibws_proto::transport::{Endpoint, Plaintext, Runtime, Trust};
-use serde::Serialize;
-
-use super::terminal::{Lines, TEXT, cut};
 
 /// The port of a gateway without a port in its address.
 const PORT: u16 = 5000;
@@ -29,36 +28,10 @@ pub(super) fn apply<R: Runtime + Net>(builder: Builder<R>, gateway: &Endpoint, t
     builder.configure(|config| config.max_connection_attempts = None)
 }
 
-/// A line of `--json`.
-#[derive(Serialize)]
-struct Line<'a> {
-    r#type: &'static str,
-    state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    outage_ms: Option<u64>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    why: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    advice: Option<&'a str>,
-}
-
 /// Writes the line of a state of the keeper: for a person with the `time` of the state, and as JSON
 /// without one.
 pub(super) fn write(event: &KeeperEvent, time: Option<&str>, out: &mut Vec<u8>) {
-    let outage = event.outage_since.map(|since| event.since.since(since));
-    let Some(time) = time else {
-        let line = Line {
-            r#type: "keeper",
-            state: event.state.name(),
-            outage_ms: outage.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
-            why: &event.why,
-            advice: event.advice.as_deref(),
-        };
-        // Neither serializing strings and numbers nor writing to a vector can fail.
-        let _ = serde_json::to_writer(&mut *out, &line);
-        out.push(b'\n');
-        return;
-    };
+    let Some(time) = time else { return json::line(event, out) };
     let why = if event.why.is_empty() { String::new() } else { format!(": {}", event.why) };
     // The advice is what a person reads this line for, so a long reason does not cut it off.
     let advice = event.advice.as_ref().map_or(String::new(), |advice| format!("; {advice}"));
@@ -112,7 +85,8 @@ mod tests {
         assert_eq!(
             value,
             serde_json::json!({"type": "keeper", "state": "starting", "outage_ms": 0,
-                "why": "POST /tickle: HTTP 401\nfor DU1234567", "advice": "log in at https://localhost:5000"})
+                "why": "POST /tickle: HTTP 401\nfor DU1234567", "advice": "log in at https://localhost:5000",
+                "at_ms": 0, "since_ms": 0, "next_try_ms": 0})
         );
     }
 }
