@@ -10,6 +10,7 @@ use crate::key::SubscriptionKey;
 use crate::liveness::HealthReason;
 use crate::mask::{Discreet, excerpt};
 use crate::payload::{Args, Processor, Staleness, Subscribe};
+use crate::subscribe::InvalidSubscribe;
 
 /// Number of a request. [`Machine::submit`](crate::Machine::submit) returns it, and the reply
 /// repeats it.
@@ -258,6 +259,9 @@ pub enum CommandError {
         /// The text of the gateway's error frame.
         reason: Box<str>,
     },
+    /// The request has an argument that the gateway would ignore silently. Nothing was sent.
+    #[error(transparent)]
+    Invalid(#[from] InvalidSubscribe),
     /// The key is already subscribed to with other arguments. `Modify` changes them.
     #[error("{0:?} is already subscribed to with other arguments; modify it, or unsubscribe first")]
     Conflict(SubscriptionKey),

@@ -4,6 +4,7 @@
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::fmt;
+use core::str::FromStr;
 use core::time::Duration;
 
 use serde::Serialize;
@@ -329,6 +330,24 @@ impl Subscribe {
 impl From<SubscriptionKey> for Subscribe {
     fn from(key: SubscriptionKey) -> Self {
         Self::new(key)
+    }
+}
+
+/// Reads a wire text without its first letter, as [`Subscribe::parse`] does.
+impl TryFrom<&str> for Subscribe {
+    type Error = ParseSubscribeError;
+
+    fn try_from(text: &str) -> Result<Self, ParseSubscribeError> {
+        Self::parse(text)
+    }
+}
+
+/// Reads a wire text without its first letter, as [`Subscribe::parse`] does.
+impl FromStr for Subscribe {
+    type Err = ParseSubscribeError;
+
+    fn from_str(text: &str) -> Result<Self, ParseSubscribeError> {
+        Self::parse(text)
     }
 }
 

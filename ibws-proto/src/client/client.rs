@@ -22,6 +22,7 @@ use crate::{
     Command, CommandError, Key, Modify, Reply, Subscribe, SubscriptionKey, UnsubscribeOutcome,
     queue::{EventFilter, QueueLimits},
     status::{Health, MachineStatus, Stats, SubscriptionInfo},
+    subscribe::InvalidSubscribe,
 };
 
 /// A client of the gateway's stream.
@@ -180,6 +181,10 @@ impl<R: Runtime> Client<R> {
 
     /// Subscribes, keeps the subscription across reconnects, and waits for the outcome.
     ///
+    /// `subscribe` is a typed subscription ([`MarketData`](crate::subscribe::MarketData) and its
+    /// siblings), a [`Subscribe`], a [`SubscriptionKey`], or a text of the wire without its first
+    /// letter, `"md+265598"`. It is checked when the method is called.
+    ///
     /// Completes when data has confirmed the subscription, when it was sent on a channel that
     /// confirms nothing, or when
     /// [`Config::subscription_retries`](crate::Config::subscription_retries) (5) times
@@ -191,6 +196,8 @@ impl<R: Runtime> Client<R> {
     /// # Errors
     /// After an error the subscription is no longer kept. To keep it and let the client retry, use
     /// [`subscribe_nowait`](Self::subscribe_nowait).
+    /// - [`CommandError::Invalid`] if an argument is one that the gateway would ignore silently, or
+    ///   the text is not a subscription; nothing is sent.
     /// - [`CommandError::Conflict`] if the key is subscribed to with other arguments,
     ///   [`CommandError::Budget`] if the channel takes no more subscriptions. In both cases nothing
     ///   is sent.
@@ -202,12 +209,16 @@ impl<R: Runtime> Client<R> {
     /// # Cancel safety
     /// Not cancel-safe: dropping the future drops the subscription, which unsubscribes unless
     /// another handle holds the key.
-    pub fn subscribe<S: Into<Subscribe>>(
+    pub fn subscribe<S>(
         &self,
         subscribe: S,
-    ) -> impl Future<Output = Result<Subscription<R>, CommandError>> + Send + use<R, S> {
-        let mut subscription = self.subscribe_nowait(subscribe);
+    ) -> impl Future<Output = Result<Subscription<R>, CommandError>> + Send + use<R, S>
+    where
+        S: TryInto<Subscribe, Error: Into<InvalidSubscribe>>,
+    {
+        let subscription = self.subscribe_nowait(subscribe);
         async move {
+            let mut subscription = subscription?;
             match subscription.outcome().await {
                 // After a connection loss the subscription is kept, and sent on the next
                 // connection.
@@ -218,14 +229,22 @@ impl<R: Runtime> Client<R> {
     }
 
     /// Subscribes without waiting, and keeps the subscription across reconnects until its last
-    /// handle is dropped.
+    /// handle is dropped. Takes what [`subscribe`](Self::subscribe) takes.
     ///
     /// The handle is a stream from now on. [`Subscription::outcome`] returns the outcome; after
     /// [`CommandError::Refused`] and [`CommandError::Unconfirmed`] the client retries. The limits
     /// of its queue are those of
     /// [`Builder::queue_limits_by_key`](super::Builder::queue_limits_by_key) for its key.
-    pub fn subscribe_nowait(&self, subscribe: impl Into<Subscribe>) -> Subscription<R> {
-        let mut subscribe = subscribe.into();
+    ///
+    /// # Errors
+    /// [`InvalidSubscribe`] if an argument is one that the gateway would ignore silently, or the
+    /// text is not a subscription; nothing is sent. Every other error is the
+    /// [`outcome`](Subscription::outcome).
+    pub fn subscribe_nowait<S>(&self, subscribe: S) -> Result<Subscription<R>, InvalidSubscribe>
+    where
+        S: TryInto<Subscribe, Error: Into<InvalidSubscribe>>,
+    {
+        let mut subscribe = subscribe.try_into().map_err(Into::into)?;
         let key = subscribe.key.clone();
         let shared = &self.handle.shared;
         subscribe.processor = subscribe.processor.map(|processor| shared.payloads.stand_in(processor));
@@ -239,7 +258,7 @@ impl<R: Runtime> Client<R> {
             (consumer, state.submit(now, Command::Subscribe(subscribe)))
         });
         let request = Request::new(self.handle.clone(), id);
-        Subscription::new(EventStream::from_consumer(self.handle.clone(), consumer), key, request)
+        Ok(Subscription::new(EventStream::from_consumer(self.handle.clone(), consumer), key, request))
     }
 
     /// Unsubscribes, even if other handles still use the subscription. Their streams end.

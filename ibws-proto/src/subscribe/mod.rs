@@ -92,6 +92,16 @@ pub enum InvalidSubscribe {
     /// The target or the arguments cannot be written to the wire.
     #[error("{0}")]
     Wire(String),
+    /// The text is not a subscription.
+    #[error(transparent)]
+    Text(#[from] ParseSubscribeError),
+}
+
+/// A request that is already in the generic form has no error.
+impl From<core::convert::Infallible> for InvalidSubscribe {
+    fn from(never: core::convert::Infallible) -> Self {
+        match never {}
+    }
 }
 
 /// Returns the generic subscription of `target` with `args`.

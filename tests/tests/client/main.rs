@@ -3,6 +3,7 @@
 mod cancel;
 mod processors;
 mod queues;
+mod requests;
 mod sinks;
 
 use std::time::Duration;

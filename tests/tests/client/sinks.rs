@@ -117,7 +117,7 @@ fn sink_that_panics_or_breaks_is_detached_and_affects_no_other_consumer() {
 #[test]
 fn reset_and_shutdown_inside_a_callback_never_deadlock() {
     let (runtime, client) = ready();
-    let quotes = client.subscribe_nowait(shares());
+    let quotes = client.subscribe_nowait(shares()).unwrap();
     let actives = Arc::new(AtomicU64::new(0));
     let (inside, counted) = (client.clone(), actives.clone());
     client.attach(move |item: Item| {
