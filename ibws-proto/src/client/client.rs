@@ -19,7 +19,7 @@ use super::stream::EventStream;
 use super::subscription::Subscription;
 use crate::transport::Runtime;
 use crate::{
-    Command, CommandError, Key, Modify, Reply, Subscribe, SubscriptionKey, UnsubscribeOutcome,
+    Command, CommandError, Key, Modify, Reply, Subscribe, SubscriptionKey, Unsubscribe, UnsubscribeOutcome,
     queue::{EventFilter, QueueLimits},
     status::{Health, MachineStatus, Stats, SubscriptionInfo},
     subscribe::InvalidSubscribe,
@@ -264,8 +264,11 @@ impl<R: Runtime> Client<R> {
     /// Unsubscribes, even if other handles still use the subscription. Their streams end.
     ///
     /// Without `needs_confirmation`, completes as soon as the request is sent. With it, the request
-    /// is repeated until the gateway confirms. A history is unsubscribed by its server id; until
-    /// that is known, the client waits for it.
+    /// is repeated until the gateway confirms, on the channels whose unsubscribes it confirms
+    /// ([`Key::is_unsubscribe_confirmed`]); on the others it completes as soon as it is sent, with
+    /// [`UnsubscribeOutcome::NeverConfirmed`]. A history is unsubscribed by its server id; until
+    /// that is known, the client waits for it. [`unsubscribe_with`](Self::unsubscribe_with) takes
+    /// arguments and a processor.
     ///
     /// # Errors
     /// - [`CommandError::UnknownSubscription`] if the key is not subscribed to.
@@ -282,7 +285,24 @@ impl<R: Runtime> Client<R> {
         key: &SubscriptionKey,
         needs_confirmation: bool,
     ) -> impl Future<Output = Result<UnsubscribeOutcome, CommandError>> + Send + use<R> {
-        let request = self.request(Command::Unsubscribe { key: key.clone(), needs_confirmation });
+        self.unsubscribe_with(Unsubscribe::new(key.clone()).needs_confirmation(needs_confirmation))
+    }
+
+    /// As [`unsubscribe`](Self::unsubscribe), with arguments and a processor for the text of this
+    /// one request. A request that joins an unsubscribe which is under way has the text of that one.
+    ///
+    /// # Errors
+    /// As [`unsubscribe`](Self::unsubscribe).
+    ///
+    /// # Cancel safety
+    /// Dropping the future discards the reply only.
+    pub fn unsubscribe_with(
+        &self,
+        mut unsubscribe: Unsubscribe,
+    ) -> impl Future<Output = Result<UnsubscribeOutcome, CommandError>> + Send + use<R> {
+        let payloads = &self.handle.shared.payloads;
+        unsubscribe.processor = unsubscribe.processor.map(|processor| payloads.stand_in(processor));
+        let request = self.request(Command::Unsubscribe(unsubscribe));
         async move {
             match request.await? {
                 Reply::Unsubscribed(outcome) => Ok(outcome),
@@ -435,9 +455,10 @@ impl<R: Runtime> Client<R> {
     }
 
     /// Returns the server id and the contract id of each history of this connection whose server id
-    /// is known; `None` for every key but [`Key::MarketHistory`].
+    /// is known; `None` for every key but [`Key::MarketHistory`]. The contract id is `None` for a
+    /// target without one, such as a combo.
     #[must_use]
-    pub fn server_ids(&self, key: Key) -> Option<BTreeMap<Box<str>, i64>> {
+    pub fn server_ids(&self, key: Key) -> Option<BTreeMap<Box<str>, Option<i64>>> {
         self.read(|state| state.machine.server_ids(key))
     }
 

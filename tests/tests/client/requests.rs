@@ -18,12 +18,9 @@ fn subscribe_takes_typed_requests_keys_and_texts_alike() {
         assert_eq!(subscription.known_outcome(), SubscribeOutcome::Active, "{:?}", subscription.key());
     }
     let written: Vec<_> = runtime.gateway(|gateway| gateway.log().map(|received| received.text.clone()).collect());
-    for text in [
-        r#"smd+265598+{"fields":["31","84","86"]}"#,
-        "smd+8314+{}",
-        r#"smd+756733+{"fields":["31"]}"#,
-        "spl+{}",
-    ] {
+    for text in
+        [r#"smd+265598+{"fields":["31","84","86"]}"#, "smd+8314+{}", r#"smd+756733+{"fields":["31"]}"#, "spl+{}"]
+    {
         assert!(written.iter().any(|line| line == text), "{text} is not among {written:?}");
     }
 }
