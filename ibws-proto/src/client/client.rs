@@ -1,7 +1,6 @@
 //! The handle of a client: its requests as futures, its streams, and its present state.
 
 use core::future::Future;
-use core::time::Duration;
 use std::boxed::Box;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,15 +11,13 @@ use super::handle::{Handle, Request};
 #[cfg(feature = "session")]
 use super::keeper::KeeperMailbox;
 use super::queue::QueueAccessor;
-use super::reader::Reader;
 use super::shared::{Shared, State};
-use super::sink::{EventSink, SinkTask};
 use super::stream::EventStream;
 use super::subscription::Subscription;
 use crate::transport::Runtime;
 use crate::{
     Command, CommandError, Key, Modify, Reply, Subscribe, SubscriptionKey, Unsubscribe, UnsubscribeOutcome,
-    queue::{EventFilter, QueueLimits},
+    queue::{EventFilter, QueueOptions},
     status::{Health, MachineStatus, Stats, SubscriptionInfo},
     subscribe::InvalidSubscribe,
 };
@@ -36,8 +33,8 @@ use crate::{
 /// future discards the reply; the request stays in force. The one exception is
 /// [`Client::subscribe`].
 pub struct Client<R: Runtime> {
-    handle: Handle<R>,
-    queues: QueueSettings,
+    pub(super) handle: Handle<R>,
+    pub(super) queues: QueueSettings,
     #[cfg(feature = "session")]
     pub(super) keeper: Option<Arc<KeeperMailbox>>,
 }
@@ -408,13 +405,35 @@ impl<R: Runtime> Client<R> {
     /// [`Builder::queue_limits`](super::Builder::queue_limits).
     #[must_use]
     pub fn events(&self) -> EventStream<R> {
-        self.events_within(self.queues.limits)
+        self.events_within(self.queues.options)
     }
 
-    /// Returns a stream of all events from now on, with limits of its own.
+    /// Returns a stream of all events from now on, with limits of its own, or with an
+    /// [`Overflow`](crate::queue::Overflow) of its own.
     #[must_use]
-    pub fn events_within(&self, limits: QueueLimits) -> EventStream<R> {
-        EventStream::new(self.handle.clone(), EventFilter::All, limits)
+    pub fn events_within(&self, options: impl Into<QueueOptions>) -> EventStream<R> {
+        EventStream::new(self.handle.clone(), EventFilter::All, options.into())
+    }
+
+    /// Returns a handle of this client that opens every queue with these limits, and with what they
+    /// do at them: streams of subscriptions and groups, queues of keys, streams of events, sinks.
+    /// Other handles open theirs as before.
+    ///
+    /// The accessors of one key share the queue that the first of them opened.
+    ///
+    /// ```
+    /// # use ibws_proto::{client::Client, queue::Overflow, transport::Runtime};
+    /// # async fn example<R: Runtime>(client: Client<R>) -> Result<(), Box<dyn std::error::Error>> {
+    /// // Whenever it is read, this stream has one message: the newest of each field.
+    /// let mut quotes = client.with_queues(Overflow::KeepNewest).subscribe("md+265598").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_queues(&self, options: impl Into<QueueOptions>) -> Self {
+        let mut client = self.clone();
+        client.queues.set(options.into());
+        client
     }
 
     /// Returns an accessor of the queue of one key: its messages from now on, and the gaps of its
@@ -427,11 +446,6 @@ impl<R: Runtime> Client<R> {
     #[must_use]
     pub fn queue(&self, key: Key) -> QueueAccessor<R> {
         QueueAccessor::new(EventStream::new(self.handle.clone(), EventFilter::Key(key), self.queues.of_key(key)), key)
-    }
-
-    /// Delivers all events from now on to `sink` as well. A sink does not keep the client alive.
-    pub fn attach(&self, sink: impl EventSink) {
-        self.attach_boxed(Box::new(sink));
     }
 
     /// Returns the present state of the connection and the number of subscriptions and pending
@@ -468,15 +482,6 @@ impl<R: Runtime> Client<R> {
         self.read(|state| state.machine.stats())
     }
 
-    /// Waits for `span` on the clock of the client's runtime.
-    ///
-    /// # Cancel safety
-    /// Dropping the future ends the wait.
-    pub fn sleep(&self, span: Duration) -> R::Sleep {
-        let runtime = &self.handle.shared.runtime;
-        runtime.sleep_until(runtime.now() + span)
-    }
-
     pub(super) fn new(shared: Arc<Shared<R>>, queues: QueueSettings) -> Self {
         Self {
             handle: Handle::new(shared),
@@ -484,12 +489,6 @@ impl<R: Runtime> Client<R> {
             #[cfg(feature = "session")]
             keeper: None,
         }
-    }
-
-    pub(super) fn attach_boxed(&self, sink: Box<dyn EventSink>) {
-        let shared = &self.handle.shared;
-        let reader = Reader::new(shared, EventFilter::All, self.queues.limits);
-        shared.runtime.spawn(SinkTask::new(reader, sink));
     }
 
     fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {

@@ -21,7 +21,8 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
-use std::task::Waker;
+use std::task::{Poll, Waker};
+use std::time::SystemTime;
 use std::vec::Vec;
 
 use super::consumers::{ConsumerId, Consumers, Take};
@@ -30,11 +31,16 @@ use super::replies::Replies;
 use super::sync::{Mutex, MutexGuard};
 use crate::queue::Dequeued;
 use crate::transport::Runtime;
-use crate::{Action, CloseCause, Command, CommandError, Event, Input, Instant, Machine, Output, Reply, RequestId};
+use crate::{
+    Action, CloseCause, Command, CommandError, Event, Input, Instant, Machine, Output, Reply, RequestId,
+    SubscriptionKey,
+};
 
 /// What the task and every handle share. The lock is never held across an await.
 pub(super) struct Shared<R> {
     pub(super) runtime: R,
+    /// The wall-clock time of the origin of the runtime's clock.
+    pub(super) origin: SystemTime,
     /// The payloads that processors of the application build.
     pub(super) payloads: Arc<Payloads>,
     state: Mutex<State>,
@@ -73,7 +79,8 @@ impl<R: Runtime> Shared<R> {
             consumers: Consumers::new(total_queue_bytes),
             deferred: Deferred::default(),
         };
-        Self { runtime, payloads, state: Mutex::new(state) }
+        let origin = super::clock::origin(&runtime);
+        Self { runtime, origin, payloads, state: Mutex::new(state) }
     }
 
     /// Calls `act` under the lock, then wakes and drops the deferred wakers, and drops processors.
@@ -163,6 +170,19 @@ impl State {
     /// the waker, if any.
     pub(super) fn take(&mut self, consumer: ConsumerId, into: &mut VecDeque<Dequeued>, waker: Option<&Waker>) -> Take {
         self.consumers.take(consumer, into, waker, self.finished, &mut self.deferred)
+    }
+
+    /// Returns the version of the newest value of a subscription once it is not `seen`; `None` once
+    /// there will be no other.
+    pub(super) fn poll_latest(
+        &mut self,
+        key: &SubscriptionKey,
+        number: u64,
+        seen: u64,
+        waker: &Waker,
+    ) -> Poll<Option<u64>> {
+        let Self { consumers, finished, deferred, .. } = self;
+        consumers.latest.poll_changed(key, number, seen, waker, *finished, deferred)
     }
 
     /// Takes the reply to a request if it has come; otherwise remembers the waker.

@@ -7,11 +7,11 @@ use core::time::Duration;
 
 use futures_core::Stream;
 
-use super::handle::Request;
+use super::handle::{Handle, Request};
 use super::reader::within;
 use super::stream::EventStream;
 use crate::transport::Runtime;
-use crate::{Command, CommandError, Event, Item, SubscribeOutcome, SubscriptionKey, SubscriptionState};
+use crate::{Command, CommandError, Event, Item, RequestId, SubscribeOutcome, SubscriptionKey, SubscriptionState};
 
 /// A handle of a subscription, and the stream of its events: its messages, the changes of its
 /// state, its gaps.
@@ -61,6 +61,18 @@ impl<R: Runtime> SubscriptionGuard<R> {
             self.outcome = Some(self.request.outcome().await);
         }
         self.outcome.clone().unwrap_or(Ok(SubscribeOutcome::Pending))
+    }
+
+    pub(super) fn new(key: SubscriptionKey, request: Request<R>) -> Self {
+        Self { key, request, outcome: None }
+    }
+
+    pub(super) fn id(&self) -> RequestId {
+        self.request.id()
+    }
+
+    pub(super) fn handle(&self) -> &Handle<R> {
+        self.request.handle()
     }
 
     /// Returns the outcome that an earlier [`outcome`](Self::outcome) received, without waiting, as
@@ -157,8 +169,7 @@ impl<R: Runtime> Subscription<R> {
     }
 
     pub(super) fn new(stream: EventStream<R>, key: SubscriptionKey, request: Request<R>) -> Self {
-        let guard = SubscriptionGuard { key, request, outcome: None };
-        Self { guard, stream, lost_notices: false, ended: false }
+        Self { guard: SubscriptionGuard::new(key, request), stream, lost_notices: false, ended: false }
     }
 
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {

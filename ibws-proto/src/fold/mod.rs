@@ -9,6 +9,7 @@
 
 mod filed;
 mod filing;
+mod latest;
 mod merged;
 mod quote;
 mod reconcile;
@@ -16,6 +17,7 @@ mod tables;
 
 pub use crate::rest::{OrdersReply, ReplyError, TradesReply};
 pub(crate) use filing::Filing;
+pub use latest::LatestValue;
 pub use merged::Merged;
 pub use quote::Quote;
 pub use reconcile::{Mark, Reconciled};
