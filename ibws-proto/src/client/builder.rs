@@ -212,8 +212,8 @@ impl<R: Runtime> Builder<R> {
     }
 
     /// Changes the settings of the machine in place. The settings that people change most have
-    /// methods of their own, such as [`account`](Self::account). Default: [`Config::default`] with a
-    /// random seed.
+    /// methods of their own, such as [`account`](Self::account). Default: [`Config::default`] with
+    /// a random seed.
     pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
         self

@@ -286,7 +286,8 @@ impl<R: Runtime> Client<R> {
     }
 
     /// As [`unsubscribe`](Self::unsubscribe), with arguments and a processor for the text of this
-    /// one request. A request that joins an unsubscribe which is under way has the text of that one.
+    /// one request. A request that joins an unsubscribe which is under way has the text of that
+    /// one.
     ///
     /// # Errors
     /// As [`unsubscribe`](Self::unsubscribe).
@@ -423,7 +424,8 @@ impl<R: Runtime> Client<R> {
     ///
     /// ```
     /// # use ibws_proto::{client::Client, queue::Overflow, transport::Runtime};
-    /// # async fn example<R: Runtime>(client: Client<R>) -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::error::Error;
+    /// # async fn example<R: Runtime>(client: Client<R>) -> Result<(), Box<dyn Error>> {
     /// // Whenever it is read, this stream has one message: the newest of each field.
     /// let mut quotes = client.with_queues(Overflow::KeepNewest).subscribe("md+265598").await?;
     /// # Ok(())

@@ -195,8 +195,8 @@ impl<R: Runtime> Stream for SubscriptionGroup<R> {
 }
 
 impl<R: Runtime> Client<R> {
-    /// Subscribes to everything that `subscribes` yields, without waiting, and returns one stream of
-    /// all events. Each request is one that [`subscribe`](Self::subscribe) takes.
+    /// Subscribes to everything that `subscribes` yields, without waiting, and returns one stream
+    /// of all events. Each request is one that [`subscribe`](Self::subscribe) takes.
     ///
     /// [`SubscriptionGroup::confirmed`] waits for all of them, [`SubscriptionGroup::outcomes`]
     /// returns the outcome of each. The limits of the queue are those of

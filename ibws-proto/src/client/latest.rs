@@ -60,8 +60,8 @@ impl<R: Runtime> Latest<R> {
     }
 
     /// Waits until the value differs from what it was when this method last returned, or when this
-    /// handle was created: a message came, or the state, a gap or a silence changed. Returns `false`
-    /// once the client has ended.
+    /// handle was created: a message came, or the state, a gap or a silence changed. Returns
+    /// `false` once the client has ended.
     ///
     /// Changes that come between two calls are one change.
     ///

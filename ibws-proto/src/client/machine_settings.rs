@@ -52,9 +52,9 @@ impl<R: Runtime> Builder<R> {
         self.configure(|config| config.drain_timeout = limit)
     }
 
-    /// Sets the upper bounds of the first and of every delay between dials ([`Config::backoff_min`],
-    /// [`Config::backoff_max`]). The bound doubles from one to the other; each delay is drawn below
-    /// it. Default: 1 s and 8 s.
+    /// Sets the upper bounds of the first and of every delay between dials
+    /// ([`Config::backoff_min`], [`Config::backoff_max`]). The bound doubles from one to the other;
+    /// each delay is drawn below it. Default: 1 s and 8 s.
     pub fn backoff(self, min: Duration, max: Duration) -> Self {
         self.configure(|config| (config.backoff_min, config.backoff_max) = (min, max))
     }
@@ -72,8 +72,8 @@ impl<R: Runtime> Builder<R> {
         self.configure(|config| config.max_reconnect_attempts = limit.into())
     }
 
-    /// Sets whether the client dials again after a Close by the peer ([`Config::restart_on_close`]).
-    /// Default: `true`.
+    /// Sets whether the client dials again after a Close by the peer
+    /// ([`Config::restart_on_close`]). Default: `true`.
     pub fn restart_on_close(self, restarts: bool) -> Self {
         self.configure(|config| config.restart_on_close = restarts)
     }
@@ -96,8 +96,8 @@ impl<R: Runtime> Builder<R> {
         self.configure(|config| config.tic_interval = interval.into())
     }
 
-    /// Sets the interval of WebSocket pings; `None` sends none ([`Config::ping_interval`]). Default:
-    /// 45 s.
+    /// Sets the interval of WebSocket pings; `None` sends none ([`Config::ping_interval`]).
+    /// Default: 45 s.
     pub fn ping_interval(self, interval: impl Into<Option<Duration>>) -> Self {
         self.configure(|config| config.ping_interval = interval.into())
     }
@@ -149,8 +149,8 @@ impl<R: Runtime> Builder<R> {
 
     /// Sets how many subscriptions are sent at a time after a reconnect, and the pause that follows
     /// ([`Config::resubscribe_burst`], [`Config::resubscribe_pause`]). Default: 25 and 250 ms.
-    pub fn resubscribe_pace(self, burst: usize, pause: Duration) -> Self {
-        self.configure(|config| (config.resubscribe_burst, config.resubscribe_pause) = (burst, pause))
+    pub fn resubscribe_pace(self, count: usize, pause: Duration) -> Self {
+        self.configure(|config| (config.resubscribe_burst, config.resubscribe_pause) = (count, pause))
     }
 
     /// Sets whether every subscription is sent again on each new connection

@@ -7,12 +7,12 @@
 //! client. A panic in one of the first four is contained, and reported as its failure.
 //!
 //! `client`, `subscription`, `group`, `stream`, `queue` and `latest` hold the handles, `reader` and
-//! `consumers` what they read from, `handle` and `replies` how a request gets its reply, `clock` the
-//! times of events. `machine_settings` adds to the builder what the machine can be set to. `task` runs the machine,
-//! `link` writes to the connection, `payloads` calls processors, `sink` runs the callbacks,
-//! `contain` contains panics, `keeper` runs the session keeper. `settings` reads variables and
-//! files, `raw_log` logs messages. `shared` holds the lock, which `sync` names; `interleavings`
-//! tests both.
+//! `consumers` what they read from, `handle` and `replies` how a request gets its reply, `clock`
+//! the times of events. `machine_settings` adds to the builder what the machine can be set to.
+//! `task` runs the machine, `link` writes to the connection, `payloads` calls processors, `sink`
+//! runs the callbacks, `contain` contains panics, `keeper` runs the session keeper. `settings`
+//! reads variables and files, `raw_log` logs messages. `shared` holds the lock, which `sync` names;
+//! `interleavings` tests both.
 
 mod builder;
 #[allow(clippy::module_inception)]

@@ -23,9 +23,9 @@ use crate::{
 /// turn.
 const MAX_ITEMS_PER_POLL: usize = 64;
 
-/// Receives events. [`Client::attach`] or [`Builder::sink`](super::Builder::sink) attaches it to all
-/// events, [`Client::attach_filtered`] to those of a key or of subscriptions, and [`Client::on`] a
-/// callback to one kind of event. A client can have any number of sinks.
+/// Receives events. [`Client::attach`] or [`Builder::sink`](super::Builder::sink) attaches it to
+/// all events, [`Client::attach_filtered`] to those of a key or of subscriptions, and
+/// [`Client::on`] a callback to one kind of event. A client can have any number of sinks.
 ///
 /// Each sink has a task and a bounded [`Queue`](crate::queue::Queue) of its own and is called
 /// without any lock. It may use the client. A slow sink costs bounded memory, delays no other
@@ -49,7 +49,8 @@ const MAX_ITEMS_PER_POLL: usize = 64;
 /// ```
 /// use std::{collections::VecDeque, ops::ControlFlow, sync::{Arc, Mutex}};
 /// use std::task::{Context, Poll, Waker};
-/// use ibws_proto::{client::{Client, EventSink}, queue::EventFilter, transport::Runtime, Item, Key};
+/// use ibws_proto::client::{Client, EventSink};
+/// use ibws_proto::{Item, Key, queue::EventFilter, transport::Runtime};
 ///
 /// /// Holds three items at most. More wait in the bounded queue of the client.
 /// #[derive(Clone, Default)]
@@ -201,10 +202,10 @@ impl<R: Runtime> Client<R> {
     /// argument. The callback is a [sink](EventSink).
     ///
     /// ```
-    /// # use ibws_proto::{client::Client, queue::LossReport, transport::Runtime, Gap, StateChange};
+    /// # use ibws_proto::{Gap, StateChange, client::Client, queue::LossReport, transport::Runtime};
     /// # fn example<R: Runtime>(client: &Client<R>) {
     /// client.on(|change: StateChange| println!("{}", change.state.name()));
-    /// client.on(|gap: Gap| println!("{:?} has a gap since {}: {}", gap.key, gap.since, gap.cause));
+    /// client.on(|gap: Gap| println!("{:?}: {}", gap.key, gap.cause));
     /// client.on(|lost: LossReport| println!("too slow: {} messages lost", lost.messages));
     /// # }
     /// ```
