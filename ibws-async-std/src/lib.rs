@@ -47,6 +47,10 @@ pub use runtime::AsyncStdRuntime;
 pub type Client = ibws_proto::client::Client<AsyncStdRuntime>;
 /// The stream of one subscription.
 pub type Subscription = ibws_proto::client::Subscription<AsyncStdRuntime>;
+/// Many subscriptions with one stream.
+pub type SubscriptionGroup = ibws_proto::client::SubscriptionGroup<AsyncStdRuntime>;
+/// The newest value of one subscription.
+pub type Latest = ibws_proto::client::Latest<AsyncStdRuntime>;
 /// A stream of events.
 pub type EventStream = ibws_proto::client::EventStream<AsyncStdRuntime>;
 /// The queue of one key.

@@ -47,6 +47,10 @@ pub use runtime::TokioRuntime;
 pub type Client = ibws_proto::client::Client<TokioRuntime>;
 /// The stream of one subscription.
 pub type Subscription = ibws_proto::client::Subscription<TokioRuntime>;
+/// Many subscriptions with one stream.
+pub type SubscriptionGroup = ibws_proto::client::SubscriptionGroup<TokioRuntime>;
+/// The newest value of one subscription.
+pub type Latest = ibws_proto::client::Latest<TokioRuntime>;
 /// A stream of events.
 pub type EventStream = ibws_proto::client::EventStream<TokioRuntime>;
 /// The queue of one key.

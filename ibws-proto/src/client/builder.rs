@@ -36,6 +36,25 @@ use crate::{keeper::KeeperConfig, transport::websocket::Net};
 ///
 /// Every setting has a default. Without any, the client connects to the gateway on this machine,
 /// `wss://localhost:5000/v1/api/ws`, and trusts public certificate authorities.
+///
+/// ```
+/// use core::time::Duration;
+/// use ibws_proto::client::{BuildError, Builder, Client};
+/// use ibws_proto::transport::{Runtime, Trust};
+///
+/// # fn example<R: Runtime>(runtime: R) -> Result<Client<R>, BuildError> {
+/// // An adapter has a function `builder()`, which supplies the runtime.
+/// let client = Builder::new(runtime)
+///     .host("gateway.example")
+///     .trust(Trust::WebPki)
+///     .account("DU1234567")
+///     .backoff(Duration::from_secs(1), Duration::from_secs(30))
+///     .max_connection_attempts(None)
+///     .configure(|config| config.auth_wait = Duration::from_secs(2))
+///     .build()?;
+/// # Ok(client)
+/// # }
+/// ```
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder<R: Runtime> {
     runtime: R,

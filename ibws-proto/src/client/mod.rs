@@ -6,18 +6,19 @@
 //! handlers, credentials providers, processors, and wakers that are woken or dropped, may use the
 //! client. A panic in one of the first four is contained, and reported as its failure.
 //!
-//! `client`, `subscription`, `group`, `stream`, `queue` and `latest` hold the handles, `reader` and
-//! `consumers` what they read from, `handle` and `replies` how a request gets its reply, `clock`
-//! the times of events. `machine_settings` adds to the builder what the machine can be set to.
-//! `task` runs the machine, `link` writes to the connection, `payloads` calls processors, `sink`
-//! runs the callbacks, `contain` contains panics, `keeper` runs the session keeper. `settings`
-//! reads variables and files, `raw_log` logs messages. `shared` holds the lock, which `sync` names;
-//! `interleavings` tests both.
+//! `client`, `subscription`, `group`, `stream`, `queue` and `latest` hold the handles, `consume`
+//! opens streams and queues, `reader` and `consumers` are what they read from, `handle` and
+//! `replies` how a request gets its reply, `clock` has the times of events. `machine_settings` adds
+//! to the builder what the machine can be set to. `task` runs the machine, `link` writes to the
+//! connection, `payloads` calls processors, `sink` runs the callbacks, `contain` contains panics,
+//! `keeper` runs the session keeper. `settings` reads variables and files, `raw_log` logs messages.
+//! `shared` holds the lock, which `sync` names; `interleavings` tests both.
 
 mod builder;
 #[allow(clippy::module_inception)]
 mod client;
 mod clock;
+mod consume;
 mod consumers;
 mod contain;
 mod group;

@@ -28,6 +28,26 @@ use crate::{
 ///
 /// Items are taken from the queue in batches: up to 64 events, or 64 KiB and one event, are held
 /// outside the queue and its limits.
+///
+/// ```
+/// # use ibws_proto::client::Client;
+/// # use ibws_proto::transport::Runtime;
+/// use core::time::Duration;
+/// use ibws_proto::{Event, Item};
+///
+/// # use std::error::Error;
+/// # async fn example<R: Runtime>(client: Client<R>) -> Result<(), Box<dyn Error>> {
+/// let mut events = client.events();
+/// client.start().await?;
+/// // All events of the next 10 s of silence at most.
+/// while let Some(item) = events.next_within(Duration::from_secs(10)).await {
+///     if let Item::Event(Event::State(change)) = item {
+///         println!("{:?} {}", client.system_time(change.at), change.state.name());
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct EventStream<R: Runtime> {
     reader: Reader<R>,
     handle: Handle<R>,

@@ -20,7 +20,33 @@ use crate::{Command, CommandError, Event, Item, RequestId, SubscribeOutcome, Sub
 /// shutdown, and the last item was taken. Dropping the handle detaches it from the subscription;
 /// dropping the last handle of a key unsubscribes. Its queue is bounded as that of every
 /// [`EventStream`]. An application that reads the events elsewhere needs no queue here:
-/// [`into_guard`](Self::into_guard) removes it.
+/// [`into_guard`](Self::into_guard) removes it, and [`into_latest`](Self::into_latest) keeps the
+/// newest value in its place.
+///
+/// ```
+/// # use ibws_proto::client::Client;
+/// # use ibws_proto::transport::Runtime;
+/// use ibws_proto::{Body, Event, Field, Item};
+///
+/// # use std::error::Error;
+/// # async fn example<R: Runtime>(client: Client<R>) -> Result<(), Box<dyn Error>> {
+/// let mut quotes = client.subscribe(r#"md+265598+{"fields":["31"]}"#).await?;
+/// while let Some(item) = quotes.next().await {
+///     match item {
+///         Item::Event(Event::Message(message)) => {
+///             if let Body::MarketData(quote) = message.frame.body() {
+///                 println!("{:?}", quote.get(Field::LAST));
+///             }
+///         }
+///         Item::Event(Event::Gap(gap)) => println!("a gap since {}: {}", gap.since, gap.cause),
+///         Item::Event(Event::Resumed(_)) => println!("the gap has ended"),
+///         Item::Lost(lost) => println!("too slow for {} messages", lost.messages),
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Subscription<R: Runtime> {
     // Dropped before the stream: the subscription is released first.
     guard: SubscriptionGuard<R>,
@@ -35,6 +61,23 @@ pub struct Subscription<R: Runtime> {
 ///
 /// It keeps the subscription as a [`Subscription`] does: dropping the last handle of a key
 /// unsubscribes. [`Subscription::into_guard`] creates it.
+///
+/// ```
+/// # use ibws_proto::client::Client;
+/// # use ibws_proto::transport::Runtime;
+/// use ibws_proto::Key;
+///
+/// # use std::error::Error;
+/// # async fn example<R: Runtime>(client: Client<R>) -> Result<(), Box<dyn Error>> {
+/// // The queue of the key holds the messages of all subscriptions to market data.
+/// let mut quotes = client.queue(Key::MarketData);
+/// let apple = client.subscribe("md+265598").await?.into_guard();
+/// let ibm = client.subscribe("md+8314").await?.into_guard();
+/// println!("{:?}", quotes.recv().await);
+/// drop(apple); // unsubscribes
+/// # Ok(())
+/// # }
+/// ```
 pub struct SubscriptionGuard<R: Runtime> {
     key: SubscriptionKey,
     request: Request<R>,

@@ -24,9 +24,9 @@ pub trait Runtime: Send + Sync + 'static {
     /// Returns the time on a monotonic clock whose origin stays the same for the life of this
     /// value.
     fn now(&self) -> Instant;
-    /// Returns the wall-clock time. A client reads it once, when it is built, to give its moments
-    /// a [`system_time`](../client/struct.Client.html#method.system_time). Default: the system's
-    /// clock. A simulated runtime returns one of its own.
+    /// Returns the wall-clock time. A client reads it once, when it is built, so that
+    /// `Client::system_time` can give the wall-clock time of any moment. Default: the system's
+    /// clock. A simulated runtime returns a time of its own.
     #[expect(clippy::disallowed_methods, reason = "the one place where the wall clock is read")]
     fn system_time(&self) -> SystemTime {
         SystemTime::now()
