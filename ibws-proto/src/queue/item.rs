@@ -58,6 +58,7 @@ pub(crate) enum Dequeued {
 
 impl Dequeued {
     /// Returns the subscription that the item is about.
+    #[cfg_attr(not(feature = "client"), allow(dead_code, reason = "only the client and the tests use it"))]
     pub(crate) fn subscription(&self) -> Option<&SubscriptionKey> {
         match self {
             Self::Item(Item::Event(event)) => attribution::subscription(event),
