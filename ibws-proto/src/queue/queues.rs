@@ -70,8 +70,8 @@ impl Default for Queues {
 }
 
 impl Queues {
-    /// Creates queues that hold at most `total_bytes` together, as [`QueueLimits::bytes`] counts
-    /// them.
+    /// Creates queues that hold at most `total_bytes` together, as
+    /// [`QueueLimits::bytes`](super::QueueLimits::bytes) counts them.
     #[must_use]
     pub fn with_total_bytes(total_bytes: usize) -> Self {
         Self {
@@ -156,7 +156,8 @@ impl Queues {
         }
     }
 
-    /// Returns the bytes that all queues hold, as [`QueueLimits::bytes`] counts them.
+    /// Returns the bytes that all queues hold, as [`QueueLimits::bytes`](super::QueueLimits::bytes)
+    /// counts them.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.queues.values().fold(0, |sum, (queue, _)| sum.saturating_add(queue.bytes()))
