@@ -9,7 +9,8 @@ use crate::connect::{CloseCause, ConnectError, ConnectErrorKind};
 use crate::key::SubscriptionKey;
 use crate::liveness::HealthReason;
 use crate::mask::{Discreet, excerpt};
-use crate::payload::{Args, Processor, Staleness, Subscribe};
+use crate::payload::{Args, Processor, Staleness, Subscribe, Unsubscribe};
+use crate::subscribe::InvalidSubscribe;
 
 /// Number of a request. [`Machine::submit`](crate::Machine::submit) returns it, and the reply
 /// repeats it.
@@ -57,13 +58,7 @@ pub enum Command {
     /// Subscribes, and keeps the subscription across reconnects.
     Subscribe(Subscribe),
     /// Unsubscribes, even if other handles still use the subscription.
-    Unsubscribe {
-        /// The subscription to remove.
-        key: SubscriptionKey,
-        /// Repeats the unsubscribe until the gateway confirms it. If `false`, the request succeeds
-        /// as soon as the text is sent.
-        needs_confirmation: bool,
-    },
+    Unsubscribe(Unsubscribe),
     /// Removes one holder of a subscription, named by its `Subscribe` request. Removing the last
     /// holder unsubscribes.
     Release(RequestId),
@@ -104,9 +99,7 @@ impl fmt::Debug for Command {
             Self::CheckPing => f.write_str("CheckPing"),
             Self::CheckHealth => f.write_str("CheckHealth"),
             Self::Subscribe(subscribe) => f.debug_tuple("Subscribe").field(subscribe).finish(),
-            Self::Unsubscribe { key, needs_confirmation } => {
-                f.debug_struct("Unsubscribe").field("key", key).field("needs_confirmation", needs_confirmation).finish()
-            }
+            Self::Unsubscribe(unsubscribe) => f.debug_tuple("Unsubscribe").field(unsubscribe).finish(),
             Self::Release(request) => f.debug_tuple("Release").field(request).finish(),
             Self::Modify(modify) => f.debug_tuple("Modify").field(modify).finish(),
             Self::Recreate => f.write_str("Recreate"),
@@ -209,6 +202,9 @@ pub enum UnsubscribeOutcome {
     /// The unsubscribe is sent. The request required no confirmation, or a later subscribe of the
     /// same key ended the wait for it.
     Sent,
+    /// The unsubscribe is sent. The request required a confirmation, and the gateway confirms none
+    /// on this channel ([`Key::is_unsubscribe_confirmed`](crate::Key::is_unsubscribe_confirmed)).
+    NeverConfirmed,
     /// Nothing was sent, because the subscription was not active on this connection.
     NotHeld,
 }
@@ -259,6 +255,9 @@ pub enum CommandError {
         /// The text of the gateway's error frame.
         reason: Box<str>,
     },
+    /// The request has an argument that the gateway would ignore silently. Nothing was sent.
+    #[error(transparent)]
+    Invalid(#[from] InvalidSubscribe),
     /// The key is already subscribed to with other arguments. `Modify` changes them.
     #[error("{0:?} is already subscribed to with other arguments; modify it, or unsubscribe first")]
     Conflict(SubscriptionKey),

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 
-use crate::payload::Processor;
+use crate::payload::{Processor, Renewal};
 
 /// How long the machine holds back texts until the gateway's greeting.
 ///
@@ -20,17 +20,6 @@ pub enum ReadyGate {
     Wait(Duration),
     /// Waits for the greeting without a limit.
     Strict,
-}
-
-/// How market data is renewed before the gateway ends the stream.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub enum Renewal {
-    /// Sends `umd`, then `smd`. This form is known to work (docs/protocol.md §3.1).
-    #[default]
-    UnsubscribeFirst,
-    /// Sends `smd` alone, which is one text less. Whether it extends the stream was never measured.
-    Resubscribe,
 }
 
 /// An account id. Its `Debug` output hides it.
@@ -144,10 +133,11 @@ pub struct Config {
     /// How long the REST handler may take for any other request. Default: 30 s.
     pub rest_timeout: Duration,
     /// Age at which market data is renewed, because streams end silently after 10 minutes
-    /// (docs/protocol.md §3.1). The age varies down to 5 % less. `None`: no renewal. Default: 9
-    /// min.
+    /// (docs/protocol.md §3.1). The age varies down to 5 % less. `None`: no renewal.
+    /// [`Subscribe::renew_after`](crate::Subscribe::renew_after) overrides it. Default: 9 min.
     pub renew_market_data: Option<Duration>,
-    /// How market data is renewed. Default: [`Renewal::UnsubscribeFirst`].
+    /// How market data is renewed. [`Subscribe::renewal`](crate::Subscribe::renewal) overrides it.
+    /// Default: [`Renewal::UnsubscribeFirst`].
     pub renewal: Renewal,
     /// Number of subscriptions sent at a time after a reconnect, by a `Recreate`, and by renewals
     /// that coincide. Default: 25, which a gateway was seen to accept (docs/protocol.md §3.1).

@@ -71,6 +71,17 @@ impl Key {
         }
     }
 
+    /// Returns `true` if the gateway confirms an unsubscribe of this key with a frame: `sd`, `ld`
+    /// and `mh`. On every other channel an unsubscribe is over as soon as it is sent
+    /// (docs/protocol.md §3).
+    #[must_use]
+    pub const fn is_unsubscribe_confirmed(self) -> bool {
+        match self.rules() {
+            Some(rules) => rules.unsubscribe_confirmed,
+            None => false,
+        }
+    }
+
     /// Returns `true` for the six keys that cannot be subscribed to.
     #[must_use]
     pub const fn is_unsolicited(self) -> bool {

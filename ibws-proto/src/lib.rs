@@ -221,7 +221,7 @@ pub use catch_up::{CatchUpPending, CatchUpReason, CaughtUp};
 pub use command::{
     Command, CommandError, ConnectionLoss, GapCause, Modify, Reply, RequestId, SubscribeOutcome, UnsubscribeOutcome,
 };
-pub use config::{Account, Config, ReadyGate, Renewal};
+pub use config::{Account, Config, ReadyGate};
 pub use connect::{CloseCause, ConnId, ConnectError, ConnectErrorKind, UnknownCertificate};
 pub use event::{
     Action, Event, Fresh, Gap, GapRecovery, Input, Message, Output, ProcessorPanic, Resumed, SessionUpdate, Stale,
@@ -234,7 +234,7 @@ pub use lifecycle::ConnectionState;
 pub use machine::Machine;
 pub use mask::{excerpt, excerpt_within, is_misleading};
 pub use message::Body;
-pub use payload::Subscribe;
+pub use payload::{Renewal, Subscribe, Unsubscribe};
 pub use queue::Item;
 pub use state::{StateCause, SubscriptionEvent, SubscriptionState};
 pub use time::{CivilTime, Instant, UnixMillis};

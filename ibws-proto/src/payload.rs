@@ -250,6 +250,21 @@ pub struct Subscribe {
     /// The silence after which the subscription is reported as stale. Default:
     /// [`Staleness::Channel`].
     pub staleness: Staleness,
+    /// How market data is renewed; `None` uses [`Config::renewal`](crate::Config::renewal).
+    pub renewal: Option<Renewal>,
+    /// The age at which market data is renewed, 1 ms at least; `Some(None)` never renews it, `None`
+    /// uses [`Config::renew_market_data`](crate::Config::renew_market_data).
+    pub renew_after: Option<Option<Duration>>,
+}
+
+/// How market data is renewed before the gateway ends the stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Renewal {
+    /// Sends `umd`, then `smd`. This form is known to work (docs/protocol.md §3.1).
+    #[default]
+    UnsubscribeFirst,
+    /// Sends `smd` alone, which is one text less. Whether it extends the stream was never measured.
+    Resubscribe,
 }
 
 /// The silence of a stream on a healthy connection after which
@@ -287,7 +302,15 @@ impl Subscribe {
     pub fn new(key: SubscriptionKey) -> Self {
         let json = key.key().rules().is_some_and(|rules| rules.subscribe_json);
         let args = json.then(Args::empty);
-        Self { key, args, needs_confirmation: None, processor: None, staleness: Staleness::Channel }
+        Self {
+            key,
+            args,
+            needs_confirmation: None,
+            processor: None,
+            staleness: Staleness::Channel,
+            renewal: None,
+            renew_after: None,
+        }
     }
 
     /// Reads a wire text without its first letter: `md+265598+{"fields":["31"]}`, `or`,
@@ -337,6 +360,65 @@ impl Subscribe {
         self.processor = Some(processor);
         self
     }
+
+    /// Sets how this subscription is renewed. It concerns market data only.
+    #[must_use]
+    pub fn renewal(mut self, renewal: Renewal) -> Self {
+        self.renewal = Some(renewal);
+        self
+    }
+
+    /// Sets the age at which this subscription is renewed; `None` never renews it. It concerns
+    /// market data only: the gateway ends no other stream by age (docs/protocol.md §3.1).
+    #[must_use]
+    pub fn renew_after(mut self, age: impl Into<Option<Duration>>) -> Self {
+        self.renew_after = Some(age.into());
+        self
+    }
+}
+
+/// The request that unsubscribes, with what its text is made of.
+#[derive(Clone, Debug)]
+pub struct Unsubscribe {
+    /// The subscription to remove.
+    pub key: SubscriptionKey,
+    /// Repeats the unsubscribe until the gateway confirms it, on a channel whose unsubscribes it
+    /// confirms ([`Key::is_unsubscribe_confirmed`]). Otherwise the request succeeds as soon as the
+    /// text is sent. Default: `false`.
+    pub needs_confirmation: bool,
+    /// The JSON arguments of the text. Default: `None`, which leaves them to the processor.
+    pub args: Option<Args>,
+    /// The processor that builds the text. Default: `None`, which uses that of the subscription.
+    pub processor: Option<Processor>,
+}
+
+impl Unsubscribe {
+    /// Returns an unsubscribe of `key` that needs no confirmation.
+    #[must_use]
+    pub fn new(key: SubscriptionKey) -> Self {
+        Self { key, needs_confirmation: false, args: None, processor: None }
+    }
+
+    /// Sets whether the unsubscribe is repeated until the gateway confirms it.
+    #[must_use]
+    pub fn needs_confirmation(mut self, needs: bool) -> Self {
+        self.needs_confirmation = needs;
+        self
+    }
+
+    /// Sets the arguments.
+    #[must_use]
+    pub fn args(mut self, args: impl Into<Option<Args>>) -> Self {
+        self.args = args.into();
+        self
+    }
+
+    /// Sets the processor of this unsubscribe.
+    #[must_use]
+    pub fn processor(mut self, processor: Processor) -> Self {
+        self.processor = Some(processor);
+        self
+    }
 }
 
 /// Reads a wire text without its first letter, as [`Subscribe::parse`] does.
@@ -358,6 +440,12 @@ impl TryFrom<&str> for Subscribe {
 }
 
 impl From<SubscriptionKey> for Subscribe {
+    fn from(key: SubscriptionKey) -> Self {
+        Self::new(key)
+    }
+}
+
+impl From<SubscriptionKey> for Unsubscribe {
     fn from(key: SubscriptionKey) -> Self {
         Self::new(key)
     }

@@ -19,6 +19,8 @@ pub(crate) struct Channel {
     pub(crate) unsubscribe_json: bool,
     /// The gateway confirms a subscription with a frame.
     pub(crate) confirmed: bool,
+    /// Whether the gateway confirms an unsubscribe with a frame.
+    pub(crate) unsubscribe_confirmed: bool,
     /// The channel needs an authenticated brokerage session (docs/protocol.md §8.1).
     pub(crate) needs_brokerage_session: bool,
     /// The silence after which a stream counts as stale, for a channel with a known period.
@@ -114,6 +116,7 @@ keys! {
         subscribe_json: true,
         unsubscribe_json: true,
         confirmed: true,
+        unsubscribe_confirmed: true,
         needs_brokerage_session: false,
         stale_after: None,
     });
@@ -124,6 +127,7 @@ keys! {
         subscribe_json: true,
         unsubscribe_json: true,
         confirmed: true,
+        unsubscribe_confirmed: true,
         needs_brokerage_session: false,
         stale_after: STALE_AFTER,
     });
@@ -134,6 +138,7 @@ keys! {
         subscribe_json: true,
         unsubscribe_json: true,
         confirmed: true,
+        unsubscribe_confirmed: false,
         needs_brokerage_session: true,
         stale_after: None,
     });
@@ -144,6 +149,7 @@ keys! {
         subscribe_json: true,
         unsubscribe_json: false,
         confirmed: true,
+        unsubscribe_confirmed: true,
         needs_brokerage_session: true,
         stale_after: None,
     });
@@ -154,6 +160,7 @@ keys! {
         subscribe_json: false,
         unsubscribe_json: false,
         confirmed: false,
+        unsubscribe_confirmed: false,
         needs_brokerage_session: true,
         stale_after: None,
     });
@@ -164,6 +171,7 @@ keys! {
         subscribe_json: true,
         unsubscribe_json: true,
         confirmed: false,
+        unsubscribe_confirmed: false,
         needs_brokerage_session: true,
         stale_after: None,
     });
@@ -174,6 +182,7 @@ keys! {
         subscribe_json: true,
         unsubscribe_json: true,
         confirmed: true,
+        unsubscribe_confirmed: false,
         needs_brokerage_session: false,
         stale_after: STALE_AFTER,
     });
@@ -184,6 +193,7 @@ keys! {
         subscribe_json: true,
         unsubscribe_json: false,
         confirmed: true,
+        unsubscribe_confirmed: false,
         needs_brokerage_session: true,
         stale_after: None,
     });
@@ -234,6 +244,7 @@ mod tests {
         assert_eq!(of(|channel| !channel.subscribe_json), ["bd"]);
         assert_eq!(of(|channel| !channel.unsubscribe_json), ["mh", "bd", "tr"]);
         assert_eq!(of(|channel| !channel.confirmed), ["bd", "or"]);
+        assert_eq!(of(|channel| channel.unsubscribe_confirmed), ["sd", "ld", "mh"]);
         assert_eq!(of(|channel| channel.stale_after.is_some()), ["ld", "pl"]);
     }
 }

@@ -58,7 +58,7 @@ async fn client(server: &Server) -> Duration {
     let client = builder.total_queue_bytes(limits.bytes).build().unwrap();
     client.start().await.unwrap();
     let began = Instant::now();
-    let mut stream = client.subscribe_nowait(Subscribe::parse(r#"md+265598+{"fields":["31"]}"#).unwrap());
+    let mut stream = client.subscribe_nowait(Subscribe::parse(r#"md+265598+{"fields":["31"]}"#).unwrap()).unwrap();
     let mut count = 0;
     while count < FRAMES {
         match stream.next().await.unwrap() {

@@ -68,14 +68,30 @@ pub use ibws_proto::{field, fold, message, status, subscribe};
 /// The settings of a client on this runtime; see [`ibws_proto::client::Builder`].
 pub type Builder = ibws_proto::client::Builder<TokioRuntime>;
 /// A client on this runtime; see [`ibws_proto::client::Client`].
+///
+#[doc = include_str!("../docs/client.md")]
 pub type Client = ibws_proto::client::Client<TokioRuntime>;
 /// The stream of one subscription.
+///
+#[doc = include_str!("../docs/subscription.md")]
 pub type Subscription = ibws_proto::client::Subscription<TokioRuntime>;
 /// A handle of a subscription without a stream.
 pub type SubscriptionGuard = ibws_proto::client::SubscriptionGuard<TokioRuntime>;
+/// Many subscriptions with one stream.
+///
+#[doc = include_str!("../docs/subscription_group.md")]
+pub type SubscriptionGroup = ibws_proto::client::SubscriptionGroup<TokioRuntime>;
+/// The newest value of one subscription.
+///
+#[doc = include_str!("../docs/latest.md")]
+pub type Latest = ibws_proto::client::Latest<TokioRuntime>;
 /// A stream of events.
+///
+#[doc = include_str!("../docs/event_stream.md")]
 pub type EventStream = ibws_proto::client::EventStream<TokioRuntime>;
 /// The queue of one key.
+///
+#[doc = include_str!("../docs/queue_accessor.md")]
 pub type QueueAccessor<K = Key> = ibws_proto::client::QueueAccessor<TokioRuntime, K>;
 
 /// Returns a builder for a client on the runtime that this function is called on.

@@ -2,17 +2,17 @@
 //! and the line to it do. Run it with `cargo test --example strategy`, or as a program.
 
 use ibws_proto::subscribe::{MarketData, Orders};
-use ibws_proto::{Body, Event, Field, Item, Subscribe, client::Client, message::OrderStatus, transport::Runtime};
+use ibws_proto::{Body, Event, Field, Item, client::Client, message::OrderStatus, transport::Runtime};
 use ibws_testkit::world::{Moment, Schedule, secs};
 use ibws_testkit::{GatewayConfig, OrderSide, proptest::schedules, runtime::Simulated};
 use proptest::prelude::*;
 
 /// The strategy: buys one share at a time, and places the next order when the last one is done.
 async fn strategy<R: Runtime>(client: Client<R>, place: impl Fn() -> Option<i64>) {
-    let quotes = Subscribe::try_from(MarketData::new(265_598).fields([Field::LAST])).expect("a valid request");
-    let orders = Subscribe::try_from(Orders::new()).expect("a valid request");
     let mut events = client.events();
-    let _held = [quotes, orders].map(|subscribe| client.subscribe_nowait(subscribe).into_guard());
+    let quotes = client.subscribe_nowait(MarketData::new(265_598).fields([Field::LAST])).expect("a valid request");
+    let orders = client.subscribe_nowait(Orders::new()).expect("a valid request");
+    let _held = [quotes.into_guard(), orders.into_guard()];
     let mut open = None;
     while let Some(item) = events.next().await {
         let Item::Event(Event::Message(message)) = item else { continue };

@@ -240,7 +240,7 @@ fn client_that_outlives_its_runtime_is_stopped_and_reports_it() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (client, wire) = runtime.block_on(ready());
         let mut events = client.events();
-        let quotes = client.subscribe_nowait(Subscribe::parse("pl").unwrap());
+        let quotes = client.subscribe_nowait(Subscribe::parse("pl").unwrap()).unwrap();
         drop(runtime);
         drop(wire);
         let (mut last, mut cx) = (None, Context::from_waker(Waker::noop()));

@@ -50,8 +50,8 @@ fn slow_consumer_costs_bounded_memory_and_delays_no_other_consumer() {
     let client = runtime.client();
     runtime.block_on(client.start()).unwrap();
     runtime.run(Duration::from_millis(500));
-    let or = client.subscribe_nowait(Subscribe::parse("or").unwrap());
-    let md = client.subscribe_nowait(Subscribe::parse(r#"md+265598+{"fields":["31"]}"#).unwrap());
+    let or = client.subscribe_nowait(Subscribe::parse("or").unwrap()).unwrap();
+    let md = client.subscribe_nowait(Subscribe::parse(r#"md+265598+{"fields":["31"]}"#).unwrap()).unwrap();
     runtime.run(Duration::from_secs(1));
     let (mut orders, mut everything) = (client.queue(Key::Orders), client.events());
     // A third consumer keeps up: every message reaches it at the moment at which it came.

@@ -75,7 +75,7 @@ fn rest_future_that_never_completes_is_dropped_and_reported_after_5_s() {
         .unwrap();
     let mut events = client.events();
     runtime.block_on(client.start()).unwrap();
-    let _orders = client.subscribe_nowait(Subscribe::parse("or").unwrap());
+    let _orders = client.subscribe_nowait(Subscribe::parse("or").unwrap()).unwrap();
     runtime.run(Duration::from_millis(4_900));
     assert_eq!(*dropped.lock().unwrap(), 0);
     runtime.run(Duration::from_millis(200));
@@ -156,7 +156,7 @@ fn rest_future_that_timed_out_may_use_the_client_when_it_is_dropped() {
             .unwrap();
         *slot.lock().unwrap() = Some(client.clone());
         runtime.block_on(client.start()).unwrap();
-        let orders = client.subscribe_nowait(Subscribe::parse("or").unwrap());
+        let orders = client.subscribe_nowait(Subscribe::parse("or").unwrap()).unwrap();
         runtime.run(Duration::from_secs(6));
         assert_eq!(*dropped.lock().unwrap(), 1, "it timed out");
         slot.lock().unwrap().take();
@@ -182,7 +182,7 @@ fn a_rest_handler_that_panics_has_failed_and_the_client_continues() {
         runtime.block_on(client.start()).unwrap();
         runtime.run(Duration::from_millis(500));
         let mut events = client.events();
-        let mut orders = client.subscribe_nowait(Subscribe::parse("or").unwrap());
+        let mut orders = client.subscribe_nowait(Subscribe::parse("or").unwrap()).unwrap();
         assert!(runtime.block_on(orders.outcome()).is_ok());
         let failed = std::iter::from_fn(|| events.try_next())
             .any(|item| matches!(item, Item::Event(Event::Rest(report)) if report.outcome == RestOutcome::Failed));

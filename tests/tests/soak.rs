@@ -147,7 +147,8 @@ fn soak<R: Runtime>(name: &str, runtime: R, length: Duration) {
     let script = Script::start(false, move |conn, client| serve(conn, client.greet()?, &server, lasts));
     let builder = Builder::new(runtime).url(script.url()).plaintext_on_loopback();
     let client = builder.build().expect("an address");
-    let mut stream = client.subscribe_nowait(Subscribe::parse("md+265598").expect("a channel"));
+    let mut stream =
+        client.subscribe_nowait(Subscribe::parse("md+265598").expect("a channel")).expect("a valid request");
     let mut received = Received::default();
     block_on(client.start()).expect("a start");
     let (began, mut base, mut next_report) = (Instant::now(), None, length / 10);

@@ -210,7 +210,7 @@ fn a_snapshot_that_was_requested_before_a_gap_does_not_count_for_it() {
 #[test]
 fn what_was_delivered_is_forgotten_with_the_subscription() {
     let mut machine = seeded(&["or"], &row(1, "Submitted"), Some(r#"{"execution_id":"a"}"#));
-    machine.submit(Command::Unsubscribe { key: sub("or"), needs_confirmation: false });
+    machine.submit(Command::Unsubscribe(sub("or").into()));
     machine.subscribe("or");
     machine.run(secs(6));
     machine.reply_to_last(DONE);

@@ -339,14 +339,14 @@ mod what_fails {
         machine.run_until(at(5_000));
         machine.reply_to_last(failed());
         assert_eq!(machine.machine().rest_needs(), [prime(), reconcile(0)]);
-        machine.submit(Command::Unsubscribe { key: sub("or"), needs_confirmation: false });
+        machine.submit(Command::Unsubscribe(sub("or").into()));
         assert_eq!(machine.machine().rest_needs(), []);
         machine.run_with_heartbeats(secs(300));
         assert_eq!(attempts(&machine, 5_001), []);
         // A pending attempt is reported as superseded, and its result changes nothing.
         machine.subscribe("or");
         let (_, id, _) = *machine.rest_requests().last().unwrap();
-        machine.submit(Command::Unsubscribe { key: sub("or"), needs_confirmation: false });
+        machine.submit(Command::Unsubscribe(sub("or").into()));
         assert_eq!(machine.reports().last().unwrap().1.outcome, RestOutcome::Superseded);
         let stale = machine.machine().stats().stale;
         machine.reply(id, DONE);
@@ -368,7 +368,7 @@ mod what_fails {
         machine.run_with_heartbeats(secs(300));
         assert_eq!(machine.rest_requests().len(), 1);
         // Nor is it requested for subscriptions that need none.
-        machine.submit(Command::Unsubscribe { key: sub("md+265598"), needs_confirmation: false });
+        machine.submit(Command::Unsubscribe(sub("md+265598").into()));
         machine.subscribe("pl");
         machine.frame(data("pl"));
         machine.frame(authenticated(false));
@@ -424,7 +424,7 @@ mod without_a_rest_handler {
         assert_eq!(reports[..2], [none(0, reconcile(0)), none(2_000, session)]);
         assert!(reports.iter().all(|(_, request, ..)| *request != prime()), "nobody waits for priming");
         // Unsubscribing ends what the subscription needs.
-        machine.submit(Command::Unsubscribe { key: sub("or"), needs_confirmation: false });
+        machine.submit(Command::Unsubscribe(sub("or").into()));
         let needs = machine.machine().rest_needs();
         assert!(needs.iter().all(|need| matches!(need, RestRequest::Prompt(_))), "{needs:?}");
     }

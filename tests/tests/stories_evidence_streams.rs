@@ -377,7 +377,7 @@ mod gaps_and_their_ends {
         let mut machine = ScriptedMachine::ready(passive(), &["md+265598"]);
         machine.data(&["md+265598"]);
         machine.reconnect();
-        machine.submit(Command::Unsubscribe { key: sub("md+265598"), needs_confirmation: false });
+        machine.submit(Command::Unsubscribe(sub("md+265598").into()));
         machine.subscribe("md+265598");
         machine.greet();
         machine.data(&["md+265598"]);

@@ -235,6 +235,33 @@ fn market_data_can_be_renewed_without_unsubscribing_first() {
 }
 
 #[test]
+fn each_subscription_can_have_a_renewal_of_its_own() {
+    let mut world = world();
+    let requests = [
+        Subscribe::parse("md+265598").unwrap(),
+        Subscribe::parse("md+8314").unwrap().renewal(Renewal::Resubscribe),
+        Subscribe::parse("md+756733").unwrap().renew_after(secs(100)),
+        Subscribe::parse("md+320227571").unwrap().renew_after(None),
+        // The age concerns market data only.
+        Subscribe::parse("pl").unwrap().renew_after(secs(100)),
+    ];
+    for request in requests {
+        world.submit(Command::Subscribe(request));
+    }
+    world.settle(&[]);
+    world.run(secs(541));
+    let renewals = |world: &World, channel: &str| {
+        (world.written(&format!("s{channel}")).len() - 1, world.written(&format!("u{channel}")).len())
+    };
+    assert_eq!(renewals(&world, "md+265598"), (1, 1));
+    assert_eq!(renewals(&world, "md+8314"), (1, 0), "resubscribed, without unsubscribing first");
+    assert_eq!(renewals(&world, "md+756733"), (5, 5));
+    assert_eq!(renewals(&world, "md+320227571"), (0, 0));
+    assert_eq!(renewals(&world, "pl"), (0, 0));
+    assert_eq!(world.gaps().len(), 0);
+}
+
+#[test]
 fn each_state_change_has_its_cause() {
     use StateCause as Cause;
     use SubscriptionState::{Active, Degraded, Expiring, Failed, Pending, Refused, Removed, Subscribing};

@@ -28,7 +28,7 @@ use crate::transport::{
 };
 use crate::{
     Config, Key, Machine,
-    queue::{DEFAULT_TOTAL_BYTES, QueueLimits},
+    queue::{DEFAULT_TOTAL_BYTES, EventFilter, QueueOptions},
 };
 #[cfg(feature = "session")]
 use crate::{keeper::KeeperConfig, transport::websocket::Net};
@@ -37,6 +37,25 @@ use crate::{keeper::KeeperConfig, transport::websocket::Net};
 ///
 /// Every setting has a default. Without any, the client connects to the gateway on this machine,
 /// `wss://localhost:5000/v1/api/ws`, and trusts public certificate authorities.
+///
+/// ```
+/// use core::time::Duration;
+/// use ibws_proto::client::{BuildError, Builder, Client};
+/// use ibws_proto::transport::{Runtime, Trust};
+///
+/// # fn example<R: Runtime>(runtime: R) -> Result<Client<R>, BuildError> {
+/// // An adapter has a function `builder()`, which supplies the runtime.
+/// let client = Builder::new(runtime)
+///     .host("gateway.example")
+///     .trust(Trust::WebPki)
+///     .account("DU1234567")
+///     .backoff(Duration::from_secs(1), Duration::from_secs(30))
+///     .max_connection_attempts(None)
+///     .configure(|config| config.auth_wait = Duration::from_secs(2))
+///     .build()?;
+/// # Ok(client)
+/// # }
+/// ```
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder<R: Runtime> {
     runtime: R,
@@ -179,17 +198,21 @@ impl<R: Runtime> Builder<R> {
     }
 
     /// Sets the limits of each queue of events: streams, subscriptions, keys and sinks. Default:
-    /// [`QueueLimits::default`].
-    pub fn queue_limits(mut self, limits: QueueLimits) -> Self {
-        self.queues.limits = limits;
+    /// [`QueueLimits::default`](crate::queue::QueueLimits::default) and
+    /// [`Overflow::Merge`](crate::queue::Overflow::Merge).
+    pub fn queue_limits(mut self, options: impl Into<QueueOptions>) -> Self {
+        self.queues.options = options.into();
         self
     }
 
     /// Sets the limits of the queues by key: of [`Client::queue`] and of the streams of
     /// subscriptions. `limits` is called each time such a queue is requested. Default: the limits
     /// of [`queue_limits`](Self::queue_limits).
-    pub fn queue_limits_by_key(mut self, limits: impl Fn(Key) -> QueueLimits + Send + Sync + 'static) -> Self {
-        self.queues.by_key = Some(Arc::new(limits));
+    pub fn queue_limits_by_key<O: Into<QueueOptions>>(
+        mut self,
+        limits: impl Fn(Key) -> O + Send + Sync + 'static,
+    ) -> Self {
+        self.queues.by_key = Some(Arc::new(move |key| limits(key).into()));
         self
     }
 
@@ -220,11 +243,17 @@ impl<R: Runtime> Builder<R> {
         self
     }
 
-    /// Changes the settings of the machine in place. Default: [`Config::default`] with a random
-    /// seed.
+    /// Changes the settings of the machine in place. The settings that people change most have
+    /// methods of their own, such as [`account`](Self::account). Default: [`Config::default`] with
+    /// a random seed.
     pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
         self
+    }
+
+    /// Returns the present settings of the machine.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// Builds the client and spawns its task. Nothing is dialled before [`Client::start`].
@@ -270,7 +299,7 @@ impl<R: Runtime> Builder<R> {
         let machine = Machine::new(config, self.runtime.now());
         let shared = Arc::new(Shared::new(self.runtime, payloads, machine, self.queues.total_bytes, &target.endpoint));
         let client = Client::new(shared.clone(), self.queues);
-        self.sinks.into_iter().for_each(|sink| client.attach_boxed(sink));
+        self.sinks.into_iter().for_each(|sink| client.attach_boxed(EventFilter::All, sink));
         if self.log_raw_messages {
             client.attach(RawLog);
         }
@@ -352,22 +381,28 @@ pub enum BuildError {
 /// The limits of the queues that a client opens.
 #[derive(Clone)]
 pub(super) struct QueueSettings {
-    pub(super) limits: QueueLimits,
-    by_key: Option<Arc<dyn Fn(Key) -> QueueLimits + Send + Sync>>,
+    pub(super) options: QueueOptions,
+    by_key: Option<Arc<dyn Fn(Key) -> QueueOptions + Send + Sync>>,
     /// The limit of all queues together.
     total_bytes: usize,
 }
 
 impl Default for QueueSettings {
     fn default() -> Self {
-        Self { limits: QueueLimits::default(), by_key: None, total_bytes: DEFAULT_TOTAL_BYTES }
+        Self { options: QueueOptions::default(), by_key: None, total_bytes: DEFAULT_TOTAL_BYTES }
     }
 }
 
 impl QueueSettings {
     /// Returns the limits of a queue of this key. Calls a closure of the application, so never
     /// under the lock.
-    pub(super) fn of_key(&self, key: Key) -> QueueLimits {
-        self.by_key.as_ref().map_or(self.limits, |limits| limits(key))
+    pub(super) fn of_key(&self, key: Key) -> QueueOptions {
+        self.by_key.as_ref().map_or(self.options, |limits| limits(key))
+    }
+
+    /// Sets the limits of every queue.
+    pub(super) fn set(&mut self, options: QueueOptions) {
+        self.options = options;
+        self.by_key = None;
     }
 }

@@ -2,7 +2,6 @@
 
 use core::fmt;
 use core::future::Future;
-use core::time::Duration;
 use std::boxed::Box;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,17 +11,15 @@ use super::builder::QueueSettings;
 use super::handle::{Handle, Request};
 #[cfg(feature = "session")]
 use super::keeper::KeeperMailbox;
-use super::queue::QueueAccessor;
-use super::reader::Reader;
 use super::shared::{Shared, State};
-use super::sink::{EventSink, SinkTask};
 use super::stream::EventStream;
 use super::subscription::Subscription;
 use crate::transport::Runtime;
 use crate::{
-    Command, CommandError, Key, Modify, Reply, Subscribe, SubscriptionKey, UnsubscribeOutcome,
-    queue::{EventFilter, QueueLimits},
+    Command, CommandError, Key, Modify, Reply, Subscribe, SubscriptionKey, Unsubscribe, UnsubscribeOutcome,
+    queue::EventFilter,
     status::{Health, MachineStatus, SubscriptionInfo},
+    subscribe::InvalidSubscribe,
 };
 
 /// A client of the gateway's stream.
@@ -31,13 +28,31 @@ use crate::{
 /// requests are handles too. When the last handle of any kind is dropped, the client closes the
 /// connection and releases everything.
 ///
+/// ```
+/// # use ibws_proto::client::Client;
+/// # use ibws_proto::transport::Runtime;
+/// use ibws_proto::{Field, subscribe::MarketData};
+///
+/// # use std::error::Error;
+/// # async fn example<R: Runtime>(client: Client<R>) -> Result<(), Box<dyn Error>> {
+/// client.start().await?;
+/// let apple = MarketData::new(265598).fields([Field::LAST, Field::BID, Field::ASK]);
+/// let mut apple = client.subscribe(apple).await?;
+/// while let Some(item) = apple.next().await {
+///     println!("{item:?}"); // quotes, states, gaps, and reports of losses
+/// }
+/// client.drain().await?; // unsubscribes, then closes
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Cancel safety
 /// A method makes its request when it is called, not when its future is first polled. Dropping the
 /// future discards the reply; the request stays in force. The one exception is
 /// [`Client::subscribe`].
 pub struct Client<R: Runtime> {
     pub(super) handle: Handle<R>,
-    queues: QueueSettings,
+    pub(super) queues: QueueSettings,
     #[cfg(feature = "session")]
     pub(super) keeper: Option<Arc<KeeperMailbox>>,
 }
@@ -187,6 +202,10 @@ impl<R: Runtime> Client<R> {
 
     /// Subscribes, keeps the subscription across reconnects, and waits for the outcome.
     ///
+    /// `subscribe` is a typed subscription ([`MarketData`](crate::subscribe::MarketData) and its
+    /// siblings), a [`Subscribe`], a [`SubscriptionKey`], or a text of the wire without its first
+    /// letter, `"md+265598"`. It is checked when the method is called.
+    ///
     /// Completes when data has confirmed the subscription, when it was sent on a channel that
     /// confirms nothing, or when
     /// [`Config::subscription_retries`](crate::Config::subscription_retries) (5) times
@@ -198,6 +217,8 @@ impl<R: Runtime> Client<R> {
     /// # Errors
     /// After an error the subscription is no longer kept. To keep it and let the client retry, use
     /// [`subscribe_nowait`](Self::subscribe_nowait).
+    /// - [`CommandError::Invalid`] if an argument is one that the gateway would ignore silently, or
+    ///   the text is not a subscription; nothing is sent.
     /// - [`CommandError::Conflict`] if the key is subscribed to with other arguments,
     ///   [`CommandError::Budget`] if the channel takes no more subscriptions. In both cases nothing
     ///   is sent.
@@ -209,12 +230,16 @@ impl<R: Runtime> Client<R> {
     /// # Cancel safety
     /// Not cancel-safe: dropping the future drops the subscription, which unsubscribes unless
     /// another handle holds the key.
-    pub fn subscribe<S: Into<Subscribe>>(
+    pub fn subscribe<S>(
         &self,
         subscribe: S,
-    ) -> impl Future<Output = Result<Subscription<R>, CommandError>> + Send + use<R, S> {
-        let mut subscription = self.subscribe_nowait(subscribe);
+    ) -> impl Future<Output = Result<Subscription<R>, CommandError>> + Send + use<R, S>
+    where
+        S: TryInto<Subscribe, Error: Into<InvalidSubscribe>>,
+    {
+        let subscription = self.subscribe_nowait(subscribe);
         async move {
+            let mut subscription = subscription?;
             match subscription.outcome().await {
                 // After a connection loss the subscription is kept, and sent on the next
                 // connection.
@@ -225,14 +250,22 @@ impl<R: Runtime> Client<R> {
     }
 
     /// Subscribes without waiting, and keeps the subscription across reconnects until its last
-    /// handle is dropped.
+    /// handle is dropped. Takes what [`subscribe`](Self::subscribe) takes.
     ///
     /// The handle is a stream from now on. [`Subscription::outcome`] returns the outcome; after
     /// [`CommandError::Refused`] and [`CommandError::Unconfirmed`] the client retries. The limits
     /// of its queue are those of
     /// [`Builder::queue_limits_by_key`](super::Builder::queue_limits_by_key) for its key.
-    pub fn subscribe_nowait(&self, subscribe: impl Into<Subscribe>) -> Subscription<R> {
-        let mut subscribe = subscribe.into();
+    ///
+    /// # Errors
+    /// [`InvalidSubscribe`] if an argument is one that the gateway would ignore silently, or the
+    /// text is not a subscription; nothing is sent. Every other error is the
+    /// [`outcome`](Subscription::outcome).
+    pub fn subscribe_nowait<S>(&self, subscribe: S) -> Result<Subscription<R>, InvalidSubscribe>
+    where
+        S: TryInto<Subscribe, Error: Into<InvalidSubscribe>>,
+    {
+        let mut subscribe = subscribe.try_into().map_err(Into::into)?;
         let key = subscribe.key.clone();
         let shared = &self.handle.shared;
         subscribe.processor = subscribe.processor.map(|processor| shared.payloads.stand_in(processor));
@@ -246,14 +279,17 @@ impl<R: Runtime> Client<R> {
             (consumer, state.submit(now, Command::Subscribe(subscribe)))
         });
         let request = Request::new(self.handle.clone(), id);
-        Subscription::new(EventStream::from_consumer(self.handle.clone(), consumer), key, request)
+        Ok(Subscription::new(EventStream::from_consumer(self.handle.clone(), consumer), key, request))
     }
 
     /// Unsubscribes, even if other handles still use the subscription. Their streams end.
     ///
     /// Without `needs_confirmation`, completes as soon as the request is sent. With it, the request
-    /// is repeated until the gateway confirms. A history is unsubscribed by its server id; until
-    /// that is known, the client waits for it.
+    /// is repeated until the gateway confirms, on the channels whose unsubscribes it confirms
+    /// ([`Key::is_unsubscribe_confirmed`]); on the others it completes as soon as it is sent, with
+    /// [`UnsubscribeOutcome::NeverConfirmed`]. A history is unsubscribed by its server id; until
+    /// that is known, the client waits for it. [`unsubscribe_with`](Self::unsubscribe_with) takes
+    /// arguments and a processor.
     ///
     /// # Errors
     /// - [`CommandError::UnknownSubscription`] if the key is not subscribed to.
@@ -270,7 +306,25 @@ impl<R: Runtime> Client<R> {
         key: &SubscriptionKey,
         needs_confirmation: bool,
     ) -> impl Future<Output = Result<UnsubscribeOutcome, CommandError>> + Send + use<R> {
-        let request = self.request(Command::Unsubscribe { key: key.clone(), needs_confirmation });
+        self.unsubscribe_with(Unsubscribe::new(key.clone()).needs_confirmation(needs_confirmation))
+    }
+
+    /// As [`unsubscribe`](Self::unsubscribe), with arguments and a processor for the text of this
+    /// one request. A request that joins an unsubscribe which is under way has the text of that
+    /// one.
+    ///
+    /// # Errors
+    /// As [`unsubscribe`](Self::unsubscribe).
+    ///
+    /// # Cancel safety
+    /// Dropping the future discards the reply only.
+    pub fn unsubscribe_with(
+        &self,
+        mut unsubscribe: Unsubscribe,
+    ) -> impl Future<Output = Result<UnsubscribeOutcome, CommandError>> + Send + use<R> {
+        let payloads = &self.handle.shared.payloads;
+        unsubscribe.processor = unsubscribe.processor.map(|processor| payloads.stand_in(processor));
+        let request = self.request(Command::Unsubscribe(unsubscribe));
         async move {
             match request.await? {
                 Reply::Unsubscribed(outcome) => Ok(outcome),
@@ -372,36 +426,6 @@ impl<R: Runtime> Client<R> {
         async move { request.await.map(drop) }
     }
 
-    /// Returns a stream of all events from now on, with the limits of
-    /// [`Builder::queue_limits`](super::Builder::queue_limits).
-    #[must_use]
-    pub fn events(&self) -> EventStream<R> {
-        self.events_within(self.queues.limits)
-    }
-
-    /// Returns a stream of all events from now on, with limits of its own.
-    #[must_use]
-    pub fn events_within(&self, limits: QueueLimits) -> EventStream<R> {
-        EventStream::new(self.handle.clone(), EventFilter::All, limits)
-    }
-
-    /// Returns an accessor of the queue of one key: its messages from now on, and the gaps of its
-    /// subscriptions.
-    ///
-    /// The accessors of one key share its queue: each item goes to one of them. Nothing is queued
-    /// for a key, unsolicited keys included, while it has no accessor. The first accessor opens the
-    /// queue with the limits of
-    /// [`Builder::queue_limits_by_key`](super::Builder::queue_limits_by_key).
-    #[must_use]
-    pub fn queue(&self, key: Key) -> QueueAccessor<R> {
-        QueueAccessor::new(EventStream::new(self.handle.clone(), EventFilter::Key(key), self.queues.of_key(key)), key)
-    }
-
-    /// Delivers all events from now on to `sink` as well. A sink does not keep the client alive.
-    pub fn attach(&self, sink: impl EventSink) {
-        self.attach_boxed(Box::new(sink));
-    }
-
     /// Returns the present state of the connection and the number of subscriptions and pending
     /// requests.
     #[must_use]
@@ -423,19 +447,11 @@ impl<R: Runtime> Client<R> {
     }
 
     /// Returns the server id and the contract id of each history of this connection whose server id
-    /// is known; `None` for every key but [`Key::MarketHistory`].
+    /// is known; `None` for every key but [`Key::MarketHistory`]. The contract id is `None` for a
+    /// target without one, such as a combo.
     #[must_use]
-    pub fn server_ids(&self, key: Key) -> Option<BTreeMap<Box<str>, i64>> {
+    pub fn server_ids(&self, key: Key) -> Option<BTreeMap<Box<str>, Option<i64>>> {
         self.read(|state| state.machine.server_ids(key))
-    }
-
-    /// Waits for `span` on the clock of the client's runtime.
-    ///
-    /// # Cancel safety
-    /// Dropping the future ends the wait.
-    pub fn sleep(&self, span: Duration) -> R::Sleep {
-        let runtime = &self.handle.shared.runtime;
-        runtime.sleep_until(runtime.now() + span)
     }
 
     pub(super) fn new(shared: Arc<Shared<R>>, queues: QueueSettings) -> Self {
@@ -445,12 +461,6 @@ impl<R: Runtime> Client<R> {
             #[cfg(feature = "session")]
             keeper: None,
         }
-    }
-
-    pub(super) fn attach_boxed(&self, sink: Box<dyn EventSink>) {
-        let shared = &self.handle.shared;
-        let reader = Reader::new(shared, EventFilter::All, self.queues.limits);
-        shared.runtime.spawn(SinkTask::new(reader, sink));
     }
 
     pub(super) fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 use std::vec::Vec;
 
+use super::latest::LatestValues;
 use super::shared::Deferred;
 use crate::queue::Dequeued;
 use crate::{
-    Event,
-    queue::{EventFilter, Queue, QueueId, QueueLimits, QueueStats, Queues},
+    Event, Key,
+    queue::{EventFilter, Queue, QueueId, QueueOptions, QueueStats, Queues},
 };
 
 /// The maximum number of items that a consumer takes at once.
@@ -19,6 +20,9 @@ const BATCH_BYTES: usize = 64 * 1024;
 pub(super) struct Consumers {
     queues: Queues,
     attached: BTreeMap<QueueId, Attached>,
+    /// The queues that the consumers of a key share.
+    by_key: BTreeMap<Key, QueueId>,
+    pub(super) latest: LatestValues,
     /// The number of the consumer that was attached last.
     last: u64,
 }
@@ -54,18 +58,31 @@ pub(super) enum Take {
 impl Consumers {
     /// Creates consumers whose queues hold at most `total_queue_bytes` together.
     pub(super) fn new(total_queue_bytes: usize) -> Self {
-        Self { queues: Queues::with_total_bytes(total_queue_bytes), attached: BTreeMap::new(), last: 0 }
+        Self {
+            queues: Queues::with_total_bytes(total_queue_bytes),
+            attached: BTreeMap::new(),
+            by_key: BTreeMap::new(),
+            latest: LatestValues::default(),
+            last: 0,
+        }
     }
 
     /// Attaches a consumer to a queue, which is opened for it. A key has one queue only, shared by
     /// all its consumers.
-    pub(super) fn attach(&mut self, filter: EventFilter, limits: QueueLimits) -> ConsumerId {
+    pub(super) fn attach(&mut self, filter: EventFilter, options: QueueOptions) -> ConsumerId {
+        let EventFilter::Key(key) = filter else { return self.attach_apart(filter, options) };
+        let queue = *self.by_key.entry(key).or_insert_with(|| self.queues.open(filter, options));
+        self.consumer_of(queue, true)
+    }
+
+    /// Attaches a consumer to a queue that it shares with no other consumer, even of its key.
+    pub(super) fn attach_apart(&mut self, filter: EventFilter, options: QueueOptions) -> ConsumerId {
+        let queue = self.queues.open(filter, options);
+        self.consumer_of(queue, false)
+    }
+
+    fn consumer_of(&mut self, queue: QueueId, shared: bool) -> ConsumerId {
         self.last += 1;
-        let (known, shared) = match &filter {
-            EventFilter::Key(key) => (self.queues.of_key(*key), true),
-            _ => (None, false),
-        };
-        let queue = known.unwrap_or_else(|| self.queues.open(filter, limits));
         self.attached.entry(queue).or_default().count += 1;
         ConsumerId { queue, number: self.last, shared }
     }
@@ -81,12 +98,17 @@ impl Consumers {
             return None;
         }
         self.attached.remove(&consumer.queue);
+        if consumer.shared {
+            self.by_key.retain(|_, queue| *queue != consumer.queue);
+        }
         self.queues.close(consumer.queue)
     }
 
-    /// Puts an event into every queue whose filter includes it.
+    /// Puts an event into every queue whose filter includes it, and into the newest value of its
+    /// subscription.
     pub(super) fn deliver(&mut self, event: Event, deferred: &mut Deferred) {
-        let Self { queues, attached, .. } = self;
+        let Self { queues, attached, latest, .. } = self;
+        latest.note(&event, deferred);
         queues.deliver(event, |id| {
             if let Some(attached) = attached.get_mut(&id) {
                 deferred.wakers.extend(attached.waiting.drain(..).map(|(_, waker)| waker));
@@ -144,5 +166,6 @@ impl Consumers {
         for attached in self.attached.values_mut() {
             deferred.wakers.extend(attached.waiting.drain(..).map(|(_, waker)| waker));
         }
+        self.latest.wake_all(deferred);
     }
 }

@@ -65,6 +65,10 @@ impl<R: Runtime> Request<R> {
         self.id
     }
 
+    pub(super) fn handle(&self) -> &Handle<R> {
+        &self.handle
+    }
+
     pub(super) fn shared(&self) -> &Arc<Shared<R>> {
         &self.handle.shared
     }

@@ -239,8 +239,12 @@ fn the_client_ends_whoever_drops_its_last_handle() {
     explore(|| {
         let (runtime, client) = client();
         let (events, queue) = (client.events(), client.queue(Key::Orders));
-        let subscription = client.subscribe_nowait(Subscribe::parse("or").expect("a channel"));
-        let guard = client.subscribe_nowait(Subscribe::parse("md+1+{}").expect("a channel")).into_guard();
+        let subscription =
+            client.subscribe_nowait(Subscribe::parse("or").expect("a channel")).expect("a valid request");
+        let guard = client
+            .subscribe_nowait(Subscribe::parse("md+1+{}").expect("a channel"))
+            .expect("a valid request")
+            .into_guard();
         let start = client.start();
         let threads = [
             thread::spawn(move || drop((events, start))),
@@ -319,7 +323,7 @@ fn every_processor_is_dropped_with_its_subscription() {
             thread::spawn(move || {
                 let subscribe = Subscribe::parse(text).expect("a channel");
                 let subscribe = subscribe.processor(Processor::new(Held(WireProcessor, held)));
-                drop(client.subscribe_nowait(subscribe));
+                drop(client.subscribe_nowait(subscribe).expect("a valid request"));
             })
         });
         drop(held);

@@ -6,12 +6,14 @@
 //! handlers, credentials providers, processors, and wakers that are woken or dropped, may use the
 //! client. A panic in one of the first four is contained, and reported as its failure.
 //!
-//! `client`, `subscription`, `stream` and `queue` hold the handles, `reader` and `consumers` what
-//! they read from, `handle` and `replies` how a request gets its reply. `task` runs the machine,
-//! `link` writes to the connection, `payloads` calls processors, `sink` runs the callbacks,
-//! `contain` contains panics, `keeper` runs the session keeper. `settings` reads variables and
-//! files, `raw_log` logs messages, `trace` logs events, `stats` and `metrics` count. `shared` holds
-//! the lock, which `sync` names; `interleavings` tests both.
+//! `client`, `subscription`, `group`, `stream`, `queue` and `latest` hold the handles, `consume`
+//! opens streams and queues, `reader` and `consumers` are what they read from, `handle` and
+//! `replies` how a request gets its reply, `clock` has the times of events. `machine_settings` adds
+//! to the builder what the machine can be set to. `task` runs the machine, `link` writes to the
+//! connection, `payloads` calls processors, `sink` runs the callbacks, `contain` contains panics,
+//! `keeper` runs the session keeper. `settings` reads variables and files, `raw_log` logs messages, `trace` logs
+//! events, `stats` and `metrics` count.
+//! `shared` holds the lock, which `sync` names; `interleavings` tests both.
 //!
 //! # Logs
 //!
@@ -35,14 +37,19 @@
 mod builder;
 #[allow(clippy::module_inception)]
 mod client;
+mod clock;
+mod consume;
 mod consumers;
 mod contain;
+mod group;
 mod handle;
 #[cfg(all(test, shuttle))]
 mod interleavings;
 #[cfg(feature = "session")]
 mod keeper;
+mod latest;
 mod link;
+mod machine_settings;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod payloads;
@@ -64,12 +71,14 @@ mod trace;
 
 pub use builder::{BuildError, Builder};
 pub use client::Client;
+pub use group::{NotConfirmed, SubscriptionGroup};
 #[cfg(feature = "session")]
 pub use keeper::{KeeperEvents, Pacing, RestConnection};
+pub use latest::Latest;
 pub use queue::QueueAccessor;
 pub use rest_handler::{RestFuture, RestHandler};
 pub use settings::{Settings, SettingsError};
-pub use sink::EventSink;
+pub use sink::{EventSink, FromItem, callback};
 pub use stats::ClientStats;
 pub use stream::EventStream;
 pub use subscription::{Subscription, SubscriptionGuard};

@@ -16,6 +16,26 @@ use crate::{Item, Key};
 ///
 /// Accessors that [`Client::queue`](super::Client::queue) made for one key share its queue: each
 /// item goes to one of them.
+///
+/// ```
+/// # use ibws_proto::client::Client;
+/// # use ibws_proto::transport::Runtime;
+/// use core::time::Duration;
+/// use ibws_proto::{Key, client::QueueAccessor};
+///
+/// # use std::error::Error;
+/// # async fn example<R: Runtime>(client: Client<R>) -> Result<(), Box<dyn Error>> {
+/// let mut bulletins = client.queue(Key::Bulletins);
+/// let waiting = bulletins.try_recv(); // does not wait
+/// let next = bulletins.recv_timeout(Duration::from_secs(5)).await;
+/// println!("{}: {waiting:?}, {next:?}", bulletins.key());
+///
+/// // An accessor of any stream has any name.
+/// let all = QueueAccessor::new(client.events(), "everything");
+/// assert_eq!(*all.key(), "everything");
+/// # Ok(())
+/// # }
+/// ```
 pub struct QueueAccessor<R: Runtime, K = Key> {
     stream: EventStream<R>,
     key: K,

@@ -14,7 +14,7 @@ use crate::queue::Dequeued;
 use crate::transport::Runtime;
 use crate::{
     Item,
-    queue::{EventFilter, Queue, QueueLimits},
+    queue::{EventFilter, Queue, QueueOptions},
 };
 
 /// A consumer of a queue, and the items that it took and has not delivered. It does not keep the
@@ -26,31 +26,46 @@ pub(super) struct Reader<R: Runtime> {
 }
 
 impl<R: Runtime> Reader<R> {
+    /// Attaches a consumer to a queue for the events of `filter`, which it shares with no other.
+    pub(super) fn apart(shared: &Arc<Shared<R>>, filter: EventFilter, options: QueueOptions) -> Self {
+        Self::from_consumer(shared, shared.with(|state| state.consumers.attach_apart(filter, options)))
+    }
+
     /// Attaches a consumer to a queue for the events of `filter`.
-    pub(super) fn new(shared: &Arc<Shared<R>>, filter: EventFilter, limits: QueueLimits) -> Self {
-        Self::from_consumer(shared, shared.with(|state| state.consumers.attach(filter, limits)))
+    pub(super) fn new(shared: &Arc<Shared<R>>, filter: EventFilter, options: QueueOptions) -> Self {
+        Self::from_consumer(shared, shared.with(|state| state.consumers.attach(filter, options)))
     }
 
     pub(super) fn from_consumer(shared: &Arc<Shared<R>>, consumer: ConsumerId) -> Self {
         Self { shared: shared.clone(), consumer, taken: VecDeque::new() }
     }
 
+    /// Returns the next item. Folded rows are assembled here, where the lock is free.
     pub(super) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
-        match self.fill(Some(cx.waker())) {
-            Take::Nothing => Poll::Pending,
-            Take::Some | Take::End => Poll::Ready(self.next_taken()),
-        }
+        self.poll_dequeue(cx).map(|dequeued| dequeued.map(Dequeued::into_item))
     }
 
     pub(super) fn try_item(&mut self) -> Option<Item> {
+        self.try_dequeue().map(Dequeued::into_item)
+    }
+
+    /// As [`poll_item`](Self::poll_item), but the caller assembles the item.
+    pub(super) fn poll_dequeue(&mut self, cx: &mut Context<'_>) -> Poll<Option<Dequeued>> {
+        match self.fill(Some(cx.waker())) {
+            Take::Nothing => Poll::Pending,
+            Take::Some | Take::End => Poll::Ready(self.taken.pop_front()),
+        }
+    }
+
+    pub(super) fn try_dequeue(&mut self) -> Option<Dequeued> {
         self.fill(None);
-        self.next_taken()
+        self.taken.pop_front()
     }
 
     /// Returns the number of events, those that were taken and not delivered included. Loss reports
     /// are not counted.
     pub(super) fn len(&self) -> usize {
-        let events = self.taken.iter().filter(|taken| !matches!(taken, Dequeued::Item(Item::Lost(_)))).count();
+        let events = self.taken.iter().filter(|taken| !matches!(taken, Dequeued::Lost(..))).count();
         events + self.shared.with(|state| state.consumers.queue(self.consumer).map_or(0, Queue::len))
     }
 
@@ -67,12 +82,6 @@ impl<R: Runtime> Reader<R> {
         let (consumer, taken) = (self.consumer, &mut self.taken);
         self.shared.with(|state| state.take(consumer, taken, waker))
     }
-
-    /// Delivers the next item that was taken. Folded rows are assembled here, where the lock is
-    /// free.
-    fn next_taken(&mut self) -> Option<Item> {
-        self.taken.pop_front().map(Dequeued::into_item)
-    }
 }
 
 impl<R: Runtime> Drop for Reader<R> {
@@ -84,11 +93,11 @@ impl<R: Runtime> Drop for Reader<R> {
 
 /// Waits for an item, at most `wait`. The item is polled before the sleep, so an item that is there
 /// is returned even if `wait` is zero.
-pub(super) async fn within<R: Runtime>(
+pub(super) async fn within<R: Runtime, T>(
     shared: Arc<Shared<R>>,
     wait: Duration,
-    mut poll_item: impl FnMut(&mut Context<'_>) -> Poll<Option<Item>>,
-) -> Option<Item> {
+    mut poll_item: impl FnMut(&mut Context<'_>) -> Poll<Option<T>>,
+) -> Option<T> {
     let mut sleep = Box::pin(shared.runtime.sleep_until(shared.runtime.now() + wait));
     poll_fn(|cx| match poll_item(cx) {
         Poll::Ready(item) => Poll::Ready(item),

@@ -23,7 +23,8 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
-use std::task::Waker;
+use std::task::{Poll, Waker};
+use std::time::SystemTime;
 use std::vec::Vec;
 
 use super::consumers::{ConsumerId, Consumers, Take};
@@ -33,11 +34,16 @@ use super::sync::{Mutex, MutexGuard};
 use super::trace::{ClientSpan, Noted};
 use crate::queue::Dequeued;
 use crate::transport::{Endpoint, Runtime};
-use crate::{Action, CloseCause, Command, CommandError, Event, Input, Instant, Machine, Output, Reply, RequestId};
+use crate::{
+    Action, CloseCause, Command, CommandError, Event, Input, Instant, Machine, Output, Reply, RequestId,
+    SubscriptionKey,
+};
 
 /// What the task and every handle share. The lock is never held across an await.
 pub(super) struct Shared<R> {
     pub(super) runtime: R,
+    /// The wall-clock time of the origin of the runtime's clock.
+    pub(super) origin: SystemTime,
     /// The payloads that processors of the application build.
     pub(super) payloads: Arc<Payloads>,
     /// The number of the client in its process.
@@ -90,7 +96,9 @@ impl<R: Runtime> Shared<R> {
             deferred: Deferred::default(),
             noted: Noted::default(),
         };
-        Self { runtime, payloads, number, span: ClientSpan::new(number, endpoint), state: Mutex::new(state) }
+        let origin = super::clock::origin(&runtime);
+        let span = ClientSpan::new(number, endpoint);
+        Self { runtime, origin, payloads, number, span, state: Mutex::new(state) }
     }
 
     /// Calls `act` under the lock, then wakes and drops the deferred wakers, and drops processors.
@@ -183,6 +191,19 @@ impl State {
     /// the waker, if any.
     pub(super) fn take(&mut self, consumer: ConsumerId, into: &mut VecDeque<Dequeued>, waker: Option<&Waker>) -> Take {
         self.consumers.take(consumer, into, waker, self.finished, &mut self.deferred)
+    }
+
+    /// Returns the version of the newest value of a subscription once it is not `seen`; `None` once
+    /// there will be no other.
+    pub(super) fn poll_latest(
+        &mut self,
+        key: &SubscriptionKey,
+        number: u64,
+        seen: u64,
+        waker: &Waker,
+    ) -> Poll<Option<u64>> {
+        let Self { consumers, finished, deferred, .. } = self;
+        consumers.latest.poll_changed(key, number, seen, waker, *finished, deferred)
     }
 
     /// Takes the reply to a request if it has come; otherwise remembers the waker.

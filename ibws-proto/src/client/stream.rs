@@ -16,18 +16,39 @@ use super::shared::Shared;
 use crate::transport::Runtime;
 use crate::{
     Item,
-    queue::{EventFilter, QueueLimits},
+    queue::{Dequeued, EventFilter, QueueOptions},
 };
 
 /// A stream of events from a bounded queue. It ends when the client has ended.
 ///
 /// The queue never delays the client or another consumer. For a consumer that is too slow, it
-/// merges market data and ladders, folds orders and executions, and drops other messages. Whatever
-/// is not delivered as it came is counted exactly, in [`Message::merged`](crate::Message::merged)
-/// and [`Item::Lost`]. [`Queue`](crate::queue::Queue) describes the rules.
+/// merges market data and ladders, folds orders and executions, and drops other messages, or does
+/// what else [`Overflow`](crate::queue::Overflow) offers. Whatever is not delivered as it came is
+/// counted exactly, in [`Message::merged`](crate::Message::merged) and [`Item::Lost`].
+/// [`Queue`](crate::queue::Queue) describes the rules.
 ///
 /// Items are taken from the queue in batches: up to 64 events, or 64 KiB and one event, are held
 /// outside the queue and its limits.
+///
+/// ```
+/// # use ibws_proto::client::Client;
+/// # use ibws_proto::transport::Runtime;
+/// use core::time::Duration;
+/// use ibws_proto::{Event, Item};
+///
+/// # use std::error::Error;
+/// # async fn example<R: Runtime>(client: Client<R>) -> Result<(), Box<dyn Error>> {
+/// let mut events = client.events();
+/// client.start().await?;
+/// // All events of the next 10 s of silence at most.
+/// while let Some(item) = events.next_within(Duration::from_secs(10)).await {
+///     if let Item::Event(Event::State(change)) = item {
+///         println!("{:?} {}", client.system_time(change.at), change.state.name());
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct EventStream<R: Runtime> {
     reader: Reader<R>,
     handle: Handle<R>,
@@ -74,8 +95,8 @@ impl<R: Runtime> EventStream<R> {
         self.reader.is_empty()
     }
 
-    pub(super) fn new(handle: Handle<R>, filter: EventFilter, limits: QueueLimits) -> Self {
-        Self { reader: Reader::new(&handle.shared, filter, limits), handle }
+    pub(super) fn new(handle: Handle<R>, filter: EventFilter, options: QueueOptions) -> Self {
+        Self { reader: Reader::new(&handle.shared, filter, options), handle }
     }
 
     pub(super) fn from_consumer(handle: Handle<R>, consumer: ConsumerId) -> Self {
@@ -84,6 +105,14 @@ impl<R: Runtime> EventStream<R> {
 
     pub(super) fn shared(&self) -> &Arc<Shared<R>> {
         &self.handle.shared
+    }
+
+    pub(super) fn poll_dequeue(&mut self, cx: &mut Context<'_>) -> Poll<Option<Dequeued>> {
+        self.reader.poll_dequeue(cx)
+    }
+
+    pub(super) fn try_dequeue(&mut self) -> Option<Dequeued> {
+        self.reader.try_dequeue()
     }
 
     pub(super) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {

@@ -8,11 +8,11 @@ use core::time::Duration;
 
 use futures_core::Stream;
 
-use super::handle::Request;
+use super::handle::{Handle, Request};
 use super::reader::within;
 use super::stream::EventStream;
 use crate::transport::Runtime;
-use crate::{Command, CommandError, Event, Item, SubscribeOutcome, SubscriptionKey, SubscriptionState};
+use crate::{Command, CommandError, Event, Item, RequestId, SubscribeOutcome, SubscriptionKey, SubscriptionState};
 
 /// A handle of a subscription, and the stream of its events: its messages, the changes of its
 /// state, its gaps.
@@ -21,7 +21,33 @@ use crate::{Command, CommandError, Event, Item, SubscribeOutcome, SubscriptionKe
 /// shutdown, and the last item was taken. Dropping the handle detaches it from the subscription;
 /// dropping the last handle of a key unsubscribes. Its queue is bounded as that of every
 /// [`EventStream`]. An application that reads the events elsewhere needs no queue here:
-/// [`into_guard`](Self::into_guard) removes it.
+/// [`into_guard`](Self::into_guard) removes it, and [`into_latest`](Self::into_latest) keeps the
+/// newest value in its place.
+///
+/// ```
+/// # use ibws_proto::client::Client;
+/// # use ibws_proto::transport::Runtime;
+/// use ibws_proto::{Body, Event, Field, Item};
+///
+/// # use std::error::Error;
+/// # async fn example<R: Runtime>(client: Client<R>) -> Result<(), Box<dyn Error>> {
+/// let mut quotes = client.subscribe(r#"md+265598+{"fields":["31"]}"#).await?;
+/// while let Some(item) = quotes.next().await {
+///     match item {
+///         Item::Event(Event::Message(message)) => {
+///             if let Body::MarketData(quote) = message.frame.body() {
+///                 println!("{:?}", quote.get(Field::LAST));
+///             }
+///         }
+///         Item::Event(Event::Gap(gap)) => println!("a gap since {}: {}", gap.since, gap.cause),
+///         Item::Event(Event::Resumed(_)) => println!("the gap has ended"),
+///         Item::Lost(lost) => println!("too slow for {} messages", lost.messages),
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Subscription<R: Runtime> {
     // Dropped before the stream: the subscription is released first.
     guard: SubscriptionGuard<R>,
@@ -36,6 +62,23 @@ pub struct Subscription<R: Runtime> {
 ///
 /// It keeps the subscription as a [`Subscription`] does: dropping the last handle of a key
 /// unsubscribes. [`Subscription::into_guard`] creates it.
+///
+/// ```
+/// # use ibws_proto::client::Client;
+/// # use ibws_proto::transport::Runtime;
+/// use ibws_proto::Key;
+///
+/// # use std::error::Error;
+/// # async fn example<R: Runtime>(client: Client<R>) -> Result<(), Box<dyn Error>> {
+/// // The queue of the key holds the messages of all subscriptions to market data.
+/// let mut quotes = client.queue(Key::MarketData);
+/// let apple = client.subscribe("md+265598").await?.into_guard();
+/// let ibm = client.subscribe("md+8314").await?.into_guard();
+/// println!("{:?}", quotes.recv().await);
+/// drop(apple); // unsubscribes
+/// # Ok(())
+/// # }
+/// ```
 pub struct SubscriptionGuard<R: Runtime> {
     key: SubscriptionKey,
     request: Request<R>,
@@ -76,6 +119,18 @@ impl<R: Runtime> SubscriptionGuard<R> {
             self.outcome = Some(self.request.outcome().await);
         }
         self.outcome.clone().unwrap_or(Ok(SubscribeOutcome::Pending))
+    }
+
+    pub(super) fn new(key: SubscriptionKey, request: Request<R>) -> Self {
+        Self { key, request, outcome: None }
+    }
+
+    pub(super) fn id(&self) -> RequestId {
+        self.request.id()
+    }
+
+    pub(super) fn handle(&self) -> &Handle<R> {
+        self.request.handle()
     }
 
     /// Returns the outcome that an earlier [`outcome`](Self::outcome) received, without waiting, as
@@ -172,8 +227,7 @@ impl<R: Runtime> Subscription<R> {
     }
 
     pub(super) fn new(stream: EventStream<R>, key: SubscriptionKey, request: Request<R>) -> Self {
-        let guard = SubscriptionGuard { key, request, outcome: None };
-        Self { guard, stream, lost_notices: false, ended: false }
+        Self { guard: SubscriptionGuard::new(key, request), stream, lost_notices: false, ended: false }
     }
 
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {

@@ -9,6 +9,7 @@
 
 mod filed;
 mod filing;
+mod latest;
 mod merged;
 mod pnl;
 mod quote;
@@ -18,6 +19,7 @@ mod tables;
 
 pub use crate::rest::{OrdersReply, ReplyError, TradesReply};
 pub(crate) use filing::{Filing, Merging};
+pub use latest::LatestValue;
 pub use merged::Merged;
 pub use pnl::PnlTable;
 pub use quote::Quote;

@@ -33,8 +33,8 @@ impl Machine {
             Command::CheckPing => Ok(Some(self.check(&[HealthReason::PongMissing]))),
             Command::CheckHealth => Ok(Some(self.check(&[HealthReason::PongMissing, HealthReason::Silent]))),
             Command::Subscribe(subscribe) => self.with_table(|table, cx| table.subscribe(id, subscribe, cx)),
-            Command::Unsubscribe { key, needs_confirmation } => {
-                self.with_table(|table, cx| table.unsubscribe(Some(id), &key, needs_confirmation, cx))
+            Command::Unsubscribe(unsubscribe) => {
+                self.with_table(|table, cx| table.unsubscribe(Some(id), unsubscribe, cx))
             }
             Command::Release(holder) => {
                 self.with_table(|table, cx| table.release(holder, cx));

@@ -229,7 +229,7 @@ impl Machine {
     /// Maps the server ids of this connection's histories to their conids; `None` for keys that
     /// have no such ids.
     #[must_use]
-    pub fn server_ids(&self, key: Key) -> Option<BTreeMap<Box<str>, i64>> {
+    pub fn server_ids(&self, key: Key) -> Option<BTreeMap<Box<str>, Option<i64>>> {
         self.table.server_ids(key)
     }
 

@@ -13,7 +13,7 @@ pub(super) fn key(event: &Event) -> Option<Key> {
 }
 
 /// Returns the subscription that an event is about.
-pub(super) fn subscription(event: &Event) -> Option<&SubscriptionKey> {
+pub(crate) fn subscription(event: &Event) -> Option<&SubscriptionKey> {
     match event {
         Event::Message(message) => message.subscription.as_ref(),
         Event::Subscription(change) => Some(&change.key),

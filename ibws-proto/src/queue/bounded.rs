@@ -6,11 +6,12 @@ use alloc::collections::{BTreeMap, VecDeque};
 use super::attribution;
 use super::index::Index;
 use super::item::{Dequeued, Item, LossReport};
+use super::overflow::{Overflow, QueueOptions};
 use super::rows::Folded;
-use super::slot::{Class, Content, Slot};
+use super::slot::{Content, Slot};
 use super::stats::LossCounts;
 use crate::event::{Event, Message};
-use crate::key::Key;
+use crate::key::{Key, SubscriptionKey};
 use crate::time::Instant;
 
 /// The limits of a queue.
@@ -43,6 +44,9 @@ const EMPTY_SLOTS: usize = 64;
 #[derive(Debug, Default)]
 pub struct Queue {
     pub(super) limits: QueueLimits,
+    pub(super) overflow: Overflow,
+    /// Whether losses are counted for each subscription, and not for each key.
+    pub(super) counts_by_subscription: bool,
     /// Events in order; `None` where an event was removed before it reached the front.
     pub(super) slots: VecDeque<Option<Slot>>,
     /// The place of the first slot. Places number all events that were ever put in.
@@ -55,7 +59,7 @@ pub struct Queue {
     /// Present from the moment the queue reaches a limit until it is empty.
     pub(super) index: Option<Index>,
     /// Counts of dropped events that were not delivered yet.
-    pub(super) losses: BTreeMap<Option<Key>, LossReport>,
+    pub(super) losses: BTreeMap<(Option<Key>, Option<SubscriptionKey>), LossReport>,
     /// Counts since the queue was opened; `None` while it has merged and dropped nothing.
     pub(super) counts: Option<Box<LossCounts>>,
     /// A fold that the last loss report announced, and its cost. It is delivered next.
@@ -67,8 +71,9 @@ pub struct Queue {
 impl Queue {
     /// Creates an empty queue.
     #[must_use]
-    pub fn new(limits: QueueLimits) -> Self {
-        Self { limits, ..Self::default() }
+    pub fn new(options: impl Into<QueueOptions>) -> Self {
+        let QueueOptions { limits, overflow } = options.into();
+        Self { limits, overflow, ..Self::default() }
     }
 
     /// Puts an event in. A full queue makes room for it.
@@ -79,13 +84,17 @@ impl Queue {
         }
         let mut slot = Slot::new(event);
         let full = self.len >= self.limits.events || self.bytes.saturating_add(slot.cost) > self.limits.bytes;
-        if full && self.index.is_none() {
-            self.build_index();
-        }
-        if full && slot.class() == Class::Conflated {
-            match self.merge_into_latest(slot) {
-                None => return self.make_room(self.limits),
-                Some(unmerged) => slot = unmerged,
+        if full || self.overflow == Overflow::KeepNewest {
+            if self.index.is_none() {
+                self.build_index();
+            }
+            if self.overflow.merges_on_arrival(slot.class(), full) {
+                match self.merge_into_latest(slot) {
+                    None => return self.make_room(self.limits),
+                    Some(unmerged) => slot = unmerged,
+                }
+            } else if self.overflow == Overflow::KeepNewest {
+                self.drop_replaced_by(&slot);
             }
         }
         if let Some(index) = &mut self.index {
@@ -95,7 +104,7 @@ impl Queue {
         self.bytes = self.bytes.saturating_add(slot.cost);
         self.slots.push_back(Some(slot));
         self.shares_buffer = true;
-        if full {
+        if self.index.is_some() {
             self.make_room(self.limits);
         }
     }
@@ -122,8 +131,8 @@ impl Queue {
             self.on_removed(cost);
             return Some(Dequeued::Folded(folded));
         }
-        if let Some((_, report)) = self.losses.pop_first() {
-            return Some(Dequeued::Item(Item::Lost(report)));
+        if let Some(((_, subscription), report)) = self.losses.pop_first() {
+            return Some(Dequeued::Lost(report, subscription));
         }
         let slot = self.pop_slot()?;
         match slot.content {
@@ -133,10 +142,11 @@ impl Queue {
             }
             Content::Folded(folded) if is_announced(&folded.message) => {
                 let Message { key, since, merged, .. } = folded.message;
+                let subscription = self.counted_subscription(folded.message.subscription.as_ref());
                 // From here on, messages are no longer folded into it: the report counts what it
                 // holds now.
                 self.announced = Some((folded, slot.cost));
-                Some(Dequeued::Item(Item::Lost(LossReport { folded: merged, ..LossReport::empty(key, since) })))
+                Some(Dequeued::Lost(LossReport { folded: merged, ..LossReport::empty(key, since) }, subscription))
             }
             Content::Folded(folded) => {
                 self.on_removed(slot.cost);
@@ -167,6 +177,17 @@ impl Queue {
     #[must_use]
     pub fn limits(&self) -> QueueLimits {
         self.limits
+    }
+
+    /// Returns what the queue does with messages at its limits.
+    #[must_use]
+    pub fn overflow(&self) -> Overflow {
+        self.overflow
+    }
+
+    /// Returns the subscription under which a loss is counted, beside its key.
+    pub(super) fn counted_subscription(&self, subscription: Option<&SubscriptionKey>) -> Option<SubscriptionKey> {
+        subscription.filter(|_| self.counts_by_subscription).cloned()
     }
 
     /// Copies the last event out of the buffer that it shares, because it stays in the queue.

@@ -8,6 +8,7 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 
+use super::overflow::Overflow;
 use super::slot::{Class, Content, Slot};
 use crate::connect::ConnId;
 use crate::event::{Event, Message};
@@ -17,6 +18,8 @@ use crate::state::SubscriptionState;
 
 #[derive(Debug, Default)]
 pub(super) struct Index {
+    /// What the queue does with messages.
+    overflow: Overflow,
     /// The latest message of each stream.
     streams: BTreeMap<Stream, u64>,
     /// The latest gap, or end of a gap, of each subscription. Nothing is merged across it.
@@ -74,11 +77,21 @@ impl Stream {
 }
 
 impl Index {
+    pub(super) fn new(overflow: Overflow) -> Self {
+        Self { overflow, ..Self::default() }
+    }
+
     /// Adds the event at `place`, which is behind everything added before, and links it to the
     /// previous one of its stream or subject.
     pub(super) fn add(&mut self, place: u64, slot: &mut Slot) {
-        match slot.class() {
-            Class::Droppable => self.droppable.push_back(place),
+        match self.overflow.class(slot.class()) {
+            Class::Droppable => {
+                self.droppable.push_back(place);
+                let message = slot.message().filter(|message| message.subscription.is_some());
+                if let Some(message) = message.filter(|_| self.overflow == Overflow::KeepNewest) {
+                    self.streams.insert(Stream::from_message(message), place);
+                }
+            }
             Class::Notice => self.add_notice(place, slot),
             class => {
                 let previous = slot.message().and_then(|message| self.link(place, message, slot.can_merge()));

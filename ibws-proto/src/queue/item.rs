@@ -2,9 +2,10 @@
 
 use alloc::boxed::Box;
 
+use super::attribution;
 use super::rows::Folded;
 use crate::event::Event;
-use crate::key::Key;
+use crate::key::{Key, SubscriptionKey};
 use crate::time::Instant;
 
 /// The next thing that a consumer takes out of a queue.
@@ -68,15 +69,29 @@ impl LossReport {
 pub(crate) enum Dequeued {
     /// An item that is complete.
     Item(Item),
+    /// A loss report, with the subscription that it counts for if the queue counts by subscription.
+    Lost(LossReport, Option<SubscriptionKey>),
     /// Folded rows, from which the message has to be written.
     Folded(Box<Folded>),
 }
 
 impl Dequeued {
+    /// Returns the subscription that the item is about.
+    #[cfg_attr(not(feature = "client"), allow(dead_code, reason = "only the client and the tests use it"))]
+    pub(crate) fn subscription(&self) -> Option<&SubscriptionKey> {
+        match self {
+            Self::Item(Item::Event(event)) => attribution::subscription(event),
+            Self::Item(Item::Lost(_)) => None,
+            Self::Lost(_, subscription) => subscription.as_ref(),
+            Self::Folded(folded) => folded.message.subscription.as_ref(),
+        }
+    }
+
     /// Assembles the item.
     pub(crate) fn into_item(self) -> Item {
         match self {
             Self::Item(item) => item,
+            Self::Lost(report, _) => Item::Lost(report),
             Self::Folded(folded) => Item::Event(Event::Message(folded.into_message())),
         }
     }

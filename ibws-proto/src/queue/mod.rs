@@ -20,6 +20,9 @@
 //!    all of it, the oldest message or `CaughtUp` is dropped and counted, and at last the oldest
 //!    notice.
 //!
+//! That is [`Overflow::Merge`], the default. A queue can also drop the oldest messages and merge
+//! none, or hold the newest message of each stream only: see [`Overflow`].
+//!
 //! The queues of a client have a common limit in bytes beside their own: see [`Queues`].
 //!
 //! The counts of what was dropped are state of the queue, one count for each key, so a loss report
@@ -28,8 +31,8 @@
 //! [`LossReport::messages`].
 
 // `bounded` holds the queue, `room` makes room, `stats` counts what that costs, `index` finds where
-// room can be made, `slot` decides what may become of one event, `merge` and `rows` merge messages,
-// `queues` routes events.
+// room can be made, `slot` decides what may become of one event, `overflow` what the user chose of
+// that, `merge` and `rows` merge messages, `queues` routes events.
 
 mod attribution;
 mod bounded;
@@ -37,6 +40,7 @@ mod cost;
 mod index;
 mod item;
 mod merge;
+mod overflow;
 mod queues;
 mod room;
 mod rows;
@@ -45,9 +49,12 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "client")]
+pub(crate) use attribution::subscription as subscription_of;
 pub use bounded::{Queue, QueueLimits};
 #[cfg(feature = "client")]
 pub(crate) use item::Dequeued;
 pub use item::{Item, LossReport};
+pub use overflow::{Overflow, QueueOptions};
 pub use queues::{DEFAULT_TOTAL_BYTES, EventFilter, QueueId, Queues};
 pub use stats::QueueStats;

@@ -4,7 +4,8 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::attribution;
-use super::bounded::{Queue, QueueLimits};
+use super::bounded::Queue;
+use super::overflow::QueueOptions;
 use super::stats::{LossCounts, QueueStats};
 use crate::event::Event;
 use crate::key::{Key, SubscriptionKey};
@@ -15,6 +16,9 @@ use crate::key::{Key, SubscriptionKey};
 pub enum EventFilter {
     /// The events of one subscription: its messages, its states, its gaps, and what those lost.
     Subscription(SubscriptionKey),
+    /// The events of several subscriptions, in the order in which they come. Losses are counted for
+    /// each subscription.
+    Subscriptions(Vec<SubscriptionKey>),
     /// The events of one key: its messages, the gaps of its subscriptions, and what those lost. The
     /// states of its subscriptions are not among them.
     Key(Key),
@@ -69,8 +73,8 @@ impl Default for Queues {
 }
 
 impl Queues {
-    /// Creates queues that hold at most `total_bytes` together, as [`QueueLimits::bytes`] counts
-    /// them.
+    /// Creates queues that hold at most `total_bytes` together, as
+    /// [`QueueLimits::bytes`](super::QueueLimits::bytes) counts them.
     #[must_use]
     pub fn with_total_bytes(total_bytes: usize) -> Self {
         Self {
@@ -86,15 +90,26 @@ impl Queues {
     }
 
     /// Opens a queue. It receives what is delivered from now on.
-    pub fn open(&mut self, filter: EventFilter, limits: QueueLimits) -> QueueId {
+    pub fn open(&mut self, filter: EventFilter, options: impl Into<QueueOptions>) -> QueueId {
         self.last += 1;
         let id = QueueId(self.last);
+        let mut queue = Queue::new(options);
         match &filter {
             EventFilter::Subscription(key) => self.by_subscription.entry(key.clone()).or_default().push(id),
+            EventFilter::Subscriptions(keys) => {
+                queue.counts_by_subscription = true;
+                for key in keys {
+                    let ids = self.by_subscription.entry(key.clone()).or_default();
+                    // A key that is listed twice receives each event once.
+                    if ids.last() != Some(&id) {
+                        ids.push(id);
+                    }
+                }
+            }
             EventFilter::Key(key) => self.by_key.entry(*key).or_default().push(id),
             EventFilter::All => self.all.push(id),
         }
-        self.queues.insert(id, (Queue::new(limits), filter));
+        self.queues.insert(id, (queue, filter));
         id
     }
 
@@ -103,6 +118,9 @@ impl Queues {
         let (queue, filter) = self.queues.remove(&id)?;
         match &filter {
             EventFilter::Subscription(key) => remove_id(&mut self.by_subscription, key, id),
+            EventFilter::Subscriptions(keys) => {
+                keys.iter().for_each(|key| remove_id(&mut self.by_subscription, key, id));
+            }
             EventFilter::Key(key) => remove_id(&mut self.by_key, key, id),
             EventFilter::All => self.all.retain(|other| *other != id),
         }
@@ -145,7 +163,8 @@ impl Queues {
         }
     }
 
-    /// Returns the bytes that all queues hold, as [`QueueLimits::bytes`] counts them.
+    /// Returns the bytes that all queues hold, as [`QueueLimits::bytes`](super::QueueLimits::bytes)
+    /// counts them.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.queues.values().fold(0, |sum, (queue, _)| sum.saturating_add(queue.bytes()))

@@ -5,7 +5,7 @@ use super::bounded::{Queue, QueueLimits};
 use super::index::{Index, Stream};
 use super::item::LossReport;
 use super::slot::{Content, Slot};
-use crate::event::Event;
+use crate::event::{Event, Message};
 
 impl Queue {
     /// Merges, supersedes and drops events until the queue is within `limits`.
@@ -39,7 +39,7 @@ impl Queue {
     /// Removes the empty slots and indexes all events.
     pub(super) fn build_index(&mut self) {
         self.slots.retain(Option::is_some);
-        let mut index = Index::default();
+        let mut index = Index::new(self.overflow);
         for (place, slot) in (self.first_place..).zip(self.slots.iter_mut().flatten()) {
             index.add(place, slot);
         }
@@ -67,6 +67,16 @@ impl Queue {
                 *place = Some(older);
                 Some(newer)
             }
+        }
+    }
+
+    /// Drops the message that a message which is not in the queue replaces, if that is not merged:
+    /// the one before it in its stream.
+    pub(super) fn drop_replaced_by(&mut self, newer: &Slot) {
+        let stream = newer.message().filter(|message| message.subscription.is_some()).map(Stream::from_message);
+        let latest = self.index.as_ref().zip(stream).and_then(|(index, stream)| index.latest(&stream));
+        if let Some(place) = latest {
+            self.drop_at(place);
         }
     }
 
@@ -148,16 +158,23 @@ impl Queue {
     /// Counts an event that was taken out of its slot and is dropped.
     fn count_dropped(&mut self, slot: Slot) {
         self.on_removed(slot.cost);
-        let (key, since) = match &slot.content {
-            Content::Event(event) => (attribution::key(event), attribution::since(event).unwrap_or(self.now)),
-            Content::Folded(folded) => (folded.message.key, folded.message.since),
+        let (key, subscription, since) = match &slot.content {
+            Content::Event(event) => {
+                let since = attribution::since(event).unwrap_or(self.now);
+                (attribution::key(event), attribution::subscription(event), since)
+            }
+            Content::Folded(folded) => {
+                let Message { key, subscription, since, .. } = &folded.message;
+                (*key, subscription.as_ref(), *since)
+            }
         };
         let messages = match &slot.content {
             Content::Event(Event::Malformed(_)) => 1,
             _ => slot.message().map_or(0, |message| 1 + message.merged),
         };
         let notices = u64::from(messages == 0);
-        let report = self.losses.entry(key).or_insert(LossReport::empty(key, since));
+        let subscription = self.counted_subscription(subscription);
+        let report = self.losses.entry((key, subscription)).or_insert(LossReport::empty(key, since));
         report.since = report.since.min(since);
         report.messages += messages;
         report.notices += notices;

@@ -8,6 +8,7 @@ use super::subscription::Subscription;
 use super::{Context, Scope, Table};
 use crate::command::{CommandError, ConnectionLoss, GapCause, UnsubscribeOutcome};
 use crate::key::Key;
+use crate::payload::Unsubscribe;
 use crate::state::StateCause;
 
 impl Table {
@@ -79,10 +80,9 @@ impl Table {
     /// Unsubscribes everything. Returns whether a confirmation is worth waiting for.
     pub(crate) fn drain(&mut self, cx: &mut Context<'_>) -> bool {
         for key in self.keys() {
-            let confirmed = matches!(key.key(), Key::AccountSummary | Key::AccountLedger | Key::MarketHistory);
             if self.store.get(key.as_str()).is_some_and(|subscription| !subscription.state.is_unsubscribing()) {
                 // No request waits for it.
-                let _ = self.unsubscribe(None, &key, confirmed, cx);
+                let _ = self.unsubscribe(None, Unsubscribe::new(key).needs_confirmation(true), cx);
             }
         }
         self.is_draining()

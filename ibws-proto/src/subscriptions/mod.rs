@@ -269,8 +269,8 @@ impl Table {
     }
 
     /// Server id and conid of each history whose id is known; `None` for a key without such ids.
-    pub(crate) fn server_ids(&self, key: Key) -> Option<BTreeMap<Box<str>, i64>> {
-        let id = |history: &Subscription| Some((history.server_id()?.into(), history.subscribe.key.conid()?));
+    pub(crate) fn server_ids(&self, key: Key) -> Option<BTreeMap<Box<str>, Option<i64>>> {
+        let id = |history: &Subscription| Some((history.server_id()?.into(), history.subscribe.key.conid()));
         (key == Key::MarketHistory).then(|| self.store.iter().filter_map(id).collect())
     }
 

@@ -1,12 +1,14 @@
 //! What the application requests of a subscription.
 
+use alloc::boxed::Box;
+
 use super::state::State;
 use super::subscription::{OnWire, Subscription};
 use super::{Context, Scope, Table, WritePermission};
 use crate::command::{CommandError, GapCause, Modify, Reply, RequestId, SubscribeOutcome, UnsubscribeOutcome};
 use crate::key::{Key, SubscriptionKey};
 use crate::liveness::HealthReason;
-use crate::payload::Subscribe;
+use crate::payload::{Subscribe, Unsubscribe};
 use crate::pending::Wait;
 use crate::state::{StateCause, SubscriptionState};
 
@@ -48,12 +50,12 @@ impl Table {
     pub(crate) fn unsubscribe(
         &mut self,
         id: Option<RequestId>,
-        key: &SubscriptionKey,
-        needs_confirmation: bool,
+        unsubscribe: Unsubscribe,
         cx: &mut Context<'_>,
     ) -> Response {
-        self.update(key, cx, |subscription, scope| subscription.unsubscribe(id, needs_confirmation, scope))
-            .unwrap_or_else(|| Err(CommandError::UnknownSubscription(key.clone())))
+        let key = unsubscribe.key.clone();
+        self.update(&key, cx, |subscription, scope| subscription.unsubscribe(id, unsubscribe, scope))
+            .unwrap_or(Err(CommandError::UnknownSubscription(key)))
     }
 
     /// Removes a holder; removing the last one unsubscribes.
@@ -69,7 +71,7 @@ impl Table {
         });
         if unheld == Some(true) {
             // No request waits for it.
-            let _ = self.unsubscribe(None, &key, false, cx);
+            let _ = self.unsubscribe(None, Unsubscribe::new(key), cx);
         }
     }
 
@@ -179,9 +181,12 @@ impl Subscription {
         Ok(Some(Reply::Subscribed(outcome)))
     }
 
-    fn unsubscribe(&mut self, id: Option<RequestId>, needs_confirmation: bool, scope: &mut Scope<'_, '_>) -> Response {
+    fn unsubscribe(&mut self, id: Option<RequestId>, unsubscribe: Unsubscribe, scope: &mut Scope<'_, '_>) -> Response {
         let unwritable = scope.cx.permission == WritePermission::None;
         let key = self.subscribe.key.clone();
+        // A confirmation that never comes is not waited for (docs/protocol.md §3).
+        let is_confirmed = self.subscribe.key.key().is_unsubscribe_confirmed();
+        let needs_confirmation = unsubscribe.needs_confirmation && is_confirmed;
         let wait = |scope: &mut Scope<'_, '_>| {
             if let Some(id) = id {
                 scope.cx.requests.wait(id, Wait::Unsubscribe(key.clone()), None);
@@ -207,6 +212,7 @@ impl Subscription {
                 scope.reply(request, Err(CommandError::Superseded));
             }
         }
+        self.unsubscribe = Some(Box::new(unsubscribe));
         if self.on_wire.is_none() || unwritable {
             scope.effects.remove = Some(StateCause::Requested);
             return Ok(Some(Reply::Unsubscribed(UnsubscribeOutcome::NotHeld)));
@@ -217,7 +223,9 @@ impl Subscription {
         if !waits_for_id && !needs_confirmation {
             self.send_unsubscribe(scope);
             scope.effects.remove = Some(StateCause::Requested);
-            return Ok(Some(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
+            let was_required = self.unsubscribe.as_ref().is_some_and(|unsubscribe| unsubscribe.needs_confirmation);
+            let outcome = if was_required { UnsubscribeOutcome::NeverConfirmed } else { UnsubscribeOutcome::Sent };
+            return Ok(Some(Reply::Unsubscribed(outcome)));
         }
         // The end of a REST request must not subscribe again.
         self.priming = false;

@@ -8,8 +8,8 @@ use super::state::State;
 use super::subscription::{OnWire, Subscription};
 use super::{Scope, WritePermission};
 use crate::command::{CommandError, GapCause, Reply, UnsubscribeOutcome};
-use crate::config::Renewal;
 use crate::key::Key;
+use crate::payload::Renewal;
 use crate::rest::RestRequest;
 use crate::state::{StateCause, SubscriptionState};
 use crate::time::Instant;
@@ -162,7 +162,11 @@ impl Subscription {
         if self.flow.stale && matches!(self.channel(), Key::Pnl | Key::AccountLedger) {
             return self.staleness_limit().map(|limit| scope.cx.now + limit);
         }
-        let age = scope.cx.config.renew_market_data.filter(|_| self.channel() == Key::MarketData)?;
+        let age = match self.subscribe.renew_after {
+            Some(own) => own.map(|age| age.max(Duration::from_millis(1))),
+            None => scope.cx.config.renew_market_data,
+        };
+        let age = age.filter(|_| self.channel() == Key::MarketData)?;
         Some(scope.cx.now + age.saturating_sub(scope.cx.random.up_to(age / 20)))
     }
 
@@ -171,7 +175,7 @@ impl Subscription {
     fn renew(&mut self, scope: &mut Scope<'_, '_>) {
         if self.channel() == Key::MarketData
             && scope.may_send(Key::MarketData)
-            && scope.cx.config.renewal == Renewal::UnsubscribeFirst
+            && self.subscribe.renewal.unwrap_or(scope.cx.config.renewal) == Renewal::UnsubscribeFirst
         {
             self.send_unsubscribe(scope);
         }

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::event::Event;
 use crate::key::Key;
 use crate::mask::Discreet;
-use crate::payload::{Processor, Subscribe};
+use crate::payload::{Processor, Subscribe, Unsubscribe};
 use crate::state::{StateCause, SubscriptionEvent, SubscriptionState};
 use crate::time::Instant;
 
@@ -40,6 +40,9 @@ pub(super) struct Subscription {
     pub(super) sent_before: bool,
     pub(super) attempts: Attempts,
     pub(super) flow: Flow,
+    /// The request that unsubscribes it. It is set when the unsubscribe begins, which ends in the
+    /// removal.
+    pub(super) unsubscribe: Option<Box<Unsubscribe>>,
     /// Order changes may be missing since then, and no REST snapshot has made up for them.
     pub(super) unreconciled: Option<Instant>,
     /// What the indexes hold of it.
@@ -134,6 +137,7 @@ impl Subscription {
                 last_message_at: Instant::ORIGIN,
                 stale: false,
             },
+            unsubscribe: None,
             unreconciled: None,
             indexed: Indexed::default(),
         }
@@ -259,7 +263,11 @@ impl Subscription {
             Key::PriceLadder => alloc::format!("bd+{}", key.account().unwrap_or_default()),
             _ => key.as_str().into(),
         };
-        Some(self.processor(config).unsubscribe_payload(&channel, None))
+        let (args, own) = match &self.unsubscribe {
+            Some(unsubscribe) => (unsubscribe.args.as_ref(), unsubscribe.processor.as_ref()),
+            None => (None, None),
+        };
+        Some(own.unwrap_or_else(|| self.processor(config)).unsubscribe_payload(&channel, args))
     }
 
     fn processor<'a>(&'a self, config: &'a Config) -> &'a Processor {

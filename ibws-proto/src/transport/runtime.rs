@@ -4,6 +4,7 @@ use core::fmt;
 use core::future::Future;
 use core::task::{Context, Poll};
 use std::string::{String, ToString};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
@@ -23,6 +24,13 @@ pub trait Runtime: Send + Sync + 'static {
     /// Returns the time on a monotonic clock whose origin stays the same for the life of this
     /// value.
     fn now(&self) -> Instant;
+    /// Returns the wall-clock time. A client reads it once, when it is built, so that
+    /// `Client::system_time` can give the wall-clock time of any moment. Default: the system's
+    /// clock. A simulated runtime returns a time of its own.
+    #[expect(clippy::disallowed_methods, reason = "the one place where the wall clock is read")]
+    fn system_time(&self) -> SystemTime {
+        SystemTime::now()
+    }
     /// Completes at `at` or a little later.
     ///
     /// A sleep that ends early does no harm: the client compares the clock after each one.

@@ -135,7 +135,7 @@ fn subscribes(subscriptions: usize, count: u64) {
         let conid = 9_000_000;
         subscribe(&mut machine, conn, now, conid);
         let key = Subscribe::parse(&format!("md+{conid}")).expect("a channel").key;
-        machine.submit(now, Command::Unsubscribe { key, needs_confirmation: false });
+        machine.submit(now, Command::Unsubscribe(key.into()));
         while machine.poll().is_some() {}
     });
 }

@@ -162,7 +162,7 @@ pub async fn the_stream_of_a_removed_subscription_ends<R: Runtime + Clone>(stage
     client.start().await.expect("a start");
     let mut first = client.subscribe(shares()).await.expect("a subscription");
     client.unsubscribe(first.key(), false).await.expect("an end");
-    let mut second = client.subscribe_nowait(shares());
+    let mut second = client.subscribe_nowait(shares()).expect("a valid request");
     while first.next().await.is_some() {}
     assert!(event(&mut second, frame).await.contains("smd+265598"), "another handle of the key continues");
     client.shutdown().await.expect("a stop");

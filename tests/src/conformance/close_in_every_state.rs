@@ -135,7 +135,9 @@ async fn bring<R: Runtime + Clone>(
     // The request is made, and its reply is not needed.
     drop(client.start());
     let subscribes = matches!(place, Place::Subscribing | Place::Active | Place::Draining);
-    let share = subscribes.then(|| client.subscribe_nowait(Subscribe::parse("sd+DU1234567").expect("a channel")));
+    let share = subscribes.then(|| {
+        client.subscribe_nowait(Subscribe::parse("sd+DU1234567").expect("a channel")).expect("a valid request")
+    });
     step.reached(1).await;
     if manners == Manners::Flooding && state == ConnectionState::Connecting {
         // The flood is no valid response, so the dial fails now or soon.

@@ -47,8 +47,10 @@ pub async fn the_client_reconnects_after_every_close_code<R: Runtime + Clone>(st
         }
     });
     let mut player = stage.ready(&script).await;
-    let mut share =
-        player.client.subscribe_nowait(ibws_proto::Subscribe::parse(super::stage::SHARE).expect("a channel"));
+    let mut share = player
+        .client
+        .subscribe_nowait(ibws_proto::Subscribe::parse(super::stage::SHARE).expect("a channel"))
+        .expect("a valid request");
     for code in CODES {
         let code = code.map_or("no code".into(), |code| format!("code {code}"));
         player.until(&format!("backoff: the gateway closed the connection ({code})")).await;

@@ -217,11 +217,13 @@ pub async fn unread<R: Runtime + Clone>(
     let client = player.client.clone();
     drop(player);
     let (events, orders) = (client.events(), client.queue(Key::Orders));
-    let share = client.subscribe_nowait(Subscribe::parse(SHARE).expect("a channel"));
+    let share = client.subscribe_nowait(Subscribe::parse(SHARE).expect("a channel")).expect("a valid request");
     let line = |line: usize| Subscribe::parse(&format!("md+{}", 1_000 + line)).expect("a channel");
     // The machine remembers what the stream of orders delivers, as long as it is subscribed to.
-    let stream = (flood == Flood::Orders).then(|| client.subscribe_nowait(Subscribe::parse("or").expect("a channel")));
-    let lines: Vec<_> = (0..flood.lines()).map(|number| client.subscribe_nowait(line(number))).collect();
+    let stream = (flood == Flood::Orders)
+        .then(|| client.subscribe_nowait(Subscribe::parse("or").expect("a channel")).expect("a valid request"));
+    let lines: Vec<_> =
+        (0..flood.lines()).map(|number| client.subscribe_nowait(line(number)).expect("a valid request")).collect();
     poll_fn(|cx| over.poll(cx)).await;
     let frames = client.stats().machine.frames;
     client.shutdown().await.expect("a stop");

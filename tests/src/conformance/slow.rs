@@ -46,10 +46,11 @@ pub async fn consumer<R: Runtime + Clone>(stage: Stage<R>, seconds: u64) -> Trac
     });
     let builder = stage.builder(&script).configure(|config| config.tic_interval = Some(Duration::from_secs(1)));
     let mut player = stage.player(builder);
-    let order_subscription = player.client.subscribe_nowait(Subscribe::parse("or").expect("a channel"));
+    let order_subscription =
+        player.client.subscribe_nowait(Subscribe::parse("or").expect("a channel")).expect("a valid request");
     player.start().await;
     let client = player.client.clone();
-    let mut share = client.subscribe_nowait(Subscribe::parse(SHARE).expect("a channel"));
+    let mut share = client.subscribe_nowait(Subscribe::parse(SHARE).expect("a channel")).expect("a valid request");
     drop(player);
     let (mut orders, mut events) = (client.queue(Key::Orders), client.events());
     let mut heartbeats = client.queue(Key::System);

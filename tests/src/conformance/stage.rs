@@ -216,7 +216,8 @@ impl<R: Runtime + Clone> Player<R> {
 
     /// Subscribes to market data of conid 265598 and waits for the outcome.
     pub async fn share(&mut self) -> Subscription<R> {
-        let mut subscription = self.client.subscribe_nowait(Subscribe::parse(SHARE).expect("a channel"));
+        let mut subscription =
+            self.client.subscribe_nowait(Subscribe::parse(SHARE).expect("a channel")).expect("a valid request");
         let outcome = subscription.outcome().await;
         self.note(format!("subscribed: {outcome:?}"));
         subscription

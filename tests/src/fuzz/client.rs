@@ -226,7 +226,7 @@ impl Run {
         let stream = match bytes.below(4) {
             0 => Stream::Events(client.events()),
             1 => Stream::Queue(client.queue(if bytes.chance(128) { Key::System } else { key.key() })),
-            _ => Stream::Subscription(client.subscribe_nowait(Subscribe::new(key))),
+            _ => Stream::Subscription(client.subscribe_nowait(Subscribe::new(key)).expect("a valid request")),
         };
         let woken = self.flag();
         self.consumers.push(Consumer { stream, woken, waits: false });

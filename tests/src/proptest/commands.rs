@@ -6,7 +6,7 @@ use ::proptest::sample::{select, subsequence};
 use ibws_proto::subscribe::{
     History, InvalidSubscribe, Ladder, Ledger, MarketData, Orders, Period, Pnl, Staleness, Summary, Trades, Unit,
 };
-use ibws_proto::{Command, Field, Modify, Subscribe, SubscriptionKey};
+use ibws_proto::{Command, Field, Modify, Subscribe, SubscriptionKey, Unsubscribe};
 
 use super::{delays, known};
 use crate::frames::KEYS;
@@ -79,7 +79,7 @@ pub fn commands() -> impl Strategy<Value = Command> {
         4 => Just(Command::Start),
         8 => subscribes().prop_map(Command::Subscribe),
         4 => (keys(), any::<bool>())
-            .prop_map(|(key, needs_confirmation)| Command::Unsubscribe { key, needs_confirmation }),
+            .prop_map(|(key, needs_confirmation)| Command::Unsubscribe(Unsubscribe::new(key).needs_confirmation(needs_confirmation))),
         2 => modifications().prop_map(Command::Modify),
         1 => Just(Command::Recreate),
         1 => weighted(0.7, keys()).prop_map(Command::Invalidate),

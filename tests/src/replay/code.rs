@@ -3,7 +3,7 @@
 use core::fmt::Write as _;
 
 use ibws_proto::{
-    CloseCause, Command, Config, ConnectError, Input, Modify, Subscribe, SubscriptionKey,
+    CloseCause, Command, Config, ConnectError, Input, Modify, Subscribe, SubscriptionKey, Unsubscribe,
     rest::{RestReply, RestSnapshot},
     subscribe::Args,
 };
@@ -209,8 +209,9 @@ fn of_command(command: &Command) -> String {
                 None => format!("Command::Subscribe({made})"),
             }
         }
-        Command::Unsubscribe { key, needs_confirmation } => {
-            format!("Command::Unsubscribe {{ key: {}, needs_confirmation: {needs_confirmation} }}", sub(key))
+        Command::Unsubscribe(Unsubscribe { key, needs_confirmation, .. }) => {
+            let made = format!("Unsubscribe::new({}).needs_confirmation({needs_confirmation})", sub(key));
+            format!("Command::Unsubscribe({made})")
         }
         Command::Release(of) => format!("Command::Release({of})"),
         Command::Cancel(of) => format!("Command::Cancel({of})"),

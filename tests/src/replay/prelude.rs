@@ -4,7 +4,7 @@ pub use core::time::Duration;
 
 pub use ibws_proto::{
     Account, CloseCause, Command, Config, ConnId, ConnectError, ConnectErrorKind, Input, Instant, Modify, ReadyGate,
-    Renewal, SessionUpdate, Subscribe,
+    Renewal, SessionUpdate, Subscribe, Unsubscribe,
     rest::{RestError, RestReply, RestRequestId, RestSnapshot},
     subscribe::Staleness,
 };

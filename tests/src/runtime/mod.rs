@@ -46,7 +46,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ibws_proto::client::{Builder, Client};
 use ibws_proto::transport::{DialRequest, Runtime};
@@ -102,6 +102,12 @@ pub struct TimedOut {
 }
 
 impl Simulated {
+    /// The wall-clock time at the origin of the virtual clock: 2026-01-01, midnight UTC.
+    #[must_use]
+    pub fn wall_clock_origin() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_767_225_600)
+    }
+
     /// Makes a runtime whose dials reach this gateway.
     #[must_use]
     pub fn new(gateway: GatewayConfig) -> Self {
@@ -286,6 +292,10 @@ impl Runtime for Simulated {
 
     fn now(&self) -> Instant {
         self.world().now
+    }
+
+    fn system_time(&self) -> SystemTime {
+        Self::wall_clock_origin() + self.now().since(Instant::ORIGIN)
     }
 
     fn sleep_until(&self, at: Instant) -> Sleep {

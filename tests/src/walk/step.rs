@@ -6,7 +6,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use ibws_proto::{
     Account, CloseCause, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionState, Input, Instant, Key,
-    Machine, Modify, ReadyGate, Renewal, RequestId, SessionUpdate, Subscribe, SubscriptionState,
+    Machine, Modify, ReadyGate, Renewal, RequestId, SessionUpdate, Subscribe, SubscriptionState, Unsubscribe,
     rest::RestRequestId,
     subscribe::{Args, Staleness},
 };
@@ -168,7 +168,7 @@ pub(crate) fn command(bytes: &mut ByteSource<'_>, machine: &Machine, requests: &
             subscribe.needs_confirmation = bytes.chance(24).then(|| bytes.chance(128));
             Command::Subscribe(subscribe)
         }
-        7 | 8 => Command::Unsubscribe { key, needs_confirmation: bytes.chance(128) },
+        7 | 8 => Command::Unsubscribe(Unsubscribe::new(key).needs_confirmation(bytes.chance(128))),
         9 => request(bytes).map_or(Command::Tic, Command::Release),
         10 => request(bytes).map_or(Command::Start, Command::Cancel),
         11 => Command::Modify(Modify {

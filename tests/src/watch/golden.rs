@@ -11,7 +11,7 @@ use core::time::Duration;
 use ibws_proto::{
     Account, CloseCause, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionLoss, ConnectionState,
     GapCause, Input, Instant, Item, Machine, Modify, Output, SessionUpdate, StateCause, Subscribe, SubscriptionKey,
-    SubscriptionState,
+    SubscriptionState, Unsubscribe,
     queue::{Queue, QueueLimits},
     rest::{RestError, RestReply, RestRequestId, RestSnapshot},
     subscribe::Staleness,
@@ -193,7 +193,7 @@ fn session() -> [String; 2] {
     s.wait(Duration::from_secs(20));
     s.frames(&[r#"{"topic":"smd+265598","conid":265598,"31":"231.74"}"#]);
     s.title("unsubscribed with confirmation");
-    s.submit(Command::Unsubscribe { key: key("mh+265598"), needs_confirmation: true });
+    s.submit(Command::Unsubscribe(Unsubscribe::new(key("mh+265598")).needs_confirmation(true)));
     s.frames(&[r#"{"message":"Unsubscribed 1"}"#]);
     s.title("losses of the connection, each with its cause");
     let errors = [

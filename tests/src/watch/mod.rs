@@ -200,7 +200,9 @@ async fn run<R: Runtime>(
     duration: Option<Duration>,
 ) -> Result<(), String> {
     // The events are read from `events`, so the subscriptions need no queues of their own.
-    let subscribed = subscribes.into_iter().map(|subscribe| client.subscribe_nowait(subscribe).into_guard());
+    let subscribed = subscribes
+        .into_iter()
+        .map(|subscribe| client.subscribe_nowait(subscribe).expect("a valid request").into_guard());
     let mut subscriptions: Vec<_> = subscribed.collect();
     let mut keeper = client.keeper_events();
     let mut start = pin!(client.start());

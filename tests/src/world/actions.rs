@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use ibws_proto::{Command, ConnectionState, Input, RequestId, Subscribe};
+use ibws_proto::{Command, ConnectionState, Input, RequestId, Subscribe, Unsubscribe};
 
 use super::{Content, InFlight, Moment, World, sub};
 use crate::gateway::GatewayOutput;
@@ -147,7 +147,7 @@ impl World {
 
     /// Submits `Unsubscribe`.
     pub fn unsubscribe(&mut self, key: &str, needs_confirmation: bool) -> RequestId {
-        self.submit(Command::Unsubscribe { key: sub(key), needs_confirmation })
+        self.submit(Command::Unsubscribe(Unsubscribe::new(sub(key)).needs_confirmation(needs_confirmation)))
     }
 
     /// Starts the client, subscribes to `channels`, and runs for five seconds so that all is

@@ -192,7 +192,8 @@ pub(crate) async fn clients<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let keys = ["or", "pl", "mh+265598", "sd+DU1234567", "ld+U12345678", "bd+DU1234567+265598"];
     let subscribes = keys.map(|key| Subscribe::parse(key).expect("a channel"));
     subscribes.iter().for_each(|subscribe| shown.debug(subscribe));
-    let subscriptions = subscribes.map(|subscribe| client.subscribe_nowait(subscribe).into_guard());
+    let subscriptions =
+        subscribes.map(|subscribe| client.subscribe_nowait(subscribe).expect("a valid request").into_guard());
     client.start().await.expect("a start");
     for conn in 1..=4 {
         until(

@@ -117,7 +117,7 @@ fn request_takes_effect_after_its_future_is_dropped_at_any_poll() {
                 runtime.block_on(client.start()).unwrap();
                 runtime.run(ms(500));
             }
-            let quotes = client.subscribe_nowait(shares());
+            let quotes = client.subscribe_nowait(shares()).unwrap();
             if name != "start" {
                 runtime.run(ms(500));
             }
@@ -153,7 +153,7 @@ fn subscribe_unsubscribes_if_its_future_is_dropped_at_any_poll() {
 fn outcome_can_be_awaited_again_after_its_future_is_dropped() {
     let polls = for_every_k(|polls| {
         let (runtime, client) = ready();
-        let mut quotes = client.subscribe_nowait(shares());
+        let mut quotes = client.subscribe_nowait(shares()).unwrap();
         let done = poll(&runtime, Box::pin(async { drop(quotes.outcome().await) }), polls);
         let again = runtime.block_on(quotes.outcome());
         assert_eq!(again, Ok(ibws_proto::SubscribeOutcome::Active), "after {polls} polls");
@@ -195,7 +195,7 @@ fn no_item_is_lost_when_the_future_that_waits_for_it_is_dropped() {
                 let mut waiter = match way {
                     0 => Waiter::Stream(client.events()),
                     1 => Waiter::Queue(client.queue(Key::MarketData)),
-                    _ => Waiter::Subscription(client.subscribe_nowait(shares())),
+                    _ => Waiter::Subscription(client.subscribe_nowait(shares()).unwrap()),
                 };
                 // Some items have come already, others come while a future waits.
                 runtime.run(ms(200));
@@ -238,7 +238,7 @@ fn client_ends_with_its_last_handle_of_whichever_kind() {
         ("clone", |client, _| Box::new(client.clone())),
         ("stream", |client, _| Box::new(client.events())),
         ("queue", |client, _| Box::new(client.queue(Key::System))),
-        ("subscription", |client, _| Box::new(client.subscribe_nowait(shares()))),
+        ("subscription", |client, _| Box::new(client.subscribe_nowait(shares()).unwrap())),
         ("confirmed subscription", |client, runtime| Box::new(runtime.block_on(client.subscribe(shares())).unwrap())),
         ("request", |client, _| Box::new(Box::pin(client.tic()))),
         ("nothing but a sink", |client, _| {
@@ -264,7 +264,7 @@ fn drain_unsubscribes_everything_before_it_closes() {
     let (runtime, client) = ready();
     let channels = [r#"md+265598+{"fields":["31"]}"#, "or", "sd+DU1234567+{}", "mh+265598+{}"];
     let mut subscriptions: Vec<_> =
-        channels.map(|channel| client.subscribe_nowait(Subscribe::parse(channel).unwrap())).into();
+        channels.map(|channel| client.subscribe_nowait(Subscribe::parse(channel).unwrap()).unwrap()).into();
     runtime.run(ms(3_000));
     runtime.block_on(client.drain()).unwrap();
     let texts: Vec<_> =

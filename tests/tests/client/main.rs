@@ -1,8 +1,14 @@
 //! The client over a simulated runtime, which has no threads, no sockets and no waiting.
 
+mod builder;
 mod cancel;
+mod clock;
+mod groups;
+mod latest;
+mod overflow;
 mod processors;
 mod queues;
+mod requests;
 mod sinks;
 
 use std::time::Duration;

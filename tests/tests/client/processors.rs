@@ -99,10 +99,10 @@ fn a_processor_may_use_the_client_when_it_is_called_and_dropped() {
     let curious = Curious::default();
     *curious.client.lock().unwrap() = Some(client.clone());
     let with = |subscribe: Subscribe| subscribe.processor(Processor::new(CuriousProcessor(curious.clone())));
-    let mut subscription = client.subscribe_nowait(with(shares()));
+    let mut subscription = client.subscribe_nowait(with(shares())).unwrap();
     assert_eq!(runtime.block_on(subscription.outcome()), Ok(SubscribeOutcome::Active));
     // A processor that a refused request brings along is dropped as well.
-    let mut other = client.subscribe_nowait(with(Subscribe::parse(r#"md+265598+{"fields":["70"]}"#).unwrap()));
+    let mut other = client.subscribe_nowait(with(Subscribe::parse(r#"md+265598+{"fields":["70"]}"#).unwrap())).unwrap();
     assert!(matches!(runtime.block_on(other.outcome()), Err(CommandError::Conflict(_))));
     drop(other);
     assert_eq!(curious.drops.load(Ordering::Relaxed), 1);
@@ -129,20 +129,20 @@ fn a_panic_of_a_processor_is_reported_and_the_client_continues() {
     let mut events = client.events();
     let panics_due = Arc::new(AtomicU64::new(1));
     let processor = Processor::new(Panicking(panics_due.clone()));
-    let mut subscription = client.subscribe_nowait(shares().processor(processor));
+    let mut subscription = client.subscribe_nowait(shares().processor(processor)).unwrap();
     // The first text is not sent, so nothing confirms it, and the client tries again.
     assert_eq!(runtime.block_on(subscription.outcome()), Ok(SubscribeOutcome::Active));
     assert_eq!(panics(&mut events), ["md+265598"]);
     assert_eq!(received(&runtime), [r#"smd+265598+{"fields":["31","84"]}"#]);
     // Other subscriptions and requests are not affected, nor is this one afterwards.
-    let mut orders = client.subscribe_nowait(Subscribe::parse("pl").unwrap());
+    let mut orders = client.subscribe_nowait(Subscribe::parse("pl").unwrap()).unwrap();
     assert!(runtime.block_on(orders.outcome()).is_ok());
     panics_due.store(1, Ordering::SeqCst);
     drop(subscription);
     runtime.run(ms(10_000));
     assert_eq!(panics(&mut events), ["md+265598"]);
     assert_eq!((client.status().state, client.stats().machine.dials), (ConnectionState::Ready, 1));
-    let mut again = client.subscribe_nowait(shares());
+    let mut again = client.subscribe_nowait(shares()).unwrap();
     assert_eq!(runtime.block_on(again.outcome()), Ok(SubscribeOutcome::Active));
     runtime.block_on(client.shutdown()).unwrap();
 }
@@ -155,7 +155,7 @@ fn the_processor_of_the_client_is_called_without_the_lock_as_well() {
     let client = runtime.builder().configure(|config| config.processor = processor).build().unwrap();
     *curious.client.lock().unwrap() = Some(client.clone());
     runtime.block_on(client.start()).unwrap();
-    let mut subscription = client.subscribe_nowait(shares());
+    let mut subscription = client.subscribe_nowait(shares()).unwrap();
     assert_eq!(runtime.block_on(subscription.outcome()), Ok(SubscribeOutcome::Active));
     assert_eq!(received(&runtime), [r#"smd+265598+{"fields": ["31", "84"]}"#]);
     *curious.client.lock().unwrap() = None;

@@ -137,7 +137,7 @@ fn subscription_ends_even_if_its_queue_had_no_room_for_its_removal() {
 #[test]
 fn reset_and_shutdown_while_a_stream_is_read_never_deadlock() {
     let (runtime, client) = ready();
-    let mut quotes = client.subscribe_nowait(shares());
+    let mut quotes = client.subscribe_nowait(shares()).unwrap();
     let story = async {
         let mut resets = 0;
         while let Some(item) = quotes.next().await {
@@ -159,7 +159,7 @@ fn reset_and_shutdown_while_a_stream_is_read_never_deadlock() {
 #[test]
 fn a_guard_keeps_the_subscription_and_queues_nothing() {
     let (runtime, client) = ready();
-    let mut guard = client.subscribe_nowait(shares()).into_guard();
+    let mut guard = client.subscribe_nowait(shares()).unwrap().into_guard();
     assert_eq!(guard.key().as_str(), "md+265598");
     assert_eq!(guard.known_outcome(), SubscribeOutcome::Pending);
     assert_eq!(runtime.block_on(guard.outcome()), Ok(SubscribeOutcome::Active));
@@ -167,7 +167,7 @@ fn a_guard_keeps_the_subscription_and_queues_nothing() {
     runtime.run(ms(60_000));
     assert_eq!(client.subscriptions().len(), 1);
     // The frames of a minute are stored nowhere: a handle of the same key sees the next one only.
-    let mut second = client.subscribe_nowait(shares());
+    let mut second = client.subscribe_nowait(shares()).unwrap();
     assert!(second.is_empty());
     drop(guard);
     runtime.run(ms(1_000));

@@ -1,12 +1,14 @@
 //! Sinks: callbacks and channels, none of which affects another.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use ibws_proto::client::EventSink;
-use ibws_proto::{Item, SubscriptionState, queue::QueueLimits};
+use ibws_proto::queue::{EventFilter, QueueLimits};
+use ibws_proto::{Gap, Item, Key, StateChange, SubscriptionState};
 
 use super::*;
 
@@ -117,7 +119,7 @@ fn sink_that_panics_or_breaks_is_detached_and_affects_no_other_consumer() {
 #[test]
 fn reset_and_shutdown_inside_a_callback_never_deadlock() {
     let (runtime, client) = ready();
-    let quotes = client.subscribe_nowait(shares());
+    let quotes = client.subscribe_nowait(shares()).unwrap();
     let actives = Arc::new(AtomicU64::new(0));
     let (inside, counted) = (client.clone(), actives.clone());
     client.attach(move |item: Item| {
@@ -134,4 +136,99 @@ fn reset_and_shutdown_inside_a_callback_never_deadlock() {
     assert_eq!(actives.load(Ordering::Relaxed), 3);
     assert_eq!(client.status().state, ConnectionState::Stopped);
     drop(quotes);
+}
+
+#[test]
+fn callbacks_are_called_by_the_kind_of_event_and_sinks_by_their_filter() {
+    let (runtime, client) = ready();
+    let log = Arc::new(Mutex::new(Vec::<String>::new()));
+    let quotes = runtime.block_on(client.subscribe(shares())).unwrap();
+    let (states, gaps, all) = (log.clone(), log.clone(), Arc::new(AtomicU64::new(0)));
+    client.on(move |change: StateChange| states.lock().unwrap().push(format!("state {}", change.state.name())));
+    client.on(move |gap: Gap| gaps.lock().unwrap().push(format!("gap {}", gap.key)));
+    let counter = all.clone();
+    client.on(move |_: Event| {
+        counter.fetch_add(1, Ordering::Relaxed);
+    });
+    // A sink of a key and the accessors of the key do not take items from each other.
+    let (of_key, of_subscription) = (mpsc::channel(), mpsc::channel());
+    client.attach_filtered(EventFilter::Key(Key::Bulletins), of_key.0);
+    client.attach_filtered(EventFilter::Subscription(quotes.key().clone()), of_subscription.0);
+    let mut bulletins = client.queue(Key::Bulletins);
+    let mut events = client.events();
+    gateway_sends(&runtime, r#"{"topic":"blt","args":[]}"#);
+    runtime.run(ms(1));
+    runtime.gateway(|gateway| {
+        let conn = gateway.connections().last().unwrap();
+        gateway.drop_connection(conn);
+    });
+    runtime.run(ms(10_000));
+    assert_eq!(
+        *log.lock().unwrap(),
+        ["state backoff", "gap md+265598", "state connecting", "state open", "state ready"].map(String::from)
+    );
+    let seen = std::iter::from_fn(|| events.try_next()).count() as u64;
+    assert_eq!(all.load(Ordering::Relaxed), seen);
+    let is_bulletin = |item: Option<Item>| text(item).is_some_and(|text| text.contains("blt"));
+    assert!(is_bulletin(of_key.1.try_recv().ok()) && is_bulletin(bulletins.try_recv()));
+    assert!(of_key.1.try_recv().is_err() && bulletins.try_recv().is_none());
+    let of_subscription: Vec<_> = of_subscription.1.try_iter().collect();
+    assert!(of_subscription.len() > 3);
+    assert!(of_subscription.iter().all(|item| match item {
+        Item::Event(Event::Message(message)) => message.subscription.as_ref() == Some(quotes.key()),
+        Item::Event(Event::Subscription(change)) => change.key == *quotes.key(),
+        Item::Event(Event::Gap(gap)) => gap.key == *quotes.key(),
+        Item::Event(Event::Resumed(resumed)) => resumed.key == *quotes.key(),
+        _ => false,
+    }));
+}
+
+/// A queue of the application: it holds three items, and more wait in the queue of the client.
+#[derive(Clone, Default)]
+struct OwnQueue(Arc<Mutex<(VecDeque<Item>, Option<Waker>)>>);
+
+impl EventSink for OwnQueue {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (items, waker) = &mut *self.0.lock().unwrap();
+        if items.len() < 3 {
+            return Poll::Ready(());
+        }
+        *waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn receive(&mut self, item: Item) -> ControlFlow<()> {
+        self.0.lock().unwrap().0.push_back(item);
+        ControlFlow::Continue(())
+    }
+}
+
+impl OwnQueue {
+    fn take(&self) -> Option<Item> {
+        let (item, waker) = {
+            let (items, waker) = &mut *self.0.lock().unwrap();
+            (items.pop_front(), waker.take())
+        };
+        waker.into_iter().for_each(Waker::wake);
+        item
+    }
+}
+
+// The reference takes a class of queues.
+#[test]
+fn a_queue_of_the_application_is_a_sink_of_a_key() {
+    let (runtime, client) = ready();
+    let queue = OwnQueue::default();
+    client.attach_filtered(EventFilter::Key(Key::Bulletins), queue.clone());
+    for n in 0..50 {
+        gateway_sends(&runtime, &format!(r#"{{"topic":"blt","args":[{{"id":{n}}}]}}"#));
+    }
+    runtime.run(ms(1));
+    assert_eq!(queue.0.lock().unwrap().0.len(), 3, "it is never asked to hold more than it is ready for");
+    for n in 0..50 {
+        let text = text(queue.take()).unwrap();
+        assert_eq!(text, format!(r#"{{"topic":"blt","args":[{{"id":{n}}}]}}"#));
+        runtime.run(ms(1));
+    }
+    assert!(queue.take().is_none());
 }

@@ -16,6 +16,24 @@ use crate::keeper::KeeperEvent;
 ///
 /// Up to 64 events wait for a consumer. If more come, the oldest are dropped and
 /// [`lost`](Self::lost) counts them. The newest event always describes the present state.
+///
+/// ```
+/// # use ibws_proto::client::Client;
+/// # use ibws_proto::transport::Runtime;
+/// # use std::error::Error;
+/// # async fn example<R: Runtime>(client: Client<R>) -> Result<(), Box<dyn Error>> {
+/// let mut states = client.keeper_events().ok_or("the client has no keeper")?;
+/// let started = client.start(); // runs from the call on
+/// while let Some(event) = states.next().await {
+///     println!("{}: {}", event.state.name(), event.why);
+///     if let Some(advice) = &event.advice {
+///         println!("{advice}"); // what a person can do
+///     }
+/// }
+/// started.await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct KeeperEvents {
     mailbox: Arc<Mailbox>,
     consumer: u64,

@@ -12,6 +12,18 @@ use crate::keeper::{Pace, Pacer};
 ///
 /// IBKR paces by the address that calls come from (docs/protocol.md §8.3), so by default all
 /// clients of a process share [`of_process`](Self::of_process), whatever gateway they connect to.
+///
+/// ```
+/// use ibws_proto::client::{BuildError, Builder, Client, Pacing};
+/// use ibws_proto::transport::{Runtime, websocket::Net};
+///
+/// // Two clients whose calls leave from an address of their own share limits of their own.
+/// fn pair<R: Runtime + Net + Clone>(runtime: R) -> Result<[Client<R>; 2], BuildError> {
+///     let pacing = Pacing::separate();
+///     let client = || Builder::local_gateway(runtime.clone()).pacing(pacing.clone()).build();
+///     Ok([client()?, client()?])
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Pacing(Arc<Mutex<Pacer>>);
 

@@ -4,6 +4,7 @@ mod dropping;
 mod folding;
 mod merging;
 mod notices;
+mod overflow;
 mod routing;
 
 use alloc::format;
@@ -13,7 +14,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::slot::Slot;
-use super::{EventFilter, Item, LossReport, Queue, QueueLimits, Queues};
+use super::{EventFilter, Item, LossReport, Overflow, Queue, QueueLimits, QueueOptions, Queues};
 use crate::command::ConnectionLoss;
 use crate::connect::ConnId;
 use crate::event::{Event, Gap, Message, Resumed, StateChange};

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ibws_proto::{
     Command, CommandError, Config, ConnectionState, Event, GapCause, Instant, Reply, RequestId, SubscriptionEvent,
-    SubscriptionKey, SubscriptionState, status::SubscriptionInfo,
+    SubscriptionKey, SubscriptionState, Unsubscribe, status::SubscriptionInfo,
 };
 
 use crate::tally::Transition;
@@ -232,7 +232,9 @@ impl Subscriptions {
     /// Ends the step: applies its command, and compares the machine's list with the model.
     pub(crate) fn check_list(&mut self, infos: &[SubscriptionInfo]) -> Result<(), String> {
         match self.pending.take() {
-            Some((_, Command::Unsubscribe { key, .. })) if !self.unknown => drop(self.requested.remove(&key)),
+            Some((_, Command::Unsubscribe(Unsubscribe { key, .. }))) if !self.unknown => {
+                drop(self.requested.remove(&key))
+            }
             Some((_, Command::Release(holder))) => self.release(holder),
             _ => {}
         }
