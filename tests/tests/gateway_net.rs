@@ -284,7 +284,7 @@ fn the_server_listens_on_loopback_only_and_reports_a_taken_port() {
     let server = Server::start(ServerConfig::plain(GatewayConfig::seeded(3))).unwrap();
     let start = |listen: SocketAddr| {
         let config = ServerConfig { listen, ..ServerConfig::plain(GatewayConfig::seeded(3)) };
-        Server::start(config).err().unwrap()
+        Server::start(config).unwrap_err()
     };
     let taken = start(server.addr());
     assert!(matches!(taken, StartError::Listen { .. }) && taken.to_string().contains("take another port"), "{taken}");

@@ -209,7 +209,7 @@ mod stories {
         // The gateway serves another account than the settings name.
         while !matches!(events.next().await, Some(Item::Event(Event::AccountMismatch))) {}
         let missing = Settings::from_json(r#"{"trust": "ca:/no/such/file"}"#).expect("settings");
-        let error = Builder::new(stage.runtime.clone()).settings(&missing).err().expect("an error").to_string();
+        let error = Builder::new(stage.runtime.clone()).settings(&missing).expect_err("an error").to_string();
         assert!(error.starts_with("trust takes ") && error.contains("/no/such/file"), "{error}");
         Trace::new()
     }

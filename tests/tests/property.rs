@@ -54,8 +54,7 @@ fn one_open_order(moment: &Moment<'_>) -> Result<(), String> {
 
 /// A strategy that orders once. If `forgets`, it has a fault: after a gap it orders again.
 async fn orders_once(client: Client<Simulated>, runtime: Simulated, forgets: bool) {
-    let quotes = Subscribe::try_from(MarketData::new(APPLE as i64).fields([Field::LAST])).unwrap();
-    let mut quotes = client.subscribe_nowait(quotes);
+    let mut quotes = client.subscribe_nowait(MarketData::new(APPLE as i64).fields([Field::LAST])).unwrap();
     let mut has_order = false;
     while let Some(item) = quotes.next().await {
         match item {

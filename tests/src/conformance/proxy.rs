@@ -166,7 +166,7 @@ pub async fn a_plaintext_endpoint_is_never_dialled_through_a_proxy<R: Runtime + 
     let error = stage.runtime.dial(request).await.err().expect("a refusal");
     assert_eq!(error.kind, ConnectErrorKind::Proxy);
     let builder = stage.builder(&gateway).proxy(proxy_at(&proxy));
-    let refused = builder.build().err().expect("no client");
+    let refused = builder.build().expect_err("no client");
     assert_eq!(refused.to_string(), error.detail.to_string());
     vec![error.to_string()]
 }

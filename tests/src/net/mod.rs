@@ -29,6 +29,7 @@ pub use presented::{Authority, Presented, other_address};
 pub use relay::{LinkFaults, Relay};
 pub use script::{ClientInfo, Script};
 pub use scripted_peer::{PeerInput, ScriptedPeer};
+#[cfg(feature = "suites")]
 pub(crate) use wire::put_frame;
 
 use crate::gateway::{Gateway, GatewayConfig};

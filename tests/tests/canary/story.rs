@@ -215,7 +215,7 @@ pub(crate) async fn clients<R: Runtime + Clone>(stage: Stage<R>) -> Trace {
     let unknown = SubscriptionKey::parse("sd+U12345678").expect("a key");
     shown.error(&client.unsubscribe(&unknown, false).await.expect_err("no such subscription"));
     let other = Subscribe::parse(r#"sd+DU1234567+{"keys":["DU1234567"]}"#).expect("a channel");
-    shown.error(&client.subscribe(other).await.err().expect("other arguments"));
+    shown.error(&client.subscribe(other).await.expect_err("other arguments"));
     shown.error(&client.send_text(&format!("{SESSION}\n")).await.expect_err("a line end"));
     client.send_text(&format!(r#"{{"session":"{SESSION}"}}"#)).await.expect("a text");
     client.drain().await.expect("a drain");
