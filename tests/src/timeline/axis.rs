@@ -24,11 +24,11 @@ pub(super) fn ticks(length: Duration) -> Vec<(Duration, String)> {
 fn label(at: u64, step: u64) -> String {
     match at {
         0 => "0".into(),
-        _ if step % DAY == 0 => format!("{} d", at / DAY),
+        _ if step.is_multiple_of(DAY) => format!("{} d", at / DAY),
         _ if at >= DAY => format!("{} d {} h", at / DAY, at % DAY / HOUR),
-        _ if step % HOUR == 0 => format!("{} h", at / HOUR),
+        _ if step.is_multiple_of(HOUR) => format!("{} h", at / HOUR),
         _ if at >= HOUR => format!("{}:{:02} h", at / HOUR, at % HOUR / MINUTE),
-        _ if step % MINUTE == 0 => format!("{} min", at / MINUTE),
+        _ if step.is_multiple_of(MINUTE) => format!("{} min", at / MINUTE),
         _ if at >= MINUTE => format!("{}:{:02}", at / MINUTE, at % MINUTE),
         _ => format!("{at} s"),
     }
