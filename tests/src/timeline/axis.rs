@@ -4,7 +4,7 @@ use core::time::Duration;
 
 /// The greatest number of steps of an axis.
 const MAX_STEPS: u64 = 12;
-/// The steps between two lines, in seconds. Longer ones are whole weeks.
+/// The steps between two lines, in seconds. Longer ones are whole days.
 const STEPS: [u64; 19] =
     [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800];
 const MINUTE: u64 = 60;
@@ -15,7 +15,7 @@ const DAY: u64 = 86_400;
 pub(super) fn ticks(length: Duration) -> Vec<(Duration, String)> {
     let seconds = length.as_secs();
     let fits = |step: &u64| seconds / step <= MAX_STEPS;
-    let step = STEPS.into_iter().find(fits).unwrap_or_else(|| (seconds / MAX_STEPS).div_ceil(7 * DAY) * 7 * DAY);
+    let step = STEPS.into_iter().find(fits).unwrap_or_else(|| (seconds / MAX_STEPS).div_ceil(DAY) * DAY);
     let count = seconds / step;
     (0..=count).map(|n| n * step).map(|at| (Duration::from_secs(at), label(at, step))).collect()
 }
