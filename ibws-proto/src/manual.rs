@@ -41,9 +41,8 @@ pub mod guides {
 
     // The guide ends with a picture. A page of rustdoc has no file beside it, so it holds the
     // picture itself, in place of the link to it.
-    #[doc = "<style>img[src$='timeline.svg']{display:none}</style>\n\n"]
     #[cfg_attr(not(doctest), doc = guide!("../docs/guides/running-for-days.md"))]
-    #[doc = "\n\n"]
+    #[doc = "\n\n<style>img[src$='timeline.svg']{display:none}</style>\n\n"]
     #[cfg_attr(not(doctest), doc = include_str!("../docs/timeline.svg"))]
     pub mod running_for_days {}
 

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 /// The greatest number of steps of an axis.
 const MAX_STEPS: u64 = 12;
-/// The steps between two lines, in seconds. Longer ones are whole weeks.
+/// The steps between two lines, in seconds. Longer ones are whole days.
 const STEPS: [u64; 19] =
     [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800];
 const MINUTE: u64 = 60;
@@ -15,7 +15,7 @@ const DAY: u64 = 86_400;
 pub(super) fn ticks(length: Duration) -> Vec<(Duration, String)> {
     let seconds = length.as_secs();
     let fits = |step: &u64| seconds / step <= MAX_STEPS;
-    let step = STEPS.into_iter().find(fits).unwrap_or_else(|| (seconds / MAX_STEPS).div_ceil(7 * DAY) * 7 * DAY);
+    let step = STEPS.into_iter().find(fits).unwrap_or_else(|| (seconds / MAX_STEPS).div_ceil(DAY) * DAY);
     let count = seconds / step;
     (0..=count).map(|n| n * step).map(|at| (Duration::from_secs(at), label(at, step))).collect()
 }
@@ -24,11 +24,11 @@ pub(super) fn ticks(length: Duration) -> Vec<(Duration, String)> {
 fn label(at: u64, step: u64) -> String {
     match at {
         0 => "0".into(),
-        _ if step % DAY == 0 => format!("{} d", at / DAY),
+        _ if step.is_multiple_of(DAY) => format!("{} d", at / DAY),
         _ if at >= DAY => format!("{} d {} h", at / DAY, at % DAY / HOUR),
-        _ if step % HOUR == 0 => format!("{} h", at / HOUR),
+        _ if step.is_multiple_of(HOUR) => format!("{} h", at / HOUR),
         _ if at >= HOUR => format!("{}:{:02} h", at / HOUR, at % HOUR / MINUTE),
-        _ if step % MINUTE == 0 => format!("{} min", at / MINUTE),
+        _ if step.is_multiple_of(MINUTE) => format!("{} min", at / MINUTE),
         _ if at >= MINUTE => format!("{}:{:02}", at / MINUTE, at % MINUTE),
         _ => format!("{at} s"),
     }

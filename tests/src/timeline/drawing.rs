@@ -34,7 +34,7 @@ const MIN_WIDTH: f64 = 1.5;
 /// The colours of both pages, and the pattern of gaps. The names are those of this document only,
 /// because a page may hold it as a part of itself.
 const HEAD: &str = r##"<style>
-.ibws-timeline{font-family:system-ui,-apple-system,"Segoe UI",Helvetica,Arial,"DejaVu Sans",sans-serif;font-size:12px}
+.ibws-timeline{max-width:100%;height:auto;font-family:system-ui,-apple-system,"Segoe UI",Helvetica,Arial,"DejaVu Sans",sans-serif;font-size:12px}
 .ibws-timeline .page{fill:#f6f8fa;stroke:#d1d9e0}
 .ibws-timeline .name{fill:#1f2328}
 .ibws-timeline .dim{fill:#59636e;font-size:11px}
