@@ -1,6 +1,5 @@
 //! Where the members of a frame lie.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem::size_of;
 use core::ops::Range;
@@ -55,7 +54,7 @@ pub(super) struct Spans {
     len: u8,
     /// The end of the value of the last chained member.
     end: u16,
-    listed: Option<Box<Vec<Member>>>,
+    listed: Vec<Member>,
 }
 
 impl Spans {
@@ -74,7 +73,7 @@ impl Spans {
     #[inline(always)]
     pub(super) fn chain(&mut self, key_end: usize, value_end: usize) -> bool {
         let (Ok(key_end), Ok(value_end)) = (u16::try_from(key_end), u16::try_from(value_end)) else { return false };
-        let Some(place) = self.chained.get_mut(usize::from(self.len)).filter(|_| self.listed.is_none()) else {
+        let Some(place) = self.chained.get_mut(usize::from(self.len)).filter(|_| self.listed.is_empty()) else {
             return false;
         };
         *place = (key_end, value_end);
@@ -85,36 +84,30 @@ impl Spans {
 
     #[cold]
     fn list(&mut self, member: Member) {
-        self.listed.get_or_insert_default().push(member);
+        self.listed.push(member);
     }
 
     /// Returns the number of members.
     #[inline(always)]
     pub(super) fn len(&self) -> usize {
-        usize::from(self.len) + self.listed.as_ref().map_or(0, |listed| listed.len())
+        usize::from(self.len) + self.listed.len()
     }
 
     /// Returns the members in order.
     #[inline(always)]
     pub(super) fn iter(&self) -> SpansIter<'_> {
         let chained = self.chained.get(..usize::from(self.len)).unwrap_or_default();
-        SpansIter {
-            chained: chained.iter(),
-            end: 0,
-            listed: self.listed.as_deref().map_or(&[][..], |listed| listed).iter(),
-        }
+        SpansIter { chained: chained.iter(), end: 0, listed: self.listed.iter() }
     }
 
     /// Releases memory that is allocated and not used.
     pub(super) fn release_spare(&mut self) {
-        if let Some(listed) = &mut self.listed {
-            listed.shrink_to_fit();
-        }
+        self.listed.shrink_to_fit();
     }
 
     /// Returns the bytes that are allocated once [`release_spare`](Self::release_spare) was called.
     pub(super) fn held_bytes(&self) -> usize {
-        self.listed.as_ref().map_or(0, |listed| size_of::<Vec<Member>>() + listed.len() * size_of::<Member>())
+        self.listed.len() * size_of::<Member>()
     }
 }
 
@@ -175,7 +168,7 @@ mod tests {
     fn white_space_ends_the_chain_and_the_members_after_it_are_listed() {
         for gap in [member(9..11, 13..16), member(8..10, 13..16)] {
             let spans = places(&[member(2..3, 5..6), gap, member(18..19, 21..22)]);
-            assert_eq!(spans.held_bytes(), size_of::<Vec<Member>>() + 2 * size_of::<Member>());
+            assert_eq!(spans.held_bytes(), 2 * size_of::<Member>());
         }
     }
 

@@ -251,7 +251,7 @@ impl Checker {
     /// subscription.
     fn rest_request(&mut self, id: RestRequestId, request: &RestRequest) -> Verdict {
         if id.0 <= self.last_rest_request {
-            return Err(format!("{id} is not a new number"));
+            return Err(format!("{id} is not a new number of a request"));
         }
         self.last_rest_request = id.0;
         self.catch_up.requested(id, request);

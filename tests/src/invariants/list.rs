@@ -169,7 +169,7 @@ const LIST: &[Invariant] = &[
         &["{} is stale since {:?} twice, or within a gap", "{} is fresh, stale since {:?}, not {open:?}"]),
     // REST.
     machine("REST requests", "A REST request has a number of its own, an open connection, a requested subscription, and one report.", "docs/protocol.md §8",
-        &["{id} is not a new number", "{request:?} without an open connection", "{request:?}, but {key} is not requested",
+        &["{id} is not a new number of a request", "{request:?} without an open connection", "{request:?}, but {key} is not requested",
           "{report:?} has no number", "{report:?}, but the request was {other:?}",
           "the machine counts {} requests to the REST handler, open are {:?}", "{id} outlives its connection: {request:?}"]),
     machine("pacing of orders", "Calls for orders are 5 s apart.", "docs/protocol.md §8.3",
