@@ -98,7 +98,8 @@
 //! # Events as lines
 //!
 //! [`Item`], [`Event`] and what they hold implement `Serialize`, as one JSON object each, in the
-//! written schema of [`manual::events`] (`docs/events.md`). The module [`line`] reads them back.
+//! written schema of [`manual::events`] (`docs/events.md`). The module [`mod@line`] reads them
+//! back.
 //!
 //! # REST requests
 //!

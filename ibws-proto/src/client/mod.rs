@@ -17,11 +17,11 @@
 //! | what the session waits for | `KeeperEvents`, from `Client::keeper_events` (feature `session`) |
 //! | states, health and counts at a moment | [`Client::status`], [`Client::health`], [`Client::stats`] |
 //!
-//! [`SubscriptionGuard`] keeps a subscription of which nobody reads here. [`Client::with_queues`]
+//! [`SubscriptionGuard`] keeps a subscription that is read elsewhere. [`Client::with_queues`]
 //! chooses what a slow consumer loses, [`Client::system_time`] returns the wall-clock time of an
 //! event.
 //!
-//! `client`, `subscription`, `group`, `stream`, `queue` and `latest` hold the handles, `consume`
+//! The files of the module: `client`, `subscription`, `group`, `stream`, `queue` and `latest` hold the handles, `consume`
 //! opens streams and queues, `reader` and `consumers` are what they read from, `handle` and
 //! `replies` how a request gets its reply, `clock` has the times of events. `machine_settings` adds
 //! to the builder what the machine can be set to. `task` runs the machine, `link` writes to the
