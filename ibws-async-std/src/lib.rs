@@ -10,17 +10,11 @@ pub use runtime::AsyncStdRuntime;
 
 /// The core, for everything that is not listed here.
 pub use ibws_proto as proto;
-pub use ibws_proto::client::{BuildError, RestConnection, Settings, SettingsError};
 /// Receives events, on a task and from a queue of its own.
 ///
 #[doc(inline)]
 #[doc = include_str!("../docs/event_sink.md")]
 pub use ibws_proto::client::EventSink;
-/// Performs the REST calls that the stream needs.
-///
-#[doc(inline)]
-#[doc = include_str!("../docs/rest_handler.md")]
-pub use ibws_proto::client::RestHandler;
 /// The states of the session keeper, as a stream.
 ///
 #[doc(inline)]
@@ -31,6 +25,12 @@ pub use ibws_proto::client::KeeperEvents;
 #[doc(inline)]
 #[doc = include_str!("../docs/pacing.md")]
 pub use ibws_proto::client::Pacing;
+/// Performs the REST calls that the stream needs.
+///
+#[doc(inline)]
+#[doc = include_str!("../docs/rest_handler.md")]
+pub use ibws_proto::client::RestHandler;
+pub use ibws_proto::client::{BuildError, RestConnection, Settings, SettingsError};
 pub use ibws_proto::keeper::{KeeperConfig, KeeperEvent, KeeperState};
 pub use ibws_proto::queue::{EventFilter, LossReport, QueueLimits};
 pub use ibws_proto::transport::{Credentials, CredentialsProvider, Fingerprint, Limits, Proxy, Trust, TrustError};
