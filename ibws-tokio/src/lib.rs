@@ -10,23 +10,15 @@ pub use runtime::TokioRuntime;
 
 /// The core, for everything that is not listed here.
 pub use ibws_proto as proto;
-/// Receives events, on a task and from a queue of its own.
-///
 #[doc(inline)]
 #[doc = include_str!("../docs/event_sink.md")]
 pub use ibws_proto::client::EventSink;
-/// The states of the session keeper, as a stream.
-///
 #[doc(inline)]
 #[doc = include_str!("../docs/keeper_events.md")]
 pub use ibws_proto::client::KeeperEvents;
-/// The limits that the REST calls of several clients share.
-///
 #[doc(inline)]
 #[doc = include_str!("../docs/pacing.md")]
 pub use ibws_proto::client::Pacing;
-/// Performs the REST calls that the stream needs.
-///
 #[doc(inline)]
 #[doc = include_str!("../docs/rest_handler.md")]
 pub use ibws_proto::client::RestHandler;
