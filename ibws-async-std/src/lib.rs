@@ -1,46 +1,4 @@
-//! The ibws client on async-std: Interactive Brokers' Client Portal streaming WebSocket.
-//!
-//! [`builder`] creates a builder for a [`Client`]. The client, its streams and its queues are those
-//! of [`ibws_proto::client`] and equal on every runtime; so are the dial and the WebSocket, in
-//! [`ibws_proto::transport::websocket`]. This crate supplies the network, the clock and the tasks.
-//!
-//! A program needs this crate alone: the names below, and [`proto`] for the rest of the core.
-//!
-//! ```
-//! use ibws_async_std::{Event, Item, Subscribe, SubscribeOutcome};
-//!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # async_std::task::block_on(async {
-//! // A simulated gateway. A real one has the address wss://localhost:5000/v1/api/ws and a
-//! // certificate to pin.
-//! let gateway = ibws_testkit::Server::start(Default::default())?;
-//! let client = ibws_async_std::builder().url(gateway.ws_url()).trust(gateway.trust()).build()?;
-//! client.start().await?;
-//!
-//! let subscribe = Subscribe::parse(r#"md+265598+{"fields":["31","84","86"]}"#)?;
-//! let mut quotes = client.subscribe(subscribe).await?;
-//! assert_eq!(quotes.known_outcome(), SubscribeOutcome::Active);
-//! while let Some(item) = quotes.next().await {
-//!     if let Item::Event(Event::Message(quote)) = item {
-//!         assert_eq!(quote.frame.topic().as_deref(), Some("smd+265598"));
-//!         break;
-//!     }
-//! }
-//! client.drain().await?; // unsubscribes, then closes
-//! # Ok(())
-//! # })
-//! # }
-//! ```
-//!
-//! # Logs
-//!
-//! With the feature `tracing`, the client writes its states, gaps and failures to the crate
-//! `tracing`, without secrets: see [`ibws_proto::client`]. With the feature `metrics`,
-//! `Client::export_metrics` hands its counters to the exporter of the program.
-//!
-//! tungstenite writes every frame to its TRACE log, including the session message and the ids in
-//! `tic`, and the reason of a Close frame to its DEBUG log. The `tungstenite` log target must
-//! therefore stay at INFO. The upgrade request with its cookie does not pass through tungstenite.
+#![doc = include_str!("../docs/landing.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod net;
@@ -52,8 +10,19 @@ pub use runtime::AsyncStdRuntime;
 
 /// The core, for everything that is not listed here.
 pub use ibws_proto as proto;
-pub use ibws_proto::client::{BuildError, EventSink, KeeperEvents, Pacing, RestConnection, RestHandler};
-pub use ibws_proto::client::{Settings, SettingsError};
+#[doc(inline)]
+#[doc = include_str!("../docs/event_sink.md")]
+pub use ibws_proto::client::EventSink;
+#[doc(inline)]
+#[doc = include_str!("../docs/keeper_events.md")]
+pub use ibws_proto::client::KeeperEvents;
+#[doc(inline)]
+#[doc = include_str!("../docs/pacing.md")]
+pub use ibws_proto::client::Pacing;
+#[doc(inline)]
+#[doc = include_str!("../docs/rest_handler.md")]
+pub use ibws_proto::client::RestHandler;
+pub use ibws_proto::client::{BuildError, RestConnection, Settings, SettingsError};
 pub use ibws_proto::keeper::{KeeperConfig, KeeperEvent, KeeperState};
 pub use ibws_proto::queue::{EventFilter, LossReport, QueueLimits};
 pub use ibws_proto::transport::{Credentials, CredentialsProvider, Fingerprint, Limits, Proxy, Trust, TrustError};
@@ -66,6 +35,8 @@ pub use ibws_proto::{
 pub use ibws_proto::{field, fold, message, status, subscribe};
 
 /// The settings of a client on this runtime; see [`ibws_proto::client::Builder`].
+///
+#[doc = include_str!("../docs/builder.md")]
 pub type Builder = ibws_proto::client::Builder<AsyncStdRuntime>;
 /// A client on this runtime; see [`ibws_proto::client::Client`].
 ///
@@ -76,6 +47,8 @@ pub type Client = ibws_proto::client::Client<AsyncStdRuntime>;
 #[doc = include_str!("../docs/subscription.md")]
 pub type Subscription = ibws_proto::client::Subscription<AsyncStdRuntime>;
 /// A handle of a subscription without a stream.
+///
+#[doc = include_str!("../docs/subscription_guard.md")]
 pub type SubscriptionGuard = ibws_proto::client::SubscriptionGuard<AsyncStdRuntime>;
 /// Many subscriptions with one stream.
 ///

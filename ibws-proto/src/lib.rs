@@ -14,11 +14,13 @@
 //! | the same on async-std or smol | `ibws-async-std` |
 //! | another async runtime | the feature `client`, and [your own runtime](manual::guides::your_own_runtime) |
 //! | the protocol alone: a thread, a simulation, a test | this page, and [the machine by hand](manual::guides::machine_by_hand) |
+//! | tests of a program, without an account | `ibws-testkit`, and [testing](manual::guides::testing) |
 //! | what the gateway does | [what will surprise you](manual::guides::surprises), and [the wire protocol](manual::protocol) |
 //!
-//! The types of this page are those of every adapter. The [`manual`] holds the documents of the
-//! project: the guides, the wire protocol with the source of each fact (`docs/protocol.md`), the
-//! guarantees, the costs and the design decisions.
+//! The types of this page are those of every adapter, which exports this crate as `proto`. The
+//! [`manual`] holds the documents of the project: the guides, the wire protocol with the source of
+//! each fact (`docs/protocol.md`), the guarantees, the costs, the schema of events and the design
+//! decisions.
 //!
 //! # The first quote
 //!
@@ -60,9 +62,9 @@
 //!     }
 //! }
 //! assert_eq!(written, [r#"smd+265598+{"fields":["31","84"]}"#]);
-//! assert_eq!(quote.get(Field::LAST).unwrap().text(), "182.43");
-//! assert_eq!(quote.get(Field::BID).unwrap().text(), "182.41");
-//! # Ok::<(), ibws_proto::subscribe::InvalidSubscribe>(())
+//! assert_eq!(quote.last()?.map(|last| last.text()), Some("182.43"));
+//! assert_eq!(quote.bid()?.map(|bid| bid.text()), Some("182.41"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # The run loop
@@ -88,8 +90,16 @@
 //! [`Queues`](queue::Queues) hold events for consumers, each within
 //! [`QueueLimits`](queue::QueueLimits), so the task that reads the socket never waits for a
 //! consumer. A full [`Queue`](queue::Queue) merges market data and ladders, folds orders and
-//! executions, and drops other messages. [`Message::merged`] and [`Item::Lost`] report the exact
-//! number of messages that were merged, folded or dropped.
+//! executions, and drops other messages; [`Overflow`](queue::Overflow) is the choice of another
+//! treatment. [`Message::merged`] and [`Item::Lost`] report the exact number of messages that were
+//! merged, folded or dropped. [`LatestValue`](fold::LatestValue) holds the newest value of a
+//! subscription without a queue.
+//!
+//! # Events as lines
+//!
+//! [`Item`], [`Event`] and what they hold implement `Serialize`, as one JSON object each, in the
+//! written schema of [`manual::events`] (`docs/events.md`). The module [`mod@line`] reads them
+//! back.
 //!
 //! # REST requests
 //!
@@ -122,6 +132,7 @@
 //! | feature | content | dependencies |
 //! |---|---|---|
 //! | none | the machine, `no_std` with `alloc` | `bytes`, `serde`, `serde_json`, `thiserror` |
+//! | `simd` (default) | the scanner reads 16 bytes at a time; without it 8 | `wide` |
 //! | `transport` | endpoint, credentials, proxy, limits, the pure half of the HTTP upgrade, the text filter | `std`, `data-encoding`, `httparse`, `zeroize` |
 //! | `client` | the client, its handles and streams over any runtime | `transport`, `futures-core`, `log` |
 //! | `tls` | the trust rules as a rustls configuration | `transport`, `ring`, `rustls`, `webpki-roots` |

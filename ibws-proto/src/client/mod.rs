@@ -6,14 +6,30 @@
 //! handlers, credentials providers, processors, and wakers that are woken or dropped, may use the
 //! client. A panic in one of the first four is contained, and reported as its failure.
 //!
-//! `client`, `subscription`, `group`, `stream`, `queue` and `latest` hold the handles, `consume`
-//! opens streams and queues, `reader` and `consumers` are what they read from, `handle` and
-//! `replies` how a request gets its reply, `clock` has the times of events. `machine_settings` adds
-//! to the builder what the machine can be set to. `task` runs the machine, `link` writes to the
-//! connection, `payloads` calls processors, `sink` runs the callbacks, `contain` contains panics,
-//! `keeper` runs the session keeper. `settings` reads variables and files, `raw_log` logs messages, `trace` logs
-//! events, `stats` and `metrics` count.
-//! `shared` holds the lock, which `sync` names; `interleavings` tests both.
+//! | an application reads | by |
+//! |---|---|
+//! | one subscription | [`Subscription`], from [`Client::subscribe`] |
+//! | many as one stream | [`SubscriptionGroup`], from [`Client::subscribe_all`] |
+//! | the newest value, without a queue | [`Latest`], from [`Subscription::into_latest`] |
+//! | everything, in one order | [`EventStream`], from [`Client::events`] |
+//! | a channel, shared by workers | [`QueueAccessor`], from [`Client::queue`] |
+//! | by being called | [`EventSink`], with [`Client::attach`]; or [`Client::on`] |
+//! | what the session waits for | `KeeperEvents`, from `Client::keeper_events` (feature `session`) |
+//! | states, health and counts at a moment | [`Client::status`], [`Client::health`], [`Client::stats`] |
+//!
+//! [`SubscriptionGuard`] keeps a subscription that is read elsewhere. [`Client::with_queues`]
+//! chooses what a slow consumer loses, [`Client::system_time`] returns the wall-clock time of an
+//! event.
+//!
+//! The files of the module: `client`, `subscription`, `group`, `stream`, `queue` and `latest` hold
+//! the handles, `consume` opens streams and queues, `reader` and `consumers` are what they read
+//! from, `handle` and `replies` how a request gets its reply, `clock` has the times of events.
+//! `machine_settings` adds to the builder what the machine can be set to. `task` runs the machine,
+//! `link` writes to the connection, `payloads` calls processors, `sink` runs the callbacks,
+//! `rest_handler` is the one for REST calls, `contain` contains panics, `keeper` runs the session
+//! keeper. `settings` reads variables and files, `raw_log` logs messages, `trace` logs events,
+//! `stats` and `metrics` count. `shared` holds the lock, which `sync` names; `interleavings` tests
+//! both.
 //!
 //! # Logs
 //!

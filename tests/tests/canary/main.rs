@@ -1,5 +1,5 @@
 //! Canaries: a session, a cookie, a token and two accounts go through clients and programs over
-//! real sockets, and are in no output in any of seven encodings. Every crate logs at TRACE.
+//! real sockets, and are in no output in any of twelve forms. Every crate logs at TRACE.
 //!
 //! One exception is documented and asserted as it is: the log of tungstenite shows frames.
 
