@@ -11,9 +11,9 @@
 //! `replies` how a request gets its reply, `clock` has the times of events. `machine_settings` adds
 //! to the builder what the machine can be set to. `task` runs the machine, `link` writes to the
 //! connection, `payloads` calls processors, `sink` runs the callbacks, `contain` contains panics,
-//! `keeper` runs the session keeper. `settings` reads variables and files, `raw_log` logs messages, `trace` logs
-//! events, `stats` and `metrics` count.
-//! `shared` holds the lock, which `sync` names; `interleavings` tests both.
+//! `keeper` runs the session keeper. `settings` reads variables and files, `raw_log` logs messages,
+//! `trace` logs events, `stats` and `metrics` count. `shared` holds the lock, which
+//! `sync` names; `interleavings` tests both.
 //!
 //! # Logs
 //!

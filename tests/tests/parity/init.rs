@@ -38,15 +38,15 @@ fn refuses(name: &str, value: &str) {
 #[test]
 fn init_ibkr_client() {
     let runtime = simulated();
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let noted = asked.clone();
+    let requested = Arc::new(Mutex::new(Vec::new()));
+    let noted = requested.clone();
     let handler = move |request: RestRequest| -> RestFuture {
         noted.lock().unwrap().push(request);
         Box::pin(core::future::ready(Ok(RestReply::Complete)))
     };
     let client = started(&runtime, runtime.builder().rest_handler(handler));
     runtime.block_on(client.subscribe("or")).unwrap();
-    assert_eq!(asked.lock().unwrap()[0], RestRequest::Prime(key("or")));
+    assert_eq!(requested.lock().unwrap()[0], RestRequest::Prime(key("or")));
     // Default: none; each need is reported, and the stream is subscribed to without it.
     let (runtime, client) = ready();
     let mut events = client.events();
