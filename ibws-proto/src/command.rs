@@ -4,12 +4,13 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
+use core::time::Duration;
 
 use crate::connect::{CloseCause, ConnectError, ConnectErrorKind};
 use crate::key::SubscriptionKey;
 use crate::liveness::HealthReason;
 use crate::mask::{Discreet, excerpt};
-use crate::payload::{Args, Processor, Staleness, Subscribe, Unsubscribe};
+use crate::payload::{Args, Processor, Renewal, Staleness, Subscribe, Unsubscribe};
 use crate::subscribe::InvalidSubscribe;
 
 /// Number of a request. [`Machine::submit`](crate::Machine::submit) returns it, and the reply
@@ -125,6 +126,13 @@ pub struct Modify {
     pub processor: Option<Option<Processor>>,
     /// The new limit of silence.
     pub staleness: Option<Staleness>,
+    /// How market data is renewed from now on; `Some(None)` restores
+    /// [`Config::renewal`](crate::Config::renewal).
+    pub renewal: Option<Option<Renewal>>,
+    /// The new age at which market data is renewed, 1 ms at least; `Some(None)` never renews it. It
+    /// takes effect at once, whatever `apply_now` is: the age counts from the change, and a renewal
+    /// that is due earlier keeps its time.
+    pub renew_after: Option<Option<Duration>>,
     /// Overrides the state with what the application knows from elsewhere. With `true` data flows;
     /// `false` has the effect of [`Command::Invalidate`]. `true` is marked as
     /// [assumed](crate::status::SubscriptionInfo::assumed) until a frame confirms it or a loss ends
@@ -139,8 +147,17 @@ impl Modify {
     /// Returns a change of `key` that keeps every setting. Set the fields that are to change.
     #[must_use]
     pub fn new(key: SubscriptionKey) -> Self {
-        let (args, needs_confirmation, processor, staleness, active) = (None, None, None, None, None);
-        Self { key, args, needs_confirmation, processor, staleness, active, apply_now: false }
+        Self {
+            key,
+            args: None,
+            needs_confirmation: None,
+            processor: None,
+            staleness: None,
+            renewal: None,
+            renew_after: None,
+            active: None,
+            apply_now: false,
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 macro_rules! guide {
     ($file:literal) => {
         concat!(
+            "[coming-from-ibind]: crate::manual::guides::coming_from_ibind\n",
             "[first-stream]: crate::manual::guides::first_stream\n",
             "[machine-by-hand]: crate::manual::guides::machine_by_hand\n",
             "[orders-without-loss]: crate::manual::guides::orders_without_loss\n",
@@ -60,6 +61,9 @@ pub mod guides {
 
     #[cfg_attr(not(doctest), doc = guide!("../docs/guides/testing.md"))]
     pub mod testing {}
+
+    #[cfg_attr(not(doctest), doc = guide!("../docs/guides/coming-from-ibind.md"))]
+    pub mod coming_from_ibind {}
 
     #[cfg_attr(not(doctest), doc = guide!("../docs/guides/surprises.md"))]
     pub mod surprises {}

@@ -25,6 +25,9 @@ struct MachineByHand;
 #[doc = include_str!("../../ibws-proto/docs/guides/testing.md")]
 struct Testing;
 
+#[doc = include_str!("../../ibws-proto/docs/guides/coming-from-ibind.md")]
+struct ComingFromIbind;
+
 #[doc = include_str!("../../ibws-proto/docs/guides/surprises.md")]
 struct Surprises;
 

@@ -235,6 +235,33 @@ fn market_data_can_be_renewed_without_unsubscribing_first() {
 }
 
 #[test]
+fn the_renewal_of_a_subscription_can_be_modified() {
+    let mut world = settled(&["md+265598", "md+8314", "md+756733", "pl"]);
+    let change = |key: &str, renew_after, renewal| {
+        Command::Modify(Modify { renew_after: Some(renew_after), renewal, ..Modify::new(sub(key)) })
+    };
+    world.submit(change("md+265598", Some(secs(100)), None));
+    world.submit(change("md+8314", Some(secs(100)), Some(Some(Renewal::Resubscribe))));
+    world.submit(change("md+756733", None, None));
+    // The age concerns market data only.
+    world.submit(change("pl", Some(secs(100)), None));
+    world.run(secs(540));
+    let renewals = |world: &World, channel: &str| {
+        (world.written(&format!("s{channel}")).len() - 1, world.written(&format!("u{channel}")).len())
+    };
+    assert_eq!(renewals(&world, "md+265598"), (5, 5));
+    assert_eq!(renewals(&world, "md+8314"), (5, 0), "resubscribed, without unsubscribing first");
+    assert_eq!((renewals(&world, "md+756733"), renewals(&world, "pl")), ((0, 0), (0, 0)));
+    // A longer age does not put off the renewal that is due, and the default form is restored.
+    let due = world.written("smd+8314").last().unwrap().since(Instant::ORIGIN) + secs(100);
+    world.submit(change("md+8314", Some(secs(3_600)), Some(None)));
+    world.run(secs(200));
+    assert_eq!(renewals(&world, "md+8314"), (6, 1));
+    assert!(world.written("smd+8314")[6].since(Instant::ORIGIN) <= due);
+    assert_eq!(world.gaps().len(), 0);
+}
+
+#[test]
 fn each_subscription_can_have_a_renewal_of_its_own() {
     let mut world = world();
     let requests = [

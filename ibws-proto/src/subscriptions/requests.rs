@@ -251,10 +251,14 @@ impl Subscription {
         let unsubscribe = (modify.apply_now && self.on_wire.is_some() && scope.may_send(self.channel()))
             .then(|| self.unsubscribe_text(scope.cx.config))
             .flatten();
-        let Subscribe { args, needs_confirmation, processor, .. } = &mut self.subscribe;
+        let Subscribe { args, needs_confirmation, processor, renewal, .. } = &mut self.subscribe;
         *args = modify.args.unwrap_or_else(|| args.take());
         *needs_confirmation = modify.needs_confirmation.unwrap_or(*needs_confirmation);
         *processor = modify.processor.unwrap_or_else(|| processor.take());
+        *renewal = modify.renewal.unwrap_or(*renewal);
+        if let Some(age) = modify.renew_after {
+            self.set_renew_after(age, scope);
+        }
         if let Some(staleness) = modify.staleness {
             self.set_staleness(staleness, scope);
         }

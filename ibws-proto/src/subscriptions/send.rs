@@ -170,6 +170,19 @@ impl Subscription {
         Some(scope.cx.now + age.saturating_sub(scope.cx.random.up_to(age / 20)))
     }
 
+    /// Changes the age at which market data is renewed. A renewal that is due keeps its time unless
+    /// the new age ends earlier, because the gateway counts from the last subscribe.
+    pub(super) fn set_renew_after(&mut self, age: Option<Duration>, scope: &mut Scope<'_, '_>) {
+        self.subscribe.renew_after = Some(age);
+        if self.channel() != Key::MarketData {
+            return;
+        }
+        let next = self.renewal(scope);
+        if let State::Active { renew_at, .. } | State::Quiet { renew_at } = &mut self.state {
+            *renew_at = next.map(|next| renew_at.map_or(next, |due| due.min(next)));
+        }
+    }
+
     /// Subscribes again before the gateway ends the stream, by default after unsubscribing
     /// (docs/protocol.md §3.1). The stream goes on, so there is no gap.
     fn renew(&mut self, scope: &mut Scope<'_, '_>) {

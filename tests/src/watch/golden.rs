@@ -7,6 +7,7 @@
 
 use core::fmt::Write as _;
 use core::time::Duration;
+use std::time::SystemTime;
 
 use ibws_proto::{
     Account, CloseCause, Command, Config, ConnId, ConnectError, ConnectErrorKind, ConnectionLoss, ConnectionState,
@@ -60,7 +61,9 @@ impl Script {
 
     fn line(&mut self, item: &Item) {
         let mut out = Vec::new();
-        json::write(item, &mut out);
+        // The clock of a script begins at midnight UTC of 2026-01-01.
+        let at = item.at().unwrap_or(self.now).since(Instant::ORIGIN);
+        json::write(item, SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600) + at, &mut out);
         self.lines.push_str(core::str::from_utf8(&out).unwrap());
         writeln!(self.all, "{}", Line::from(item)).unwrap();
     }
@@ -365,6 +368,9 @@ fn every_line_is_as_it_was_but_for_members_at_its_end() {
     let golden = std::fs::read_to_string(format!("{folder}watch-json.golden")).unwrap();
     for (n, (line, old)) in lines.lines().zip(golden.lines()).enumerate() {
         assert!(extends(line, old), "line {}: {line}\nwas {old}", n + 1);
+        let is_event = line.starts_with("{\"type\"");
+        let time = line.rsplit_once(",\"unix_ms\":").and_then(|(_, end)| end.strip_suffix('}')?.parse::<u64>().ok());
+        assert_eq!(time.is_some_and(|time| time >= 1_767_225_600_000), is_event, "{line}");
     }
     assert_eq!(lines.lines().count(), golden.lines().count());
     let path = format!("{folder}events.golden");

@@ -42,7 +42,7 @@ fn plain_of(items: &[Item]) -> String {
 
 fn json_of(item: &Item) -> String {
     let mut out = Vec::new();
-    json::write(item, &mut out);
+    json::write(item, std::time::SystemTime::UNIX_EPOCH, &mut out);
     String::from_utf8(out).unwrap()
 }
 

@@ -1,15 +1,16 @@
 //! `--json`: prints one JSON object per line.
 
 use std::io::Write as _;
+use std::time::SystemTime;
 
 use ibws_proto::line::Line;
 use ibws_proto::rest::{RestOutcome, RestRequest};
 use ibws_proto::{ConnectionState, Event, Item};
 
-/// Writes the line of an item; some items have none here.
-pub(super) fn write(item: &Item, out: &mut Vec<u8>) {
+/// Writes the line of an item with its wall-clock time; some items have none here.
+pub(super) fn write(item: &Item, time: SystemTime, out: &mut Vec<u8>) {
     if is_shown(item) {
-        self::line(item, out);
+        self::line(Line::from(item).with_system_time(time), out);
     }
 }
 
@@ -48,11 +49,11 @@ mod tests {
         machine.handle(now, Input::Frame(ConnId(1), frame.to_vec().into()));
         let Some(Output::Event(event)) = machine.poll() else { panic!("no event") };
         let mut out = Vec::new();
-        write(&Item::Event(event), &mut out);
+        write(&Item::Event(event), SystemTime::UNIX_EPOCH, &mut out);
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text.matches('\n').count(), 1, "{text}");
         let mut line: serde_json::Value = serde_json::from_str(&text).unwrap();
-        for added in ["conn", "at_ms"] {
+        for added in ["conn", "at_ms", "unix_ms"] {
             line.as_object_mut().unwrap().remove(added);
         }
         line

@@ -1,6 +1,5 @@
 //! `--gateway`: the address, and the states of the session keeper as lines.
 
-use super::json;
 use super::terminal::{Lines, TEXT, cut};
 use ibws_proto::client::Builder;
 use ibws_proto::keeper::{KeeperConfig, KeeperEvent};
@@ -28,10 +27,8 @@ pub(super) fn apply<R: Runtime + Net>(builder: Builder<R>, gateway: &Endpoint, t
     builder.configure(|config| config.max_connection_attempts = None)
 }
 
-/// Writes the line of a state of the keeper: for a person with the `time` of the state, and as JSON
-/// without one.
-pub(super) fn write(event: &KeeperEvent, time: Option<&str>, out: &mut Vec<u8>) {
-    let Some(time) = time else { return json::line(event, out) };
+/// Writes the line of a state of the keeper for a person, with the `time` of the state.
+pub(super) fn write(event: &KeeperEvent, time: &str, out: &mut Vec<u8>) {
     let why = if event.why.is_empty() { String::new() } else { format!(": {}", event.why) };
     // The advice is what a person reads this line for, so a long reason does not cut it off.
     let advice = event.advice.as_ref().map_or(String::new(), |advice| format!("; {advice}"));
@@ -41,6 +38,7 @@ pub(super) fn write(event: &KeeperEvent, time: Option<&str>, out: &mut Vec<u8>) 
 
 #[cfg(test)]
 mod tests {
+    use super::super::json;
     use super::*;
     use ibws_proto::Instant;
     use ibws_proto::keeper::Keeper;
@@ -70,16 +68,14 @@ mod tests {
         let mut event = keeper.state().clone();
         event.why = "POST /tickle: HTTP 401\nfor DU1234567".into();
         event.advice = Some("log in at https://localhost:5000".into());
-        let line = |time| {
-            let mut out = Vec::new();
-            write(&event, time, &mut out);
-            String::from_utf8(out).unwrap()
-        };
+        let (mut plain, mut json) = (Vec::new(), Vec::new());
+        write(&event, "   0.000s", &mut plain);
+        json::line(&event, &mut json);
         assert_eq!(
-            line(Some("   0.000s")),
+            String::from_utf8(plain).unwrap(),
             "   0.000s  >> session starting: POST /tickle: HTTP 401\\nfor DU…567; log in at https://localhost:5000\n"
         );
-        let json = line(None);
+        let json = String::from_utf8(json).unwrap();
         assert_eq!(json.lines().count(), 1);
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(

@@ -29,6 +29,7 @@ use std::process::ExitCode;
 
 use ibws_proto::client::{Builder, Client, EventStream};
 use ibws_proto::keeper::KeeperEvent;
+use ibws_proto::line::Line;
 use ibws_proto::transport::websocket::Net;
 use ibws_proto::transport::{CookieForm, Credentials, Endpoint, Plaintext, Runtime};
 use ibws_proto::{Account, CommandError, ConnectErrorKind, Item, Subscribe, queue::QueueLimits};
@@ -142,7 +143,8 @@ struct Output {
 }
 
 impl Output {
-    fn show(&mut self, item: &Item) -> Result<(), String> {
+    /// Prints an item that was taken from the queue of `client`.
+    fn show<R: Runtime>(&mut self, item: &Item, client: &Client<R>) -> Result<(), String> {
         if let Some(recorder) = &mut self.recorder {
             recorder.record(item, &self.subscribes)?;
         }
@@ -151,17 +153,21 @@ impl Output {
         }
         let mut text = Vec::new();
         if self.json {
-            json::write(item, &mut text)
+            let at = item.at().unwrap_or_else(|| client.now());
+            json::write(item, client.system_time(at), &mut text)
         } else {
             self.plain.write(item, &mut text)
         }
         self.put(|stdout| stdout.write_all(&text))
     }
 
-    fn show_keeper(&mut self, event: &KeeperEvent) -> Result<(), String> {
+    fn show_keeper<R: Runtime>(&mut self, event: &KeeperEvent, client: &Client<R>) -> Result<(), String> {
         let mut text = Vec::new();
-        let time = (!self.json).then(|| self.plain.time(event.at));
-        keeper::write(event, time.as_deref(), &mut text);
+        if self.json {
+            json::line(Line::from(event).with_system_time(client.system_time(event.at)), &mut text);
+        } else {
+            keeper::write(event, &self.plain.time(event.at), &mut text);
+        }
         self.put(|stdout| stdout.write_all(&text))
     }
 
@@ -214,7 +220,7 @@ async fn run<R: Runtime>(
         while !stop.is_requested()
             && let Some(item) = events.try_next()
         {
-            output.show(&item)?;
+            output.show(&item, &client)?;
         }
         output.flush()?;
         if failure.is_some() || output.is_closed {
@@ -244,8 +250,8 @@ async fn run<R: Runtime>(
         })
         .await;
         match next {
-            Next::Item(Some(item)) => output.show(&item)?,
-            Next::Keeper(event) => output.show_keeper(&event)?,
+            Next::Item(Some(item)) => output.show(&item, &client)?,
+            Next::Keeper(event) => output.show_keeper(&event, &client)?,
             Next::Started(Ok(())) => {}
             Next::Started(Err(error)) => failure = Some(explain(&error)),
             Next::Impossible(error) => failure = Some(error.to_string()),
@@ -269,7 +275,7 @@ async fn finish<R: Runtime>(client: &Client<R>, mut events: EventStream<R>, outp
         })
         .await;
         let Some(item) = item else { break };
-        output.show(&item)?;
+        output.show(&item, client)?;
     }
     output.picture.take().map_or(Ok(()), Picture::draw)?;
     output.flush()
