@@ -5,7 +5,7 @@ use core::fmt;
 
 use bytes::Bytes;
 
-use super::MAX_BAD_PLACES;
+use super::repair::MAX_BAD_PLACES;
 use super::scan::JsonError;
 use crate::mask::{MaskedPiece, Quoted};
 

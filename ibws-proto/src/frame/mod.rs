@@ -9,6 +9,7 @@ mod number;
 mod prefix;
 #[cfg(feature = "simd")]
 mod quotes;
+mod repair;
 pub(crate) mod scan;
 mod spans;
 mod swar;
@@ -16,6 +17,7 @@ mod value;
 mod walk;
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
@@ -44,9 +46,6 @@ use crate::mask::{HIDDEN, Masked, Quoted};
 pub(crate) const MAX_SHARED: usize = 16 * 1024;
 /// The topic of the frame whose `id` is the session (docs/protocol.md §3.8).
 const TIC: &str = "tic";
-/// The greatest number of places of a text that are not UTF-8. The gateway cuts messages at 64 KiB,
-/// so none of its own has more. Without this limit the text could take three times the message.
-const MAX_BAD_PLACES: usize = 64 * 1024;
 
 /// One frame of the gateway, scanned and not parsed.
 ///
@@ -68,9 +67,10 @@ pub struct Frame {
     raw: Bytes,
     /// The repaired text if `raw` is not UTF-8. Otherwise `raw` is the text: a second handle on it
     /// would cost an allocation.
-    repaired: Option<Bytes>,
+    repaired: Option<Box<Bytes>>,
     members: Spans,
-    topic: Option<Member>,
+    /// The value of a string topic, else [`Span::NONE`].
+    topic: Span,
     shape: Shape,
     /// Set if some key holds an escape, so that keys must be decoded before they are compared.
     escaped: bool,
@@ -118,8 +118,15 @@ impl Frame {
         let is_utf8 = matches!(scanned, Ok(Scan::Object { is_ascii: true, .. }))
             || raw.is_ascii()
             || core::str::from_utf8(&raw).is_ok();
-        let frame =
-            Self { raw, repaired: None, members, topic: None, shape: Shape::Unknown, escaped: false, joined: false };
+        let frame = Self {
+            raw,
+            repaired: None,
+            members,
+            topic: Span::NONE,
+            shape: Shape::Unknown,
+            escaped: false,
+            joined: false,
+        };
         match is_utf8 {
             true => frame.scanned(scanned),
             false => frame.repaired(),
@@ -129,12 +136,12 @@ impl Frame {
     /// Repairs a frame that is not UTF-8, and scans the text.
     #[cold]
     fn repaired(self) -> Result<Self, FrameError> {
-        let Some(text) = repaired(&self.raw) else {
+        let Some(text) = repair::repaired(&self.raw) else {
             return Err(FrameError { raw: self.raw, kind: FrameErrorKind::NotText });
         };
         let mut members = Spans::default();
         let scanned = scan::scan(&text, &mut members);
-        Self { repaired: Some(text), members, ..self }.scanned(scanned)
+        Self { repaired: Some(Box::new(text)), members, ..self }.scanned(scanned)
     }
 
     /// Finishes a frame with the result of the scan of its text.
@@ -189,7 +196,7 @@ impl Frame {
             (_, _, false) if result => Shape::Result,
             _ => Shape::Unknown,
         };
-        self.topic = string_topic;
+        self.topic = string_topic.map_or(Span::NONE, |member| Span::new(member.value().start, member.value().end));
         Ok(self)
     }
 
@@ -243,7 +250,7 @@ impl Frame {
     }
 
     fn bytes(&self) -> &[u8] {
-        self.repaired.as_ref().unwrap_or(&self.raw)
+        self.repaired.as_deref().unwrap_or(&self.raw)
     }
 
     /// Returns `true` if the frame held bytes that are not UTF-8.
@@ -274,13 +281,13 @@ impl Frame {
     /// Returns the `topic` if the frame has one and it is a string.
     #[must_use]
     pub fn topic(&self) -> Option<Cow<'_, str>> {
-        self.value(self.topic?).as_str()
+        let value = if self.topic == Span::NONE { None } else { Some(self.slice(self.topic.range())) };
+        Json(value?).as_str()
     }
 
     /// Returns the topic between its quotes, with its escapes.
     pub(crate) fn topic_bytes(&self) -> &[u8] {
-        let quoted = self.topic.and_then(|topic| self.bytes().get(topic.value()));
-        match quoted {
+        match self.bytes().get(self.topic.range()) {
             Some([b'"', topic @ .., b'"']) => topic,
             _ => &[],
         }
@@ -341,7 +348,7 @@ impl Frame {
             let raw = Bytes::copy_from_slice(&self.raw);
             // The text of a merged frame is the frame itself.
             if self.repaired.as_ref().is_some_and(|repaired| repaired.as_ptr() == self.raw.as_ptr()) {
-                self.repaired = Some(raw.clone());
+                self.repaired = Some(Box::new(raw.clone()));
             }
             self.raw = raw;
         }
@@ -356,13 +363,13 @@ impl Frame {
     /// Returns the bytes that the frame holds outside of itself once it is
     /// [detached](Self::detach).
     pub(crate) fn held_bytes(&self) -> usize {
-        let repaired = self.repaired.as_ref().filter(|repaired| repaired.as_ptr() != self.raw.as_ptr());
+        let repaired = self.repaired.as_deref().filter(|repaired| repaired.as_ptr() != self.raw.as_ptr());
         self.raw.len() + repaired.map_or(0, Bytes::len) + self.members.held_bytes()
     }
 
     /// Marks the frame as lossy, because one of the frames that it was merged from is.
     pub(crate) fn into_lossy(mut self) -> Self {
-        self.repaired = Some(self.raw.clone());
+        self.repaired = Some(Box::new(self.raw.clone()));
         self
     }
 
@@ -386,29 +393,6 @@ impl Frame {
     }
 }
 
-/// Returns the text of bytes that are not UTF-8, with U+FFFD in place of what is not; `None` if
-/// that is at more than [`MAX_BAD_PLACES`] places. Its size is computed first, because a text that
-/// grows takes twice its size.
-#[inline(never)]
-fn repaired(raw: &[u8]) -> Option<Bytes> {
-    let chunks =
-        || raw.utf8_chunks().map(|chunk| (chunk.valid(), if chunk.invalid().is_empty() { "" } else { "\u{fffd}" }));
-    let (mut size, mut places) = (0, 0);
-    for (valid, invalid) in chunks() {
-        size += valid.len() + invalid.len();
-        places += usize::from(!invalid.is_empty());
-        if places > MAX_BAD_PLACES {
-            return None;
-        }
-    }
-    let mut text = String::with_capacity(size);
-    for (valid, invalid) in chunks() {
-        text.push_str(valid);
-        text.push_str(invalid);
-    }
-    Some(Bytes::from(text))
-}
-
 /// Writes the text with the session and accounts masked, because `Debug` output reaches logs.
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -428,6 +412,7 @@ impl Serialize for Frame {
 
 #[cfg(test)]
 mod tests {
+    use super::repair::MAX_BAD_PLACES;
     use super::*;
 
     fn decode(text: &'static str) -> Frame {

@@ -213,8 +213,9 @@ impl<'a> Cursor<'a> {
     /// Scans the members of the top-level object, whose opening brace was taken.
     #[inline(always)]
     fn members(&mut self, spans: &mut Spans) -> Result<Scan, JsonError> {
+        // A chain begins at the first byte.
         #[cfg(feature = "simd")]
-        if self.plain_members(spans) {
+        if self.at == 1 && self.plain_members(spans) {
             return Ok(Scan::Object { escaped: false, is_ascii: true });
         }
         self.any_members(spans)

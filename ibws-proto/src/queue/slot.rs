@@ -28,6 +28,7 @@ pub(super) struct Slot {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every slot holds an event, which a box would cost an allocation")]
 pub(super) enum Content {
     Event(Event),
     /// Several messages of orders, executions or a ladder. A message becomes a fold at its first

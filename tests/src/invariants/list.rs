@@ -147,7 +147,7 @@ const LIST: &[Invariant] = &[
         &["{} is {:?}, and no state of it was emitted", "{} is {:?}, but {:?} was emitted",
           "{}: stale since {:?}, emitted {:?}", "{}: gap since {:?}, emitted {:?}", "{} subscriptions, {} emitted"]),
     machine("subscriptions as requested", "The machine holds exactly what the application requested and did not end.", PROMISES,
-        &["requested: {requested:?}; the machine holds: {held:?}"]),
+        &["requested: {:?}; the machine holds: {:?}"]),
     machine("subscriptions fit the connection", "No subscription is in a state that the connection does not allow.", "docs/guarantees.md#the-states-of-a-subscription",
         &["{} has a server id of another connection", "{} is {:?} in {:?}"]),
     machine("active by evidence", "A subscription is active only after a frame of its own on this connection.", PROMISES,

@@ -18,6 +18,7 @@ fn a_scan_finds_the_top_level_members() {
         members(" { \"topic\" : \"smd+1\" , \"a\":[1,{\"b\":\"}\"}],\"c\":-1.5E+3 } "),
         [("topic", "\"smd+1\""), ("a", "[1,{\"b\":\"}\"}]"), ("c", "-1.5E+3")]
     );
+    assert_eq!(members(" \n{\"a\":\"b\",\"c\":1}"), [("a", "\"b\""), ("c", "1")]);
     assert_eq!(members(r#"{"a\"b":"c\\"}"#), [("a\\\"b", "\"c\\\\\"")]);
 }
 
