@@ -1,12 +1,13 @@
-//! The open orders, complete after each outage, on tokio. It ends after the first outage that it
-//! has survived. With a real gateway, log in at `https://localhost:5000` and run
+//! The open orders, complete after each outage. It ends after the first outage that it has
+//! survived. With a real gateway, log in at `https://localhost:5000` and run
 //! `cargo run -p ibws-tokio --example order_monitor`.
 //! With the simulated one, run `cargo run -p ibws-testkit --features gateway -- --scenario drops
 //! --certificate gateway.pem` in another terminal, which cuts the connection every 20 s, and put
-//! `IBIND_CACERT=gateway.pem` before the command.
+//! `IBIND_CACERT=gateway.pem` before the command. The same program runs on tokio and on async-std,
+//! with three lines that differ.
 #![expect(clippy::print_stdout, reason = "it prints what it learns")]
 
-use ibws_tokio::{Event, Item, fold::Executions, fold::OrderBook, local_gateway, subscribe::Orders, subscribe::Trades};
+use ibws_tokio::{Event, Item, fold, local_gateway, subscribe};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     tokio::runtime::Runtime::new()?.block_on(monitor())
@@ -16,11 +17,11 @@ async fn monitor() -> Result<(), Box<dyn std::error::Error>> {
     let client = local_gateway().from_env()?.build()?;
     // One stream of all events, opened first, keeps the order across both channels.
     let mut events = client.events();
-    let _orders = client.subscribe_nowait(Orders::new())?.into_guard();
-    let _executions = client.subscribe_nowait(Trades::new().days(1))?.into_guard();
+    let _orders = client.subscribe_nowait(subscribe::Orders::new())?.into_guard();
+    let _executions = client.subscribe_nowait(subscribe::Trades::new().days(1))?.into_guard();
     client.start().await?;
 
-    let (mut book, mut executions, mut catch_ups) = (OrderBook::new(), Executions::new(), 0);
+    let (mut book, mut executions, mut catch_ups) = (fold::OrderBook::new(), fold::Executions::new(), 0);
     while let Some(item) = events.next().await {
         let event = match item {
             Item::Event(event) => event,

@@ -20,9 +20,8 @@ struct OwnTls(Tokio);
 #[rustfmt::skip]
 impl Net for OwnTls {
     type Socket = <Tokio as Net>::Socket;
-    async fn secure(
-        config: Arc<ClientConfig>, name: ServerName<'static>, stream: impl ByteStream,
-    ) -> io::Result<impl ByteStream> {
+    async fn secure(config: Arc<ClientConfig>, name: ServerName<'static>, stream: impl ByteStream)
+        -> io::Result<impl ByteStream> {
         let mut own = ClientConfig::clone(&config);
         own.key_log = Arc::new(rustls::KeyLogFile::new());
         Tokio::secure(Arc::new(own), name, stream).await
