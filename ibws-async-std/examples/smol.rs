@@ -41,7 +41,7 @@ impl Runtime for Smol {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     smol::block_on(async {
-        // The session keeper needs the trait `Net` as well. Without one, another program keeps the session alive.
+        // The session keeper needs the trait `Net` as well; here another program keeps the session.
         let client = Builder::new(Smol(Clock::now())).trust(Trust::StockCertificate).from_env()?.build()?;
         client.start().await?;
         let mut apple = client.subscribe(MarketData::new(265598).fields([Field::LAST])).await?;

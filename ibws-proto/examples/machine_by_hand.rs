@@ -24,9 +24,9 @@ use ibws_proto::{
 };
 
 /// TLS under the text filter, which works on the bytes that TLS has decrypted.
-struct Filtered(StreamOwned<ClientConnection, TcpStream>, TextFilter);
+struct Socket(StreamOwned<ClientConnection, TcpStream>, TextFilter);
 
-impl Read for Filtered {
+impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.0.read(buffer)?;
         self.1.apply(buffer.get_mut(..count).unwrap_or_default()); // 2: the filter
@@ -34,7 +34,7 @@ impl Read for Filtered {
     }
 }
 
-impl Write for Filtered {
+impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write(bytes)
     }
@@ -44,7 +44,7 @@ impl Write for Filtered {
     }
 }
 
-fn dial(endpoint: &Endpoint, trust: &Trust) -> Result<WebSocket<Filtered>, ConnectError> {
+fn dial(endpoint: &Endpoint, trust: &Trust) -> Result<WebSocket<Socket>, ConnectError> {
     let failed = |error: io::Error| ConnectError::new(ConnectErrorKind::Unreachable, error.to_string());
     let socket = TcpStream::connect((endpoint.host(), endpoint.port())).map_err(failed)?;
     socket.set_read_timeout(Some(Duration::from_secs(10))).map_err(failed)?;
@@ -72,7 +72,7 @@ fn dial(endpoint: &Endpoint, trust: &Trust) -> Result<WebSocket<Filtered>, Conne
     };
     let mut filter = TextFilter::new();
     filter.apply(&mut early);
-    Ok(WebSocket::from_partially_read(Filtered(stream, filter), early, Role::Client, None))
+    Ok(WebSocket::from_partially_read(Socket(stream, filter), early, Role::Client, None))
 }
 
 /// Drives the machine until `on_event` returns `false`.

@@ -25,7 +25,7 @@ async fn monitor() -> Result<(), Box<dyn std::error::Error>> {
     while let Some(item) = events.next().await {
         let event = match item {
             Item::Event(event) => event,
-            // Orders and executions are folded in the queue and never dropped, so the books stay right.
+            // Orders and executions are folded, never dropped, so the books stay right.
             Item::Lost(lost) => {
                 println!("too slow: {lost:?}");
                 continue;

@@ -2,9 +2,9 @@
 //! file that the program of your login writes: the token of OAuth 2.0 on one line, or for OAuth
 //! 1.0a the access token and, on the second line, the session of its `/tickle`. That program also
 //! keeps the session alive. Run `IBKR_LOGIN_FILE=login cargo run -p ibws-tokio --example
-//! own_credentials`. With the simulated gateway, run `cargo run -p ibws-testkit --features gateway
-//! -- --certificate gateway.pem` in another terminal, and put `IBIND_CACERT=gateway.pem
-//! IBIND_WS_URL=wss://localhost:5000/v1/api/ws` before the command.
+//! own_credentials`; no real gateway is needed. With a simulated one, run `cargo run
+//! -p ibws-testkit --features gateway -- --certificate gateway.pem` in another terminal, and put
+//! `IBIND_CACERT=gateway.pem IBIND_WS_URL=wss://localhost:5000/v1/api/ws` before the command.
 #![expect(clippy::print_stdout, reason = "it prints quotes")]
 
 use std::io;

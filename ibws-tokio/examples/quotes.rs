@@ -1,5 +1,8 @@
-//! From a login to quotes: `cargo run --release -p ibws-tokio --example quotes`. The README shows
-//! the same code.
+//! From a login to quotes, without an end. With a real gateway, log in at
+//! `https://localhost:5000` and run `cargo run -p ibws-tokio --example quotes`. With the
+//! simulated one, run `cargo run -p ibws-testkit --features gateway -- --certificate gateway.pem`
+//! in another terminal, and put `IBIND_CACERT=gateway.pem` before the command. The README shows the
+//! same code.
 #![expect(clippy::print_stdout, reason = "it prints quotes")]
 
 use ibws_tokio::{Field, subscribe::MarketData};

@@ -1,4 +1,4 @@
-//! Three consumers of the same quotes that look away for six seconds, each with another overflow
+//! Three consumers of the same quotes that look away for ten seconds, each with another overflow
 //! policy, and the exact account of what they missed. With a real gateway, log in at
 //! `https://localhost:5000` and run `cargo run -p ibws-tokio --example slow_consumer`. With the
 //! simulated one, run `cargo run -p ibws-testkit --features gateway -- --certificate gateway.pem`
@@ -16,8 +16,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     client.start().await?;
     let quotes = [265598, 272093, 3691937, 4815747, 266093];
     let quotes = quotes.map(|conid| MarketData::new(conid).fields([Field::LAST, Field::BID, Field::ASK]));
-    // Room for eight events, so that the difference shows at once. The default has 1,024.
-    let small = QueueLimits { events: 8, ..QueueLimits::default() };
+    // Room for six events, so that the difference shows at once. The default has 1,024.
+    let small = QueueLimits { events: 6, ..QueueLimits::default() };
     let mut consumers = Vec::new();
     for overflow in [Overflow::Merge, Overflow::DropOldest, Overflow::KeepNewest] {
         // The policy belongs to the queue, so each consumer of a subscription can have its own.
@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         account_of(&mut group); // the queue is empty now
         consumers.push((overflow, group));
     }
-    tokio::time::sleep(Duration::from_secs(6)).await; // the consumers are busy with something else
+    tokio::time::sleep(Duration::from_secs(10)).await; // the consumers are busy with something else
     for (overflow, group) in &mut consumers {
         println!("{overflow:?}: {}", account_of(group));
     }

@@ -1,5 +1,5 @@
 //! What a client does as lines of a log, and its counters as a Prometheus text page. An exporter of
-//! your choice, such as metrics-exporter-prometheus, takes the place of `Page`. With a real gateway,
+//! your own, such as metrics-exporter-prometheus, takes the place of `Page`. With a real gateway,
 //! log in at `https://localhost:5000` and run `cargo run -p ibws-tokio --features metrics,tracing
 //! --example tracing_and_prometheus`. With the simulated one, run `cargo run -p ibws-testkit
 //! --features gateway -- --certificate gateway.pem` in another terminal, and put
