@@ -4,7 +4,7 @@
 //! run `cargo run -p ibws-proto --features client,websocket --example machine_by_hand`. With the
 //! simulated one, run `cargo run -p ibws-testkit --features gateway -- --certificate gateway.pem`
 //! in another terminal, and put `IBIND_CACERT=gateway.pem` before the command.
-#![expect(clippy::print_stdout, reason = "it prints a quote")]
+#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a program has a clock, and prints a quote")]
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;

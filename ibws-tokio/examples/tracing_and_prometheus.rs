@@ -1,8 +1,7 @@
-//! What a client does as lines of a log, and its counters as a Prometheus text page. An exporter of
-//! your own, such as metrics-exporter-prometheus, takes the place of `Page`. With a real gateway,
-//! log in at `https://localhost:5000` and run `cargo run -p ibws-tokio --features metrics,tracing
-//! --example tracing_and_prometheus`. With the simulated one, run `cargo run -p ibws-testkit
-//! --features gateway -- --certificate gateway.pem` in another terminal, and put
+//! What a client does as lines of a log, and its counters as a Prometheus text page. With a real
+//! gateway, log in at `https://localhost:5000` and run `cargo run -p ibws-tokio --features
+//! metrics,tracing --example tracing_and_prometheus`. With the simulated one, run `cargo run
+//! -p ibws-testkit --features gateway -- --certificate gateway.pem` in another terminal, and put
 //! `IBIND_CACERT=gateway.pem` before the command.
 
 use std::collections::BTreeMap;
@@ -11,9 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicU64, atomic::Ordering::Re
 use ibws_tokio::{Client, Field, subscribe::MarketData};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
-/// The metrics by name, kind and labels.
+type Name = (String, &'static str, String); // name, kind and labels of a metric
+/// The place of an exporter such as metrics-exporter-prometheus.
 #[derive(Default)]
-struct Page(Mutex<BTreeMap<(String, &'static str, String), Arc<AtomicU64>>>);
+struct Page(Mutex<BTreeMap<Name, Arc<AtomicU64>>>);
 
 impl Page {
     fn value(&self, key: &Key, kind: &'static str) -> Arc<AtomicU64> {

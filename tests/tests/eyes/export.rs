@@ -141,7 +141,7 @@ async fn page_of_a_run() -> Result<String, Box<dyn std::error::Error>> {
     client.start().await?;
     client.ready().await?;
     let mut quotes = client.subscribe("md+265598").await?;
-    while !matches!(quotes.next().await, Some(Item::Event(Event::Message(_)))) {}
+    while !matches!(quotes.next().await, Some(ibws_proto::Item::Event(ibws_proto::Event::Message(_)))) {}
     Ok(tracing_and_prometheus::page(&client))
 }
 
