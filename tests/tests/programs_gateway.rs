@@ -132,6 +132,12 @@ fn the_program_of_the_readme_on_async_std_shows_quotes() {
 }
 
 #[test]
+fn the_documents_hold_the_programs_as_they_are() {
+    shown("ibws-async-std/examples/smol.rs", &["ibws-async-std/README.md"]);
+    shown("ibws-proto/examples/machine_by_hand.rs", &["ibws-proto/docs/guides/machine-by-hand.md"]);
+}
+
+#[test]
 fn the_program_of_the_readme_names_the_variable_that_it_cannot_use() {
     let mut program = Command::new(example("quotes"));
     program.env("IBIND_CACERT", "False").stdin(Stdio::null());

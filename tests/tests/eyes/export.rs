@@ -131,14 +131,24 @@ fn the_table_names_each_metric_with_its_type_and_no_other() {
     assert_eq!(exported, documented.collect());
 }
 
-#[path = "../../../ibws-tokio/examples/metrics_page.rs"]
+#[path = "../../../ibws-tokio/examples/tracing_and_prometheus.rs"]
 #[allow(dead_code, reason = "the main function of the example prints the page")]
-mod metrics_page;
+mod tracing_and_prometheus;
+
+async fn page_of_a_run() -> Result<String, Box<dyn std::error::Error>> {
+    let gateway = ibws_testkit::Server::start(Default::default())?;
+    let client = ibws_tokio::builder().url(gateway.ws_url()).trust(gateway.trust()).build()?;
+    client.start().await?;
+    client.ready().await?;
+    let mut quotes = client.subscribe("md+265598").await?;
+    while !matches!(quotes.next().await, Some(ibws_proto::Item::Event(ibws_proto::Event::Message(_)))) {}
+    Ok(tracing_and_prometheus::page(&client))
+}
 
 #[test]
 fn the_page_of_the_example_has_the_counters_of_a_run() {
     let tokio = tokio::runtime::Runtime::new().unwrap();
-    let page = tokio.block_on(metrics_page::page()).unwrap();
+    let page = tokio.block_on(page_of_a_run()).unwrap();
     let value = |start: &str| {
         let line = page.lines().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("no {start} in\n{page}"));
         line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
