@@ -12,7 +12,7 @@ use ibws_proto::client::{Builder, KeeperEvents, Pacing, Settings};
 use ibws_proto::keeper::{KeeperConfig, KeeperEvent, KeeperState};
 use ibws_proto::transport::websocket::Net;
 use ibws_proto::transport::{CredentialsFuture, Runtime};
-use ibws_proto::{CommandError, ConnectErrorKind, Event, Item, Subscribe};
+use ibws_proto::{CommandError, ConnectErrorKind, Event, Item, Key, Subscribe};
 use ibws_testkit::conformance::{Stage, Trace, play};
 use ibws_testkit::{GatewayConfig, RestFault, Server, ServerConfig};
 use ibws_tokio::TokioRuntime;
@@ -36,6 +36,7 @@ stories! {
     a_stopped_client_makes_no_calls_and_can_be_started_again,
     a_panic_of_the_provider_of_credentials_is_a_failed_dial,
     a_settings_file_configures_the_client,
+    a_keeper_takes_nothing_from_the_queue_of_an_application,
 }
 
 /// A file that is removed at the end.
@@ -103,6 +104,27 @@ mod stories {
         assert!(server.control().log().all(|received| !received.text.contains("session")));
         drop((client, quotes, orders));
         while states.next().await.is_some() {}
+        Trace::new()
+    }
+
+    pub(super) async fn a_keeper_takes_nothing_from_the_queue_of_an_application<R: Runtime + Net + Clone>(
+        stage: Stage<R>,
+    ) -> Trace {
+        let server = server(1);
+        let client = builder(&stage, &server).build().expect("a client");
+        let mut statuses = client.queue(Key::AuthenticationStatus);
+        let mut events = client.events();
+        client.start().await.expect("a connection");
+        client.ready().await.expect("a ready connection");
+        // The keeper reads the same messages.
+        client.tic().await.expect("a reply, by which the keeper has read them too");
+        let is_status = |item: &Item| match item {
+            Item::Event(Event::Message(message)) => message.key == Some(Key::AuthenticationStatus),
+            _ => false,
+        };
+        let sent = core::iter::from_fn(|| events.try_next()).filter(is_status).count();
+        assert!(sent > 0, "the gateway sent its status");
+        assert_eq!(core::iter::from_fn(|| statuses.try_recv()).count(), sent);
         Trace::new()
     }
 

@@ -98,7 +98,7 @@ impl<R: Runtime> KeeperTask<R> {
             base,
             form,
             pacer,
-            stream: Reader::new(shared, EventFilter::Key(Key::AuthenticationStatus), STREAM.into()),
+            stream: Reader::apart(shared, EventFilter::Key(Key::AuthenticationStatus), STREAM.into()),
             keeper: None,
             inputs: Vec::new(),
             calls: Vec::new(),
