@@ -9,6 +9,9 @@ use super::scan::Span;
 /// The number of members whose places need no allocation. A market data frame has fewer.
 const MAX_CHAINED: usize = 24;
 
+/// The number of members that a list has room for at first.
+const FIRST_LISTED: usize = 48;
+
 /// The position of a member of the top-level object, in bytes of the text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Member {
@@ -84,6 +87,11 @@ impl Spans {
 
     #[cold]
     fn list(&mut self, member: Member) {
+        // From here on the capacity doubles. With powers of two, the largest list had the size up to
+        // which the allocator of glibc keeps what is released, and its heap grew to 46 MB.
+        if self.listed.capacity() == 0 {
+            self.listed.reserve_exact(FIRST_LISTED);
+        }
         self.listed.push(member);
     }
 
