@@ -10,7 +10,7 @@ use super::scan::Span;
 const MAX_CHAINED: usize = 24;
 
 /// The number of members that a list has room for at first.
-const FIRST_LISTED: usize = 48;
+const FIRST_LISTED: usize = 33;
 
 /// The position of a member of the top-level object, in bytes of the text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,8 +87,9 @@ impl Spans {
 
     #[cold]
     fn list(&mut self, member: Member) {
-        // From here on the capacity doubles. With powers of two, the largest list had the size up to
-        // which the allocator of glibc keeps what is released, and its heap grew to 46 MB.
+        // From here on the capacity doubles, to a little above the largest number of members. With
+        // powers of two, the largest list had the size up to which the allocator of glibc keeps
+        // what is released, and its heap grew to 46 MB.
         if self.listed.capacity() == 0 {
             self.listed.reserve_exact(FIRST_LISTED);
         }
