@@ -112,19 +112,19 @@ mod stories {
     ) -> Trace {
         let server = server(1);
         let client = builder(&stage, &server).build().expect("a client");
-        let mut statuses = client.queue(Key::AuthenticationStatus);
+        let mut own = client.queue(Key::AuthenticationStatus);
         let mut events = client.events();
         client.start().await.expect("a connection");
         client.ready().await.expect("a ready connection");
         // The keeper reads the same messages.
         client.tic().await.expect("a reply, by which the keeper has read them too");
-        let is_status = |item: &Item| match item {
+        let is_message = |item: &Item| match item {
             Item::Event(Event::Message(message)) => message.key == Some(Key::AuthenticationStatus),
             _ => false,
         };
-        let sent = core::iter::from_fn(|| events.try_next()).filter(is_status).count();
-        assert!(sent > 0, "the gateway sent its status");
-        assert_eq!(core::iter::from_fn(|| statuses.try_recv()).count(), sent);
+        let sent = core::iter::from_fn(|| events.try_next()).filter(is_message).count();
+        assert!(sent > 0, "the gateway sent one");
+        assert_eq!(core::iter::from_fn(|| own.try_recv()).count(), sent);
         Trace::new()
     }
 
