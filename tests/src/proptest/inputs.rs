@@ -9,6 +9,7 @@ use ibws_proto::rest::RestRequestId;
 use ibws_proto::{CloseCause, ConnId, ConnectError, ConnectErrorKind, Input, SessionUpdate};
 
 use super::frames::any_frames;
+use crate::walk::step::failures;
 use crate::world::rest_result;
 
 /// Stands for the present connection in the inputs of a [`MachineRun`](super::MachineRun). No
@@ -24,18 +25,8 @@ pub fn delays() -> impl Strategy<Value = Duration> {
 /// The ways in which a connection ends: closes with every sort of code, and failures of the
 /// transport.
 pub fn closes() -> impl Strategy<Value = CloseCause> {
-    let failures = vec![
-        CloseCause::Eof,
-        CloseCause::Reset,
-        CloseCause::Failed("simulated".into()),
-        CloseCause::TooLarge { limit: 10, size: 11 },
-        CloseCause::Protocol("simulated".into()),
-        CloseCause::Tls("simulated".into()),
-        CloseCause::WriteStalled { limit: 10 },
-        CloseCause::WriteTooLarge { limit: 10, size: 11 },
-    ];
     let codes = select(vec![1000_u16, 1001, 1006, 1008, 1011, 1012, 4000, 4999]);
-    prop_oneof![weighted(0.9, codes).prop_map(CloseCause::Close), select(failures)]
+    prop_oneof![weighted(0.9, codes).prop_map(CloseCause::Close), select(failures().to_vec())]
 }
 
 /// The ways in which a dial fails, some with a pause that the peer asks for.

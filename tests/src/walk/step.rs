@@ -116,22 +116,25 @@ fn rest_done(bytes: &mut ByteSource<'_>) -> Input {
     Input::RestDone(RestRequestId(1 + bytes.below(12) as u64), rest_result(bytes.chance(128)))
 }
 
+/// The ways in which a connection ends that are no Close frame.
+pub(crate) fn failures() -> [CloseCause; 8] {
+    [
+        CloseCause::Eof,
+        CloseCause::Reset,
+        CloseCause::Failed("simulated".into()),
+        CloseCause::TooLarge { limit: 10, size: 11 },
+        CloseCause::Protocol("simulated".into()),
+        CloseCause::Tls("simulated".into()),
+        CloseCause::WriteStalled { limit: 10 },
+        CloseCause::WriteTooLarge { limit: 10, size: 11 },
+    ]
+}
+
 fn end(bytes: &mut ByteSource<'_>) -> CloseCause {
     if bytes.chance(128) {
         return CloseCause::Close(bytes.chance(240).then(|| *bytes.pick(&[1000, 1001, 1006, 1011, 4000])));
     }
-    bytes
-        .pick(&[
-            CloseCause::Eof,
-            CloseCause::Reset,
-            CloseCause::Failed("simulated".into()),
-            CloseCause::TooLarge { limit: 10, size: 11 },
-            CloseCause::Protocol("simulated".into()),
-            CloseCause::Tls("simulated".into()),
-            CloseCause::WriteStalled { limit: 10 },
-            CloseCause::WriteTooLarge { limit: 10, size: 11 },
-        ])
-        .clone()
+    bytes.pick(&failures()).clone()
 }
 
 fn failure(bytes: &mut ByteSource<'_>) -> ConnectError {
