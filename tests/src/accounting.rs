@@ -150,7 +150,7 @@ impl Run {
                 received.push(n);
             }
             let consumers = &mut self.consumers;
-            self.queues.deliver(event.clone(), |id| {
+            self.queues.deliver(event.clone(), |id, _| {
                 let consumer = consumers.iter_mut().find(|consumer| consumer.id == id);
                 consumer.into_iter().for_each(|consumer| consumer.balance.accepted(event));
             });

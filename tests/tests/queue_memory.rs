@@ -56,7 +56,7 @@ impl Rig {
         self.machine.handle(Instant::ORIGIN, Input::Frame(ConnId(1), bytes));
         while let Some(output) = self.machine.poll() {
             if let Output::Event(event @ Event::Message(_)) = output {
-                self.queues.deliver(event, |_| {});
+                self.queues.deliver(event, |_, _| {});
             }
         }
     }

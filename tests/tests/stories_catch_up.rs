@@ -231,7 +231,7 @@ fn queues_of_orders_and_of_the_subscription_receive_it_in_its_place() {
         let mut queues = Queues::default();
         let id = queues.open(filter, QueueLimits::default());
         let trades = queues.open(EventFilter::Key(Key::Trades), QueueLimits::default());
-        machine.events().for_each(|(_, event)| queues.deliver(event.clone(), |_| {}));
+        machine.events().for_each(|(_, event)| queues.deliver(event.clone(), |_, _| {}));
         let mut take = |id| {
             let items = std::iter::from_fn(|| queues.get_mut(id).unwrap().pop());
             let name = |item| match item {

@@ -175,7 +175,7 @@ fn what_a_slow_consumer_loses_is_marked() {
     let mut queues = Queues::default();
     let id = queues.open(EventFilter::All, QueueLimits { events: 8, ..QueueLimits::default() });
     for (_, event) in world.events() {
-        queues.deliver(event.clone(), |_| {});
+        queues.deliver(event.clone(), |_, _| {});
     }
     let mut timeline = Timeline::new();
     let queue = queues.get_mut(id).expect("the queue");

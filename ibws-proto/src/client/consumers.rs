@@ -9,7 +9,7 @@ use super::shared::Deferred;
 use crate::queue::Dequeued;
 use crate::{
     Event, Key,
-    queue::{EventFilter, Queue, QueueId, QueueOptions, QueueStats, Queues},
+    queue::{EventFilter, Overflow, Queue, QueueId, QueueOptions, QueueStats, Queues},
 };
 
 /// The maximum number of items that a consumer takes at once.
@@ -23,6 +23,8 @@ pub(super) struct Consumers {
     /// The queues that the consumers of a key share.
     by_key: BTreeMap<Key, QueueId>,
     pub(super) latest: LatestValues,
+    /// The queues that are half full and whose consumers keep up. Each is listed once.
+    crowded: Vec<QueueId>,
     /// The number of the consumer that was attached last.
     last: u64,
 }
@@ -33,6 +35,19 @@ struct Attached {
     count: usize,
     /// The consumers that wait for an event, by their numbers.
     waiting: Vec<(u64, Waker)>,
+    pace: Pace,
+}
+
+/// Whether a queue is worth waiting for.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Pace {
+    /// Its consumers have caught up since they were late.
+    #[default]
+    KeepsUp,
+    /// It is half full, and is listed as such.
+    Crowded,
+    /// It was waited for in vain. It is not waited for again before it has been empty.
+    Late,
 }
 
 /// A consumer and its queue.
@@ -63,6 +78,7 @@ impl Consumers {
             attached: BTreeMap::new(),
             by_key: BTreeMap::new(),
             latest: LatestValues::default(),
+            crowded: Vec::new(),
             last: 0,
         }
     }
@@ -98,6 +114,7 @@ impl Consumers {
             return None;
         }
         self.attached.remove(&consumer.queue);
+        self.crowded.retain(|queue| *queue != consumer.queue);
         if consumer.shared {
             self.by_key.retain(|_, queue| *queue != consumer.queue);
         }
@@ -107,13 +124,32 @@ impl Consumers {
     /// Puts an event into every queue whose filter includes it, and into the newest value of its
     /// subscription.
     pub(super) fn deliver(&mut self, event: Event, deferred: &mut Deferred) {
-        let Self { queues, attached, latest, .. } = self;
+        let Self { queues, attached, latest, crowded, .. } = self;
         latest.note(&event, deferred);
-        queues.deliver(event, |id| {
+        queues.deliver(event, |id, queue| {
             if let Some(attached) = attached.get_mut(&id) {
                 deferred.wakers.extend(attached.waiting.drain(..).map(|(_, waker)| waker));
+                if attached.pace == Pace::KeepsUp && is_half_full(queue) {
+                    attached.pace = Pace::Crowded;
+                    crowded.push(id);
+                }
             }
         });
+    }
+
+    /// Returns `true` while some queue is half full whose consumers have kept up so far. The task
+    /// then lets them run before it reads more.
+    pub(super) fn is_crowded(&self) -> bool {
+        !self.crowded.is_empty()
+    }
+
+    /// Stops waiting for the queues that are half full.
+    pub(super) fn stop_waiting(&mut self) {
+        for queue in self.crowded.drain(..) {
+            if let Some(attached) = self.attached.get_mut(&queue) {
+                attached.pace = Pace::Late;
+            }
+        }
     }
 
     /// Moves a batch of items from the queue of `consumer` to `into`. If there is none, remembers
@@ -136,6 +172,7 @@ impl Consumers {
             }
         }
         if !into.is_empty() {
+            self.note_pace(consumer.queue);
             return Take::Some;
         }
         if finished {
@@ -153,6 +190,20 @@ impl Consumers {
         Take::Nothing
     }
 
+    /// Notes that items were taken from a queue.
+    fn note_pace(&mut self, id: QueueId) {
+        let (Some(queue), Some(attached)) = (self.queues.get(id), self.attached.get_mut(&id)) else { return };
+        let is_over = match attached.pace {
+            Pace::KeepsUp => false,
+            Pace::Crowded => !is_half_full(queue),
+            Pace::Late => queue.is_empty(),
+        };
+        if is_over {
+            attached.pace = Pace::KeepsUp;
+            self.crowded.retain(|queue| *queue != id);
+        }
+    }
+
     pub(super) fn queue(&self, consumer: ConsumerId) -> Option<&Queue> {
         self.queues.get(consumer.queue)
     }
@@ -168,4 +219,11 @@ impl Consumers {
         }
         self.latest.wake_all(deferred);
     }
+}
+
+/// Returns `true` if a queue is at half of a limit beyond which messages are merged or dropped.
+fn is_half_full(queue: &Queue) -> bool {
+    let limits = queue.limits();
+    let is_full = queue.len() >= limits.events.div_ceil(2) || queue.bytes() >= limits.bytes.div_ceil(2);
+    is_full && queue.overflow() != Overflow::KeepNewest
 }

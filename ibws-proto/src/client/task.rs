@@ -34,6 +34,9 @@ const BATCH: usize = 64;
 /// The size in bytes of the frames at which such a round ends, so that it does not collect many
 /// large ones.
 const BATCH_BYTES: usize = 64 * 1024;
+/// The maximum number of polls in a row that do not read, because a queue is half full. tokio's
+/// runtime with one thread polls a woken consumer after 61 other polls at the latest.
+const MAX_WAITS: u8 = 128;
 
 type CredentialsResult = Result<Credentials, ConnectError>;
 type Dial<L> = Pin<Box<dyn Future<Output = Result<(L, Option<Secret>), ConnectError>> + Send>>;
@@ -60,6 +63,16 @@ pub(super) struct ClientTask<R: Runtime> {
     /// The provider's reply to a request for the session that is to be sent.
     session: Option<(ConnId, Contained<CredentialsResult>)>,
     trace: Trace,
+    /// The polls in a row that did not read, because a queue was half full.
+    waits: u8,
+}
+
+/// The result of one round of the task.
+struct Round {
+    /// The task is to end.
+    is_over: bool,
+    /// Some task of the application was woken.
+    has_woken: bool,
 }
 
 impl<R: Runtime> Future for ClientTask<R> {
@@ -67,13 +80,15 @@ impl<R: Runtime> Future for ClientTask<R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
+        let may_read = this.may_read();
         for _ in 0..MAX_ROUNDS {
             this.poll_dial(cx);
             this.poll_rest_futures(cx);
             this.poll_session(cx);
-            this.poll_link(cx);
+            this.poll_link(cx, may_read);
             let had_inputs = !this.inputs.is_empty();
-            if this.run_machine(cx) {
+            let Round { is_over, has_woken } = this.run_machine(cx);
+            if is_over {
                 return Poll::Ready(());
             }
             let had_actions = !this.actions.is_empty();
@@ -81,7 +96,14 @@ impl<R: Runtime> Future for ClientTask<R> {
             this.shared.payloads.discard_until(this.last_ticket);
             // Without inputs, actions and a due deadline, every waker is registered.
             if !had_inputs && !had_actions && this.inputs.is_empty() && !this.poll_sleep(cx) {
-                return Poll::Pending;
+                if may_read {
+                    return Poll::Pending;
+                }
+                break;
+            }
+            // On a runtime with one thread, the consumers that were woken run once this returns.
+            if has_woken {
+                break;
             }
         }
         cx.waker().wake_by_ref();
@@ -117,17 +139,34 @@ impl<R: Runtime> ClientTask<R> {
             rest_handler,
             rest_futures: Vec::new(),
             session: None,
+            waits: 0,
         }
     }
 
-    /// Hands in the inputs and takes the actions that follow. Returns `true` once the task is to
-    /// end.
-    fn run_machine(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Returns `false` while a queue is half full whose consumers kept up so far. A burst is then
+    /// read at the pace of its consumers, instead of being merged although they are ready to take
+    /// it. A consumer that does not come is not waited for: a queue never delays the client by more
+    /// than [`MAX_WAITS`] polls before it has been empty again.
+    fn may_read(&mut self) -> bool {
+        let patient = self.waits < MAX_WAITS;
+        let is_crowded = self.shared.with(|state| {
+            let is_crowded = state.consumers.is_crowded();
+            if is_crowded && !patient {
+                state.consumers.stop_waiting();
+            }
+            is_crowded
+        });
+        self.waits = if is_crowded && patient { self.waits + 1 } else { 0 };
+        self.waits == 0
+    }
+
+    /// Hands in the inputs and takes the actions that follow.
+    fn run_machine(&mut self, cx: &mut Context<'_>) -> Round {
         let now = self.shared.runtime.now();
         let (inputs, actions, rest_futures) = (&mut self.inputs, &mut self.actions, &mut self.rest_futures);
         let payloads = &self.shared.payloads;
         let last_ticket = &mut self.last_ticket;
-        let (is_over, settled, noted) = self.shared.with(|state| {
+        let (round, settled, noted) = self.shared.with(|state| {
             if state.task.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
                 let before = state.task.replace(cx.waker().clone());
                 state.deferred.dropped_wakers.extend(before);
@@ -147,13 +186,14 @@ impl<R: Runtime> ClientTask<R> {
             let is_settled = |(id, _): &mut (RestRequestId, Contained<RestResult>)| !state.machine.is_rest_pending(*id);
             let settled: Vec<_> = rest_futures.extract_if(.., is_settled).collect();
             let is_over = state.handles == 0 && state.machine.status().state == ConnectionState::Stopped;
-            (is_over, settled, state.noted.take())
+            let has_woken = !state.deferred.wakers.is_empty();
+            (Round { is_over, has_woken }, settled, state.noted.take())
         });
         // These futures are code of the application: dropping them may use the client, which takes
         // the lock.
         drop(settled);
         self.trace.write(noted);
-        is_over
+        round
     }
 
     fn perform_actions(&mut self) {
@@ -268,7 +308,7 @@ impl<R: Runtime> ClientTask<R> {
         }
     }
 
-    fn poll_link(&mut self, cx: &mut Context<'_>) {
+    fn poll_link(&mut self, cx: &mut Context<'_>, may_read: bool) {
         let Some(open) = &mut self.link else { return };
         open.poll_write(cx);
         // Bounds the memory held for a peer that has stopped reading.
@@ -276,6 +316,9 @@ impl<R: Runtime> ClientTask<R> {
             let limit = u64::try_from(self.target.limits.max_write_buffer).unwrap_or(u64::MAX);
             self.inputs.push(Input::Closed(open.conn, CloseCause::WriteStalled { limit }));
             self.link = None;
+            return;
+        }
+        if !may_read {
             return;
         }
         let mut frame_bytes = 0;

@@ -30,8 +30,9 @@ impl Default for QueueLimits {
     }
 }
 
-/// The number of slots that an empty queue keeps.
-const EMPTY_SLOTS: usize = 64;
+/// The number of slots that an empty queue keeps: two batches of the client's task. A queue that
+/// gave them back whenever it is empty would allocate them for each batch.
+const EMPTY_SLOTS: usize = 128;
 
 /// A bounded queue of events for one consumer.
 ///

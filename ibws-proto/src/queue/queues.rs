@@ -45,7 +45,7 @@ pub const DEFAULT_TOTAL_BYTES: usize = 12 * 1024 * 1024;
 /// let mut queues = Queues::default();
 /// let all = queues.open(EventFilter::All, QueueLimits::default());
 /// let system = queues.open(EventFilter::Key(Key::System), QueueLimits::default());
-/// queues.deliver(Event::Competing(true), |id| assert_eq!(id, all));
+/// queues.deliver(Event::Competing(true), |id, _| assert_eq!(id, all));
 /// let item = queues.get_mut(all).unwrap().pop();
 /// assert!(matches!(item, Some(Item::Event(Event::Competing(true)))));
 /// assert!(queues.get(system).unwrap().is_empty());
@@ -131,8 +131,8 @@ impl Queues {
     }
 
     /// Puts an event into every queue whose filter includes it, and calls `delivered` with the
-    /// number of each of them.
-    pub fn deliver(&mut self, event: Event, mut delivered: impl FnMut(QueueId)) {
+    /// number of each of them and the queue itself.
+    pub fn deliver(&mut self, event: Event, mut delivered: impl FnMut(QueueId, &Queue)) {
         let key = match &event {
             // The states of a subscription are of interest to that subscription alone.
             Event::Subscription(_) => None,
@@ -145,7 +145,7 @@ impl Queues {
                 let before = queue.bytes();
                 queue.push(event);
                 self.held_at_most = self.held_at_most.saturating_add(queue.bytes().saturating_sub(before));
-                delivered(id);
+                delivered(id, queue);
             }
         };
         // The last queue receives the original, so that one queue costs no copy.

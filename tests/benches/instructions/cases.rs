@@ -154,7 +154,7 @@ fn queue(count: u64, quote: &Bytes) {
     let queue = queues.open(EventFilter::Key(Key::MarketData), QueueLimits::default());
     let event = event(&mut machine, conn, now, quote);
     repeat(count, || {
-        queues.deliver(black_box(event.clone()), |_| {});
+        queues.deliver(black_box(event.clone()), |_, _| {});
         black_box(queues.get_mut(queue).and_then(Queue::pop));
     });
 }

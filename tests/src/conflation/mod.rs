@@ -123,7 +123,7 @@ pub fn run_conflation(seed: u64) -> Result<Report, String> {
         }
         for event in source.events() {
             let (copy, mut accepted) = (event.clone(), false);
-            queues.deliver(event, |_| accepted = true);
+            queues.deliver(event, |_, _| accepted = true);
             if accepted {
                 model.put_in(copy);
             }

@@ -171,7 +171,7 @@ impl Run {
 
     fn deliver_one(&mut self, event: Event, copy: Option<Event>) -> Result<(), String> {
         let mut accepted = Vec::new();
-        self.queues.deliver(event, |id| accepted.push(id));
+        self.queues.deliver(event, |id, _| accepted.push(id));
         for consumer in &mut self.consumers {
             if accepted.contains(&consumer.id)
                 && let (Some(model), Some(copy)) = (&mut consumer.model, &copy)

@@ -76,8 +76,8 @@ fn slow_sink_delays_no_other_sink_and_receives_a_count_of_what_it_missed() {
     for n in 0..100 {
         gateway_sends(&runtime, &format!(r#"{{"topic":"blt","args":[{{"id":{n},"message":"x"}}]}}"#));
         // The gated sink wakes itself all the time, so the runtime never becomes idle: its steps
-        // are counted.
-        for _ in 0..20 {
+        // are counted. They are more than the polls for which the client waits for that sink, once.
+        for _ in 0..600 {
             runtime.step(ibws_proto::transport::Runtime::now(&runtime));
         }
     }

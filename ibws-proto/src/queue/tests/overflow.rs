@@ -81,10 +81,10 @@ fn queue_of_several_subscriptions_counts_losses_for_each() {
     let id = queues.open(filter, options(2, Overflow::DropOldest));
     let mut delivered = 0;
     for n in 1..=6 {
-        queues.deliver(quote(n, 1 + u32::try_from(n % 3).unwrap(), r#""31":"1""#), |_| delivered += 1);
+        queues.deliver(quote(n, 1 + u32::try_from(n % 3).unwrap(), r#""31":"1""#), |_, _| delivered += 1);
     }
     assert_eq!(delivered, 4, "md+3 is not among them, and a key that is listed twice is delivered once");
-    queues.deliver(orders(7, "{\"orderId\":7}"), |_| delivered += 1);
+    queues.deliver(orders(7, "{\"orderId\":7}"), |_, _| delivered += 1);
     let queue = queues.get_mut(id).unwrap();
     let items = core::iter::from_fn(|| queue.take());
     let lines: Vec<_> = items
@@ -103,7 +103,7 @@ fn queue_of_several_subscriptions_counts_losses_for_each() {
         ]
     );
     assert!(queues.close(id).is_some());
-    queues.deliver(quote(9, 1, r#""31":"1""#), |_| panic!("the queue is closed"));
+    queues.deliver(quote(9, 1, r#""31":"1""#), |_, _| panic!("the queue is closed"));
 }
 
 /// A queue that was full once, and is never empty again, forgets what it has delivered.

@@ -21,7 +21,7 @@ fn each_event_goes_into_the_queues_whose_filter_includes_it() {
         message(5, "", r#"{"topic":"system","hb":1}"#),
         message(6, "", r#"{"topic":"news"}"#),
     ] {
-        queues.deliver(event, |id| delivered.push(id));
+        queues.deliver(event, |id, _| delivered.push(id));
     }
     assert_eq!(ids.map(|id| queues.get(id).unwrap().len()), [3, 3, 6, 1]);
     assert_eq!(delivered.len(), 13);
@@ -36,10 +36,10 @@ fn queues_above_their_common_limit_share_it_fairly_and_report_what_they_drop() {
     let filters = [EventFilter::Key(Key::System), EventFilter::All, EventFilter::All];
     let ids = filters.map(|filter| queues.open(filter, QueueLimits::default()));
     for n in 0..3 {
-        queues.deliver(message(n, "", r#"{"topic":"system","hb":1}"#), |_| {});
+        queues.deliver(message(n, "", r#"{"topic":"system","hb":1}"#), |_, _| {});
     }
     for n in 3..1_000 {
-        queues.deliver(message(n, "", &format!("{{\"topic\":\"news\",\"n\":{n}}}")), |_| {});
+        queues.deliver(message(n, "", &format!("{{\"topic\":\"news\",\"n\":{n}}}")), |_, _| {});
         assert!(queues.bytes() <= 100_000);
     }
     let [system, one, other] = ids.map(|id| queues.get(id).unwrap());
@@ -59,7 +59,7 @@ fn quotes_are_merged_before_anything_is_dropped_for_the_common_limit() {
     let mut queues = Queues::with_total_bytes(50_000);
     let id = queues.open(EventFilter::All, QueueLimits::default());
     for n in 0..1_000 {
-        queues.deliver(quote(n, 1, &format!("\"31\":\"{n}\"")), |_| {});
+        queues.deliver(quote(n, 1, &format!("\"31\":\"{n}\"")), |_, _| {});
     }
     let items = all(queues.get_mut(id).unwrap());
     assert!(items.iter().all(|item| !item.starts_with("lost")), "{items:?}");
