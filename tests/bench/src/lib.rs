@@ -25,10 +25,16 @@ pub struct Figure {
     pub range: (f64, f64),
 }
 
+/// Returns the target directory of the build.
+#[must_use]
+pub fn target() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"))
+}
+
 /// Returns the folder of the results, in the target directory of the build.
 fn folder() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target")).join("figures")
+    target().join("figures")
 }
 
 /// Saves the figures of a program.

@@ -23,6 +23,8 @@ pub(crate) fn machine(subscriptions: impl IntoIterator<Item = (String, Bytes)>) 
         machine.handle(NOW, Input::Frame(CONN, first));
         while machine.poll().is_some() {}
     }
+    // Without a subscription the outputs of the opening are still there.
+    while machine.poll().is_some() {}
     machine
 }
 
