@@ -20,25 +20,24 @@ use samples::SAMPLES;
 const MESSAGES: u32 = 20_000;
 /// The pairs of rounds.
 const ROUNDS: usize = 41;
-/// The stream that has a consumer at work in all rounds.
-const FAST: &str = "md+265598";
+/// The contract of the stream that has a consumer at work in all rounds, and a frame of it.
+const FAST: usize = 265_598;
 const FAST_FRAME: &str = r#"{"server_id":"q17","conidEx":"265598","conid":265598,"_updated":1790000000623,"6119":"q17","84":"101.26","86":"101.31","88":"1,200","topic":"smd+265598"}"#;
 
 /// A stream whose consumer reads nothing.
 struct Case {
     name: &'static str,
-    subscription: &'static str,
     /// The name of the frame that arrives.
     frame: &'static str,
     overflow: Overflow,
 }
 
 const CASES: [Case; 5] = [
-    Case { name: "smd, merged", subscription: "md+700123", frame: "smd full", overflow: Overflow::Merge },
-    Case { name: "sor, folded", subscription: "or", frame: "sor", overflow: Overflow::Merge },
-    Case { name: "str, folded", subscription: "tr", frame: "str", overflow: Overflow::Merge },
-    Case { name: "smd, oldest dropped", subscription: "md+700123", frame: "smd full", overflow: Overflow::DropOldest },
-    Case { name: "smd, newest kept", subscription: "md+700123", frame: "smd full", overflow: Overflow::KeepNewest },
+    Case { name: "smd, merged", frame: "smd full", overflow: Overflow::Merge },
+    Case { name: "sor, folded", frame: "sor", overflow: Overflow::Merge },
+    Case { name: "str, folded", frame: "str", overflow: Overflow::Merge },
+    Case { name: "smd, oldest dropped", frame: "smd full", overflow: Overflow::DropOldest },
+    Case { name: "smd, newest kept", frame: "smd full", overflow: Overflow::KeepNewest },
 ];
 
 fn main() -> io::Result<()> {
@@ -104,15 +103,16 @@ struct Rig {
 
 impl Rig {
     fn new(case: &Case, both_read: bool) -> Self {
-        let slow = SAMPLES.iter().find(|sample| sample.name == case.frame).expect("a sample").text;
-        let frames = [FAST_FRAME, slow].map(|text| Bytes::from(text.to_owned()));
-        let own = [(FAST.to_owned(), frames[0].clone()), (case.subscription.to_owned(), frames[1].clone())];
+        let sample = SAMPLES.iter().find(|sample| sample.name == case.frame).expect("a sample");
+        let subscription = sample.subscription.expect("a stream");
+        let frames = [FAST_FRAME, sample.text].map(|text| Bytes::from(text.to_owned()));
+        let own = ready::quotes(FAST, 1).chain([(subscription.to_owned(), frames[1].clone())]);
         let mut queues = Queues::default();
         let mut open = |text: &str, overflow: Overflow| {
             let key = Subscribe::parse(text).expect("a channel").key;
             queues.open(EventFilter::Subscription(key), QueueLimits::default().overflow(overflow))
         };
-        let (fast, slow) = (open(FAST, Overflow::Merge), open(case.subscription, case.overflow));
+        let (fast, slow) = (open(&format!("md+{FAST}"), Overflow::Merge), open(subscription, case.overflow));
         Self { machine: ready::machine(own), queues, fast, slow, frames, both_read }
     }
 

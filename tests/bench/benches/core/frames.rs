@@ -46,6 +46,7 @@ fn frame(criterion: &mut Criterion, sample: &Sample) {
         group.bench_function(name, |b| b.iter(|| ready::event(&mut machine, black_box(&raw).clone())));
     }
     group.bench_function("sonic-rs, one pass", |b| b.iter(|| baselines::sonic_pass(black_box(&raw))));
+    group.bench_function("sonic-rs, one pass2", |b| b.iter(|| baselines::sonic_pass2(black_box(&raw))));
     group.bench_function("scan and every field", |b| {
         b.iter(|| read::fields::<false>(&Frame::decode(black_box(&raw).clone()).expect("a frame")));
     });

@@ -3,10 +3,9 @@
 
 use bytes::Bytes;
 use criterion::Criterion;
-use ibws_proto::status::WakeReason;
-use ibws_proto::{Event, Input, Machine, Output};
+use ibws_proto::{Event, Input, Machine};
 
-use crate::ready::{self, CONN, NOW};
+use crate::ready::{self, NOW};
 
 const COUNTS: [(usize, &str); 3] = [(10, "10"), (1_000, "1,000"), (100_000, "100,000")];
 /// The contract of the first subscription.
@@ -39,7 +38,6 @@ pub(crate) fn subscriptions(criterion: &mut Criterion) {
         (0..RANDOM).map(|_| next()).collect()
     });
     nothing_due(criterion);
-    one_due(criterion);
 }
 
 /// Measures frames from their bytes to their events.
@@ -67,33 +65,6 @@ fn nothing_due(criterion: &mut Criterion) {
             b.iter(|| {
                 machine.handle(NOW, Input::Tick);
                 assert!(machine.poll().is_none());
-            });
-        });
-    }
-    group.finish();
-}
-
-/// Measures a tick that renews one subscription, and the frame that confirms it.
-fn one_due(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("tick that renews one");
-    for (count, column) in COUNTS {
-        let (mut machine, mut now) = (machine(count), NOW);
-        group.bench_function(column, |b| {
-            b.iter(|| {
-                // A pong at each tick prevents other timers from becoming due.
-                let (at, _) = machine.next_wake().unwrap_or((now, WakeReason::Silence));
-                now = at.max(now);
-                machine.handle(now, Input::Pong(CONN));
-                let mut renewed = None;
-                while let Some(output) = machine.poll() {
-                    if let Output::Event(Event::Subscription(event)) = output {
-                        renewed = event.key.conid();
-                    }
-                }
-                if let Some(conid) = renewed {
-                    machine.handle(now, Input::Frame(CONN, delta(usize::try_from(conid).unwrap_or(0))));
-                    while machine.poll().is_some() {}
-                }
             });
         });
     }

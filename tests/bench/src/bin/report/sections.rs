@@ -29,7 +29,7 @@ const BASELINES: [(&str, &str); 5] = [
 ];
 
 const COUNTS: [&str; 3] = ["10", "1,000", "100,000"];
-const BY_COUNT: [&str; 4] = ["hot keys", "random keys", "tick, nothing due", "tick that renews one"];
+const BY_COUNT: [&str; 3] = ["hot keys", "random keys", "tick, nothing due"];
 
 /// Returns everything between the markers of the page.
 pub(crate) fn all(figures: &Figures) -> String {
@@ -97,13 +97,7 @@ fn subscriptions(figures: &Figures) -> Option<String> {
         let times = BY_COUNT.iter().map(|group| cell(figures.get(group, count, "")));
         [count.to_owned()].into_iter().chain(times).collect()
     };
-    let head = [
-        "subscriptions",
-        "frame, hot keys, ns",
-        "frame, random keys, ns",
-        "tick, nothing due, ns",
-        "tick that renews one, ns",
-    ];
+    let head = ["subscriptions", "frame, hot keys, ns", "frame, random keys, ns", "tick, nothing due, ns"];
     let table = table(&head, COUNTS.into_iter().filter(|_| is_measured).map(row))?;
     let bytes = figures.get("subscriptions", "each of 100,000", "");
     let bytes = bytes.map(|bytes| format!("\n\nEach of 100,000 subscriptions keeps {} bytes.", number(bytes)));
