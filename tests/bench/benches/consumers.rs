@@ -1,5 +1,6 @@
-//! What a consumer that reads nothing costs another one: messages of two streams arrive in turn, and one of them has a
-//! consumer whose queue is full. The rounds with and without it alternate, so that both see the same machine.
+//! What a consumer that reads nothing costs another one: messages of two streams arrive in turn,
+//! and one of them has a consumer whose queue is full. The rounds with and without it alternate, so
+//! that both see the same machine.
 
 use std::io;
 use std::time::Instant;
@@ -68,12 +69,13 @@ fn figure(name: &str, column: &str, unit: &str, mut values: Vec<f64>) -> Figure 
     }
 }
 
-/// Returns the messages a second of the fast stream while both consumers read, and while one reads nothing, and what
-/// the second costs in percent; one value for each pair of rounds.
+/// Returns the messages a second of the fast stream while both consumers read, and while one reads
+/// nothing, and what the second costs in percent; one value for each pair of rounds.
 fn measure(case: &Case) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     let (mut at_work, mut stalled) = (Rig::new(case, true), Rig::new(case, false));
     // The first rounds fill the queue of the consumer that reads nothing.
-    (at_work.round(), stalled.round());
+    at_work.round();
+    stalled.round();
     assert!(stalled.is_full(), "{}: a queue that nobody reads is full", case.name);
     let pairs: Vec<(f64, f64)> = (0..ROUNDS)
         .map(|round| {

@@ -1,4 +1,5 @@
-//! Allocations for a frame, and bytes for a subscription, counted and not timed. Equal builds count the same.
+//! Allocations for a frame, and bytes for a subscription, counted and not timed. Equal builds count
+//! the same.
 
 use std::alloc::System;
 use std::io;
@@ -39,8 +40,9 @@ fn figure(group: &str, name: &str, column: &str, unit: &str, value: f64) -> Figu
     Figure { group, name, column, unit, median: value, range: (value, value) }
 }
 
-/// Counts what a frame allocates from its bytes to the end of its event: if it is consumed before the next one is read,
-/// and if it waits in a queue with 511 others. The list of the queue grows for them; that is no allocation of a frame.
+/// Counts what a frame allocates from its bytes to the end of its event: if it is consumed before
+/// the next one is read, and if it waits in a queue with 511 others. The list of the queue grows
+/// for them; that is no allocation of a frame.
 fn allocations(sample: &Sample) -> [Figure; 2] {
     let raw = Bytes::from(sample.text.to_owned());
     let own = sample.subscription.map(|text| (text.to_owned(), raw.clone()));
@@ -61,7 +63,8 @@ fn allocations(sample: &Sample) -> [Figure; 2] {
         }
         assert_eq!(taken, if waits { FRAMES } else { 0 }, "{}: the queue has room for all", sample.name);
         let change = region.change();
-        // A list that doubles grows a few times, however many frames there are. Anything of a frame would grow for each.
+        // A list that doubles grows a few times, however many frames there are. Anything of a frame
+        // would grow for each.
         let growths = usize::from(FRAMES).ilog2() as usize + 1;
         assert!(change.reallocations <= growths, "{}: {} growths of buffers", sample.name, change.reallocations);
         change.allocations as f64 / f64::from(FRAMES)

@@ -1,7 +1,8 @@
-//! The benchmarks of ibws, each beside what a user would take instead. `.ci/bench` runs all of them and writes their
-//! figures into `ibws-proto/docs/costs.md`.
+//! The benchmarks of ibws, each beside what a user would take instead. `.ci/bench` runs all of them
+//! and writes their figures into `ibws-proto/docs/costs.md`.
 //!
-//! Each program saves its figures with [`save`] under a name of its own; the report reads them with [`load`].
+//! Each program saves its figures with [`save`] under a name of its own; the report reads them with
+//! [`load`].
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};

@@ -1,4 +1,5 @@
-//! Each kind of frame through each stage, and through what a program would read it with instead, all in one group.
+//! Each kind of frame through each stage, and through what a program would read it with instead,
+//! all in one group.
 
 use std::hint::black_box;
 
@@ -46,7 +47,6 @@ fn frame(criterion: &mut Criterion, sample: &Sample) {
         group.bench_function(name, |b| b.iter(|| ready::event(&mut machine, black_box(&raw).clone())));
     }
     group.bench_function("sonic-rs, one pass", |b| b.iter(|| baselines::sonic_pass(black_box(&raw))));
-    group.bench_function("sonic-rs, one pass2", |b| b.iter(|| baselines::sonic_pass2(black_box(&raw))));
     group.bench_function("scan and every field", |b| {
         b.iter(|| read::fields::<false>(&Frame::decode(black_box(&raw).clone()).expect("a frame")));
     });

@@ -1,5 +1,5 @@
-//! The core, in process: each kind of frame through each stage beside what a program would read it with instead, and
-//! the cost of a frame and a tick by the number of subscriptions.
+//! The core, in process: each kind of frame through each stage beside what a program would read it
+//! with instead, and the cost of a frame and a tick by the number of subscriptions.
 
 mod baselines;
 mod frames;

@@ -28,7 +28,8 @@ pub(crate) fn machine(subscriptions: impl IntoIterator<Item = (String, Bytes)>) 
     machine
 }
 
-/// Returns this many subscriptions to market data, the first of this contract, each with its first frame.
+/// Returns this many subscriptions to market data, the first of this contract, each with its first
+/// frame.
 pub(crate) fn quotes(first: usize, count: usize) -> impl Iterator<Item = (String, Bytes)> {
     (first..first + count).map(|conid| {
         (format!(r#"md+{conid}+{{"fields":["31","84","86"]}}"#), format!(r#"{{"topic":"smd+{conid}"}}"#).into())

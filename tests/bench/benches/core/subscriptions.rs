@@ -1,5 +1,5 @@
-//! A frame and a tick with 10, 1,000 and 100,000 subscriptions. Frames of ten keys show the cost of the work, frames of
-//! random keys add the cost of cache misses.
+//! A frame and a tick with 10, 1,000 and 100,000 subscriptions. Frames of ten keys show the cost of
+//! the work, frames of random keys add the cost of cache misses.
 
 use bytes::Bytes;
 use criterion::Criterion;

@@ -57,7 +57,8 @@ pub(crate) fn distinct<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str>
     })
 }
 
-/// Returns a number with commas between its thousands, and with a digit or two after the point if it is small.
+/// Returns a number with commas between its thousands, and with a digit or two after the point if
+/// it is small.
 pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
     if size.fract() == 0.0 && size < 100.0 {

@@ -1,5 +1,5 @@
-//! The picture of the latencies: a panel for each rate, the percentiles of each client beside each other on a
-//! logarithmic scale.
+//! The picture of the latencies: a panel for each rate, the percentiles of each client beside each
+//! other on a logarithmic scale.
 
 use crate::figures::{Figures, distinct, span};
 use crate::svg::Svg;

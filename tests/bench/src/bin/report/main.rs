@@ -1,5 +1,5 @@
-//! Writes what was measured last into `ibws-proto/docs/costs.md`, between its markers, and draws the two pictures of
-//! that page. It measures nothing itself.
+//! Writes what was measured last into `ibws-proto/docs/costs.md`, between its markers, and draws
+//! the two pictures of that page. It measures nothing itself.
 
 mod aims;
 mod estimates;

@@ -1,5 +1,5 @@
-//! The picture of the costs: a panel of bars for each kind of frame and each column of the loopback, the project's own
-//! beside what it is compared with.
+//! The picture of the costs: a panel of bars for each kind of frame and each column of the
+//! loopback, the project's own beside what it is compared with.
 
 use crate::aims::{EVENT, FIELDS, PASS};
 use crate::figures::{Figures, number};

@@ -119,7 +119,8 @@ enum Cells {
     Spans,
 }
 
-/// Returns the table of a group that a program has saved: a row for each name, a column for each column.
+/// Returns the table of a group that a program has saved: a row for each name, a column for each
+/// column.
 fn saved(figures: &Figures, group: &str, cells: Cells) -> Option<String> {
     let (names, columns) = (figures.names(group), figures.columns(group));
     let units = |column: &str| {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-/// The style of every picture. The rules name the class of the picture, because a page of rustdoc holds the picture
-/// itself. System fonts only, and colours of its own for a dark page.
+/// The style of every picture. The rules name the class of the picture, because a page of rustdoc
+/// holds the picture itself. System fonts only, and colours of its own for a dark page.
 const STYLE: &str = "\
 .ibws-bars{max-width:100%;height:auto;font-family:system-ui,-apple-system,\"Segoe UI\",Helvetica,Arial,\"DejaVu Sans\",sans-serif;font-size:12px}
 .ibws-bars .page{fill:#f6f8fa;stroke:#d1d9e0}
