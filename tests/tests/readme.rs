@@ -47,7 +47,8 @@ fn the_pictures_of_the_costs_show_the_figures_of_the_tables() {
         let shown: Vec<_> = shown.collect();
         assert!(shown.len() >= least, "{shown:?}");
         for figure in shown {
-            let is_listed = |line: &str| line.split("| ").any(|cell| cell.split([' ', '(']).next() == figure.split(' ').next());
+            let is_listed =
+                |line: &str| line.split("| ").any(|cell| cell.split([' ', '(']).next() == figure.split(' ').next());
             assert!(section.lines().any(is_listed), "{figure} is in no table");
         }
     }

@@ -11,7 +11,7 @@ const MARGIN: f64 = 20.0;
 /// The width of a panel, two of which are beside each other.
 const PANEL: f64 = 445.0;
 /// The width of the names in a panel.
-const NAMES: f64 = 170.0;
+const NAMES: f64 = 221.0;
 /// The width that the number after the longest bar takes.
 const VALUE: f64 = 64.0;
 const ROW: f64 = 18.0;
