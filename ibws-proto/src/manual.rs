@@ -78,7 +78,13 @@ pub mod guarantees {}
 #[doc = include_str!("../docs/events.md")]
 pub mod events {}
 
+// A page of rustdoc has no file beside it, so it holds the two pictures itself, after the page, in
+// place of the links to them.
 #[doc = include_str!("../docs/costs.md")]
+#[doc = "\n\n<style>img[src$='costs.svg'],img[src$='latency.svg']{display:none}</style>\n\n"]
+#[cfg_attr(not(doctest), doc = include_str!("../docs/costs.svg"))]
+#[doc = "\n\n"]
+#[cfg_attr(not(doctest), doc = include_str!("../docs/latency.svg"))]
 pub mod costs {}
 
 #[doc = include_str!("../docs/dependencies.md")]

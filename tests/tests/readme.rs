@@ -9,6 +9,8 @@ use ibws_testkit::chaos::faults;
 const README: &str = include_str!("../../README.md");
 const GUARANTEES: &str = include_str!("../../ibws-proto/docs/guarantees.md");
 const COSTS: &str = include_str!("../../ibws-proto/docs/costs.md");
+const COSTS_SVG: &str = include_str!("../../ibws-proto/docs/costs.svg");
+const LATENCY_SVG: &str = include_str!("../../ibws-proto/docs/latency.svg");
 
 #[test]
 fn the_lifecycle_diagram_is_drawn_from_the_table_of_the_machine() {
@@ -37,17 +39,19 @@ fn the_chaos_table_lists_each_fault_and_adds_up() {
 }
 
 #[test]
-fn the_picture_of_the_costs_shows_the_figures_of_the_table() {
+fn the_pictures_of_the_costs_show_the_figures_of_the_tables() {
     let (_, section) = COSTS.split_once("<!-- bench: begin -->\n").unwrap();
     let (section, _) = section.split_once("<!-- bench: end -->\n").unwrap();
-    let figure = |row: &str| {
-        let found = section.lines().find_map(|line| line.strip_prefix(&format!("| {row} | ")));
-        number(found.and_then(|cells| cells.split(' ').next()).unwrap_or_else(|| panic!("no row `{row}`")))
-    };
-    let serde = figure("one borrowed `serde_json` pass over it");
-    let one = figure("the core, bytes to event, 1 subscription");
-    let many = figure("the core, bytes to event, 10,000 subscriptions");
-    assert!(section.contains(&format!("    bar [{serde}, {one}, {many}]\n")), "{serde} {one} {many}");
+    for (picture, least) in [(COSTS_SVG, 60), (LATENCY_SVG, 0)] {
+        let shown = picture.split("class=\"value\"").skip(1).filter_map(|rest| rest.split(['>', '<']).nth(1));
+        let shown: Vec<_> = shown.collect();
+        assert!(shown.len() >= least, "{shown:?}");
+        for figure in shown {
+            let is_listed =
+                |line: &str| line.split("| ").any(|cell| cell.split([' ', '(']).next() == figure.split(' ').next());
+            assert!(section.lines().any(is_listed), "{figure} is in no table");
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! The benchmarks of ibws, each beside what a user would take instead. `.ci/bench` runs all of them and writes their
-//! figures into `ibws-proto/docs/costs.md`.
+//! The benchmarks of ibws, each beside what a user would take instead. `.ci/bench` runs all of them
+//! and writes their figures into `ibws-proto/docs/costs.md`.
 //!
-//! Each program saves its figures with [`save`] under a name of its own; the report reads them with [`load`].
+//! Each program saves its figures with [`save`] under a name of its own; the report reads them with
+//! [`load`].
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -25,10 +26,16 @@ pub struct Figure {
     pub range: (f64, f64),
 }
 
+/// Returns the target directory of the build.
+#[must_use]
+pub fn target() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"))
+}
+
 /// Returns the folder of the results, in the target directory of the build.
 fn folder() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target")).join("figures")
+    target().join("figures")
 }
 
 /// Saves the figures of a program.
