@@ -86,6 +86,7 @@ enum Stack {
     Discard,
     HandWritten,
     IbwsCurrent,
+    IbwsCurrentMain,
     IbwsMulti,
     IbwsMultiLarge,
     IbwsAsyncStd,
@@ -161,7 +162,9 @@ impl Client {
                     ibws::settings(ibws_tokio::builder(), &target, false)?.build().map_err(io::Error::other)?;
                 idle::client(client).await
             }),
-            Stack::IbwsCurrent => current()?.block_on(async {
+            Stack::IbwsCurrent => tokio_task(&current()?, target, count, tally, false),
+            // The consumer is the future of `block_on`, and not a task.
+            Stack::IbwsCurrentMain => current()?.block_on(async {
                 let client =
                     ibws::settings(ibws_tokio::builder(), &target, false)?.build().map_err(io::Error::other)?;
                 ibws::run(client, count, tally).await
@@ -169,13 +172,7 @@ impl Client {
             Stack::IbwsMulti | Stack::IbwsMultiLarge => {
                 let is_large = matches!(self.stack, Stack::IbwsMultiLarge);
                 let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-                let task = runtime.block_on(async move {
-                    let builder = ibws::settings(ibws_tokio::builder(), &target, is_large)?;
-                    let client = builder.build().map_err(io::Error::other)?;
-                    // A task, so that the consumer runs on one of the two workers.
-                    tokio::spawn(ibws::run(client, count, tally)).await.map_err(io::Error::other)
-                });
-                task?
+                tokio_task(&runtime, target, count, tally, is_large)
             }
             Stack::IbwsAsyncStd | Stack::IbwsAsyncStdLarge => {
                 let is_large = matches!(self.stack, Stack::IbwsAsyncStdLarge);
@@ -190,4 +187,13 @@ impl Client {
 
 fn current() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
+}
+
+/// Runs the client of tokio, with its consumer in a task.
+fn tokio_task(runtime: &Runtime, target: Target, count: usize, tally: Tally, is_large: bool) -> io::Result<Outcome> {
+    runtime.block_on(async move {
+        let builder = ibws::settings(ibws_tokio::builder(), &target, is_large)?;
+        let client = builder.build().map_err(io::Error::other)?;
+        tokio::spawn(ibws::run(client, count, tally)).await.map_err(io::Error::other)?
+    })
 }

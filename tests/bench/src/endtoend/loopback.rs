@@ -17,11 +17,17 @@ struct Row {
 }
 
 /// The clients in the order of a round.
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 11] = [
     Row { group: "loopback", name: "bare tokio-tungstenite", stack: "bare", core: Core::Own },
     Row { group: "loopback", name: "reads bytes only", stack: "discard", core: Core::Own },
     Row { group: "loopback", name: "hand-written Value loop", stack: "hand-written", core: Core::Own },
     Row { group: "loopback", name: "ibws-tokio current-thread", stack: "ibws-current", core: Core::Own },
+    Row {
+        group: "loopback",
+        name: "ibws-tokio current-thread, consumer in block_on",
+        stack: "ibws-current-main",
+        core: Core::Own,
+    },
     Row { group: "loopback", name: "ibws-tokio multi-thread", stack: "ibws-multi", core: Core::Both },
     Row {
         group: "loopback",
