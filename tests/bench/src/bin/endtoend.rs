@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Measures whole clients before a gateway that floods them.
 #[derive(Parser)]
-#[command(name = "endtoend")]
+#[command(name = "endtoend", arg_required_else_help = false)]
 struct Options {
     #[command(subcommand)]
     command: Command,

@@ -17,7 +17,7 @@ use super::tally::Outcome;
 /// The longest time until a server listens.
 const START: Duration = Duration::from_secs(20);
 /// The longest time of a client.
-const RUN: Duration = Duration::from_secs(120);
+const RUN: Duration = Duration::from_mins(2);
 /// The core of the server.
 const SERVER_CORE: &str = "0";
 /// The core of the client.

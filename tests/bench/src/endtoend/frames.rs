@@ -39,6 +39,10 @@ pub fn clock() -> u64 {
 }
 
 /// Makes the frames of a flood with their WebSocket headers: `count` of them, over all subscriptions in turn.
+///
+/// # Panics
+///
+/// If the frames differ in size, by which clients recognise them.
 #[must_use]
 pub fn encoded(count: usize, subscriptions: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(count * ON_WIRE);

@@ -99,8 +99,8 @@ fn watch(target: &Target) -> io::Result<Running> {
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     build.args(["build", "--quiet", "--release", "--locked", "-p", "ibws-tokio", "--example", "watch"]);
     // The settings of this package's build are not those of the workspace.
-    let built = build.current_dir(&root).env_remove("CARGO_TARGET_DIR").status()?;
-    if !built.success() {
+    let status = build.current_dir(&root).env_remove("CARGO_TARGET_DIR").status()?;
+    if !status.success() {
         return Err(io::Error::other("the example watch does not build"));
     }
     let mut command = beside(root.join("target/release/examples/watch"));

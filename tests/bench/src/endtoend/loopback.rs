@@ -62,6 +62,10 @@ struct Rounds {
 ///
 /// If a process fails.
 pub fn run(rounds: usize, messages: usize, only: &[String]) -> io::Result<()> {
+    if let Some(unknown) = only.iter().find(|only| ROWS.iter().all(|row| row.stack != only.as_str())) {
+        let stacks = ROWS.map(|row| row.stack).join(", ");
+        return Err(io::Error::other(format!("--only {unknown} is no client; the clients are {stacks}")));
+    }
     println!("loopback: {rounds} rounds of {messages} messages of 266 bytes; {}", pinning());
     println!("a client on several threads uses both cores, of which one is the server's");
     let mut measured: BTreeMap<(usize, usize), Rounds> = BTreeMap::new();

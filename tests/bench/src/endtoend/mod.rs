@@ -24,11 +24,20 @@
 //!
 //! # The clients
 //!
-//! A client counts messages from the first frame of the flood that its consumer holds to the last. The consumers of
-//! the hand-written loop and of ibws read the price of each message; the others only count. What a queue of ibws
+//! | client | what it does |
+//! |---|---|
+//! | bare tokio-tungstenite, fastwebsockets, sockudo-ws | read each message and count it |
+//! | hand-written Value loop | parses each frame into a `serde_json::Value`, which goes through a bounded channel to the task of its contract; that reads the price |
+//! | ibws-tokio, ibws-async-std | the stream of one subscription, or of `subscribe_all`, with the default settings; the consumer is a task and reads the price |
+//! | … consumer in `block_on` | the consumer is the future that the runtime blocks on, which a runtime with one thread polls less often than its tasks |
+//! | … large queue | with limits so large that no queue merges |
+//!
+//! A client counts messages from the first frame of the flood that its consumer holds to the last. What a queue of ibws
 //! merged or dropped because its consumer was slower counts as received, and the table states how many these are.
 //!
-//! The rounds of all clients alternate, so that a change of the machine meets all of them.
+//! The rounds of all clients alternate, so that a change of the machine meets all of them. The groups `loopback-cpu`
+//! and `stacks-cpu` hold the nanoseconds that the threads of a client ran for each message, in the kernel too. Other
+//! programs on the machine change these far less than the messages a second.
 
 pub mod bare;
 pub mod child;

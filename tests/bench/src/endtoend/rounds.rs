@@ -40,15 +40,17 @@ pub fn number(value: f64) -> String {
     text
 }
 
-/// Prints figures, a line each: median, range, and the ratio to the first of the same group and column.
+/// Prints figures, a line each: median, range, and the ratio to the first of the same group, column and unit.
 pub fn print(figures: &[Figure]) {
-    println!("\n{:<34} {:<26} {:>12} {:>27} {:>6}  unit", "name", "column", "median", "range", "ratio");
+    println!("\n{:<47} {:<26} {:>12} {:>27} {:>6}  unit", "name", "column", "median", "range", "ratio");
     for figure in figures {
-        let is_beside = |other: &&Figure| other.group == figure.group && other.column == figure.column;
+        let is_beside = |other: &&Figure| {
+            (&other.group, &other.column, &other.unit) == (&figure.group, &figure.column, &figure.unit)
+        };
         let first = figures.iter().find(is_beside).map_or(figure.median, |first| first.median);
         let range = format!("{} to {}", number(figure.range.0), number(figure.range.1));
         let (median, ratio) = (number(figure.median), figure.median / first);
-        println!("{:<34} {:<26} {median:>12} {range:>27} {ratio:>6.2}  {}", figure.name, figure.column, figure.unit);
+        println!("{:<47} {:<26} {median:>12} {range:>27} {ratio:>6.2}  {}", figure.name, figure.column, figure.unit);
     }
 }
 
