@@ -4,6 +4,10 @@
 //! Each program saves its figures with [`save`] under a name of its own; the report reads them with
 //! [`load`].
 
+pub mod endtoend;
+pub mod latency;
+pub mod stacks;
+
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
