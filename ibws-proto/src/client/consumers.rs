@@ -44,7 +44,7 @@ enum Pace {
     /// Its consumers have caught up since they were late.
     #[default]
     KeepsUp,
-    /// It is half full, and is listed as such.
+    /// It was half full, and is listed as such until there is room in it.
     Crowded,
     /// It was waited for in vain. It is not waited for again before it has been empty.
     Late,
@@ -137,8 +137,8 @@ impl Consumers {
         });
     }
 
-    /// Returns `true` while some queue is half full whose consumers have kept up so far. The task
-    /// then lets them run before it reads more.
+    /// Returns `true` while the consumers of some queue that was half full, and who have kept up so
+    /// far, have not made room in it.
     pub(super) fn is_crowded(&self) -> bool {
         !self.crowded.is_empty()
     }
@@ -195,7 +195,7 @@ impl Consumers {
         let (Some(queue), Some(attached)) = (self.queues.get(id), self.attached.get_mut(&id)) else { return };
         let is_over = match attached.pace {
             Pace::KeepsUp => false,
-            Pace::Crowded => !is_half_full(queue),
+            Pace::Crowded => has_room(queue),
             Pace::Late => queue.is_empty(),
         };
         if is_over {
@@ -219,6 +219,12 @@ impl Consumers {
         }
         self.latest.wake_all(deferred);
     }
+}
+
+/// Returns `true` if a queue that was half full has room for more than one batch again.
+fn has_room(queue: &Queue) -> bool {
+    let limits = queue.limits();
+    queue.len() <= limits.events / 4 && queue.bytes() <= limits.bytes / 4
 }
 
 /// Returns `true` if a queue is at half of a limit beyond which messages are merged or dropped.

@@ -68,6 +68,7 @@ mod link;
 mod machine_settings;
 #[cfg(feature = "metrics")]
 mod metrics;
+mod patience;
 mod payloads;
 mod queue;
 mod raw_log;

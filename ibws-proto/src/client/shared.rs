@@ -190,7 +190,13 @@ impl State {
     /// Moves a batch of items from the queue of `consumer` to `into`. If there is none, remembers
     /// the waker, if any.
     pub(super) fn take(&mut self, consumer: ConsumerId, into: &mut VecDeque<Dequeued>, waker: Option<&Waker>) -> Take {
-        self.consumers.take(consumer, into, waker, self.finished, &mut self.deferred)
+        let was_crowded = self.consumers.is_crowded();
+        let take = self.consumers.take(consumer, into, waker, self.finished, &mut self.deferred);
+        // The task waits for room, and nothing else wakes it before its patience ends.
+        if was_crowded && !self.consumers.is_crowded() {
+            self.wake_task();
+        }
+        take
     }
 
     /// Returns the version of the newest value of a subscription once it is not `seen`; `None` once

@@ -13,6 +13,7 @@ use std::vec::Vec;
 
 use super::contain::Contained;
 use super::link::OpenLink;
+use super::patience::Patience;
 use super::payloads::Payload;
 use super::rest_handler::RestHandler;
 use super::shared::Shared;
@@ -34,9 +35,6 @@ const BATCH: usize = 64;
 /// The size in bytes of the frames at which such a round ends, so that it does not collect many
 /// large ones.
 const BATCH_BYTES: usize = 64 * 1024;
-/// The maximum number of polls in a row that do not read, because a queue is half full. tokio's
-/// runtime with one thread polls a woken consumer after 61 other polls at the latest.
-const MAX_WAITS: u8 = 128;
 
 type CredentialsResult = Result<Credentials, ConnectError>;
 type Dial<L> = Pin<Box<dyn Future<Output = Result<(L, Option<Secret>), ConnectError>> + Send>>;
@@ -63,8 +61,9 @@ pub(super) struct ClientTask<R: Runtime> {
     /// The provider's reply to a request for the session that is to be sent.
     session: Option<(ConnId, Contained<CredentialsResult>)>,
     trace: Trace,
-    /// The polls in a row that did not read, because a queue was half full.
-    waits: u8,
+    /// Whether a queue is half full, as of the last round.
+    is_crowded: bool,
+    patience: Patience,
 }
 
 /// The result of one round of the task.
@@ -80,8 +79,8 @@ impl<R: Runtime> Future for ClientTask<R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        let may_read = this.may_read();
         for _ in 0..MAX_ROUNDS {
+            let may_read = this.may_read();
             this.poll_dial(cx);
             this.poll_rest_futures(cx);
             this.poll_session(cx);
@@ -96,13 +95,10 @@ impl<R: Runtime> Future for ClientTask<R> {
             this.shared.payloads.discard_until(this.last_ticket);
             // Without inputs, actions and a due deadline, every waker is registered.
             if !had_inputs && !had_actions && this.inputs.is_empty() && !this.poll_sleep(cx) {
-                if may_read {
-                    return Poll::Pending;
-                }
-                break;
+                return Poll::Pending;
             }
-            // On a runtime with one thread, the consumers that were woken run once this returns.
-            if has_woken {
+            // On a runtime with one thread, the consumers run once this returns.
+            if has_woken || this.is_crowded {
                 break;
             }
         }
@@ -139,25 +135,26 @@ impl<R: Runtime> ClientTask<R> {
             rest_handler,
             rest_futures: Vec::new(),
             session: None,
-            waits: 0,
+            is_crowded: false,
+            patience: Patience::default(),
         }
     }
 
-    /// Returns `false` while a queue is half full whose consumers kept up so far. A burst is then
-    /// read at the pace of its consumers, instead of being merged although they are ready to take
-    /// it. A consumer that does not come is not waited for: a queue never delays the client by more
-    /// than [`MAX_WAITS`] polls before it has been empty again.
+    /// Returns `false` while the task waits for room in the queues.
     fn may_read(&mut self) -> bool {
-        let patient = self.waits < MAX_WAITS;
-        let is_crowded = self.shared.with(|state| {
-            let is_crowded = state.consumers.is_crowded();
-            if is_crowded && !patient {
+        // Only what this task delivers crowds a queue.
+        if !self.is_crowded && self.patience.end().is_none() {
+            return true;
+        }
+        let now = self.shared.runtime.now();
+        let patience = &mut self.patience;
+        self.shared.with(|state| {
+            let may_read = patience.may_read(now, state.consumers.is_crowded());
+            if may_read {
                 state.consumers.stop_waiting();
             }
-            is_crowded
-        });
-        self.waits = if is_crowded && patient { self.waits + 1 } else { 0 };
-        self.waits == 0
+            may_read
+        })
     }
 
     /// Hands in the inputs and takes the actions that follow.
@@ -165,7 +162,7 @@ impl<R: Runtime> ClientTask<R> {
         let now = self.shared.runtime.now();
         let (inputs, actions, rest_futures) = (&mut self.inputs, &mut self.actions, &mut self.rest_futures);
         let payloads = &self.shared.payloads;
-        let last_ticket = &mut self.last_ticket;
+        let (last_ticket, is_crowded) = (&mut self.last_ticket, &mut self.is_crowded);
         let (round, settled, noted) = self.shared.with(|state| {
             if state.task.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
                 let before = state.task.replace(cx.waker().clone());
@@ -186,6 +183,7 @@ impl<R: Runtime> ClientTask<R> {
             let is_settled = |(id, _): &mut (RestRequestId, Contained<RestResult>)| !state.machine.is_rest_pending(*id);
             let settled: Vec<_> = rest_futures.extract_if(.., is_settled).collect();
             let is_over = state.handles == 0 && state.machine.status().state == ConnectionState::Stopped;
+            *is_crowded = state.consumers.is_crowded();
             let has_woken = !state.deferred.wakers.is_empty();
             (Round { is_over, has_woken }, settled, state.noted.take())
         });
@@ -346,7 +344,8 @@ impl<R: Runtime> ClientTask<R> {
 
     /// Arms the sleep for the machine's next deadline. Returns `true` if that has passed.
     fn poll_sleep(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(at) = self.shared.with(|state| state.machine.poll_timeout()) else {
+        let due = self.shared.with(|state| state.machine.poll_timeout());
+        let Some(at) = due.into_iter().chain(self.patience.end()).min() else {
             self.sleep = None;
             return false;
         };

@@ -171,7 +171,7 @@ fn a_slow_consumer_of_a_group_receives_a_count_of_what_each_subscription_lost() 
         gateway_sends(&runtime, &format!(r#"{{"topic":"smd+{conid}","conid":{conid},"31":"{n}"}}"#));
         *sent.entry(format!("md+{conid}")).or_insert(0) += 1;
     }
-    runtime.run(ms(1));
+    runtime.run(ms(10));
     let mut counted = BTreeMap::new();
     let mut lost = 0;
     for (key, item) in taken(&mut group) {

@@ -2,6 +2,7 @@
 
 use ibws_proto::Key;
 use ibws_proto::queue::{EventFilter, Overflow, QueueLimits};
+use ibws_proto::transport::Runtime as _;
 
 use super::*;
 
@@ -37,7 +38,7 @@ fn streams_of_one_subscription_can_differ_in_their_overflow() {
     for n in 0..1_000 {
         gateway_sends(&runtime, &sent(n));
     }
-    runtime.run(ms(1));
+    runtime.run(ms(10));
     let [merging, dropping, newest] = &mut streams;
     assert_eq!([merging.len(), dropping.len(), newest.len()], [10, 10, 1]);
     assert_eq!(counts(|| merging.try_next()).1, [10, 990, 0, 0]);
@@ -46,6 +47,32 @@ fn streams_of_one_subscription_can_differ_in_their_overflow() {
     assert_eq!(texts, (990..1_000).map(sent).collect::<Vec<_>>(), "each is a frame of the gateway");
     let (texts, counted) = counts(|| newest.try_next());
     assert_eq!((texts, counted), (vec![sent(999)], [1, 999, 0, 0]));
+}
+
+#[test]
+fn burst_larger_than_a_queue_is_read_at_the_pace_of_a_consumer_that_is_ready() {
+    let (runtime, client) = ready();
+    let limits = QueueLimits { events: 200, bytes: usize::MAX };
+    let mut stalled = client.with_queues(limits).subscribe_nowait(shares()).unwrap();
+    let mut stream = client.with_queues(limits).subscribe_nowait(shares()).unwrap();
+    runtime.block_on(stream.outcome()).unwrap();
+    let sent = |n| format!(r#"{{"topic":"smd+265598","conid":265598,"31":"{n}"}}"#);
+    let mut burst = |from: u64| {
+        (from..from + 5_000).for_each(|n| gateway_sends(&runtime, &sent(n)));
+        let mut received = [0; 2];
+        while received[0] + received[1] < 5_000 {
+            let Some(Item::Event(Event::Message(message))) = runtime.block_on(stream.next()) else { continue };
+            received[0] += u64::from(message.frame.text().contains("\"31\""));
+            received[1] += message.merged;
+        }
+        received
+    };
+    // The stalled stream is waited for once, and then no longer.
+    let began = runtime.now();
+    let [first, _] = burst(0);
+    assert!(first > 0 && runtime.now().since(began) <= ms(10), "{first} {:?}", runtime.now().since(began));
+    assert_eq!(burst(5_000), [5_000, 0], "nothing is merged for the consumer that is ready");
+    assert!(counts(|| stalled.try_next()).1[1] > 9_000);
 }
 
 #[test]

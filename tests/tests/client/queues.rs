@@ -95,7 +95,7 @@ fn stream_of_a_slow_consumer_is_merged_to_the_latest_values() {
             &format!(r#"{{"topic":"smd+265598","conid":265598,"31":"{n}","{}":"{n}"}}"#, 7000 + n % 5),
         );
     }
-    runtime.run(ms(1));
+    runtime.run(ms(10));
     let (mut counted, mut last) = (0, None);
     let items: Vec<_> = std::iter::from_fn(|| quotes.try_next()).collect();
     assert_eq!(items.len(), 1_024);
