@@ -29,14 +29,17 @@ static PINS: LazyLock<bool> = LazyLock::new(|| {
     [SERVER_CORE, CLIENT_CORE].map(pinned).iter().all(|run| run.as_ref().is_ok_and(|run| run.status.success()))
 });
 
-/// States whether the processes of each run are pinned.
+/// States whether the processes of each run are pinned, and how busy other programs keep the machine: latencies beyond
+/// the median are theirs if the load is not near zero.
 #[must_use]
-pub fn pinning() -> &'static str {
-    if *PINS {
+pub fn conditions() -> String {
+    let pinned = if *PINS {
         "the server is pinned to core 0, the client to core 1"
     } else {
         "not pinned, because taskset is missing or there is one core only"
-    }
+    };
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    format!("{pinned}; load average before: {}", load.split(' ').next().unwrap_or("unknown"))
 }
 
 /// Where a client runs.

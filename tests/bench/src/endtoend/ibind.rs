@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use super::child::{Core, ServerProcess, beside, client, outcome, pinning};
+use super::child::{Core, ServerProcess, beside, client, conditions, outcome};
 use super::pour::Flood;
 use super::rounds::{figure, number, print};
 use super::tally::Outcome;
@@ -33,7 +33,7 @@ pub fn run(rounds: usize, messages: usize) -> io::Result<()> {
             return Ok(());
         }
     };
-    println!("ibind: {rounds} rounds of {messages} messages of 266 bytes over TLS, 1 subscription; {}", pinning());
+    println!("ibind: {rounds} rounds of {messages} messages of 266 bytes over TLS, 1 subscription; {}", conditions());
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ibind/flood.py");
     let count = messages.to_string();
     let [mut ibind, mut ibws] = [Rounds::default(), Rounds::default()];

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ibws_proto::client::{Builder, Client};
 use ibws_proto::transport::Runtime;
 
-use super::child::{Core, Running, ServerProcess, beside, client_command, pinning};
+use super::child::{Core, Running, ServerProcess, beside, client_command, conditions};
 use super::connection::Target;
 use super::pour::Flood;
 use super::process::{status, wake_ups};
@@ -32,7 +32,7 @@ const NO_FLOOD: Flood = Flood { messages: 0, subscriptions: 0, rate: None };
 ///
 /// If a process fails, or `watch` does not build.
 pub fn run(seconds: u64) -> io::Result<()> {
-    println!("idle: {seconds} s without market data; {}", pinning());
+    println!("idle: {seconds} s without market data; {}", conditions());
     let for_client = ServerProcess::start(NO_FLOOD, true)?;
     let for_watch = ServerProcess::start(NO_FLOOD, true)?;
     let mut command = client_command(for_client.target(), Core::Own)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use super::child::{Core, ServerProcess, client, pinning};
+use super::child::{Core, ServerProcess, client, conditions};
 use super::pour::Flood;
 use super::rounds::{figure, number, print};
 use crate::save;
@@ -66,7 +66,7 @@ pub fn run(rounds: usize, messages: usize, only: &[String]) -> io::Result<()> {
         let stacks = ROWS.map(|row| row.stack).join(", ");
         return Err(io::Error::other(format!("--only {unknown} is no client; the clients are {stacks}")));
     }
-    println!("loopback: {rounds} rounds of {messages} messages of 266 bytes; {}", pinning());
+    println!("loopback: {rounds} rounds of {messages} messages of 266 bytes; {}", conditions());
     println!("a client on several threads uses both cores, of which one is the server's");
     let mut measured: BTreeMap<(usize, usize), Rounds> = BTreeMap::new();
     let rows = || ROWS.iter().enumerate().filter(|(_, row)| only.is_empty() || only.iter().any(|one| one == row.stack));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::{Distribution, Latencies};
-use crate::endtoend::child::{Core, ServerProcess, client, pinning};
+use crate::endtoend::child::{Core, ServerProcess, client, conditions};
 use crate::endtoend::pour::Flood;
 use crate::endtoend::rounds::{figure, number, print};
 use crate::{folder, save};
@@ -23,7 +23,7 @@ const QUANTILES: [(&str, f64); 3] = [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.99
 ///
 /// If a process fails.
 pub fn run(rounds: usize, seconds: u64) -> io::Result<()> {
-    println!("latency: {rounds} rounds of {seconds} s at each rate; {}", pinning());
+    println!("latency: {rounds} rounds of {seconds} s at each rate; {}", conditions());
     let mut measured: BTreeMap<(usize, usize), Vec<Latencies>> = BTreeMap::new();
     for _ in 0..rounds {
         for (rate, per_second) in RATES.iter().enumerate() {
