@@ -33,8 +33,9 @@ pub struct Limits {
     /// The size of the largest incoming frame in bytes. A larger one ends the connection.
     /// Default 1 MiB.
     pub max_frame_size: usize,
-    /// The size of one read in bytes. The last event of a queue may keep a few times this much
-    /// memory, because it shares the buffer that it was read into. Default 16 KiB.
+    /// The size in bytes of the buffer that messages are read into. The last event of a queue may
+    /// keep a few times this much memory, because it shares that buffer. Default 16 KiB. The socket
+    /// is read in pieces of up to 64 KiB, which nothing keeps.
     pub read_buffer: usize,
     /// The number of unsent bytes from which messages are written without waiting for a flush.
     /// Default 128 KiB.

@@ -9,6 +9,7 @@ mod cause;
 mod link;
 mod net;
 mod open;
+mod read_ahead;
 mod split;
 mod stream;
 

@@ -11,6 +11,7 @@ use std::vec::Vec;
 use tungstenite::handshake::{client::generate_key, derive_accept_key};
 use tungstenite::protocol::WebSocketConfig;
 
+use super::read_ahead::ReadAhead;
 use super::stream::YieldingStream;
 use super::{ByteStream, Net, TextFilterStream, WebSocket};
 use crate::transport::dial::{self, Stage, until, within};
@@ -86,7 +87,7 @@ async fn secured<N: Net, R: Runtime>(
     request: &DialRequest,
 ) -> Result<Box<dyn ByteStream>, ConnectError> {
     let DialRequest { endpoint, trust, .. } = request;
-    let mut stream = YieldingStream::new(stream);
+    let mut stream = YieldingStream::new(ReadAhead::new(stream));
     if peer == Peer::Proxy {
         within(runtime, Stage::Proxy, request, tunnelled(&mut stream, request)).await?;
     }
