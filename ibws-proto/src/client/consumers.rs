@@ -1,12 +1,12 @@
 //! The consumers of events: which queue each of them reads, and which wait for an event.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::task::Waker;
 use std::vec::Vec;
 
 use super::latest::LatestValues;
 use super::shared::Deferred;
-use crate::queue::Dequeued;
+use crate::queue::Batch;
 use crate::{
     Event, Key,
     queue::{EventFilter, Overflow, Queue, QueueId, QueueOptions, QueueStats, Queues},
@@ -157,20 +157,14 @@ impl Consumers {
     pub(super) fn take(
         &mut self,
         consumer: ConsumerId,
-        into: &mut VecDeque<Dequeued>,
+        into: &mut Batch,
         waker: Option<&Waker>,
         finished: bool,
         deferred: &mut Deferred,
     ) -> Take {
         let Some(queue) = self.queues.get_mut(consumer.queue) else { return Take::End };
-        let floor = queue.bytes().saturating_sub(BATCH_BYTES);
         let max = if consumer.shared { 1 } else { BATCH };
-        while let Some(item) = queue.take() {
-            into.push_back(item);
-            if into.len() >= max || queue.bytes() < floor {
-                break;
-            }
-        }
+        queue.take_batch(into, max, BATCH_BYTES);
         if !into.is_empty() {
             self.note_pace(consumer.queue);
             return Take::Some;

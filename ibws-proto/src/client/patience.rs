@@ -2,7 +2,9 @@
 //!
 //! The queues never delay the client, and a burst must not be merged or dropped although its
 //! consumer is ready and only waits for its turn of the runtime or of a processor. So the task reads
-//! no further while a queue is half full, but for at most 5 ms at once and 5 % of the time.
+//! no further while a queue is half full, but for at most 5 ms at once and a quarter of the time. A
+//! queue whose consumer does not come, or never catches up, is not waited for again: see
+//! [`Consumers`](super::consumers::Consumers).
 
 use core::time::Duration;
 
@@ -13,7 +15,7 @@ const MAX_WAIT: Duration = Duration::from_millis(5);
 /// The least time for which a wait is begun: timers of runtimes are no finer.
 const MIN_WAIT: Duration = Duration::from_millis(1);
 /// The time that the task may wait grows by this part of the time that passes.
-const SHARE: u32 = 20;
+const SHARE: u32 = 4;
 
 /// The time that the task may wait for room in the queues.
 #[derive(Debug)]
@@ -81,11 +83,11 @@ mod tests {
     }
 
     #[test]
-    fn a_consumer_that_never_makes_room_costs_one_twentieth_of_the_time() {
+    fn waiting_takes_a_quarter_of_the_time_at_most() {
         let (mut patience, mut waited) = (Patience::default(), 0);
         for at in 0..100_000 {
             waited += u64::from(!patience.may_read(ms(at), true));
         }
-        assert!((4_000..=5_100).contains(&waited), "{waited} of 100,000 ms");
+        assert!((19_000..=25_000).contains(&waited), "{waited} of 100,000 ms");
     }
 }

@@ -5,12 +5,11 @@ use core::future::{Future, poll_fn};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::boxed::Box;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::consumers::{ConsumerId, Take};
 use super::shared::Shared;
-use crate::queue::Dequeued;
+use crate::queue::{Batch, Dequeued};
 use crate::transport::Runtime;
 use crate::{
     Item,
@@ -22,7 +21,7 @@ use crate::{
 pub(super) struct Reader<R: Runtime> {
     shared: Arc<Shared<R>>,
     consumer: ConsumerId,
-    taken: VecDeque<Dequeued>,
+    taken: Batch,
 }
 
 impl<R: Runtime> Reader<R> {
@@ -37,7 +36,7 @@ impl<R: Runtime> Reader<R> {
     }
 
     pub(super) fn from_consumer(shared: &Arc<Shared<R>>, consumer: ConsumerId) -> Self {
-        Self { shared: shared.clone(), consumer, taken: VecDeque::new() }
+        Self { shared: shared.clone(), consumer, taken: Batch::default() }
     }
 
     /// Returns the next item. Folded rows are assembled here, where the lock is free.
@@ -53,20 +52,19 @@ impl<R: Runtime> Reader<R> {
     pub(super) fn poll_dequeue(&mut self, cx: &mut Context<'_>) -> Poll<Option<Dequeued>> {
         match self.fill(Some(cx.waker())) {
             Take::Nothing => Poll::Pending,
-            Take::Some | Take::End => Poll::Ready(self.taken.pop_front()),
+            Take::Some | Take::End => Poll::Ready(self.taken.pop()),
         }
     }
 
     pub(super) fn try_dequeue(&mut self) -> Option<Dequeued> {
         self.fill(None);
-        self.taken.pop_front()
+        self.taken.pop()
     }
 
     /// Returns the number of events, those that were taken and not delivered included. Loss reports
     /// are not counted.
     pub(super) fn len(&self) -> usize {
-        let events = self.taken.iter().filter(|taken| !matches!(taken, Dequeued::Lost(..))).count();
-        events + self.shared.with(|state| state.consumers.queue(self.consumer).map_or(0, Queue::len))
+        self.taken.events() + self.shared.with(|state| state.consumers.queue(self.consumer).map_or(0, Queue::len))
     }
 
     pub(super) fn is_empty(&self) -> bool {

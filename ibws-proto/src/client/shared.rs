@@ -32,7 +32,7 @@ use super::payloads::Payloads;
 use super::replies::Replies;
 use super::sync::{Mutex, MutexGuard};
 use super::trace::{ClientSpan, Noted};
-use crate::queue::Dequeued;
+use crate::queue::Batch;
 use crate::transport::{Endpoint, Runtime};
 use crate::{
     Action, CloseCause, Command, CommandError, Event, Input, Instant, Machine, Output, Reply, RequestId,
@@ -189,7 +189,7 @@ impl State {
 
     /// Moves a batch of items from the queue of `consumer` to `into`. If there is none, remembers
     /// the waker, if any.
-    pub(super) fn take(&mut self, consumer: ConsumerId, into: &mut VecDeque<Dequeued>, waker: Option<&Waker>) -> Take {
+    pub(super) fn take(&mut self, consumer: ConsumerId, into: &mut Batch, waker: Option<&Waker>) -> Take {
         let was_crowded = self.consumers.is_crowded();
         let take = self.consumers.take(consumer, into, waker, self.finished, &mut self.deferred);
         // The task waits for room, and nothing else wakes it before its patience ends.

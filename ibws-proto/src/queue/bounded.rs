@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 
 use super::attribution;
+#[cfg(feature = "client")]
+use super::batch::Batch;
 use super::index::Index;
 use super::item::{Dequeued, Item, LossReport};
 use super::overflow::{Overflow, QueueOptions};
@@ -30,9 +32,8 @@ impl Default for QueueLimits {
     }
 }
 
-/// The number of slots that an empty queue keeps: two batches of the client's task. A queue that
-/// gave them back whenever it is empty would allocate them for each batch.
-const EMPTY_SLOTS: usize = 128;
+/// The number of slots that an empty queue keeps: those of a batch.
+const EMPTY_SLOTS: usize = 64;
 
 /// A bounded queue of events for one consumer.
 ///
@@ -83,8 +84,17 @@ impl Queue {
         if self.shares_buffer && self.len > 0 {
             self.detach_last();
         }
-        let mut slot = Slot::new(event);
+        let slot = Slot::new(event);
         let full = self.len >= self.limits.events || self.bytes.saturating_add(slot.cost) > self.limits.bytes;
+        if full || self.index.is_some() || self.overflow == Overflow::KeepNewest {
+            return self.push_indexed(slot, full);
+        }
+        self.append(slot);
+    }
+
+    /// Puts a slot into a queue that has been full, or that holds the newest messages only.
+    #[inline(never)]
+    fn push_indexed(&mut self, mut slot: Slot, full: bool) {
         if full || self.overflow == Overflow::KeepNewest {
             if self.index.is_none() {
                 self.build_index();
@@ -101,13 +111,16 @@ impl Queue {
         if let Some(index) = &mut self.index {
             index.add(self.first_place + self.slots.len() as u64, &mut slot);
         }
+        self.append(slot);
+        self.make_room(self.limits);
+    }
+
+    #[inline(always)]
+    fn append(&mut self, slot: Slot) {
         self.len += 1;
         self.bytes = self.bytes.saturating_add(slot.cost);
         self.slots.push_back(Some(slot));
         self.shares_buffer = true;
-        if self.index.is_some() {
-            self.make_room(self.limits);
-        }
     }
 
     /// Makes room until at most `bytes` are held, and counts what is dropped, as a push into a full
@@ -118,6 +131,25 @@ impl Queue {
                 self.build_index();
             }
             self.make_room(QueueLimits { bytes: bytes.min(self.limits.bytes), ..self.limits });
+        }
+    }
+
+    /// Moves items into an empty batch until it has `max` items, or `max_bytes` and one item.
+    #[cfg(feature = "client")]
+    pub(crate) fn take_batch(&mut self, into: &mut Batch, max: usize, max_bytes: usize) {
+        let is_plain = self.index.is_none() && self.losses.is_empty() && self.announced.is_none();
+        if is_plain && self.len <= max && self.bytes <= max_bytes && self.slots.capacity() <= EMPTY_SLOTS {
+            core::mem::swap(&mut self.slots, &mut into.slots);
+            self.first_place += self.len as u64;
+            (self.len, self.bytes) = (0, 0);
+            return;
+        }
+        let floor = self.bytes.saturating_sub(max_bytes);
+        while let Some(item) = self.take() {
+            into.items.push_back(item);
+            if into.items.len() >= max || self.bytes < floor {
+                break;
+            }
         }
     }
 

@@ -30,11 +30,13 @@
 //! queue is empty: messages put in = messages taken out + their `merged` +
 //! [`LossReport::messages`].
 
-// `bounded` holds the queue, `room` makes room, `stats` counts what that costs, `index` finds where
+// `bounded` holds the queue, `batch` what a consumer takes at once, `room` makes room, `stats` counts what that costs, `index` finds where
 // room can be made, `slot` decides what may become of one event, `overflow` what the user chose of
 // that, `merge` and `rows` merge messages, `queues` routes events.
 
 mod attribution;
+#[cfg(feature = "client")]
+mod batch;
 mod bounded;
 mod cost;
 mod index;
@@ -51,6 +53,8 @@ mod tests;
 
 #[cfg(feature = "client")]
 pub(crate) use attribution::subscription as subscription_of;
+#[cfg(feature = "client")]
+pub(crate) use batch::Batch;
 pub use bounded::{Queue, QueueLimits};
 #[cfg(feature = "client")]
 pub(crate) use item::Dequeued;

@@ -140,11 +140,12 @@ impl Queues {
         };
         let subscribed = attribution::subscription(&event).and_then(|key| self.by_subscription.get(key));
         let keyed = key.and_then(|key| self.by_key.get(&key));
+        let (queues, held_at_most) = (&mut self.queues, &mut self.held_at_most);
         let mut put_in = |id: QueueId, event: Event| {
-            if let Some((queue, _)) = self.queues.get_mut(&id) {
+            if let Some((queue, _)) = queues.get_mut(&id) {
                 let before = queue.bytes();
                 queue.push(event);
-                self.held_at_most = self.held_at_most.saturating_add(queue.bytes().saturating_sub(before));
+                *held_at_most = held_at_most.saturating_add(queue.bytes().saturating_sub(before));
                 delivered(id, queue);
             }
         };

@@ -8,6 +8,8 @@ use alloc::boxed::Box;
 
 use bytes::Bytes;
 
+#[cfg(feature = "client")]
+use super::item::{Dequeued, Item};
 use super::rows::Folded;
 use super::{cost, merge};
 use crate::event::{Event, Message};
@@ -50,6 +52,16 @@ pub(super) enum Class {
 }
 
 impl Slot {
+    /// Returns the content as an item of a queue that announces nothing before it.
+    #[cfg(feature = "client")]
+    #[inline(always)]
+    pub(super) fn into_dequeued(self) -> Dequeued {
+        match self.content {
+            Content::Event(event) => Dequeued::Item(Item::Event(event)),
+            Content::Folded(folded) => Dequeued::Folded(folded),
+        }
+    }
+
     pub(super) fn new(event: Event) -> Self {
         Self::holding(Content::Event(event), None)
     }
