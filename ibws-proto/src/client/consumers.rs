@@ -123,6 +123,7 @@ impl Consumers {
 
     /// Puts an event into every queue whose filter includes it, and into the newest value of its
     /// subscription.
+    #[inline]
     pub(super) fn deliver(&mut self, event: Event, deferred: &mut Deferred) {
         let Self { queues, attached, latest, crowded, .. } = self;
         latest.note(&event, deferred);

@@ -180,6 +180,7 @@ impl Machine {
     }
 
     /// Takes out the next output.
+    #[inline]
     pub fn poll(&mut self) -> Option<Output> {
         self.out.pop_front()
     }

@@ -79,6 +79,7 @@ impl Queue {
     }
 
     /// Puts an event in. A full queue makes room for it.
+    #[inline]
     pub fn push(&mut self, event: Event) {
         self.now = attribution::since(&event).map_or(self.now, |at| at.max(self.now));
         if self.shares_buffer && self.len > 0 {

@@ -132,6 +132,7 @@ impl Queues {
 
     /// Puts an event into every queue whose filter includes it, and calls `delivered` with the
     /// number of each of them and the queue itself.
+    #[inline]
     pub fn deliver(&mut self, event: Event, mut delivered: impl FnMut(QueueId, &Queue)) {
         let key = match &event {
             // The states of a subscription are of interest to that subscription alone.
@@ -140,24 +141,16 @@ impl Queues {
         };
         let subscribed = attribution::subscription(&event).and_then(|key| self.by_subscription.get(key));
         let keyed = key.and_then(|key| self.by_key.get(&key));
-        let (queues, held_at_most) = (&mut self.queues, &mut self.held_at_most);
-        let mut put_in = |id: QueueId, event: Event| {
-            if let Some((queue, _)) = queues.get_mut(&id) {
-                let before = queue.bytes();
-                queue.push(event);
-                *held_at_most = held_at_most.saturating_add(queue.bytes().saturating_sub(before));
-                delivered(id, queue);
-            }
-        };
         // The last queue receives the original, so that one queue costs no copy.
+        let (queues, held_at_most) = (&mut self.queues, &mut self.held_at_most);
         let mut last = None;
         for id in subscribed.into_iter().chain(keyed).flatten().chain(&self.all) {
             if let Some(before) = last.replace(*id) {
-                put_in(before, event.clone());
+                put(queues, held_at_most, before, event.clone(), &mut delivered);
             }
         }
         if let Some(id) = last {
-            put_in(id, event);
+            put(queues, held_at_most, id, event, &mut delivered);
         }
         if self.held_at_most > self.total_bytes {
             self.share_room();
@@ -223,6 +216,23 @@ fn equal_share(mut held: Vec<usize>, total: usize) -> usize {
         queues -= 1;
     }
     usize::MAX
+}
+
+/// Puts an event into one queue, and counts what the queues hold from now on.
+#[inline(always)]
+fn put(
+    queues: &mut BTreeMap<QueueId, (Queue, EventFilter)>,
+    held_at_most: &mut usize,
+    id: QueueId,
+    event: Event,
+    delivered: &mut impl FnMut(QueueId, &Queue),
+) {
+    if let Some((queue, _)) = queues.get_mut(&id) {
+        let before = queue.bytes();
+        queue.push(event);
+        *held_at_most = held_at_most.saturating_add(queue.bytes().saturating_sub(before));
+        delivered(id, queue);
+    }
 }
 
 fn remove_id<K: Ord>(ids: &mut BTreeMap<K, Vec<QueueId>>, key: &K, id: QueueId) {
