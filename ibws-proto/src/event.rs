@@ -150,6 +150,15 @@ pub enum Event {
     ProcessorPanicked(ProcessorPanic),
 }
 
+impl Event {
+    /// Takes the event out of a place that is not read again. An event is large: passing its place
+    /// through the calls of its delivery moves it once, passing the event moves it in each of them.
+    #[inline(always)]
+    pub(crate) fn take(place: &mut Self) -> Self {
+        core::mem::replace(place, Self::AccountMismatch)
+    }
+}
+
 /// A frame, with the connection and the subscription that it belongs to.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

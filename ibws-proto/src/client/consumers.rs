@@ -124,10 +124,10 @@ impl Consumers {
     /// Puts an event into every queue whose filter includes it, and into the newest value of its
     /// subscription.
     #[inline]
-    pub(super) fn deliver(&mut self, event: Event, deferred: &mut Deferred) {
+    pub(super) fn deliver(&mut self, event: &mut Event, deferred: &mut Deferred) {
         let Self { queues, attached, latest, crowded, .. } = self;
-        latest.note(&event, deferred);
-        queues.deliver(event, |id, queue| {
+        latest.note(event, deferred);
+        queues.deliver_from(event, |id, queue| {
             if let Some(attached) = attached.get_mut(&id) {
                 deferred.wakers.extend(attached.waiting.drain(..).map(|(_, waker)| waker));
                 if attached.pace == Pace::KeepsUp && is_half_full(queue) {

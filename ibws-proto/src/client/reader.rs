@@ -41,11 +41,15 @@ impl<R: Runtime> Reader<R> {
 
     /// Returns the next item. Folded rows are assembled here, where the lock is free.
     pub(super) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
-        self.poll_dequeue(cx).map(|dequeued| dequeued.map(Dequeued::into_item))
+        match self.fill(Some(cx.waker())) {
+            Take::Nothing => Poll::Pending,
+            Take::Some | Take::End => Poll::Ready(self.taken.pop_item()),
+        }
     }
 
     pub(super) fn try_item(&mut self) -> Option<Item> {
-        self.try_dequeue().map(Dequeued::into_item)
+        self.fill(None);
+        self.taken.pop_item()
     }
 
     /// As [`poll_item`](Self::poll_item), but the caller assembles the item.

@@ -168,20 +168,24 @@ impl State {
         id
     }
 
-    /// Delivers an event, of the machine or of the client.
+    /// Delivers an event, of the machine or of the client, from its [place](Event::take).
     #[inline]
-    pub(super) fn deliver(&mut self, event: Event) {
-        self.noted.note(&event);
+    pub(super) fn deliver(&mut self, event: &mut Event) {
+        self.noted.note(event);
         self.consumers.deliver(event, &mut self.deferred);
     }
 
     /// Takes the outputs of the machine: delivers events and replies, and collects the actions for
     /// the task.
     pub(super) fn drain(&mut self, actions: &mut VecDeque<Action>) {
-        while let Some(output) = self.machine.poll() {
+        while let Some(mut output) = self.machine.poll() {
+            if let Output::Event(event) = &mut output {
+                self.deliver(event);
+                continue;
+            }
             match output {
+                Output::Event(_) => {}
                 Output::Action(action) => actions.push_back(action),
-                Output::Event(event) => self.deliver(event),
                 Output::Done(id, result) => self.replies.resolve(id, result, &mut self.deferred),
             }
         }

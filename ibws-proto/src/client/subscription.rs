@@ -3,7 +3,7 @@
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll};
 use core::time::Duration;
 
 use futures_core::Stream;
@@ -202,7 +202,8 @@ impl<R: Runtime> Subscription<R> {
     /// Returns the next item if there is one now.
     pub fn try_next(&mut self) -> Option<Item> {
         let item = if self.ended { None } else { self.stream.try_next() };
-        self.inspect(item)
+        self.inspect(item.as_ref());
+        item
     }
 
     /// Waits for the next item, at most `wait` on the clock of the client's runtime; `None` if none
@@ -234,26 +235,28 @@ impl<R: Runtime> Subscription<R> {
         if self.ended {
             return Poll::Ready(None);
         }
-        match self.stream.poll_item(cx) {
+        let polled = self.stream.poll_item(cx);
+        match &polled {
+            Poll::Ready(item) => self.inspect(item.as_ref()),
             Poll::Pending if self.lost_notices && !self.is_kept() => {
                 self.ended = true;
-                Poll::Ready(None)
+                return Poll::Ready(None);
             }
-            polled => Poll::Ready(self.inspect(ready!(polled))),
+            Poll::Pending => {}
         }
+        polled
     }
 
     /// Recognises the end, which the last item reports. The removal of an earlier subscription of
     /// the same key, by another handle, is not the end of this one.
-    fn inspect(&mut self, item: Option<Item>) -> Option<Item> {
-        match &item {
+    fn inspect(&mut self, item: Option<&Item>) {
+        match item {
             Some(Item::Event(Event::Subscription(change))) if change.state == SubscriptionState::Removed => {
                 self.ended = !self.is_kept();
             }
             Some(Item::Lost(report)) => self.lost_notices |= report.notices > 0,
             _ => {}
         }
-        item
     }
 
     /// Returns `true` while the machine keeps the subscription for this handle.

@@ -238,7 +238,7 @@ impl<R: Runtime> ClientTask<R> {
             Payload::Panicked(channel) => {
                 let at = self.shared.runtime.now();
                 let panic = channel.map(|channel| Event::ProcessorPanicked(ProcessorPanic { channel, at }));
-                self.shared.with(|state| panic.into_iter().for_each(|event| state.deliver(event)));
+                self.shared.with(|state| panic.into_iter().for_each(|mut event| state.deliver(&mut event)));
             }
         }
     }

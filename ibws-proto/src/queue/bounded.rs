@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 
-use super::attribution;
 #[cfg(feature = "client")]
 use super::batch::Batch;
 use super::index::Index;
@@ -12,6 +11,7 @@ use super::overflow::{Overflow, QueueOptions};
 use super::rows::Folded;
 use super::slot::{Content, Slot};
 use super::stats::LossCounts;
+use super::{attribution, cost};
 use crate::event::{Event, Message};
 use crate::key::{Key, SubscriptionKey};
 use crate::time::Instant;
@@ -79,18 +79,23 @@ impl Queue {
     }
 
     /// Puts an event in. A full queue makes room for it.
+    pub fn push(&mut self, mut event: Event) {
+        self.push_from(&mut event);
+    }
+
+    /// As [`push`](Self::push), with the [place](Event::take) of the event.
     #[inline]
-    pub fn push(&mut self, event: Event) {
-        self.now = attribution::since(&event).map_or(self.now, |at| at.max(self.now));
+    pub(super) fn push_from(&mut self, event: &mut Event) {
+        self.now = attribution::since(event).map_or(self.now, |at| at.max(self.now));
         if self.shares_buffer && self.len > 0 {
             self.detach_last();
         }
-        let slot = Slot::new(event);
-        let full = self.len >= self.limits.events || self.bytes.saturating_add(slot.cost) > self.limits.bytes;
+        let cost = cost::of_event(event);
+        let full = self.len >= self.limits.events || self.bytes.saturating_add(cost) > self.limits.bytes;
         if full || self.index.is_some() || self.overflow == Overflow::KeepNewest {
-            return self.push_indexed(slot, full);
+            return self.push_indexed(Slot::new(Event::take(event), cost), full);
         }
-        self.append(slot);
+        self.append(Slot::new(Event::take(event), cost));
     }
 
     /// Puts a slot into a queue that has been full, or that holds the newest messages only.
@@ -140,7 +145,7 @@ impl Queue {
     pub(crate) fn take_batch(&mut self, into: &mut Batch, max: usize, max_bytes: usize) {
         let is_plain = self.index.is_none() && self.losses.is_empty() && self.announced.is_none();
         if is_plain && self.len <= max && self.bytes <= max_bytes && self.slots.capacity() <= EMPTY_SLOTS {
-            core::mem::swap(&mut self.slots, &mut into.slots);
+            into.swap(&mut self.slots);
             self.first_place += self.len as u64;
             (self.len, self.bytes) = (0, 0);
             return;

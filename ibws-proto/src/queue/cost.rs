@@ -22,7 +22,8 @@ pub(super) fn of_content(content: &Content) -> usize {
 /// of a full queue is smaller than that.
 const SLOT: usize = 2 * size_of::<Option<Slot>>();
 
-fn of_event(event: &Event) -> usize {
+#[inline]
+pub(super) fn of_event(event: &Event) -> usize {
     SLOT + match event {
         Event::Message(Message { frame, .. }) => frame.held_bytes(),
         Event::Malformed(malformed) => malformed.raw.len(),

@@ -133,20 +133,26 @@ impl Queues {
     /// Puts an event into every queue whose filter includes it, and calls `delivered` with the
     /// number of each of them and the queue itself.
     #[inline]
-    pub fn deliver(&mut self, event: Event, mut delivered: impl FnMut(QueueId, &Queue)) {
-        let key = match &event {
+    pub fn deliver(&mut self, mut event: Event, delivered: impl FnMut(QueueId, &Queue)) {
+        self.deliver_from(&mut event, delivered);
+    }
+
+    /// As [`deliver`](Self::deliver), with the [place](Event::take) of the event.
+    #[inline]
+    pub(crate) fn deliver_from(&mut self, event: &mut Event, mut delivered: impl FnMut(QueueId, &Queue)) {
+        let key = match &*event {
             // The states of a subscription are of interest to that subscription alone.
             Event::Subscription(_) => None,
             event => attribution::key(event),
         };
-        let subscribed = attribution::subscription(&event).and_then(|key| self.by_subscription.get(key));
+        let subscribed = attribution::subscription(event).and_then(|key| self.by_subscription.get(key));
         let keyed = key.and_then(|key| self.by_key.get(&key));
         // The last queue receives the original, so that one queue costs no copy.
         let (queues, held_at_most) = (&mut self.queues, &mut self.held_at_most);
         let mut last = None;
         for id in subscribed.into_iter().chain(keyed).flatten().chain(&self.all) {
             if let Some(before) = last.replace(*id) {
-                put(queues, held_at_most, before, event.clone(), &mut delivered);
+                put(queues, held_at_most, before, &mut event.clone(), &mut delivered);
             }
         }
         if let Some(id) = last {
@@ -224,12 +230,12 @@ fn put(
     queues: &mut BTreeMap<QueueId, (Queue, EventFilter)>,
     held_at_most: &mut usize,
     id: QueueId,
-    event: Event,
+    event: &mut Event,
     delivered: &mut impl FnMut(QueueId, &Queue),
 ) {
     if let Some((queue, _)) = queues.get_mut(&id) {
         let before = queue.bytes();
-        queue.push(event);
+        queue.push_from(event);
         *held_at_most = held_at_most.saturating_add(queue.bytes().saturating_sub(before));
         delivered(id, queue);
     }

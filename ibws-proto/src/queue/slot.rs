@@ -54,7 +54,6 @@ pub(super) enum Class {
 impl Slot {
     /// Returns the content as an item of a queue that announces nothing before it.
     #[cfg(feature = "client")]
-    #[inline(always)]
     pub(super) fn into_dequeued(self) -> Dequeued {
         match self.content {
             Content::Event(event) => Dequeued::Item(Item::Event(event)),
@@ -62,8 +61,10 @@ impl Slot {
         }
     }
 
-    pub(super) fn new(event: Event) -> Self {
-        Self::holding(Content::Event(event), None)
+    /// Creates the slot of an event, whose cost is known.
+    #[inline(always)]
+    pub(super) fn new(event: Event, cost: usize) -> Self {
+        Self { content: Content::Event(event), cost, previous: None, is_first: false }
     }
 
     /// Copies the bytes of a message out of the buffer that they were received in. An event that

@@ -18,7 +18,7 @@ fn dropped_events_are_counted_and_reported_where_they_are_missing() {
 
 #[test]
 fn bytes_are_bounded() {
-    let limit = 6 * Slot::new(malformed(0)).cost + 1;
+    let limit = 6 * slot(malformed(0)).cost + 1;
     let mut queue = limits(ANY, limit);
     for n in 0..100 {
         queue.push(malformed(n));

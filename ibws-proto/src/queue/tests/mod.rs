@@ -108,3 +108,8 @@ fn all(queue: &mut Queue) -> Vec<String> {
     assert_eq!((queue.len(), queue.bytes(), queue.is_empty()), (0, 0, true));
     items
 }
+
+fn slot(event: Event) -> Slot {
+    let cost = super::cost::of_event(&event);
+    Slot::new(event, cost)
+}
