@@ -7,6 +7,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::connect::{CloseCause, ConnectError, ConnectErrorKind};
+use crate::error_text::debug_with_text;
 use crate::key::SubscriptionKey;
 use crate::liveness::HealthReason;
 use crate::mask::{Discreet, excerpt};
@@ -227,7 +228,7 @@ pub enum UnsubscribeOutcome {
 }
 
 /// The reply to a request that failed. The variants differ in what the application can do.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
     /// All dials of `Start` failed, or the certificate is not trusted. The machine has stopped,
@@ -315,6 +316,26 @@ pub enum CommandError {
     #[error("the client has been shut down")]
     ShutDown,
 }
+
+debug_with_text!(CommandError {
+    GaveUp,
+    AuthenticationRequired,
+    ConnectionLost,
+    NotReady,
+    Unconfirmed,
+    Refused,
+    Invalid,
+    Conflict,
+    UnknownSubscription,
+    Budget,
+    ServerIdUnknown,
+    TimedOut,
+    BadText,
+    UnknownRequest,
+    Cancelled,
+    Superseded,
+    ShutDown
+});
 
 /// Why a connection ended, or was never established.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

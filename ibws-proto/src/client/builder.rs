@@ -20,6 +20,7 @@ use super::rest_handler::RestHandler;
 use super::shared::Shared;
 use super::sink::EventSink;
 use super::task::ClientTask;
+use crate::error_text::debug_with_text;
 #[cfg(feature = "tls")]
 use crate::transport::Fingerprint;
 use crate::transport::{
@@ -364,7 +365,7 @@ impl<R: Runtime + Net> Builder<R> {
 }
 
 /// Settings from which no client can be built.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// The address cannot be used.
@@ -377,6 +378,8 @@ pub enum BuildError {
     #[error(transparent)]
     Proxy(#[from] ProxyError),
 }
+
+debug_with_text!(BuildError { Endpoint, Trust, Proxy });
 
 /// The limits of the queues that a client opens.
 #[derive(Clone)]

@@ -312,8 +312,8 @@ impl<R: Runtime> Stream for Subscription<R> {
 ///
 /// ```
 /// #![deny(unused_must_use)]
-/// # use ibws_proto::{CommandError, client::Client, subscribe::InvalidSubscribe, transport::Runtime};
-/// # use ibws_proto::client::{Latest, SubscriptionGuard};
+/// # use ibws_proto::{CommandError, client::Client, subscribe::InvalidSubscribe};
+/// # use ibws_proto::{client::{Latest, SubscriptionGuard}, transport::Runtime};
 /// async fn hold<R: Runtime>(client: &Client<R>) -> Result<(), CommandError> {
 ///     let _pnl = client.subscribe("pl").await?;
 ///     Ok(())
