@@ -199,7 +199,10 @@ pub struct Gap {
     /// The subscription of the stream.
     pub key: SubscriptionKey,
     /// The last moment at which the stream is known to have been complete: the last frame received
-    /// on the connection, or an earlier moment for a stream that was stale or unconfirmed.
+    /// on the connection. It is earlier for two kinds of streams, so that the gaps of one outage
+    /// may begin at different moments: a stream with a limit of silence
+    /// ([`Staleness`](crate::subscribe::Staleness): `pl` and `ld` by default), whose own last
+    /// message is the better evidence, and one that was sent and never confirmed.
     pub since: Instant,
     /// Why the stream was interrupted.
     pub cause: GapCause,

@@ -39,6 +39,28 @@ fn after_heartbeats_a_half_open_link_is_detected_25_s_after_the_last_byte() {
 }
 
 #[test]
+fn a_gap_begins_at_the_last_frame_or_with_a_limit_of_silence_at_the_streams_own() {
+    let mut earlier = 0;
+    for seed in 1..=20 {
+        let mut world = World::new(Config::default(), GatewayConfig::seeded(seed));
+        world.settle(&[QUOTES, "pl"]);
+        world.run(secs(30));
+        world.freeze();
+        world.run(ms(20));
+        let own = world.events().filter_map(|(at, event)| match event {
+            Event::Message(message) => message.subscription.as_ref().filter(|key| key.as_str() == "pl").and(Some(at)),
+            _ => None,
+        });
+        let (own, last) = (own.last().unwrap(), world.last_received_at().unwrap());
+        world.run(secs(60));
+        let since = |key| world.gaps().iter().find(|gap| gap.key.as_str() == key).unwrap().since;
+        assert_eq!((since("md+265598"), since("pl")), (last, own), "seed {seed}");
+        earlier += usize::from(own < last);
+    }
+    assert!(earlier > 3, "{earlier} of 20 gaps of `pl` began earlier");
+}
+
+#[test]
 fn before_heartbeats_silence_is_probed_after_25_s_and_the_link_ends_20_s_later() {
     let config = Config { ping_interval: None, tic_interval: None, ..Config::default() };
     let mut world = World::new(config, GatewayConfig::default());
