@@ -126,7 +126,8 @@ pub enum Event {
     Malformed(FrameError),
     /// From `since` on, messages of this stream may be missing.
     Gap(Gap),
-    /// The stream was subscribed to again; the gap before it has ended.
+    /// The stream was subscribed to again; the gap before it has ended. The frame that shows it was
+    /// delivered before, with the same time.
     Resumed(Resumed),
     /// What the stream of orders lost in a gap, or what existed before it began, is known. It comes
     /// after [`Resumed`](Self::Resumed), which never waits for it.
@@ -211,6 +212,10 @@ pub struct Gap {
 /// The end of a gap, on evidence: for a channel that the gateway confirms, the first frame of the
 /// stream on the new connection; for `or` and `bd`, a frame of their own, or 5 s and a later frame
 /// of the connection after they were sent without a refusal.
+///
+/// The frame that ends the gap is delivered before it, with the same time. It may hold the snapshot
+/// that makes up for the gap ([`GapRecovery::Snapshot`]), so read the frames between [`Gap`] and
+/// `Resumed` as all others.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Resumed {

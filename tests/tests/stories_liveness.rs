@@ -61,6 +61,23 @@ fn a_gap_begins_at_the_last_frame_or_with_a_limit_of_silence_at_the_streams_own(
 }
 
 #[test]
+fn the_frame_that_ends_a_gap_is_delivered_before_the_end_of_the_gap() {
+    let mut world = world();
+    world.settle(&[QUOTES]);
+    world.freeze();
+    world.run(secs(60));
+    let of_the_stream = world.events().filter_map(|(at, event)| match event {
+        Event::Message(message) if message.subscription.is_some() => Some((at, "message")),
+        Event::Gap(_) => Some((at, "gap")),
+        Event::Resumed(_) => Some((at, "resumed")),
+        _ => None,
+    });
+    let seen: Vec<_> = of_the_stream.skip_while(|(_, what)| *what != "gap").take(3).collect();
+    assert_eq!(seen.iter().map(|(_, what)| *what).collect::<Vec<_>>(), ["gap", "message", "resumed"]);
+    assert_eq!(seen[1].0, seen[2].0);
+}
+
+#[test]
 fn before_heartbeats_silence_is_probed_after_25_s_and_the_link_ends_20_s_later() {
     let config = Config { ping_interval: None, tic_interval: None, ..Config::default() };
     let mut world = World::new(config, GatewayConfig::default());
