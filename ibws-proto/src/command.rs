@@ -237,7 +237,7 @@ pub enum CommandError {
     /// The limits are
     /// [`Config::max_connection_attempts`](crate::Config::max_connection_attempts) and
     /// [`Config::max_reconnect_attempts`](crate::Config::max_reconnect_attempts).
-    #[error("gave up after {attempts} connection attempts: {last}")]
+    #[error("gave up after {attempts} connection attempt{}: {last}", if *attempts == 1 { "" } else { "s" })]
     GaveUp {
         /// Number of dials.
         attempts: u32,

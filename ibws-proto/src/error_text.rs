@@ -40,13 +40,15 @@ mod tests {
         let key = SubscriptionKey::parse("pl").unwrap();
         let last = ConnectError::new(ConnectErrorKind::Unreachable, "nothing listens on localhost:5000");
         for (error, variant) in [
-            (CommandError::GaveUp { attempts: 3, last }, "GaveUp"),
+            (CommandError::GaveUp { attempts: 3, last: last.clone() }, "GaveUp"),
             (CommandError::Conflict(key), "Conflict"),
             (CommandError::TimedOut, "TimedOut"),
             (CommandError::Invalid(InvalidSubscribe::Days(9)), "Invalid"),
         ] {
             assert_eq!(format!("{error:?}"), format!("{variant}: {error}"));
         }
+        let error = CommandError::GaveUp { attempts: 1, last };
+        assert!(format!("{error:?}").starts_with("GaveUp: gave up after 1 connection attempt: "), "{error:?}");
         let error = Subscribe::try_from(Trades::new().days(9)).unwrap_err();
         assert_eq!(format!("{error:?}"), "Days: bad number of days 9: use 1 to 7");
     }

@@ -271,8 +271,7 @@ impl<R: Runtime> Builder<R> {
         let trust = match &self.pin_file {
             // A file that cannot be examined is reported when it is read.
             Some(path) if path.try_exists().unwrap_or(true) => Trust::from_pin_file(path)?,
-            // The SHA-256 of no certificate.
-            Some(_) => Trust::ExactSha256(Fingerprint::from_bytes([0; 32])),
+            Some(_) => Trust::ExactSha256(Fingerprint::OF_NO_CERTIFICATE),
             None => trust,
         };
         #[cfg(feature = "tls")]
