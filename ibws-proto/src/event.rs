@@ -174,7 +174,8 @@ pub struct Message {
     pub frame: Frame,
 }
 
-/// A change of the connection's state.
+/// A change of the connection's state. `Display` writes one line for people: the state, and why and
+/// for how long it waits.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct StateChange {
@@ -190,6 +191,16 @@ pub struct StateChange {
     pub delay: Option<Duration>,
     /// Number of dials since the last ready connection.
     pub attempt: u32,
+}
+
+impl fmt::Display for StateChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.state.name())?;
+        if let Some(delay) = self.delay {
+            write!(f, " for {:.1} s", delay.as_secs_f64())?;
+        }
+        self.cause.as_ref().map_or(Ok(()), |cause| write!(f, ": {cause}"))
+    }
 }
 
 /// The start of a gap: from `since` on, messages of a stream may be missing. One outage causes one
@@ -271,6 +282,12 @@ impl GapRecovery {
             Self::Rest => "rest",
             Self::Nothing => "nothing",
         }
+    }
+}
+
+impl fmt::Display for GapRecovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
