@@ -126,7 +126,7 @@ fn the_program_of_the_readme_shows_quotes() {
 }
 
 #[test]
-fn the_program_of_the_readme_says_that_no_gateway_listens() {
+fn the_program_of_the_readme_reports_that_no_gateway_listens() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap(); // and closed again
     let mut program = Command::new(example("quotes"));
     program.env("IBIND_WS_URL", format!("wss://{free}/v1/api/ws"));
