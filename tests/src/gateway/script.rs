@@ -41,9 +41,9 @@ pub struct PromptReply {
 }
 
 impl Gateway {
-    /// The only conid without a quote, apart from 0. Market data for it has a dash as its symbol,
-    /// `N/A` as its price and nothing else. Any other conid is quoted: its prices are a walk that
-    /// the seed and the conid decide.
+    /// 999, the only conid without a quote, apart from 0. Market data for it has a dash as its
+    /// symbol, `N/A` as its price and nothing else. Any other conid is quoted: its prices are a
+    /// walk that the seed and the conid decide.
     pub const BAD_CONID: u64 = BAD_CONID;
 
     /// Sets the bid, the last price and the ask of a contract, in cents, and stops its walk until

@@ -200,6 +200,8 @@ fn connection(shared: &Arc<Shared>, conn: usize, stream: TcpStream) {
 /// A connection before the response to its upgrade request.
 pub struct ClientInfo {
     wire: Wire,
+    /// The head of the request, once it was read.
+    head: Option<String>,
     conn: usize,
     shared: Arc<Shared>,
 }
@@ -212,7 +214,7 @@ impl ClientInfo {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let identity = shared.identities.as_ref().map(|[own, _]| &own.config);
-        Ok(Self { wire: Wire::new(stream, identity)?, conn, shared: Arc::clone(shared) })
+        Ok(Self { wire: Wire::new(stream, identity)?, head: None, conn, shared: Arc::clone(shared) })
     }
 
     /// Presents another certificate than the pinned one.
@@ -251,11 +253,35 @@ impl ClientInfo {
         !matches!(self.wire.read(&mut [0]), Ok(1..))
     }
 
-    /// Reads the head of the request.
+    /// Reads the head of the request; a later call returns the same. [`open`](Self::open) and
+    /// [`greet`](Self::greet) may follow.
+    ///
+    /// ```
+    /// use ibws_testkit::Script;
+    ///
+    /// let (heads, received) = std::sync::mpsc::channel();
+    /// let script = Script::start(false, move |_, mut client| {
+    ///     heads.send(client.head()?).expect("a receiver"); // its path, its cookies, its headers
+    ///     client.greet()?.until_end()
+    /// });
+    /// # let url = format!("ws://{}/v1/api/ws", script.address());
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// # let client = ibws_tokio::builder().url(url).plaintext_on_loopback().build()?;
+    /// # client.start().await?;
+    /// # client.ready().await?;
+    /// # client.shutdown().await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// assert!(received.recv()?.starts_with("GET /v1/api/ws"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If it does not arrive, or is longer than 16 KiB.
     pub fn head(&mut self) -> io::Result<String> {
+        if let Some(head) = &self.head {
+            return Ok(head.clone());
+        }
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
@@ -265,7 +291,7 @@ impl ClientInfo {
                 return Err(io::ErrorKind::InvalidData.into());
             }
         }
-        Ok(String::from_utf8_lossy(&head).into_owned())
+        Ok(self.head.insert(String::from_utf8_lossy(&head).into_owned()).clone())
     }
 
     /// Reads `length` bytes after the head of the request.
