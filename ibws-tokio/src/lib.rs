@@ -37,11 +37,11 @@ pub use ibws_proto::{
 };
 pub use ibws_proto::{field, fold, message, status, subscribe};
 
-/// The settings of a client on this runtime; see [`ibws_proto::client::Builder`].
+/// The settings of a client on this runtime.
 ///
 #[doc = include_str!("../docs/builder.md")]
 pub type Builder = ibws_proto::client::Builder<TokioRuntime>;
-/// A client on this runtime; see [`ibws_proto::client::Client`].
+/// A client on this runtime.
 ///
 #[doc = include_str!("../docs/client.md")]
 pub type Client = ibws_proto::client::Client<TokioRuntime>;
