@@ -130,7 +130,8 @@ pub struct Modify {
     /// How market data is renewed from now on; `Some(None)` restores
     /// [`Config::renewal`](crate::Config::renewal).
     pub renewal: Option<Option<Renewal>>,
-    /// The new age at which market data is renewed, 1 ms at least; `Some(None)` never renews it. It
+    /// The new age at which market data is renewed, 1 ms at least; `Some(None)` never renews it.
+    /// [`Config::renew_market_data`](crate::Config::renew_market_data) returns by its own value. It
     /// takes effect at once, whatever `apply_now` is: the age counts from the change, and a renewal
     /// that is due earlier keeps its time.
     pub renew_after: Option<Option<Duration>>,
