@@ -200,7 +200,7 @@ fn connection(shared: &Arc<Shared>, conn: usize, stream: TcpStream) {
 /// A connection before the response to its upgrade request.
 pub struct ClientInfo {
     wire: Wire,
-    /// The head of the request, once it was read.
+    /// The head of a request that was read and has no response yet.
     head: Option<String>,
     conn: usize,
     shared: Arc<Shared>,
@@ -243,6 +243,7 @@ impl ClientInfo {
     /// # Errors
     /// If the client closed the connection, or TLS fails.
     pub fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.head = None;
         self.wire.write_all(bytes)?;
         self.wire.flush()
     }
@@ -253,8 +254,8 @@ impl ClientInfo {
         !matches!(self.wire.read(&mut [0]), Ok(1..))
     }
 
-    /// Reads the head of the request; a later call returns the same. [`open`](Self::open) and
-    /// [`greet`](Self::greet) may follow.
+    /// Reads the head of the next request. [`open`](Self::open) and [`greet`](Self::greet) may
+    /// follow: they reply to the request whose head was read last, unless [`put`](Self::put) has.
     ///
     /// ```
     /// use ibws_testkit::Script;
@@ -279,9 +280,6 @@ impl ClientInfo {
     /// # Errors
     /// If it does not arrive, or is longer than 16 KiB.
     pub fn head(&mut self) -> io::Result<String> {
-        if let Some(head) = &self.head {
-            return Ok(head.clone());
-        }
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
@@ -326,7 +324,10 @@ impl ClientInfo {
     /// # Errors
     /// If the client closed the connection.
     pub fn open(mut self, first: &[u8]) -> io::Result<ScriptedPeer> {
-        let head = self.head()?;
+        let head = match self.head.take() {
+            Some(head) => head,
+            None => self.head()?,
+        };
         self.put(&[&Self::accept_response(&head), first].concat())?;
         let socket = WebSocket::from_raw_socket(self.wire, Role::Server, None);
         Ok(ScriptedPeer::new(socket, self.conn, self.shared))
