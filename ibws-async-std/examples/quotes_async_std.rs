@@ -5,11 +5,12 @@
 //! same code.
 #![expect(clippy::print_stdout, reason = "it prints quotes")]
 
-use ibws_async_std::{Field, subscribe::MarketData};
+use ibws_async_std::{Field, StateChange, subscribe::MarketData};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     async_std::task::block_on(async {
         let client = ibws_async_std::local_gateway().from_env()?.build()?;
+        client.on(|change: StateChange| println!("{change}")); // why nothing comes, if so
         client.start().await?;
         let apple = MarketData::new(265598).fields([Field::LAST, Field::BID, Field::ASK]);
         let mut apple = client.subscribe(apple).await?;

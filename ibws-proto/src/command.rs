@@ -7,6 +7,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::connect::{CloseCause, ConnectError, ConnectErrorKind};
+use crate::error_text::debug_with_text;
 use crate::key::SubscriptionKey;
 use crate::liveness::HealthReason;
 use crate::mask::{Discreet, excerpt};
@@ -129,7 +130,8 @@ pub struct Modify {
     /// How market data is renewed from now on; `Some(None)` restores
     /// [`Config::renewal`](crate::Config::renewal).
     pub renewal: Option<Option<Renewal>>,
-    /// The new age at which market data is renewed, 1 ms at least; `Some(None)` never renews it. It
+    /// The new age at which market data is renewed, 1 ms at least; `Some(None)` never renews it.
+    /// [`Config::renew_market_data`](crate::Config::renew_market_data) returns by its own value. It
     /// takes effect at once, whatever `apply_now` is: the age counts from the change, and a renewal
     /// that is due earlier keeps its time.
     pub renew_after: Option<Option<Duration>>,
@@ -227,7 +229,7 @@ pub enum UnsubscribeOutcome {
 }
 
 /// The reply to a request that failed. The variants differ in what the application can do.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
     /// All dials of `Start` failed, or the certificate is not trusted. The machine has stopped,
@@ -236,7 +238,7 @@ pub enum CommandError {
     /// The limits are
     /// [`Config::max_connection_attempts`](crate::Config::max_connection_attempts) and
     /// [`Config::max_reconnect_attempts`](crate::Config::max_reconnect_attempts).
-    #[error("gave up after {attempts} connection attempts: {last}")]
+    #[error("gave up after {attempts} connection attempt{}: {last}", if *attempts == 1 { "" } else { "s" })]
     GaveUp {
         /// Number of dials.
         attempts: u32,
@@ -315,6 +317,26 @@ pub enum CommandError {
     #[error("the client has been shut down")]
     ShutDown,
 }
+
+debug_with_text!(CommandError {
+    GaveUp,
+    AuthenticationRequired,
+    ConnectionLost,
+    NotReady,
+    Unconfirmed,
+    Refused,
+    Invalid,
+    Conflict,
+    UnknownSubscription,
+    Budget,
+    ServerIdUnknown,
+    TimedOut,
+    BadText,
+    UnknownRequest,
+    Cancelled,
+    Superseded,
+    ShutDown
+});
 
 /// Why a connection ended, or was never established.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]

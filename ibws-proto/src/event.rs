@@ -126,7 +126,8 @@ pub enum Event {
     Malformed(FrameError),
     /// From `since` on, messages of this stream may be missing.
     Gap(Gap),
-    /// The stream was subscribed to again; the gap before it has ended.
+    /// The stream was subscribed to again; the gap before it has ended. The frame that shows it was
+    /// delivered before, with the same time.
     Resumed(Resumed),
     /// What the stream of orders lost in a gap, or what existed before it began, is known. It comes
     /// after [`Resumed`](Self::Resumed), which never waits for it.
@@ -182,7 +183,8 @@ pub struct Message {
     pub frame: Frame,
 }
 
-/// A change of the connection's state.
+/// A change of the connection's state. `Display` writes one line for people: the state, and why and
+/// for how long it waits.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct StateChange {
@@ -200,6 +202,16 @@ pub struct StateChange {
     pub attempt: u32,
 }
 
+impl fmt::Display for StateChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.state.name())?;
+        if let Some(delay) = self.delay {
+            write!(f, " for {:.1} s", delay.as_secs_f64())?;
+        }
+        self.cause.as_ref().map_or(Ok(()), |cause| write!(f, ": {cause}"))
+    }
+}
+
 /// The start of a gap: from `since` on, messages of a stream may be missing. One outage causes one
 /// gap for each stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -208,7 +220,10 @@ pub struct Gap {
     /// The subscription of the stream.
     pub key: SubscriptionKey,
     /// The last moment at which the stream is known to have been complete: the last frame received
-    /// on the connection, or an earlier moment for a stream that was stale or unconfirmed.
+    /// on the connection. It is earlier for two kinds of streams, so that the gaps of one outage
+    /// may begin at different moments: a stream with a limit of silence
+    /// ([`Staleness`](crate::subscribe::Staleness): `pl` and `ld` by default), whose own last
+    /// message is the better evidence, and one that was sent and never confirmed.
     pub since: Instant,
     /// Why the stream was interrupted.
     pub cause: GapCause,
@@ -217,6 +232,10 @@ pub struct Gap {
 /// The end of a gap, on evidence: for a channel that the gateway confirms, the first frame of the
 /// stream on the new connection; for `or` and `bd`, a frame of their own, or 5 s and a later frame
 /// of the connection after they were sent without a refusal.
+///
+/// The frame that ends the gap is delivered before it, with the same time. It may hold the snapshot
+/// that makes up for the gap ([`GapRecovery::Snapshot`]), so read the frames between [`Gap`] and
+/// `Resumed` as all others.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Resumed {
@@ -272,6 +291,12 @@ impl GapRecovery {
             Self::Rest => "rest",
             Self::Nothing => "nothing",
         }
+    }
+}
+
+impl fmt::Display for GapRecovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

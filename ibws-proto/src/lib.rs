@@ -178,6 +178,7 @@ pub mod client;
 mod command;
 mod config;
 mod connect;
+mod error_text;
 mod escape;
 mod event;
 pub mod field;

@@ -5,11 +5,12 @@
 //! same code.
 #![expect(clippy::print_stdout, reason = "it prints quotes")]
 
-use ibws_tokio::{Field, subscribe::MarketData};
+use ibws_tokio::{Field, StateChange, subscribe::MarketData};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let client = ibws_tokio::local_gateway().from_env()?.build()?;
+    client.on(|change: StateChange| println!("{change}")); // why nothing comes, if so
     client.start().await?;
     let apple = MarketData::new(265598).fields([Field::LAST, Field::BID, Field::ASK]);
     let mut apple = client.subscribe(apple).await?;

@@ -23,9 +23,12 @@ pub use ibws_proto::client::Pacing;
 #[doc = include_str!("../docs/rest_handler.md")]
 pub use ibws_proto::client::RestHandler;
 pub use ibws_proto::client::{BuildError, RestConnection, Settings, SettingsError};
+pub use ibws_proto::frame::{FieldError, FieldResult, Number};
 pub use ibws_proto::keeper::{KeeperConfig, KeeperEvent, KeeperState};
-pub use ibws_proto::queue::{EventFilter, LossReport, QueueLimits};
-pub use ibws_proto::transport::{Credentials, CredentialsProvider, Fingerprint, Limits, Proxy, Trust, TrustError};
+pub use ibws_proto::queue::{EventFilter, LossReport, Overflow, QueueLimits, QueueOptions};
+pub use ibws_proto::transport::{
+    Credentials, CredentialsProvider, Endpoint, Fingerprint, Limits, Proxy, Secret, Trust, TrustError,
+};
 pub use ibws_proto::{
     Account, Body, CatchUpPending, CaughtUp, CommandError, Config, ConnectError, ConnectErrorKind, ConnectionLoss,
     ConnectionState, Event, Field, Frame, Gap, GapCause, Instant, Item, Json, Key, Message, ReadyGate, Renewal,
@@ -34,11 +37,11 @@ pub use ibws_proto::{
 };
 pub use ibws_proto::{field, fold, message, status, subscribe};
 
-/// The settings of a client on this runtime; see [`ibws_proto::client::Builder`].
+/// The settings of a client on this runtime.
 ///
 #[doc = include_str!("../docs/builder.md")]
 pub type Builder = ibws_proto::client::Builder<TokioRuntime>;
-/// A client on this runtime; see [`ibws_proto::client::Client`].
+/// A client on this runtime.
 ///
 #[doc = include_str!("../docs/client.md")]
 pub type Client = ibws_proto::client::Client<TokioRuntime>;

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ibws_proto::fold::OrderBook;
-use ibws_proto::transport::Runtime;
 use ibws_proto::{Body, ConnectionState, Event, Instant, Item, Key, Message, Subscribe};
 use ibws_testkit::runtime::Simulated;
 use ibws_testkit::{GatewayConfig, GatewayOutput};

@@ -188,7 +188,7 @@ fn a_failing_init_is_retried_with_growing_pauses_while_the_tickles_go_on() {
 }
 
 #[test]
-fn in_the_penalty_box_nothing_is_called_and_every_request_fails_at_once() {
+fn in_the_penalty_box_nothing_is_called_and_every_request_fails_at_once_but_dials_get_the_known_session() {
     let mut world = settled();
     world.gateway.put_in_penalty_box();
     world.run(secs(60));
@@ -200,13 +200,38 @@ fn in_the_penalty_box_nothing_is_called_and_every_request_fails_at_once() {
     let ticket = world.serve(0, RestRequest::Prime(sub("or")));
     world.dial(0);
     assert!(reason(&world, ticket).contains("HTTP 429"), "{}", reason(&world, ticket));
-    assert_eq!(world.dials(0).last().map(|(_, _, done)| *done), Some(false));
+    assert_eq!(world.dials(0).last().map(|(_, _, done)| *done), Some(true));
     world.run_until(state.since + secs(899));
+    world.dial(0);
+    assert_eq!(world.dials(0).last().map(|(_, _, done)| *done), Some(true));
     assert_eq!(world.calls(0).len(), before);
     world.run(secs(2));
     assert_eq!(world.state(0), KeeperState::Authenticated);
     assert_eq!(world.calls(0).len(), before + 1);
     assert_eq!(world.gateway.pacing_violations(), 0);
+}
+
+#[test]
+fn a_dial_that_waits_when_the_penalty_box_begins_gets_the_known_session() {
+    let mut world = settled();
+    world.run(secs(10)); // the session of the last tickle is no longer fresh
+    world.gateway.put_in_penalty_box();
+    let before = world.calls(0).len();
+    world.dial(0);
+    world.run(secs(5));
+    assert_eq!(world.state(0), KeeperState::PenaltyBox);
+    assert_eq!(world.calls(0).len(), before + 1, "the tickle for the dial");
+    assert_eq!(world.dials(0).last().map(|(_, _, done)| *done), Some(true));
+}
+
+#[test]
+fn a_dial_without_a_known_session_fails_in_the_penalty_box() {
+    let mut world = KeeperWorld::one(GatewayConfig::default());
+    world.gateway.put_in_penalty_box();
+    world.dial(0);
+    world.run(secs(5));
+    assert_eq!(world.state(0), KeeperState::PenaltyBox);
+    assert_eq!(world.dials(0).last().map(|(_, _, done)| *done), Some(false));
 }
 
 #[test]

@@ -126,6 +126,15 @@ fn the_program_of_the_readme_shows_quotes() {
 }
 
 #[test]
+fn the_program_of_the_readme_reports_that_no_gateway_listens() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap(); // and closed again
+    let mut program = Command::new(example("quotes"));
+    program.env("IBIND_WS_URL", format!("wss://{free}/v1/api/ws"));
+    let line = Running::start(&mut program).until(|line| line.starts_with("backoff for "));
+    assert!(line.contains(&format!("cannot connect to {free}")) && line.contains("gateway is running"), "{line}");
+}
+
+#[test]
 fn the_program_of_the_readme_on_async_std_shows_quotes() {
     shown("ibws-async-std/examples/quotes_async_std.rs", &["ibws-async-std/README.md"]);
     shows_quotes("quotes_async_std");

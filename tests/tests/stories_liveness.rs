@@ -39,6 +39,45 @@ fn after_heartbeats_a_half_open_link_is_detected_25_s_after_the_last_byte() {
 }
 
 #[test]
+fn a_gap_begins_at_the_last_frame_or_with_a_limit_of_silence_at_the_streams_own() {
+    let mut earlier = 0;
+    for seed in 1..=20 {
+        let mut world = World::new(Config::default(), GatewayConfig::seeded(seed));
+        world.settle(&[QUOTES, "pl"]);
+        world.run(secs(30));
+        world.freeze();
+        world.run(ms(20));
+        let own = world.events().filter_map(|(at, event)| match event {
+            Event::Message(message) => message.subscription.as_ref().filter(|key| key.as_str() == "pl").and(Some(at)),
+            _ => None,
+        });
+        let (own, last) = (own.last().unwrap(), world.last_received_at().unwrap());
+        world.run(secs(60));
+        let since = |key| world.gaps().iter().find(|gap| gap.key.as_str() == key).unwrap().since;
+        assert_eq!((since("md+265598"), since("pl")), (last, own), "seed {seed}");
+        earlier += usize::from(own < last);
+    }
+    assert!(earlier > 3, "{earlier} of 20 gaps of `pl` began earlier");
+}
+
+#[test]
+fn the_frame_that_ends_a_gap_is_delivered_before_the_end_of_the_gap() {
+    let mut world = world();
+    world.settle(&[QUOTES]);
+    world.freeze();
+    world.run(secs(60));
+    let of_the_stream = world.events().filter_map(|(at, event)| match event {
+        Event::Message(message) if message.subscription.is_some() => Some((at, "message")),
+        Event::Gap(_) => Some((at, "gap")),
+        Event::Resumed(_) => Some((at, "resumed")),
+        _ => None,
+    });
+    let seen: Vec<_> = of_the_stream.skip_while(|(_, what)| *what != "gap").take(3).collect();
+    assert_eq!(seen.iter().map(|(_, what)| *what).collect::<Vec<_>>(), ["gap", "message", "resumed"]);
+    assert_eq!(seen[1].0, seen[2].0);
+}
+
+#[test]
 fn before_heartbeats_silence_is_probed_after_25_s_and_the_link_ends_20_s_later() {
     let config = Config { ping_interval: None, tic_interval: None, ..Config::default() };
     let mut world = World::new(config, GatewayConfig::default());

@@ -20,6 +20,7 @@ use super::rest_handler::RestHandler;
 use super::shared::Shared;
 use super::sink::EventSink;
 use super::task::ClientTask;
+use crate::error_text::debug_with_text;
 #[cfg(feature = "tls")]
 use crate::transport::Fingerprint;
 use crate::transport::{
@@ -270,8 +271,7 @@ impl<R: Runtime> Builder<R> {
         let trust = match &self.pin_file {
             // A file that cannot be examined is reported when it is read.
             Some(path) if path.try_exists().unwrap_or(true) => Trust::from_pin_file(path)?,
-            // The SHA-256 of no certificate.
-            Some(_) => Trust::ExactSha256(Fingerprint::from_bytes([0; 32])),
+            Some(_) => Trust::ExactSha256(Fingerprint::OF_NO_CERTIFICATE),
             None => trust,
         };
         #[cfg(feature = "tls")]
@@ -364,7 +364,7 @@ impl<R: Runtime + Net> Builder<R> {
 }
 
 /// Settings from which no client can be built.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// The address cannot be used.
@@ -377,6 +377,8 @@ pub enum BuildError {
     #[error(transparent)]
     Proxy(#[from] ProxyError),
 }
+
+debug_with_text!(BuildError { Endpoint, Trust, Proxy });
 
 /// The limits of the queues that a client opens.
 #[derive(Clone)]

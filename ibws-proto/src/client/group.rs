@@ -41,6 +41,7 @@ use crate::{Command, CommandError, Event, Item, Subscribe, SubscribeOutcome, Sub
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "dropping it unsubscribes what no other handle holds"]
 pub struct SubscriptionGroup<R: Runtime> {
     // Dropped before the stream: the subscriptions are released first.
     guards: Vec<SubscriptionGuard<R>>,

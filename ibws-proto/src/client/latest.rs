@@ -36,6 +36,7 @@ use crate::{Event, SubscriptionKey};
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "dropping it ends its value, and unsubscribes if it was the last handle of the key"]
 pub struct Latest<R: Runtime> {
     // Dropped before the handle: the subscription is released first.
     guard: Option<SubscriptionGuard<R>>,
@@ -121,7 +122,6 @@ impl<R: Runtime> Client<R> {
     /// keep the subscription: for that, see [`Subscription::into_latest`]. All values of one key
     /// share their memory: one quote, or one message of at most
     /// [`Limits::max_message_size`](crate::transport::Limits::max_message_size).
-    #[must_use]
     pub fn latest(&self, key: &SubscriptionKey) -> Latest<R> {
         Latest::new(self.handle.clone(), key.clone(), None)
     }

@@ -48,6 +48,7 @@ use crate::{Command, CommandError, Event, Item, RequestId, SubscribeOutcome, Sub
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "dropping it unsubscribes, unless another handle holds the key"]
 pub struct Subscription<R: Runtime> {
     // Dropped before the stream: the subscription is released first.
     guard: SubscriptionGuard<R>,
@@ -79,6 +80,7 @@ pub struct Subscription<R: Runtime> {
 /// # Ok(())
 /// # }
 /// ```
+#[must_use = "dropping it unsubscribes, unless another handle holds the key"]
 pub struct SubscriptionGuard<R: Runtime> {
     key: SubscriptionKey,
     request: Request<R>,
@@ -273,3 +275,62 @@ impl<R: Runtime> Stream for Subscription<R> {
         self.poll_item(cx)
     }
 }
+
+/// A handle that is dropped where it was created ends what was requested, so the compiler warns.
+/// The last program differs from the others only in that it holds the handles.
+///
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// # use ibws_proto::{CommandError, client::Client, transport::Runtime};
+/// async fn hold<R: Runtime>(client: &Client<R>) -> Result<(), CommandError> {
+///     client.subscribe("pl").await?;
+///     Ok(())
+/// }
+/// ```
+///
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// # use ibws_proto::{client::Client, subscribe::InvalidSubscribe, transport::Runtime};
+/// fn hold<R: Runtime>(client: &Client<R>) -> Result<(), InvalidSubscribe> {
+///     client.subscribe_all(["pl"])?;
+///     Ok(())
+/// }
+/// ```
+///
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// # use ibws_proto::{client::{Client, Latest, SubscriptionGuard}, transport::Runtime};
+/// fn guard<R: Runtime>(guard: fn() -> SubscriptionGuard<R>) {
+///     guard();
+/// }
+/// ```
+///
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// # use ibws_proto::{client::{Client, Latest, SubscriptionGuard}, transport::Runtime};
+/// fn latest<R: Runtime>(latest: fn() -> Latest<R>) {
+///     latest();
+/// }
+/// ```
+///
+/// ```
+/// #![deny(unused_must_use)]
+/// # use ibws_proto::{CommandError, client::Client, subscribe::InvalidSubscribe};
+/// # use ibws_proto::{client::{Latest, SubscriptionGuard}, transport::Runtime};
+/// async fn hold<R: Runtime>(client: &Client<R>) -> Result<(), CommandError> {
+///     let _pnl = client.subscribe("pl").await?;
+///     Ok(())
+/// }
+/// fn hold_all<R: Runtime>(client: &Client<R>) -> Result<(), InvalidSubscribe> {
+///     let _all = client.subscribe_all(["pl"])?;
+///     Ok(())
+/// }
+/// fn guard<R: Runtime>(guard: fn() -> SubscriptionGuard<R>) {
+///     let _guard = guard();
+/// }
+/// fn latest<R: Runtime>(latest: fn() -> Latest<R>) {
+///     let _latest = latest();
+/// }
+/// ```
+#[cfg(doctest)]
+struct Unused;

@@ -40,7 +40,8 @@ impl ClientSpan {
     /// Writes a state of the session keeper.
     #[cfg(feature = "session")]
     pub(super) fn keeper(&self, event: &KeeperEvent) {
-        let (state, why) = (event.state.name(), text(&event.why));
+        let (state, why) = (event.state.name(), Some(&event.why).filter(|why| !why.is_empty()).map(text));
+        let why = why.as_deref();
         let advice = event.advice.as_ref().filter(|advice| !event.why.contains(&***advice)).map(text);
         let advice = advice.as_deref();
         contain(|| match event.state {
@@ -186,7 +187,7 @@ fn line(span: &Span, event: &Event) {
 }
 
 fn state(span: &Span, change: &StateChange) {
-    let (state, attempt) = (change.state.name(), change.attempt);
+    let (state, attempt) = (change.state.name(), Some(change.attempt).filter(|attempt| *attempt > 0));
     let delay_ms = change.delay.map(millis);
     if let Some(error) = failed_dial(change) {
         let error = text(error);

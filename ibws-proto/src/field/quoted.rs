@@ -55,7 +55,8 @@ macro_rules! quote_accessors {
 
         /// Returns the volume of the day, in the most exact form that is there: field 7762, the
         /// number beside field 87 (`87_raw`), or field 87 itself, which the gateway shortens to
-        /// `14.6M`.
+        /// `14.6M`. Its text is of any of these forms; for people, format
+        /// [`to_f64`](crate::frame::Number::to_f64) of it.
         ///
         /// # Errors
         /// [`FieldError`](crate::frame::FieldError) if that field is not a number.

@@ -317,7 +317,11 @@ impl Keeper {
     }
 
     fn session_needed(&mut self, ticket: Ticket) {
-        if let Some(session) = self.upkeep.fresh_session(self.now).cloned() {
+        // In the penalty box no tickle can show the session, and the one that is known still serves
+        // a dial: the stream is not a call that the box refuses (docs/protocol.md §8.3).
+        let is_boxed = self.boxed_until.is_some_and(|until| until > self.now);
+        let known = if is_boxed { self.upkeep.session() } else { self.upkeep.fresh_session(self.now) };
+        if let Some(session) = known.cloned() {
             self.requests.remove_ticket(ticket);
             self.outputs.push_back(KeeperOutput::SessionReady { ticket, result: Ok(session) });
         } else {
@@ -392,13 +396,16 @@ impl Keeper {
         }
     }
 
-    /// Ends all requests that have no call pending, because no call is made in the penalty box.
+    /// Ends all requests that have no call pending, because no call is made in the penalty box. A
+    /// dial gets the session that is known, if there is one.
     fn refuse_all(&mut self) {
         let is_idle = |request: &Request| request.progress != Progress::Pending;
         let idle: Vec<_> = self.requests.iter().filter(|(_, request)| is_idle(request)).map(|(of, _)| of).collect();
         for number in idle {
-            let error = self.reason();
-            self.finish(number, Err(error));
+            let is_dial = self.requests.get_mut(number).is_some_and(|request| request.purpose == Purpose::Dial);
+            let has_session = self.upkeep.session().is_some();
+            let result = if is_dial && has_session { Ok(RestReply::Complete) } else { Err(self.reason()) };
+            self.finish(number, result);
         }
     }
 

@@ -61,7 +61,7 @@
 //! | `ssodh/init` or status, another HTTP status | [`NotReady`](KeeperState::NotReady) | the same call after a pause |
 //! | tickle, another HTTP status | [`Unavailable`](KeeperState::Unavailable) | tickle after a pause |
 //! | any, no reply, or a reply that is cut or lacks a member | [`Unavailable`](KeeperState::Unavailable) | the same call after a pause |
-//! | any, 429, at any keeper of the pacer | [`PenaltyBox`](KeeperState::PenaltyBox) | nothing for 15 min, then [`Starting`](KeeperState::Starting) and a tickle |
+//! | any, 429, at any keeper of the pacer | [`PenaltyBox`](KeeperState::PenaltyBox) | nothing for 15 min, then [`Starting`](KeeperState::Starting) and a tickle; a dial gets the session that is known |
 //!
 //! A failed tickle ends what was planned after it: nothing else is called until a tickle succeeds.
 //! The tickles go on while `ssodh/init` fails, so that a login by hand is seen within a minute.

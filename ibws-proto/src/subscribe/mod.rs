@@ -39,6 +39,7 @@ pub use crate::payload::{
 
 use serde::Serialize;
 
+use crate::error_text::debug_with_text;
 use crate::field::UnknownFieldError;
 use crate::key::{Key, SubscriptionKey, SubscriptionKeyError};
 use crate::mask::excerpt_within;
@@ -66,7 +67,7 @@ use crate::payload::Subscribe;
 /// assert_eq!(channel(Trades::new().days(9)), Err(InvalidSubscribe::Days(9)));
 /// assert!(channel("md").unwrap_err().to_string().starts_with("md needs a target"));
 /// ```
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidSubscribe {
     /// The number of the contract is not positive.
@@ -124,6 +125,25 @@ pub enum InvalidSubscribe {
     #[error("{0}")]
     Text(#[from] ParseSubscribeError),
 }
+
+debug_with_text!(InvalidSubscribe {
+    Conid,
+    Legs,
+    Exchange,
+    Account,
+    UnknownField,
+    Twice,
+    Name,
+    Period,
+    Bar,
+    Source,
+    Format,
+    Days,
+    Status,
+    Target,
+    Args,
+    Text
+});
 
 /// A conversion that never fails has this error.
 impl From<Infallible> for InvalidSubscribe {

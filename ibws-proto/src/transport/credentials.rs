@@ -15,7 +15,7 @@ use super::secret::{Secret, SecretError, check_name, percent_encoded};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 #[non_exhaustive]
 pub enum CookieForm {
-    /// `api={"session":"…"}`, the form for the Client Portal Gateway.
+    /// `api={"session":"…"}`, the form for the Client Portal Gateway; the default.
     #[default]
     Gateway,
     /// `api=…`, the form for `api.ibkr.com`.
@@ -27,7 +27,7 @@ pub enum CookieForm {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 #[non_exhaustive]
 pub enum BearerForm {
-    /// The query parameter `bearer_token`.
+    /// The query parameter `bearer_token`; the default.
     #[default]
     BearerToken,
     /// The query parameter `sessionToken`.

@@ -26,6 +26,9 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
+    /// The pin of a client whose pin file does not exist. No certificate has it.
+    pub(crate) const OF_NO_CERTIFICATE: Self = Self([0; 32]);
+
     /// Returns the fingerprint with these bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {

@@ -170,7 +170,7 @@ pub async fn authorities_vouch_for_valid_certificates_of_the_right_name<R: Runti
             "wrong name",
             &elsewhere,
             trust(),
-            &["gateway.example", "and not 127.0.0.1", "create one that names 127.0.0.1"],
+            &["names gateway.example", "and not 127.0.0.1", "create one that names 127.0.0.1"],
         )
         .await,
         refused(stage, "no name", &nowhere, trust(), &["names no host (it has no subjectAltName)", PIN]).await,

@@ -78,6 +78,11 @@ impl Executions {
         frames
     }
 
+    /// Drops all past trades.
+    pub(crate) fn forget(&mut self) {
+        self.past.clear();
+    }
+
     /// The frames that a new subscription gets: all executions of the last `days`, two or three
     /// copies of each, shuffled.
     pub(crate) fn replay(&mut self, days: Option<u64>, now_ms: u64) -> Vec<String> {

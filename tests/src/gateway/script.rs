@@ -41,9 +41,9 @@ pub struct PromptReply {
 }
 
 impl Gateway {
-    /// The only conid without a quote, apart from 0. Market data for it has a dash as its symbol,
-    /// `N/A` as its price and nothing else. Any other conid is quoted: its prices are a walk that
-    /// the seed and the conid decide.
+    /// 999, the only conid without a quote, apart from 0. Market data for it has a dash as its
+    /// symbol, `N/A` as its price and nothing else. Any other conid is quoted: its prices are a
+    /// walk that the seed and the conid decide.
     pub const BAD_CONID: u64 = BAD_CONID;
 
     /// Sets the bid, the last price and the ask of a contract, in cents, and stops its walk until
@@ -59,12 +59,19 @@ impl Gateway {
     }
 
     /// Switches the orders and executions that happen by themselves on or off. While off, those of
-    /// a script are the only ones.
+    /// a script are the only new ones; those of the past stay, such as the week of executions that
+    /// the account starts with. [`forget_executions`](Self::forget_executions) removes these.
     pub fn set_invented_orders(&mut self, on: bool) {
         self.faults.no_invented_orders = !on;
         if on {
             self.resume_orders();
         }
+    }
+
+    /// Removes all executions of the past: a new subscription to executions replays none of them,
+    /// and the REST call for them lists none.
+    pub fn forget_executions(&mut self) {
+        self.feed.executions.forget();
     }
 
     /// Places a limit order of `quantity` at `limit` cents, and sends its row on `sor`. Returns its

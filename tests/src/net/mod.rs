@@ -226,7 +226,8 @@ impl Server {
         self.shared.identity.as_ref().map(Identity::pem)
     }
 
-    /// The SHA-256 of the certificate's DER, in hexadecimal; `None` without TLS.
+    /// The SHA-256 of the certificate's DER, as a
+    /// [`Fingerprint`](ibws_proto::transport::Fingerprint) prints it; `None` without TLS.
     #[must_use]
     pub fn certificate_sha256(&self) -> Option<String> {
         self.shared.identity.as_ref().map(Identity::sha256)

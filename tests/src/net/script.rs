@@ -200,6 +200,8 @@ fn connection(shared: &Arc<Shared>, conn: usize, stream: TcpStream) {
 /// A connection before the response to its upgrade request.
 pub struct ClientInfo {
     wire: Wire,
+    /// The head of a request that was read and has no response yet.
+    head: Option<String>,
     conn: usize,
     shared: Arc<Shared>,
 }
@@ -212,7 +214,7 @@ impl ClientInfo {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let identity = shared.identities.as_ref().map(|[own, _]| &own.config);
-        Ok(Self { wire: Wire::new(stream, identity)?, conn, shared: Arc::clone(shared) })
+        Ok(Self { wire: Wire::new(stream, identity)?, head: None, conn, shared: Arc::clone(shared) })
     }
 
     /// Presents another certificate than the pinned one.
@@ -241,6 +243,7 @@ impl ClientInfo {
     /// # Errors
     /// If the client closed the connection, or TLS fails.
     pub fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.head = None;
         self.wire.write_all(bytes)?;
         self.wire.flush()
     }
@@ -251,7 +254,28 @@ impl ClientInfo {
         !matches!(self.wire.read(&mut [0]), Ok(1..))
     }
 
-    /// Reads the head of the request.
+    /// Reads the head of the next request. [`open`](Self::open) and [`greet`](Self::greet) may
+    /// follow: they reply to the request whose head was read last, unless [`put`](Self::put) has.
+    ///
+    /// ```
+    /// use ibws_testkit::Script;
+    ///
+    /// let (heads, received) = std::sync::mpsc::channel();
+    /// let script = Script::start(false, move |_, mut client| {
+    ///     heads.send(client.head()?).expect("a receiver"); // its path, its cookies, its headers
+    ///     client.greet()?.until_end()
+    /// });
+    /// # let url = format!("ws://{}/v1/api/ws", script.address());
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// # let client = ibws_tokio::builder().url(url).plaintext_on_loopback().build()?;
+    /// # client.start().await?;
+    /// # client.ready().await?;
+    /// # client.shutdown().await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// assert!(received.recv()?.starts_with("GET /v1/api/ws"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// If it does not arrive, or is longer than 16 KiB.
@@ -265,7 +289,7 @@ impl ClientInfo {
                 return Err(io::ErrorKind::InvalidData.into());
             }
         }
-        Ok(String::from_utf8_lossy(&head).into_owned())
+        Ok(self.head.insert(String::from_utf8_lossy(&head).into_owned()).clone())
     }
 
     /// Reads `length` bytes after the head of the request.
@@ -300,7 +324,10 @@ impl ClientInfo {
     /// # Errors
     /// If the client closed the connection.
     pub fn open(mut self, first: &[u8]) -> io::Result<ScriptedPeer> {
-        let head = self.head()?;
+        let head = match self.head.take() {
+            Some(head) => head,
+            None => self.head()?,
+        };
         self.put(&[&Self::accept_response(&head), first].concat())?;
         let socket = WebSocket::from_raw_socket(self.wire, Role::Server, None);
         Ok(ScriptedPeer::new(socket, self.conn, self.shared))

@@ -49,7 +49,7 @@ impl Identity {
     }
 
     pub(super) fn sha256(&self) -> String {
-        UnknownCertificate::from_der(&self.der).sha256.replace(':', "").to_lowercase()
+        UnknownCertificate::from_der(&self.der).sha256.into()
     }
 
     pub(super) fn pem(&self) -> String {

@@ -154,6 +154,36 @@ impl Simulated {
         result
     }
 
+    /// The virtual time, as [`Runtime::now`], without an import of the trait.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.world().now
+    }
+
+    /// Runs `task` beside the client whenever the clock moves, as [`Runtime::spawn`], without an
+    /// import of the trait.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use ibws_testkit::{GatewayConfig, runtime::Simulated, world::Fault};
+    ///
+    /// let runtime = Simulated::new(GatewayConfig::seeded(1));
+    /// let (client, link) = (runtime.client(), runtime.clone());
+    /// runtime.block_on(client.start())?;
+    /// let handle = client.clone();
+    /// runtime.spawn(async move {
+    ///     handle.sleep(Duration::from_secs(30)).await;
+    ///     link.inject(&Fault::Cut);
+    /// });
+    /// assert_eq!(runtime.tasks(), 2); // the client's own, and this one
+    /// runtime.run(Duration::from_secs(40));
+    /// assert_eq!((runtime.tasks(), client.stats().machine.connections), (1, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.tasks.spawn(Box::pin(task));
+    }
+
     /// The number of tasks that have not ended.
     #[must_use]
     pub fn tasks(&self) -> usize {
@@ -291,7 +321,7 @@ impl Runtime for Simulated {
     type Sleep = Sleep;
 
     fn now(&self) -> Instant {
-        self.world().now
+        Self::now(self)
     }
 
     fn system_time(&self) -> SystemTime {
@@ -327,7 +357,7 @@ impl Runtime for Simulated {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.0.tasks.spawn(Box::pin(task));
+        Self::spawn(self, task);
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use ibws_proto::{
-    ConnectionState, Event, Instant, Item, Json, Key, Message, SubscriptionKey,
+    Event, Instant, Item, Json, Key, Message, SubscriptionKey,
     rest::{RestOutcome, RestRequest, SessionNeed},
 };
 
@@ -46,7 +46,6 @@ impl Screen {
     fn event(&mut self, event: &Event, out: &mut Lines<'_>) {
         match event {
             Event::Message(message) => self.message(message, out),
-            Event::State(change) if change.state == ConnectionState::Closing => {}
             Event::State(change) => {
                 let time = self.time(change.at);
                 let cause = change.cause.as_ref().map_or(String::new(), |cause| format!(": {cause}"));
@@ -115,8 +114,20 @@ impl Screen {
                 RestRequest::Prompt(prompt) => {
                     out.line(format_args!("    !  an order waits for an answer: {}", cut(&prompt.text, TEXT)));
                 }
+                // Its need has ended, so nothing failed.
+                _ if report.outcome == RestOutcome::Superseded => {}
+                RestRequest::Prime(key) | RestRequest::Reconcile { key, .. } => {
+                    let (name, outcome) = (self.name(key), report.outcome.name());
+                    let reason =
+                        report.reason.as_ref().map_or(String::new(), |reason| format!(": {}", cut(reason, TEXT)));
+                    out.line(format_args!("    !  the REST calls for {name} have the outcome {outcome}{reason}"));
+                }
                 _ => {}
             },
+            Event::ProcessorPanicked(panic) => {
+                let (time, name) = (self.time(panic.at), self.name(&panic.channel));
+                out.line(format_args!("{time}  {name:<14} the processor of its payloads panicked"));
+            }
             _ => {}
         }
     }
@@ -185,5 +196,44 @@ fn short(key: Key) -> &'static str {
         Key::System => "system",
         Key::Error => "!",
         other => other.channel().unwrap_or("?"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ibws_proto::rest::RestError;
+    use ibws_proto::{Action, Command, Config, Input, Machine, Output, Subscribe};
+
+    use super::*;
+
+    #[test]
+    fn failed_rest_calls_and_the_closing_of_the_connection_are_printed() {
+        let (now, mut screen, mut out) = (Instant::ORIGIN, Screen::default(), Vec::new());
+        let mut machine = Machine::new(Config { rest_handler: true, ..Config::default() }, now);
+        machine.submit(now, Command::Start);
+        machine.submit(now, Command::Subscribe(Subscribe::parse("or").unwrap()));
+        let mut is_failed = false;
+        while let Some(output) = machine.poll() {
+            match output {
+                Output::Event(event) => screen.write(&Item::Event(event), &mut out),
+                Output::Action(Action::Connect { conn }) => {
+                    machine.handle(now, Input::Opened(conn));
+                    for text in
+                        [r#"{"topic":"system","success":"u"}"#, r#"{"topic":"sts","args":{"authenticated":true}}"#]
+                    {
+                        machine.handle(now, Input::Frame(conn, text.into()));
+                    }
+                }
+                Output::Action(Action::Rest { id, .. }) if !is_failed => {
+                    is_failed = true;
+                    machine.handle(now, Input::RestDone(id, Err(RestError::new("HTTP 429"))));
+                    machine.submit(now, Command::Shutdown { drain: false });
+                }
+                _ => {}
+            }
+        }
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("\n    !  the REST calls for or have the outcome failed: HTTP 429\n"), "{text}");
+        assert!(text.lines().any(|line| line.ends_with("  -- closing: closed here")), "{text}");
     }
 }

@@ -207,6 +207,9 @@ pub(crate) fn report(rule: &str, seed: u64, played: &[Schedule], timeline: &str)
     text.push_str("\nTo replay it, build the gateway with GatewayConfig::seeded(");
     text.push_str(&format!("{seed}) and repeat the calls and the faults above;"));
     text.push_str("\na test that takes its seeds from world::seeds replays it by\n");
-    text.push_str(&format!("IBWS_SEED={seed} cargo test {}\n", test.unwrap_or("NAME_OF_THE_TEST")));
+    let test = test.unwrap_or("NAME_OF_THE_TEST");
+    text.push_str(&format!("IBWS_SEED={seed} cargo test {test}\n"));
+    text.push_str("and a test of proptest, which plays the case that has failed before all others, by\n");
+    text.push_str(&format!("cargo test {test}\n"));
     text
 }

@@ -10,7 +10,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use ibws_proto::client::Subscription;
-use ibws_proto::transport::Runtime;
 use ibws_proto::{Key, Modify, Subscribe, SubscriptionKey, SubscriptionState};
 
 use super::*;

@@ -1,7 +1,6 @@
 //! The clock: moments of the client, and their wall-clock times.
 
 use ibws_proto::Instant;
-use ibws_proto::transport::Runtime as _;
 
 use super::*;
 

@@ -18,6 +18,7 @@ const SOURCE: &str = include_str!("../../../ibws-proto/src/client/metrics.rs");
 struct Kept {
     counters: Mutex<BTreeMap<String, Arc<AtomicU64>>>,
     gauges: Mutex<BTreeMap<String, Arc<AtomicU64>>>,
+    descriptions: Mutex<BTreeMap<String, String>>,
 }
 
 fn named(key: &Key) -> String {
@@ -26,9 +27,13 @@ fn named(key: &Key) -> String {
 }
 
 impl Recorder for Kept {
-    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_counter(&self, name: KeyName, _: Option<Unit>, text: SharedString) {
+        self.descriptions.lock().unwrap().insert(name.as_str().to_owned(), text.to_string());
+    }
 
-    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, name: KeyName, _: Option<Unit>, text: SharedString) {
+        self.descriptions.lock().unwrap().insert(name.as_str().to_owned(), text.to_string());
+    }
 
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 
@@ -126,7 +131,9 @@ fn the_table_names_each_metric_with_its_type_and_no_other() {
     let documented = rows.map(|row| {
         let cells: Vec<_> = row.split('|').map(str::trim).collect();
         let further = cells[2].split('`').nth(1).map(str::to_owned);
-        (format!("ibws_{}", cells[0].trim_end_matches('`')), cells[1].to_owned(), further)
+        let name = format!("ibws_{}", cells[0].trim_end_matches('`'));
+        assert_eq!(kept.descriptions.lock().unwrap().get(&name), Some(&cells[3].replace('`', "")), "{name}");
+        (name, cells[1].to_owned(), further)
     });
     assert_eq!(exported, documented.collect());
 }
@@ -160,8 +167,10 @@ fn the_page_of_the_example_has_the_counters_of_a_run() {
     for line in ["# TYPE ibws_frames_total counter", "# TYPE ibws_queue_bytes gauge"] {
         assert_eq!(page.lines().filter(|other| *other == line).count(), 1, "{page}");
     }
+    let help =
+        "# HELP ibws_gaps_total gaps that began, one for each stream of an outage\n# TYPE ibws_gaps_total counter\n";
+    assert!(page.contains(help), "{page}");
     // Each line is a comment or has a name, labels and a value.
-    assert!(
-        page.lines().all(|line| line.starts_with("# TYPE ibws_") || line.starts_with("ibws_") && line.contains("} "))
-    );
+    let is_comment = |line: &str| line.starts_with("# TYPE ibws_") || line.starts_with("# HELP ibws_");
+    assert!(page.lines().all(|line| is_comment(line) || line.starts_with("ibws_") && line.contains("} ")));
 }

@@ -39,6 +39,7 @@ fn the_states_of_the_keeper_are_lines_of_its_client() {
     assert!(logged_out.len() == 1 && logged_out[0].text.contains("log in at https://"), "{all:#?}");
     let authenticated = lines(&all, Level::INFO, "session state=\"authenticated\"");
     assert_eq!(authenticated.len(), 1, "{all:#?}");
+    assert!(!authenticated[0].text.contains("why="), "it has no reason: {}", authenticated[0].text);
     assert!(!lines(&all, Level::WARN, "dial failed state=\"backoff\"").is_empty(), "{all:#?}");
     assert!(all.iter().filter(|line| line.target == "ibws").all(|line| line.spans.starts_with(&span)), "{all:#?}");
 }

@@ -94,6 +94,7 @@ fn the_way_to_a_ready_connection_and_through_an_outage_is_a_line_for_each_step()
     assert_eq!(all.iter().filter(|line| line.level == Level::WARN).count(), 2, "{all:#?}");
     // A line for each state, on the span of its connection.
     let states = lines(&all, Level::INFO, "connection ");
+    assert!(states.iter().all(|line| !line.text.contains("attempt=0")), "{states:#?}");
     let states = states.iter().map(|line| {
         let conn = line.spans.strip_prefix(&address).unwrap_or_else(|| panic!("{line:?}"));
         (line.text.split('"').nth(1).unwrap(), conn)

@@ -5,7 +5,6 @@ use std::time::SystemTime;
 
 use ibws_proto::queue::QueueLimits;
 use ibws_proto::status::Stats;
-use ibws_proto::transport::Runtime as _;
 use ibws_proto::{Command, Config, ConnId, Event, Input, Instant, Item, Key, Machine};
 use ibws_testkit::GatewayConfig;
 

@@ -184,6 +184,20 @@ fn a_script_places_fills_and_cancels_orders() {
 }
 
 #[test]
+fn an_account_without_a_past_has_the_executions_of_the_script_only() {
+    let mut world = World::ready(config());
+    world.gateway.set_invented_orders(false);
+    world.gateway.forget_executions();
+    let id = world.gateway.place_order(8_314, OrderSide::Sell, 100, 5_000).unwrap();
+    assert!(world.gateway.fill_order(id, 100, 5_002));
+    let frames = world.replies("str+{\"realtimeUpdatesOnly\":false}", "str", 60_000);
+    let rows: Vec<&Value> = frames.iter().flat_map(|frame| frame["args"].as_array().unwrap()).collect();
+    assert!(rows.len() >= 2 && rows.iter().all(|row| row["order_id"] == id), "{rows:?}");
+    let listed = world.call("GET", "iserver/account/trades?days=7", &Value::Null).1;
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn a_prompt_waits_for_one_of_its_options() {
     let mut world = World::ready(config());
     let req_id = world.gateway.prompt(77, "Really?", &["Yes", "No"]);

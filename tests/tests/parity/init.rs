@@ -45,12 +45,12 @@ fn init_ibkr_client() {
         Box::pin(core::future::ready(Ok(RestReply::Complete)))
     };
     let client = started(&runtime, runtime.builder().rest_handler(handler));
-    runtime.block_on(client.subscribe("or")).unwrap();
+    drop(runtime.block_on(client.subscribe("or")).unwrap());
     assert_eq!(requested.lock().unwrap()[0], RestRequest::Prime(key("or")));
     // Default: none; each need is reported, and the stream is subscribed to without it.
     let (runtime, client) = ready();
     let mut events = client.events();
-    runtime.block_on(client.subscribe("or")).unwrap();
+    drop(runtime.block_on(client.subscribe("or")).unwrap());
     let mut items = std::iter::from_fn(|| events.try_next());
     assert!(
         items.any(|item| matches!(item, Item::Event(Event::Rest(report)) if report.outcome.name() == "no_handler"))

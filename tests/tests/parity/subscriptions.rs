@@ -33,9 +33,9 @@ fn subscribe_channel() {
 #[test]
 fn subscribe_data() {
     let (runtime, client) = ready();
-    runtime.block_on(client.subscribe(subscribe(QUOTES))).unwrap();
-    runtime.block_on(client.subscribe(subscribe("md+8314").args(Args::empty()))).unwrap();
-    runtime.block_on(client.subscribe(subscribe("pl").args(None))).unwrap();
+    drop(runtime.block_on(client.subscribe(subscribe(QUOTES))).unwrap());
+    drop(runtime.block_on(client.subscribe(subscribe("md+8314").args(Args::empty()))).unwrap());
+    drop(runtime.block_on(client.subscribe(subscribe("pl").args(None))).unwrap());
     assert_eq!(texts(&runtime, "smd"), [r#"smd+265598+{"fields":["31"]}"#, "smd+8314+{}"]);
     assert_eq!(texts(&runtime, "spl"), ["spl"]);
 }
@@ -66,7 +66,7 @@ fn subscribe_subscription_processor() {
     let quotes = r#"md+265598+{"fields":["31","84"]}"#;
     let own = runtime.block_on(client.subscribe(subscribe(quotes).processor(processor))).unwrap();
     assert_eq!(texts(&runtime, "smd"), [r#"smd+265598+{"fields": ["31", "84"]}"#]);
-    runtime.block_on(client.subscribe("pl")).unwrap();
+    drop(runtime.block_on(client.subscribe("pl")).unwrap());
     assert_eq!(texts(&runtime, "spl"), ["spl+{}"]);
     drop(own);
 }
@@ -84,7 +84,7 @@ fn subscribe_orders_are_primed() {
         };
         let client = started(&runtime, runtime.builder().rest_handler(handler));
         for channel in ["or", "tr", "pl"] {
-            runtime.block_on(client.subscribe(channel)).unwrap();
+            drop(runtime.block_on(client.subscribe(channel)).unwrap());
         }
         let calls = calls.lock().unwrap();
         let primes: Vec<_> = calls.iter().filter(|(_, call)| matches!(call, RestRequest::Prime(_))).collect();

@@ -160,6 +160,13 @@ fn a_bad_key_or_value_of_a_file_is_named_with_what_it_takes() {
 }
 
 #[test]
+fn an_error_that_a_main_returns_names_the_variable_and_what_it_takes() {
+    let error = from(&[("IBIND_WS_URL", "https://localhost:5000")]).unwrap_err();
+    let printed = format!("Error: {error:?}"); // as the standard library prints it
+    assert!(printed.starts_with("Error: BadUrl: IBIND_WS_URL takes an address such as wss://"), "{printed}");
+}
+
+#[test]
 fn no_error_and_no_debug_output_holds_a_token_or_an_account() {
     let url = "wss://localhost:5000/v1/api/ws?oauth_token=s3cr3t";
     let settings = from(&[("IBIND_WS_URL", url), ("IBIND_ACCOUNT_ID", "DU1234567")]).unwrap();

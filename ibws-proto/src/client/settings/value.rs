@@ -10,11 +10,12 @@ use std::string::{String, ToString};
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::error_text::debug_with_text;
 use crate::excerpt;
 use crate::transport::{Endpoint, EndpointError, Fingerprint};
 
 /// A setting that cannot be used. Each names its key or variable.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
     /// The value is not one that the setting takes.
@@ -73,6 +74,8 @@ pub enum SettingsError {
         reason: Box<str>,
     },
 }
+
+debug_with_text!(SettingsError { BadValue, BadUrl, BadFile, ChecksOff, UnknownKey, Twice, Unreadable });
 
 /// A setting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

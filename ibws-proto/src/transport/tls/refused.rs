@@ -4,6 +4,7 @@ use core::fmt;
 use std::format;
 use std::string::{String, ToString};
 use std::sync::Arc;
+use std::vec::Vec;
 
 use rustls::{CertificateError, Error, OtherError};
 
@@ -35,6 +36,8 @@ pub(super) enum Reason {
     StockUnderAuthorities,
     /// It is not the pinned one.
     NotPinned,
+    /// The file of the pin did not exist when the client was built.
+    NothingPinned,
     /// It is not the stock certificate.
     NotStock,
     /// The peer does not hold its key.
@@ -94,6 +97,11 @@ impl Refused {
                 "the certificate of {peer} is not the pinned one, {sha256}: if it was replaced on purpose, compare \
                  that with the gateway's and {PIN}"
             ),
+            Reason::NothingPinned => format!(
+                "no certificate is pinned yet, and {peer} presents an unknown one, {sha256}: compare that with the \
+                 gateway's, save the certificate to the file of `Builder::pin_file` (`UnknownCertificate::save`), and \
+                 build the client again"
+            ),
             Reason::NotStock => format!(
                 "the certificate of {peer} is not IBKR's stock certificate, {sha256}: if the gateway has one of its \
                  own, compare that with it and {PIN}"
@@ -144,7 +152,7 @@ fn chain(
             format!("create one that names {host}, or {PIN}, which ignores names"),
         ),
         E::NotValidForNameContext { presented, .. } => (
-            format!("names {} and not {host}", excerpt(&presented.join(", "))),
+            format!("names {} and not {host}", excerpt(&names(presented))),
             format!("connect by a name that it has, create one that names {host}, or {PIN}, which ignores names"),
         ),
         E::BadSignature => (
@@ -171,6 +179,15 @@ fn chain(
             format!("create a new one, or, if it is the gateway's, compare that with it and {PIN}"),
         ),
     }
+}
+
+/// Joins the names of a certificate, which rustls lists as `DnsName("gateway.example")`.
+fn names(presented: &[String]) -> String {
+    let plain = |listed: &String| {
+        let inner = listed.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')'));
+        inner.map_or(listed.as_str(), |inner| inner.trim_matches('"')).to_string()
+    };
+    presented.iter().map(plain).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns a number of seconds in the largest unit that it fills.

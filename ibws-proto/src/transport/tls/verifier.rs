@@ -119,6 +119,7 @@ impl ServerCertVerifier for Verifier {
                 });
             }
             Rule::Certificate(pinned) => (end_entity.as_ref() == pinned.as_ref(), Reason::NotPinned),
+            Rule::Sha256(Fingerprint::OF_NO_CERTIFICATE) => (false, Reason::NothingPinned),
             Rule::Sha256(fingerprint) => (sha256(end_entity) == *fingerprint, Reason::NotPinned),
             Rule::Stock => (self.stock.is_certificate(end_entity), Reason::NotStock),
         };
