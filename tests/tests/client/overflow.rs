@@ -1,10 +1,8 @@
 //! The overflow that each stream can have of its own, and that every loss is counted.
 
+use super::*;
 use ibws_proto::Key;
 use ibws_proto::queue::{EventFilter, Overflow, QueueLimits};
-use ibws_proto::transport::Runtime as _;
-
-use super::*;
 
 /// Takes everything that can be taken, as texts and counts: as received, merged, lost, folded.
 fn counts(mut next: impl FnMut() -> Option<Item>) -> (Vec<String>, [u64; 4]) {
