@@ -160,31 +160,14 @@ impl Frame {
     /// Finds in one walk over the keys the shape, the topic, and the keys that must not occur
     /// twice.
     fn classified(mut self) -> Result<Self, FrameError> {
-        let (mut topic, mut error, mut message, mut result) = (None, false, false, false);
-        let (mut conid, mut order_id) = (false, false);
-        let mut twice = None;
-        let bytes = self.bytes();
-        for member in self.members.iter() {
-            let decoded;
-            let key = if self.escaped {
-                decoded = self.key_text(member).into_owned();
-                decoded.as_bytes()
-            } else if matches!(member.key_len(), 5..=7) {
-                bytes.get(member.key()).unwrap_or_default()
-            } else {
-                // No key of this match is shorter or longer.
-                continue;
-            };
-            match key {
-                b"topic" if topic.replace(member).is_some() => twice = Some("topic"),
-                b"conid" if core::mem::replace(&mut conid, true) => twice = Some("conid"),
-                b"orderId" if core::mem::replace(&mut order_id, true) => twice = Some("orderId"),
-                b"error" => error = true,
-                b"message" => message = true,
-                b"result" => result = true,
-                _ => {}
-            }
+        let mut keys = RoutingKeys::default();
+        if self.escaped {
+            self.members.iter().for_each(|member| keys.add(self.key_text(member).as_bytes(), member));
+        } else {
+            let bytes = self.bytes();
+            self.members.routing().for_each(|member| keys.add(bytes.get(member.key()).unwrap_or_default(), member));
         }
+        let RoutingKeys { topic, error, message, result, twice, .. } = keys;
         if let Some(key) = twice {
             return Err(FrameError { raw: self.raw, kind: FrameErrorKind::Duplicate(key) });
         }
@@ -390,6 +373,34 @@ impl Frame {
 
     fn slice(&self, range: core::ops::Range<usize>) -> &str {
         self.bytes().get(range).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+}
+
+/// The keys that decide what a frame is. All of them have 5 to 7 bytes.
+#[derive(Default)]
+struct RoutingKeys {
+    topic: Option<Member>,
+    error: bool,
+    message: bool,
+    result: bool,
+    conid: bool,
+    order_id: bool,
+    /// A key that must not occur twice and does.
+    twice: Option<&'static str>,
+}
+
+impl RoutingKeys {
+    #[inline(always)]
+    fn add(&mut self, key: &[u8], member: Member) {
+        match key {
+            b"topic" if self.topic.replace(member).is_some() => self.twice = Some("topic"),
+            b"conid" if core::mem::replace(&mut self.conid, true) => self.twice = Some("conid"),
+            b"orderId" if core::mem::replace(&mut self.order_id, true) => self.twice = Some("orderId"),
+            b"error" => self.error = true,
+            b"message" => self.message = true,
+            b"result" => self.result = true,
+            _ => {}
+        }
     }
 }
 

@@ -2,12 +2,15 @@
 
 use alloc::vec::Vec;
 use core::mem::size_of;
-use core::ops::Range;
+use core::ops::{Range, RangeInclusive};
 
 use super::scan::Span;
 
 /// The number of members whose places need no allocation. A market data frame has fewer.
 const MAX_CHAINED: usize = 24;
+
+/// The lengths of the keys that decide what a frame is.
+const ROUTING: RangeInclusive<usize> = 5..=7;
 
 /// The number of members that a list has room for at first.
 const FIRST_LISTED: usize = 33;
@@ -23,6 +26,12 @@ impl Member {
     #[inline(always)]
     pub(super) fn new(key: Span, value: Span) -> Self {
         Self { key, value }
+    }
+
+    /// Returns the chained member that follows the value with the end `before`.
+    #[inline(always)]
+    fn chained(before: usize, key_end: usize, value_end: usize) -> Self {
+        Self { key: Span::new(before + 2, key_end), value: Span::new(key_end + 2, value_end) }
     }
 
     /// Returns the range of the key between its quotes, with its escapes.
@@ -57,6 +66,8 @@ pub(super) struct Spans {
     len: u8,
     /// The end of the value of the last chained member.
     end: u16,
+    /// The chained members whose key has a length of [`ROUTING`], the first in bit 0.
+    routing: u32,
     listed: Vec<Member>,
 }
 
@@ -80,6 +91,9 @@ impl Spans {
             return false;
         };
         *place = (key_end, value_end);
+        // No key begins before the third byte, so this does not overflow.
+        let key_len = usize::from(key_end.wrapping_sub(self.end).wrapping_sub(2));
+        self.routing |= u32::from(ROUTING.contains(&key_len)) << self.len;
         self.len += 1;
         self.end = value_end;
         true
@@ -109,6 +123,20 @@ impl Spans {
         SpansIter { chained: chained.iter(), end: 0, listed: self.listed.iter() }
     }
 
+    /// Returns in their order the members whose key has a length of [`ROUTING`].
+    #[inline(always)]
+    pub(super) fn routing(&self) -> impl Iterator<Item = Member> + '_ {
+        let mut places = self.routing;
+        let chained = core::iter::from_fn(move || {
+            let place = places.trailing_zeros() as usize;
+            let (key_end, value_end) = *self.chained.get(place)?;
+            places &= places - 1;
+            let before = place.checked_sub(1).and_then(|before| self.chained.get(before)).map_or(0, |(_, end)| *end);
+            Some(Member::chained(before.into(), key_end.into(), value_end.into()))
+        });
+        chained.chain(self.listed.iter().copied().filter(|member| ROUTING.contains(&member.key_len())))
+    }
+
     /// Releases memory that is allocated and not used.
     pub(super) fn release_spare(&mut self) {
         self.listed.shrink_to_fit();
@@ -135,9 +163,8 @@ impl Iterator for SpansIter<'_> {
     #[inline(always)]
     fn next(&mut self) -> Option<Member> {
         let Some(&(key_end, value_end)) = self.chained.next() else { return self.listed.next().copied() };
-        let (key_end, value_end) = (usize::from(key_end), usize::from(value_end));
-        let member = Member { key: Span::new(self.end + 2, key_end), value: Span::new(key_end + 2, value_end) };
-        self.end = value_end;
+        let member = Member::chained(self.end, key_end.into(), value_end.into());
+        self.end = value_end.into();
         Some(member)
     }
 
@@ -163,6 +190,8 @@ mod tests {
         members.iter().for_each(|member| spans.push(*member));
         assert_eq!(spans.iter().collect::<Vec<_>>(), members);
         assert_eq!((spans.len(), spans.iter().len()), (members.len(), members.len()));
+        let routing = members.iter().copied().filter(|member| (5..=7).contains(&member.key_len()));
+        assert_eq!(spans.routing().collect::<Vec<_>>(), routing.collect::<Vec<_>>());
         spans
     }
 
@@ -171,6 +200,19 @@ mod tests {
         // {"a":1,"bc":"d"}
         let spans = places(&[member(2..3, 5..6), member(8..10, 12..15)]);
         assert_eq!(spans.held_bytes(), 0);
+    }
+
+    #[test]
+    fn members_with_keys_of_the_routing_lengths_are_found_chained_and_listed() {
+        let (mut at, mut all) = (0, Vec::new());
+        for n in 0..60 {
+            let key = at + 2..at + 2 + n % 9;
+            let value = key.end + 2..key.end + 3;
+            at = value.end;
+            all.push(member(key, value));
+        }
+        assert!(places(&all).held_bytes() > 0);
+        assert_eq!(places(&all[..20]).held_bytes(), 0);
     }
 
     #[test]
