@@ -116,12 +116,13 @@ impl Screen {
                 }
                 // Its need has ended, so nothing failed.
                 _ if report.outcome == RestOutcome::Superseded => {}
-                RestRequest::Prime(key) | RestRequest::Reconcile { key, .. } => {
+                RestRequest::Prime(key) => {
                     let (name, outcome) = (self.name(key), report.outcome.name());
                     let reason =
                         report.reason.as_ref().map_or(String::new(), |reason| format!(": {}", cut(reason, TEXT)));
                     out.line(format_args!("    !  the REST calls for {name} have the outcome {outcome}{reason}"));
                 }
+                // The failure of a snapshot is an `Event::CatchUpPending` as well.
                 _ => {}
             },
             Event::ProcessorPanicked(panic) => {
