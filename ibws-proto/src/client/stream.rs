@@ -23,8 +23,8 @@ use crate::{
 ///
 /// While the queue is half full, the client reads no further for a moment, so that a burst is not
 /// merged for a consumer that is ready and only waits for its turn: for at most 5 ms at once and a
-/// quarter of the time, and only if the queue was empty since it was waited for in vain. Beyond that
-/// it delays neither the client nor another consumer. For a consumer that is too slow, it
+/// quarter of the time, and only if the queue was empty since it was waited for in vain. Beyond
+/// that it delays neither the client nor another consumer. For a consumer that is too slow, it
 /// merges market data and ladders, folds orders and executions, and drops other messages, or does
 /// what else [`Overflow`](crate::queue::Overflow) offers. Whatever is not delivered as it came is
 /// counted exactly, in [`Message::merged`](crate::Message::merged) and [`Item::Lost`].

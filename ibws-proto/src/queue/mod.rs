@@ -30,9 +30,10 @@
 //! queue is empty: messages put in = messages taken out + their `merged` +
 //! [`LossReport::messages`].
 
-// `bounded` holds the queue, `batch` what a consumer takes at once, `room` makes room, `stats` counts what that costs, `index` finds where
-// room can be made, `slot` decides what may become of one event, `overflow` what the user chose of
-// that, `merge` and `rows` merge messages, `queues` routes events.
+// `bounded` holds the queue, `batch` what a consumer takes at once, `room` makes room, `stats`
+// counts what that costs, `index` finds where room can be made, `slot` decides what may become of
+// one event, `overflow` what the user chose of that, `merge` and `rows` merge messages, `queues`
+// routes events.
 
 mod attribution;
 #[cfg(feature = "client")]

@@ -29,8 +29,8 @@ static PINS: LazyLock<bool> = LazyLock::new(|| {
     [SERVER_CORE, CLIENT_CORE].map(pinned).iter().all(|run| run.as_ref().is_ok_and(|run| run.status.success()))
 });
 
-/// States whether the processes of each run are pinned, and how busy other programs keep the machine: latencies beyond
-/// the median are theirs if the load is not near zero.
+/// States whether the processes of each run are pinned, and how busy other programs keep the
+/// machine: latencies beyond the median are theirs if the load is not near zero.
 #[must_use]
 pub fn conditions() -> String {
     let pinned = if *PINS {

@@ -43,7 +43,8 @@ impl Target {
         file.map(|file| CertificateDer::from_pem_file(file).map_err(io::Error::other)).transpose()
     }
 
-    /// Returns the settings of TLS that trust the server's certificate; `None` for a server without TLS.
+    /// Returns the settings of TLS that trust the server's certificate; `None` for a server without
+    /// TLS.
     ///
     /// # Errors
     ///
@@ -76,7 +77,7 @@ impl Target {
 
 /// A byte stream to the server.
 pub enum Socket {
-    /// TCP.
+    /// A plain TCP connection.
     Plain(TcpStream),
     /// TLS over TCP.
     Tls(Box<TlsStream<TcpStream>>),

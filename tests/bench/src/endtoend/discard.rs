@@ -13,7 +13,8 @@ use crate::stacks::handshake::{masked_text, upgrade};
 
 /// The bytes of one read.
 const BUFFER: usize = 256 * 1024;
-/// The smallest read that is part of the flood: what the gateway sends before it comes in smaller pieces.
+/// The smallest read that is part of the flood: what the gateway sends before it comes in smaller
+/// pieces.
 const FLOOD: usize = 8 * 1024;
 
 /// Reads the bytes of `messages` frames.

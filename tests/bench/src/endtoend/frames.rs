@@ -6,8 +6,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 /// A market data frame of 16 members in 266 bytes, with invented values.
 const QUOTE: &str = r#"{"6509":"RpB","conidEx":"265598","topic":"smd+265598","conid":265598,"_updated":1790000000143,"6119":"q2","83":0.41,"server_id":"q2","84":"181.20","31":"181.27","86":"181.31","85":"1,200","88":"300","7059":"100","55":"AAPL","6508":"&serviceID1=122&serviceID2=12333"}"#;
-/// The size of each frame of the flood. No other frame of the gateway has it, so every client recognises the flood
-/// by it, whether it parses frames or not.
+/// The size of each frame of the flood. No other frame of the gateway has it, so every client
+/// recognises the flood by it, whether it parses frames or not.
 pub const FRAME: usize = QUOTE.len();
 /// The size of a frame on the wire: two bytes, two of the length, the payload.
 pub const ON_WIRE: usize = 4 + FRAME;
@@ -38,7 +38,8 @@ pub fn clock() -> u64 {
     now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
 }
 
-/// Makes the frames of a flood with their WebSocket headers: `count` of them, over all subscriptions in turn.
+/// Makes the frames of a flood with their WebSocket headers: `count` of them, over all
+/// subscriptions in turn.
 ///
 /// # Panics
 ///

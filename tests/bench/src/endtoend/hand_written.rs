@@ -1,5 +1,5 @@
-//! What a user writes by hand: each frame becomes a `serde_json::Value`, its topic decides, and the quote goes through
-//! a bounded channel to the task that consumes its contract.
+//! What a user writes by hand: each frame becomes a `serde_json::Value`, its topic decides, and the
+//! quote goes through a bounded channel to the task that consumes its contract.
 
 use std::collections::HashMap;
 use std::io;
@@ -58,7 +58,8 @@ pub async fn run(target: &Target, subscriptions: usize, tally: Tally) -> io::Res
     }
 }
 
-/// Reads the socket, subscribes once the gateway greets, and sends each quote to the channel of its contract.
+/// Reads the socket, subscribes once the gateway greets, and sends each quote to the channel of its
+/// contract.
 async fn read(target: &Target, subscriptions: usize, channels: &HashMap<u64, mpsc::Sender<Quote>>) -> io::Result<()> {
     let (mut socket, _) = client_async(target.url(), target.connect().await?).await.map_err(io::Error::other)?;
     while let Some(message) = socket.next().await {

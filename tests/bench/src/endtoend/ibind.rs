@@ -67,8 +67,8 @@ impl Rounds {
     }
 }
 
-/// Makes a virtual environment with what `tests/ibind/requirements.txt` pins, or takes the one of an earlier run.
-/// Returns its python, or the reason why there is none.
+/// Makes a virtual environment with what `tests/ibind/requirements.txt` pins, or takes the one of
+/// an earlier run. Returns its python, or the reason why there is none.
 fn environment() -> Result<PathBuf, String> {
     let environment = folder().with_file_name("ibind-venv");
     let python = environment.join("bin/python");

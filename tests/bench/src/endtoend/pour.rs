@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::frames::{ON_WIRE, clock, encoded, stamp};
 use super::process::thread_cpu;
 
-/// The number of different frames, which are written again and again. They fit into the cache of a core.
+/// The number of different frames, which are written again and again. They fit into the cache of a
+/// core.
 const FRAMES: usize = 500;
 /// The part of a pause that the writer waits awake, because a sleep ends late by up to this.
 const AWAKE: u64 = 150_000;
@@ -60,8 +61,8 @@ impl Flood {
         wire.flush()
     }
 
-    /// Writes each frame when it is due, with the time at which it is written. A writer that is late writes all that
-    /// are due at once, so that the rate holds.
+    /// Writes each frame when it is due, with the time at which it is written. A writer that is
+    /// late writes all that are due at once, so that the rate holds.
     fn paced(self, wire: &mut impl Write, chunk: &mut [u8], rate: u64) -> io::Result<()> {
         let (began, mut sent) = (clock(), 0);
         while sent < self.messages {

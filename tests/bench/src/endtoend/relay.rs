@@ -12,7 +12,8 @@ use super::wire::Wire;
 
 /// How long the relay sleeps when neither side sends anything.
 const PAUSE: Duration = Duration::from_micros(200);
-/// From the last subscribe to the flood: time for the gateway's first frames, and for the client to become idle.
+/// From the last subscribe to the flood: time for the gateway's first frames, and for the client to
+/// become idle.
 const SETTLE: Duration = Duration::from_millis(300);
 
 /// The relay of one connection.

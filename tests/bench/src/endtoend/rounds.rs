@@ -40,7 +40,8 @@ pub fn number(value: f64) -> String {
     text
 }
 
-/// Prints figures, a line each: median, range, and the ratio to the first of the same group, column and unit.
+/// Prints figures, a line each: median, range, and the ratio to the first of the same group, column
+/// and unit.
 pub fn print(figures: &[Figure]) {
     println!("\n{:<47} {:<26} {:>12} {:>27} {:>6}  unit", "name", "column", "median", "range", "ratio");
     for figure in figures {

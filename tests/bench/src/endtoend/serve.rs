@@ -47,7 +47,8 @@ pub enum Report {
 ///
 /// If it cannot start.
 pub fn run(options: &Options) -> io::Result<()> {
-    // ibind tickles more often than the pacing of REST permits, and takes a Close of the gateway for an error.
+    // ibind tickles more often than the pacing of REST permits, and takes a Close of the gateway
+    // for an error.
     let mut gateway = GatewayConfig::default().with_scenario(Scenario::Measured);
     gateway.paces_rest = false;
     let server = Arc::new(Server::start(ServerConfig::plain(gateway)).map_err(io::Error::other)?);
@@ -74,7 +75,8 @@ pub fn run(options: &Options) -> io::Result<()> {
                 (*last, TcpStream::connect(server.addr())?)
             };
             let relay = Relay { server: &server, conn, client: Wire::new(client, tls.as_ref())?, gateway, flood };
-            // A client that ends within the flood is one that was stopped; its report is missing then.
+            // A client that ends within the flood is one that was stopped; its report is missing
+            // then.
             relay.run(|poured| drop(report(Report::Poured(poured))))
         });
     }

@@ -10,7 +10,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// A byte stream to a client.
 pub enum Wire {
-    /// TCP.
+    /// A plain TCP connection.
     Plain(TcpStream),
     /// TLS over TCP.
     Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
@@ -63,7 +63,8 @@ impl Write for Wire {
     }
 }
 
-/// Makes a certificate for `localhost` and `127.0.0.1`: as PEM, and as the settings that present it.
+/// Makes a certificate for `localhost` and `127.0.0.1`: as PEM, and as the settings that present
+/// it.
 ///
 /// # Errors
 ///

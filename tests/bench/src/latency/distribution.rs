@@ -54,7 +54,8 @@ impl Latencies {
     }
 }
 
-/// The latencies of all rounds of one client at one rate, as the file `latency-histogram` holds them.
+/// The latencies of all rounds of one client at one rate, as the file `latency-histogram` holds
+/// them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Distribution {
     /// The client, as in the figures.

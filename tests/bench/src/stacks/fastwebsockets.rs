@@ -1,4 +1,4 @@
-//! fastwebsockets.
+//! The client fastwebsockets, which reads and counts.
 
 use std::io;
 

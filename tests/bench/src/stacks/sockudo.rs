@@ -1,4 +1,4 @@
-//! sockudo-ws.
+//! The client sockudo-ws, which reads and counts.
 
 use std::io;
 
