@@ -435,6 +435,17 @@ mod tests {
     }
 
     #[test]
+    fn a_query_has_room_for_the_secret_from_the_start() {
+        let one =
+            parse("wss://api.ibkr.com/v1/api/ws").unwrap().with_query("token", &Secret::new("s".repeat(100)).unwrap());
+        let two = one.as_ref().unwrap().with_query("other", &Secret::new("t".repeat(100)).unwrap());
+        for endpoint in [one, two] {
+            let query = endpoint.unwrap().query.unwrap();
+            assert!(query.capacity() <= query.len() + "&".len(), "it grew, and left a copy behind");
+        }
+    }
+
+    #[test]
     fn a_token_in_the_query_is_sent_and_never_shown() {
         let token = Secret::new("hunter2+/=").unwrap();
         let endpoint = parse("wss://h/p?hunter2&x=hunter2").unwrap().with_query("sessionToken", &token).unwrap();

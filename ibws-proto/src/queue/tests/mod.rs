@@ -1,5 +1,7 @@
 //! The rules of the queue, one file for each kind.
 
+#[cfg(feature = "client")]
+mod batches;
 mod dropping;
 mod folding;
 mod merging;

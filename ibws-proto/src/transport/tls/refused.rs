@@ -214,3 +214,23 @@ impl From<Refused> for Error {
         Self::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(refused))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::span;
+
+    #[test]
+    fn a_span_is_written_in_the_largest_unit_of_which_it_has_two() {
+        for (seconds, text) in [
+            (0, "0 seconds"),
+            (119, "119 seconds"),
+            (120, "2 minutes"),
+            (7_199, "119 minutes"),
+            (7_200, "2 hours"),
+            (172_799, "47 hours"),
+            (172_800, "2 days"),
+        ] {
+            assert_eq!(span(seconds), text);
+        }
+    }
+}

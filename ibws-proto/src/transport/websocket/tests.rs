@@ -25,6 +25,7 @@ use tungstenite::protocol::frame::coding::{Data, OpCode};
 use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Error, Message};
 
+use super::read_ahead::ReadAhead;
 use super::stream::YieldingStream;
 use super::{ByteStream, Net, TextFilterStream, WebSocket};
 use crate::CloseCause;
@@ -390,4 +391,26 @@ fn frames_behind_the_upgrade_response_are_read_first_and_share_the_filter() {
             assert_eq!(read, b"\x82\x02hi\x82\x03you\x89\x00\x82\x01!", "cut at {cut}, buffer of {room} bytes");
         }
     }
+}
+
+#[test]
+fn the_layers_of_a_stream_hand_on_its_end_and_its_pieces() {
+    let stream = ScriptedStream { incoming: b"abc".to_vec().into(), ..ScriptedStream::default() };
+    let probe = stream.probe.clone();
+    let mut stream = YieldingStream::new(ReadAhead::new(stream));
+    let mut buf = [0; 2];
+    let (read, _) = polled(|cx| stream.poll_read(cx, &mut buf));
+    assert!(matches!(read, Poll::Ready(Ok(2))) && buf == *b"ab");
+    let (closed, _) = polled(|cx| stream.poll_close(cx));
+    assert!(matches!(closed, Poll::Ready(Ok(()))) && probe.closes() == 1);
+}
+
+#[test]
+fn streams_and_sockets_are_named_by_debug_without_their_bytes() {
+    let (socket, _) = websocket(|_| {});
+    let shown = std::format!("{socket:?}");
+    assert!(shown.starts_with("WebSocket { broken: false, closing: false, ended: false"), "{shown}");
+    let stream = TextFilterStream::new(Box::new(ScriptedStream::default()), b"secret".to_vec(), &Limits::default());
+    let shown = std::format!("{stream:?}");
+    assert!(shown.starts_with("TextFilterStream { filter: ") && !shown.contains("secret"), "{shown}");
 }
