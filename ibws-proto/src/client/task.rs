@@ -95,6 +95,10 @@ impl<R: Runtime> Future for ClientTask<R> {
             this.shared.payloads.discard_until(this.last_ticket);
             // Without inputs, actions and a due deadline, every waker is registered.
             if !had_inputs && !had_actions && this.inputs.is_empty() && !this.poll_sleep(cx) {
+                // For a queue that this round crowded, the wait begins with the next poll.
+                if this.is_crowded && this.patience.end().is_none() {
+                    break;
+                }
                 return Poll::Pending;
             }
             // On a runtime with one thread, the consumers run once this returns.
