@@ -89,7 +89,7 @@ impl<R: Runtime> Reader<R> {
 impl<R: Runtime> Drop for Reader<R> {
     fn drop(&mut self) {
         // The queue may hold much, so it is dropped once the lock is released.
-        drop(self.shared.with(|state| state.consumers.detach(self.consumer, &mut state.deferred)));
+        drop(self.shared.with(|state| state.detach(self.consumer)));
     }
 }
 

@@ -32,7 +32,7 @@ use super::payloads::Payloads;
 use super::replies::Replies;
 use super::sync::{Mutex, MutexGuard};
 use super::trace::{ClientSpan, Noted};
-use crate::queue::Batch;
+use crate::queue::{Batch, Queue};
 use crate::transport::{Endpoint, Runtime};
 use crate::{
     Action, CloseCause, Command, CommandError, Event, Input, Instant, Machine, Output, Reply, RequestId,
@@ -196,11 +196,24 @@ impl State {
     pub(super) fn take(&mut self, consumer: ConsumerId, into: &mut Batch, waker: Option<&Waker>) -> Take {
         let was_crowded = self.consumers.is_crowded();
         let take = self.consumers.take(consumer, into, waker, self.finished, &mut self.deferred);
-        // The task waits for room, and nothing else wakes it before its patience ends.
+        self.wake_if_relieved(was_crowded);
+        take
+    }
+
+    /// Detaches a consumer. Returns its queue if no other consumer reads it.
+    pub(super) fn detach(&mut self, consumer: ConsumerId) -> Option<Queue> {
+        let was_crowded = self.consumers.is_crowded();
+        let queue = self.consumers.detach(consumer, &mut self.deferred);
+        self.wake_if_relieved(was_crowded);
+        queue
+    }
+
+    /// Wakes the task, which waits for room in the queues, once there is room: nothing else wakes
+    /// it before its patience ends.
+    fn wake_if_relieved(&mut self, was_crowded: bool) {
         if was_crowded && !self.consumers.is_crowded() {
             self.wake_task();
         }
-        take
     }
 
     /// Returns the version of the newest value of a subscription once it is not `seen`; `None` once
