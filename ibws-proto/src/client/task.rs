@@ -101,8 +101,12 @@ impl<R: Runtime> Future for ClientTask<R> {
                 }
                 return Poll::Pending;
             }
-            // On a runtime with one thread, the consumers run once this returns.
+            // On a runtime with one thread, the consumers run once this returns. What was requested
+            // is written before: a reply that is awaited may say so.
             if has_woken || this.is_crowded {
+                if had_actions {
+                    this.poll_link(cx, false);
+                }
                 break;
             }
         }

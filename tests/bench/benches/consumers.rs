@@ -124,7 +124,7 @@ impl Rig {
         for _ in 0..MESSAGES {
             for frame in &self.frames {
                 let event = ready::event(&mut self.machine, frame.clone());
-                self.queues.deliver(event, |_| {});
+                self.queues.deliver(event, |_, _| {});
             }
             let taken = self.queues.get_mut(self.fast).and_then(Queue::pop);
             assert!(matches!(taken, Some(Item::Event(Event::Message(_)))), "the fast stream loses nothing");

@@ -52,7 +52,7 @@ fn allocations(sample: &Sample) -> [Figure; 2] {
     let mut round = |waits: bool| {
         let region = Region::new(COUNTED);
         for _ in 0..FRAMES {
-            queues.deliver(ready::event(&mut machine, raw.clone()), |_| {});
+            queues.deliver(ready::event(&mut machine, raw.clone()), |_, _| {});
             if !waits {
                 drop(queues.get_mut(id).and_then(Queue::pop).expect("an event"));
             }

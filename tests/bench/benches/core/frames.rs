@@ -68,7 +68,7 @@ fn frame(criterion: &mut Criterion, sample: &Sample) {
     let mut queues = Queues::default();
     let id = queues.open(EventFilter::All, QueueLimits::default());
     let mut through = |event| {
-        queues.deliver(event, |_| {});
+        queues.deliver(event, |_, _| {});
         match queues.get_mut(id).and_then(Queue::pop) {
             Some(Item::Event(event)) => event,
             other => panic!("no event but {other:?}"),
