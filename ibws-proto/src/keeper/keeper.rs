@@ -317,8 +317,8 @@ impl Keeper {
     }
 
     fn session_needed(&mut self, ticket: Ticket) {
-        // In the penalty box no tickle can show the session, and the one that is known still serves
-        // a dial: the stream is not a call that the box refuses (docs/protocol.md §8.3).
+        // In the penalty box no tickle can show the session, so a dial gets the one that is known.
+        // Whether the gateway's box refuses the dial as well is unknown (docs/protocol.md §8.3).
         let is_boxed = self.boxed_until.is_some_and(|until| until > self.now);
         let known = if is_boxed { self.upkeep.session() } else { self.upkeep.fresh_session(self.now) };
         if let Some(session) = known.cloned() {
