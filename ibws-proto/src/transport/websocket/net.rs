@@ -45,6 +45,28 @@ pub trait ByteStream: Send + Unpin + 'static {
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 
+/// Implements the writing half of [`ByteStream`] for a layer that changes only what is read.
+macro_rules! writes_pass {
+    ($field:ident) => {
+        #[inline]
+        fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+            self.$field.poll_write(cx, buf)
+        }
+
+        #[inline]
+        fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.$field.poll_flush(cx)
+        }
+
+        #[inline]
+        fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.$field.poll_close(cx)
+        }
+    };
+}
+
+pub(super) use writes_pass;
+
 impl<S: ByteStream + ?Sized> ByteStream for Box<S> {
     #[inline]
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {

@@ -7,6 +7,7 @@ use std::io;
 use std::vec;
 
 use super::ByteStream;
+use super::net::writes_pass;
 
 /// The size of one read of the socket in bytes.
 const READ: usize = 64 * 1024;
@@ -46,20 +47,7 @@ impl<S: ByteStream> ByteStream for ReadAhead<S> {
         Poll::Ready(Ok(count))
     }
 
-    #[inline]
-    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.stream.poll_write(cx, buf)
-    }
-
-    #[inline]
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.poll_flush(cx)
-    }
-
-    #[inline]
-    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.poll_close(cx)
-    }
+    writes_pass!(stream);
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::vec::Vec;
 use bytes::Bytes;
 
 use super::ByteStream;
+use super::net::writes_pass;
 use super::split::Splitter;
 use crate::frame::MAX_SHARED;
 use crate::transport::{Limits, TextFilter};
@@ -50,20 +51,7 @@ impl<S: ByteStream> ByteStream for YieldingStream<S> {
         Poll::Ready(read)
     }
 
-    #[inline]
-    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.stream.poll_write(cx, buf)
-    }
-
-    #[inline]
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.poll_flush(cx)
-    }
-
-    #[inline]
-    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.poll_close(cx)
-    }
+    writes_pass!(stream);
 }
 
 /// The stream under a WebSocket: TCP or TLS, with the bytes read passed through a [`TextFilter`].
@@ -136,18 +124,5 @@ impl ByteStream for TextFilterStream {
         }
     }
 
-    #[inline]
-    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.stream.poll_write(cx, buf)
-    }
-
-    #[inline]
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.poll_flush(cx)
-    }
-
-    #[inline]
-    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.poll_close(cx)
-    }
+    writes_pass!(stream);
 }
