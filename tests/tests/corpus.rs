@@ -11,7 +11,6 @@
 //! A failure names its target and its seed, and prints the input, which belongs into the corpus.
 
 use std::alloc::System;
-use std::collections::BTreeSet;
 use std::fs;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
@@ -24,9 +23,6 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 /// With this allocator the bodies measure the memory that they hold.
 #[global_allocator]
 static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
-
-/// The most files of a corpus. More belong to the fuzzer, not to the repository.
-const MAX_FILES: usize = 32;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -52,8 +48,8 @@ fn play(target: &str, body: fn(&[u8]), input: &[u8], origin: &str) {
     }
 }
 
-/// The only test of this file that plays inputs, because the memory of another one in parallel
-/// would be counted as well.
+/// The only test of this file, because the memory of another one in parallel would be counted as
+/// well.
 #[test]
 #[expect(clippy::print_stdout, reason = "prints the rates and the seeds for a run with --nocapture")]
 fn every_target_accepts_its_corpus_and_mutants_of_it() {
@@ -75,21 +71,5 @@ fn every_target_accepts_its_corpus_and_mutants_of_it() {
         }
         let rate = mutants as f64 / began.elapsed().as_secs_f64().max(1e-9);
         println!("{target}: {} files, {mutants} mutants from seed {first}, {rate:.0} runs/s", inputs.len());
-    }
-}
-
-#[test]
-fn every_target_has_a_shim_and_a_corpus_of_a_few_files() {
-    let names: BTreeSet<_> = TARGETS.iter().map(|(target, _)| (*target).to_owned()).collect();
-    let shims: BTreeSet<_> = fs::read_dir(root().join("fuzz/fuzz_targets"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
-        .collect();
-    assert_eq!(shims, names);
-    let manifest = fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
-    for name in &names {
-        assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "{name}");
-        let files = corpus(name).len();
-        assert!((10..=MAX_FILES).contains(&files), "{files} files in the corpus of {name}");
     }
 }

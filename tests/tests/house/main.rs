@@ -10,6 +10,7 @@ mod architecture;
 mod citations;
 mod cycles;
 mod dependencies;
+mod fuzz_targets;
 mod glob;
 mod graph;
 mod headings;
