@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::consumers::{ConsumerId, Take};
 use super::shared::Shared;
-use crate::queue::{Batch, Dequeued};
+use crate::queue::{Batch, Dequeued, Peeked};
 use crate::transport::Runtime;
 use crate::{
     Item,
@@ -39,17 +39,44 @@ impl<R: Runtime> Reader<R> {
         Self { shared: shared.clone(), consumer, taken: Batch::default() }
     }
 
-    /// Returns the next item. Folded rows are assembled here, where the lock is free.
-    pub(super) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+    /// Waits until an item can be taken, or there will be none.
+    #[inline]
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self.fill(Some(cx.waker())) {
             Take::Nothing => Poll::Pending,
-            Take::Some | Take::End => Poll::Ready(self.taken.pop_item()),
+            Take::Some | Take::End => Poll::Ready(()),
         }
     }
 
-    pub(super) fn try_item(&mut self) -> Option<Item> {
-        self.fill(None);
+    /// Shows the item that can be taken.
+    #[inline(always)]
+    pub(super) fn peek_ready(&self) -> Peeked<'_> {
+        self.taken.peek()
+    }
+
+    /// Takes the item that can be taken. Folded rows are assembled here, where the lock is free.
+    #[inline(always)]
+    pub(super) fn take_ready(&mut self) -> Option<Item> {
         self.taken.pop_item()
+    }
+
+    /// Returns the next item.
+    #[inline]
+    pub(super) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        match self.poll_ready(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(()) => Poll::Ready(self.take_ready()),
+        }
+    }
+
+    /// Takes items from the queue without waiting, if everything taken before was delivered.
+    pub(super) fn fill_now(&mut self) {
+        self.fill(None);
+    }
+
+    pub(super) fn try_item(&mut self) -> Option<Item> {
+        self.fill_now();
+        self.take_ready()
     }
 
     /// As [`poll_item`](Self::poll_item), but the caller assembles the item.

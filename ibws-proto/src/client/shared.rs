@@ -178,13 +178,14 @@ impl State {
     /// Takes the outputs of the machine: delivers events and replies, and collects the actions for
     /// the task.
     pub(super) fn drain(&mut self, actions: &mut VecDeque<Action>) {
-        while let Some(mut output) = self.machine.poll() {
-            if let Output::Event(event) = &mut output {
-                self.deliver(event);
-                continue;
-            }
+        // Nearly every output is the message of a frame.
+        if let Some(event) = self.machine.poll_message() {
+            self.noted.note(event);
+            self.consumers.deliver(event, &mut self.deferred);
+        }
+        while let Some(output) = self.machine.poll() {
             match output {
-                Output::Event(_) => {}
+                Output::Event(mut event) => self.deliver(&mut event),
                 Output::Action(action) => actions.push_back(action),
                 Output::Done(id, result) => self.replies.resolve(id, result, &mut self.deferred),
             }

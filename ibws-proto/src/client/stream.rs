@@ -16,7 +16,7 @@ use super::shared::Shared;
 use crate::transport::Runtime;
 use crate::{
     Item,
-    queue::{Dequeued, EventFilter, QueueOptions},
+    queue::{Dequeued, EventFilter, Peeked, QueueOptions},
 };
 
 /// A stream of events from a bounded queue. It ends when the client has ended.
@@ -120,6 +120,22 @@ impl<R: Runtime> EventStream<R> {
 
     pub(super) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
         self.reader.poll_item(cx)
+    }
+
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.reader.poll_ready(cx)
+    }
+
+    pub(super) fn fill_now(&mut self) {
+        self.reader.fill_now();
+    }
+
+    pub(super) fn peek_ready(&self) -> Peeked<'_> {
+        self.reader.peek_ready()
+    }
+
+    pub(super) fn take_ready(&mut self) -> Option<Item> {
+        self.reader.take_ready()
     }
 }
 

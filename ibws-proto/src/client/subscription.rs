@@ -11,6 +11,7 @@ use futures_core::Stream;
 use super::handle::{Handle, Request};
 use super::reader::within;
 use super::stream::EventStream;
+use crate::queue::Peeked;
 use crate::transport::Runtime;
 use crate::{Command, CommandError, Event, Item, RequestId, SubscribeOutcome, SubscriptionKey, SubscriptionState};
 
@@ -203,9 +204,12 @@ impl<R: Runtime> Subscription<R> {
 
     /// Returns the next item if there is one now.
     pub fn try_next(&mut self) -> Option<Item> {
-        let item = if self.ended { None } else { self.stream.try_next() };
-        self.inspect(item.as_ref());
-        item
+        if self.ended {
+            return None;
+        }
+        self.stream.fill_now();
+        self.inspect_next();
+        self.stream.take_ready()
     }
 
     /// Waits for the next item, at most `wait` on the clock of the client's runtime; `None` if none
@@ -237,27 +241,24 @@ impl<R: Runtime> Subscription<R> {
         if self.ended {
             return Poll::Ready(None);
         }
-        let polled = self.stream.poll_item(cx);
-        match &polled {
-            Poll::Ready(item) => self.inspect(item.as_ref()),
-            Poll::Pending if self.lost_notices && !self.is_kept() => {
-                self.ended = true;
-                return Poll::Ready(None);
-            }
-            Poll::Pending => {}
+        if self.stream.poll_ready(cx).is_pending() {
+            self.ended = self.lost_notices && !self.is_kept();
+            return if self.ended { Poll::Ready(None) } else { Poll::Pending };
         }
-        polled
+        self.inspect_next();
+        // Nothing else is done with the item, so it is moved to the caller and nowhere else.
+        Poll::Ready(self.stream.take_ready())
     }
 
-    /// Recognises the end, which the last item reports. The removal of an earlier subscription of
-    /// the same key, by another handle, is not the end of this one.
-    fn inspect(&mut self, item: Option<&Item>) {
-        match item {
-            Some(Item::Event(Event::Subscription(change))) if change.state == SubscriptionState::Removed => {
+    /// Recognises the end, which the last item reports, before that item is taken. The removal of
+    /// an earlier subscription of the same key, by another handle, is not the end of this one.
+    fn inspect_next(&mut self) {
+        match self.stream.peek_ready() {
+            Peeked::Event(Event::Subscription(change)) if change.state == SubscriptionState::Removed => {
                 self.ended = !self.is_kept();
             }
-            Some(Item::Lost(report)) => self.lost_notices |= report.notices > 0,
-            _ => {}
+            Peeked::Lost(report) => self.lost_notices |= report.notices > 0,
+            Peeked::Event(_) | Peeked::Folded | Peeked::Nothing => {}
         }
     }
 

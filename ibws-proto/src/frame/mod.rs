@@ -2,6 +2,7 @@
 //!
 //! This module is the lowest layer of the crate. It reads JSON and knows no message.
 
+mod decode;
 mod error;
 mod exact;
 mod json;
@@ -32,9 +33,9 @@ pub use number::Number;
 pub(crate) use number::split_numbers;
 pub(crate) use prefix::{Prefix, Progress, TopicPart, begins_with_topic, topic_of_prefix};
 pub use scan::JsonError;
-use scan::Scan;
 pub(crate) use scan::Span;
-use spans::{Member, Spans};
+use spans::{MIN_NAME, Member, Spans};
+use swar::has_escape;
 pub use value::{Expected, FieldError, FieldResult, FromJson, RowError, RowReason};
 pub(crate) use value::{field_error, is_absent, lookup, read_number};
 pub(crate) use walk::{Spelled, Walk};
@@ -100,89 +101,6 @@ pub enum Shape {
 }
 
 impl Frame {
-    /// Decodes the bytes of one frame, text or binary alike.
-    ///
-    /// Bytes that are not UTF-8 do not cost the message: they are replaced by U+FFFD and the frame
-    /// is marked
-    /// [lossy](Self::is_lossy) (docs/protocol.md §1.6).
-    ///
-    /// # Errors
-    /// [`FrameError`], with the bytes, if they are not JSON, or if `topic`, `conid` or `orderId`
-    /// occurs twice at the top level. Such a key decides where the message belongs, and the crate
-    /// does not guess which of the two counts. Two limits bound the memory of a decoded frame: it
-    /// has at most 65,536 places that are not UTF-8, and at most 131,072 members at its top level.
-    pub fn decode(raw: Bytes) -> Result<Self, FrameError> {
-        let mut members = Spans::default();
-        let scanned = scan::scan(&raw, &mut members);
-        // Nearly all frames are ASCII, and most of them were found to be by the scan.
-        let is_utf8 = matches!(scanned, Ok(Scan::Object { is_ascii: true, .. }))
-            || raw.is_ascii()
-            || core::str::from_utf8(&raw).is_ok();
-        let frame = Self {
-            raw,
-            repaired: None,
-            members,
-            topic: Span::NONE,
-            shape: Shape::Unknown,
-            escaped: false,
-            joined: false,
-        };
-        match is_utf8 {
-            true => frame.scanned(scanned),
-            false => frame.repaired(),
-        }
-    }
-
-    /// Repairs a frame that is not UTF-8, and scans the text.
-    #[cold]
-    fn repaired(self) -> Result<Self, FrameError> {
-        let Some(text) = repair::repaired(&self.raw) else {
-            return Err(FrameError { raw: self.raw, kind: FrameErrorKind::NotText });
-        };
-        let mut members = Spans::default();
-        let scanned = scan::scan(&text, &mut members);
-        Self { repaired: Some(Box::new(text)), members, ..self }.scanned(scanned)
-    }
-
-    /// Finishes a frame with the result of the scan of its text.
-    #[inline(always)]
-    fn scanned(self, scanned: Result<Scan, JsonError>) -> Result<Self, FrameError> {
-        match scanned {
-            Ok(Scan::Object { escaped, .. }) => Self { escaped, ..self }.classified(),
-            Ok(Scan::Other) => Ok(self),
-            Err(_) if self.bytes().trim_ascii() == b"ech+hb" => {
-                Ok(Self { shape: Shape::Echo, members: Spans::default(), ..self })
-            }
-            Err(error) => Err(FrameError { raw: self.raw, kind: FrameErrorKind::Json(error) }),
-        }
-    }
-
-    /// Finds in one walk over the keys the shape, the topic, and the keys that must not occur
-    /// twice.
-    fn classified(mut self) -> Result<Self, FrameError> {
-        let mut keys = RoutingKeys::default();
-        if self.escaped {
-            self.members.iter().for_each(|member| keys.add(self.key_text(member).as_bytes(), member));
-        } else {
-            let bytes = self.bytes();
-            self.members.routing().for_each(|member| keys.add(bytes.get(member.key()).unwrap_or_default(), member));
-        }
-        let RoutingKeys { topic, error, message, result, twice, .. } = keys;
-        if let Some(key) = twice {
-            return Err(FrameError { raw: self.raw, kind: FrameErrorKind::Duplicate(key) });
-        }
-        let string_topic = topic.filter(|member| self.bytes().get(member.value().start) == Some(&b'"'));
-        self.shape = match (error, string_topic.is_some(), topic.is_some()) {
-            (true, ..) => Shape::Error,
-            (_, true, _) => Shape::Topic,
-            (_, _, false) if message => Shape::Message,
-            (_, _, false) if result => Shape::Result,
-            _ => Shape::Unknown,
-        };
-        self.topic = string_topic.map_or(Span::NONE, |member| Span::new(member.value().start, member.value().end));
-        Ok(self)
-    }
-
     /// Returns the bytes as they were received.
     #[must_use]
     pub fn raw(&self) -> &Bytes {
@@ -264,8 +182,14 @@ impl Frame {
     /// Returns the `topic` if the frame has one and it is a string.
     #[must_use]
     pub fn topic(&self) -> Option<Cow<'_, str>> {
-        let value = if self.topic == Span::NONE { None } else { Some(self.slice(self.topic.range())) };
-        Json(value?).as_str()
+        if self.topic == Span::NONE {
+            return None;
+        }
+        let written = self.topic_bytes();
+        if has_escape(written) {
+            return Json(self.slice(self.topic.range())).as_str();
+        }
+        core::str::from_utf8(written).ok().map(Cow::Borrowed)
     }
 
     /// Returns the topic between its quotes, with its escapes.
@@ -297,7 +221,7 @@ impl Frame {
         let bytes = self.bytes();
         // Most keys differ in length, so most comparisons do not read the text.
         let found = |member: &Member| member.key_len() == key.len() && bytes.get(member.key()) == Some(key.as_bytes());
-        self.members.iter().find(found)
+        if key.len() >= MIN_NAME { self.members.named().find(found) } else { self.members.iter().find(found) }
     }
 
     /// Returns the keys and values of the top-level object in the order of the wire.
@@ -373,34 +297,6 @@ impl Frame {
 
     fn slice(&self, range: core::ops::Range<usize>) -> &str {
         self.bytes().get(range).and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or_default()
-    }
-}
-
-/// The keys that decide what a frame is. All of them have 5 to 7 bytes.
-#[derive(Default)]
-struct RoutingKeys {
-    topic: Option<Member>,
-    error: bool,
-    message: bool,
-    result: bool,
-    conid: bool,
-    order_id: bool,
-    /// A key that must not occur twice and does.
-    twice: Option<&'static str>,
-}
-
-impl RoutingKeys {
-    #[inline(always)]
-    fn add(&mut self, key: &[u8], member: Member) {
-        match key {
-            b"topic" if self.topic.replace(member).is_some() => self.twice = Some("topic"),
-            b"conid" if core::mem::replace(&mut self.conid, true) => self.twice = Some("conid"),
-            b"orderId" if core::mem::replace(&mut self.order_id, true) => self.twice = Some("orderId"),
-            b"error" => self.error = true,
-            b"message" => self.message = true,
-            b"result" => self.result = true,
-            _ => {}
-        }
     }
 }
 

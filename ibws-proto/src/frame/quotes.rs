@@ -1,31 +1,33 @@
-//! The quotes of a text, found in blocks of 64 bytes.
+//! The closing quotes of a text, found in blocks of 64 bytes.
 
 use wide::u8x16;
 
 /// The bytes of a block.
 const BLOCK: usize = 64;
 
-/// Walks over the quotes of a text that holds ASCII only, no escape and no control character. It
-/// ends before the first block that holds another byte.
-pub(crate) struct Quotes<'a> {
+/// Walks over the quotes that close a string, in a text that holds ASCII only, no escape and no
+/// control character. It ends before the first block that holds another byte.
+pub(crate) struct ClosingQuotes<'a> {
     /// The text from the next block on.
     rest: &'a [u8],
     /// The position of the present block.
     base: usize,
-    /// The quotes of the present block that were not returned yet, the first in bit 0.
+    /// The closing quotes of the present block that were not returned yet, the first in bit 0.
     marks: u64,
+    /// Every bit is set if the next block begins in a string.
+    in_string: u64,
 }
 
-impl<'a> Quotes<'a> {
-    /// Returns the walk from the position `at` on.
+impl<'a> ClosingQuotes<'a> {
+    /// Returns the walk from `at` on, which lies outside of a string.
     #[inline(always)]
     pub(crate) fn new(text: &'a [u8], at: usize) -> Self {
-        let mut quotes = Self { rest: text.get(at..).unwrap_or_default(), base: at, marks: 0 };
+        let mut quotes = Self { rest: text.get(at..).unwrap_or_default(), base: at, marks: 0, in_string: 0 };
         quotes.load();
         quotes
     }
 
-    /// Returns the position of the next quote.
+    /// Returns the position of the next closing quote.
     #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<usize> {
         while self.marks == 0 {
@@ -40,7 +42,7 @@ impl<'a> Quotes<'a> {
         Some(at)
     }
 
-    /// Marks the quotes of the next block.
+    /// Marks the closing quotes of the next block.
     #[inline(always)]
     fn load(&mut self) {
         let mut last = [b' '; BLOCK];
@@ -51,8 +53,11 @@ impl<'a> Quotes<'a> {
                 (&last, &[][..])
             }
         };
-        let (marks, is_plain) = marks(block);
-        (self.marks, self.rest) = if is_plain { (marks, rest) } else { (0, &[][..]) };
+        let (quotes, is_plain) = marks(block);
+        // From an opening quote to the byte before the closing one.
+        let inside = parities(quotes) ^ self.in_string;
+        self.in_string = 0_u64.wrapping_sub(inside >> (BLOCK - 1));
+        (self.marks, self.rest) = if is_plain { (quotes & !inside, rest) } else { (0, &[][..]) };
     }
 }
 
@@ -70,4 +75,13 @@ fn marks(block: &[u8; BLOCK]) -> (u64, bool) {
         marks |= u64::from(bytes.simd_eq(u8x16::splat(b'"')).to_bitmask()) << shift;
     }
     (marks, others.to_bitmask() == 0)
+}
+
+/// Returns a word in which a bit is set if an odd number of the bits up to it are set in `marks`.
+#[inline(always)]
+fn parities(mut marks: u64) -> u64 {
+    for shift in [1, 2, 4, 8, 16, 32] {
+        marks ^= marks << shift;
+    }
+    marks
 }

@@ -13,7 +13,7 @@ use core::fmt;
 use core::ops::Range;
 
 #[cfg(feature = "simd")]
-use super::quotes::Quotes;
+use super::quotes::ClosingQuotes;
 use super::spans::{Member, Spans};
 use super::swar::plain_end;
 
@@ -260,38 +260,42 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     fn plain_members(&mut self, spans: &mut Spans) -> bool {
         let text = self.text;
-        let mut quotes = Quotes::new(text, self.at);
-        loop {
-            // Anything but a key with both of its quotes is for the caller to find.
-            let (Some(open), Some(close)) = (quotes.next(), quotes.next()) else { return false };
-            let Some(&[b':', first]) = text.get(close + 1..).and_then(|rest| rest.first_chunk()) else { return false };
-            if open != self.at {
-                return false;
-            }
-            let value_end = match first {
-                // The next quote is this one.
-                b'"' => match (quotes.next(), quotes.next()) {
-                    (Some(_), Some(end)) => end + 1,
-                    _ => return false,
+        let pair = |at: usize| text.get(at..).and_then(<[u8]>::first_chunk);
+        if text.get(self.at) != Some(&b'"') {
+            return false;
+        }
+        let mut quotes = ClosingQuotes::new(text, self.at);
+        let mut chain = spans.chain();
+        let is_whole = loop {
+            // A quote opens the key.
+            let Some(key_end) = quotes.next() else { break false };
+            let value_end = match pair(key_end + 1) {
+                Some(b":\"") => match quotes.next() {
+                    Some(close) => close + 1,
+                    None => break false,
                 },
-                b'{' | b'[' => return false,
-                _ => {
-                    let mut value = Self { at: close + 2, ..*self };
+                Some([b':', _]) => {
+                    let mut value = Self { at: key_end + 2, ..*self };
                     if value.scalar().is_err() {
-                        return false;
+                        break false;
                     }
                     value.at
                 }
+                _ => break false,
             };
-            let separator = text.get(value_end);
-            if !matches!(separator, Some(b',' | b'}')) || !spans.chain(close, value_end) {
-                return false;
+            // A quote must open the next key as well.
+            let is_last = pair(value_end) != Some(b",\"");
+            if is_last && text.get(value_end) != Some(&b'}') || !chain.push(key_end, value_end) {
+                break false;
             }
-            self.at = value_end + 1;
-            if separator == Some(&b'}') {
-                return true;
+            if is_last {
+                break true;
             }
+        };
+        if let Some(end) = chain.finish() {
+            self.at = end + 1;
         }
+        is_whole
     }
 
     /// Scans one value of any kind. Nested values are walked with a stack of bits and without

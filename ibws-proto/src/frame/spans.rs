@@ -2,15 +2,16 @@
 
 use alloc::vec::Vec;
 use core::mem::size_of;
-use core::ops::{Range, RangeInclusive};
+use core::ops::Range;
 
 use super::scan::Span;
 
 /// The number of members whose places need no allocation. A market data frame has fewer.
 const MAX_CHAINED: usize = 24;
 
-/// The lengths of the keys that decide what a frame is.
-const ROUTING: RangeInclusive<usize> = 5..=7;
+/// The length from which on a key is a name. The keys of quotes are shorter: they are the numbers
+/// of fields.
+pub(super) const MIN_NAME: usize = 5;
 
 /// The number of members that a list has room for at first.
 const FIRST_LISTED: usize = 33;
@@ -59,44 +60,59 @@ impl Member {
 /// after it, behind `,"`. Its value begins two bytes after its key, behind `":`. Two ends therefore
 /// say where a member is. The first members that lie so are chained: their ends are stored in
 /// place. The first member that does not, and all after it, are listed.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Spans {
-    /// The ends of the key and of the value of each chained member.
-    chained: [(u16, u16); MAX_CHAINED],
-    len: u8,
-    /// The end of the value of the last chained member.
-    end: u16,
-    /// The chained members whose key has a length of [`ROUTING`], the first in bit 0.
-    routing: u32,
+    /// The ends of the key and of the value of each chained member. What lies behind the last one
+    /// has no meaning.
+    places: [(u16, u16); MAX_CHAINED],
+    chained: Chained,
     listed: Vec<Member>,
 }
 
+/// What [`Spans::places`] holds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Chained {
+    len: u8,
+    /// The end of the value of the last member.
+    end: u16,
+    /// The members whose key is a name, of at least [`MIN_NAME`] bytes; the first in bit 0.
+    named: u32,
+}
+
 impl Spans {
+    pub(super) const fn new() -> Self {
+        let chained = Chained { len: 0, end: 0, named: 0 };
+        Self { places: [(0, 0); MAX_CHAINED], chained, listed: Vec::new() }
+    }
+
+    /// Removes all members.
+    #[inline(always)]
+    pub(super) fn clear(&mut self) {
+        self.chained = Chained::default();
+        self.listed.clear();
+    }
+
     /// Appends a member.
     #[inline(always)]
     pub(super) fn push(&mut self, member: Member) {
         let (key, value) = (member.key(), member.value());
-        let follows = key.start == usize::from(self.end) + 2 && value.start == key.end + 2;
-        if !(follows && self.chain(key.end, value.end)) {
+        let follows = key.start == usize::from(self.chained.end) + 2 && value.start == key.end + 2;
+        let mut chain = self.chain();
+        let is_chained = follows && chain.push(key.end, value.end);
+        chain.finish();
+        if !is_chained {
             self.list(member);
         }
     }
 
-    /// Appends a member that lies where a chained member does, by the ends of its key and its
-    /// value. Returns `false` and appends nothing if it cannot be chained.
+    /// Returns what appends chained members.
     #[inline(always)]
-    pub(super) fn chain(&mut self, key_end: usize, value_end: usize) -> bool {
-        let (Ok(key_end), Ok(value_end)) = (u16::try_from(key_end), u16::try_from(value_end)) else { return false };
-        let Some(place) = self.chained.get_mut(usize::from(self.len)).filter(|_| self.listed.is_empty()) else {
-            return false;
-        };
-        *place = (key_end, value_end);
-        // No key begins before the third byte, so this does not overflow.
-        let key_len = usize::from(key_end.wrapping_sub(self.end).wrapping_sub(2));
-        self.routing |= u32::from(ROUTING.contains(&key_len)) << self.len;
-        self.len += 1;
-        self.end = value_end;
-        true
+    pub(super) fn chain(&mut self) -> Chain<'_> {
+        let Self { places, chained, listed } = self;
+        let Chained { len, end, named } = *chained;
+        // Behind a member that is listed, none is chained.
+        let places = if listed.is_empty() { &mut places[..] } else { &mut [] };
+        Chain { places, chained, len: len.into(), end, named }
     }
 
     #[cold]
@@ -113,28 +129,28 @@ impl Spans {
     /// Returns the number of members.
     #[inline(always)]
     pub(super) fn len(&self) -> usize {
-        usize::from(self.len) + self.listed.len()
+        usize::from(self.chained.len) + self.listed.len()
     }
 
     /// Returns the members in order.
     #[inline(always)]
     pub(super) fn iter(&self) -> SpansIter<'_> {
-        let chained = self.chained.get(..usize::from(self.len)).unwrap_or_default();
+        let chained = self.places.get(..usize::from(self.chained.len)).unwrap_or_default();
         SpansIter { chained: chained.iter(), end: 0, listed: self.listed.iter() }
     }
 
-    /// Returns in their order the members whose key has a length of [`ROUTING`].
+    /// Returns in their order the members whose key has at least [`MIN_NAME`] bytes.
     #[inline(always)]
-    pub(super) fn routing(&self) -> impl Iterator<Item = Member> + '_ {
-        let mut places = self.routing;
+    pub(super) fn named(&self) -> impl Iterator<Item = Member> + '_ {
+        let mut places = self.chained.named;
         let chained = core::iter::from_fn(move || {
             let place = places.trailing_zeros() as usize;
-            let (key_end, value_end) = *self.chained.get(place)?;
+            let (key_end, value_end) = *self.places.get(place)?;
             places &= places - 1;
-            let before = place.checked_sub(1).and_then(|before| self.chained.get(before)).map_or(0, |(_, end)| *end);
+            let before = place.checked_sub(1).and_then(|before| self.places.get(before)).map_or(0, |(_, end)| *end);
             Some(Member::chained(before.into(), key_end.into(), value_end.into()))
         });
-        chained.chain(self.listed.iter().copied().filter(|member| ROUTING.contains(&member.key_len())))
+        chained.chain(self.listed.iter().copied().filter(|member| member.key_len() >= MIN_NAME))
     }
 
     /// Releases memory that is allocated and not used.
@@ -147,6 +163,59 @@ impl Spans {
         self.listed.len() * size_of::<Member>()
     }
 }
+
+/// Appends members that lie where chained ones do. They count once it is
+/// [finished](Self::finish).
+///
+/// What changes with each member is here and not in [`Spans`], so that it stays in registers.
+#[derive(Debug)]
+pub(super) struct Chain<'a> {
+    places: &'a mut [(u16, u16)],
+    chained: &'a mut Chained,
+    len: usize,
+    end: u16,
+    named: u32,
+}
+
+impl Chain<'_> {
+    /// Appends a member by the ends of its key and its value. Returns `false` and appends nothing
+    /// if it cannot be chained: there is no room, or a member before it is listed.
+    #[inline(always)]
+    pub(super) fn push(&mut self, key_end: usize, value_end: usize) -> bool {
+        let Some(place) = self.places.get_mut(self.len) else { return false };
+        let (Ok(key_end), Ok(value_end)) = (u16::try_from(key_end), u16::try_from(value_end)) else { return false };
+        *place = (key_end, value_end);
+        // No key begins before the third byte, so this does not overflow.
+        let key_len = usize::from(key_end.wrapping_sub(self.end).wrapping_sub(2));
+        self.named |= u32::from(key_len >= MIN_NAME) << self.len;
+        self.len += 1;
+        self.end = value_end;
+        true
+    }
+
+    /// Returns the end of the value of the last member; `None` if there is none.
+    #[inline(always)]
+    pub(super) fn finish(self) -> Option<usize> {
+        // There is room for no more than `MAX_CHAINED`.
+        let len = u8::try_from(self.len).unwrap_or_default();
+        *self.chained = Chained { len, end: self.end, named: self.named };
+        (len > 0).then_some(self.end.into())
+    }
+}
+
+impl Default for Spans {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PartialEq for Spans {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Spans {}
 
 /// An iterator over the members of a frame.
 #[derive(Clone, Debug)]
@@ -190,8 +259,8 @@ mod tests {
         members.iter().for_each(|member| spans.push(*member));
         assert_eq!(spans.iter().collect::<Vec<_>>(), members);
         assert_eq!((spans.len(), spans.iter().len()), (members.len(), members.len()));
-        let routing = members.iter().copied().filter(|member| (5..=7).contains(&member.key_len()));
-        assert_eq!(spans.routing().collect::<Vec<_>>(), routing.collect::<Vec<_>>());
+        let named = members.iter().copied().filter(|member| member.key_len() >= MIN_NAME);
+        assert_eq!(spans.named().collect::<Vec<_>>(), named.collect::<Vec<_>>());
         spans
     }
 
@@ -203,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn members_with_keys_of_the_routing_lengths_are_found_chained_and_listed() {
+    fn members_whose_keys_are_names_are_found_chained_and_listed() {
         let (mut at, mut all) = (0, Vec::new());
         for n in 0..60 {
             let key = at + 2..at + 2 + n % 9;
@@ -231,6 +300,6 @@ mod tests {
         let far =
             [member(2..3, 5..65_535), member(65_537..65_538, 65_540..65_541), member(65_543..65_544, 65_546..65_547)];
         let spans = places(&far);
-        assert_eq!(spans.len, 1);
+        assert_eq!(spans.chained.len, 1);
     }
 }

@@ -6,9 +6,10 @@ use bytes::Bytes;
 
 use super::Machine;
 use super::pieces::{FailedPieces, Offered, is_first_piece};
+use super::status::{SAMPLE_INTERVAL, UpdatedSample};
 use crate::command::{ConnectionLoss, Reply};
 use crate::connect::ConnId;
-use crate::event::{Event, Message, Output};
+use crate::event::{Event, Output};
 use crate::frame::{Frame, FrameError, Json, Shape, topic_of_prefix};
 use crate::key::{Key, SubscriptionKey};
 use crate::lifecycle::ConnectionState;
@@ -40,8 +41,9 @@ impl Machine {
             self.on_frame_after_piece(conn, raw, before);
             acts = true;
         } else {
-            match Frame::decode(raw) {
-                Ok(frame) => acts = self.accept(conn, frame),
+            self.make_place();
+            match self.reading.message().frame.read(raw) {
+                Ok(()) => acts = self.accept(conn),
                 Err(malformed) => acts |= self.on_malformed(malformed, before),
             }
         }
@@ -49,15 +51,32 @@ impl Machine {
         acts || rule_changed || resumed
     }
 
-    /// Emits a frame and acts on it; says whether it changed anything that a timer may hang on.
-    fn accept(&mut self, conn: ConnId, frame: Frame) -> bool {
+    /// Makes the place free in which the next frame is read.
+    #[inline(always)]
+    fn make_place(&mut self) {
+        if let Some(message) = self.reading.take() {
+            self.out.push_front(Output::Event(message));
+        }
+    }
+
+    /// As [`accept`](Self::accept), of a frame that was decoded elsewhere.
+    fn accept_frame(&mut self, conn: ConnId, frame: Frame) -> bool {
+        self.make_place();
+        self.reading.message().frame = frame;
+        self.accept(conn)
+    }
+
+    /// Emits the frame that was read and acts on it; says whether it changed anything that a timer
+    /// may hang on.
+    fn accept(&mut self, conn: ConnId) -> bool {
+        let frame = &self.reading.message().frame;
         self.stats.lossy += u64::from(frame.is_lossy());
         let topic = frame.topic();
         let topic = topic.as_deref().unwrap_or_default();
         let (key, subscription, acts) = match frame.shape() {
             Shape::Error => (Some(Key::Error), None, true),
             Shape::Topic => match Key::from_topic(topic) {
-                Some(key) if !key.is_unsolicited() => match self.table.on_frame(key, topic, &frame, self.now) {
+                Some(key) if !key.is_unsolicited() => match self.table.on_frame(key, topic, frame, self.now) {
                     Some((found, acts)) => (Some(key), Some(found), acts),
                     None => (Some(key), None, false),
                 },
@@ -68,32 +87,33 @@ impl Machine {
         };
         // What follows from a frame comes after it; the few frames that something follows from are
         // kept for that.
-        let kept = acts.then(|| frame.clone());
-        let known = subscription.clone().filter(|_| acts);
-        self.emit(conn, key, subscription, frame);
-        if let Some(frame) = kept {
-            self.act_on(&frame, key, known);
+        let kept = acts.then(|| (frame.clone(), subscription.clone()));
+        self.emit(conn, key, subscription);
+        if let Some((frame, subscription)) = kept {
+            self.act_on(&frame, key, subscription);
         }
         acts
     }
 
-    fn emit(&mut self, conn: ConnId, key: Option<Key>, subscription: Option<SubscriptionKey>, frame: Frame) {
+    /// Emits the frame that was read.
+    fn emit(&mut self, conn: ConnId, key: Option<Key>, subscription: Option<SubscriptionKey>) {
         let at = self.now;
         self.stats.frames_by_key.add(key, 1);
+        let message = self.reading.message();
+        (message.conn, message.at, message.merged, message.since) = (conn, at, 0, at);
+        (message.key, message.subscription) = (key, subscription);
         match key {
-            Some(Key::MarketData) if at >= self.next_sample => self.sample_updated(&frame),
-            Some(Key::Orders | Key::Trades) => self.table.on_delivered(&frame),
+            Some(Key::MarketData) if at >= self.next_sample => {
+                self.next_sample = at + SAMPLE_INTERVAL;
+                self.stats.updated = UpdatedSample::of(message).or(self.stats.updated);
+            }
+            Some(Key::Orders | Key::Trades) => self.table.on_delivered(&message.frame),
             _ => {}
         }
-        self.out.push_back(Output::Event(Event::Message(Message {
-            conn,
-            at,
-            merged: 0,
-            since: at,
-            key,
-            subscription,
-            frame,
-        })));
+        self.reading.waits = true;
+        if !self.out.is_empty() {
+            self.out.extend(self.reading.take().map(Output::Event));
+        }
     }
 
     /// Holds a malformed frame that may be the first piece of a message, and reports any other.
@@ -120,12 +140,12 @@ impl Machine {
             Offered::Held => {}
             Offered::Joined(frame) => {
                 self.timers.set(Timer::Pieces, None);
-                self.accept(conn, frame);
+                self.accept_frame(conn, frame);
             }
             Offered::Failed(failure, frame) => {
                 self.on_failure(conn, failure);
                 match frame {
-                    Some(Ok(frame)) => drop(self.accept(conn, frame)),
+                    Some(Ok(frame)) => drop(self.accept_frame(conn, frame)),
                     Some(Err(malformed)) => drop(self.on_malformed(malformed, before)),
                     None => {}
                 }
@@ -146,7 +166,7 @@ impl Machine {
         self.timers.set(Timer::Pieces, None);
         for (at, piece) in failure.pieces.into_iter().enumerate() {
             match piece {
-                Ok(frame) => drop(self.accept(conn, frame)),
+                Ok(frame) => drop(self.accept_frame(conn, frame)),
                 Err(malformed) => {
                     let first = (at == 0).then(|| malformed.raw.clone());
                     self.report_malformed(malformed);
@@ -168,7 +188,9 @@ impl Machine {
                 (Ok(frame), Some(conn)) => {
                     self.stats.lossy += u64::from(frame.is_lossy());
                     let key = (frame.shape() == Shape::Error).then_some(Key::Error);
-                    self.emit(conn, key, None, frame);
+                    self.make_place();
+                    self.reading.message().frame = frame;
+                    self.emit(conn, key, None);
                 }
                 (Err(malformed), _) => self.report_malformed(malformed),
                 (Ok(_), None) => {}

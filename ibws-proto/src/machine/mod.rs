@@ -10,6 +10,7 @@ mod frames;
 mod gate;
 mod keepalive;
 mod pieces;
+mod reading;
 mod session;
 mod status;
 mod teardown;
@@ -21,7 +22,7 @@ use alloc::vec::Vec;
 use crate::command::{Command, CommandError, ConnectionLoss, Reply, RequestId};
 use crate::config::Config;
 use crate::connect::ConnId;
-use crate::event::{Action, Input, Output};
+use crate::event::{Action, Event, Input, Output};
 use crate::key::{Key, SubscriptionKey};
 use crate::lifecycle::ConnectionState;
 use crate::liveness::Liveness;
@@ -36,6 +37,7 @@ use crate::timer::Timers;
 
 use gate::Gate;
 use pieces::Pieces;
+use reading::Reading;
 pub use status::{MachineStatus, Stats, UpdatedSample, WakeReason};
 use teardown::Teardown;
 
@@ -93,6 +95,8 @@ pub struct Machine {
     table: Table,
     requests: Requests,
     rest: RestRequests,
+    /// The message of the last frame, which may wait in front of `out`.
+    reading: Reading,
     out: VecDeque<Output>,
     stats: Stats,
     /// No market data is sampled for [`Stats::updated`] before this moment.
@@ -132,6 +136,7 @@ impl Machine {
             table: Table::default(),
             requests: Requests::default(),
             rest: RestRequests::default(),
+            reading: Reading::default(),
             out: VecDeque::new(),
             stats: Stats::default(),
             next_sample: now,
@@ -182,14 +187,26 @@ impl Machine {
     /// Takes out the next output.
     #[inline]
     pub fn poll(&mut self) -> Option<Output> {
-        self.out.pop_front()
+        match self.reading.take() {
+            Some(message) => Some(Output::Event(message)),
+            None => self.out.pop_front(),
+        }
+    }
+
+    /// Returns the place of the next output if that is the message of the frame that was handled
+    /// last. The caller [takes](Event::take) it from there, or loses it.
+    #[cfg(feature = "client")]
+    #[inline]
+    pub(crate) fn poll_message(&mut self) -> Option<&mut Event> {
+        self.reading.waiting()
     }
 
     /// Returns when to call again at the latest: now, while there are outputs; `None` if nothing is
     /// pending.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.out.is_empty() { self.next_wake().map(|(at, _)| at) } else { Some(self.now) }
+        let is_idle = self.out.is_empty() && !self.reading.waits;
+        if is_idle { self.next_wake().map(|(at, _)| at) } else { Some(self.now) }
     }
 
     /// Returns the next moment at which the machine acts by itself, and what for.
@@ -239,7 +256,8 @@ impl Machine {
     /// limit of its own and is not counted.
     #[must_use]
     pub fn entries(&self) -> usize {
-        self.table.entries() + self.requests.entries() + self.rest.entries() + self.pieces.len() + self.out.len()
+        let outputs = self.out.len() + usize::from(self.reading.waits);
+        self.table.entries() + self.requests.entries() + self.rest.entries() + self.pieces.len() + outputs
     }
 
     /// Returns the settings in force.

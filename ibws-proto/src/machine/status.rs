@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::Machine;
 use crate::connect::ConnId;
-use crate::frame::Frame;
+use crate::event::Message;
 use crate::key::KeyCounts;
 use crate::lifecycle::ConnectionState;
 use crate::liveness::{Health, HealthReason};
@@ -16,7 +16,7 @@ use crate::timer::Timer;
 
 /// The pause between two samples for [`Stats::updated`], so that the member is not read in each
 /// frame.
-const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const SAMPLE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Counters since the machine was made, and a few measurements.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -118,6 +118,15 @@ pub enum WakeReason {
     Rest,
 }
 
+impl UpdatedSample {
+    /// Returns the sample of a message; `None` if it has no time.
+    #[cold]
+    pub(super) fn of(message: &Message) -> Option<Self> {
+        let Body::MarketData(data) = message.frame.body() else { return None };
+        data.updated().ok().flatten().map(|updated| Self { updated, at: message.at })
+    }
+}
+
 impl Machine {
     /// Returns a summary of the machine's state.
     #[must_use]
@@ -191,17 +200,5 @@ impl Machine {
         let gaps = GapStats { open, open_since, ..self.stats.gaps };
         let has_frame = self.state.has_socket() && self.liveness.has_frame();
         Stats { gaps, last_frame: has_frame.then(|| self.liveness.last_frame()), ..self.stats }
-    }
-
-    /// Samples the time in a frame of market data. The next sample is due a second later, even if
-    /// this frame has no time.
-    #[cold]
-    pub(super) fn sample_updated(&mut self, frame: &Frame) {
-        self.next_sample = self.now + SAMPLE_INTERVAL;
-        if let Body::MarketData(data) = frame.body()
-            && let Ok(Some(updated)) = data.updated()
-        {
-            self.stats.updated = Some(UpdatedSample { updated, at: self.now });
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
+use core::iter;
 
 #[cfg(feature = "client")]
 use super::batch::Batch;
@@ -95,7 +96,9 @@ impl Queue {
         if full || self.index.is_some() || self.overflow == Overflow::KeepNewest {
             return self.push_indexed(Slot::new(Event::take(event), cost), full);
         }
-        self.append(Slot::new(Event::take(event), cost));
+        self.count(cost);
+        // The list makes room first, so that the event is moved to its place and nowhere else.
+        self.slots.extend(iter::once_with(|| Some(Slot::new(Event::take(event), cost))));
     }
 
     /// Puts a slot into a queue that has been full, or that holds the newest messages only.
@@ -123,9 +126,15 @@ impl Queue {
 
     #[inline(always)]
     fn append(&mut self, slot: Slot) {
-        self.len += 1;
-        self.bytes = self.bytes.saturating_add(slot.cost);
+        self.count(slot.cost);
         self.slots.push_back(Some(slot));
+    }
+
+    /// Counts an event that is appended.
+    #[inline(always)]
+    fn count(&mut self, cost: usize) {
+        self.len += 1;
+        self.bytes = self.bytes.saturating_add(cost);
         self.shares_buffer = true;
     }
 

@@ -55,7 +55,7 @@ mod tests;
 #[cfg(feature = "client")]
 pub(crate) use attribution::subscription as subscription_of;
 #[cfg(feature = "client")]
-pub(crate) use batch::Batch;
+pub(crate) use batch::{Batch, Peeked};
 pub use bounded::{Queue, QueueLimits};
 #[cfg(feature = "client")]
 pub(crate) use item::Dequeued;
