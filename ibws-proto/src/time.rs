@@ -4,6 +4,7 @@ mod civil;
 mod unix;
 
 use core::fmt;
+use core::num::NonZeroU64;
 use core::ops::Add;
 use core::time::Duration;
 
@@ -59,35 +60,45 @@ impl SpanStats {
 /// assert_eq!((start + Duration::from_secs(2)).to_string(), "3.500s");
 /// assert_eq!(start.since(Instant::from_millis(2_000)), Duration::ZERO);
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Instant(u64);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant {
+    /// The nanoseconds since the origin, and one: an `Option` of a moment is not larger then.
+    nanos_and_one: NonZeroU64,
+}
 
 impl Instant {
     /// The origin of the clock.
-    pub const ORIGIN: Self = Self(0);
+    pub const ORIGIN: Self = Self::from_nanos(0);
 
     /// Returns the moment `nanos` nanoseconds after the origin.
     #[must_use]
     pub const fn from_nanos(nanos: u64) -> Self {
-        Self(nanos)
+        Self { nanos_and_one: NonZeroU64::MIN.saturating_add(nanos) }
     }
 
     /// Returns the moment `millis` milliseconds after the origin.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis.saturating_mul(1_000_000))
+        Self::from_nanos(millis.saturating_mul(1_000_000))
     }
 
     /// Returns the nanoseconds since the origin.
     #[must_use]
     pub const fn as_nanos(self) -> u64 {
-        self.0
+        self.nanos_and_one.get() - 1
     }
 
     /// Returns the time that passed since `earlier`; zero if `earlier` is the later one.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+        Duration::from_nanos(self.as_nanos().saturating_sub(earlier.as_nanos()))
+    }
+}
+
+impl Default for Instant {
+    /// Returns [`ORIGIN`](Self::ORIGIN).
+    fn default() -> Self {
+        Self::ORIGIN
     }
 }
 
@@ -95,13 +106,14 @@ impl Add<Duration> for Instant {
     type Output = Self;
 
     fn add(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+        Self { nanos_and_one: self.nanos_and_one.saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)) }
     }
 }
 
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:03}s", self.0 / 1_000_000_000, self.0 / 1_000_000 % 1_000)
+        let millis = self.as_nanos() / 1_000_000;
+        write!(f, "{}.{:03}s", millis / 1_000, millis % 1_000)
     }
 }
 
@@ -113,7 +125,19 @@ impl fmt::Debug for Instant {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
+
+    #[test]
+    fn a_moment_that_may_be_absent_is_no_larger() {
+        assert_eq!(size_of::<Option<Instant>>(), 8);
+        assert_eq!((Instant::ORIGIN.as_nanos(), Instant::from_nanos(7).as_nanos()), (0, 7));
+        let last = Instant::from_nanos(u64::MAX);
+        assert_eq!((last.as_nanos(), last + Duration::MAX, last.since(last)), (u64::MAX - 1, last, Duration::ZERO));
+        assert!(Instant::default() == Instant::ORIGIN && Instant::ORIGIN < Instant::from_nanos(1));
+        assert_eq!((Instant::ORIGIN + Duration::from_millis(61_005)).to_string(), "61.005s");
+    }
 
     #[test]
     fn spans_are_summed_and_their_extremes_kept() {

@@ -22,7 +22,7 @@ use alloc::vec::Vec;
 use crate::command::{Command, CommandError, ConnectionLoss, Reply, RequestId};
 use crate::config::Config;
 use crate::connect::ConnId;
-use crate::event::{Action, Event, Input, Output};
+use crate::event::{Action, Input, Output};
 use crate::key::{Key, SubscriptionKey};
 use crate::lifecycle::ConnectionState;
 use crate::liveness::Liveness;
@@ -197,7 +197,7 @@ impl Machine {
     /// last. The caller [takes](Event::take) it from there, or loses it.
     #[cfg(feature = "client")]
     #[inline]
-    pub(crate) fn poll_message(&mut self) -> Option<&mut Event> {
+    pub(crate) fn poll_message(&mut self) -> Option<&mut crate::event::Event> {
         self.reading.waiting()
     }
 

@@ -2,6 +2,7 @@
 //! search.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::subscription::Subscription;
@@ -12,7 +13,9 @@ use crate::time::Instant;
 pub(super) struct Index {
     timers: BTreeSet<(Instant, SubscriptionKey)>,
     unconfirmed: BTreeSet<(Key, SubscriptionKey)>,
-    conids: BTreeSet<(Key, i64, SubscriptionKey)>,
+    /// The subscriptions whose target has a conid that is not written as the number is, such as
+    /// `+1` or `01`. All others are found by their names.
+    odd_conids: BTreeSet<(Key, i64, SubscriptionKey)>,
     count: BTreeMap<Key, usize>,
     /// Streams whose gap ends with a frame of the connection after this moment.
     resuming: BTreeSet<(Instant, SubscriptionKey)>,
@@ -20,9 +23,7 @@ pub(super) struct Index {
 
 impl Index {
     pub(super) fn insert(&mut self, key: &SubscriptionKey) {
-        if let Some(conid) = key.conid() {
-            self.conids.insert((key.key(), conid, key.clone()));
-        }
+        self.odd_conids.extend(odd_conid(key).map(|conid| (key.key(), conid, key.clone())));
         *self.count.entry(key.key()).or_default() += 1;
     }
 
@@ -31,8 +32,8 @@ impl Index {
         self.set_timer(subscription, None);
         self.set_resuming(subscription, None);
         self.unconfirmed.remove(&(key.key(), key.clone()));
-        if let Some(conid) = key.conid() {
-            self.conids.remove(&(key.key(), conid, key.clone()));
+        if let Some(conid) = odd_conid(&key) {
+            self.odd_conids.remove(&(key.key(), conid, key.clone()));
         }
         if let Some(count) = self.count.get_mut(&key.key()) {
             *count = count.saturating_sub(1);
@@ -108,9 +109,10 @@ impl Index {
         self.unconfirmed.range(first..).take_while(|(key, _)| *key == channel).map(|(_, key)| key.clone()).collect()
     }
 
-    pub(super) fn by_conid(&self, channel: Key, conid: i64) -> impl Iterator<Item = &SubscriptionKey> {
+    /// The subscriptions of a channel with this conid that are not found by their names.
+    pub(super) fn odd_conids(&self, channel: Key, conid: i64) -> impl Iterator<Item = &SubscriptionKey> {
         let first = (channel, conid, SubscriptionKey::floor(channel));
-        self.conids.range(first..).take_while(move |(k, c, _)| (*k, *c) == (channel, conid)).map(|(.., key)| key)
+        self.odd_conids.range(first..).take_while(move |(k, c, _)| (*k, *c) == (channel, conid)).map(|(.., key)| key)
     }
 
     /// How many subscriptions a channel has.
@@ -119,6 +121,13 @@ impl Index {
     }
 
     pub(super) fn entries(&self) -> usize {
-        self.timers.len() + self.resuming.len() + self.unconfirmed.len() + self.conids.len() + self.count.len()
+        self.timers.len() + self.resuming.len() + self.unconfirmed.len() + self.odd_conids.len() + self.count.len()
     }
+}
+
+/// Returns the conid of a subscription to market data or a history if its target does not begin
+/// with the number as it is usually written.
+fn odd_conid(key: &SubscriptionKey) -> Option<i64> {
+    let conid = key.conid().filter(|_| matches!(key.key(), Key::MarketData | Key::MarketHistory))?;
+    (key.target().split('@').next() != Some(&*conid.to_string())).then_some(conid)
 }

@@ -34,7 +34,10 @@ impl Table {
         }
         let conid = target.split('@').next().and_then(|conid| conid.parse().ok());
         let conid: i64 = conid.or_else(|| frame.get("conid").and_then(Json::as_i64))?;
-        only(self.index.by_conid(key, conid))
+        let name = format!("{channel}+{conid}");
+        let bare = self.store.get(&name).map(|subscription| &subscription.subscribe.key);
+        let with_exchange = format!("{name}@");
+        only(bare.into_iter().chain(self.with_prefix(&with_exchange)).chain(self.index.odd_conids(key, conid)))
     }
 
     /// Matches `ACCOUNT+CONID` without the exchange, or no target at all (docs/protocol.md §3.3).

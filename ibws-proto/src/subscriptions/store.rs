@@ -1,7 +1,7 @@
 //! Stores the subscriptions: finds one by name, and lists them in the order of their names.
 //!
-//! Every frame finds one. A tree of names compares texts that are spread over memory; a tree of
-//! their hashes compares adjacent numbers, and only the subscription it finds is read.
+//! Every frame finds one. A tree of names compares texts that are spread over memory; a table of
+//! their hashes is read in one place, and only the subscription it finds is read then.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -13,6 +13,34 @@ use crate::key::SubscriptionKey;
 
 type Place = u32;
 
+/// The places by the hashes of the names.
+#[cfg(feature = "transport")]
+#[expect(clippy::disallowed_types, reason = "nothing walks over it, so its order does not matter")]
+type Hashes = std::collections::HashMap<u64, Place, core::hash::BuildHasherDefault<Hashed>>;
+/// Without the standard library there is no table.
+#[cfg(not(feature = "transport"))]
+type Hashes = BTreeMap<u64, Place>;
+
+/// Takes a number that is a hash already as its hash.
+#[cfg(feature = "transport")]
+#[derive(Default)]
+struct Hashed(u64);
+
+#[cfg(feature = "transport")]
+impl core::hash::Hasher for Hashed {
+    fn write(&mut self, bytes: &[u8]) {
+        debug_assert!(false, "{bytes:?} is no number");
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Store {
     places: Vec<Option<Box<Subscription>>>,
@@ -20,7 +48,7 @@ pub(super) struct Store {
     names: BTreeMap<SubscriptionKey, Place>,
     /// By the hash of the name. Of two names with one hash, the first is here, and the other is
     /// found by its name.
-    hashes: BTreeMap<u64, Place>,
+    hashes: Hashes,
 }
 
 impl Store {
