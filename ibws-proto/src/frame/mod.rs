@@ -207,13 +207,6 @@ impl Frame {
         self.find(key).map(|member| self.value(member))
     }
 
-    /// Returns the same as [`get`](Self::get) from a text that the caller holds. Checking that
-    /// bytes are UTF-8 costs less once than for each value.
-    #[inline]
-    pub(crate) fn get_in<'a>(&self, text: &'a str, key: &str) -> Option<Json<'a>> {
-        text.get(self.find(key)?.value()).map(Json)
-    }
-
     fn find(&self, key: &str) -> Option<Member> {
         if self.escaped {
             return self.members.iter().find(|member| self.key_text(*member) == key);

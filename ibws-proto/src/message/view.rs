@@ -7,17 +7,15 @@ use serde::{Serialize, Serializer};
 
 use crate::frame::{Frame, Json, Walk};
 
-/// A frame with its text at hand.
+/// A frame whose members are read one by one, or all in one walk.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     frame: &'a Frame,
-    /// The frame's text, checked once: a check for each member would cost more than reading it.
-    text: &'a str,
 }
 
 impl<'a> View<'a> {
     pub(crate) fn new(frame: &'a Frame) -> Self {
-        Self { frame, text: frame.text() }
+        Self { frame }
     }
 
     /// Checks while compiling that [`unknown`](Self::unknown) has a bit for each key.
@@ -33,13 +31,13 @@ impl<'a> View<'a> {
     /// Returns the first member with this key.
     #[inline]
     pub(crate) fn member(&self, key: &str) -> Option<Json<'a>> {
-        self.frame.get_in(self.text, key)
+        self.frame.get(key)
     }
 
-    /// Walks the members in the order of the wire.
+    /// Walks the members in the order of the wire. The text is checked once for all of them.
     #[inline]
     pub(crate) fn walk(&self) -> Walk<'a> {
-        self.frame.walk(self.text)
+        self.frame.walk(self.frame.text())
     }
 
     /// Returns the members that no accessor reads: those whose key is not in `keys`, and those
