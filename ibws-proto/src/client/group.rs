@@ -3,7 +3,7 @@
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll};
 use core::time::Duration;
 use std::vec::Vec;
 
@@ -14,7 +14,7 @@ use super::handle::Request;
 use super::reader::within;
 use super::stream::EventStream;
 use super::subscription::SubscriptionGuard;
-use crate::queue::{Dequeued, EventFilter};
+use crate::queue::{EventFilter, Peeked};
 use crate::subscribe::InvalidSubscribe;
 use crate::transport::Runtime;
 use crate::{Command, CommandError, Event, Item, Subscribe, SubscribeOutcome, SubscriptionKey, SubscriptionState};
@@ -129,8 +129,8 @@ impl<R: Runtime> SubscriptionGroup<R> {
 
     /// Returns the next item if there is one now.
     pub fn try_next(&mut self) -> Option<(SubscriptionKey, Item)> {
-        let dequeued = self.stream.try_dequeue()?;
-        self.inspect(dequeued)
+        self.stream.fill_now();
+        self.take_ready()
     }
 
     /// Waits for the next item, at most `wait` on the clock of the client's runtime; `None` if none
@@ -161,26 +161,24 @@ impl<R: Runtime> SubscriptionGroup<R> {
     }
 
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<(SubscriptionKey, Item)>> {
-        match self.stream.poll_dequeue(cx) {
-            Poll::Pending if self.has_ended() => Poll::Ready(None),
-            polled => {
-                let dequeued = ready!(polled);
-                Poll::Ready(dequeued.and_then(|dequeued| self.inspect(dequeued)))
-            }
+        if self.stream.poll_ready(cx).is_pending() {
+            return if self.has_ended() { Poll::Ready(None) } else { Poll::Pending };
         }
+        Poll::Ready(self.take_ready())
     }
 
-    /// Returns the item with its subscription. Notes what may have been the end of the stream.
-    fn inspect(&mut self, dequeued: Dequeued) -> Option<(SubscriptionKey, Item)> {
-        // Every event of the queue is about one of its subscriptions.
-        let key = dequeued.subscription().cloned()?;
-        let item = dequeued.into_item();
-        self.may_have_ended |= match &item {
-            Item::Event(Event::Subscription(change)) => change.state == SubscriptionState::Removed,
-            Item::Event(_) => false,
-            Item::Lost(report) => report.notices > 0,
+    /// Takes the next item with its subscription. Notes what may have been the end of the stream.
+    fn take_ready(&mut self) -> Option<(SubscriptionKey, Item)> {
+        let next = self.stream.peek_ready();
+        self.may_have_ended |= match next {
+            Peeked::Event(Event::Subscription(change)) => change.state == SubscriptionState::Removed,
+            Peeked::Lost(report, _) => report.notices > 0,
+            Peeked::Event(_) | Peeked::Folded(_) | Peeked::Nothing => false,
         };
-        Some((key, item))
+        // Every event of the queue is about one of its subscriptions.
+        let key = next.subscription().cloned();
+        let item = self.stream.take_ready()?;
+        key.map(|key| (key, item))
     }
 
     /// Returns `true` once the machine keeps none of the subscriptions for this group.

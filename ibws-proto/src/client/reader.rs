@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::consumers::{ConsumerId, Take};
 use super::shared::Shared;
-use crate::queue::{Batch, Dequeued, Peeked};
+use crate::queue::{Batch, Peeked};
 use crate::transport::Runtime;
 use crate::{
     Item,
@@ -77,19 +77,6 @@ impl<R: Runtime> Reader<R> {
     pub(super) fn try_item(&mut self) -> Option<Item> {
         self.fill_now();
         self.take_ready()
-    }
-
-    /// As [`poll_item`](Self::poll_item), but the caller assembles the item.
-    pub(super) fn poll_dequeue(&mut self, cx: &mut Context<'_>) -> Poll<Option<Dequeued>> {
-        match self.fill(Some(cx.waker())) {
-            Take::Nothing => Poll::Pending,
-            Take::Some | Take::End => Poll::Ready(self.taken.pop()),
-        }
-    }
-
-    pub(super) fn try_dequeue(&mut self) -> Option<Dequeued> {
-        self.fill(None);
-        self.taken.pop()
     }
 
     /// Returns the number of events, those that were taken and not delivered included. Loss reports

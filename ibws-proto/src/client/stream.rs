@@ -16,7 +16,7 @@ use super::shared::Shared;
 use crate::transport::Runtime;
 use crate::{
     Item,
-    queue::{Dequeued, EventFilter, Peeked, QueueOptions},
+    queue::{EventFilter, Peeked, QueueOptions},
 };
 
 /// A stream of events from a bounded queue. It ends when the client has ended.
@@ -108,14 +108,6 @@ impl<R: Runtime> EventStream<R> {
 
     pub(super) fn shared(&self) -> &Arc<Shared<R>> {
         &self.handle.shared
-    }
-
-    pub(super) fn poll_dequeue(&mut self, cx: &mut Context<'_>) -> Poll<Option<Dequeued>> {
-        self.reader.poll_dequeue(cx)
-    }
-
-    pub(super) fn try_dequeue(&mut self) -> Option<Dequeued> {
-        self.reader.try_dequeue()
     }
 
     pub(super) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {

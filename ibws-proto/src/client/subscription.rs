@@ -257,8 +257,8 @@ impl<R: Runtime> Subscription<R> {
             Peeked::Event(Event::Subscription(change)) if change.state == SubscriptionState::Removed => {
                 self.ended = !self.is_kept();
             }
-            Peeked::Lost(report) => self.lost_notices |= report.notices > 0,
-            Peeked::Event(_) | Peeked::Folded | Peeked::Nothing => {}
+            Peeked::Lost(report, _) => self.lost_notices |= report.notices > 0,
+            Peeked::Event(_) | Peeked::Folded(_) | Peeked::Nothing => {}
         }
     }
 

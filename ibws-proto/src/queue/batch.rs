@@ -2,7 +2,7 @@
 
 use alloc::collections::VecDeque;
 
-use super::item::{Dequeued, Item, LossReport};
+use super::item::{Dequeued, Item, Peeked};
 use super::slot::{Content, Slot};
 use crate::event::Event;
 
@@ -18,16 +18,6 @@ pub(crate) struct Batch {
     taken: usize,
     /// Items that were taken out of the queue one by one. Only one of the two lists holds any.
     pub(super) items: VecDeque<Dequeued>,
-}
-
-/// The next item of a batch.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Peeked<'a> {
-    Event(&'a Event),
-    Lost(&'a LossReport),
-    /// A message of folded rows, which is assembled when it is taken.
-    Folded,
-    Nothing,
 }
 
 impl Batch {
@@ -50,31 +40,27 @@ impl Batch {
         }
     }
 
-    #[inline(never)]
-    fn pop_other(&mut self) -> Option<Item> {
-        self.pop().map(Dequeued::into_item)
-    }
-
     /// Shows the next item before it is taken.
     #[inline(always)]
     pub(crate) fn peek(&self) -> Peeked<'_> {
         match self.slots.get(self.taken) {
             Some(Some(Slot { content: Content::Event(event), .. })) => Peeked::Event(event),
-            Some(_) => Peeked::Folded,
-            None => match self.items.front() {
-                Some(Dequeued::Item(Item::Event(event))) => Peeked::Event(event),
-                Some(Dequeued::Item(Item::Lost(report)) | Dequeued::Lost(report, _)) => Peeked::Lost(report),
-                Some(Dequeued::Folded(_)) => Peeked::Folded,
-                None => Peeked::Nothing,
-            },
+            Some(Some(Slot { content: Content::Folded(folded), .. })) => Peeked::Folded(folded),
+            Some(None) => Peeked::Nothing,
+            None => self.items.front().map_or(Peeked::Nothing, Dequeued::peek),
         }
     }
 
-    /// Takes the next item.
-    pub(crate) fn pop(&mut self) -> Option<Dequeued> {
-        let Some(slot) = self.slots.get_mut(self.taken) else { return self.items.pop_front() };
-        self.taken += 1;
-        slot.take().map(Slot::into_dequeued)
+    #[inline(never)]
+    fn pop_other(&mut self) -> Option<Item> {
+        let next = match self.slots.get_mut(self.taken) {
+            Some(slot) => {
+                self.taken += 1;
+                slot.take().map(Slot::into_dequeued)
+            }
+            None => self.items.pop_front(),
+        };
+        next.map(Dequeued::into_item)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

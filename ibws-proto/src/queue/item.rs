@@ -76,15 +76,41 @@ pub(crate) enum Dequeued {
     Folded(Box<Folded>),
 }
 
-impl Dequeued {
+/// The next item, before it is taken.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "client"), allow(dead_code, reason = "only the client and the tests use it"))]
+pub(crate) enum Peeked<'a> {
+    Event(&'a Event),
+    /// A loss report, with the subscription that it counts for if the queue counts by subscription.
+    Lost(&'a LossReport, Option<&'a SubscriptionKey>),
+    /// A message of folded rows, which is assembled when it is taken.
+    Folded(&'a Folded),
+    Nothing,
+}
+
+impl<'a> Peeked<'a> {
     /// Returns the subscription that the item is about.
+    #[inline(always)]
     #[cfg_attr(not(feature = "client"), allow(dead_code, reason = "only the client and the tests use it"))]
-    pub(crate) fn subscription(&self) -> Option<&SubscriptionKey> {
+    pub(crate) fn subscription(self) -> Option<&'a SubscriptionKey> {
         match self {
-            Self::Item(Item::Event(event)) => attribution::subscription(event),
-            Self::Item(Item::Lost(_)) => None,
-            Self::Lost(_, subscription) => subscription.as_ref(),
+            Self::Event(event) => attribution::subscription(event),
+            Self::Lost(_, subscription) => subscription,
             Self::Folded(folded) => folded.message.subscription.as_ref(),
+            Self::Nothing => None,
+        }
+    }
+}
+
+impl Dequeued {
+    /// Shows the item.
+    #[cfg_attr(not(feature = "client"), allow(dead_code, reason = "only the client and the tests use it"))]
+    pub(crate) fn peek(&self) -> Peeked<'_> {
+        match self {
+            Self::Item(Item::Event(event)) => Peeked::Event(event),
+            Self::Item(Item::Lost(report)) => Peeked::Lost(report, None),
+            Self::Lost(report, subscription) => Peeked::Lost(report, subscription.as_ref()),
+            Self::Folded(folded) => Peeked::Folded(folded),
         }
     }
 

@@ -55,10 +55,10 @@ mod tests;
 #[cfg(feature = "client")]
 pub(crate) use attribution::subscription as subscription_of;
 #[cfg(feature = "client")]
-pub(crate) use batch::{Batch, Peeked};
+pub(crate) use batch::Batch;
 pub use bounded::{Queue, QueueLimits};
 #[cfg(feature = "client")]
-pub(crate) use item::Dequeued;
+pub(crate) use item::Peeked;
 pub use item::{Item, LossReport};
 pub use overflow::{Overflow, QueueOptions};
 pub use queues::{DEFAULT_TOTAL_BYTES, EventFilter, QueueId, Queues};

@@ -14,7 +14,7 @@ fn batches(queue: &mut Queue, max: usize, max_bytes: usize) -> Vec<(usize, usize
         }
         let mut items = 0;
         let events = batch.events();
-        while batch.pop().is_some() {
+        while batch.pop_item().is_some() {
             items += 1;
             assert!(batch.events() + items >= events);
         }

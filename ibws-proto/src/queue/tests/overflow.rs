@@ -89,7 +89,7 @@ fn queue_of_several_subscriptions_counts_losses_for_each() {
     let items = core::iter::from_fn(|| queue.take());
     let lines: Vec<_> = items
         .map(|item| {
-            let subscription = item.subscription().map_or("-".into(), SubscriptionKey::to_string);
+            let subscription = item.peek().subscription().map_or("-".into(), SubscriptionKey::to_string);
             format!("{subscription}: {}", line(&item.into_item()))
         })
         .collect();
