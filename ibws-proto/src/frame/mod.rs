@@ -5,6 +5,7 @@
 mod error;
 mod exact;
 mod json;
+mod key;
 mod number;
 mod prefix;
 #[cfg(feature = "simd")]
@@ -28,6 +29,7 @@ pub(crate) use error::Piece;
 pub use error::{FrameError, FrameErrorKind};
 pub use exact::Exact;
 pub use json::{Elements, Json, Kind, Members};
+pub(crate) use key::{Key, Visit, WORD, word};
 pub use number::Number;
 pub(crate) use number::split_numbers;
 pub(crate) use prefix::{Prefix, Progress, TopicPart, begins_with_topic, topic_of_prefix};

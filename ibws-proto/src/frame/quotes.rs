@@ -6,21 +6,21 @@ use wide::u8x16;
 const BLOCK: usize = 64;
 
 /// Walks over the quotes of a text that holds ASCII only, no escape and no control character. It
-/// ends before the first block that holds another byte.
-pub(crate) struct Quotes<'a> {
-    /// The text from the next block on.
-    rest: &'a [u8],
+/// ends before the first block that holds another byte. In a text that is `KNOWN` to be JSON, it
+/// ends before an escape only.
+pub(crate) struct Quotes<'a, const KNOWN: bool> {
+    text: &'a [u8],
     /// The position of the present block.
     base: usize,
     /// The quotes of the present block that were not returned yet, the first in bit 0.
     marks: u64,
 }
 
-impl<'a> Quotes<'a> {
+impl<'a, const KNOWN: bool> Quotes<'a, KNOWN> {
     /// Returns the walk from the position `at` on.
     #[inline(always)]
     pub(crate) fn new(text: &'a [u8], at: usize) -> Self {
-        let mut quotes = Self { rest: text.get(at..).unwrap_or_default(), base: at, marks: 0 };
+        let mut quotes = Self { text, base: at, marks: 0 };
         quotes.load();
         quotes
     }
@@ -29,10 +29,10 @@ impl<'a> Quotes<'a> {
     #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<usize> {
         while self.marks == 0 {
-            if self.rest.is_empty() {
+            self.base = self.base.saturating_add(BLOCK);
+            if self.base >= self.text.len() {
                 return None;
             }
-            self.base += BLOCK;
             self.load();
         }
         let at = self.base + self.marks.trailing_zeros() as usize;
@@ -40,34 +40,48 @@ impl<'a> Quotes<'a> {
         Some(at)
     }
 
-    /// Marks the quotes of the next block.
+    /// Marks the quotes of the present block, or ends the walk.
     #[inline(always)]
     fn load(&mut self) {
-        let mut last = [b' '; BLOCK];
-        let (block, rest): (&[u8; BLOCK], _) = match self.rest.split_first_chunk() {
-            Some(block) => block,
-            None => {
-                last.iter_mut().zip(self.rest).for_each(|(place, byte)| *place = *byte);
-                (&last, &[][..])
-            }
+        let block = self.text.get(self.base..).and_then(|rest| rest.first_chunk());
+        let marks = match block {
+            Some(block) => marks::<KNOWN>(block),
+            None => last_marks::<KNOWN>(self.text, self.base),
         };
-        let (marks, is_plain) = marks(block);
-        (self.marks, self.rest) = if is_plain { (marks, rest) } else { (0, &[][..]) };
+        match marks {
+            Some(marks) => self.marks = marks,
+            None => self.base = self.text.len(),
+        }
     }
 }
 
-/// Marks the quotes of a block, the first in bit 0. Returns `false` as well if the block holds a
-/// backslash, a control character, or a byte that is not ASCII.
+/// Marks the quotes of what remains of the text from `at` on, which is shorter than a block.
+#[inline(never)]
+fn last_marks<const KNOWN: bool>(text: &[u8], at: usize) -> Option<u64> {
+    let rest = text.get(at..).unwrap_or_default();
+    if let Some(block) = text.last_chunk() {
+        // What is before `at` was seen, or is of no interest.
+        return marks::<KNOWN>(block).map(|marks| marks.wrapping_shr(u32::try_from(BLOCK - rest.len()).unwrap_or(0)));
+    }
+    let mut block = [b' '; BLOCK];
+    block.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+    marks::<KNOWN>(&block)
+}
+
+/// Marks the quotes of a block, the first in bit 0. Returns `None` if the block holds a backslash,
+/// and if it is not `KNOWN` also for a control character or a byte that is not ASCII.
 #[inline(always)]
-fn marks(block: &[u8; BLOCK]) -> (u64, bool) {
+fn marks<const KNOWN: bool>(block: &[u8; BLOCK]) -> Option<u64> {
     let (vectors, _) = block.as_chunks::<16>();
     let (mut marks, mut others) = (0, u8x16::ZERO);
     for (vector, shift) in vectors.iter().zip([0, 16, 32, 48]) {
         let bytes = u8x16::new(*vector);
         // The high bit of each byte of `others` counts. That of a byte is set if it is not ASCII.
-        let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
-        others |= bytes | control | bytes.simd_eq(u8x16::splat(b'\\'));
+        others |= bytes.simd_eq(u8x16::splat(b'\\'));
+        if !KNOWN {
+            others |= bytes | bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+        }
         marks |= u64::from(bytes.simd_eq(u8x16::splat(b'"')).to_bitmask()) << shift;
     }
-    (marks, others.to_bitmask() == 0)
+    (others.to_bitmask() == 0).then_some(marks)
 }

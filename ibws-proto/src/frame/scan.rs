@@ -7,6 +7,7 @@
 //! [`MAX_DEPTH`], the limit that `serde_json` has when it builds a value, and more members than
 //! [`MAX_MEMBERS`]. Differential tests compare the two.
 
+mod known;
 mod scalar;
 
 use core::fmt;
@@ -154,6 +155,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes `byte` if it is the next token.
+    #[inline]
     pub(crate) fn take(&mut self, byte: u8) -> bool {
         let found = self.next_token() == Some(byte);
         self.at += usize::from(found);
@@ -260,7 +262,7 @@ impl<'a> Cursor<'a> {
     #[inline(always)]
     fn plain_members(&mut self, spans: &mut Spans) -> bool {
         let text = self.text;
-        let mut quotes = Quotes::new(text, self.at);
+        let mut quotes = Quotes::<false>::new(text, self.at);
         loop {
             // Anything but a key with both of its quotes is for the caller to find.
             let (Some(open), Some(close)) = (quotes.next(), quotes.next()) else { return false };
@@ -307,25 +309,6 @@ impl<'a> Cursor<'a> {
             Some(_) => self.scalar(),
             None => Err(self.error()),
         }
-    }
-
-    /// Does the same as [`value`](Self::value) in a text that was scanned before. A number or
-    /// literal is known to be valid, so it ends where something else begins.
-    #[inline(always)]
-    pub(crate) fn known_value(&mut self) -> Option<()> {
-        match self.next_token()? {
-            b'"' => {
-                self.at += 1;
-                self.string_tail().ok()?;
-            }
-            b'{' | b'[' => self.nested().ok()?,
-            _ => {
-                let rest = self.text.get(self.at..)?;
-                let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
-                self.at += rest.iter().position(ends).unwrap_or(rest.len());
-            }
-        }
-        Some(())
     }
 
     fn nested(&mut self) -> Result<(), JsonError> {

@@ -73,6 +73,31 @@ pub(crate) fn digits_end(text: &[u8], mut at: usize) -> usize {
     at + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
+/// Returns the position of the next byte from `at` on that ends a number or a literal, or the end of
+/// the text.
+#[inline(always)]
+#[cfg_attr(not(feature = "simd"), expect(unused_mut, reason = "only vectors advance them"))]
+pub(crate) fn scalar_end(text: &[u8], mut at: usize) -> usize {
+    let mut rest = text.get(at..).unwrap_or_default();
+    #[cfg(feature = "simd")]
+    while let Some((chunk, tail)) = rest.split_first_chunk::<16>() {
+        use wide::u8x16;
+        let bytes = u8x16::new(*chunk);
+        // A bracket differs from a brace in one bit, which no other byte of a number or literal has
+        // in common with them.
+        let marks = bytes.simd_eq(u8x16::splat(b','))
+            | (bytes | u8x16::splat(0x20)).simd_eq(u8x16::splat(b'}'))
+            | bytes.min(u8x16::splat(b' ')).simd_eq(bytes);
+        let marks = marks.to_bitmask();
+        if marks != 0 {
+            return at + marks.trailing_zeros() as usize;
+        }
+        at += 16;
+        rest = tail;
+    }
+    at + rest.iter().take_while(|&&byte| !matches!(byte, b',' | b'}' | b']' | 0..=b' ')).count()
+}
+
 /// Returns `true` if the text holds a backslash. The last eight bytes are read as one word, even
 /// where they overlap the word before.
 #[inline(always)]

@@ -5,7 +5,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use super::slots::Slots;
-use crate::frame::{Elements, Json, Kind, RowError, RowReason, Span};
+use crate::frame::{Elements, Json, Key, Kind, RowError, RowReason, Span, Visit};
 use crate::mask::Discreet;
 
 /// An object inside a message.
@@ -51,26 +51,22 @@ pub(crate) struct RowView<'a, const N: usize> {
 }
 
 impl<'a, const N: usize> RowView<'a, N> {
-    /// Reads the next element as a row with these keys.
+    /// A row without members.
+    pub(crate) const EMPTY: Self = Self { json: Json("{}"), spans: [Span::NONE; N] };
+
+    /// Reads the next element into this row, which is empty. The row is filled where it is, because
+    /// moving it costs as much as reading several of its members. Returns `None` if there is no
+    /// other element.
     #[inline(always)]
-    pub(crate) fn next_of(elements: &mut Elements<'a>, keys: &'static Slots) -> Option<Result<Self, RowError>> {
-        let mut spans = [Span::NONE; N];
-        let mut twice = None;
-        let json = elements.next_with(|key, span| {
-            let Some(slot) = keys.find(key) else { return };
-            let Some(place) = spans.get_mut(slot) else { return };
-            if *place == Span::NONE {
-                *place = span;
-            } else if twice.is_none() {
-                twice = keys.unique(slot);
-            }
-        })?;
-        Some(if json.kind() != Kind::Object {
-            Err(row_error(json, RowReason::NotAnObject))
-        } else if let Some(key) = twice {
-            Err(row_error(json, RowReason::Duplicate(key)))
+    pub(crate) fn fill(&mut self, elements: &mut Elements<'a>, keys: &'static Slots) -> Option<Result<(), RowError>> {
+        let mut members = Members { keys, spans: &mut self.spans, twice: None };
+        self.json = elements.next_with(&mut members)?;
+        Some(if self.json.kind() != Kind::Object {
+            Err(row_error(self.json, RowReason::NotAnObject))
+        } else if let Some(key) = members.twice {
+            Err(row_error(self.json, RowReason::Duplicate(key)))
         } else {
-            Ok(Self { json, spans })
+            Ok(())
         })
     }
 
@@ -96,6 +92,27 @@ impl<'a, const N: usize> RowView<'a, N> {
         self.json.members().filter(move |(_, value)| {
             !spans.iter().filter_map(|span| span.of(text)).any(|known| core::ptr::eq(known, value.text()))
         })
+    }
+}
+
+/// Sorts members into their slots.
+struct Members<'a> {
+    keys: &'static Slots,
+    spans: &'a mut [Span],
+    /// The first key that occurs twice and must not.
+    twice: Option<&'static str>,
+}
+
+impl Visit for Members<'_> {
+    #[inline(always)]
+    fn member(&mut self, key: Key<'_>, value: Span) {
+        let Some(slot) = self.keys.find(key) else { return };
+        let Some(place) = self.spans.get_mut(slot) else { return };
+        if *place == Span::NONE {
+            *place = value;
+        } else if self.twice.is_none() {
+            self.twice = self.keys.unique(slot);
+        }
     }
 }
 
