@@ -38,11 +38,13 @@ impl<'a> Json<'a> {
     #[inline]
     pub fn as_str(self) -> Option<Cow<'a, str>> {
         let inner = self.quoted()?;
-        if has_escape(self.0.as_bytes()) {
-            serde_json::from_str(self.0).ok().map(Cow::Owned)
-        } else {
-            Some(Cow::Borrowed(inner))
-        }
+        if has_escape(inner.as_bytes()) { self.unescaped() } else { Some(Cow::Borrowed(inner)) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unescaped(self) -> Option<Cow<'a, str>> {
+        serde_json::from_str(self.0).ok().map(Cow::Owned)
     }
 
     /// Returns what is between the quotes of a string, with its escapes.
@@ -209,25 +211,25 @@ impl<'a> Elements<'a> {
 
     /// Returns the next element. If it is an object, hands its members to `visit` with the spans of
     /// their values in it. This is one walk; finding first the end and then the members would be
-    /// two.
+    /// two. Returns `true` as well if the element is known to hold no escape.
     #[inline(always)]
-    pub(crate) fn next_with(&mut self, visit: &mut impl Visit) -> Option<Json<'a>> {
+    pub(crate) fn next_with(&mut self, visit: &mut impl Visit) -> Option<(Json<'a>, bool)> {
         if !self.more || self.cursor.next_token()? != b'{' {
-            return self.next();
+            return self.next().map(|json| (json, false));
         }
         self.more = false;
         let start = self.cursor.at();
         self.cursor.take(b'{');
         #[cfg(feature = "simd")]
-        let ended = self.cursor.plain_known_members(start, visit);
+        let is_plain = self.cursor.plain_known_members(start, visit);
         #[cfg(not(feature = "simd"))]
-        let ended = false;
-        if !ended {
+        let is_plain = false;
+        if !is_plain {
             self.any_members(start, visit)?;
         }
         let json = self.text.0.get(start..self.cursor.at()).map(Json);
         self.more = self.cursor.take(b',');
-        json
+        Some((json?, is_plain))
     }
 
     /// Walks over the members that remain.

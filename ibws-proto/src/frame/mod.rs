@@ -38,7 +38,7 @@ use scan::Scan;
 pub(crate) use scan::Span;
 use spans::{Member, Spans};
 pub use value::{Expected, FieldError, FieldResult, FromJson, RowError, RowReason};
-pub(crate) use value::{field_error, is_absent, lookup, read_number};
+pub(crate) use value::{field_error, is_absent, lookup, lookup_in_row, read_number};
 pub(crate) use walk::{Spelled, Walk};
 
 use crate::mask::{HIDDEN, Masked, Quoted};

@@ -131,7 +131,7 @@ macro_rules! row {
                     #[inline]
                     pub fn $method(&self) -> $crate::frame::FieldResult<$ty> {
                         const KEY: &str = $crate::message::macros::key!($method $($key)?);
-                        $crate::frame::lookup(KEY, self.0.get(Slot::$method as usize))
+                        self.0.read(Slot::$method as usize, KEY)
                     }
                 )*
             }

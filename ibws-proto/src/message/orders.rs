@@ -313,6 +313,11 @@ macro_rules! wire_texts {
             fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
                 Ok(Cow::from_json(json)?.map(Self::from_text))
             }
+
+            #[inline]
+            fn from_plain(json: Json<'a>) -> Result<Option<Self>, Expected> {
+                Ok(Cow::from_plain(json)?.map(Self::from_text))
+            }
         }
 
         impl fmt::Debug for $name<'_> {

@@ -5,7 +5,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use super::slots::Slots;
-use crate::frame::{Elements, Json, Key, Kind, RowError, RowReason, Span, Visit};
+use crate::frame::{Elements, FieldResult, FromJson, Json, Key, Kind, RowError, RowReason, Span, Visit, lookup_in_row};
 use crate::mask::Discreet;
 
 /// An object inside a message.
@@ -48,11 +48,13 @@ pub(crate) struct RowView<'a, const N: usize> {
     /// Where the members lie in `json`: half the size of the members themselves, since rows are
     /// moved.
     spans: [Span; N],
+    /// Set if the row is known to hold no escape.
+    is_plain: bool,
 }
 
 impl<'a, const N: usize> RowView<'a, N> {
     /// A row without members.
-    pub(crate) const EMPTY: Self = Self { json: Json("{}"), spans: [Span::NONE; N] };
+    pub(crate) const EMPTY: Self = Self { json: Json("{}"), spans: [Span::NONE; N], is_plain: false };
 
     /// Reads the next element into this row, which is empty. The row is filled where it is, because
     /// moving it costs as much as reading several of its members. Returns `None` if there is no
@@ -60,7 +62,7 @@ impl<'a, const N: usize> RowView<'a, N> {
     #[inline(always)]
     pub(crate) fn fill(&mut self, elements: &mut Elements<'a>, keys: &'static Slots) -> Option<Result<(), RowError>> {
         let mut members = Members { keys, spans: &mut self.spans, twice: None };
-        self.json = elements.next_with(&mut members)?;
+        (self.json, self.is_plain) = elements.next_with(&mut members)?;
         Some(if self.json.kind() != Kind::Object {
             Err(row_error(self.json, RowReason::NotAnObject))
         } else if let Some(key) = members.twice {
@@ -72,8 +74,14 @@ impl<'a, const N: usize> RowView<'a, N> {
 
     /// Returns the member in a slot.
     #[inline(always)]
-    pub(crate) fn get(&self, slot: usize) -> Option<Json<'a>> {
+    fn get(&self, slot: usize) -> Option<Json<'a>> {
         self.spans.get(slot)?.of(self.json.text()).map(Json)
+    }
+
+    /// Reads the member in a slot, whose documented key is `key`.
+    #[inline(always)]
+    pub(crate) fn read<T: FromJson<'a>>(&self, slot: usize, key: &'static str) -> FieldResult<T> {
+        lookup_in_row(key, self.get(slot), self.is_plain)
     }
 
     pub(crate) fn json(&self) -> Json<'a> {
