@@ -8,6 +8,8 @@
 //! [`MAX_MEMBERS`]. Differential tests compare the two.
 
 mod known;
+#[cfg(feature = "simd")]
+mod nested;
 mod scalar;
 
 use core::fmt;
@@ -255,8 +257,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Scans members as long as they have the form of nearly all: no white space, no escape, ASCII,
-    /// and a string or a scalar as the value. Stops before a member of another form, and before one
+    /// Scans members as long as they have the form of nearly all: no white space, no escape, ASCII.
+    /// Stops before a member of another form, and before one
     /// that cannot be chained. Returns `true` if the object has ended.
     #[cfg(feature = "simd")]
     #[inline(always)]
@@ -276,7 +278,13 @@ impl<'a> Cursor<'a> {
                     (Some(_), Some(end)) => end + 1,
                     _ => return false,
                 },
-                b'{' | b'[' => return false,
+                b'{' | b'[' => match self.plain_nested(close + 2, quotes) {
+                    Some((end, behind)) => {
+                        quotes = behind;
+                        end
+                    }
+                    None => return false,
+                },
                 _ => {
                     let mut value = Self { at: close + 2, ..*self };
                     if value.scalar().is_err() {
