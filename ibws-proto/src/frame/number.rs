@@ -206,7 +206,7 @@ fn suffix(byte: u8) -> Option<u8> {
 }
 
 /// Reads a number. Nearly every number is digits with a point, some have a small power of ten.
-#[inline(always)]
+#[inline(never)]
 fn read(text: &[u8]) -> Digits {
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),

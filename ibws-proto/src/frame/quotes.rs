@@ -61,7 +61,8 @@ fn last_marks<const KNOWN: bool>(text: &[u8], at: usize) -> Option<u64> {
     let rest = text.get(at..).unwrap_or_default();
     if let Some(block) = text.last_chunk() {
         // What is before `at` was seen, or is of no interest.
-        return marks::<KNOWN>(block).map(|marks| marks.wrapping_shr(u32::try_from(BLOCK - rest.len()).unwrap_or(0)));
+        let before = u32::try_from(BLOCK - rest.len()).unwrap_or(u32::MAX);
+        return marks::<KNOWN>(block).map(|marks| marks.unbounded_shr(before));
     }
     let mut block = [b' '; BLOCK];
     block.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);

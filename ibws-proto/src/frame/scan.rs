@@ -27,22 +27,25 @@ pub(crate) const MAX_DEPTH: u32 = 127;
 /// thousand. Without this limit the table of members could take several times the text.
 pub(super) const MAX_MEMBERS: usize = 128 * 1024;
 
-/// A range of bytes in a text of less than 4 GiB.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Span {
-    start: u32,
-    end: u32,
+/// A range of bytes in a text of less than 4 GiB: the start in the lower half, the end in the upper
+/// one. As one word it is compared and moved at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span(u64);
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.range().fmt(f)
+    }
 }
 
 impl Span {
     /// The span of an absent value; no value is empty.
-    pub(crate) const NONE: Self = Self { start: 0, end: 0 };
+    pub(crate) const NONE: Self = Self(0);
 
     /// Returns the span from `start` to `end`. A scanned text is shorter than 4 GiB.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "longer texts are refused")]
     pub(crate) fn new(start: usize, end: usize) -> Self {
-        Self { start: start as u32, end: end as u32 }
+        Self(start as u64 | (end as u64) << 32)
     }
 
     /// Returns the text of the span; `None` for [`NONE`](Self::NONE).
@@ -52,14 +55,16 @@ impl Span {
     }
 
     #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the halves")]
     pub(super) fn range(self) -> Range<usize> {
-        self.start as usize..self.end as usize
+        self.0 as u32 as usize..(self.0 >> 32) as usize
     }
 
     /// Returns the number of bytes.
     #[inline(always)]
     pub(super) fn len(self) -> usize {
-        self.end.wrapping_sub(self.start) as usize
+        let Range { start, end } = self.range();
+        end.wrapping_sub(start)
     }
 }
 
@@ -243,7 +248,8 @@ impl<'a> Cursor<'a> {
             let start = self.at;
             self.value()?;
             if spans.len() == MAX_MEMBERS {
-                return Err(JsonError::TooManyMembers(key.start));
+                self.at = key.range().start;
+                return Err(JsonError::TooManyMembers(self.offset()));
             }
             spans.push(Member::new(key, Span::new(start, self.at)));
             match self.next_token() {

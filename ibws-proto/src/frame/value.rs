@@ -199,7 +199,8 @@ impl<'a> FromJson<'a> for Cow<'a, str> {
 }
 
 impl<'a> FromJson<'a> for Number<'a> {
-    #[inline]
+    // Its result is too large for registers, and the digits alone are not.
+    #[inline(always)]
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
         read_number(json, Expected::Number)
     }

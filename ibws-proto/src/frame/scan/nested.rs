@@ -3,77 +3,100 @@
 use super::super::quotes::Quotes;
 use super::Cursor;
 
+/// Why a run of members or elements ended.
+enum End {
+    /// An array or object begins.
+    Opened,
+    /// The object or array ended.
+    Closed,
+}
+
 impl<'a> Cursor<'a> {
     /// Scans the array or object at `at` if all in it has the form of nearly all: no white space, no
     /// escape, ASCII. Its strings lie between the next `quotes`, so none is searched for its end.
     /// Returns the end, and the quotes behind it; `None` for another form and for what is not JSON.
     #[inline(never)]
-    pub(super) fn plain_nested(
-        &self,
-        mut at: usize,
-        mut quotes: Quotes<'a, false>,
-    ) -> Option<(usize, Quotes<'a, false>)> {
-        let text = self.text;
+    pub(super) fn plain_nested(&self, at: usize, quotes: Quotes<'a, false>) -> Option<(usize, Quotes<'a, false>)> {
+        let mut nested = Self { at, ..*self };
+        let mut quotes = quotes;
         // Bit 0 is the innermost level; it is set in an object and clear in an array.
         let mut objects: u128 = 0;
         let mut depth: u32 = 0;
+        let mut end = End::Opened;
         loop {
-            // A value begins here.
-            match *text.get(at)? {
-                open @ (b'{' | b'[') => {
-                    if depth == self.levels {
-                        return None;
-                    }
-                    depth += 1;
-                    at += 1;
-                    let is_object = open == b'{';
-                    objects = objects << 1 | u128::from(is_object);
-                    let is_empty = *text.get(at)? == if is_object { b'}' } else { b']' };
-                    if !is_empty {
-                        if is_object {
-                            at = plain_key(text, at, &mut quotes)?;
-                        }
-                        continue;
-                    }
-                }
-                // The next quote is this one.
-                b'"' => {
-                    quotes.next()?;
-                    at = quotes.next()? + 1;
-                }
-                _ => {
-                    let mut value = Self { at, ..*self };
-                    value.scalar().ok()?;
-                    at = value.at;
-                }
-            }
-            // A value ended. Close what closes, then go on with the next value.
-            loop {
-                let in_object = objects & 1 == 1;
-                let byte = *text.get(at)?;
-                at += 1;
-                if byte == b',' {
-                    if in_object {
-                        at = plain_key(text, at, &mut quotes)?;
-                    }
-                    break;
-                }
-                if byte != if in_object { b'}' } else { b']' } {
+            if matches!(end, End::Opened) {
+                if depth == self.levels {
                     return None;
                 }
-                objects >>= 1;
-                depth -= 1;
-                if depth == 0 {
-                    return Some((at, quotes));
+                depth += 1;
+                let is_object = nested.peek() == Some(b'{');
+                objects = objects << 1 | u128::from(is_object);
+                nested.at += 1;
+                if nested.peek()? != if is_object { b'}' } else { b']' } {
+                    end = nested.plain_run(is_object, &mut quotes)?;
+                    continue;
                 }
+                nested.at += 1;
+            }
+            objects >>= 1;
+            depth -= 1;
+            if depth == 0 {
+                return Some((nested.at, quotes));
+            }
+            end = nested.plain_rest(objects & 1 == 1, &mut quotes)?;
+        }
+    }
+
+    /// Scans the members or elements that remain behind a value.
+    #[inline(always)]
+    fn plain_rest(&mut self, in_object: bool, quotes: &mut Quotes<'_, false>) -> Option<End> {
+        match self.peek()? {
+            b',' => {
+                self.at += 1;
+                self.plain_run(in_object, quotes)
+            }
+            close if close == if in_object { b'}' } else { b']' } => {
+                self.at += 1;
+                Some(End::Closed)
+            }
+            _ => None,
+        }
+    }
+
+    /// Scans members or elements up to one that is an array or object, or to the end of all.
+    #[inline(always)]
+    fn plain_run(&mut self, in_object: bool, quotes: &mut Quotes<'_, false>) -> Option<End> {
+        if in_object { self.plain_values::<true>(quotes) } else { self.plain_values::<false>(quotes) }
+    }
+
+    #[inline(always)]
+    fn plain_values<const KEYS: bool>(&mut self, quotes: &mut Quotes<'_, false>) -> Option<End> {
+        let text = self.text;
+        loop {
+            if KEYS {
+                let (open, close) = (quotes.next()?, quotes.next()?);
+                if open != self.at || text.get(close + 1) != Some(&b':') {
+                    return None;
+                }
+                self.at = close + 2;
+            }
+            match self.peek()? {
+                b'"' => {
+                    // The next quote is this one.
+                    quotes.next()?;
+                    self.at = quotes.next()? + 1;
+                }
+                b'{' | b'[' => return Some(End::Opened),
+                _ => self.scalar().ok()?,
+            }
+            match self.peek()? {
+                b',' => self.at += 1,
+                close if close == if KEYS { b'}' } else { b']' } => {
+                    self.at += 1;
+                    return Some(End::Closed);
+                }
+                _ => return None,
             }
         }
     }
-}
-
-/// Takes the key at `at`, and returns the position behind its colon.
-#[inline(always)]
-fn plain_key(text: &[u8], at: usize, quotes: &mut Quotes<'_, false>) -> Option<usize> {
-    let (open, close) = (quotes.next()?, quotes.next()?);
-    (open == at && text.get(close + 1) == Some(&b':')).then_some(close + 2)
 }
