@@ -48,13 +48,14 @@ pub(crate) struct RowView<'a, const N: usize> {
     /// Where the members lie in `json`: half the size of the members themselves, since rows are
     /// moved.
     spans: [Span; N],
-    /// Set if the row is known to hold no escape.
-    is_plain: bool,
+    /// 1 if the row is known to hold no escape, else 0: a word, because a processor waits when a row
+    /// is copied by words and a byte of one was written alone.
+    plain: u64,
 }
 
 impl<'a, const N: usize> RowView<'a, N> {
     /// A row without members.
-    pub(crate) const EMPTY: Self = Self { json: Json("{}"), spans: [Span::NONE; N], is_plain: false };
+    pub(crate) const EMPTY: Self = Self { json: Json("{}"), spans: [Span::NONE; N], plain: 0 };
 
     /// Reads the next element into this row, which is empty. The row is filled where it is, because
     /// moving it costs as much as reading several of its members. Returns `None` if there is no
@@ -62,7 +63,8 @@ impl<'a, const N: usize> RowView<'a, N> {
     #[inline(always)]
     pub(crate) fn fill(&mut self, elements: &mut Elements<'a>, keys: &'static Slots) -> Option<Result<(), RowError>> {
         let mut members = Members { keys, spans: &mut self.spans, twice: None };
-        (self.json, self.is_plain) = elements.next_with(&mut members)?;
+        let (json, is_plain) = elements.next_with(&mut members)?;
+        (self.json, self.plain) = (json, u64::from(is_plain));
         Some(if self.json.kind() != Kind::Object {
             Err(row_error(self.json, RowReason::NotAnObject))
         } else if let Some(key) = members.twice {
@@ -74,14 +76,14 @@ impl<'a, const N: usize> RowView<'a, N> {
 
     /// Returns the member in a slot.
     #[inline(always)]
-    fn get(&self, slot: usize) -> Option<Json<'a>> {
+    pub(crate) fn get(&self, slot: usize) -> Option<Json<'a>> {
         self.spans.get(slot)?.of(self.json.text()).map(Json)
     }
 
     /// Reads the member in a slot, whose documented key is `key`.
     #[inline(always)]
     pub(crate) fn read<T: FromJson<'a>>(&self, slot: usize, key: &'static str) -> FieldResult<T> {
-        lookup_in_row(key, self.get(slot), self.is_plain)
+        lookup_in_row(key, self.get(slot), self.plain == 1)
     }
 
     pub(crate) fn json(&self) -> Json<'a> {
@@ -151,6 +153,11 @@ impl<'a, R> Rows<'a, R> {
         let json = json.unwrap_or(Json("null"));
         let one = !matches!(json.kind(), Kind::Array | Kind::Null);
         Self { rows: if one { Elements::one(json) } else { json.elements() }, row: PhantomData }
+    }
+
+    /// Returns what the rows are read from, for a reader of other members.
+    pub(crate) fn elements(self) -> Elements<'a> {
+        self.rows
     }
 }
 

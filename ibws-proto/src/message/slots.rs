@@ -23,12 +23,35 @@ struct Spelling {
     slot: u8,
 }
 
+impl Spelling {
+    /// Returns `true` if a key of the same word and length is this one. Its two ends are nearly every
+    /// long key, and are compared without a call.
+    #[inline(always)]
+    fn is_long(&self, key: Key<'_>) -> bool {
+        let (known, key) = (self.key.as_bytes(), key.bytes());
+        known.first_chunk::<WORD>() == key.first_chunk() && (key.len() <= 2 * WORD || known == key)
+    }
+}
+
 const NONE: u8 = u8::MAX;
 
 /// The largest number of spellings of a row.
 const MOST: usize = 48;
 
 impl Slots {
+    /// Builds the table of these keys, each with one spelling.
+    pub(crate) const fn of<const N: usize>(keys: &'static [&'static str; N], unique: &'static [u8]) -> Self {
+        let mut spellings = [("", 0); N];
+        let mut at = 0;
+        while at < N {
+            #[expect(clippy::cast_possible_truncation, reason = "fewer than 255")]
+            let slot = at as u8;
+            spellings[at] = (keys[at], slot);
+            at += 1;
+        }
+        Self::new(keys, &spellings, unique)
+    }
+
     /// Builds the table of these spellings, each with its slot.
     ///
     /// # Panics
@@ -36,7 +59,7 @@ impl Slots {
     #[expect(clippy::indexing_slicing, clippy::panic, reason = "runs at compile time alone")]
     pub(crate) const fn new(
         keys: &'static [&'static str],
-        spellings: &'static [(&'static str, u8)],
+        spellings: &[(&'static str, u8)],
         unique: &'static [u8],
     ) -> Self {
         assert!(spellings.len() <= MOST);
@@ -94,9 +117,7 @@ impl Slots {
         let (word, len) = (key.word(), key.len());
         let place = usize::from(*self.places.get(usize::from(hash(word, len, self.factor)))?);
         let spelling = self.spellings.get(place)?;
-        let found = spelling.word == word
-            && spelling.key.len() == len
-            && (len <= WORD || spelling.key.as_bytes() == key.bytes());
+        let found = spelling.word == word && spelling.key.len() == len && (len <= WORD || spelling.is_long(key));
         found.then_some(usize::from(spelling.slot))
     }
 }
