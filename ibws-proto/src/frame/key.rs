@@ -56,6 +56,7 @@ pub(crate) trait Visit {
 }
 
 /// The bytes of a word that belong to a key, by its length.
+#[expect(clippy::indexing_slicing, reason = "runs at compile time alone")]
 const MASKS: [u128; WORD + 1] = {
     let mut masks = [0; WORD + 1];
     let mut len = 1;

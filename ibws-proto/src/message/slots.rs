@@ -40,6 +40,7 @@ const MOST: usize = 48;
 
 impl Slots {
     /// Builds the table of these keys, each with one spelling.
+    #[expect(clippy::indexing_slicing, reason = "runs at compile time alone")]
     pub(crate) const fn of<const N: usize>(keys: &'static [&'static str; N], unique: &'static [u8]) -> Self {
         let mut spellings = [("", 0); N];
         let mut at = 0;
