@@ -30,8 +30,8 @@ impl<'a> Key<'a> {
         self.text.get(self.text.len().wrapping_sub(self.len)..).unwrap_or_default()
     }
 
-    /// Returns the [`word`] of the key. What precedes the key in the text is read with it and masked,
-    /// because a loop over its bytes would cost several times as much.
+    /// Returns the [`word`] of the key. What precedes the key in the text is read with it and
+    /// masked, because a loop over its bytes would cost several times as much.
     #[inline(always)]
     pub(crate) fn word(self) -> u128 {
         match self.text.last_chunk() {

@@ -73,8 +73,8 @@ pub(crate) fn digits_end(text: &[u8], mut at: usize) -> usize {
     at + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
-/// Returns the position of the next byte from `at` on that ends a number or a literal, or the end of
-/// the text.
+/// Returns the position of the next byte from `at` on that ends a number or a literal, or the end
+/// of the text.
 #[inline(always)]
 #[cfg_attr(not(feature = "simd"), expect(unused_mut, reason = "only vectors advance them"))]
 pub(crate) fn scalar_end(text: &[u8], mut at: usize) -> usize {

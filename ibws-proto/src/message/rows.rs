@@ -48,8 +48,8 @@ pub(crate) struct RowView<'a, const N: usize> {
     /// Where the members lie in `json`: half the size of the members themselves, since rows are
     /// moved.
     spans: [Span; N],
-    /// 1 if the row is known to hold no escape, else 0: a word, because a processor waits when a row
-    /// is copied by words and a byte of one was written alone.
+    /// 1 if the row is known to hold no escape, else 0: a word, because a processor waits when a
+    /// row is copied by words and a byte of one was written alone.
     plain: u64,
 }
 

@@ -24,8 +24,8 @@ struct Spelling {
 }
 
 impl Spelling {
-    /// Returns `true` if a key of the same word and length is this one. Its two ends are nearly every
-    /// long key, and are compared without a call.
+    /// Returns `true` if a key of the same word and length is this one. Its two ends are nearly
+    /// every long key, and are compared without a call.
     #[inline(always)]
     fn is_long(&self, key: Key<'_>) -> bool {
         let (known, key) = (self.key.as_bytes(), key.bytes());

@@ -25,10 +25,10 @@ impl Cursor<'_> {
         Some(())
     }
 
-    /// Walks over members of an object, whose opening brace was taken, as long as they have the form
-    /// of nearly all: no white space and no escape. Hands the key of each to `visit`, and the place of its value
-    /// from `origin` on. Stops before a member of another form. Returns `true` if the
-    /// object has ended.
+    /// Walks over members of an object, whose opening brace was taken, as long as they have the
+    /// form of nearly all: no white space and no escape. Hands the key of each to `visit`, and the
+    /// place of its value from `origin` on. Stops before a member of another form. Returns `true`
+    /// if the object has ended.
     #[cfg(feature = "simd")]
     #[inline(always)]
     pub(crate) fn plain_known_members(&mut self, origin: usize, visit: &mut impl Visit) -> bool {

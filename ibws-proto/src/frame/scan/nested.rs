@@ -12,9 +12,10 @@ enum End {
 }
 
 impl<'a> Cursor<'a> {
-    /// Scans the array or object at `at` if all in it has the form of nearly all: no white space, no
-    /// escape, ASCII. Its strings lie between the next `quotes`, so none is searched for its end.
-    /// Returns the end, and the quotes behind it; `None` for another form and for what is not JSON.
+    /// Scans the array or object at `at` if all in it has the form of nearly all: no white space,
+    /// no escape, ASCII. Its strings lie between the next `quotes`, so none is searched for its
+    /// end. Returns the end, and the quotes behind it; `None` for another form and for what is not
+    /// JSON.
     #[inline(never)]
     pub(super) fn plain_nested(&self, at: usize, quotes: Quotes<'a, false>) -> Option<(usize, Quotes<'a, false>)> {
         let mut nested = Self { at, ..*self };
