@@ -1,5 +1,6 @@
 //! A row that several rows were merged into.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,6 +15,8 @@ use crate::message::Row;
 /// The largest number of members of a merged row. No known row comes near it; it bounds what a peer
 /// can make the client hold.
 const MOST_MEMBERS: usize = 512;
+/// The number of members that a list has room for at first.
+const USUAL_MEMBERS: usize = 40;
 /// The largest size of a merged row in bytes, for the same reason.
 const MOST_BYTES: usize = 1 << 20;
 
@@ -24,7 +27,7 @@ pub struct Merged(Box<str>);
 impl Merged {
     /// Copies a row; `None` if it exceeds the limits.
     pub(crate) fn new(row: Json<'_>) -> Option<Self> {
-        fits(row).then(|| Self(row.text().into()))
+        members(row).map(|_| Self(row.text().into()))
     }
 
     /// Replaces the members that `row` has, except those for whose new value `keep` returns `true`,
@@ -43,31 +46,41 @@ impl Merged {
         row: Json<'_>,
         mut take: impl FnMut(Option<usize>, Option<Json<'_>>) -> bool,
     ) -> bool {
-        if !fits(row) {
-            return false;
-        }
+        let Some(news) = members(row) else { return false };
+        let known = members(self.json()).unwrap_or_default();
         let mut text = String::with_capacity(self.0.len() + row.text().len());
         let mut count = 0_usize;
-        let mut push = |key: &str, value: Json<'_>| {
+        let mut push = |key: &Cow<'_, str>, value: Json<'_>| {
             text.push(if text.is_empty() { '{' } else { ',' });
-            // The text of a key was JSON before, so it can be written as JSON.
-            text.push_str(&serde_json::to_string(key).unwrap_or_default());
+            match key {
+                Cow::Borrowed(written) if !written.as_bytes().contains(&b'\\') => {
+                    text.push('"');
+                    text.push_str(written);
+                    text.push('"');
+                }
+                // The text of a key was JSON before, so it can be written as JSON.
+                key => text.push_str(&serde_json::to_string(key).unwrap_or_default()),
+            }
             text.push(':');
             text.push_str(value.text());
             count += 1;
         };
-        let (known, news): (Vec<_>, Vec<_>) = (self.json().members().collect(), row.members().collect());
         // Of a key that occurs twice in a row the first value counts, as in every accessor.
-        for (at, (key, value)) in known.iter().enumerate() {
-            let new = news.iter().find(|(other, _)| other == key).map(|(_, new)| *new);
+        let mut is_known = alloc::vec![false; news.len()];
+        for (at, member) in known.iter().enumerate() {
+            let place = news.iter().position(|new| new.has_key_of(member));
+            let new = place.and_then(|place| news.get(place)).map(|new| new.value);
+            if let Some(place) = place.and_then(|place| is_known.get_mut(place)) {
+                *place = true;
+            }
             let taken = take(Some(at), new);
-            push(key, new.filter(|_| taken).unwrap_or(*value));
+            push(&member.key, new.filter(|_| taken).unwrap_or(member.value));
         }
-        for (at, (key, value)) in news.iter().enumerate() {
-            let first = !news.iter().take(at).any(|(earlier, _)| earlier == key);
-            if first && !known.iter().any(|(other, _)| other == key) {
-                take(None, Some(*value));
-                push(key, *value);
+        let others = news.iter().enumerate().zip(is_known).filter(|(_, is_known)| !is_known);
+        for ((at, member), _) in others {
+            if !news.iter().take(at).any(|earlier| earlier.has_key_of(member)) {
+                take(None, Some(member.value));
+                push(&member.key, member.value);
             }
         }
         if count > MOST_MEMBERS || text.len() > MOST_BYTES {
@@ -94,8 +107,33 @@ impl Merged {
     }
 }
 
-fn fits(row: Json<'_>) -> bool {
-    row.text().len() <= MOST_BYTES && row.members().take(MOST_MEMBERS + 1).count() <= MOST_MEMBERS
+/// A member of a row.
+struct Member<'a> {
+    key: Cow<'a, str>,
+    /// The length and the last bytes of the key, by which most keys are told apart.
+    tag: u64,
+    value: Json<'a>,
+}
+
+impl Member<'_> {
+    fn has_key_of(&self, other: &Self) -> bool {
+        self.tag == other.tag && self.key == other.key
+    }
+}
+
+fn tag(key: &str) -> u64 {
+    let end = key.as_bytes().last_chunk().map_or(0, |end| u32::from_le_bytes(*end));
+    u64::from(end) << 32 | key.len() as u64
+}
+
+/// Returns the members of a row; `None` if it exceeds the limits.
+fn members(row: Json<'_>) -> Option<Vec<Member<'_>>> {
+    if row.text().len() > MOST_BYTES {
+        return None;
+    }
+    let mut members = Vec::with_capacity(USUAL_MEMBERS);
+    members.extend(row.members().take(MOST_MEMBERS + 1).map(|(key, value)| Member { tag: tag(&key), key, value }));
+    (members.len() <= MOST_MEMBERS).then_some(members)
 }
 
 /// Writes the row with accounts and sessions masked, because `Debug` output reaches logs.
@@ -108,5 +146,21 @@ impl fmt::Debug for Merged {
 impl Serialize for Merged {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.json().serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_key_that_occurs_twice_the_first_value_counts_and_every_key_is_written_as_json() {
+        let mut merged = Merged::new(Json(r#"{"a":1,"a":2,"b\"c":3,"\ud800":4}"#)).unwrap();
+        let row = Json(r#"{"new":5,"a":6,"new":7,"a":8,"b\u0022c":9,"\ud800":10,"Z\u00fcrich":11,"Zürich":12}"#);
+        assert!(merged.merge(row, |_| false));
+        let expected = r#"{"a":6,"a":6,"b\"c":9,"\\ud800":10,"new":5,"Zürich":11}"#;
+        assert_eq!(merged.json().text(), expected);
+        assert!(merged.merge(Json(r#"{"b\"c":13}"#), |_| false));
+        assert_eq!(merged.json().text(), expected.replace(":9", ":13"));
     }
 }

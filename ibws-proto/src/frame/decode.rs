@@ -5,7 +5,7 @@
 //! a tenth of the scan. It can therefore be decoded in the [place](Frame::read) where it stays.
 
 use alloc::boxed::Box;
-use core::mem;
+use core::mem::replace;
 
 use bytes::Bytes;
 
@@ -59,7 +59,7 @@ impl Frame {
             || self.raw.is_ascii()
             || core::str::from_utf8(&self.raw).is_ok();
         let read = if is_utf8 { self.scanned(scanned) } else { self.repair() };
-        read.map_err(|kind| FrameError { raw: mem::replace(self, Self::empty()).raw, kind })
+        read.map_err(|kind| FrameError { raw: replace(self, Self::empty()).raw, kind })
     }
 
     /// Repairs a frame that is not UTF-8, and scans the text.
@@ -145,8 +145,8 @@ impl RoutingKeys {
     fn add(&mut self, key: &[u8], member: Member) {
         match key {
             b"topic" if self.topic.replace(member).is_some() => self.twice = Some("topic"),
-            b"conid" if core::mem::replace(&mut self.conid, true) => self.twice = Some("conid"),
-            b"orderId" if core::mem::replace(&mut self.order_id, true) => self.twice = Some("orderId"),
+            b"conid" if replace(&mut self.conid, true) => self.twice = Some("conid"),
+            b"orderId" if replace(&mut self.order_id, true) => self.twice = Some("orderId"),
             b"error" => self.error = true,
             b"message" => self.message = true,
             b"result" => self.result = true,

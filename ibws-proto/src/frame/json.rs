@@ -8,6 +8,7 @@ use core::fmt;
 use serde::Deserialize;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
+use super::key::{Key, Visit};
 use super::scan::{Cursor, Span};
 use super::swar::has_escape;
 use crate::mask::Discreet;
@@ -37,11 +38,13 @@ impl<'a> Json<'a> {
     #[inline]
     pub fn as_str(self) -> Option<Cow<'a, str>> {
         let inner = self.quoted()?;
-        if has_escape(self.0.as_bytes()) {
-            serde_json::from_str(self.0).ok().map(Cow::Owned)
-        } else {
-            Some(Cow::Borrowed(inner))
-        }
+        if has_escape(inner.as_bytes()) { self.unescaped() } else { Some(Cow::Borrowed(inner)) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unescaped(self) -> Option<Cow<'a, str>> {
+        serde_json::from_str(self.0).ok().map(Cow::Owned)
     }
 
     /// Returns what is between the quotes of a string, with its escapes.
@@ -206,35 +209,45 @@ impl<'a> Elements<'a> {
         Self { text: Discreet(json.0), cursor: Cursor::new(json.0.as_bytes()), more: true }
     }
 
-    /// Returns the next element. If it is an object, calls `each` for its members with the spans of
+    /// Returns the next element. If it is an object, hands its members to `visit` with the spans of
     /// their values in it. This is one walk; finding first the end and then the members would be
-    /// two.
+    /// two. Returns `true` as well if the element is known to hold no escape.
     #[inline(always)]
-    pub(crate) fn next_with(&mut self, mut each: impl FnMut(&[u8], Span)) -> Option<Json<'a>> {
+    pub(crate) fn next_with(&mut self, visit: &mut impl Visit) -> Option<(Json<'a>, bool)> {
         if !self.more || self.cursor.next_token()? != b'{' {
-            return self.next();
+            return self.next().map(|json| (json, false));
         }
         self.more = false;
         let start = self.cursor.at();
         self.cursor.take(b'{');
-        if !self.cursor.take(b'}') {
-            loop {
-                self.member(start, &mut each)?;
-                if !self.cursor.take(b',') {
-                    break;
-                }
-            }
-            if !self.cursor.take(b'}') {
-                return None;
-            }
+        #[cfg(feature = "simd")]
+        let is_plain = self.cursor.plain_known_members(start, visit);
+        #[cfg(not(feature = "simd"))]
+        let is_plain = false;
+        if !is_plain {
+            self.any_members(start, visit)?;
         }
         let json = self.text.0.get(start..self.cursor.at()).map(Json);
         self.more = self.cursor.take(b',');
-        json
+        Some((json?, is_plain))
+    }
+
+    /// Walks over the members that remain.
+    #[cfg_attr(feature = "simd", inline(never))]
+    fn any_members(&mut self, origin: usize, visit: &mut impl Visit) -> Option<()> {
+        if self.cursor.take(b'}') {
+            return Some(());
+        }
+        loop {
+            self.member(origin, visit)?;
+            if !self.cursor.take(b',') {
+                return self.cursor.take(b'}').then_some(());
+            }
+        }
     }
 
     #[inline(always)]
-    fn member(&mut self, origin: usize, each: &mut impl FnMut(&[u8], Span)) -> Option<()> {
+    fn member(&mut self, origin: usize, visit: &mut impl Visit) -> Option<()> {
         if !self.cursor.take(b'"') {
             return None;
         }
@@ -249,9 +262,11 @@ impl<'a> Elements<'a> {
         self.cursor.known_value()?;
         let value = Span::new(from.wrapping_sub(origin), self.cursor.at().wrapping_sub(origin));
         if escaped {
-            each(key_text(self.text.0.get(start.checked_sub(1)?..end)?).as_bytes(), value);
+            let key = key_text(self.text.0.get(start.checked_sub(1)?..end)?);
+            visit.member(Key::at_end(key.as_bytes(), key.len()), value);
         } else {
-            each(self.text.0.as_bytes().get(start..end.checked_sub(1)?)?, value);
+            let end = end.checked_sub(1)?;
+            visit.member(Key::at_end(self.text.0.as_bytes().get(..end)?, end.checked_sub(start)?), value);
         }
         Some(())
     }

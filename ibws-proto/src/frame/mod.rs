@@ -6,6 +6,7 @@ mod decode;
 mod error;
 mod exact;
 mod json;
+mod key;
 mod number;
 mod prefix;
 #[cfg(feature = "simd")]
@@ -29,6 +30,7 @@ pub(crate) use error::Piece;
 pub use error::{FrameError, FrameErrorKind};
 pub use exact::Exact;
 pub use json::{Elements, Json, Kind, Members};
+pub(crate) use key::{Key, Visit, WORD, word};
 pub use number::Number;
 pub(crate) use number::split_numbers;
 pub(crate) use prefix::{Prefix, Progress, TopicPart, begins_with_topic, topic_of_prefix};
@@ -37,7 +39,7 @@ pub(crate) use scan::Span;
 use spans::{MIN_NAME, Member, Spans};
 use swar::has_escape;
 pub use value::{Expected, FieldError, FieldResult, FromJson, RowError, RowReason};
-pub(crate) use value::{field_error, is_absent, lookup, read_number};
+pub(crate) use value::{field_error, is_absent, lookup, lookup_in_row, read_number};
 pub(crate) use walk::{Spelled, Walk};
 
 use crate::mask::{HIDDEN, Masked, Quoted};

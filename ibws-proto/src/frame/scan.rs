@@ -7,6 +7,9 @@
 //! [`MAX_DEPTH`], the limit that `serde_json` has when it builds a value, and more members than
 //! [`MAX_MEMBERS`]. Differential tests compare the two.
 
+mod known;
+#[cfg(feature = "simd")]
+mod nested;
 mod scalar;
 
 use core::fmt;
@@ -24,22 +27,25 @@ pub(crate) const MAX_DEPTH: u32 = 127;
 /// thousand. Without this limit the table of members could take several times the text.
 pub(super) const MAX_MEMBERS: usize = 128 * 1024;
 
-/// A range of bytes in a text of less than 4 GiB.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Span {
-    start: u32,
-    end: u32,
+/// A range of bytes in a text of less than 4 GiB: the start in the lower half, the end in the upper
+/// one. As one word it is compared and moved at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span(u64);
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.range().fmt(f)
+    }
 }
 
 impl Span {
     /// The span of an absent value; no value is empty.
-    pub(crate) const NONE: Self = Self { start: 0, end: 0 };
+    pub(crate) const NONE: Self = Self(0);
 
     /// Returns the span from `start` to `end`. A scanned text is shorter than 4 GiB.
     #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "longer texts are refused")]
     pub(crate) fn new(start: usize, end: usize) -> Self {
-        Self { start: start as u32, end: end as u32 }
+        Self(start as u64 | (end as u64) << 32)
     }
 
     /// Returns the text of the span; `None` for [`NONE`](Self::NONE).
@@ -49,14 +55,16 @@ impl Span {
     }
 
     #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "the halves")]
     pub(super) fn range(self) -> Range<usize> {
-        self.start as usize..self.end as usize
+        self.0 as u32 as usize..(self.0 >> 32) as usize
     }
 
     /// Returns the number of bytes.
     #[inline(always)]
     pub(super) fn len(self) -> usize {
-        self.end.wrapping_sub(self.start) as usize
+        let Range { start, end } = self.range();
+        end.wrapping_sub(start)
     }
 }
 
@@ -154,6 +162,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes `byte` if it is the next token.
+    #[inline]
     pub(crate) fn take(&mut self, byte: u8) -> bool {
         let found = self.next_token() == Some(byte);
         self.at += usize::from(found);
@@ -239,7 +248,8 @@ impl<'a> Cursor<'a> {
             let start = self.at;
             self.value()?;
             if spans.len() == MAX_MEMBERS {
-                return Err(JsonError::TooManyMembers(key.start));
+                self.at = key.range().start;
+                return Err(JsonError::TooManyMembers(self.offset()));
             }
             spans.push(Member::new(key, Span::new(start, self.at)));
             match self.next_token() {
@@ -253,8 +263,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Scans members as long as they have the form of nearly all: no white space, no escape, ASCII,
-    /// and a string or a scalar as the value. Stops before a member of another form, and before one
+    /// Scans members as long as they have the form of nearly all: no white space, no escape, ASCII.
+    /// Stops before a member of another form, and before one
     /// that cannot be chained. Returns `true` if the object has ended.
     #[cfg(feature = "simd")]
     #[inline(always)]
@@ -264,7 +274,7 @@ impl<'a> Cursor<'a> {
         if text.get(self.at) != Some(&b'"') {
             return false;
         }
-        let mut quotes = ClosingQuotes::new(text, self.at);
+        let mut quotes = ClosingQuotes::<false>::new(text, self.at);
         let mut chain = spans.chain();
         let is_whole = loop {
             // A quote opens the key.
@@ -272,6 +282,13 @@ impl<'a> Cursor<'a> {
             let value_end = match pair(key_end + 1) {
                 Some(b":\"") => match quotes.next() {
                     Some(close) => close + 1,
+                    None => break false,
+                },
+                Some(b":{" | b":[") => match self.plain_nested(key_end + 2, quotes) {
+                    Some((end, behind)) => {
+                        quotes = behind;
+                        end
+                    }
                     None => break false,
                 },
                 Some([b':', _]) => {
@@ -311,25 +328,6 @@ impl<'a> Cursor<'a> {
             Some(_) => self.scalar(),
             None => Err(self.error()),
         }
-    }
-
-    /// Does the same as [`value`](Self::value) in a text that was scanned before. A number or
-    /// literal is known to be valid, so it ends where something else begins.
-    #[inline(always)]
-    pub(crate) fn known_value(&mut self) -> Option<()> {
-        match self.next_token()? {
-            b'"' => {
-                self.at += 1;
-                self.string_tail().ok()?;
-            }
-            b'{' | b'[' => self.nested().ok()?,
-            _ => {
-                let rest = self.text.get(self.at..)?;
-                let ends = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
-                self.at += rest.iter().position(ends).unwrap_or(rest.len());
-            }
-        }
-        Some(())
     }
 
     fn nested(&mut self) -> Result<(), JsonError> {

@@ -73,19 +73,57 @@ pub(crate) fn digits_end(text: &[u8], mut at: usize) -> usize {
     at + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
-/// Returns `true` if the text holds a backslash. The last eight bytes are read as one word, even
-/// where they overlap the word before.
+/// Returns the position of the next byte from `at` on that ends a number or a literal, or the end
+/// of the text.
+#[inline(always)]
+#[cfg_attr(not(feature = "simd"), expect(unused_mut, reason = "only vectors advance them"))]
+pub(crate) fn scalar_end(text: &[u8], mut at: usize) -> usize {
+    let mut rest = text.get(at..).unwrap_or_default();
+    #[cfg(feature = "simd")]
+    while let Some((chunk, tail)) = rest.split_first_chunk::<16>() {
+        use wide::u8x16;
+        let bytes = u8x16::new(*chunk);
+        // A bracket differs from a brace in one bit, which no other byte of a number or literal has
+        // in common with them.
+        let marks = bytes.simd_eq(u8x16::splat(b','))
+            | (bytes | u8x16::splat(0x20)).simd_eq(u8x16::splat(b'}'))
+            | bytes.min(u8x16::splat(b' ')).simd_eq(bytes);
+        let marks = marks.to_bitmask();
+        if marks != 0 {
+            return at + marks.trailing_zeros() as usize;
+        }
+        at += 16;
+        rest = tail;
+    }
+    at + rest.iter().take_while(|&&byte| !matches!(byte, b',' | b'}' | b']' | 0..=b' ')).count()
+}
+
+/// Returns `true` if the text holds a backslash. It is read by words; the last one may overlap the
+/// one before.
 #[inline(always)]
 pub(crate) fn has_escape(text: &[u8]) -> bool {
     const ONES: u64 = u64::from_le_bytes([0x01; 8]);
     const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    let marks = |chunk: &[u8; 8]| {
-        let word = u64::from_le_bytes(*chunk) ^ (ONES * b'\\' as u64);
+    let marks = |word: u64| {
+        let word = word ^ (ONES * b'\\' as u64);
         word.wrapping_sub(ONES) & !word & HIGH
     };
-    let Some(last) = text.last_chunk::<8>() else { return text.contains(&b'\\') };
-    let (chunks, _) = text.as_chunks::<8>();
-    chunks.iter().map(marks).fold(marks(last), |all, marks| all | marks) != 0
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        let mut all = marks(u64::from_le_bytes(*first)) | marks(u64::from_le_bytes(*last));
+        let mut rest = text.get(8..).unwrap_or_default();
+        while rest.len() > 8
+            && let Some((chunk, tail)) = rest.split_first_chunk()
+        {
+            all |= marks(u64::from_le_bytes(*chunk));
+            rest = tail;
+        }
+        return all != 0;
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        let word = u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32;
+        return marks(word) != 0;
+    }
+    matches!(text, [b'\\', ..] | [_, b'\\', ..] | [_, _, b'\\'])
 }
 
 #[cfg(test)]

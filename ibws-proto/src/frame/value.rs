@@ -132,6 +132,30 @@ pub trait FromJson<'a>: Sized {
     /// # Errors
     /// The kind of value that was expected instead.
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected>;
+
+    /// Does the same for a value that is known to hold no escape.
+    ///
+    /// # Errors
+    /// Those of [`from_json`](Self::from_json).
+    #[doc(hidden)]
+    #[inline(always)]
+    fn from_plain(json: Json<'a>) -> Result<Option<Self>, Expected> {
+        Self::from_json(json)
+    }
+}
+
+/// Reads a member of a row that may be absent. `is_plain` is set if the row is known to hold no
+/// escape.
+#[inline(always)]
+pub(crate) fn lookup_in_row<'a, T: FromJson<'a>>(
+    key: &'static str,
+    json: Option<Json<'a>>,
+    is_plain: bool,
+) -> FieldResult<T> {
+    match json {
+        Some(json) if is_plain => T::from_plain(json).map_err(|expected| field_error(key, json, expected)),
+        json => lookup(key, json),
+    }
 }
 
 /// Reads a member that may be absent.
@@ -158,15 +182,25 @@ pub(crate) fn is_absent(text: &str) -> bool {
 impl<'a> FromJson<'a> for Cow<'a, str> {
     #[inline]
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
-        if json.is_null() {
-            return Ok(None);
+        match json.scalar() {
+            Some(text) => Ok(Some(text)),
+            None if json.is_null() => Ok(None),
+            None => Err(Expected::Text),
         }
-        json.scalar().map(Some).ok_or(Expected::Text)
+    }
+
+    #[inline(always)]
+    fn from_plain(json: Json<'a>) -> Result<Option<Self>, Expected> {
+        match json.quoted() {
+            Some(text) => Ok(Some(Cow::Borrowed(text))),
+            None => Self::from_json(json),
+        }
     }
 }
 
 impl<'a> FromJson<'a> for Number<'a> {
-    #[inline]
+    // Its result is too large for registers, and the digits alone are not.
+    #[inline(always)]
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
         read_number(json, Expected::Number)
     }

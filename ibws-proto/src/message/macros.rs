@@ -131,7 +131,7 @@ macro_rules! row {
                     #[inline]
                     pub fn $method(&self) -> $crate::frame::FieldResult<$ty> {
                         const KEY: &str = $crate::message::macros::key!($method $($key)?);
-                        $crate::frame::lookup(KEY, self.0.get(Slot::$method as usize))
+                        self.0.read(Slot::$method as usize, KEY)
                     }
                 )*
             }
@@ -147,7 +147,15 @@ macro_rules! row {
 
                 #[inline(always)]
                 fn next_of(elements: &mut $crate::frame::Elements<'a>) -> Option<Result<Self, $crate::frame::RowError>> {
-                    Some($crate::message::RowView::next_of(elements, &KEYS)?.map(Self))
+                    let mut next = Some(Ok(Self($crate::message::RowView::EMPTY)));
+                    if let Some(Ok(Self(row))) = &mut next {
+                        match row.fill(elements, &KEYS) {
+                            Some(Ok(())) => {}
+                            Some(Err(error)) => next = Some(Err(error)),
+                            None => next = None,
+                        }
+                    }
+                    next
                 }
 
                 fn json(&self) -> $crate::Json<'a> {

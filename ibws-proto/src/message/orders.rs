@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::macros::{body, row};
 use super::rows::{Row as _, Rows};
-use crate::frame::{Expected, FieldResult, FromJson, Json, Number, lookup, read_number, split_numbers};
+use crate::frame::{Expected, FieldResult, FromJson, Json, Number, lookup, read_number};
 use crate::mask::Discreet;
 use crate::time::{CivilTime, UnixMillis};
 
@@ -313,6 +313,11 @@ macro_rules! wire_texts {
             fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
                 Ok(Cow::from_json(json)?.map(Self::from_text))
             }
+
+            #[inline]
+            fn from_plain(json: Json<'a>) -> Result<Option<Self>, Expected> {
+                Ok(Cow::from_plain(json)?.map(Self::from_text))
+            }
         }
 
         impl fmt::Debug for $name<'_> {
@@ -446,19 +451,26 @@ pub struct Fills<'a> {
 
 impl<'a> FromJson<'a> for Fills<'a> {
     fn from_json(json: Json<'a>) -> Result<Option<Self>, Expected> {
-        let (text, currency) = match json.quoted().and_then(|text| text.rsplit_once(' ')) {
+        let Some(text) = json.quoted() else { return Self::size(json) };
+        let (text, currency) = match text.rsplit_once(' ') {
             Some((size, currency)) if is_currency(currency) => (size, Some(currency)),
-            _ => match json.quoted().filter(|text| text.contains('/')) {
-                Some(text) => (text, None),
-                None => {
-                    let filled = read_number(json, Expected::Slashed)?;
-                    return Ok(filled.map(|filled| Self { filled, remaining: None, currency: None }));
-                }
-            },
+            _ => (text, None),
         };
-        let mut parts = split_numbers(text, '/').filter(|parts| parts.len() <= 2).ok_or(Expected::Slashed)?.into_iter();
-        let filled = parts.next().ok_or(Expected::Slashed)?;
-        Ok(Some(Self { filled, remaining: parts.next(), currency }))
+        let (filled, remaining) = match text.split_once('/') {
+            Some((filled, remaining)) => (filled, Some(remaining)),
+            None if currency.is_none() => return Self::size(json),
+            None => (text, None),
+        };
+        let number = |text| Number::parse(text).ok_or(Expected::Slashed);
+        Ok(Some(Self { filled: number(filled)?, remaining: remaining.map(number).transpose()?, currency }))
+    }
+}
+
+impl<'a> Fills<'a> {
+    /// Reads a size alone, which may be absent.
+    fn size(json: Json<'a>) -> Result<Option<Self>, Expected> {
+        let filled = read_number(json, Expected::Slashed)?;
+        Ok(filled.map(|filled| Self { filled, remaining: None, currency: None }))
     }
 }
 

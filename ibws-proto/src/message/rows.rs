@@ -5,7 +5,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use super::slots::Slots;
-use crate::frame::{Elements, Json, Kind, RowError, RowReason, Span};
+use crate::frame::{Elements, FieldResult, FromJson, Json, Key, Kind, RowError, RowReason, Span, Visit, lookup_in_row};
 use crate::mask::Discreet;
 
 /// An object inside a message.
@@ -48,29 +48,29 @@ pub(crate) struct RowView<'a, const N: usize> {
     /// Where the members lie in `json`: half the size of the members themselves, since rows are
     /// moved.
     spans: [Span; N],
+    /// 1 if the row is known to hold no escape, else 0: a word, because a processor waits when a
+    /// row is copied by words and a byte of one was written alone.
+    plain: u64,
 }
 
 impl<'a, const N: usize> RowView<'a, N> {
-    /// Reads the next element as a row with these keys.
+    /// A row without members.
+    pub(crate) const EMPTY: Self = Self { json: Json("{}"), spans: [Span::NONE; N], plain: 0 };
+
+    /// Reads the next element into this row, which is empty. The row is filled where it is, because
+    /// moving it costs as much as reading several of its members. Returns `None` if there is no
+    /// other element.
     #[inline(always)]
-    pub(crate) fn next_of(elements: &mut Elements<'a>, keys: &'static Slots) -> Option<Result<Self, RowError>> {
-        let mut spans = [Span::NONE; N];
-        let mut twice = None;
-        let json = elements.next_with(|key, span| {
-            let Some(slot) = keys.find(key) else { return };
-            let Some(place) = spans.get_mut(slot) else { return };
-            if *place == Span::NONE {
-                *place = span;
-            } else if twice.is_none() {
-                twice = keys.unique(slot);
-            }
-        })?;
-        Some(if json.kind() != Kind::Object {
-            Err(row_error(json, RowReason::NotAnObject))
-        } else if let Some(key) = twice {
-            Err(row_error(json, RowReason::Duplicate(key)))
+    pub(crate) fn fill(&mut self, elements: &mut Elements<'a>, keys: &'static Slots) -> Option<Result<(), RowError>> {
+        let mut members = Members { keys, spans: &mut self.spans, twice: None };
+        let (json, is_plain) = elements.next_with(&mut members)?;
+        (self.json, self.plain) = (json, u64::from(is_plain));
+        Some(if self.json.kind() != Kind::Object {
+            Err(row_error(self.json, RowReason::NotAnObject))
+        } else if let Some(key) = members.twice {
+            Err(row_error(self.json, RowReason::Duplicate(key)))
         } else {
-            Ok(Self { json, spans })
+            Ok(())
         })
     }
 
@@ -78,6 +78,12 @@ impl<'a, const N: usize> RowView<'a, N> {
     #[inline(always)]
     pub(crate) fn get(&self, slot: usize) -> Option<Json<'a>> {
         self.spans.get(slot)?.of(self.json.text()).map(Json)
+    }
+
+    /// Reads the member in a slot, whose documented key is `key`.
+    #[inline(always)]
+    pub(crate) fn read<T: FromJson<'a>>(&self, slot: usize, key: &'static str) -> FieldResult<T> {
+        lookup_in_row(key, self.get(slot), self.plain == 1)
     }
 
     pub(crate) fn json(&self) -> Json<'a> {
@@ -96,6 +102,27 @@ impl<'a, const N: usize> RowView<'a, N> {
         self.json.members().filter(move |(_, value)| {
             !spans.iter().filter_map(|span| span.of(text)).any(|known| core::ptr::eq(known, value.text()))
         })
+    }
+}
+
+/// Sorts members into their slots.
+struct Members<'a> {
+    keys: &'static Slots,
+    spans: &'a mut [Span],
+    /// The first key that occurs twice and must not.
+    twice: Option<&'static str>,
+}
+
+impl Visit for Members<'_> {
+    #[inline(always)]
+    fn member(&mut self, key: Key<'_>, value: Span) {
+        let Some(slot) = self.keys.find(key) else { return };
+        let Some(place) = self.spans.get_mut(slot) else { return };
+        if *place == Span::NONE {
+            *place = value;
+        } else if self.twice.is_none() {
+            self.twice = self.keys.unique(slot);
+        }
     }
 }
 
@@ -126,6 +153,11 @@ impl<'a, R> Rows<'a, R> {
         let json = json.unwrap_or(Json("null"));
         let one = !matches!(json.kind(), Kind::Array | Kind::Null);
         Self { rows: if one { Elements::one(json) } else { json.elements() }, row: PhantomData }
+    }
+
+    /// Returns what the rows are read from, for a reader of other members.
+    pub(crate) fn elements(self) -> Elements<'a> {
+        self.rows
     }
 }
 

@@ -1,18 +1,36 @@
 //! Finds the slot of a row's member by its key in one step. Comparing a key with each of thirty
 //! would cost more than the rest of reading the row.
 
+use crate::frame::{Key, WORD, word};
+
 /// A perfect hash table of the keys of a row, built at compile time.
 #[derive(Debug)]
 pub(crate) struct Slots {
     keys: &'static [&'static str],
     /// The slots of the keys that identify a row, a bit for each.
     unique: u64,
-    spellings: &'static [(&'static str, u8)],
-    /// The [`ends`] of each spelling.
-    ends: [(u64, u64); MOST],
+    spellings: [Spelling; MOST],
     factor: u64,
     /// The index among the spellings by the hash of a key; 255 if there is none.
     places: [u8; 256],
+}
+
+/// A spelling of a key.
+#[derive(Clone, Copy, Debug)]
+struct Spelling {
+    word: u128,
+    key: &'static str,
+    slot: u8,
+}
+
+impl Spelling {
+    /// Returns `true` if a key of the same word and length is this one. Its two ends are nearly
+    /// every long key, and are compared without a call.
+    #[inline(always)]
+    fn is_long(&self, key: Key<'_>) -> bool {
+        let (known, key) = (self.key.as_bytes(), key.bytes());
+        known.first_chunk::<WORD>() == key.first_chunk() && (key.len() <= 2 * WORD || known == key)
+    }
 }
 
 const NONE: u8 = u8::MAX;
@@ -21,6 +39,20 @@ const NONE: u8 = u8::MAX;
 const MOST: usize = 48;
 
 impl Slots {
+    /// Builds the table of these keys, each with one spelling.
+    #[expect(clippy::indexing_slicing, reason = "runs at compile time alone")]
+    pub(crate) const fn of<const N: usize>(keys: &'static [&'static str; N], unique: &'static [u8]) -> Self {
+        let mut spellings = [("", 0); N];
+        let mut at = 0;
+        while at < N {
+            #[expect(clippy::cast_possible_truncation, reason = "fewer than 255")]
+            let slot = at as u8;
+            spellings[at] = (keys[at], slot);
+            at += 1;
+        }
+        Self::new(keys, &spellings, unique)
+    }
+
     /// Builds the table of these spellings, each with its slot.
     ///
     /// # Panics
@@ -28,7 +60,7 @@ impl Slots {
     #[expect(clippy::indexing_slicing, clippy::panic, reason = "runs at compile time alone")]
     pub(crate) const fn new(
         keys: &'static [&'static str],
-        spellings: &'static [(&'static str, u8)],
+        spellings: &[(&'static str, u8)],
         unique: &'static [u8],
     ) -> Self {
         assert!(spellings.len() <= MOST);
@@ -38,10 +70,11 @@ impl Slots {
             mask |= 1 << unique[at];
             at += 1;
         }
-        let mut all = [(0, 0); MOST];
+        let mut all = [Spelling { word: 0, key: "", slot: 0 }; MOST];
         let mut at = 0;
         while at < spellings.len() {
-            all[at] = ends(spellings[at].0.as_bytes());
+            let (key, slot) = spellings[at];
+            all[at] = Spelling { word: word(key.as_bytes()), key, slot };
             at += 1;
         }
         let mut factor = 0x9e37_79b9_7f4a_7c15_u64;
@@ -50,7 +83,7 @@ impl Slots {
             let mut places = [NONE; 256];
             let mut at = 0;
             while at < spellings.len() {
-                let hash = hash(all[at], spellings[at].0.len(), factor) as usize;
+                let hash = hash(all[at].word, all[at].key.len(), factor) as usize;
                 if places[hash] != NONE {
                     break;
                 }
@@ -60,7 +93,7 @@ impl Slots {
                 at += 1;
             }
             if at == spellings.len() {
-                return Self { keys, unique: mask, spellings, ends: all, factor, places };
+                return Self { keys, unique: mask, spellings: all, factor, places };
             }
             factor = factor.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f) | 1;
             tries += 1;
@@ -81,40 +114,19 @@ impl Slots {
 
     /// Returns the slot of a key.
     #[inline(always)]
-    pub(crate) fn find(&self, key: &[u8]) -> Option<usize> {
-        let ends = ends(key);
-        let place = usize::from(*self.places.get(usize::from(hash(ends, key.len(), self.factor)))?);
-        let (name, slot) = self.spellings.get(place)?;
-        // In a key of up to 16 bytes the two ends are the whole key.
-        let found = name.len() == key.len()
-            && self.ends.get(place) == Some(&ends)
-            && (key.len() <= 16 || name.as_bytes() == key);
-        found.then_some(usize::from(*slot))
-    }
-}
-
-/// Returns the beginning and the end of a key: eight bytes each, or four, or fewer. With the length
-/// they determine a key of up to 16 bytes.
-#[inline(always)]
-const fn ends(key: &[u8]) -> (u64, u64) {
-    if let (Some(first), Some(last)) = (key.first_chunk::<8>(), key.last_chunk::<8>()) {
-        return (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
-    }
-    if let (Some(first), Some(last)) = (key.first_chunk::<4>(), key.last_chunk::<4>()) {
-        return (u32::from_le_bytes(*first) as u64, u32::from_le_bytes(*last) as u64);
-    }
-    match key {
-        [one] => (*one as u64, 0),
-        [one, two] => (*one as u64, *two as u64),
-        [one, two, three] => (*one as u64 | (*two as u64) << 8, *three as u64),
-        _ => (0, 0),
+    pub(crate) fn find(&self, key: Key<'_>) -> Option<usize> {
+        let (word, len) = (key.word(), key.len());
+        let place = usize::from(*self.places.get(usize::from(hash(word, len, self.factor)))?);
+        let spelling = self.spellings.get(place)?;
+        let found = spelling.word == word && spelling.key.len() == len && (len <= WORD || spelling.is_long(key));
+        found.then_some(usize::from(spelling.slot))
     }
 }
 
 #[inline(always)]
-const fn hash((first, last): (u64, u64), len: usize, factor: u64) -> u8 {
-    let mixed = (first ^ last.rotate_left(29)).wrapping_add(len as u64);
-    ((mixed ^ mixed >> 32).wrapping_mul(factor) >> 56) as u8
+#[expect(clippy::cast_possible_truncation, reason = "the halves of the word")]
+const fn hash(word: u128, len: usize, factor: u64) -> u8 {
+    ((word as u64 ^ (word >> 64) as u64).wrapping_add(len as u64).wrapping_mul(factor) >> 56) as u8
 }
 
 #[cfg(test)]
@@ -139,13 +151,16 @@ mod tests {
         ];
         let slots = Slots::new(&[], KEYS, &[]);
         for (key, slot) in KEYS {
-            assert_eq!(slots.find(key.as_bytes()), Some(usize::from(*slot)), "{key}");
+            assert_eq!(slots.find(Key::at_end(key.as_bytes(), key.len())), Some(usize::from(*slot)), "{key}");
             for at in 0..key.len() {
                 let mut other = key.as_bytes().to_vec();
                 *other.get_mut(at).unwrap() ^= 0x20;
-                assert_eq!(slots.find(&other), None, "{key}");
+                assert_eq!(slots.find(Key::at_end(&other, other.len())), None, "{key}");
                 other.remove(at);
-                assert_eq!(slots.find(&other), KEYS.iter().find(|k| k.0.as_bytes() == other).map(|k| usize::from(k.1)));
+                assert_eq!(
+                    slots.find(Key::at_end(&other, other.len())),
+                    KEYS.iter().find(|k| k.0.as_bytes() == other).map(|k| usize::from(k.1))
+                );
             }
         }
     }

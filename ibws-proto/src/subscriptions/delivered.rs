@@ -13,13 +13,14 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::mem::{replace, take};
 
-use crate::frame::{Frame, Json};
-use crate::message::{Body, Execution, Order, Row as _};
+use crate::frame::{Elements, Frame, Json, RowError};
+use crate::message::{Body, Execution, Row as _, RowView, Slots};
 use crate::rest::SnapshotReplies;
 
-/// The decisive members: their change is a change of the order. Others follow from them, or are in
-/// full rows only (docs/protocol.md §3.4), so that the last value is out of date.
-const MEMBERS: [&str; 10] = [
+/// The members of an order that are read. The first [`DECISIVE`] of them are decisive: their change
+/// is a change of the order. Others follow from them, or are in full rows only (docs/protocol.md
+/// §3.4), so that the last value is out of date.
+const MEMBERS: [&str; DECISIVE + 2] = [
     "status",
     "filledQuantity",
     "remainingQuantity",
@@ -30,7 +31,13 @@ const MEMBERS: [&str; 10] = [
     "avgPrice",
     "orderType",
     "order_cancellation_by_system_reason",
+    "orderId",
+    "conid",
 ];
+const DECISIVE: usize = 10;
+const ORDER_ID: u8 = 10;
+const CONID: u8 = 11;
+static SLOTS: Slots = Slots::of(&MEMBERS, &[ORDER_ID, CONID]);
 /// The orders of one generation; two are remembered.
 const ORDERS: usize = 2_000;
 /// The executions of one generation; two are remembered.
@@ -49,7 +56,7 @@ pub(super) struct Delivered {
 #[derive(Clone, Debug, Default)]
 struct Known {
     /// The hash of each member, 0 for one that was never delivered.
-    values: [u32; MEMBERS.len()],
+    values: [u32; DECISIVE],
     /// The mark since which the stream has set the members of `set`.
     mark: u32,
     /// A bit for each member.
@@ -104,7 +111,14 @@ impl Delivered {
     /// Notes what a frame of orders or executions delivers.
     pub(super) fn note(&mut self, frame: &Frame) {
         match frame.body() {
-            Body::Orders(orders) => orders.rows().flatten().for_each(|row| self.note_order(&row)),
+            Body::Orders(orders) => {
+                let mut elements = orders.rows().elements();
+                while let Some(row) = OrderRow::next_of(&mut elements) {
+                    if let Ok(row) = row {
+                        self.note_order(&row);
+                    }
+                }
+            }
             Body::Trades(trades) => {
                 for row in trades.rows().flatten() {
                     self.executions.entry(identity(&row), EXECUTIONS);
@@ -114,15 +128,15 @@ impl Delivered {
         }
     }
 
-    fn note_order(&mut self, row: &Order<'_>) {
-        let Some(id) = row.order_id().ok().flatten() else { return };
+    fn note_order(&mut self, row: &OrderRow<'_>) {
+        let Some(id) = row.order_id() else { return };
         let mark = self.mark;
         let (known, _) = self.orders.entry(id, ORDERS);
         if known.mark != mark {
             (known.mark, known.set) = (mark, 0);
         }
-        for (at, value) in members(row.json()) {
-            if let Some(slot) = known.values.get_mut(at) {
+        for (at, slot) in known.values.iter_mut().enumerate() {
+            if let Some(value) = row.value(at) {
                 *slot = value.hash;
                 known.set |= 1 << at;
             }
@@ -135,10 +149,12 @@ impl Delivered {
         let mut listed = BTreeSet::new();
         let mut orders = Vec::new();
         for (at, row) in replies.orders.rows().enumerate() {
-            let Ok(row) = row else { continue };
-            let Some(id) = row.order_id().ok().flatten() else { continue };
+            let Some(Ok(row)) = row.ok().and_then(|row| OrderRow::next_of(&mut Elements::one(row.json()))) else {
+                continue;
+            };
+            let Some(id) = row.order_id() else { continue };
             // A row that is listed twice is new once.
-            if self.changes(id, row.json()) && listed.insert(id) {
+            if self.changes(id, &row) && listed.insert(id) {
                 orders.push(at);
             }
         }
@@ -154,15 +170,15 @@ impl Delivered {
     }
 
     /// Notes a row of a snapshot. Returns whether it brings something new.
-    fn changes(&mut self, id: i64, row: Json<'_>) -> bool {
+    fn changes(&mut self, id: i64, row: &OrderRow<'_>) -> bool {
         let mark = self.mark;
         let (known, is_known) = self.orders.entry(id, ORDERS);
         if known.mark != mark {
             (known.mark, known.set) = (mark, 0);
         }
         let mut is_new = !is_known;
-        for (at, value) in members(row) {
-            let Some(slot) = known.values.get_mut(at).filter(|_| known.set & (1 << at) == 0) else { continue };
+        for (at, slot) in known.values.iter_mut().enumerate().filter(|(at, _)| known.set & (1 << at) == 0) {
+            let Some(value) = row.value(at) else { continue };
             let before = replace(slot, value.hash);
             // A row of the stream leaves out what is not there yet, such as the average price.
             is_new |= if before == 0 { !value.is_nothing } else { before != value.hash };
@@ -178,16 +194,24 @@ struct Value {
     is_nothing: bool,
 }
 
-/// Returns the decisive members, with their number. Of a key that occurs twice the first
-/// value counts, as in every accessor.
-fn members(row: Json<'_>) -> impl Iterator<Item = (usize, Value)> {
-    let mut seen = 0_u16;
-    row.members().filter_map(move |(key, value)| {
-        let at = MEMBERS.iter().position(|member| *member == key)?;
-        let is_first = seen & (1 << at) == 0;
-        seen |= 1 << at;
-        is_first.then(|| (at, value_of(value)))
-    })
+/// The [`MEMBERS`] of an order. Of a key that occurs twice the first value counts, as in every
+/// accessor, and a row that is no [`Order`](crate::message::Order) is none here.
+struct OrderRow<'a>(RowView<'a, { MEMBERS.len() }>);
+
+impl<'a> OrderRow<'a> {
+    fn next_of(elements: &mut Elements<'a>) -> Option<Result<Self, RowError>> {
+        let mut row = Self(RowView::EMPTY);
+        Some(row.0.fill(elements, &SLOTS)?.map(|()| row))
+    }
+
+    fn order_id(&self) -> Option<i64> {
+        self.0.read(ORDER_ID.into(), "orderId").ok().flatten()
+    }
+
+    /// Returns a decisive member.
+    fn value(&self, at: usize) -> Option<Value> {
+        self.0.get(at).map(value_of)
+    }
 }
 
 /// Reads a value. A number is the same however it is written, `"1.50"` or `1.5`, because the stream

@@ -9,6 +9,7 @@ use ibws_proto::client::Client;
 use ibws_proto::{
     Body, Command, Config, ConnId, Event, Field, Frame, Input, Instant, Item, Key, Machine, Output, Subscribe,
     fold::{Executions, OrderBook},
+    message::{Execution, LedgerRow, Order},
     queue::{EventFilter, Queue, QueueLimits, Queues},
 };
 use ibws_testkit::runtime::Simulated;
@@ -22,11 +23,19 @@ const QUOTE: &str = r#"{"6509":"RpB","conidEx":"265598","topic":"smd+265598","co
 const ORDER: &str = r##"{"topic":"sor","args":[{"acct":"DU1234567","conidex":"700123","conid":700123,"account":"DU1234567","orderId":70000001,"cashCcy":"USD","sizeAndFills":"0/4","orderDesc":"Buy 4 ZQXW Limit 99.50, Day","description1":"ZQXW","ticker":"ZQXW","secType":"STK","listingExchange":"NYSE","remainingQuantity":4.0,"filledQuantity":0.0,"totalSize":4.0,"companyName":"ZQXW HOLDINGS","status":"Submitted","order_ccp_status":"Submitted","origOrderType":"LIMIT","supportsTaxOpt":"1","lastExecutionTime":"300102153045","orderType":"Limit","bgColor":"#000000","fgColor":"#00F000","isEventTrading":"0","price":"99.50","timeInForce":"CLOSE","lastExecutionTime_r":1893598245000,"side":"BUY"}]}"##;
 /// A row of an execution, with invented values.
 const TRADE: &str = r#"{"topic":"str","args":[{"execution_id":"0000aaaa.70000001.01.01","symbol":"ZQXW","supports_tax_opt":"1","side":"B","order_description":"Bot 4 @ 101.27 on XNYS","trade_time":"20300102-15:30:45","trade_time_r":1893598245000,"size":4.0,"price":"101.27","exchange":"XNYS","commission":"1.05","net_amount":405.08,"account":"DU1234567","accountCode":"DU1234567","company_name":"ZQXW HOLDINGS","sec_type":"STK","listing_exchange":"NYSE","conid":700123,"conidEx":"700123","position":"4","clearing_id":"IB","clearing_name":"IB","order_id":70000001}]}"#;
+/// The rows of a ledger, with invented values.
+const LEDGER: &str = r#"{"result":[{"acctCode":"DU1234567","cashbalance":5.123456789012345E5,"cashBalanceFXSegment":0.0,"commodityMarketValue":0.0,"corporateBondsMarketValue":0.0,"key":"LedgerListBASE","dividends":0.0,"exchangeRate":1.0,"funds":0.0,"marketValue":0.0,"optionMarketValue":0.0,"interest":1234.5678901234567,"issueOptionsMarketValue":0.0,"moneyFunds":0.0,"netLiquidationValue":6.0123456789012345E5,"realizedPnl":0.0,"unrealizedPnl":4321.987654321,"secondKey":"BASE","settledCash":5.123456789012345E5,"severity":0,"stockMarketValue":87654.32109876543,"tBillsMarketValue":0.0,"tBondsMarketValue":0.0,"warrantsMarketValue":0.0,"timestamp":1893598245},{"key":"LedgerListUSD","timestamp":1893598245},{"key":"LedgerListEUR","timestamp":1893598245}],"topic":"sld+DU1234567"}"#;
 
 /// The names of the cases, in the order of the table.
-pub(crate) const NAMES: [&str; 13] = [
+pub(crate) const NAMES: [&str; 19] = [
     "scan a quote",
     "read 16 fields of a quote",
+    "scan an order",
+    "read every field of an order",
+    "scan an execution",
+    "read every field of an execution",
+    "scan a ledger",
+    "read every field of a ledger",
     "fold an order",
     "fold an execution",
     "bytes to event, 10 subscriptions",
@@ -49,6 +58,12 @@ pub(crate) fn run(name: &str, count: u64) {
             let frame = decode(QUOTE);
             repeat(count, || read_quote(&frame));
         }
+        "scan an order" => repeat(count, || drop(black_box(decode(ORDER)))),
+        "scan an execution" => repeat(count, || drop(black_box(decode(TRADE)))),
+        "scan a ledger" => repeat(count, || drop(black_box(decode(LEDGER)))),
+        "read every field of an order" => fields(count, ORDER),
+        "read every field of an execution" => fields(count, TRADE),
+        "read every field of a ledger" => fields(count, LEDGER),
         "fold an order" => {
             let (mut book, frame) = (OrderBook::new(), decode(ORDER));
             let Body::Orders(orders) = frame.body() else { panic!("an order") };
@@ -92,6 +107,44 @@ fn read_quote(frame: &Frame) {
             _ => drop(black_box(value.string())),
         }
     }
+}
+
+/// Reads every field of every row of a frame as its type, as `tests/bench` does.
+fn fields(count: u64, text: &'static str) {
+    let frame = decode(text);
+    repeat(count, || match black_box(&frame).body() {
+        Body::Orders(orders) => orders.rows().flatten().for_each(|row| order(&row)),
+        Body::Trades(trades) => trades.rows().flatten().for_each(|row| execution(&row)),
+        Body::Ledger(ledger) => ledger.rows().flatten().for_each(|row| balance(&row)),
+        other => panic!("a frame without rows: {other:?}"),
+    });
+}
+
+macro_rules! read {
+    ($row:ident: $($field:ident)*) => {
+        $( black_box($row.$field().ok()); )*
+    };
+}
+
+fn order(row: &Order<'_>) {
+    read!(row: acct account conid conid_ex order_id currency size_and_fills order_desc description1 description2 ticker
+        sec_type listing_exchange company_name status ccp_status outside_rth orig_order_type supports_tax_opt
+        last_execution_time last_execution_millis order_type order_ref is_event_trading time_in_force side bg_color
+        fg_color remaining_quantity filled_quantity total_size avg_price price);
+}
+
+fn execution(row: &Execution<'_>) {
+    read!(row: execution_id symbol supports_tax_opt side order_description trade_time trade_millis order_ref submitter
+        exchange account account_code account_allocation_name company_name contract_description_1
+        contract_description_2 sec_type listing_exchange conid conid_ex open_close clearing_id clearing_name
+        liquidation_trade is_event_trading order_id size price commission net_amount position);
+}
+
+fn balance(row: &LedgerRow<'_>) {
+    read!(row: key second_key acct_code severity timestamp cash_balance cash_balance_fx_segment commodity_market_value
+        corporate_bonds_market_value dividends exchange_rate funds market_value option_market_value interest
+        issue_options_market_value money_funds net_liquidation_value realized_pnl unrealized_pnl settled_cash
+        stock_market_value t_bills_market_value t_bonds_market_value warrants_market_value);
 }
 
 /// A machine that is ready, with `count` active subscriptions.

@@ -33,11 +33,20 @@ impl Cursor<'_> {
     #[inline(always)]
     fn number(&mut self) -> Result<(), JsonError> {
         let start = self.at;
+        let first = start + usize::from(self.peek() == Some(b'-'));
+        self.at = first;
         self.digits();
-        // Most numbers are whole, without a sign, and have no leading zero.
-        let is_plain = self.at > start && self.text.get(start) != Some(&b'0');
-        if is_plain && !matches!(self.peek(), Some(b'.' | b'e' | b'E')) {
-            return Ok(());
+        // Most numbers have no power, and no leading zero but one alone.
+        let digits = self.at.wrapping_sub(first);
+        if digits == 1 || digits > 1 && self.text.get(first) != Some(&b'0') {
+            let point = self.at;
+            if self.peek() == Some(b'.') {
+                self.at += 1;
+                self.digits();
+            }
+            if self.at != point + 1 && !matches!(self.peek(), Some(b'e' | b'E')) {
+                return Ok(());
+            }
         }
         self.at = start;
         self.any_number()

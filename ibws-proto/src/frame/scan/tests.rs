@@ -114,3 +114,49 @@ fn the_number_of_members_has_a_limit() {
     let at = MAX_MEMBERS * 5 + 2;
     assert_eq!(validate(text(MAX_MEMBERS + 1).as_bytes()), Err(JsonError::TooManyMembers(at as u32)));
 }
+
+/// Calls `visit` with every text of up to `count` of these pieces.
+fn every(pieces: &[&str], count: u32, mut visit: impl FnMut(&str)) {
+    for mut number in 0..pieces.len().pow(count) {
+        let mut text = String::new();
+        for _ in 0..count {
+            text.push_str(pieces[number % pieces.len()]);
+            number /= pieces.len();
+        }
+        visit(&text);
+    }
+}
+
+#[test]
+fn every_short_value_within_values_is_accepted_or_refused_as_serde_json_does() {
+    let mut accepted = 0;
+    let mut compare = |text: &str| {
+        let theirs = serde_json::from_str::<IgnoredAny>(text).is_ok();
+        assert_eq!(validate(text.as_bytes()).is_ok(), theirs, "{text:?}");
+        accepted += u32::from(theirs);
+    };
+    // An empty piece makes the text shorter, so that each is in it at every place.
+    let pieces = ["", "{", "}", "[", "]", "\"a\":", "\"b\"", ",", "1", " ", "\"\\u00fc\"", "\"ü\"", "\""];
+    every(&pieces, 5, |text| compare(&alloc::format!("{{\"topic\":\"a\",\"b\":[{text}],\"c\":1}}")));
+    every(&pieces, 4, |text| compare(&alloc::format!("{{\"b\":[{{\"a\":{text}}}]}}")));
+    let digits = ["", "0", "1", "23456789", "-", "+", ".", "e", "E"];
+    every(&digits, 5, |text| compare(&alloc::format!("{{\"b\":[{text}]}}")));
+    assert!(accepted > 1_000, "{accepted} texts were JSON");
+}
+
+/// What a value holds does not depend on where it lies in the blocks that are searched for quotes.
+#[test]
+fn a_value_within_values_ends_where_it_ends_at_every_place() {
+    for value in ["[{\"a\":[1,\"b\"],\"c\":{}},-0.5]", "[\"ü\",{\"a\":1}]", "[ {\"a\" : 1} ]", "[{\"a\\\"\":\"\\\\\"}]"]
+    {
+        for len in 0..200 {
+            let key = "k".repeat(len);
+            let text = alloc::format!("{{\"{key}\":1,\"a\":{value},\"b\":\"c\"}}");
+            assert_eq!(members(&text), [(key.as_str(), "1"), ("a", value), ("b", "\"c\"")]);
+            for end in 0..text.len() {
+                let cut = validate(text.as_bytes().get(..end).unwrap());
+                assert!(matches!(cut, Err(JsonError::Truncated(_) | JsonError::Empty)), "{cut:?} of {end} bytes");
+            }
+        }
+    }
+}
