@@ -5,6 +5,7 @@
 mod error;
 mod exact;
 mod json;
+mod merge;
 mod number;
 mod prefix;
 #[cfg(feature = "simd")]

@@ -137,6 +137,12 @@ impl Spans {
         chained.chain(self.listed.iter().copied().filter(|member| ROUTING.contains(&member.key_len())))
     }
 
+    /// Returns the ends of the key and of the value of each chained member, and the listed members.
+    #[inline(always)]
+    pub(super) fn parts(&self) -> (&[(u16, u16)], &[Member]) {
+        (self.chained.get(..usize::from(self.len)).unwrap_or_default(), &self.listed)
+    }
+
     /// Releases memory that is allocated and not used.
     pub(super) fn release_spare(&mut self) {
         self.listed.shrink_to_fit();

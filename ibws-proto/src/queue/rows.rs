@@ -120,8 +120,8 @@ impl Folded {
         merge::count(&self.message, newer);
         let list = list_key(newer.key);
         let has_more = self.message.frame.members().any(|(key, _)| key != "topic" && Some(&*key) != list);
-        if has_more && let Some(frame) = merge::frames(&without_rows(&self.message), &newer.frame) {
-            newer.frame = frame;
+        if has_more {
+            merge::frames(&without_rows(&self.message), &mut newer.frame, &mut false);
         }
         core::mem::swap(&mut self.message, newer);
     }
