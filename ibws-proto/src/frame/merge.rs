@@ -37,8 +37,11 @@ fn word(text: &[u8], at: usize) -> Option<u64> {
     text.get(at..at.checked_add(8)?)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
 }
 
-/// The largest number of members of a frame whose keys are compared one by one.
-const MAX_COMPARED: usize = 48;
+/// The largest number of members of a frame that is merged here. Each key of such a frame is looked
+/// for where the one before it was found, and else everywhere.
+const MOST: usize = 256;
+/// The number of members that nearly all frames have at most, for which the stack has less room.
+const USUAL: usize = 48;
 
 impl Frame {
     /// Returns `true` if no key occurs twice. Returns `false` if finding it out would take long.
@@ -46,7 +49,7 @@ impl Frame {
         let (bytes, members) = (self.bytes(), &self.members);
         let same = |one: Member, other: Member| is_same_key(bytes, one.key(), bytes, other.key());
         let is_first = |(at, member): (usize, Member)| !members.iter().take(at).any(|other| same(member, other));
-        !self.escaped && members.len() <= MAX_COMPARED && members.iter().enumerate().all(is_first)
+        !self.escaped && members.len() <= MOST && members.iter().enumerate().all(is_first)
     }
 
     /// Returns `true` if the frame has the keys of `older` in the order of `older`, is written
@@ -101,21 +104,27 @@ impl Frame {
     /// `older`, and adds the members that `older` does not have. `None` if one of the two is no
     /// plain frame of data.
     pub(crate) fn merged_into(&self, older: &Self) -> Option<Self> {
-        let is_plain = |frame: &Self| {
-            frame.shape == Shape::Topic && !frame.escaped && !frame.is_lossy() && frame.members.len() <= MAX_COMPARED
-        };
+        let is_plain = |frame: &Self| frame.shape == Shape::Topic && !frame.escaped && !frame.is_lossy();
         if !(is_plain(self) && is_plain(older)) {
             return None;
         }
+        match older.members.len() {
+            ..=USUAL => self.merged_within::<USUAL>(older),
+            ..=MOST => self.merged_within::<MOST>(older),
+            _ => None,
+        }
+    }
+
+    fn merged_within<const N: usize>(&self, older: &Self) -> Option<Self> {
         let (old_bytes, new_bytes) = (&*older.raw, &*self.raw);
-        let mut olds = [Member::new(Span::NONE, Span::NONE); MAX_COMPARED];
+        let mut olds = [Member::new(Span::NONE, Span::NONE); N];
         let mut places = olds.iter_mut();
         if !older.is_compact(|member| places.next().map(|place| *place = member).is_some()) {
             return None;
         }
         let olds = olds.get(..older.members.len())?;
         // The new value of each member of `older`, and the members that only the newer frame has.
-        let mut values = [Span::NONE; MAX_COMPARED];
+        let mut values = [Span::NONE; N];
         let mut added: Vec<Member> = Vec::new();
         let mut length = old_bytes.len();
         let mut next = 0;
@@ -125,7 +134,9 @@ impl Frame {
             let place = if olds.get(next).is_some_and(is_same) { Some(next) } else { olds.iter().position(is_same) };
             let Some(place) = place else {
                 // A key that occurs twice stays twice, which is not done here.
-                if added.iter().any(|other| is_same_key(new_bytes, other.key(), new_bytes, key.clone())) {
+                if added.len() == MOST
+                    || added.iter().any(|other| is_same_key(new_bytes, other.key(), new_bytes, key.clone()))
+                {
                     return None;
                 }
                 length += key.len() + member.value().len() + ",\"\":".len();

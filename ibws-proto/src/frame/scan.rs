@@ -49,7 +49,7 @@ impl Span {
     }
 
     #[inline(always)]
-    pub(super) fn range(self) -> Range<usize> {
+    pub(crate) fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
 

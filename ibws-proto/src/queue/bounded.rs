@@ -40,9 +40,10 @@ const EMPTY_SLOTS: usize = 64;
 /// It never holds more than its limits allow. A push takes amortised logarithmic time in the length
 /// of the queue, however slow the consumer is.
 ///
-/// The event that came last shares the buffer that its frame was received in. Each other event has a
-/// copy of its bytes, unless the frame is larger than 16 KiB, which has a buffer of its own. So an event
-/// that is consumed at once is never copied, and one that waits keeps no more than it counts.
+/// The event that came last shares the buffer that its frame was received in. Each other event has
+/// a copy of its bytes, unless the frame is larger than 16 KiB, which has a buffer of its own. So
+/// an event that is consumed at once is never copied, and one that waits keeps no more than it
+/// counts.
 #[derive(Debug, Default)]
 pub struct Queue {
     pub(super) limits: QueueLimits,
@@ -56,8 +57,8 @@ pub struct Queue {
     /// The number of events, without the empty slots.
     pub(super) len: usize,
     pub(super) bytes: usize,
-    /// The place of the event that may share the buffer that its frame was received in: the one that
-    /// was put in last.
+    /// The place of the event that may share the buffer that its frame was received in: the one
+    /// that was put in last.
     pub(super) shared: Option<u64>,
     /// Present from the moment the queue reaches a limit until it is empty.
     pub(super) index: Option<Index>,
@@ -231,8 +232,8 @@ impl Queue {
         subscription.filter(|_| self.counts_by_subscription).cloned()
     }
 
-    /// Copies the event that was put in last out of the buffer that it shares, if it is still in the
-    /// queue and stays there.
+    /// Copies the event that was put in last out of the buffer that it shares, if it is still in
+    /// the queue and stays there.
     #[cold]
     pub(super) fn detach_shared(&mut self) {
         if let Some(place) = self.shared.take()

@@ -74,18 +74,23 @@ enum Subject {
 /// What tells a stream from others: of a [`Stream`], and of a message, whose stream is looked up
 /// without a copy of its name.
 trait Identity {
-    fn parts(&self) -> (Option<&SubscriptionKey>, Option<Key>, ConnId, Cow<'_, str>);
+    fn parts(&self) -> (Option<&SubscriptionKey>, Option<Key>, ConnId, Cow<'_, [u8]>);
 }
 
 impl Identity for Stream {
-    fn parts(&self) -> (Option<&SubscriptionKey>, Option<Key>, ConnId, Cow<'_, str>) {
-        (self.subscription.as_ref(), self.key, self.conn, Cow::Borrowed(&self.topic))
+    fn parts(&self) -> (Option<&SubscriptionKey>, Option<Key>, ConnId, Cow<'_, [u8]>) {
+        (self.subscription.as_ref(), self.key, self.conn, Cow::Borrowed(self.topic.as_bytes()))
     }
 }
 
 impl Identity for Message {
-    fn parts(&self) -> (Option<&SubscriptionKey>, Option<Key>, ConnId, Cow<'_, str>) {
-        (self.subscription.as_ref(), self.key, self.conn, self.frame.topic().unwrap_or_default())
+    fn parts(&self) -> (Option<&SubscriptionKey>, Option<Key>, ConnId, Cow<'_, [u8]>) {
+        let written = self.frame.topic_bytes();
+        let topic = match written.contains(&b'\\') {
+            true => Cow::Owned(self.frame.topic().unwrap_or_default().as_bytes().to_vec()),
+            false => Cow::Borrowed(written),
+        };
+        (self.subscription.as_ref(), self.key, self.conn, topic)
     }
 }
 
@@ -154,7 +159,8 @@ impl Index {
             }
             Class::Notice => self.add_notice(place, slot),
             class => {
-                let previous = slot.message().and_then(|message| self.link(place, message, slot.can_merge()));
+                let may_merge = slot.may_merge();
+                let previous = slot.message().and_then(|message| self.link(place, message, may_merge));
                 slot.previous = previous.filter(|_| !slot.is_first);
                 slot.is_first = slot.previous.is_none();
                 if slot.previous.is_some() {
@@ -169,9 +175,8 @@ impl Index {
     /// Returns the place of the message with which `next`, which is not in the queue yet, could be
     /// merged: the latest one of its stream.
     pub(super) fn latest(&self, next: &Message) -> Option<u64> {
-        let fence = next.subscription.as_ref().and_then(|key| self.fences.get(key));
         let place = self.streams.get(next as &dyn Identity).copied();
-        place.filter(|place| fence.is_none_or(|fence| fence < place))
+        place.filter(|place| self.is_within_fence(next, *place))
     }
 
     /// Returns the number of entries, those of events that are gone included.
@@ -187,12 +192,21 @@ impl Index {
             self.streams.remove(message as &dyn Identity);
             return None;
         }
-        let previous = self.latest(message);
-        match self.streams.get_mut(message as &dyn Identity) {
-            Some(latest) => *latest = place,
-            None => drop(self.streams.insert(Stream::from_message(message), place)),
-        }
-        previous
+        let previous = match self.streams.get_mut(message as &dyn Identity) {
+            Some(latest) => core::mem::replace(latest, place),
+            None => {
+                self.streams.insert(Stream::from_message(message), place);
+                return None;
+            }
+        };
+        Some(previous).filter(|previous| self.is_within_fence(message, *previous))
+    }
+
+    /// Returns `true` if no gap lies between the event at `place` and the next one of the stream of
+    /// `next`.
+    fn is_within_fence(&self, next: &Message, place: u64) -> bool {
+        let fence = next.subscription.as_ref().and_then(|key| self.fences.get(key));
+        fence.is_none_or(|fence| *fence < place)
     }
 
     fn add_notice(&mut self, place: u64, slot: &mut Slot) {

@@ -47,6 +47,7 @@ pub(super) fn frames(older: &Frame, newer: &mut Frame, is_distinct: &mut bool) -
         return Merged::Newer;
     }
     let merged = if *is_distinct { newer.merged_into(older) } else { None };
+    let merged = merged.filter(|merged| merged.members().len() <= MAX_MEMBERS);
     *is_distinct = merged.is_some();
     match merged.or_else(|| spelled_frames(older, newer)) {
         Some(merged) => *newer = merged,

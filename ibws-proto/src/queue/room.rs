@@ -4,8 +4,8 @@ use super::attribution;
 use super::bounded::{Queue, QueueLimits};
 use super::index::{Index, is_same_stream};
 use super::item::LossReport;
-use super::merge::Merged;
-use super::slot::{self, Content, Slot};
+use super::merge::{self, Merged};
+use super::slot::{Content, Slot};
 use crate::event::{Event, Message};
 use crate::key::Key;
 
@@ -55,14 +55,16 @@ impl Queue {
     pub(super) fn merge_into_latest(&mut self, newer: &mut Event, cost: usize) -> bool {
         let Event::Message(message) = &*newer else { return false };
         let key = message.key;
-        let Some(place) = self.latest(message).filter(|_| slot::can_merge(message)) else { return false };
+        let can_merge = key != Some(Key::MarketData) || merge::is_mergeable(&message.frame);
+        let Some(place) = self.latest(message).filter(|_| can_merge) else { return false };
         let Some(older) = self.slot(place) else { return false };
         let before = older.cost;
         let merged = if key == Some(Key::MarketData) { older.update(newer) } else { older.fold(newer, cost) };
+        let after = older.cost;
+        self.bytes = self.bytes.saturating_sub(before).saturating_add(after);
         if merged == Merged::Neither {
             return false;
         }
-        let merged_cost = older.cost;
         if let Some(index) = &mut self.index {
             index.recent = Some(place);
         }
@@ -72,7 +74,6 @@ impl Queue {
         }
         self.shared = (merged == Merged::Newer).then_some(place);
         self.counts().merged.add(key, 1);
-        self.bytes = self.bytes.saturating_sub(before).saturating_add(merged_cost);
         true
     }
 
@@ -104,17 +105,18 @@ impl Queue {
         let Some(previous) = self.slot(place).and_then(|slot| slot.previous.take()) else { return };
         let Some(mut older) = self.at(previous).and_then(Option::take) else { return };
         let Some(newer) = self.at(place).and_then(Option::take) else { return };
-        let costs = older.cost.saturating_add(newer.cost);
-        match older.merge(newer) {
+        self.bytes = self.bytes.saturating_sub(older.cost).saturating_sub(newer.cost);
+        let merged = older.merge(newer);
+        self.bytes = self.bytes.saturating_add(older.cost);
+        match merged {
             Ok(()) => {
-                let cost = older.cost;
                 self.counts().merged.add(older.message().and_then(|message| message.key), 1);
                 self.put(place, older);
                 self.len -= 1;
-                self.bytes = self.bytes.saturating_sub(costs).saturating_add(cost);
                 self.trim();
             }
             Err(newer) => {
+                self.bytes = self.bytes.saturating_add(newer.cost);
                 self.put(previous, older);
                 self.put(place, newer);
             }

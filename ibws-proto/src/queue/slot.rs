@@ -12,7 +12,7 @@ use super::cost;
 #[cfg(feature = "client")]
 use super::item::{Dequeued, Item};
 use super::merge::{self, Merged};
-use super::rows::Folded;
+use super::rows::{Foldable, Folded};
 use crate::event::{Event, Message};
 use crate::frame::MAX_SHARED;
 use crate::key::Key;
@@ -30,6 +30,8 @@ pub(super) struct Slot {
     pub(super) is_first: bool,
     /// Set once no key is known to occur twice in its frame, which makes merging it quick.
     pub(super) is_distinct: bool,
+    /// Set once rows were found that cannot be merged with others.
+    pub(super) stays_apart: bool,
 }
 
 #[derive(Debug)]
@@ -67,7 +69,14 @@ impl Slot {
     /// Creates the slot of an event, whose cost is known.
     #[inline(always)]
     pub(super) fn new(event: Event, cost: usize) -> Self {
-        Self { content: Content::Event(event), cost, previous: None, is_first: false, is_distinct: false }
+        Self {
+            content: Content::Event(event),
+            cost,
+            previous: None,
+            is_first: false,
+            is_distinct: false,
+            stays_apart: false,
+        }
     }
 
     /// Copies the bytes of a message out of the buffer that they were received in. An event that
@@ -105,10 +114,14 @@ impl Slot {
         }
     }
 
-    /// Returns `true` if it can be merged with another message of its stream.
-    pub(super) fn can_merge(&self) -> bool {
+    /// Returns `false` if it is known that it cannot be merged with another message of its stream.
+    /// Whether rows can is found out when they would be.
+    pub(super) fn may_merge(&self) -> bool {
         match &self.content {
-            Content::Event(Event::Message(message)) => can_merge(message),
+            Content::Event(Event::Message(message)) if message.key == Some(Key::MarketData) => {
+                merge::is_mergeable(&message.frame)
+            }
+            Content::Event(Event::Message(_)) => !self.stays_apart,
             Content::Event(_) => false,
             Content::Folded(_) => true,
         }
@@ -131,8 +144,21 @@ impl Slot {
         merged
     }
 
+    /// Returns what shows that rows can be merged with others of their stream; `None` if they
+    /// cannot, which is remembered.
+    fn check(&mut self) -> Option<Foldable> {
+        let checked = match &self.content {
+            Content::Event(Event::Message(_)) if self.stays_apart => None,
+            Content::Event(Event::Message(message)) => Folded::check(message),
+            Content::Event(_) => None,
+            Content::Folded(_) => Some(Foldable::default()),
+        };
+        self.stays_apart = checked.is_none();
+        checked
+    }
+
     /// Folds a newer message of rows into the slot. What the event holds then is not used again,
-    /// unless the two stay apart, when nothing changes.
+    /// unless the two stay apart, when nothing changes but the cost of the slot.
     pub(super) fn fold(&mut self, newer: &mut Event, cost: usize) -> Merged {
         match self.merge(Self::new(Event::take(newer), cost)) {
             Ok(()) => return Merged::Newer,
@@ -146,41 +172,46 @@ impl Slot {
     ///
     /// # Errors
     /// The newer slot, if one of the two is no message or the result would be too large. Then
-    /// nothing changes.
+    /// nothing changes but the cost of the older one.
     pub(super) fn merge(&mut self, mut newer: Self) -> Result<(), Self> {
-        if let Content::Event(event) = &mut newer.content
-            && self.update(event) != Merged::Neither
-        {
-            return Ok(());
-        }
-        let is_foldable = |slot: &Self| slot.message().is_some_and(|message| message.key != Some(Key::MarketData));
-        if !(is_foldable(self) && is_foldable(&newer)) {
+        if self.message().is_none() || newer.message().is_none() {
             return Err(newer);
         }
+        if let (Content::Event(Event::Message(message)), Content::Event(newest)) = (&self.content, &mut newer.content)
+            && message.key == Some(Key::MarketData)
+        {
+            let merged = self.update(newest);
+            return if merged == Merged::Neither { Err(newer) } else { Ok(()) };
+        }
+        if let (Content::Folded(folded), Content::Event(Event::Message(message))) =
+            (&mut self.content, &mut newer.content)
+        {
+            let is_added = folded.follow(message);
+            self.recount();
+            if is_added {
+                return Ok(());
+            }
+        }
+        let (Some(older), Some(checked)) = (self.check(), newer.check()) else {
+            newer.is_first = true;
+            return Err(newer);
+        };
         let mut folded = match core::mem::replace(&mut self.content, Content::Event(Event::AccountMismatch)) {
             Content::Folded(folded) => folded,
-            Content::Event(Event::Message(message)) => Box::new(Folded::from_message(message)),
+            Content::Event(Event::Message(message)) => Box::new(Folded::from_message(message, older)),
             notice @ Content::Event(_) => {
                 self.content = notice;
                 return Err(newer);
             }
         };
         match newer.content {
-            Content::Event(Event::Message(message)) => folded.add(message),
+            Content::Event(Event::Message(message)) => folded.add(message, checked),
             Content::Folded(newer) => folded.append(*newer),
             Content::Event(_) => {}
         }
         self.content = Content::Folded(folded);
         self.recount();
         Ok(())
-    }
-}
-
-/// Returns `true` if a message can be merged with another one of its stream.
-pub(super) fn can_merge(message: &Message) -> bool {
-    match message.key {
-        Some(Key::MarketData) => merge::is_mergeable(&message.frame),
-        _ => Folded::is_foldable(message),
     }
 }
 
