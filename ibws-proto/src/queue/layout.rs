@@ -173,8 +173,8 @@ impl Layout {
         }
     }
 
-    /// Returns `true` if the text `other` is a row with the members of the only row of `text`, whose
-    /// layout this is.
+    /// Returns `true` if the text `other` is a row with the members of the only row of `text`,
+    /// whose layout this is.
     pub(super) fn is_like(&self, text: &[u8], row: Range<usize>, other: &[u8]) -> bool {
         let (Some(text), 1) = (text.get(row.clone()), self.rows) else { return false };
         let mut layout = Self { keeps_known: false, ..self.clone() };
