@@ -108,10 +108,10 @@ impl Frame {
         if !(is_plain(self) && is_plain(older)) {
             return None;
         }
-        match older.members.len() {
-            ..=USUAL => self.merged_within::<USUAL>(older),
-            ..=MOST => self.merged_within::<MOST>(older),
-            _ => None,
+        if older.members.len() <= USUAL {
+            self.merged_within::<USUAL>(older)
+        } else {
+            self.merged_within::<MOST>(older)
         }
     }
 
