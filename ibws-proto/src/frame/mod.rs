@@ -7,6 +7,7 @@ mod error;
 mod exact;
 mod json;
 mod key;
+mod merge;
 mod number;
 mod prefix;
 #[cfg(feature = "simd")]

@@ -56,7 +56,7 @@ impl Span {
 
     #[inline(always)]
     #[expect(clippy::cast_possible_truncation, reason = "the halves")]
-    pub(super) fn range(self) -> Range<usize> {
+    pub(crate) fn range(self) -> Range<usize> {
         self.0 as u32 as usize..(self.0 >> 32) as usize
     }
 

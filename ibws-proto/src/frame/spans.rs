@@ -153,6 +153,12 @@ impl Spans {
         chained.chain(self.listed.iter().copied().filter(|member| member.key_len() >= MIN_NAME))
     }
 
+    /// Returns the ends of the key and of the value of each chained member, and the listed members.
+    #[inline(always)]
+    pub(super) fn parts(&self) -> (&[(u16, u16)], &[Member]) {
+        (self.places.get(..usize::from(self.chained.len)).unwrap_or_default(), &self.listed)
+    }
+
     /// Releases memory that is allocated and not used.
     pub(super) fn release_spare(&mut self) {
         self.listed.shrink_to_fit();

@@ -10,7 +10,7 @@ use super::index::Index;
 use super::item::{Dequeued, Item, LossReport};
 use super::overflow::{Overflow, QueueOptions};
 use super::rows::Folded;
-use super::slot::{Content, Slot};
+use super::slot::{Class, Content, Slot};
 use super::stats::LossCounts;
 use super::{attribution, cost};
 use crate::event::{Event, Message};
@@ -41,9 +41,10 @@ const EMPTY_SLOTS: usize = 64;
 /// It never holds more than its limits allow. A push takes amortised logarithmic time in the length
 /// of the queue, however slow the consumer is.
 ///
-/// The last event shares the buffer that its frame was received in. Each other event has a copy of
-/// its bytes, unless the frame is larger than 16 KiB, which has a buffer of its own. So an event
-/// that is consumed at once is never copied, and one that waits keeps no more than it counts.
+/// The event that came last shares the buffer that its frame was received in. Each other event has
+/// a copy of its bytes, unless the frame is larger than 16 KiB, which has a buffer of its own. So
+/// an event that is consumed at once is never copied, and one that waits keeps no more than it
+/// counts.
 #[derive(Debug, Default)]
 pub struct Queue {
     pub(super) limits: QueueLimits,
@@ -57,8 +58,9 @@ pub struct Queue {
     /// The number of events, without the empty slots.
     pub(super) len: usize,
     pub(super) bytes: usize,
-    /// Set if the last event may share the buffer that its frame was received in.
-    shares_buffer: bool,
+    /// The place of the event that may share the buffer that its frame was received in: the one
+    /// that was put in last.
+    pub(super) shared: Option<u64>,
     /// Present from the moment the queue reaches a limit until it is empty.
     pub(super) index: Option<Index>,
     /// Counts of dropped events that were not delivered yet.
@@ -88,35 +90,36 @@ impl Queue {
     #[inline]
     pub(super) fn push_from(&mut self, event: &mut Event) {
         self.now = attribution::since(event).map_or(self.now, |at| at.max(self.now));
-        if self.shares_buffer && self.len > 0 {
-            self.detach_last();
-        }
         let cost = cost::of_event(event);
         let full = self.len >= self.limits.events || self.bytes.saturating_add(cost) > self.limits.bytes;
         if full || self.index.is_some() || self.overflow == Overflow::KeepNewest {
-            return self.push_indexed(Slot::new(Event::take(event), cost), full);
+            return self.push_indexed(event, cost, full);
+        }
+        if self.len > 0 {
+            self.detach_shared();
         }
         self.count(cost);
         // The list makes room first, so that the event is moved to its place and nowhere else.
         self.slots.extend(iter::once_with(|| Some(Slot::new(Event::take(event), cost))));
     }
 
-    /// Puts a slot into a queue that has been full, or that holds the newest messages only.
+    /// Puts an event into a queue that has been full, or that holds the newest messages only.
     #[inline(never)]
-    fn push_indexed(&mut self, mut slot: Slot, full: bool) {
+    fn push_indexed(&mut self, event: &mut Event, cost: usize, full: bool) {
         if full || self.overflow == Overflow::KeepNewest {
             if self.index.is_none() {
                 self.build_index();
             }
-            if self.overflow.merges_on_arrival(slot.class(), full) {
-                match self.merge_into_latest(slot) {
-                    None => return self.make_room(self.limits),
-                    Some(unmerged) => slot = unmerged,
+            if self.overflow.merges_on_arrival(Class::of(event), full) {
+                if self.merge_into_latest(event, cost) {
+                    return self.make_room(self.limits);
                 }
             } else if self.overflow == Overflow::KeepNewest {
-                self.drop_replaced_by(&slot);
+                self.drop_replaced_by(event);
             }
         }
+        self.detach_shared();
+        let mut slot = Slot::new(Event::take(event), cost);
         if let Some(index) = &mut self.index {
             index.add(self.first_place + self.slots.len() as u64, &mut slot);
         }
@@ -133,9 +136,9 @@ impl Queue {
     /// Counts an event that is appended.
     #[inline(always)]
     fn count(&mut self, cost: usize) {
+        self.shared = Some(self.first_place + self.slots.len() as u64);
         self.len += 1;
         self.bytes = self.bytes.saturating_add(cost);
-        self.shares_buffer = true;
     }
 
     /// Makes room until at most `bytes` are held, and counts what is dropped, as a push into a full
@@ -238,12 +241,14 @@ impl Queue {
         subscription.filter(|_| self.counts_by_subscription).cloned()
     }
 
-    /// Copies the last event out of the buffer that it shares, because it stays in the queue.
+    /// Copies the event that was put in last out of the buffer that it shares, if it is still in
+    /// the queue and stays there.
     #[cold]
-    fn detach_last(&mut self) {
-        self.shares_buffer = false;
-        if let Some(Some(last)) = self.slots.back_mut() {
-            last.detach();
+    pub(super) fn detach_shared(&mut self) {
+        if let Some(place) = self.shared.take()
+            && let Some(Some(slot)) = self.at(place)
+        {
+            slot.detach();
         }
     }
 

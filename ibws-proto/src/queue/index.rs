@@ -5,8 +5,11 @@
 //! queue that is never full pays nothing. Its entries are hints: an entry of an event that is gone
 //! by then is skipped.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
+use core::borrow::Borrow;
+use core::cmp::Ordering;
 
 use super::overflow::Overflow;
 use super::slot::{Class, Content, Slot};
@@ -20,6 +23,9 @@ use crate::state::SubscriptionState;
 pub(super) struct Index {
     /// What the queue does with messages.
     overflow: Overflow,
+    /// The place of the message that was merged last, until another one is added: the next one is
+    /// most likely of its stream, which is found without a look at the others.
+    pub(super) recent: Option<u64>,
     /// The latest message of each stream.
     streams: BTreeMap<Stream, u64>,
     /// The latest gap, or end of a gap, of each subscription. Nothing is merged across it.
@@ -42,7 +48,7 @@ pub(super) struct Index {
 /// The messages that may be merged: those of one topic on one connection. A fold starts over with
 /// each connection, so messages of two connections never merge.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) struct Stream {
+struct Stream {
     subscription: Option<SubscriptionKey>,
     key: Option<Key>,
     conn: ConnId,
@@ -65,8 +71,58 @@ enum Subject {
     CatchUpPending(SubscriptionKey),
 }
 
+/// What tells a stream from others: of a [`Stream`], and of a message, whose stream is looked up
+/// without a copy of its name.
+trait Identity {
+    fn parts(&self) -> (Option<&SubscriptionKey>, Option<Key>, ConnId, Cow<'_, [u8]>);
+}
+
+impl Identity for Stream {
+    fn parts(&self) -> (Option<&SubscriptionKey>, Option<Key>, ConnId, Cow<'_, [u8]>) {
+        (self.subscription.as_ref(), self.key, self.conn, Cow::Borrowed(self.topic.as_bytes()))
+    }
+}
+
+impl Identity for Message {
+    fn parts(&self) -> (Option<&SubscriptionKey>, Option<Key>, ConnId, Cow<'_, [u8]>) {
+        let written = self.frame.topic_bytes();
+        let topic = match written.contains(&b'\\') {
+            true => Cow::Owned(self.frame.topic().unwrap_or_default().as_bytes().to_vec()),
+            false => Cow::Borrowed(written),
+        };
+        (self.subscription.as_ref(), self.key, self.conn, topic)
+    }
+}
+
+impl PartialEq for dyn Identity + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for dyn Identity + '_ {}
+
+impl PartialOrd for dyn Identity + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The order of [`Stream`], which is that of its fields.
+impl Ord for dyn Identity + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
+    }
+}
+
+impl<'a> Borrow<dyn Identity + 'a> for Stream {
+    fn borrow(&self) -> &(dyn Identity + 'a) {
+        self
+    }
+}
+
 impl Stream {
-    pub(super) fn from_message(message: &Message) -> Self {
+    fn from_message(message: &Message) -> Self {
         Self {
             subscription: message.subscription.clone(),
             key: message.key,
@@ -74,6 +130,14 @@ impl Stream {
             topic: Discreet(message.frame.topic().unwrap_or_default().into()),
         }
     }
+}
+
+/// Returns `true` if the two messages are known to be of one stream.
+pub(super) fn is_same_stream(one: &Message, other: &Message) -> bool {
+    one.key == other.key
+        && one.conn == other.conn
+        && one.subscription == other.subscription
+        && one.frame.topic_bytes() == other.frame.topic_bytes()
 }
 
 impl Index {
@@ -84,6 +148,7 @@ impl Index {
     /// Adds the event at `place`, which is behind everything added before, and links it to the
     /// previous one of its stream or subject.
     pub(super) fn add(&mut self, place: u64, slot: &mut Slot) {
+        self.recent = None;
         match self.overflow.class(slot.class()) {
             Class::Droppable => {
                 self.droppable.push_back(place);
@@ -94,7 +159,8 @@ impl Index {
             }
             Class::Notice => self.add_notice(place, slot),
             class => {
-                let previous = slot.message().and_then(|message| self.link(place, message, slot.can_merge()));
+                let may_merge = slot.may_merge();
+                let previous = slot.message().and_then(|message| self.link(place, message, may_merge));
                 slot.previous = previous.filter(|_| !slot.is_first);
                 slot.is_first = slot.previous.is_none();
                 if slot.previous.is_some() {
@@ -106,10 +172,11 @@ impl Index {
         }
     }
 
-    /// Returns the place of the message with which the next one of `stream` could be merged.
-    pub(super) fn latest(&self, stream: &Stream) -> Option<u64> {
-        let fence = stream.subscription.as_ref().and_then(|key| self.fences.get(key));
-        self.streams.get(stream).copied().filter(|place| fence.is_none_or(|fence| fence < place))
+    /// Returns the place of the message with which `next`, which is not in the queue yet, could be
+    /// merged: the latest one of its stream.
+    pub(super) fn latest(&self, next: &Message) -> Option<u64> {
+        let place = self.streams.get(next as &dyn Identity).copied();
+        place.filter(|place| self.is_within_fence(next, *place))
     }
 
     /// Returns the number of entries, those of events that are gone included.
@@ -120,15 +187,26 @@ impl Index {
     }
 
     fn link(&mut self, place: u64, message: &Message, can_merge: bool) -> Option<u64> {
-        let stream = Stream::from_message(message);
         if !can_merge {
             // Later messages must not be merged across it either.
-            self.streams.remove(&stream);
+            self.streams.remove(message as &dyn Identity);
             return None;
         }
-        let previous = self.latest(&stream);
-        self.streams.insert(stream, place);
-        previous
+        let previous = match self.streams.get_mut(message as &dyn Identity) {
+            Some(latest) => core::mem::replace(latest, place),
+            None => {
+                self.streams.insert(Stream::from_message(message), place);
+                return None;
+            }
+        };
+        Some(previous).filter(|previous| self.is_within_fence(message, *previous))
+    }
+
+    /// Returns `true` if no gap lies between the event at `place` and the next one of the stream of
+    /// `next`.
+    fn is_within_fence(&self, next: &Message, place: u64) -> bool {
+        let fence = next.subscription.as_ref().and_then(|key| self.fences.get(key));
+        fence.is_none_or(|fence| *fence < place)
     }
 
     fn add_notice(&mut self, place: u64, slot: &mut Slot) {

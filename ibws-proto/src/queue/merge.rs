@@ -18,14 +18,46 @@ const MAX_VALUE_BYTES: usize = 4_096;
 
 /// Returns `true` if the frame is small enough to be merged with others field by field.
 pub(super) fn is_mergeable(frame: &Frame) -> bool {
-    frame.members().len() <= MAX_MEMBERS && frame.spelled().all(|member| member.value.len() <= MAX_VALUE_BYTES)
+    // A byte that was replaced takes three.
+    let is_short = frame.raw().len() <= MAX_VALUE_BYTES / 3;
+    frame.members().len() <= MAX_MEMBERS
+        && (is_short || frame.spelled().all(|member| member.value.len() <= MAX_VALUE_BYTES))
 }
 
-/// Merges `newer` into `older`; `None` if the result would be too large.
+/// The result of a merge of two frames.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Merged {
+    /// The newer frame has all members of the older one and stands for both.
+    Newer,
+    /// It was written into a buffer of its own.
+    Written,
+    /// The frames stay apart.
+    Neither,
+}
+
+/// Merges `older` into `newer`, unless the result would be too large. `is_distinct` is known of
+/// `older`, or of the result: that no key occurs twice.
 ///
 /// A fold of the result ends exactly where a fold of both frames ends. A key keeps its place in the
 /// older frame, and a key that occurs twice in a frame occurs twice in the result.
-pub(super) fn frames(older: &Frame, newer: &Frame) -> Option<Frame> {
+pub(super) fn frames(older: &Frame, newer: &mut Frame, is_distinct: &mut bool) -> Merged {
+    *is_distinct = *is_distinct || older.has_distinct_keys();
+    if *is_distinct && newer.supersedes(older) {
+        newer.mark_merged();
+        return Merged::Newer;
+    }
+    let merged = if *is_distinct { newer.merged_into(older) } else { None };
+    let merged = merged.filter(|merged| merged.members().len() <= MAX_MEMBERS);
+    *is_distinct = merged.is_some();
+    match merged.or_else(|| spelled_frames(older, newer)) {
+        Some(merged) => *newer = merged,
+        None => return Merged::Neither,
+    }
+    Merged::Written
+}
+
+/// Merges any two frames, member by member; `None` if the result would be too large.
+fn spelled_frames(older: &Frame, newer: &Frame) -> Option<Frame> {
     let mut object = Object::with_capacity(older.text().len() + newer.text().len());
     let (old, new): (Vec<_>, Vec<_>) = (older.spelled().collect(), newer.spelled().collect());
     let (known, updates) = (Sorted::new(&old), Sorted::new(&new));
@@ -121,11 +153,16 @@ mod tests {
         Frame::decode(Bytes::copy_from_slice(text.as_bytes())).unwrap()
     }
 
+    fn merge(older: &Frame, newer: &Frame) -> Option<Frame> {
+        let mut merged = newer.clone();
+        (frames(older, &mut merged, &mut false) != Merged::Neither).then_some(merged)
+    }
+
     #[test]
     fn each_field_has_its_newest_value_and_its_old_place() {
         let older = decode(r#"{"topic":"smd+1","31":"1.10","84":"1.05","conid":1}"#);
         let newer = decode(r#"{"84":"1.07","86":"1.12","topic":"smd+1"}"#);
-        let merged = frames(&older, &newer).unwrap();
+        let merged = merge(&older, &newer).unwrap();
         assert_eq!(merged.text(), r#"{"topic":"smd+1","31":"1.10","84":"1.07","conid":1,"86":"1.12"}"#);
         assert_eq!((merged.topic().as_deref(), merged.is_lossy()), (Some("smd+1"), false));
     }
@@ -135,7 +172,7 @@ mod tests {
         let older = decode(r#"{ "topic" : "smd+1", "\u0033\u0031":"old", "a\"b":[1, {"c":2}], "x":1, "x":2 }"#);
         let newer =
             Frame::decode(Bytes::from_static(b"{\"topic\":\"smd+1\",\"31\":\"n\x99w\",\"x\":3,\"x\":4}")).unwrap();
-        let merged = frames(&older, &newer).unwrap();
+        let merged = merge(&older, &newer).unwrap();
         assert_eq!(
             merged.text(),
             "{\"topic\":\"smd+1\",\"31\":\"n\u{fffd}w\",\"a\\\"b\":[1, {\"c\":2}],\"x\":3,\"x\":4}"
@@ -144,13 +181,50 @@ mod tests {
     }
 
     #[test]
+    fn frames_that_are_merged_in_place_are_those_that_are_merged_member_by_member() {
+        let long: Vec<_> = (0..40).map(|n| format!("\"field{n}\":\"{n}.5\"")).collect();
+        let long = format!(r#"{{"topic":"smd+1",{}}}"#, long.join(","));
+        let texts = [
+            r#"{"topic":"smd+1","31":"1.10","84":"1.05","conid":1}"#,
+            r#"{"topic":"smd+1","31":"1.1","84":"100.05","conid":1}"#,
+            r#"{"31":"1.1","topic":"smd+1","a_long_key_of_more_than_8":"1","84":null}"#,
+            r#"{"31":"1.2","topic":"smd+1","a_long_key_of_more_than_9":"1","84":[1,{"x":2}]}"#,
+            r#"{"31":"1.2","topic":"smd+1","31":"1.3"}"#,
+            r#"{"84":1,"topic":"smd+1","new":"1.3","new":2,"newer":3,"":4}"#,
+            r#"{ "topic":"smd+1","31":"1.10", "84":"1.05","conid":1}"#,
+            r#"{"topic":"smd+1","31":"1.1","84" :"100.05","conid":1}"#,
+            r#"{"topic":"smd+1","31":"1.1","84":"100.05","conid":1} "#,
+            r#"{"t\u006fpic":"smd+1","31":"1.1","84":"100.05","conid":1}"#,
+            r#"{"topic":"s\u006dd+1","31":"1.1"}"#,
+            r#"{"topic":1,"31":"1.1"}"#,
+            r#"{"topic":"smd+1","error":"no"}"#,
+            r#"{"84":"é","86":"","topic":"smd+1"}"#,
+            "{}",
+            &long,
+            &long.replace("7.5", "17.50"),
+            &long.replace("field7\"", "other7\""),
+        ];
+        let frames: Vec<_> = texts.iter().map(|text| decode(text)).collect();
+        let mut reached = [0; 2];
+        for (older, newer) in frames.iter().flat_map(|older| frames.iter().map(move |newer| (older, newer))) {
+            let expected = spelled_frames(older, newer).unwrap();
+            let mut merged = newer.clone().into_joined();
+            let how = super::frames(older, &mut merged, &mut false);
+            assert_eq!(merged, expected, "{older:?} {newer:?}");
+            assert_eq!(merged.held_bytes(), expected.held_bytes());
+            reached[usize::from(how == Merged::Newer)] += 1;
+        }
+        assert!(reached[0] > 100 && reached[1] > 10, "{reached:?}");
+    }
+
+    #[test]
     fn frames_that_would_exceed_the_limits_are_not_merged() {
         let wide = |from: usize| {
             let fields: Vec<_> = (from..from + 200).map(|n| format!("\"{n}\":1")).collect();
             decode(&format!("{{\"topic\":\"smd+1\",{}}}", fields.join(",")))
         };
-        assert!(is_mergeable(&wide(1000)) && frames(&wide(1000), &wide(1010)).is_some());
-        assert!(frames(&wide(1000), &wide(2000)).is_none());
+        assert!(is_mergeable(&wide(1000)) && merge(&wide(1000), &wide(1010)).is_some());
+        assert!(merge(&wide(1000), &wide(2000)).is_none());
         assert!(!is_mergeable(&decode(&format!("{{\"topic\":\"smd+1\",\"31\":\"{}\"}}", "x".repeat(5_000)))));
     }
 }

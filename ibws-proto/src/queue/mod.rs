@@ -32,8 +32,8 @@
 
 // `bounded` holds the queue, `batch` what a consumer takes at once, `room` makes room, `stats`
 // counts what that costs, `index` finds where room can be made, `slot` decides what may become of
-// one event, `overflow` what the user chose of that, `merge` and `rows` merge messages, `queues`
-// routes events.
+// one event, `overflow` what the user chose of that, `merge` and `rows` merge messages, `layout`
+// recognises rows that replace others, `queues` routes events.
 
 mod attribution;
 #[cfg(feature = "client")]
@@ -42,6 +42,7 @@ mod bounded;
 mod cost;
 mod index;
 mod item;
+mod layout;
 mod merge;
 mod overflow;
 mod queues;

@@ -2,10 +2,12 @@
 
 use super::attribution;
 use super::bounded::{Queue, QueueLimits};
-use super::index::{Index, Stream};
+use super::index::{Index, is_same_stream};
 use super::item::LossReport;
+use super::merge::{self, Merged};
 use super::slot::{Content, Slot};
 use crate::event::{Event, Message};
+use crate::key::Key;
 
 impl Queue {
     /// Merges, supersedes and drops events until the queue is within `limits`.
@@ -38,6 +40,8 @@ impl Queue {
 
     /// Removes the empty slots and indexes all events.
     pub(super) fn build_index(&mut self) {
+        // Its place may become another one.
+        self.detach_shared();
         self.slots.retain(Option::is_some);
         let mut index = Index::new(self.overflow);
         for (place, slot) in (self.first_place..).zip(self.slots.iter_mut().flatten()) {
@@ -47,34 +51,49 @@ impl Queue {
     }
 
     /// Merges a message that is not in the queue into the latest of its stream, and keeps the place
-    /// of that one. Returns the message if it cannot be merged.
-    pub(super) fn merge_into_latest(&mut self, newer: Slot) -> Option<Slot> {
-        let stream = newer.message().filter(|_| newer.can_merge()).map(Stream::from_message);
-        let latest = self.index.as_ref().zip(stream).and_then(|(index, stream)| index.latest(&stream));
-        let Some(place) = latest.and_then(|place| self.at(place)) else { return Some(newer) };
-        let Some(older) = place.take() else { return Some(newer) };
-        let cost = older.cost;
-        match Slot::merge(older, newer) {
-            Ok(merged) => {
-                let merged_cost = merged.cost;
-                let key = merged.message().and_then(|message| message.key);
-                *place = Some(merged);
-                self.counts().merged.add(key, 1);
-                self.bytes = self.bytes.saturating_sub(cost).saturating_add(merged_cost);
-                None
-            }
-            Err((older, newer)) => {
-                *place = Some(older);
-                Some(newer)
-            }
+    /// of that one. Returns `false` if it cannot be merged; then nothing changes.
+    pub(super) fn merge_into_latest(&mut self, newer: &mut Event, cost: usize) -> bool {
+        let Event::Message(message) = &*newer else { return false };
+        let key = message.key;
+        let can_merge = key != Some(Key::MarketData) || merge::is_mergeable(&message.frame);
+        let Some(place) = self.latest(message).filter(|_| can_merge) else { return false };
+        let Some(older) = self.slot(place) else { return false };
+        let before = older.cost;
+        let merged = if key == Some(Key::MarketData) { older.update(newer) } else { older.fold(newer, cost) };
+        let after = older.cost;
+        self.bytes = self.bytes.saturating_sub(before).saturating_add(after);
+        if merged == Merged::Neither {
+            return false;
         }
+        if let Some(index) = &mut self.index {
+            index.recent = Some(place);
+        }
+        // The message before it stays in the queue, unless this one took its place.
+        if self.shared != Some(place) {
+            self.detach_shared();
+        }
+        self.shared = (merged == Merged::Newer).then_some(place);
+        self.counts().merged.add(key, 1);
+        true
+    }
+
+    /// Returns the place of the latest message of the stream of `next`, which is not in the queue.
+    fn latest(&self, next: &Message) -> Option<u64> {
+        let index = self.index.as_ref()?;
+        let recent = index.recent.filter(|place| {
+            let at = place.checked_sub(self.first_place).and_then(|at| usize::try_from(at).ok());
+            let slot = at.and_then(|at| self.slots.get(at)?.as_ref());
+            slot.and_then(Slot::message).is_some_and(|recent| is_same_stream(recent, next))
+        });
+        recent.or_else(|| index.latest(next))
     }
 
     /// Drops the message that a message which is not in the queue replaces, if that is not merged:
     /// the one before it in its stream.
-    pub(super) fn drop_replaced_by(&mut self, newer: &Slot) {
-        let stream = newer.message().filter(|message| message.subscription.is_some()).map(Stream::from_message);
-        let latest = self.index.as_ref().zip(stream).and_then(|(index, stream)| index.latest(&stream));
+    pub(super) fn drop_replaced_by(&mut self, newer: &Event) {
+        let Event::Message(message) = newer else { return };
+        let index = self.index.as_ref().filter(|_| message.subscription.is_some());
+        let latest = index.and_then(|index| index.latest(message));
         if let Some(place) = latest {
             self.drop_at(place);
         }
@@ -84,19 +103,20 @@ impl Queue {
     /// of the newer one.
     fn merge_with_previous(&mut self, place: u64) {
         let Some(previous) = self.slot(place).and_then(|slot| slot.previous.take()) else { return };
-        let Some(older) = self.at(previous).and_then(Option::take) else { return };
+        let Some(mut older) = self.at(previous).and_then(Option::take) else { return };
         let Some(newer) = self.at(place).and_then(Option::take) else { return };
-        let costs = older.cost.saturating_add(newer.cost);
-        match Slot::merge(older, newer) {
-            Ok(merged) => {
-                let cost = merged.cost;
-                self.counts().merged.add(merged.message().and_then(|message| message.key), 1);
-                self.put(place, merged);
+        self.bytes = self.bytes.saturating_sub(older.cost).saturating_sub(newer.cost);
+        let merged = older.merge(newer);
+        self.bytes = self.bytes.saturating_add(older.cost);
+        match merged {
+            Ok(()) => {
+                self.counts().merged.add(older.message().and_then(|message| message.key), 1);
+                self.put(place, older);
                 self.len -= 1;
-                self.bytes = self.bytes.saturating_sub(costs).saturating_add(cost);
                 self.trim();
             }
-            Err((older, newer)) => {
+            Err(newer) => {
+                self.bytes = self.bytes.saturating_add(newer.cost);
                 self.put(previous, older);
                 self.put(place, newer);
             }
@@ -189,7 +209,7 @@ impl Queue {
         }
     }
 
-    fn at(&mut self, place: u64) -> Option<&mut Option<Slot>> {
+    pub(super) fn at(&mut self, place: u64) -> Option<&mut Option<Slot>> {
         self.slots.get_mut(usize::try_from(place.checked_sub(self.first_place)?).ok()?)
     }
 

@@ -8,6 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem::size_of;
 
+use super::layout::{Following, Layout, MAX_LAYOUT_BYTES, place};
 use super::merge::{self, Object};
 use crate::event::Message;
 use crate::fold::{Filing, Merged, Merging as _};
@@ -36,12 +37,29 @@ const ENTRY: usize = size_of::<(RowKey, RowChanges)>() * 15 / 8;
 const ALLOCATION: usize = 16;
 
 /// Several messages of one stream of rows.
+///
+/// The rows of the newest message are filed when the next one comes, and not at all if that has the
+/// same rows with newer values: an order that changes often costs a comparison of two texts for
+/// each change. The result is the same, because every value that is not filed would have been
+/// replaced. That includes the rows that do not fit into one (`MAX_MERGED_BYTES`): the rows of a
+/// message with a [`Layout`] have 4 KiB together, and it is used while each filed row has no more.
 #[derive(Clone, Debug)]
 pub(crate) struct Folded {
-    /// The newest message, which stands for all of them; its own rows are in `rows`.
+    /// The newest message, which stands for all of them.
     pub(super) message: Message,
+    /// The layout of the newest message if its rows are not filed yet.
+    pending: Option<Layout>,
+    /// The rows that are filed.
     rows: BTreeMap<RowKey, RowChanges>,
     bytes: usize,
+    /// Set once a filed row is too large for a message to remain pending.
+    is_large: bool,
+}
+
+/// Shows that a message can be folded.
+#[derive(Default)]
+pub(super) struct Foldable {
+    layout: Option<Layout>,
 }
 
 /// The identity of a row among the rows of its stream.
@@ -73,37 +91,102 @@ struct RowChanges {
 }
 
 impl Folded {
-    /// Returns `true` if the message can be folded with others: each of its rows has a key, and
-    /// none is too large.
-    pub(super) fn is_foldable(message: &Message) -> bool {
+    /// Returns `None` if the message cannot be folded with others, because one of its rows has no
+    /// key or is too large.
+    pub(super) fn check(message: &Message) -> Option<Foldable> {
+        let layout = list_key(message.key).and_then(|list| Layout::of(message, list));
+        if layout.is_some() {
+            return Some(Foldable { layout });
+        }
         let is_small = |row: Json<'_>| row.text().len() <= MAX_ROW_BYTES && row.members().count() <= MAX_MEMBERS;
-        message.frame.raw().len() <= MAX_FRAME_BYTES
+        let is_foldable = message.frame.raw().len() <= MAX_FRAME_BYTES
             && for_each_row(&message.frame, |row| is_small(row.json))
             && message.frame.members().filter(|(key, _)| Some(&**key) == list_key(message.key)).count() <= 1
-            && merge::is_mergeable(&without_rows(message))
+            && merge::is_mergeable(&without_rows(message));
+        is_foldable.then_some(Foldable { layout })
     }
 
-    /// Creates the fold of one message.
-    pub(super) fn from_message(message: Message) -> Self {
-        let mut folded = Self { message, rows: BTreeMap::new(), bytes: 0 };
-        let frame = folded.message.frame.clone();
-        folded.add_rows(&frame);
+    /// Creates the fold of one message, which was checked.
+    pub(super) fn from_message(message: Message, checked: Foldable) -> Self {
+        let mut folded = Self { message, pending: None, rows: BTreeMap::new(), bytes: 0, is_large: false };
+        folded.read_newest(checked);
         folded
     }
 
-    /// Adds a newer message.
-    pub(super) fn add(&mut self, mut newer: Message) {
-        self.add_rows(&newer.frame);
+    /// Adds a newer message, which was checked.
+    pub(super) fn add(&mut self, mut newer: Message, checked: Foldable) {
+        self.file_newest();
         self.replace_message(&mut newer);
+        self.read_newest(checked);
+    }
+
+    /// Adds a newer message without reading it, if its rows have the members of those of the newest
+    /// one. What `newer` holds then is not used again. Otherwise returns `false`, and nothing
+    /// changes but what is filed.
+    pub(super) fn follow(&mut self, newer: &mut Message) -> bool {
+        let Some(mut layout) = self.pending.take() else { return false };
+        let following = match newer.frame.is_lossy() {
+            true => Following::Differs,
+            false => layout.follow(self.message.frame.raw(), newer.frame.raw()),
+        };
+        match following {
+            Following::Replaces => {}
+            Following::Resembles => self.file(Some((&layout, newer.frame.raw()))),
+            Following::Differs => self.file(None),
+        }
+        if following == Following::Differs || self.is_large {
+            return false;
+        }
+        merge::count(&self.message, newer);
+        core::mem::swap(&mut self.message, newer);
+        self.pending = Some(layout);
+        true
+    }
+
+    /// Keeps the newest message as it is, if it has a layout, or files its rows.
+    fn read_newest(&mut self, checked: Foldable) {
+        self.pending = checked.layout.filter(|_| !self.is_large);
+        if self.pending.is_none() {
+            self.file(None);
+        }
+    }
+
+    /// Files the rows of the newest message, if they are not.
+    pub(super) fn file_newest(&mut self) {
+        if self.pending.take().is_some() {
+            self.file(None);
+        }
+    }
+
+    /// Files the rows of the newest message, of which `like` has the members, with its layout.
+    fn file(&mut self, like: Option<(&Layout, &[u8])>) {
+        let (frame, is_blank) = (self.message.frame.clone(), blank_values(self.message.key));
+        let text = frame.text();
+        let behind = |end: usize| text.len().checked_sub(end);
+        for_each_row(&frame, |row| {
+            let is_same = |known: &Merged| {
+                let Some((layout, like)) = like else { return false };
+                let Some((start, end)) = place(text, row.json) else { return false };
+                // The text before and behind the only row is the same in both.
+                let Some(end) = behind(end).and_then(|behind| like.len().checked_sub(behind)) else { return false };
+                known.json().text().len() <= MAX_LAYOUT_BYTES
+                    && layout.is_like(like, start..end, known.json().text().as_bytes())
+                    && !row.json.members().any(|(_, value)| is_blank(value))
+            };
+            self.add_row(row.key, row.json, row.replaces, is_blank, is_same);
+            true
+        });
     }
 
     /// Adds a newer fold.
-    pub(super) fn append(&mut self, newer: Self) {
+    pub(super) fn append(&mut self, mut newer: Self) {
+        self.file_newest();
+        newer.file_newest();
         let Self { mut message, rows, .. } = newer;
         for (key, changes) in rows {
             for (at, row) in changes.rows.into_iter().enumerate() {
                 let is_blank = blank_values(message.key);
-                self.add_row(key.clone(), row.json(), changes.replaces && at == 0, is_blank);
+                self.add_row(key.clone(), row.json(), changes.replaces && at == 0, is_blank, |_| false);
             }
         }
         self.replace_message(&mut message);
@@ -111,7 +194,7 @@ impl Folded {
 
     /// Returns the bytes that its rows hold, beside those of the message.
     pub(super) fn held_bytes(&self) -> usize {
-        self.bytes
+        self.bytes + self.pending.as_ref().map_or(0, |layout| ALLOCATION + layout.held_bytes())
     }
 
     /// Makes the newest message the one that stands for all, with the members beside the rows that
@@ -120,21 +203,22 @@ impl Folded {
         merge::count(&self.message, newer);
         let list = list_key(newer.key);
         let has_more = self.message.frame.members().any(|(key, _)| key != "topic" && Some(&*key) != list);
-        if has_more && let Some(frame) = merge::frames(&without_rows(&self.message), &newer.frame) {
-            newer.frame = frame;
+        if has_more {
+            merge::frames(&without_rows(&self.message), &mut newer.frame, &mut false);
         }
         core::mem::swap(&mut self.message, newer);
     }
 
-    fn add_rows(&mut self, frame: &Frame) {
-        let is_blank = blank_values(self.message.key);
-        for_each_row(frame, |row| {
-            self.add_row(row.key, row.json, row.replaces, is_blank);
-            true
-        });
-    }
-
-    fn add_row(&mut self, key: RowKey, row: Json<'_>, replaces: bool, is_blank: fn(Json<'_>) -> bool) {
+    /// Files a row. `is_same` returns `true` if it replaces all members of the known one and is
+    /// written as a merge of the two would be.
+    fn add_row(
+        &mut self,
+        key: RowKey,
+        row: Json<'_>,
+        replaces: bool,
+        is_blank: fn(Json<'_>) -> bool,
+        is_same: impl FnOnce(&Merged) -> bool,
+    ) {
         let overhead = ENTRY + if let RowKey::Text(text) = &key { ALLOCATION + text.len() } else { 0 };
         let changes = match self.rows.entry(key) {
             Entry::Occupied(entry) => entry.into_mut(),
@@ -149,19 +233,25 @@ impl Folded {
             changes.replaces = true;
         }
         let fits = |last: &Merged| last.json().text().len() + row.text().len() <= MAX_MERGED_BYTES;
-        if !changes.rows.last_mut().is_some_and(|last| fits(last) && last.merge(row, is_blank))
-            && let Some(row) = Merged::new(row)
-        {
+        let last = changes.rows.last_mut();
+        let is_merged = last.is_some_and(|last| match is_same(last) {
+            true => Merged::new(row).map(|row| *last = row).is_some(),
+            false => fits(last) && last.merge(row, is_blank),
+        });
+        if !is_merged && let Some(row) = Merged::new(row) {
             // Nearly every entry has one row, and never gets another.
             changes.rows.reserve_exact(1);
             changes.rows.push(row);
         }
+        let length = changes.rows.last().map_or(0, |row| row.json().text().len());
+        self.is_large = self.is_large || length > MAX_LAYOUT_BYTES;
         self.bytes = self.bytes.saturating_add(changes.held_bytes());
     }
 
     /// Writes one message. A fold of it ends where a fold of all messages would have ended. Each
     /// row is released once it is written, because the rows may hold most of a client's memory.
-    pub(super) fn into_message(self) -> Message {
+    pub(super) fn into_message(mut self) -> Message {
+        self.file_newest();
         let Self { mut message, rows, .. } = self;
         let Some(list) = list_key(message.key) else { return message };
         let row_bytes =

@@ -1,17 +1,18 @@
 //! One event in a queue: its class, its cost, and how it merges with another of its stream.
 #![expect(
     clippy::result_large_err,
-    reason = "a merge that fails returns both slots; a box would cost an allocation and is freed at once"
+    reason = "a merge that fails returns the slot; a box would cost an allocation and is freed at once"
 )]
 
 use alloc::boxed::Box;
 
 use bytes::Bytes;
 
+use super::cost;
 #[cfg(feature = "client")]
 use super::item::{Dequeued, Item};
-use super::rows::Folded;
-use super::{cost, merge};
+use super::merge::{self, Merged};
+use super::rows::{Foldable, Folded};
 use crate::event::{Event, Message};
 use crate::frame::MAX_SHARED;
 use crate::key::Key;
@@ -27,6 +28,10 @@ pub(super) struct Slot {
     /// Set if there was nothing before it to merge it with when it was indexed. What stood between,
     /// such as a gap, may be gone when the index is built again.
     pub(super) is_first: bool,
+    /// Set once no key is known to occur twice in its frame, which makes merging it quick.
+    pub(super) is_distinct: bool,
+    /// Set once rows were found that cannot be merged with others.
+    pub(super) stays_apart: bool,
 }
 
 #[derive(Debug)]
@@ -64,7 +69,14 @@ impl Slot {
     /// Creates the slot of an event, whose cost is known.
     #[inline(always)]
     pub(super) fn new(event: Event, cost: usize) -> Self {
-        Self { content: Content::Event(event), cost, previous: None, is_first: false }
+        Self {
+            content: Content::Event(event),
+            cost,
+            previous: None,
+            is_first: false,
+            is_distinct: false,
+            stays_apart: false,
+        }
     }
 
     /// Copies the bytes of a message out of the buffer that they were received in. An event that
@@ -78,11 +90,6 @@ impl Slot {
             Content::Event(_) => {}
             Content::Folded(folded) => folded.message.frame.detach(),
         }
-    }
-
-    fn holding(content: Content, previous: Option<u64>) -> Self {
-        let cost = cost::of_content(&content);
-        Self { content, cost, previous, is_first: false }
     }
 
     /// Computes the cost again after the content has changed. Returns the cost before and after.
@@ -102,99 +109,122 @@ impl Slot {
 
     pub(super) fn class(&self) -> Class {
         match &self.content {
-            // A REST report or a panic is history, not state: a later one does not supersede it.
-            Content::Event(Event::Malformed(_) | Event::Rest(_) | Event::ProcessorPanicked(_)) => Class::Droppable,
-            Content::Event(Event::Message(Message { key, .. })) => Class::of_messages(*key),
-            Content::Event(_) => Class::Notice,
+            Content::Event(event) => Class::of(event),
             Content::Folded(folded) => Class::of_messages(folded.message.key),
         }
     }
 
-    /// Returns `true` if it can be merged with another message of its stream.
-    pub(super) fn can_merge(&self) -> bool {
+    /// Returns `false` if it is known that it cannot be merged with another message of its stream.
+    /// Whether rows can is found out when they would be.
+    pub(super) fn may_merge(&self) -> bool {
         match &self.content {
             Content::Event(Event::Message(message)) if message.key == Some(Key::MarketData) => {
                 merge::is_mergeable(&message.frame)
             }
-            Content::Event(Event::Message(message)) => Folded::is_foldable(message),
+            Content::Event(Event::Message(_)) => !self.stays_apart,
             Content::Event(_) => false,
             Content::Folded(_) => true,
         }
     }
 
-    /// Merges two events of one stream. The result has the predecessor of the older one.
-    ///
-    /// # Errors
-    /// Both slots as they were, in the same order, if one of them is no message or the result would
-    /// be too large.
-    pub(super) fn merge(older: Self, newer: Self) -> Result<Self, (Self, Self)> {
-        let (older_cost, newer_cost) = (older.cost, newer.cost);
-        let (older_first, newer_first) = (older.is_first, newer.is_first);
-        match Content::merge(older.content, newer.content) {
-            Ok(content) => {
-                let mut merged = Self::holding(content, older.previous);
-                merged.is_first = older_first;
-                // The message of a fold is the newest one as it was received.
-                if matches!(merged.content, Content::Folded(_)) {
-                    merged.detach();
-                }
-                Ok(merged)
-            }
-            Err((old, new)) => Err((
-                Self { content: old, cost: older_cost, previous: older.previous, is_first: older_first },
-                Self { content: new, cost: newer_cost, previous: newer.previous, is_first: newer_first },
-            )),
+    /// Merges newer market data of its stream into the slot. What the event holds then is not used
+    /// again; unless the two stay apart, when nothing changes.
+    pub(super) fn update(&mut self, newer: &mut Event) -> Merged {
+        let Content::Event(Event::Message(older)) = &mut self.content else { return Merged::Neither };
+        let Event::Message(newer) = newer else { return Merged::Neither };
+        if older.key != Some(Key::MarketData) {
+            return Merged::Neither;
         }
-    }
-}
-
-impl Content {
-    fn merge(older: Self, newer: Self) -> Result<Self, (Self, Self)> {
-        match (older, newer) {
-            (Self::Event(Event::Message(older)), Self::Event(Event::Message(mut newer)))
-                if older.key == Some(Key::MarketData) =>
-            {
-                match merge::frames(&older.frame, &newer.frame) {
-                    Some(frame) => {
-                        newer.frame = frame;
-                        merge::count(&older, &mut newer);
-                        Ok(Self::Event(Event::Message(newer)))
-                    }
-                    None => Err((Self::Event(Event::Message(older)), Self::Event(Event::Message(newer)))),
-                }
-            }
-            (older, Self::Event(Event::Message(newer))) => match older.into_folded() {
-                Ok(mut folded) => {
-                    folded.add(newer);
-                    Ok(Self::Folded(folded))
-                }
-                Err(older) => Err((older, Self::Event(Event::Message(newer)))),
-            },
-            (older, Self::Folded(newer)) => match older.into_folded() {
-                Ok(mut folded) => {
-                    folded.append(*newer);
-                    Ok(Self::Folded(folded))
-                }
-                Err(older) => Err((older, Self::Folded(newer))),
-            },
-            (older, newer @ Self::Event(_)) => Err((older, newer)),
+        let merged = merge::frames(&older.frame, &mut newer.frame, &mut self.is_distinct);
+        if merged != Merged::Neither {
+            merge::count(older, newer);
+            core::mem::swap(older, newer);
+            self.recount();
         }
+        merged
     }
 
-    /// Returns the fold, or the fold of a single message.
+    /// Returns what shows that rows can be merged with others of their stream; `None` if they
+    /// cannot, which is remembered.
+    fn check(&mut self) -> Option<Foldable> {
+        let checked = match &self.content {
+            Content::Event(Event::Message(_)) if self.stays_apart => None,
+            Content::Event(Event::Message(message)) => Folded::check(message),
+            Content::Event(_) => None,
+            Content::Folded(_) => Some(Foldable::default()),
+        };
+        self.stays_apart = checked.is_none();
+        checked
+    }
+
+    /// Folds a newer message of rows into the slot. What the event holds then is not used again,
+    /// unless the two stay apart, when nothing changes but the cost of the slot.
+    pub(super) fn fold(&mut self, newer: &mut Event, cost: usize) -> Merged {
+        match self.merge(Self::new(Event::take(newer), cost)) {
+            Ok(()) => return Merged::Newer,
+            Err(Self { content: Content::Event(event), .. }) => *newer = event,
+            Err(_) => {}
+        }
+        Merged::Neither
+    }
+
+    /// Merges a newer event of its stream into the slot, which keeps its predecessor.
     ///
     /// # Errors
-    /// The content as it was, if it is no message.
-    fn into_folded(self) -> Result<Box<Folded>, Self> {
-        match self {
-            Self::Folded(folded) => Ok(folded),
-            Self::Event(Event::Message(message)) => Ok(Box::new(Folded::from_message(message))),
-            notice @ Self::Event(_) => Err(notice),
+    /// The newer slot, if one of the two is no message or the result would be too large. Then
+    /// nothing changes but the cost of the older one.
+    pub(super) fn merge(&mut self, mut newer: Self) -> Result<(), Self> {
+        if self.message().is_none() || newer.message().is_none() {
+            return Err(newer);
         }
+        if let (Content::Event(Event::Message(message)), Content::Event(newest)) = (&self.content, &mut newer.content)
+            && message.key == Some(Key::MarketData)
+        {
+            let merged = self.update(newest);
+            return if merged == Merged::Neither { Err(newer) } else { Ok(()) };
+        }
+        if let (Content::Folded(folded), Content::Event(Event::Message(message))) =
+            (&mut self.content, &mut newer.content)
+        {
+            let is_added = folded.follow(message);
+            self.recount();
+            if is_added {
+                return Ok(());
+            }
+        }
+        let (Some(older), Some(checked)) = (self.check(), newer.check()) else {
+            newer.is_first = true;
+            return Err(newer);
+        };
+        let mut folded = match core::mem::replace(&mut self.content, Content::Event(Event::AccountMismatch)) {
+            Content::Folded(folded) => folded,
+            Content::Event(Event::Message(message)) => Box::new(Folded::from_message(message, older)),
+            notice @ Content::Event(_) => {
+                self.content = notice;
+                return Err(newer);
+            }
+        };
+        match newer.content {
+            Content::Event(Event::Message(message)) => folded.add(message, checked),
+            Content::Folded(newer) => folded.append(*newer),
+            Content::Event(_) => {}
+        }
+        self.content = Content::Folded(folded);
+        self.recount();
+        Ok(())
     }
 }
 
 impl Class {
+    pub(super) fn of(event: &Event) -> Self {
+        match event {
+            // A REST report or a panic is history, not state: a later one does not supersede it.
+            Event::Malformed(_) | Event::Rest(_) | Event::ProcessorPanicked(_) => Self::Droppable,
+            Event::Message(Message { key, .. }) => Self::of_messages(*key),
+            _ => Self::Notice,
+        }
+    }
+
     fn of_messages(key: Option<Key>) -> Self {
         match key {
             Some(Key::MarketData | Key::PriceLadder) => Self::Conflated,

@@ -26,8 +26,16 @@ const TRADE: &str = r#"{"topic":"str","args":[{"execution_id":"0000aaaa.70000001
 /// The rows of a ledger, with invented values.
 const LEDGER: &str = r#"{"result":[{"acctCode":"DU1234567","cashbalance":5.123456789012345E5,"cashBalanceFXSegment":0.0,"commodityMarketValue":0.0,"corporateBondsMarketValue":0.0,"key":"LedgerListBASE","dividends":0.0,"exchangeRate":1.0,"funds":0.0,"marketValue":0.0,"optionMarketValue":0.0,"interest":1234.5678901234567,"issueOptionsMarketValue":0.0,"moneyFunds":0.0,"netLiquidationValue":6.0123456789012345E5,"realizedPnl":0.0,"unrealizedPnl":4321.987654321,"secondKey":"BASE","settledCash":5.123456789012345E5,"severity":0,"stockMarketValue":87654.32109876543,"tBillsMarketValue":0.0,"tBondsMarketValue":0.0,"warrantsMarketValue":0.0,"timestamp":1893598245},{"key":"LedgerListUSD","timestamp":1893598245},{"key":"LedgerListEUR","timestamp":1893598245}],"topic":"sld+DU1234567"}"#;
 
+/// Changes of the quote, each with other members.
+const CHANGES: [&str; 4] = [
+    r#"{"server_id":"q2","conidEx":"265598","conid":265598,"_updated":1790000000623,"6119":"q2","84":"181.21","86":"181.32","88":"200","topic":"smd+265598"}"#,
+    r#"{"server_id":"q2","conidEx":"265598","conid":265598,"_updated":1790000001123,"6119":"q2","31":"181.28","7059":"300","topic":"smd+265598"}"#,
+    r#"{"server_id":"q2","conidEx":"265598","conid":265598,"_updated":1790000001631,"6119":"q2","85":"1,100","topic":"smd+265598"}"#,
+    r#"{"server_id":"q2","conidEx":"265598","conid":265598,"_updated":1790000002123,"6119":"q2","31":"181.30","83":0.43,"84":"181.22","85":"900","86":"181.31","88":"1,400","7059":"100","topic":"smd+265598"}"#,
+];
+
 /// The names of the cases, in the order of the table.
-pub(crate) const NAMES: [&str; 19] = [
+pub(crate) const NAMES: [&str; 23] = [
     "scan a quote",
     "read 16 fields of a quote",
     "scan an order",
@@ -45,6 +53,10 @@ pub(crate) const NAMES: [&str; 19] = [
     "tick, 10 subscriptions",
     "tick, 10000 subscriptions",
     "event through a queue",
+    "quote merged in a full queue",
+    "change of a quote merged in a full queue",
+    "order folded in a full queue",
+    "execution folded in a full queue",
     "whole client, message to consumer",
     "whole client, seen by tracing at INFO and metrics",
 ];
@@ -81,6 +93,23 @@ pub(crate) fn run(name: &str, count: u64) {
         "tick, 10 subscriptions" => ticks(10, count),
         "tick, 10000 subscriptions" => ticks(10_000, count),
         "event through a queue" => queue(count, &quote),
+        "quote merged in a full queue" => full(count, "md+265598", &[QUOTE.into(), QUOTE.replace("181.2", "180.9")]),
+        "change of a quote merged in a full queue" => full(count, "md+265598", &CHANGES.map(Into::into)),
+        "order folded in a full queue" => {
+            full(
+                count,
+                "or",
+                &[
+                    ORDER.into(),
+                    ORDER.replace("0/4", "3/4").replace("\"remainingQuantity\":4", "\"remainingQuantity\":1"),
+                ],
+            );
+        }
+        "execution folded in a full queue" => {
+            let execution =
+                |n| TRADE.replace("0000aaaa", &format!("0000{n:04x}")).replace("101.27", &format!("101.{n:02}"));
+            full(count, "tr", &(0..64).map(execution).collect::<Vec<_>>());
+        }
         "whole client, message to consumer" => client(count, |_| {}),
         "whole client, seen by tracing at INFO and metrics" => observed(count),
         other => panic!("there is no case {other:?}"),
@@ -210,6 +239,32 @@ fn queue(count: u64, quote: &Bytes) {
         queues.deliver(black_box(event.clone()), |_, _| {});
         black_box(queues.get_mut(queue).and_then(Queue::pop));
     });
+}
+
+/// Delivers frames in turn to a queue that nobody reads and that is full from the start.
+fn full(count: u64, subscription: &str, frames: &[String]) {
+    let (mut machine, conn, now) = ready(0);
+    let subscribe = Subscribe::parse(subscription).expect("a channel");
+    let mut queues = Queues::default();
+    let limits = QueueLimits { events: 16, ..QueueLimits::default() };
+    let queue = queues.open(EventFilter::Subscription(subscribe.key.clone()), limits);
+    machine.submit(now, Command::Subscribe(subscribe));
+    while machine.poll().is_some() {}
+    let mut events = Vec::new();
+    for frame in frames {
+        machine.handle(now, Input::Frame(conn, Bytes::from(frame.clone())));
+        let outputs = std::iter::from_fn(|| machine.poll());
+        events.extend(outputs.filter_map(|output| match output {
+            Output::Event(event @ Event::Message(_)) => Some(event),
+            _ => None,
+        }));
+    }
+    assert_eq!(events.len(), frames.len());
+    let mut in_turn = events.iter().cycle();
+    let mut deliver = || queues.deliver(black_box(in_turn.next().expect("an event").clone()), |_, _| {});
+    repeat(80, &mut deliver);
+    repeat(count, deliver);
+    assert_eq!(queues.get(queue).map(Queue::len), Some(16));
 }
 
 /// The messages between two exports of metrics. At 500,000 messages a second this is an export each

@@ -1,6 +1,80 @@
 //! How orders and executions are folded.
 
+use super::super::rows::Folded;
 use super::*;
+
+fn folded(messages: &[&Event], files_each: bool) -> String {
+    let mut all = messages.iter().map(|event| match event {
+        Event::Message(message) => message.clone(),
+        other => panic!("{other:?}"),
+    });
+    let first = all.next().unwrap();
+    let checked = Folded::check(&first).unwrap();
+    let mut folded = Folded::from_message(first, checked);
+    for mut newer in all {
+        if files_each {
+            folded.file_newest();
+        }
+        if !folded.follow(&mut newer) {
+            let checked = Folded::check(&newer).unwrap();
+            folded.add(newer, checked);
+        }
+    }
+    let message = folded.into_message();
+    format!("{} {} {} {}", message.merged, message.since, message.at, message.frame.text())
+}
+
+#[test]
+fn rows_that_are_not_filed_because_newer_ones_replace_them_make_no_difference() {
+    let rows = [
+        r#"{"acct":"DU1234567","execution_id":"a","orderId":7,"row":7,"price":1.5,"note":"x"}"#,
+        r#"{"acct":"DU1234567","execution_id":"a","orderId":7,"row":7,"price":10.5,"note":"yz"}"#,
+        r#"{"acct":"DU1234567","execution_id":"a","orderId":7,"row":7,"price":null,"note":""}"#,
+        r#"{"acct":"DU1234567","execution_id":"a","orderId":7,"row":7,"price":"n\"a,\"b\":}","note":""}"#,
+        r#"{"acct":"DU1234567","execution_id":"a","orderId":7,"row":7,"price":{"x":[1,2]},"note":"x"}"#,
+        r#"{"acct":"DU1234567","execution_id":"b","orderId":71,"row":71,"price":1.5,"note":"x"}"#,
+        r#"{"acct":"DU1234567","execution_id":"a","orderId":7,"row":7,"price":1.5,"noted":"x"}"#,
+        r#"{"acct":"DU1234567","execution_id":"a","orderId":7,"row":7,"price":1.5}"#,
+        r#"{"acct":"DU1234567","execution_id":"a","orderId":7,"row":7,"price":1.5, "note":"x"}"#,
+        r#"{"acct":"DU1234567","execution_id":"a","orderId":7,"row":7,"price":1.5,"note":"x","price":2}"#,
+        r#"{"acct":"DU1234567","execution_id":"a","orderId":7,"row":7,"pr\u0069ce":1.5,"note":"x"}"#,
+        r#"{"acct":"DU1234567","execution_id":"a","orderId":7,"row":7,"price":1},{"execution_id":"b","orderId":8,"row":8}"#,
+        r#"{"acct":"DU1234567","execution_id":"a","orderId":7,"row":7,"price":2},{"execution_id":"b","orderId":8,"row":8}"#,
+        r#"{"acct":"DU1234567","execution_id":"a","orderId":7,"row":7,"price":2},{"execution_id":"a","orderId":7,"row":7}"#,
+    ];
+    for (sub, topic, list) in [("or", "sor", "args"), ("tr", "str", "args"), ("bd+DU1234567+1", "sbd", "data")] {
+        let mut texts: Vec<_> = rows.iter().map(|rows| format!(r#"{{"topic":"{topic}","{list}":[{rows}]}}"#)).collect();
+        texts.push(format!(r#"{{"{list}":[{}],"topic":"{topic}"}}"#, rows[0]));
+        texts.push(format!(r#"{{"topic":"{topic}","{list}":[{}],"more":1}}"#, rows[0]));
+        texts.push(format!(r#"{{"topic":"{topic}","{list}":[{}]}}"#, rows[0].replace("1.5", &"1".repeat(4_000))));
+        texts.push(format!(r#"{{"topic":"{topic}","{list}":[{}]}}"#, rows[0].replace("1.5", &"1".repeat(8_000))));
+        texts.push(format!(r#"{{"topic":"{topic}","{list}":[]}}"#));
+        let events: Vec<_> = (0..).zip(&texts).map(|(ms, text)| message(ms, sub, text)).collect();
+        for one in &events {
+            for two in &events {
+                for three in &events {
+                    let messages = [one, two, three];
+                    assert_eq!(folded(&messages, false), folded(&messages, true), "{messages:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn changes_of_one_order_are_not_read_one_by_one_and_hold_one_message() {
+    let mut queue = limits(2, ANY);
+    let change = |n: u64| orders(n, &format!(r#"{{"acct":"DU1234567","orderId":7,"filled":{n},"status":"x{n}"}}"#));
+    (0..10).for_each(|n| queue.push(change(n)));
+    let before = queue.bytes();
+    (10..1_000).for_each(|n| queue.push(change(n)));
+    assert!(queue.bytes() < before + 10, "{before} {}", queue.bytes());
+    assert_eq!(line(&queue.pop().unwrap()), "lost ORDERS 0+998+0 since 0.000s");
+    let newest = |n: u64| {
+        format!(r#"{{"topic":"sor","args":[{{"acct":"DU1234567","orderId":7,"filled":{n},"status":"x{n}"}}]}}"#)
+    };
+    assert_eq!(all(&mut queue), [format!("999x {}", newest(998)), format!("1x {}", newest(999))]);
+}
 
 #[test]
 fn orders_are_folded_behind_a_report_that_counts_them() {

@@ -183,3 +183,25 @@ fn each_overflow_counts_every_event_exactly() {
     }
     assert!(["merge", "oldest", "newest"].iter().all(|overflow| dropped[overflow] > 1_000), "{dropped:?}");
 }
+
+#[test]
+fn message_that_takes_the_place_of_another_keeps_the_buffer_it_came_in_until_the_next_one() {
+    for second in [r#""31":"2.00""#, r#""84":"2.00""#] {
+        let mut queue = Queue::new(Overflow::KeepNewest);
+        let mut buffers = Vec::new();
+        for (ms, fields) in [r#""31":"1.00""#, second, r#""31":"3.00""#].into_iter().enumerate() {
+            let text = format!("{{\"topic\":\"smd+1\",{fields}}}");
+            let mut buffer = text.clone().into_bytes();
+            buffer.resize(10_000, b' ');
+            let buffer = Bytes::from(buffer);
+            let Event::Message(mut message) = quote(u64::try_from(ms).unwrap(), 1, fields) else { panic!() };
+            message.frame = Frame::decode(buffer.slice(..text.len())).unwrap();
+            queue.push(Event::Message(message));
+            assert!(buffers.iter().all(Bytes::is_unique), "what came before is released");
+            buffers.push(buffer);
+        }
+        queue.push(quote(9, 2, r#""31":"1.00""#));
+        assert!(buffers.iter().all(Bytes::is_unique), "what stays has a buffer of its own");
+        assert_eq!(queue.len(), 2);
+    }
+}
