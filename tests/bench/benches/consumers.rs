@@ -25,21 +25,64 @@ const ROUNDS: usize = 41;
 const FAST: usize = 265_598;
 const FAST_FRAME: &str = r#"{"server_id":"q17","conidEx":"265598","conid":265598,"_updated":1790000000623,"6119":"q17","84":"101.26","86":"101.31","88":"1,200","topic":"smd+265598"}"#;
 
+/// The different frames of a stream, which arrive in turn.
+const FRAMES: usize = 64;
+
 /// A stream whose consumer reads nothing.
 struct Case {
     name: &'static str,
-    /// The name of the frame that arrives.
+    /// The name of the frame that its frames are made from.
     frame: &'static str,
     overflow: Overflow,
+    /// Makes the frame with this number.
+    vary: fn(&str, usize) -> String,
 }
 
-const CASES: [Case; 5] = [
-    Case { name: "smd, merged", frame: "smd full", overflow: Overflow::Merge },
-    Case { name: "sor, folded", frame: "sor", overflow: Overflow::Merge },
-    Case { name: "str, folded", frame: "str", overflow: Overflow::Merge },
-    Case { name: "smd, oldest dropped", frame: "smd full", overflow: Overflow::DropOldest },
-    Case { name: "smd, newest kept", frame: "smd full", overflow: Overflow::KeepNewest },
+const CASES: [Case; 8] = [
+    Case { name: "smd, other values, merged", frame: "smd full", overflow: Overflow::Merge, vary: values },
+    Case { name: "smd, other fields, merged", frame: "smd full", overflow: Overflow::Merge, vary: fields },
+    Case { name: "sor, one order, folded", frame: "sor", overflow: Overflow::Merge, vary: values },
+    Case { name: "sor, 8 orders, folded", frame: "sor", overflow: Overflow::Merge, vary: orders },
+    Case { name: "str, one execution, folded", frame: "str", overflow: Overflow::Merge, vary: values },
+    Case { name: "str, 64 executions, folded", frame: "str", overflow: Overflow::Merge, vary: executions },
+    Case { name: "smd, oldest dropped", frame: "smd full", overflow: Overflow::DropOldest, vary: values },
+    Case { name: "smd, newest kept", frame: "smd full", overflow: Overflow::KeepNewest, vary: values },
 ];
+
+/// Replaces a part of the text, which has it.
+fn replaced(text: &str, part: &str, by: &str) -> String {
+    assert!(text.contains(part), "{part} in {text}");
+    text.replace(part, by)
+}
+
+/// Changes a price.
+fn values(text: &str, number: usize) -> String {
+    let price = ["101.27", "99.50"].into_iter().find(|price| text.contains(price)).expect("a price");
+    replaced(text, price, &format!("100.{:02}", number % 100))
+}
+
+/// Sends four sets of fields in turn, as a gateway does: the last price, the bid, the ask, both.
+fn fields(_: &str, number: usize) -> String {
+    let price = |tag: &str| format!(r#""{tag}":"100.{:02}""#, number % 100);
+    let size = |tag: &str| format!(r#""{tag}":"{}00""#, number % 100 + 1);
+    let changed = match number % 4 {
+        0 => [price("31"), size("7059")].join(","),
+        1 => [price("84"), size("88")].join(","),
+        2 => [price("86"), size("85")].join(","),
+        _ => [price("84"), size("88"), price("86"), size("85")].join(","),
+    };
+    format!(
+        r#"{{"server_id":"q1","conidEx":"700123","conid":700123,"_updated":1893598245{number:03},"6119":"q1",{changed},"topic":"smd+700123"}}"#
+    )
+}
+
+fn orders(text: &str, number: usize) -> String {
+    replaced(&values(text, number), "70000001", &format!("7000000{}", number % 8))
+}
+
+fn executions(text: &str, number: usize) -> String {
+    replaced(text, "0000aaaa.70000001.01.01", &format!("0000aaaa.70000001.{number:02}.01"))
+}
 
 fn main() -> io::Result<()> {
     let mut figures = Vec::new();
@@ -99,7 +142,8 @@ struct Rig {
     queues: Queues,
     fast: QueueId,
     slow: QueueId,
-    frames: [Bytes; 2],
+    fast_frame: Bytes,
+    slow_frames: Vec<Bytes>,
     both_read: bool,
 }
 
@@ -107,22 +151,23 @@ impl Rig {
     fn new(case: &Case, both_read: bool) -> Self {
         let sample = SAMPLES.iter().find(|sample| sample.name == case.frame).expect("a sample");
         let subscription = sample.subscription.expect("a stream");
-        let frames = [FAST_FRAME, sample.text].map(|text| Bytes::from(text.to_owned()));
-        let own = ready::quotes(FAST, 1).chain([(subscription.to_owned(), frames[1].clone())]);
+        let slow_frames: Vec<Bytes> = (0..FRAMES).map(|number| (case.vary)(sample.text, number).into()).collect();
+        let own = ready::quotes(FAST, 1).chain([(subscription.to_owned(), slow_frames[0].clone())]);
         let mut queues = Queues::default();
         let mut open = |text: &str, overflow: Overflow| {
             let key = Subscribe::parse(text).expect("a channel").key;
             queues.open(EventFilter::Subscription(key), QueueLimits::default().overflow(overflow))
         };
         let (fast, slow) = (open(&format!("md+{FAST}"), Overflow::Merge), open(subscription, case.overflow));
-        Self { machine: ready::machine(own), queues, fast, slow, frames, both_read }
+        let fast_frame = Bytes::from(FAST_FRAME.to_owned());
+        Self { machine: ready::machine(own), queues, fast, slow, fast_frame, slow_frames, both_read }
     }
 
     /// Delivers the messages of a round, and returns those of the fast stream a second.
     fn round(&mut self) -> f64 {
         let began = Instant::now();
-        for _ in 0..MESSAGES {
-            for frame in &self.frames {
+        for (_, slow_frame) in (0..MESSAGES).zip(self.slow_frames.iter().cycle()) {
+            for frame in [&self.fast_frame, slow_frame] {
                 let event = ready::event(&mut self.machine, frame.clone());
                 self.queues.deliver(event, |_, _| {});
             }
