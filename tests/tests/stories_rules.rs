@@ -373,21 +373,21 @@ fn entries_counts_everything_that_the_machine_holds() {
         bare.machine.submit(Instant::ORIGIN, Command::Subscribe(ibws_proto::Subscribe::new(sub("md+265598"))));
     let tic = bare.machine.submit(Instant::ORIGIN, Command::Tic);
     assert!(bare.machine.holds(request) && !bare.machine.holds(tic));
-    // Two texts and one state change are polled. What remains: the row, its timer, its mark, its
-    // conid, the count of its channel, its handle in both directions, its waiting request, and two
-    // requests with their deadlines.
+    // Two texts and one state change are polled. What remains: the row, its timer, its mark, the
+    // count of its channel, its handle in both directions, its waiting request, and two requests
+    // with their deadlines.
     let queued = std::iter::from_fn(|| bare.machine.poll()).count();
-    assert_eq!((queued, bare.machine.entries()), (3, 8 + 4));
+    assert_eq!((queued, bare.machine.entries()), (3, 7 + 4));
     bare.receive(1, r#"{"31":"271.50","conid":265598,"topic":"smd+265598"}"#);
     // Active: the mark and the waiting request are gone.
     assert_eq!(
         (bare.machine.status().subscriptions, bare.machine.status().requests, bare.machine.entries()),
-        (1, 1, 6 + 2)
+        (1, 1, 5 + 2)
     );
     bare.submit(2, Command::Subscribe(ibws_proto::Subscribe::new(sub("or"))));
     // A row, the count of its channel, its handle in both directions, its waiting request with its
     // deadline, and a REST request: its need, its number and its deadline.
-    assert_eq!((bare.machine.status().rest_requests, bare.machine.entries()), (1, 8 + 5 + 2 + 3));
+    assert_eq!((bare.machine.status().rest_requests, bare.machine.entries()), (1, 7 + 5 + 2 + 3));
     bare.submit(3, Command::Release(request));
     assert!(!bare.machine.holds(request));
     bare.submit(4, Command::Shutdown { drain: false });
