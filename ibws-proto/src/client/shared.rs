@@ -179,10 +179,11 @@ impl State {
     /// the task.
     pub(super) fn drain(&mut self, actions: &mut VecDeque<Action>) {
         // Nearly every output is the message of a frame.
-        if let Some(event) = self.machine.poll_message() {
-            self.noted.note(event);
-            self.consumers.deliver(event, &mut self.deferred);
-        }
+        let Self { machine, noted, consumers, deferred, .. } = self;
+        machine.deliver_message(|event| {
+            noted.note(event);
+            consumers.deliver(event, deferred);
+        });
         while let Some(output) = self.machine.poll() {
             match output {
                 Output::Event(mut event) => self.deliver(&mut event),

@@ -193,12 +193,12 @@ impl Machine {
         }
     }
 
-    /// Returns the place of the next output if that is the message of the frame that was handled
-    /// last. The caller [takes](Event::take) it from there, or loses it.
+    /// Hands the place of the next output to `deliver` if that is the message of the frame that was
+    /// handled last, and returns whether it is. `deliver` takes the event out or loses it.
     #[cfg(feature = "client")]
     #[inline]
-    pub(crate) fn poll_message(&mut self) -> Option<&mut crate::event::Event> {
-        self.reading.waiting()
+    pub(crate) fn deliver_message(&mut self, deliver: impl FnOnce(&mut crate::event::Event)) -> bool {
+        self.reading.deliver(deliver)
     }
 
     /// Returns when to call again at the latest: now, while there are outputs; `None` if nothing is

@@ -46,10 +46,23 @@ impl Reading {
         self.waiting().map(Event::take)
     }
 
-    /// Returns the place of the message if it waits, from which the caller [takes](Event::take) it.
+    /// Returns the place of the message if it waits.
     #[inline(always)]
-    pub(super) fn waiting(&mut self) -> Option<&mut Event> {
+    fn waiting(&mut self) -> Option<&mut Event> {
         core::mem::take(&mut self.waits).then_some(&mut self.event)
+    }
+
+    /// Hands the place of the message to `deliver` if it waits, and drops what is left in it: a
+    /// message that nobody takes may be large, and the next frame may be long in coming. Returns
+    /// whether it waited.
+    #[cfg(feature = "client")]
+    #[inline(always)]
+    pub(super) fn deliver(&mut self, deliver: impl FnOnce(&mut Event)) -> bool {
+        let waited = self.waiting().map(deliver).is_some();
+        if waited && matches!(self.event, Event::Message(_)) {
+            self.event = Event::AccountMismatch;
+        }
+        waited
     }
 }
 
@@ -107,6 +120,19 @@ mod tests {
         for rhythm in 0..1 << FRAMES.len() {
             assert_eq!(outputs(rhythm), expected, "{rhythm:b}");
         }
+    }
+
+    #[cfg(feature = "client")]
+    #[test]
+    fn a_message_that_nobody_takes_is_dropped_once_it_was_delivered() {
+        let raw = bytes::Bytes::from(br#"{"topic":"weather","text":"rain"}"#.to_vec());
+        let mut reading = Reading::default();
+        reading.message().frame.read(raw.clone()).unwrap();
+        reading.waits = true;
+        let mut seen = 0;
+        assert!(reading.deliver(|event| seen += usize::from(matches!(event, Event::Message(_)))));
+        assert!(raw.is_unique() && seen == 1);
+        assert!(!reading.deliver(|_| seen += 1) && seen == 1);
     }
 
     #[test]
