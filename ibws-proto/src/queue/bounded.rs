@@ -224,6 +224,11 @@ impl Queue {
         self.bytes
     }
 
+    /// Returns the bytes of a fold that the last loss report announced: no room is made of it.
+    pub(super) fn announced_bytes(&self) -> usize {
+        self.announced.as_ref().map_or(0, |(_, cost)| *cost)
+    }
+
     /// Returns the limits of the queue.
     #[must_use]
     pub fn limits(&self) -> QueueLimits {

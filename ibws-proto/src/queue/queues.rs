@@ -184,8 +184,14 @@ impl Queues {
     fn share_room(&mut self) {
         let target = self.total_bytes - self.total_bytes / 64;
         if self.bytes() > target {
-            let share = equal_share(self.queues.values().map(|(queue, _)| queue.bytes()).collect(), target);
-            self.queues.values_mut().for_each(|(queue, _)| queue.shrink_to(share));
+            // What is announced to a consumer is delivered, so the others share what it leaves.
+            let announced = self.queues.values().map(|(queue, _)| queue.announced_bytes());
+            let target = target.saturating_sub(announced.fold(0, usize::saturating_add));
+            let others = |(queue, _): &(Queue, EventFilter)| queue.bytes().saturating_sub(queue.announced_bytes());
+            let share = equal_share(self.queues.values().map(others).collect(), target);
+            self.queues.values_mut().for_each(|(queue, _)| {
+                queue.shrink_to(queue.announced_bytes().saturating_add(share));
+            });
         }
         self.held_at_most = self.bytes();
     }
