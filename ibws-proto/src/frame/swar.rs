@@ -1,32 +1,40 @@
 //! Searches in text that read 16 bytes at a time, or 8 as one word (SIMD within a register).
 
+#[cfg(feature = "simd")]
+use wide::u8x16;
+
 /// Returns the position of the next quote, backslash or control character from `at` on, or the end
 /// of the text.
 #[inline(always)]
-#[cfg_attr(not(feature = "simd"), expect(unused_mut, reason = "only vectors advance them"))]
-pub(crate) fn plain_end(text: &[u8], mut at: usize) -> usize {
-    let mut rest = text.get(at..).unwrap_or_default();
+pub(crate) fn plain_end(text: &[u8], at: usize) -> usize {
     #[cfg(feature = "simd")]
+    let at = match find_by_vectors(text, at, |bytes| {
+        let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
+        bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\')) | control
+    }) {
+        Ok(found) => return found,
+        Err(rest) => rest,
+    };
+    plain_end_by_words(text.get(at..).unwrap_or_default(), at)
+}
+
+/// Returns the position of the first byte from `at` on that `mark` marks, by setting all its bits.
+///
+/// # Errors
+/// The position of the rest, which is shorter than a vector and was not searched.
+#[cfg(feature = "simd")]
+#[inline(always)]
+fn find_by_vectors(text: &[u8], mut at: usize, mark: impl Fn(u8x16) -> u8x16) -> Result<usize, usize> {
+    let mut rest = text.get(at..).unwrap_or_default();
     while let Some((chunk, tail)) = rest.split_first_chunk::<16>() {
-        let marks = vector_marks(*chunk);
+        let marks = mark(u8x16::new(*chunk)).to_bitmask();
         if marks != 0 {
-            return at + marks.trailing_zeros() as usize;
+            return Ok(at + marks.trailing_zeros() as usize);
         }
         at += 16;
         rest = tail;
     }
-    plain_end_by_words(rest, at)
-}
-
-/// Marks the quotes, backslashes and control characters among 16 bytes, the first in bit 0.
-#[cfg(feature = "simd")]
-#[inline(always)]
-fn vector_marks(chunk: [u8; 16]) -> u32 {
-    use wide::u8x16;
-    let bytes = u8x16::new(chunk);
-    let control = bytes.min(u8x16::splat(0x1f)).simd_eq(bytes);
-    let marks = bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\')) | control;
-    marks.to_bitmask()
+    Err(at)
 }
 
 /// Returns the same as [`plain_end`] for the `rest` of the text from `at` on.
@@ -56,46 +64,35 @@ fn plain_end_by_words(mut rest: &[u8], mut at: usize) -> usize {
 /// Returns the position of the next byte from `at` on that is no decimal digit, or the end of the
 /// text.
 #[inline(always)]
-#[cfg_attr(not(feature = "simd"), expect(unused_mut, reason = "only vectors advance them"))]
-pub(crate) fn digits_end(text: &[u8], mut at: usize) -> usize {
-    let mut rest = text.get(at..).unwrap_or_default();
+pub(crate) fn digits_end(text: &[u8], at: usize) -> usize {
     #[cfg(feature = "simd")]
-    while let Some((chunk, tail)) = rest.split_first_chunk::<16>() {
-        use wide::u8x16;
-        let values = u8x16::new(*chunk) - u8x16::splat(b'0');
-        let others = !values.min(u8x16::splat(9)).simd_eq(values).to_bitmask() & 0xffff;
-        if others != 0 {
-            return at + others.trailing_zeros() as usize;
-        }
-        at += 16;
-        rest = tail;
-    }
-    at + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    let at = match find_by_vectors(text, at, |bytes| {
+        let values = bytes - u8x16::splat(b'0');
+        !values.min(u8x16::splat(9)).simd_eq(values)
+    }) {
+        Ok(found) => return found,
+        Err(rest) => rest,
+    };
+    at + text.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// Returns the position of the next byte from `at` on that ends a number or a literal, or the end
 /// of the text.
 #[inline(always)]
-#[cfg_attr(not(feature = "simd"), expect(unused_mut, reason = "only vectors advance them"))]
-pub(crate) fn scalar_end(text: &[u8], mut at: usize) -> usize {
-    let mut rest = text.get(at..).unwrap_or_default();
+pub(crate) fn scalar_end(text: &[u8], at: usize) -> usize {
     #[cfg(feature = "simd")]
-    while let Some((chunk, tail)) = rest.split_first_chunk::<16>() {
-        use wide::u8x16;
-        let bytes = u8x16::new(*chunk);
+    let at = match find_by_vectors(text, at, |bytes| {
         // A bracket differs from a brace in one bit, which no other byte of a number or literal has
         // in common with them.
-        let marks = bytes.simd_eq(u8x16::splat(b','))
+        bytes.simd_eq(u8x16::splat(b','))
             | (bytes | u8x16::splat(0x20)).simd_eq(u8x16::splat(b'}'))
-            | bytes.min(u8x16::splat(b' ')).simd_eq(bytes);
-        let marks = marks.to_bitmask();
-        if marks != 0 {
-            return at + marks.trailing_zeros() as usize;
-        }
-        at += 16;
-        rest = tail;
-    }
-    at + rest.iter().take_while(|&&byte| !matches!(byte, b',' | b'}' | b']' | 0..=b' ')).count()
+            | bytes.min(u8x16::splat(b' ')).simd_eq(bytes)
+    }) {
+        Ok(found) => return found,
+        Err(rest) => rest,
+    };
+    let goes_on = |byte: &&u8| !matches!(byte, b',' | b'}' | b']' | 0..=b' ');
+    at + text.get(at..).unwrap_or_default().iter().take_while(goes_on).count()
 }
 
 /// Returns `true` if the text holds a backslash. It is read by words; the last one may overlap the
