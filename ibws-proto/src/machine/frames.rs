@@ -61,9 +61,14 @@ impl Machine {
 
     /// As [`accept`](Self::accept), of a frame that was decoded elsewhere.
     fn accept_frame(&mut self, conn: ConnId, frame: Frame) -> bool {
+        self.put_in_place(frame);
+        self.accept(conn)
+    }
+
+    /// Puts a frame that was decoded elsewhere where it would have been read.
+    fn put_in_place(&mut self, frame: Frame) {
         self.make_place();
         self.reading.message().frame = frame;
-        self.accept(conn)
     }
 
     /// Emits the frame that was read and acts on it; says whether it changed anything that a timer
@@ -188,8 +193,7 @@ impl Machine {
                 (Ok(frame), Some(conn)) => {
                     self.stats.lossy += u64::from(frame.is_lossy());
                     let key = (frame.shape() == Shape::Error).then_some(Key::Error);
-                    self.make_place();
-                    self.reading.message().frame = frame;
+                    self.put_in_place(frame);
                     self.emit(conn, key, None);
                 }
                 (Err(malformed), _) => self.report_malformed(malformed),

@@ -14,7 +14,7 @@ pub(super) struct Index {
     timers: BTreeSet<(Instant, SubscriptionKey)>,
     unconfirmed: BTreeSet<(Key, SubscriptionKey)>,
     /// The subscriptions whose target has a conid that is not written as the number is, such as
-    /// `+1` or `01`. All others are found by their names.
+    /// `01`. All others are found by their names.
     odd_conids: BTreeSet<(Key, i64, SubscriptionKey)>,
     count: BTreeMap<Key, usize>,
     /// Streams whose gap ends with a frame of the connection after this moment.

@@ -60,3 +60,40 @@ fn only<'a>(mut found: impl Iterator<Item = &'a SubscriptionKey>) -> Option<Subs
     let first = found.next()?;
     found.next().is_none().then(|| first.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::{String, ToString};
+
+    use crate::{Command, Config, ConnId, Event, Input, Instant, Machine, Output, Subscribe};
+
+    /// Subscribes to each key, and returns the one that a frame belongs to.
+    fn routed(keys: &[&str], frame: &'static str) -> Option<String> {
+        let (now, conn) = (Instant::ORIGIN, ConnId(1));
+        let mut machine = Machine::new(Config::default(), now);
+        machine.submit(now, Command::Start);
+        for key in keys {
+            machine.submit(now, Command::Subscribe(Subscribe::parse(key).unwrap()));
+        }
+        machine.handle(now, Input::Opened(conn));
+        while machine.poll().is_some() {}
+        machine.handle(now, Input::Frame(conn, frame.into()));
+        match machine.poll() {
+            Some(Output::Event(Event::Message(message))) => message.subscription.map(|key| key.to_string()),
+            other => panic!("no message but {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_contract_is_found_however_its_number_is_written() {
+        let frame = r#"{"topic":"smd+265598@ISLAND","conid":265598}"#;
+        for key in ["md+265598", "md+265598@ARCA", "md+0265598", "md+0265598@ARCA"] {
+            assert_eq!(routed(&[key, "md+2655980", "md+26559", "md+265599"], frame).as_deref(), Some(key));
+        }
+        let several = ["md+265598", "md+265598@ARCA", "md+0265598"];
+        for (at, one) in several.iter().enumerate() {
+            assert_eq!(routed(&[one, several[(at + 1) % 3]], frame), None, "it may be either");
+        }
+        assert_eq!(routed(&["md+2655980", "mh+265598"], frame), None);
+    }
+}
