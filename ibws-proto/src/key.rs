@@ -1,5 +1,6 @@
 //! The names, topics and channels of a [`Key`], and the identity of a subscription.
 
+pub(crate) mod by_name;
 mod counts;
 
 use alloc::sync::Arc;
@@ -92,10 +93,7 @@ impl Key {
     /// key.
     #[must_use]
     pub fn from_topic(topic: &str) -> Option<Self> {
-        match Topic::parse(topic.as_bytes())? {
-            Topic::Key(key) => Some(key),
-            Topic::Tic | Topic::Exercise => None,
-        }
+        Topic::parse(topic.as_bytes())?.key()
     }
 }
 
@@ -158,7 +156,6 @@ pub struct UnknownKeyError {
 /// The target is opaque text. A clone costs a reference count.
 #[derive(Clone)]
 pub struct SubscriptionKey {
-    key: Key,
     text: Arc<str>,
 }
 
@@ -172,7 +169,7 @@ impl SubscriptionKey {
     pub fn new(channel: Key, target: &str) -> Result<Self, SubscriptionKeyError> {
         let name = channel.channel().ok_or(SubscriptionKeyError::Unsolicited(channel))?;
         if target.is_empty() {
-            return Ok(Self { key: channel, text: name.into() });
+            return Ok(Self { text: name.into() });
         }
         let broken = |c: char| c.is_control() || matches!(c, '{' | '}' | '"' | '\\');
         if target.len() > 256
@@ -181,7 +178,7 @@ impl SubscriptionKey {
         {
             return Err(SubscriptionKeyError::Target(excerpt_within(target, MAX_SHOWN).into()));
         }
-        Ok(Self { key: channel, text: format!("{name}+{target}").into() })
+        Ok(Self { text: format!("{name}+{target}").into() })
     }
 
     /// Reads a key, for example `md+265598`.
@@ -198,14 +195,16 @@ impl SubscriptionKey {
     }
 
     /// Returns a key that sorts before every other, for the start of a range.
-    pub(crate) fn floor(key: Key) -> Self {
-        Self { key, text: Arc::from("") }
+    pub(crate) fn floor() -> Self {
+        Self { text: Arc::from("") }
     }
 
     /// Returns the key of the channel.
     #[must_use]
+    #[inline]
     pub fn key(&self) -> Key {
-        self.key
+        // The channel was checked when the text was made.
+        Key::of_channel(self.text.as_bytes()).unwrap_or(Key::MarketData)
     }
 
     /// Returns the two-letter channel.
@@ -231,7 +230,7 @@ impl SubscriptionKey {
     #[must_use]
     pub fn conid(&self) -> Option<i64> {
         let target = self.target();
-        let part = match self.key {
+        let part = match self.key() {
             Key::MarketData | Key::MarketHistory => target.split('@').next()?,
             Key::PriceLadder => target.split('+').nth(1)?,
             _ => return None,
@@ -242,7 +241,7 @@ impl SubscriptionKey {
     /// Returns the account in the target of `sd`, `ld` and `bd`.
     #[must_use]
     pub fn account(&self) -> Option<&str> {
-        match self.key {
+        match self.key() {
             Key::AccountSummary | Key::AccountLedger | Key::PriceLadder => {
                 self.target().split('+').next().filter(|account| !account.is_empty())
             }

@@ -48,6 +48,15 @@ impl Topic {
             head => Key::from_topic_head(head).map(Self::Key),
         }
     }
+
+    /// Returns the key; `None` for a topic without one.
+    #[inline]
+    pub(crate) fn key(self) -> Option<Key> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Tic | Self::Exercise => None,
+        }
+    }
 }
 
 /// The default of [`Channel::stale_after`] for channels with a period of at most 10 s
@@ -93,6 +102,15 @@ macro_rules! keys {
                         Ok(topic) => topic,
                         Err(_) => "",
                     }, )*
+                }
+            }
+
+            /// The key of the channel that `text` begins with; `None` for any other text.
+            #[inline]
+            pub(crate) fn of_channel(text: &[u8]) -> Option<Self> {
+                match *text {
+                    [one, two, ..] => Self::from_topic_head(&[b's', one, two]),
+                    _ => None,
                 }
             }
 

@@ -38,7 +38,7 @@ pub(crate) use prefix::{Prefix, Progress, TopicPart, begins_with_topic, topic_of
 pub use scan::JsonError;
 pub(crate) use scan::Span;
 use spans::{MIN_NAME, Member, Spans};
-use swar::has_escape;
+pub(crate) use swar::has_escape;
 pub use value::{Expected, FieldError, FieldResult, FromJson, RowError, RowReason};
 pub(crate) use value::{field_error, is_absent, lookup, lookup_in_row, read_number};
 pub(crate) use walk::{Spelled, Walk};

@@ -10,7 +10,7 @@ use super::status::{SAMPLE_INTERVAL, UpdatedSample};
 use crate::command::{ConnectionLoss, Reply};
 use crate::connect::ConnId;
 use crate::event::{Event, Output};
-use crate::frame::{Frame, FrameError, Json, Shape, topic_of_prefix};
+use crate::frame::{Frame, FrameError, Json, Shape, has_escape, topic_of_prefix};
 use crate::key::{Key, SubscriptionKey};
 use crate::lifecycle::ConnectionState;
 use crate::message::{Body, Notification};
@@ -18,6 +18,7 @@ use crate::pending::Wait;
 use crate::rest::{Prompt, RestRequest};
 use crate::time::Instant;
 use crate::timer::Timer;
+use crate::topic::Topic;
 
 /// Rows of one `ntf` that are looked at for prompts.
 const PROMPTS_AT_ONCE: usize = 32;
@@ -76,11 +77,12 @@ impl Machine {
     fn accept(&mut self, conn: ConnId) -> bool {
         let frame = &self.reading.message().frame;
         self.stats.lossy += u64::from(frame.is_lossy());
-        let topic = frame.topic();
-        let topic = topic.as_deref().unwrap_or_default();
+        let written = frame.topic_bytes();
+        let decoded = if has_escape(written) { frame.topic() } else { None };
+        let topic = decoded.as_deref().map_or(written, str::as_bytes);
         let (key, subscription, acts) = match frame.shape() {
             Shape::Error => (Some(Key::Error), None, true),
-            Shape::Topic => match Key::from_topic(topic) {
+            Shape::Topic => match Topic::parse(topic).and_then(Topic::key) {
                 Some(key) if !key.is_unsolicited() => match self.table.on_frame(key, topic, frame, self.now) {
                     Some((found, acts)) => (Some(key), Some(found), acts),
                     None => (Some(key), None, false),

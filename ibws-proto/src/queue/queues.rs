@@ -8,6 +8,7 @@ use super::bounded::Queue;
 use super::overflow::QueueOptions;
 use super::stats::{LossCounts, QueueStats};
 use crate::event::Event;
+use crate::key::by_name::ByName;
 use crate::key::{Key, SubscriptionKey};
 
 /// The events that a queue receives.
@@ -61,7 +62,7 @@ pub struct Queues {
     last: u64,
     /// What the queues that are closed have merged and dropped.
     closed: LossCounts,
-    by_subscription: BTreeMap<SubscriptionKey, Vec<QueueId>>,
+    by_subscription: ByName<Vec<QueueId>>,
     by_key: BTreeMap<Key, Vec<QueueId>>,
     all: Vec<QueueId>,
 }
@@ -83,7 +84,7 @@ impl Queues {
             held_at_most: 0,
             last: 0,
             closed: LossCounts::default(),
-            by_subscription: BTreeMap::new(),
+            by_subscription: ByName::default(),
             by_key: BTreeMap::new(),
             all: Vec::new(),
         }
@@ -117,17 +118,25 @@ impl Queues {
     pub fn close(&mut self, id: QueueId) -> Option<Queue> {
         let (queue, filter) = self.queues.remove(&id)?;
         match &filter {
-            EventFilter::Subscription(key) => remove_id(&mut self.by_subscription, key, id),
-            EventFilter::Subscriptions(keys) => {
-                keys.iter().for_each(|key| remove_id(&mut self.by_subscription, key, id));
+            EventFilter::Subscription(key) => self.stop_receiving(key, id),
+            EventFilter::Subscriptions(keys) => keys.iter().for_each(|key| self.stop_receiving(key, id)),
+            EventFilter::Key(key) => {
+                if remove_id(self.by_key.get_mut(key), id) {
+                    self.by_key.remove(key);
+                }
             }
-            EventFilter::Key(key) => remove_id(&mut self.by_key, key, id),
             EventFilter::All => self.all.retain(|other| *other != id),
         }
         if let Some(counts) = &queue.counts {
             self.closed.add(counts);
         }
         Some(queue)
+    }
+
+    fn stop_receiving(&mut self, key: &SubscriptionKey, id: QueueId) {
+        if remove_id(self.by_subscription.get_mut(key), id) {
+            self.by_subscription.remove(key);
+        }
     }
 
     /// Puts an event into every queue whose filter includes it, and calls `delivered` with the
@@ -247,13 +256,12 @@ fn put(
     }
 }
 
-fn remove_id<K: Ord>(ids: &mut BTreeMap<K, Vec<QueueId>>, key: &K, id: QueueId) {
-    if let Some(of_key) = ids.get_mut(key) {
-        of_key.retain(|other| *other != id);
-        if of_key.is_empty() {
-            ids.remove(key);
-        }
-    }
+/// Removes one queue from the list of a key. Returns whether none is left.
+fn remove_id(ids: Option<&mut Vec<QueueId>>, id: QueueId) -> bool {
+    ids.is_some_and(|ids| {
+        ids.retain(|other| *other != id);
+        ids.is_empty()
+    })
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl Subscription {
         self.unreconciled = Some(since);
         // A connection that is being closed requests nothing; the next one does.
         if matches!(scope.cx.permission, WritePermission::All | WritePermission::Ungated) {
-            let key = self.subscribe.key.clone();
+            let key = self.key.clone();
             if scope.require(RestRequest::Reconcile { key, since }, scope.cx.config.rest_timeout) {
                 self.emit_pending(since, CatchUpReason::NoHandler, None, scope);
             }
@@ -52,7 +52,7 @@ impl Subscription {
     /// reaches back as far.
     pub(super) fn stop_reconciling(&self, scope: &mut Scope<'_, '_>) {
         if self.channel() == Key::Orders {
-            scope.cx.rest.stop_reconciling(&self.subscribe.key, scope.cx.out);
+            scope.cx.rest.stop_reconciling(&self.key, scope.cx.out);
         }
     }
 
@@ -81,13 +81,13 @@ impl Subscription {
 
     fn emit_caught_up(&self, since: Instant, replies: SnapshotReplies, scope: &mut Scope<'_, '_>) {
         let news = scope.delivered.take_in(&replies);
-        let (key, span) = (self.subscribe.key.clone(), (since, scope.cx.now));
+        let (key, span) = (self.key.clone(), (since, scope.cx.now));
         let caught_up = CaughtUp::new(key, span, scope.delivered.forgotten(), replies, news);
         scope.event(Event::CaughtUp(caught_up));
     }
 
     fn emit_pending(&self, since: Instant, why: CatchUpReason, next_try: Option<Instant>, scope: &mut Scope<'_, '_>) {
-        let (key, at) = (self.subscribe.key.clone(), scope.cx.now);
+        let (key, at) = (self.key.clone(), scope.cx.now);
         scope.event(Event::CatchUpPending(CatchUpPending { key, since, at, why, next_try }));
     }
 }

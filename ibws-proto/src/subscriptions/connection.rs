@@ -37,7 +37,7 @@ impl Table {
     /// until now (docs/protocol.md §1.3.4), so everything that no data has confirmed is sent again.
     pub(crate) fn on_late_greeting(&mut self, cx: &mut Context<'_>) {
         self.update_all(cx, |subscription, scope| {
-            let confirmed = matches!(subscription.state, State::Active { .. } | State::Unsubscribing { .. });
+            let confirmed = matches!(subscription.state, State::Active { .. } | State::Unsubscribing(_));
             if subscription.on_wire.is_some() && !confirmed {
                 subscription.attempts.count = 0;
                 subscription.send_paced(StateCause::Ready, scope);
@@ -96,7 +96,7 @@ impl Table {
     pub(crate) fn clear(&mut self, cx: &mut Context<'_>) {
         self.update_all(cx, |subscription, scope| {
             subscription.finish_unsubscribe(Ok(UnsubscribeOutcome::Sent), StateCause::Requested, scope);
-            for request in core::mem::take(&mut subscription.waiters) {
+            for request in subscription.holders.take_waiting() {
                 scope.reply(request, Err(CommandError::ShutDown));
             }
             scope.effects.remove = Some(StateCause::Requested);
@@ -111,7 +111,7 @@ impl Subscription {
         let silent_until = self.flow.last_message_at + SUMMARY_SILENCE;
         match &mut self.state {
             State::Active { renew_at, .. } | State::Quiet { renew_at }
-                if self.subscribe.key.key() == Key::AccountSummary =>
+                if self.key.key() == Key::AccountSummary =>
             {
                 *renew_at = Some(silent_until.max(scope.cx.now + Duration::from_millis(1)));
             }
@@ -125,7 +125,7 @@ impl Subscription {
             return self.finish_unsubscribe(Err(lost), StateCause::Lost, scope);
         }
         if self.on_wire.take().is_some() {
-            for request in core::mem::take(&mut self.waiters) {
+            for request in self.holders.take_waiting() {
                 scope.reply(request, Err(lost.clone()));
             }
         }

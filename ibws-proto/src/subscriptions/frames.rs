@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 
 use super::state::State;
+use super::store::Row;
 use super::subscription::{OnWire, Subscription};
 use super::{Context, Scope, Table, WritePermission};
 use crate::command::{GapCause, UnsubscribeOutcome};
@@ -20,24 +21,21 @@ impl Table {
     pub(crate) fn on_frame(
         &mut self,
         key: Key,
-        topic: &str,
+        topic: &[u8],
         frame: &Frame,
         now: Instant,
     ) -> Option<(SubscriptionKey, bool)> {
-        let subscription = self.route(key, topic, frame)?;
-        let settled = matches!(subscription.state, State::Active { assumed: false, .. })
-            && !subscription.flow.stale
-            && subscription.flow.gap.is_none()
-            && (key != Key::MarketHistory || subscription.server_id().is_some());
-        let limited = subscription.staleness_limit().is_some() || key == Key::AccountSummary;
-        let found = subscription.subscribe.key.clone();
-        if limited && settled {
-            // The timer stays where it is; it reads this when it fires.
-            if let Some(subscription) = self.store.get_mut(found.as_str()) {
-                subscription.flow.last_message_at = now;
-            }
+        let place = self.route(key, topic, frame)?;
+        let Row { key, subscription, is_passed_by } = self.store.at_mut(place)?;
+        if *is_passed_by {
+            return Some((key.clone(), false));
         }
-        Some((found, !settled))
+        let is_settled = subscription.is_settled();
+        if is_settled && subscription.notes_messages() {
+            // The timer stays where it is; it reads this when it fires.
+            subscription.flow.last_message_at = now;
+        }
+        Some((key.clone(), !is_settled))
     }
 
     /// Applies a frame to its subscription.
@@ -133,7 +131,7 @@ impl Table {
         if let Some(server_id) = name.strip_prefix("mh+") {
             return self.on_history_unsubscribed(server_id, cx);
         }
-        if let Some(key) = self.store.get(name).map(|subscription| subscription.subscribe.key.clone()) {
+        if let Some(key) = self.store.get(name).map(|subscription| subscription.key.clone()) {
             self.confirm_unsubscribe(&key, cx);
         }
     }
@@ -149,7 +147,7 @@ impl Table {
 impl Subscription {
     fn on_data(&mut self, frame: &Frame, scope: &mut Scope<'_, '_>) {
         let Some(OnWire { server_id }) = &mut self.on_wire else { return };
-        if self.subscribe.key.key() == Key::MarketHistory && server_id.is_none() {
+        if self.key.key() == Key::MarketHistory && server_id.is_none() {
             *server_id = frame.get("serverId").and_then(Json::scalar).map(|id| Discreet(id.into_owned().into()));
         }
         let has_server_id = server_id.is_some();
@@ -180,14 +178,14 @@ impl Subscription {
                 self.flow(SubscriptionState::Active, StateCause::Confirmed, scope);
             }
             // The id that unsubscribing waited for.
-            State::Unsubscribing { needs_confirmation, .. } if has_server_id && self.attempts.count == 0 => {
-                let needs_confirmation = *needs_confirmation;
+            State::Unsubscribing(under_way) if has_server_id && self.attempts.count == 0 => {
+                let needs_confirmation = under_way.needs_confirmation;
                 self.send_unsubscribe(scope);
                 if !needs_confirmation && scope.cx.permission != WritePermission::None {
                     self.finish_unsubscribe(Ok(UnsubscribeOutcome::Sent), StateCause::Requested, scope);
                 }
             }
-            State::Unsubscribing { .. } => {}
+            State::Unsubscribing(_) => {}
         }
     }
 

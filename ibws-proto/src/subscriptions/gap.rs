@@ -1,5 +1,7 @@
 //! What a stream loses: when its gap begins and when it ends.
 
+use alloc::boxed::Box;
+
 use super::Scope;
 use super::send::RESUME_AFTER;
 use super::state::State;
@@ -42,10 +44,10 @@ impl Subscription {
         let since = since.max(self.flow.flowing_since);
         let stays_on_wire = cause == GapCause::Malformed;
         scope.cx.gaps.opened += 1;
-        self.flow.gap = Some(OpenGap { since, dials: scope.cx.dials, stays_on_wire });
+        self.flow.gap = Some(Box::new(OpenGap { since, dials: scope.cx.dials, stays_on_wire }));
         // The gap covers the silence.
         self.flow.stale = false;
-        scope.event(Event::Gap(Gap { key: self.subscribe.key.clone(), since, cause }));
+        scope.event(Event::Gap(Gap { key: self.key.clone(), since, cause }));
         self.stop_reconciling(scope);
     }
 
@@ -54,7 +56,7 @@ impl Subscription {
         self.open_gap(GapCause::Malformed, scope);
         // Nothing need be sent. What no frame confirms goes on with any frame of the connection,
         // once it has been sent for long enough.
-        if self.flow.gap.is_some_and(|gap| gap.stays_on_wire)
+        if self.flow.gap.as_ref().is_some_and(|gap| gap.stays_on_wire)
             && !self.channel().is_confirmed()
             && self.flow.resumes_at.is_none()
         {
@@ -65,7 +67,8 @@ impl Subscription {
 
     /// Ends the gap of a stream on evidence, if it has one.
     pub(super) fn resume(&mut self, scope: &mut Scope<'_, '_>) {
-        let Some(OpenGap { since, dials, stays_on_wire }) = self.flow.gap.take() else { return };
+        let Some(gap) = self.flow.gap.take() else { return };
+        let OpenGap { since, dials, stays_on_wire } = *gap;
         self.flow.resumes_at = None;
         let at = scope.cx.now;
         scope.cx.gaps.ended.add(at.since(since));
@@ -74,7 +77,7 @@ impl Subscription {
         self.flow.flowing_since = at;
         // Silence counts from here on.
         self.flow.last_message_at = at;
-        let key = self.subscribe.key.clone();
+        let key = self.key.clone();
         let recovery = match GapRecovery::of(self.channel()) {
             GapRecovery::Snapshot | GapRecovery::Replay if stays_on_wire => GapRecovery::Nothing,
             recovery => recovery,

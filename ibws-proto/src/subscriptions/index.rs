@@ -28,7 +28,7 @@ impl Index {
     }
 
     pub(super) fn remove(&mut self, subscription: &mut Subscription) {
-        let key = subscription.subscribe.key.clone();
+        let key = subscription.key.clone();
         self.set_timer(subscription, None);
         self.set_resuming(subscription, None);
         self.unconfirmed.remove(&(key.key(), key.clone()));
@@ -51,7 +51,7 @@ impl Index {
         let unconfirmed = subscription.state.is_unconfirmed();
         if unconfirmed != subscription.indexed.unconfirmed {
             subscription.indexed.unconfirmed = unconfirmed;
-            let key = &subscription.subscribe.key;
+            let key = &subscription.key;
             let entry = (key.key(), key.clone());
             if unconfirmed {
                 self.unconfirmed.insert(entry);
@@ -65,7 +65,7 @@ impl Index {
         if subscription.indexed.timer == at {
             return;
         }
-        let key = &subscription.subscribe.key;
+        let key = &subscription.key;
         if let Some(old) = subscription.indexed.timer {
             self.timers.remove(&(old, key.clone()));
         }
@@ -79,7 +79,7 @@ impl Index {
         if subscription.indexed.resuming == at {
             return;
         }
-        let key = &subscription.subscribe.key;
+        let key = &subscription.key;
         if let Some(old) = subscription.indexed.resuming {
             self.resuming.remove(&(old, key.clone()));
         }
@@ -105,13 +105,13 @@ impl Index {
 
     /// The subscriptions of a channel that were sent and not confirmed.
     pub(super) fn unconfirmed(&self, channel: Key) -> Vec<SubscriptionKey> {
-        let first = (channel, SubscriptionKey::floor(channel));
+        let first = (channel, SubscriptionKey::floor());
         self.unconfirmed.range(first..).take_while(|(key, _)| *key == channel).map(|(_, key)| key.clone()).collect()
     }
 
     /// The subscriptions of a channel with this conid that are not found by their names.
     pub(super) fn odd_conids(&self, channel: Key, conid: i64) -> impl Iterator<Item = &SubscriptionKey> {
-        let first = (channel, conid, SubscriptionKey::floor(channel));
+        let first = (channel, conid, SubscriptionKey::floor());
         self.odd_conids.range(first..).take_while(move |(k, c, _)| (*k, *c) == (channel, conid)).map(|(.., key)| key)
     }
 

@@ -13,11 +13,13 @@ mod connection;
 mod delivered;
 mod frames;
 mod gap;
+mod holders;
 mod index;
 mod pace;
 mod requests;
 mod routing;
 mod send;
+mod settings;
 mod staleness;
 mod state;
 mod store;
@@ -47,7 +49,7 @@ use delivered::Delivered;
 pub use gap::GapStats;
 use index::Index;
 use pace::Pace;
-use store::Store;
+use store::{Place, Store};
 use subscription::Subscription;
 pub use transitions::{Transition, subscription_diagram, subscription_transitions};
 
@@ -229,7 +231,7 @@ pub(crate) struct Table {
     store: Store,
     index: Index,
     pace: Pace,
-    holders: BTreeMap<RequestId, SubscriptionKey>,
+    holders: BTreeMap<RequestId, Place>,
     unsubscribes: Unsubscribes,
     /// Kept as long as orders are subscribed to.
     delivered: Box<Delivered>,
@@ -270,7 +272,7 @@ impl Table {
 
     /// Server id and conid of each history whose id is known; `None` for a key without such ids.
     pub(crate) fn server_ids(&self, key: Key) -> Option<BTreeMap<Box<str>, Option<i64>>> {
-        let id = |history: &Subscription| Some((history.server_id()?.into(), history.subscribe.key.conid()));
+        let id = |history: &Subscription| Some((history.server_id()?.into(), history.key.conid()));
         (key == Key::MarketHistory).then(|| self.store.iter().filter_map(id).collect())
     }
 
@@ -295,9 +297,9 @@ impl Table {
         self.store.names().cloned().collect()
     }
 
-    fn insert(&mut self, subscription: Subscription) {
-        self.index.insert(&subscription.subscribe.key);
-        self.store.insert(subscription);
+    fn insert(&mut self, subscription: Subscription) -> Place {
+        self.index.insert(&subscription.key);
+        self.store.insert(subscription)
     }
 
     /// Lets a subscription act, then brings the indexes up to date and carries out its effects on
@@ -309,10 +311,11 @@ impl Table {
         act: impl FnOnce(&mut Subscription, &mut Scope<'_, '_>) -> R,
     ) -> Option<R> {
         let Self { store, index, pace, unsubscribes, delivered, .. } = self;
-        let subscription = store.get_mut(key.as_str())?;
+        let row = store.get_mut(key.as_str())?;
         let mut scope = Scope { cx, pace, unsubscribes, delivered, effects: Effects::default() };
-        let result = act(subscription, &mut scope);
-        index.update(subscription, scope.cx.now);
+        let result = act(&mut row.subscription, &mut scope);
+        index.update(&mut row.subscription, scope.cx.now);
+        row.note_change();
         let Effects { remove, restore_ladders } = scope.effects;
         if let Some(cause) = remove {
             self.remove(key, cause, cx);
@@ -328,8 +331,8 @@ impl Table {
         let Some(mut subscription) = self.store.remove(key.as_str()) else { return };
         cx.rest.end_needs_of(key, cx.out);
         self.index.remove(&mut subscription);
-        for holder in &subscription.holders {
-            self.holders.remove(holder);
+        for holder in subscription.holders.iter() {
+            self.holders.remove(&holder);
         }
         if key.key() == Key::Orders && self.index.count(Key::Orders) == 0 {
             *self.delivered = Delivered::default();

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use super::state::State;
+use super::state::{State, Unsubscribing};
 use super::subscription::{OnWire, Subscription};
 use super::{Context, Scope, Table, WritePermission};
 use crate::command::{CommandError, GapCause, Modify, Reply, RequestId, SubscribeOutcome, UnsubscribeOutcome};
@@ -22,7 +22,7 @@ impl Table {
         let found = self.update(&key, cx, |subscription, scope| subscription.add_holder(id, &subscribe, scope));
         if let Some(response) = found {
             if !matches!(response, Err(CommandError::Conflict(_))) {
-                self.holders.insert(id, key);
+                self.holders.extend(self.store.find(key.as_str().as_bytes()).map(|place| (id, place)));
             }
             return response;
         }
@@ -34,8 +34,8 @@ impl Table {
         if self.index.count(key.key()) >= limit {
             return Err(CommandError::Budget { key, limit });
         }
-        self.holders.insert(id, key.clone());
-        self.insert(Subscription::new(subscribe, id));
+        let place = self.insert(Subscription::new(subscribe, id));
+        self.holders.insert(id, place);
         self.update(&key, cx, |subscription, scope| {
             subscription.wait_for_outcome(id, scope);
             if !scope.may_send(subscription.channel()) || subscription.must_be_primed(scope) {
@@ -60,11 +60,10 @@ impl Table {
 
     /// Removes a holder; removing the last one unsubscribes.
     pub(crate) fn release(&mut self, holder: RequestId, cx: &mut Context<'_>) {
-        let Some(key) = self.holders.remove(&holder) else { return };
+        let place = self.holders.remove(&holder);
+        let Some(key) = place.and_then(|place| self.store.at(place)).map(|subscription| subscription.key.clone()) else { return };
         let unheld = self.update(&key, cx, |subscription, scope| {
-            subscription.holders.retain(|id| *id != holder);
-            if let Some(at) = subscription.waiters.iter().position(|id| *id == holder) {
-                subscription.waiters.remove(at);
+            if subscription.holders.remove(holder) {
                 scope.reply(holder, Err(CommandError::Cancelled));
             }
             subscription.holders.is_empty() && !subscription.state.is_unsubscribing()
@@ -128,7 +127,7 @@ impl Table {
                     return None;
                 }
             };
-            subscription.waiters.retain(|waiting| *waiting != id);
+            subscription.holders.stop_waiting(id);
             Some(result)
         });
         match result {
@@ -146,7 +145,7 @@ impl Subscription {
         let config = scope.cx.config;
         let timeout = self.confirmation_timeout(config);
         let deadline = scope.cx.now + timeout.saturating_mul(config.subscription_retries);
-        scope.cx.requests.wait(id, Wait::Subscribe(self.subscribe.key.clone()), Some(deadline));
+        scope.cx.requests.wait(id, Wait::Subscribe(self.key.clone()), Some(deadline));
     }
 
     /// Ends an unsubscribe that waits for its confirmation, because the subscription is requested
@@ -160,15 +159,15 @@ impl Subscription {
 
     /// Adds a holder to a subscription that exists.
     fn add_holder(&mut self, id: RequestId, subscribe: &Subscribe, scope: &mut Scope<'_, '_>) -> Response {
-        if self.subscribe.args != subscribe.args {
-            return Err(CommandError::Conflict(self.subscribe.key.clone()));
+        if self.args != subscribe.args {
+            return Err(CommandError::Conflict(self.key.clone()));
         }
-        self.holders.push(id);
+        self.holders.add(id);
         let outcome = match self.state {
             State::Active { .. } | State::Expiring { .. } => SubscribeOutcome::Active,
             State::Quiet { .. } => SubscribeOutcome::Quiet,
             _ => {
-                self.waiters.push(id);
+                self.holders.wait();
                 self.wait_for_outcome(id, scope);
                 // With `recreate_on_reconnect` off it stays pending on a new connection until it is
                 // requested.
@@ -183,32 +182,32 @@ impl Subscription {
 
     fn unsubscribe(&mut self, id: Option<RequestId>, unsubscribe: Unsubscribe, scope: &mut Scope<'_, '_>) -> Response {
         let unwritable = scope.cx.permission == WritePermission::None;
-        let key = self.subscribe.key.clone();
+        let key = self.key.clone();
         // A confirmation that never comes is not waited for (docs/protocol.md §3).
-        let is_confirmed = self.subscribe.key.key().is_unsubscribe_confirmed();
+        let is_confirmed = self.key.key().is_unsubscribe_confirmed();
         let needs_confirmation = unsubscribe.needs_confirmation && is_confirmed;
         let wait = |scope: &mut Scope<'_, '_>| {
             if let Some(id) = id {
                 scope.cx.requests.wait(id, Wait::Unsubscribe(key.clone()), None);
             }
         };
-        if let State::Unsubscribing { waiters, needs_confirmation: confirm, .. } = &mut self.state
+        if let State::Unsubscribing(under_way) = &mut self.state
             && !unwritable
         {
             // It is under way: this request shares its end.
             if !needs_confirmation && self.attempts.count > 0 {
                 return Ok(Some(Reply::Unsubscribed(UnsubscribeOutcome::Sent)));
             }
-            *confirm |= needs_confirmation;
-            waiters.extend(id);
+            under_way.needs_confirmation |= needs_confirmation;
+            under_way.waiters.extend(id);
             wait(scope);
             return Ok(None);
         }
-        for request in core::mem::take(&mut self.waiters) {
+        for request in self.holders.take_waiting() {
             scope.reply(request, Err(CommandError::Superseded));
         }
-        if let State::Unsubscribing { waiters, .. } = &mut self.state {
-            for request in core::mem::take(waiters) {
+        if let State::Unsubscribing(under_way) = &mut self.state {
+            for request in under_way.waiters.drain(..) {
                 scope.reply(request, Err(CommandError::Superseded));
             }
         }
@@ -229,21 +228,21 @@ impl Subscription {
         }
         // The end of a REST request must not subscribe again.
         self.priming = false;
-        scope.cx.rest.end_needs_of(&self.subscribe.key, scope.cx.out);
+        scope.cx.rest.end_needs_of(&self.key, scope.cx.out);
         self.attempts.count = 0;
         wait(scope);
         let config = scope.cx.config;
         let attempts = if waits_for_id { config.subscription_retries } else { 1 };
         let deadline = scope.cx.now + config.subscription_timeout.saturating_mul(attempts);
-        let next = State::Unsubscribing { waiters: id.into_iter().collect(), needs_confirmation, deadline };
-        self.enter(next, StateCause::Requested, scope);
+        let under_way = Unsubscribing { waiters: id.into_iter().collect(), needs_confirmation, deadline };
+        self.enter(State::Unsubscribing(Box::new(under_way)), StateCause::Requested, scope);
         if !waits_for_id {
             self.send_unsubscribe(scope);
         }
         Ok(None)
     }
 
-    fn modify(&mut self, modify: Modify, scope: &mut Scope<'_, '_>) -> Result<Reply, CommandError> {
+    fn modify(&mut self, mut modify: Modify, scope: &mut Scope<'_, '_>) -> Result<Reply, CommandError> {
         if modify.active == Some(true) && (!scope.may_send(self.channel()) || self.state.is_unsubscribing()) {
             return Err(CommandError::NotReady(HealthReason::NotReady));
         }
@@ -251,11 +250,10 @@ impl Subscription {
         let unsubscribe = (modify.apply_now && self.on_wire.is_some() && scope.may_send(self.channel()))
             .then(|| self.unsubscribe_text(scope.cx.config))
             .flatten();
-        let Subscribe { args, needs_confirmation, processor, renewal, .. } = &mut self.subscribe;
-        *args = modify.args.unwrap_or_else(|| args.take());
-        *needs_confirmation = modify.needs_confirmation.unwrap_or(*needs_confirmation);
-        *processor = modify.processor.unwrap_or_else(|| processor.take());
-        *renewal = modify.renewal.unwrap_or(*renewal);
+        self.settings.modify(&mut modify);
+        if let Some(args) = modify.args {
+            self.args = args;
+        }
         if let Some(age) = modify.renew_after {
             self.set_renew_after(age, scope);
         }
@@ -293,7 +291,7 @@ impl Subscription {
 
     /// Takes the application's word that it does not flow. Returns whether that changed anything.
     fn invalidate(&mut self, scope: &mut Scope<'_, '_>) -> bool {
-        if matches!(self.state, State::Unsubscribing { .. } | State::Degraded | State::Pending) {
+        if matches!(self.state, State::Unsubscribing(_) | State::Degraded | State::Pending) {
             return false;
         }
         self.attempts.reset();

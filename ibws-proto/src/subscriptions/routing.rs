@@ -6,23 +6,28 @@
 use alloc::format;
 
 use super::Table;
-use super::subscription::Subscription;
+use super::store::Place;
 use crate::frame::{Frame, Json};
 use crate::key::{Key, SubscriptionKey};
 
 impl Table {
-    /// Returns the subscription that a frame with this topic belongs to.
-    pub(super) fn route(&self, key: Key, topic: &str, frame: &Frame) -> Option<&Subscription> {
-        if let Some(found) = topic.strip_prefix('s').and_then(|name| self.store.get(name)) {
-            return Some(found);
-        }
+    /// Returns the place of the subscription that a frame with this topic belongs to.
+    #[inline]
+    pub(super) fn route(&self, key: Key, topic: &[u8], frame: &Frame) -> Option<Place> {
+        let exact = topic.strip_prefix(b"s").and_then(|name| self.store.find(name));
+        exact.or_else(|| self.route_by_target(key, core::str::from_utf8(topic).ok()?, frame))
+    }
+
+    /// Returns the place of the subscription whose text differs from the topic.
+    #[cold]
+    fn route_by_target(&self, key: Key, topic: &str, frame: &Frame) -> Option<Place> {
         let target = topic.split_once('+').map_or("", |(_, target)| target);
         let found = match key {
             Key::MarketData | Key::MarketHistory => self.by_contract(key, target, frame),
             Key::PriceLadder => self.by_account(target),
             _ => None,
         };
-        self.store.get(found?.as_str())
+        self.store.find(found?.as_str().as_bytes())
     }
 
     fn by_contract(&self, key: Key, target: &str, frame: &Frame) -> Option<SubscriptionKey> {
@@ -30,12 +35,12 @@ impl Table {
         if let Some(extended) = frame.get("conidEx").and_then(Json::scalar)
             && let Some(found) = self.store.get(&format!("{channel}+{extended}"))
         {
-            return Some(found.subscribe.key.clone());
+            return Some(found.key.clone());
         }
         let conid = target.split('@').next().and_then(|conid| conid.parse().ok());
         let conid: i64 = conid.or_else(|| frame.get("conid").and_then(Json::as_i64))?;
         let name = format!("{channel}+{conid}");
-        let bare = self.store.get(&name).map(|subscription| &subscription.subscribe.key);
+        let bare = self.store.get(&name).map(|subscription| &subscription.key);
         let with_exchange = format!("{name}@");
         only(bare.into_iter().chain(self.with_prefix(&with_exchange)).chain(self.index.odd_conids(key, conid)))
     }

@@ -85,12 +85,12 @@ impl Subscription {
     pub(super) fn must_be_primed(&self, scope: &Scope<'_, '_>) -> bool {
         self.channel() == Key::Orders
             && scope.cx.config.rest_handler
-            && !scope.cx.rest.is_priming_over(&self.subscribe.key, scope.cx.now)
+            && !scope.cx.rest.is_priming_over(&self.key, scope.cx.now)
     }
 
     /// Requests over REST what the gateway requires before it accepts the channel.
     pub(super) fn require_priming(&mut self, scope: &mut Scope<'_, '_>) {
-        scope.require(RestRequest::Prime(self.subscribe.key.clone()), scope.cx.config.prime_timeout);
+        scope.require(RestRequest::Prime(self.key.clone()), scope.cx.config.prime_timeout);
     }
 
     /// Writes the text that subscribes.
@@ -162,18 +162,14 @@ impl Subscription {
         if self.flow.stale && matches!(self.channel(), Key::Pnl | Key::AccountLedger) {
             return self.staleness_limit().map(|limit| scope.cx.now + limit);
         }
-        let age = match self.subscribe.renew_after {
-            Some(own) => own.map(|age| age.max(Duration::from_millis(1))),
-            None => scope.cx.config.renew_market_data,
-        };
-        let age = age.filter(|_| self.channel() == Key::MarketData)?;
+        let age = self.settings.renew_after(scope.cx.config).filter(|_| self.channel() == Key::MarketData)?;
         Some(scope.cx.now + age.saturating_sub(scope.cx.random.up_to(age / 20)))
     }
 
     /// Changes the age at which market data is renewed. A renewal that is due keeps its time unless
     /// the new age ends earlier, because the gateway counts from the last subscribe.
     pub(super) fn set_renew_after(&mut self, age: Option<Duration>, scope: &mut Scope<'_, '_>) {
-        self.subscribe.renew_after = Some(age);
+        self.settings.set_renew_after(age);
         if self.channel() != Key::MarketData {
             return;
         }
@@ -188,7 +184,7 @@ impl Subscription {
     fn renew(&mut self, scope: &mut Scope<'_, '_>) {
         if self.channel() == Key::MarketData
             && scope.may_send(Key::MarketData)
-            && self.subscribe.renewal.unwrap_or(scope.cx.config.renewal) == Renewal::UnsubscribeFirst
+            && self.settings.renewal(scope.cx.config) == Renewal::UnsubscribeFirst
         {
             self.send_unsubscribe(scope);
         }
@@ -211,14 +207,14 @@ impl Subscription {
     /// All attempts went unconfirmed: replies that, and tries again at the longest delay until it
     /// is unsubscribed.
     pub(super) fn fail(&mut self, scope: &mut Scope<'_, '_>) {
-        let (key, attempts) = (self.subscribe.key.clone(), self.attempts.count);
+        let (key, attempts) = (self.key.clone(), self.attempts.count);
         let (error, gap, cause) = match self.attempts.reason.clone() {
             Some(reason) => {
                 (CommandError::Refused { key, reason: reason.clone() }, GapCause::Refused(reason), StateCause::Refused)
             }
             None => (CommandError::Unconfirmed { key, attempts }, GapCause::Unconfirmed, StateCause::Unconfirmed),
         };
-        for request in core::mem::take(&mut self.waiters) {
+        for request in self.holders.take_waiting() {
             scope.reply(request, Err(error.clone()));
         }
         self.open_gap(gap, scope);
@@ -232,8 +228,8 @@ impl Subscription {
             return;
         }
         self.attempts.count = self.attempts.count.saturating_add(1);
-        if let State::Unsubscribing { deadline, .. } = &mut self.state {
-            *deadline = scope.cx.now + scope.cx.config.subscription_timeout;
+        if let State::Unsubscribing(under_way) = &mut self.state {
+            under_way.deadline = scope.cx.now + scope.cx.config.subscription_timeout;
         }
         self.write_unsubscribe(text, scope);
     }
@@ -245,7 +241,7 @@ impl Subscription {
             wire.server_id = None;
         }
         match self.channel() {
-            Key::AccountSummary | Key::AccountLedger => scope.unsubscribes.push(&self.subscribe.key),
+            Key::AccountSummary | Key::AccountLedger => scope.unsubscribes.push(&self.key),
             Key::PriceLadder if scope.may_send(Key::PriceLadder) => scope.effects.restore_ladders = true,
             _ => {}
         }
@@ -259,8 +255,8 @@ impl Subscription {
         cause: StateCause,
         scope: &mut Scope<'_, '_>,
     ) {
-        let State::Unsubscribing { waiters, .. } = &mut self.state else { return };
-        for request in core::mem::take(waiters) {
+        let State::Unsubscribing(under_way) = &mut self.state else { return };
+        for request in under_way.waiters.drain(..) {
             scope.reply(request, result.clone().map(Reply::Unsubscribed));
         }
         scope.effects.remove = Some(cause);

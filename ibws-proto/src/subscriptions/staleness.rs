@@ -21,7 +21,7 @@ impl Subscription {
             // A gap that is open covers the silence.
             if self.flow.gap.is_none() {
                 self.flow.stale = true;
-                scope.event(Event::Stale(Stale { key: self.subscribe.key.clone(), since }));
+                scope.event(Event::Stale(Stale { key: self.key.clone(), since }));
             }
             match self.channel() {
                 // A filtered REST call silences the stream, a forced one ends that
@@ -46,7 +46,7 @@ impl Subscription {
         let at = scope.cx.now;
         let since = core::mem::replace(&mut self.flow.last_message_at, at);
         if core::mem::take(&mut self.flow.stale) {
-            scope.event(Event::Fresh(Fresh { key: self.subscribe.key.clone(), since, at }));
+            scope.event(Event::Fresh(Fresh { key: self.key.clone(), since, at }));
         }
     }
 
@@ -56,7 +56,7 @@ impl Subscription {
             // Without a limit, its last message was not noted.
             self.flow.last_message_at = scope.cx.now;
         }
-        self.subscribe.staleness = staleness;
+        self.settings.set_staleness(staleness);
         // It may have been silent for longer than that already.
         self.check_staleness(scope);
     }

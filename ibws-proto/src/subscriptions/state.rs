@@ -1,5 +1,6 @@
 //! The state of a subscription, with the data and the timer that belong to each state.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::command::RequestId;
@@ -32,14 +33,18 @@ pub(super) enum State {
     Failed { retry_at: Instant },
     /// Unsubscribed; waits for the gateway's confirmation, or for the server id that unsubscribing
     /// needs.
-    Unsubscribing {
-        /// The `Unsubscribe` requests that wait for it.
-        waiters: Vec<RequestId>,
-        /// Whether the gateway must confirm; otherwise the subscription is removed once the text
-        /// was written.
-        needs_confirmation: bool,
-        deadline: Instant,
-    },
+    Unsubscribing(Box<Unsubscribing>),
+}
+
+/// An unsubscribe that is under way. It is short, so it takes no room in every subscription.
+#[derive(Debug)]
+pub(super) struct Unsubscribing {
+    /// The `Unsubscribe` requests that wait for it.
+    pub(super) waiters: Vec<RequestId>,
+    /// Whether the gateway must confirm; otherwise the subscription is removed once the text was
+    /// written.
+    pub(super) needs_confirmation: bool,
+    pub(super) deadline: Instant,
 }
 
 impl State {
@@ -54,7 +59,7 @@ impl State {
             Self::Expiring { .. } => SubscriptionState::Expiring,
             Self::Degraded => SubscriptionState::Degraded,
             Self::Failed { .. } => SubscriptionState::Failed,
-            Self::Unsubscribing { .. } => SubscriptionState::Unsubscribing,
+            Self::Unsubscribing(_) => SubscriptionState::Unsubscribing,
         }
     }
 
@@ -70,6 +75,6 @@ impl State {
     }
 
     pub(super) fn is_unsubscribing(&self) -> bool {
-        matches!(self, Self::Unsubscribing { .. })
+        matches!(self, Self::Unsubscribing(_))
     }
 }

@@ -3,29 +3,31 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::time::Duration;
 
+use super::holders::Holders;
 use super::pace::Slot;
+use super::settings::Settings;
 use super::state::State;
 use super::transitions;
 use super::{Scope, SubscriptionInfo};
 use crate::command::{Reply, RequestId, SubscribeOutcome};
 use crate::config::Config;
 use crate::event::Event;
-use crate::key::Key;
+use crate::key::{Key, SubscriptionKey};
 use crate::mask::Discreet;
-use crate::payload::{Processor, Subscribe, Unsubscribe};
+use crate::payload::{Args, Subscribe, Unsubscribe};
 use crate::state::{StateCause, SubscriptionEvent, SubscriptionState};
 use crate::time::Instant;
 
 #[derive(Debug)]
 pub(super) struct Subscription {
-    pub(super) subscribe: Subscribe,
+    pub(super) key: SubscriptionKey,
+    /// The JSON arguments with which it is sent.
+    pub(super) args: Option<Args>,
+    pub(super) settings: Settings,
     /// `Subscribe` requests that hold it; releasing the last one unsubscribes.
-    pub(super) holders: Vec<RequestId>,
-    /// Those of the holders that have no reply yet.
-    pub(super) waiters: Vec<RequestId>,
+    pub(super) holders: Holders,
     pub(super) state: State,
     /// When the paced sending is due. While it is set, no other timer of this subscription runs.
     pub(super) slot: Option<Slot>,
@@ -79,7 +81,7 @@ pub(super) struct Flow {
     /// When the stream began or was resumed: no gap reaches further back.
     pub(super) flowing_since: Instant,
     /// The gap that is open.
-    pub(super) gap: Option<OpenGap>,
+    pub(super) gap: Option<Box<OpenGap>>,
     /// A frame of the connection after this moment ends the gap of a stream that nothing confirms.
     pub(super) resumes_at: Option<Instant>,
     /// Its last message, or when it began to wait for one. Kept for streams with a staleness limit
@@ -117,11 +119,12 @@ impl Attempts {
 }
 
 impl Subscription {
-    pub(super) fn new(subscribe: Subscribe, holder: RequestId) -> Self {
+    pub(super) fn new(mut subscribe: Subscribe, holder: RequestId) -> Self {
         Self {
-            subscribe,
-            holders: [holder].into(),
-            waiters: [holder].into(),
+            settings: Settings::of(&mut subscribe),
+            key: subscribe.key,
+            args: subscribe.args,
+            holders: Holders::new(holder),
             state: State::Pending,
             slot: None,
             priming: false,
@@ -144,12 +147,12 @@ impl Subscription {
     }
 
     pub(super) fn channel(&self) -> Key {
-        self.subscribe.key.key()
+        self.key.key()
     }
 
     /// Returns `true` if a frame must confirm it before it counts as active.
     pub(super) fn needs_confirmation(&self) -> bool {
-        self.subscribe.needs_confirmation.unwrap_or_else(|| self.channel().is_confirmed())
+        self.settings.needs_confirmation().unwrap_or_else(|| self.channel().is_confirmed())
     }
 
     pub(super) fn server_id(&self) -> Option<&str> {
@@ -157,11 +160,30 @@ impl Subscription {
     }
 
     pub(super) fn gap_since(&self) -> Option<Instant> {
-        self.flow.gap.map(|gap| gap.since)
+        self.flow.gap.as_ref().map(|gap| gap.since)
     }
 
     pub(super) fn is_assumed(&self) -> bool {
         matches!(self.state, State::Active { assumed: true, .. })
+    }
+
+    /// Returns `true` if a frame that belongs to it changes nothing, and is not even noted.
+    pub(super) fn is_passed_by(&self) -> bool {
+        self.is_settled() && !self.notes_messages()
+    }
+
+    /// Returns `true` if a frame that belongs to it changes nothing but the time of its last
+    /// message.
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self.state, State::Active { assumed: false, .. })
+            && !self.flow.stale
+            && self.flow.gap.is_none()
+            && (self.channel() != Key::MarketHistory || self.server_id().is_some())
+    }
+
+    /// Returns `true` if the time of its last message is noted.
+    pub(super) fn notes_messages(&self) -> bool {
+        self.staleness_limit().is_some() || self.channel() == Key::AccountSummary
     }
 
     /// Makes the transition to `next` for `cause`, emits it, and replies to the requests that wait
@@ -194,7 +216,7 @@ impl Subscription {
         };
         // A channel that the gateway confirms flows only once a frame shows it.
         self.flow.flowing |= outcome == SubscribeOutcome::Active || !self.channel().is_confirmed();
-        for request in core::mem::take(&mut self.waiters) {
+        for request in self.holders.take_waiting() {
             scope.reply(request, Ok(Reply::Subscribed(outcome)));
         }
     }
@@ -204,7 +226,7 @@ impl Subscription {
         let has_reason = matches!(state, SubscriptionState::Refused | SubscriptionState::Failed);
         scope.event(Event::Subscription(SubscriptionEvent {
             at: scope.cx.now,
-            key: self.subscribe.key.clone(),
+            key: self.key.clone(),
             state,
             cause,
             attempt: self.attempts.count,
@@ -222,7 +244,8 @@ impl Subscription {
         }
         match self.state {
             State::Pending | State::Degraded => None,
-            State::Subscribing { deadline } | State::Unsubscribing { deadline, .. } => Some(deadline),
+            State::Subscribing { deadline } => Some(deadline),
+            State::Unsubscribing(ref unsubscribing) => Some(unsubscribing.deadline),
             State::Expiring { deadline } => deadline,
             State::Refused { retry_at } | State::Failed { retry_at } => Some(retry_at),
             State::Active { renew_at, .. } | State::Quiet { renew_at } => {
@@ -242,7 +265,7 @@ impl Subscription {
 
     /// How long the stream may be silent.
     pub(super) fn staleness_limit(&self) -> Option<Duration> {
-        self.subscribe.staleness.limit(self.channel())
+        self.settings.staleness().limit(self.channel())
     }
 
     /// When silence becomes staleness; `None` without a limit, or once it was reported.
@@ -251,12 +274,12 @@ impl Subscription {
     }
 
     pub(super) fn subscribe_text(&self, config: &Config) -> String {
-        self.processor(config).subscribe_payload(self.subscribe.key.as_str(), self.subscribe.args.as_ref())
+        self.settings.processor(config).subscribe_payload(self.key.as_str(), self.args.as_ref())
     }
 
     /// The text that unsubscribes; `None` as long as it needs a server id that is not known.
     pub(super) fn unsubscribe_text(&self, config: &Config) -> Option<String> {
-        let key = &self.subscribe.key;
+        let key = &self.key;
         let channel = match key.key() {
             Key::MarketHistory => alloc::format!("mh+{}", self.server_id()?),
             // By account: it ends all ladders of the account (docs/protocol.md §3.3).
@@ -267,16 +290,12 @@ impl Subscription {
             Some(unsubscribe) => (unsubscribe.args.as_ref(), unsubscribe.processor.as_ref()),
             None => (None, None),
         };
-        Some(own.unwrap_or_else(|| self.processor(config)).unsubscribe_payload(&channel, args))
-    }
-
-    fn processor<'a>(&'a self, config: &'a Config) -> &'a Processor {
-        self.subscribe.processor.as_ref().unwrap_or(&config.processor)
+        Some(own.unwrap_or_else(|| self.settings.processor(config)).unsubscribe_payload(&channel, args))
     }
 
     pub(super) fn info(&self) -> SubscriptionInfo {
         SubscriptionInfo {
-            key: self.subscribe.key.clone(),
+            key: self.key.clone(),
             state: self.state.kind(),
             attempt: self.attempts.count,
             holders: self.holders.len(),
@@ -289,7 +308,7 @@ impl Subscription {
 
     /// Entries in all its lists.
     pub(super) fn entries(&self) -> usize {
-        let unsubscribes = if let State::Unsubscribing { waiters, .. } = &self.state { waiters.len() } else { 0 };
-        self.holders.len() + self.waiters.len() + unsubscribes
+        let unsubscribes = if let State::Unsubscribing(under_way) = &self.state { under_way.waiters.len() } else { 0 };
+        self.holders.entries() + unsubscribes
     }
 }

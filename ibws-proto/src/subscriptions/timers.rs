@@ -16,8 +16,8 @@ impl Table {
         if at > cx.now {
             return false;
         }
-        let Some(subscription) = self.store.get_mut(key.as_str()) else { return false };
-        self.index.clear_timer(subscription);
+        let Some(row) = self.store.get_mut(key.as_str()) else { return false };
+        self.index.clear_timer(&mut row.subscription);
         self.update(&key, cx, Subscription::on_timer).is_some()
     }
 
@@ -57,7 +57,7 @@ impl Subscription {
                 self.renew_if_due(scope);
             }
             State::Active { .. } | State::Quiet { .. } => self.check_staleness(scope),
-            State::Unsubscribing { .. } => self.on_unsubscribe_timeout(exhausted, scope),
+            State::Unsubscribing(_) => self.on_unsubscribe_timeout(exhausted, scope),
             State::Pending | State::Degraded => {}
         }
     }
@@ -79,7 +79,7 @@ impl Subscription {
     }
 
     fn on_unsubscribe_timeout(&mut self, exhausted: bool, scope: &mut Scope<'_, '_>) {
-        let key = self.subscribe.key.clone();
+        let key = self.key.clone();
         let error = if self.unsubscribe_text(scope.cx.config).is_none() {
             CommandError::ServerIdUnknown(key)
         } else if exhausted {

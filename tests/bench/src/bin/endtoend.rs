@@ -93,7 +93,7 @@ enum Stack {
     IbwsAsyncStdLarge,
     Fastwebsockets,
     Sockudo,
-    /// Connects and waits until it is ended.
+    /// Connects and waits for `--messages` seconds, or until it is ended.
     Idle,
 }
 
@@ -157,11 +157,7 @@ impl Client {
             Stack::HandWritten => current()?.block_on(hand_written::run(&target, count, tally)),
             Stack::Fastwebsockets => current()?.block_on(stacks::fastwebsockets::run(&target, count, tally)),
             Stack::Sockudo => current()?.block_on(stacks::sockudo::run(&target, count, tally)),
-            Stack::Idle => current()?.block_on(async {
-                let client =
-                    ibws::settings(ibws_tokio::builder(), &target, false)?.build().map_err(io::Error::other)?;
-                idle::client(client).await
-            }),
+            Stack::Idle => current()?.block_on(idle::client_of(&target, messages)),
             Stack::IbwsCurrent => tokio_task(&current()?, target, count, tally, false),
             // The consumer is the future of `block_on`, and not a task.
             Stack::IbwsCurrentMain => current()?.block_on(async {

@@ -21,6 +21,12 @@ pub struct Outcome {
     pub cpu: u64,
     /// The largest resident memory of the process, in KiB.
     pub peak: u64,
+    /// How often the task of an idle client was run.
+    #[serde(default)]
+    pub polls: u64,
+    /// What an idle client was run for: timers of its own that ended, and messages that arrived.
+    #[serde(default)]
+    pub causes: u64,
     /// Latencies as pairs of nanoseconds and messages; empty unless they were measured.
     pub latencies: Vec<(u64, u64)>,
 }
