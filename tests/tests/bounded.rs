@@ -15,6 +15,8 @@
 //! `IBWS_FLOOD_SECONDS=10 IBWS_BLESS=1 cargo test --release -p ibws-testkit --test bounded`
 #![cfg(feature = "net")]
 
+#[path = "bounded/gateway.rs"]
+mod gateway;
 #[path = "bounded/process.rs"]
 mod process;
 #[path = "bounded/table.rs"]
@@ -29,6 +31,7 @@ use std::time::Duration;
 
 use ibws_async_std::AsyncStdRuntime;
 use ibws_proto::transport::{Limits, Runtime};
+use gateway::Gateway;
 use ibws_testkit::conformance::memory::{Flood, unread};
 use ibws_testkit::conformance::{Trace, floods, line, play, slow};
 use ibws_tokio::TokioRuntime;
@@ -90,6 +93,9 @@ fn tokio_runtime() -> tokio::runtime::Runtime {
 /// The only test of this file: the allocations of another, in parallel, would be counted as well.
 #[test]
 fn floods_cost_bounded_memory() {
+    if let Ok(case) = env::var(gateway::CASE) {
+        return gateway::serve(&case);
+    }
     if let Ok(case) = env::var(CASE) {
         return one_flood(&case);
     }
@@ -102,15 +108,16 @@ fn floods_cost_bounded_memory() {
 fn one_flood(case: &str) {
     let mut words = case.split(' ');
     let mut number = || words.next().and_then(|word| word.parse::<usize>().ok()).expect("a number");
-    let (flood, max_message) = (Flood::ALL[number()], number());
+    let (flood, max_message) = (number(), number());
     let limits = Limits { max_message_size: max_message, max_frame_size: max_message, ..Limits::default() };
     let limits = (max_message != Limits::default().max_message_size).then_some(limits);
+    let gateway = Gateway::start(flood, max_message, seconds(1));
     let (allocated, process) = match words.next() {
         Some("tokio") => {
-            let runtime = tokio_runtime();
-            cost(&TokioRuntime::with_handle(runtime.handle().clone()), flood, max_message, limits)
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            cost(&TokioRuntime::with_handle(runtime.handle().clone()), &gateway, Flood::ALL[flood], limits)
         }
-        _ => cost(&AsyncStdRuntime::new(), flood, max_message, limits),
+        _ => cost(&AsyncStdRuntime::new(), &gateway, Flood::ALL[flood], limits),
     };
     println!("\n{FIGURES} {allocated} {}", process.unwrap_or_default());
 }
@@ -118,24 +125,19 @@ fn one_flood(case: &str) {
 /// Returns the most bytes that a flood allocates, and the peak of the process above its start.
 fn cost<R: Runtime + Clone>(
     runtime: &R,
+    gateway: &Gateway,
     flood: Flood,
-    max_message: usize,
     limits: Option<Limits>,
 ) -> (usize, Option<usize>) {
+    let client = |flood, limits| {
+        play(runtime.clone(), true, |stage| unread(stage, gateway.at.clone(), flood, limits, gateway.wait()))
+    };
     // A connection without a flood, so that the start includes the code of everything.
-    let nothing = Flood::Pings.payload(max_message);
-    play(runtime.clone(), true, |stage| unread(stage, Flood::Pings, nothing, limits.clone(), 0));
+    client(Flood::Pings, limits.clone());
     let start = process::resident();
-    let payload = flood.payload(max_message);
-    let payload_bytes = payload.len();
     process::reset_peak();
-    let seconds = seconds(1);
-    let allocated =
-        max_allocated(|| play(runtime.clone(), true, |stage| unread(stage, flood, payload, limits, seconds)));
-    // The payload is that of the peer. It was allocated after the start, and before the allocations
-    // were counted.
-    let process = process::peak().zip(start).map(|(peak, start)| peak.saturating_sub(start + payload_bytes));
-    (allocated, process)
+    let allocated = max_allocated(|| client(flood, limits));
+    (allocated, process::peak().zip(start).map(|(peak, start)| peak.saturating_sub(start)))
 }
 
 /// The arenas of the allocator in a process.

@@ -3,16 +3,18 @@
 use core::future::poll_fn;
 use core::time::Duration;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::thread;
 use std::time::Instant as Clock;
 
-use ibws_proto::transport::{Limits, Runtime};
+use ibws_proto::client::Builder;
+use ibws_proto::transport::{Limits, Runtime, Trust};
 use ibws_proto::{Key, Subscribe};
 
-use super::stage::{SHARE, Stage, Trace};
+use super::stage::{SHARE, Stage, Trace, quick};
 use crate::net::put_frame;
 use crate::signal::Signal;
-use crate::{PeerInput, ScriptedPeer};
+use crate::{PeerInput, Script, ScriptedPeer};
 
 /// Bytes of one write.
 const CHUNK: usize = 64 * 1024;
@@ -173,42 +175,63 @@ fn small(count: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// Floods a client for `seconds`. It has a stream of all events, a queue of orders, and a handle of
-/// each subscription, and nobody reads any of them. `payload` is that of the flood; `limits` are
-/// those of the transport, the default ones if `None`.
-pub async fn unread<R: Runtime + Clone>(
-    stage: Stage<R>,
+/// Starts the gateway of a flood, over TLS. The first connection gets no flood, so that a client can
+/// have everything ready; the others are flooded for `seconds`. `over` is called once the first
+/// connection, or all that was sent to the others, has been received. `payload` is that of the
+/// flood.
+pub fn flooding(
     flood: Flood,
     payload: Arc<Vec<u8>>,
-    limits: Option<Limits>,
     seconds: u64,
-) -> Trace {
-    let (over, ends) = (Signal::default(), Clock::now() + Duration::from_secs(seconds));
-    let done = over.clone();
-    let script = stage.script(move |_, client| {
+    over: impl Fn() + Send + Sync + 'static,
+) -> Script {
+    let ends = OnceLock::new();
+    Script::start(true, move |conn, client| {
         let mut peer = client.greet()?;
         peer.stop_recording();
         peer.expect("smd+265598")?;
         peer.quote(0)?;
+        let is_over = || Clock::now() >= *ends.get_or_init(|| Clock::now() + Duration::from_secs(seconds));
         match flood {
+            _ if conn == 1 => pour(&mut peer, &Flood::Pings.payload(CHUNK))?,
             Flood::Orders => orders(&mut peer)?,
-            Flood::Fragments if Clock::now() < ends => {
+            Flood::Fragments if !is_over() => {
                 // The connection ends with the message unfinished, and the client dials again.
                 pour(&mut peer, &payload)?;
                 return settle(&mut peer);
             }
             Flood::Fragments => {}
             _ => {
-                while Clock::now() < ends {
+                while !is_over() {
                     pour(&mut peer, &payload)?;
                 }
             }
         }
         settle(&mut peer)?;
-        done.set();
+        over();
         peer.until_end()
+    })
+}
+
+/// Runs a client of a [`flooding`] gateway with this URL and certificate until `wait` returns, on a
+/// thread of its own. The client has a stream of all events, a queue of orders, and a handle of each
+/// subscription, and nobody reads any of them. `limits` are those of the transport, the default ones
+/// if `None`.
+pub async fn unread<R: Runtime + Clone>(
+    stage: Stage<R>,
+    gateway: (String, Vec<u8>),
+    flood: Flood,
+    limits: Option<Limits>,
+    wait: impl FnOnce() + Send + 'static,
+) -> Trace {
+    let over = Signal::default();
+    let done = over.clone();
+    let waiter = thread::spawn(move || {
+        wait();
+        done.set();
     });
-    let mut builder = stage.builder(&script);
+    let (url, certificate) = gateway;
+    let mut builder = Builder::new(stage.runtime.clone()).url(url).trust(Trust::ExactCert(certificate)).configure(quick);
     if let Some(limits) = limits {
         builder = builder.limits(limits);
     }
@@ -228,6 +251,7 @@ pub async fn unread<R: Runtime + Clone>(
     let frames = client.stats().machine.frames;
     client.shutdown().await.expect("a stop");
     drop((events, orders, share, stream, lines));
+    waiter.join().expect("no panic");
     vec![format!("{frames} frames")]
 }
 

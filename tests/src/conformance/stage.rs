@@ -185,7 +185,8 @@ impl<R: Runtime + Clone> Stage<R> {
     }
 }
 
-fn quick(config: &mut Config) {
+/// Settings for tests: no keep-alive of the client's own, and a backoff of 5 ms.
+pub(super) fn quick(config: &mut Config) {
     config.seed = 7;
     (config.backoff_min, config.backoff_max) = (Duration::from_millis(5), Duration::from_millis(5));
     (config.tic_interval, config.ping_interval, config.max_pong_age) = (None, None, None);

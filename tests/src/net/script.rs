@@ -120,6 +120,12 @@ impl Script {
         self.shared.identities.as_ref().map_or_else(Trust::default, |[own, _]| Trust::ExactCert(own.der.clone()))
     }
 
+    /// The certificate in DER; empty without TLS.
+    #[must_use]
+    pub fn certificate(&self) -> Vec<u8> {
+        self.shared.identities.as_ref().map_or_else(Vec::new, |[own, _]| own.der.clone())
+    }
+
     /// The certificate as PEM; empty without TLS.
     #[must_use]
     pub fn pem(&self) -> String {
