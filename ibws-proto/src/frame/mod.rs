@@ -7,6 +7,7 @@ mod error;
 mod exact;
 mod json;
 mod key;
+mod large;
 mod merge;
 mod number;
 mod prefix;
@@ -32,6 +33,8 @@ pub use error::{FrameError, FrameErrorKind};
 pub use exact::Exact;
 pub use json::{Elements, Json, Kind, Members};
 pub(crate) use key::{Key, Visit, WORD, word};
+#[cfg(feature = "websocket")]
+pub(crate) use large::shared;
 pub use number::Number;
 pub(crate) use number::split_numbers;
 pub(crate) use prefix::{Prefix, Progress, TopicPart, begins_with_topic, topic_of_prefix};
