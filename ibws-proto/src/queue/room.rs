@@ -201,6 +201,7 @@ impl Queue {
         let counts = self.counts();
         counts.lost.add(key, messages);
         counts.lost_notices.add(key, notices);
+        slot.release(&mut self.spare);
     }
 
     fn put(&mut self, place: u64, slot: Slot) {
@@ -210,7 +211,12 @@ impl Queue {
     }
 
     pub(super) fn at(&mut self, place: u64) -> Option<&mut Option<Slot>> {
-        self.slots.get_mut(usize::try_from(place.checked_sub(self.first_place)?).ok()?)
+        self.slots.get_mut(self.slot_number(place)?)
+    }
+
+    /// Returns the number of the slot with this place.
+    pub(super) fn slot_number(&self, place: u64) -> Option<usize> {
+        usize::try_from(place.checked_sub(self.first_place)?).ok()
     }
 
     fn slot(&mut self, place: u64) -> Option<&mut Slot> {

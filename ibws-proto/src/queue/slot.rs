@@ -6,15 +6,13 @@
 
 use alloc::boxed::Box;
 
-use bytes::Bytes;
-
 use super::cost;
 #[cfg(feature = "client")]
 use super::item::{Dequeued, Item};
 use super::merge::{self, Merged};
 use super::rows::{Foldable, Folded};
+use super::spare::Spare;
 use crate::event::{Event, Message};
-use crate::frame::MAX_SHARED;
 use crate::key::Key;
 
 /// An event in a queue.
@@ -81,15 +79,30 @@ impl Slot {
 
     /// Copies the bytes of a message out of the buffer that they were received in. An event that
     /// stays in the queue must not keep that buffer, which may be far larger.
-    pub(super) fn detach(&mut self) {
+    pub(super) fn detach(&mut self, spare: &mut Spare) {
         match &mut self.content {
-            Content::Event(Event::Message(message)) => message.frame.detach(),
-            Content::Event(Event::Malformed(malformed)) if malformed.raw.len() <= MAX_SHARED => {
-                malformed.raw = Bytes::copy_from_slice(&malformed.raw);
+            Content::Event(Event::Message(message)) => message.frame.detach(|bytes| spare.copy(bytes)),
+            Content::Event(Event::Malformed(malformed)) => {
+                if let Some(raw) = spare.copy(&malformed.raw) {
+                    malformed.raw = raw;
+                }
             }
             Content::Event(_) => {}
-            Content::Folded(folded) => folded.message.frame.detach(),
+            Content::Folded(folded) => folded.message.frame.detach(|bytes| spare.copy(bytes)),
         }
+    }
+
+    /// Drops the content, and keeps its buffers for other messages.
+    pub(super) fn release(self, spare: &mut Spare) {
+        let frame = match self.content {
+            Content::Event(Event::Message(message)) => message.frame,
+            Content::Event(Event::Malformed(malformed)) => return spare.keep(malformed.raw),
+            Content::Event(_) => return,
+            Content::Folded(folded) => folded.message.frame,
+        };
+        let (raw, repaired) = frame.into_buffers();
+        spare.keep(raw);
+        repaired.into_iter().for_each(|repaired| spare.keep(repaired));
     }
 
     /// Computes the cost again after the content has changed. Returns the cost before and after.
