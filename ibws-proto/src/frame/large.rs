@@ -8,6 +8,7 @@
 //! 16 MiB. An allocation that was made small before it is released raises no limit.
 
 use alloc::vec::Vec;
+use core::mem::size_of;
 
 use bytes::Bytes;
 
@@ -20,8 +21,14 @@ pub(crate) fn shared(list: Vec<u8>) -> Bytes {
 }
 
 /// A list that is released as a large allocation if it is one.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Large<T>(pub(super) Vec<T>);
+#[derive(Clone, Debug)]
+pub(crate) struct Large<T>(pub(crate) Vec<T>);
+
+impl<T> Default for Large<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
 
 impl<T> Drop for Large<T> {
     #[inline]

@@ -33,6 +33,7 @@ pub use error::{FrameError, FrameErrorKind};
 pub use exact::Exact;
 pub use json::{Elements, Json, Kind, Members};
 pub(crate) use key::{Key, Visit, WORD, word};
+pub(crate) use large::Large;
 #[cfg(feature = "websocket")]
 pub(crate) use large::shared;
 pub use number::Number;

@@ -128,6 +128,9 @@ impl Queue {
         }
         self.append(slot);
         self.make_room(self.limits);
+        // A queue that has been full keeps the event for a while. With a hundred of them, the
+        // buffers that the last events share would be more than a megabyte.
+        self.detach_shared();
     }
 
     #[inline(always)]
