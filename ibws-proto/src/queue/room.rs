@@ -57,9 +57,13 @@ impl Queue {
         let key = message.key;
         let can_merge = key != Some(Key::MarketData) || merge::is_mergeable(&message.frame);
         let Some(place) = self.latest(message).filter(|_| can_merge) else { return false };
-        let Some(older) = self.slot(place) else { return false };
+        let at = self.slot_number(place);
+        let Some(Some(older)) = at.and_then(|at| self.slots.get_mut(at)) else { return false };
         let before = older.cost;
-        let merged = if key == Some(Key::MarketData) { older.update(newer) } else { older.fold(newer, cost) };
+        let merged = match key {
+            Some(Key::MarketData) => older.update(newer),
+            _ => older.fold(newer, cost, &mut self.spare),
+        };
         let after = older.cost;
         self.bytes = self.bytes.saturating_sub(before).saturating_add(after);
         if merged == Merged::Neither {
@@ -106,7 +110,7 @@ impl Queue {
         let Some(mut older) = self.at(previous).and_then(Option::take) else { return };
         let Some(newer) = self.at(place).and_then(Option::take) else { return };
         self.bytes = self.bytes.saturating_sub(older.cost).saturating_sub(newer.cost);
-        let merged = older.merge(newer);
+        let merged = older.merge(newer, &mut self.spare);
         self.bytes = self.bytes.saturating_add(older.cost);
         match merged {
             Ok(()) => {

@@ -65,11 +65,12 @@ impl Folded {
         folded
     }
 
-    /// Adds a newer message, which was checked.
-    pub(super) fn add(&mut self, mut newer: Message, checked: Foldable) {
+    /// Adds a newer message, which was checked. Returns the one that it replaces.
+    pub(super) fn add(&mut self, mut newer: Message, checked: Foldable) -> Message {
         self.file_newest();
         self.replace_message(&mut newer);
         self.read_newest(checked);
+        newer
     }
 
     /// Adds a newer message without reading it, if its rows have the members of those of the newest
@@ -130,8 +131,8 @@ impl Folded {
         });
     }
 
-    /// Adds a newer fold.
-    pub(super) fn append(&mut self, mut newer: Self) {
+    /// Adds a newer fold. Returns the message that it replaces.
+    pub(super) fn append(&mut self, mut newer: Self) -> Message {
         self.file_newest();
         newer.file_newest();
         let Self { mut message, rows, .. } = newer;
@@ -140,6 +141,7 @@ impl Folded {
             self.add_row(&NewRow { key: row.key, json: row.json, replaces: row.replaces }, is_blank, |_| false);
         }
         self.replace_message(&mut message);
+        message
     }
 
     /// Returns the bytes that its rows hold, beside those of the message.

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::frame::MAX_SHARED;
+use crate::frame::{Frame, MAX_SHARED};
 
 /// The sizes of buffers that are kept, in bytes. Smaller messages reach the limit of events before
 /// that of bytes; larger buffers are returned to the system at once.
@@ -49,6 +49,13 @@ impl Spare {
             return Some(buffer.freeze());
         }
         (bytes.len() <= MAX_SHARED).then(|| Bytes::copy_from_slice(bytes))
+    }
+
+    /// Keeps the buffers of a frame that is dropped.
+    pub(super) fn keep_frame(&mut self, frame: Frame) {
+        let (raw, repaired) = frame.into_buffers();
+        self.keep(raw);
+        repaired.into_iter().for_each(|repaired| self.keep(repaired));
     }
 
     /// Keeps the buffer of a message that is dropped, unless something else holds it.
