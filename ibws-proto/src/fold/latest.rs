@@ -2,6 +2,7 @@
 
 use super::Quote;
 use crate::event::{Event, Message};
+use crate::frame::copied;
 use crate::key::{Key, SubscriptionKey};
 use crate::message::Body;
 use crate::state::SubscriptionState;
@@ -105,7 +106,7 @@ impl LatestValue {
         }
         let mut message = message.clone();
         // The message stays, and must not keep the buffer that it was received in.
-        message.frame.detach();
+        message.frame.detach(copied);
         self.message = Some(message);
     }
 }

@@ -44,51 +44,16 @@ impl Merged {
     pub(crate) fn merge_with(
         &mut self,
         row: Json<'_>,
-        mut take: impl FnMut(Option<usize>, Option<Json<'_>>) -> bool,
+        take: impl FnMut(Option<usize>, Option<Json<'_>>) -> bool,
     ) -> bool {
-        let Some(news) = members(row) else { return false };
-        let known = members(self.json()).unwrap_or_default();
-        let mut text = String::with_capacity(self.0.len() + row.text().len());
-        let mut count = 0_usize;
-        let mut push = |key: &Cow<'_, str>, value: Json<'_>| {
-            text.push(if text.is_empty() { '{' } else { ',' });
-            match key {
-                Cow::Borrowed(written) if !written.as_bytes().contains(&b'\\') => {
-                    text.push('"');
-                    text.push_str(written);
-                    text.push('"');
-                }
-                // The text of a key was JSON before, so it can be written as JSON.
-                key => text.push_str(&serde_json::to_string(key).unwrap_or_default()),
-            }
-            text.push(':');
-            text.push_str(value.text());
-            count += 1;
-        };
-        // Of a key that occurs twice in a row the first value counts, as in every accessor.
-        let mut is_known = alloc::vec![false; news.len()];
-        for (at, member) in known.iter().enumerate() {
-            let place = news.iter().position(|new| new.has_key_of(member));
-            let new = place.and_then(|place| news.get(place)).map(|new| new.value);
-            if let Some(place) = place.and_then(|place| is_known.get_mut(place)) {
-                *place = true;
-            }
-            let taken = take(Some(at), new);
-            push(&member.key, new.filter(|_| taken).unwrap_or(member.value));
-        }
-        let others = news.iter().enumerate().zip(is_known).filter(|(_, is_known)| !is_known);
-        for ((at, member), _) in others {
-            if !news.iter().take(at).any(|earlier| earlier.has_key_of(member)) {
-                take(None, Some(member.value));
-                push(&member.key, member.value);
-            }
-        }
-        if count > MOST_MEMBERS || text.len() > MOST_BYTES {
-            return false;
-        }
-        text.push_str(if text.is_empty() { "{}" } else { "}" });
-        self.0 = text.into();
-        true
+        let text = merged(self.json(), row, take);
+        text.map(|text| self.0 = text.into()).is_some()
+    }
+
+    /// Returns the text of `known` merged with `row`, as [`merge`](Self::merge) does; `None` if it
+    /// would exceed the limits.
+    pub(crate) fn of(known: Json<'_>, row: Json<'_>, keep: impl Fn(Json<'_>) -> bool) -> Option<String> {
+        merged(known, row, |_, new| new.is_some_and(|new| !keep(new)))
     }
 
     /// Returns the row as JSON.
@@ -105,6 +70,57 @@ impl Merged {
     pub fn row<'a, R: Row<'a>>(&'a self) -> Result<R, RowError> {
         R::from_json(self.json())
     }
+}
+
+/// Returns the text of `known` merged with `row`, with `take` as in [`Merged::merge_with`]; `None` if
+/// it would exceed the limits.
+fn merged(
+    known: Json<'_>,
+    row: Json<'_>,
+    mut take: impl FnMut(Option<usize>, Option<Json<'_>>) -> bool,
+) -> Option<String> {
+    let news = members(row)?;
+            let mut text = String::with_capacity(known.text().len() + row.text().len());
+    let known = members(known).unwrap_or_default();
+    let mut count = 0_usize;
+    let mut push = |key: &Cow<'_, str>, value: Json<'_>| {
+        text.push(if text.is_empty() { '{' } else { ',' });
+        match key {
+            Cow::Borrowed(written) if !written.as_bytes().contains(&b'\\') => {
+                text.push('"');
+                text.push_str(written);
+                text.push('"');
+            }
+            // The text of a key was JSON before, so it can be written as JSON.
+            key => text.push_str(&serde_json::to_string(key).unwrap_or_default()),
+        }
+        text.push(':');
+        text.push_str(value.text());
+        count += 1;
+    };
+    // Of a key that occurs twice in a row the first value counts, as in every accessor.
+    let mut is_known = alloc::vec![false; news.len()];
+    for (at, member) in known.iter().enumerate() {
+        let place = news.iter().position(|new| new.has_key_of(member));
+        let new = place.and_then(|place| news.get(place)).map(|new| new.value);
+        if let Some(place) = place.and_then(|place| is_known.get_mut(place)) {
+            *place = true;
+        }
+        let taken = take(Some(at), new);
+        push(&member.key, new.filter(|_| taken).unwrap_or(member.value));
+    }
+    let others = news.iter().enumerate().zip(is_known).filter(|(_, is_known)| !is_known);
+    for ((at, member), _) in others {
+        if !news.iter().take(at).any(|earlier| earlier.has_key_of(member)) {
+            take(None, Some(member.value));
+            push(&member.key, member.value);
+        }
+    }
+    if count > MOST_MEMBERS || text.len() > MOST_BYTES {
+        return None;
+    }
+    text.push_str(if text.is_empty() { "{}" } else { "}" });
+    Some(text)
 }
 
 /// A member of a row.

@@ -7,6 +7,7 @@ mod error;
 mod exact;
 mod json;
 mod key;
+mod large;
 mod merge;
 mod number;
 mod prefix;
@@ -32,6 +33,9 @@ pub use error::{FrameError, FrameErrorKind};
 pub use exact::Exact;
 pub use json::{Elements, Json, Kind, Members};
 pub(crate) use key::{Key, Visit, WORD, word};
+pub(crate) use large::Large;
+#[cfg(feature = "websocket")]
+pub(crate) use large::shared;
 pub use number::Number;
 pub(crate) use number::split_numbers;
 pub(crate) use prefix::{Prefix, Progress, TopicPart, begins_with_topic, topic_of_prefix};
@@ -48,6 +52,12 @@ use crate::mask::{HIDDEN, Masked, Quoted};
 /// The size in bytes up to which a message may share the buffer that it was received in. A larger
 /// message has a buffer of its own size, so that copying it would save nothing.
 pub(crate) const MAX_SHARED: usize = 16 * 1024;
+
+/// Copies bytes that may share the buffer that they were received in.
+pub(crate) fn copied(bytes: &[u8]) -> Option<Bytes> {
+    (bytes.len() <= MAX_SHARED).then(|| Bytes::copy_from_slice(bytes))
+}
+
 /// The topic of the frame whose `id` is the session (docs/protocol.md §3.8).
 const TIC: &str = "tic";
 
@@ -243,19 +253,27 @@ impl Frame {
         })
     }
 
-    /// Copies the bytes out of the buffer that they were received in, unless it is their own, and
-    /// releases memory that is allocated and not used. A small frame that is kept would otherwise
-    /// keep the whole buffer.
-    pub(crate) fn detach(&mut self) {
-        if self.raw.len() <= MAX_SHARED {
-            let raw = Bytes::copy_from_slice(&self.raw);
-            // The text of a merged frame is the frame itself.
-            if self.repaired.as_ref().is_some_and(|repaired| repaired.as_ptr() == self.raw.as_ptr()) {
-                self.repaired = Some(Box::new(raw.clone()));
-            }
+    /// Copies the bytes out of the buffer that they were received in, with `copy`, unless it returns
+    /// `None`, and releases memory that is allocated and not used. A small frame that is kept would
+    /// otherwise keep the whole buffer.
+    pub(crate) fn detach(&mut self, mut copy: impl FnMut(&[u8]) -> Option<Bytes>) {
+        // The text of a merged frame is the frame itself.
+        let is_itself = |repaired: &Bytes| repaired.as_ptr() == self.raw.as_ptr();
+        let is_same = self.repaired.as_deref().is_some_and(is_itself);
+        if let Some(raw) = copy(&self.raw) {
             self.raw = raw;
         }
+        if let Some(repaired) = self.repaired.as_deref_mut() {
+            let text = if is_same { Some(self.raw.clone()) } else { copy(repaired) };
+            *repaired = text.unwrap_or_else(|| core::mem::take(repaired));
+        }
         self.release_spare();
+    }
+
+    /// Returns the bytes as they were received, and the repaired text if it is another one.
+    pub(crate) fn into_buffers(self) -> (Bytes, Option<Bytes>) {
+        let repaired = self.repaired.filter(|repaired| repaired.as_ptr() != self.raw.as_ptr());
+        (self.raw, repaired.map(|repaired| *repaired))
     }
 
     /// Releases memory that is allocated and not used.
@@ -360,7 +378,7 @@ mod tests {
         let buffer = Bytes::from(buffer);
         let mut frame = Frame::decode(buffer.slice(..length)).unwrap();
         let before = frame.clone();
-        frame.detach();
+        frame.detach(copied);
         assert_eq!((&frame, frame.held_bytes()), (&before, length));
         assert_ne!(frame.raw().as_ptr(), buffer.as_ptr());
         drop(before);
@@ -369,14 +387,14 @@ mod tests {
         let text = alloc::format!("{{\"31\":\"{}\"}}", "1".repeat(MAX_SHARED));
         let mut frame = Frame::decode(Bytes::from(text)).unwrap();
         let place = frame.raw().as_ptr();
-        frame.detach();
+        frame.detach(copied);
         assert_eq!(frame.raw().as_ptr(), place);
     }
 
     #[test]
     fn a_detached_merged_frame_shares_its_text_with_its_bytes() {
         let mut frame = decode(r#"{"topic":"smd+1"}"#).into_lossy();
-        frame.detach();
+        frame.detach(copied);
         assert!(frame.is_lossy());
         assert_eq!(frame.held_bytes(), frame.raw().len());
     }

@@ -4,6 +4,8 @@ use alloc::string::String;
 
 use bytes::Bytes;
 
+use super::large;
+
 /// The greatest number of places of a text that are not UTF-8. The gateway cuts messages at 64 KiB,
 /// so none of its own has more. Without this limit the text could take three times the message.
 pub(super) const MAX_BAD_PLACES: usize = 64 * 1024;
@@ -28,5 +30,5 @@ pub(super) fn repaired(raw: &[u8]) -> Option<Bytes> {
         text.push_str(valid);
         text.push_str(invalid);
     }
-    Some(Bytes::from(text))
+    Some(large::shared(text.into_bytes()))
 }

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::mem::size_of;
 use core::ops::Range;
 
+use super::large::Large;
 use super::scan::Span;
 
 /// The number of members whose places need no allocation. A market data frame has fewer.
@@ -66,7 +67,7 @@ pub(super) struct Spans {
     /// has no meaning.
     places: [(u16, u16); MAX_CHAINED],
     chained: Chained,
-    listed: Vec<Member>,
+    listed: Large<Member>,
 }
 
 /// What [`Spans::places`] holds.
@@ -82,14 +83,14 @@ struct Chained {
 impl Spans {
     pub(super) const fn new() -> Self {
         let chained = Chained { len: 0, end: 0, named: 0 };
-        Self { places: [(0, 0); MAX_CHAINED], chained, listed: Vec::new() }
+        Self { places: [(0, 0); MAX_CHAINED], chained, listed: Large(Vec::new()) }
     }
 
     /// Removes all members.
     #[inline(always)]
     pub(super) fn clear(&mut self) {
         self.chained = Chained::default();
-        self.listed.clear();
+        self.listed.0.clear();
     }
 
     /// Appends a member.
@@ -111,7 +112,7 @@ impl Spans {
         let Self { places, chained, listed } = self;
         let Chained { len, end, named } = *chained;
         // Behind a member that is listed, none is chained.
-        let places = if listed.is_empty() { &mut places[..] } else { &mut [] };
+        let places = if listed.0.is_empty() { &mut places[..] } else { &mut [] };
         Chain { places, chained, len: len.into(), end, named }
     }
 
@@ -120,23 +121,23 @@ impl Spans {
         // From here on the capacity doubles, to a little above the largest number of members. With
         // powers of two, the largest list had the size up to which the allocator of glibc keeps
         // what is released, and its heap grew to 46 MB.
-        if self.listed.capacity() == 0 {
-            self.listed.reserve_exact(FIRST_LISTED);
+        if self.listed.0.capacity() == 0 {
+            self.listed.0.reserve_exact(FIRST_LISTED);
         }
-        self.listed.push(member);
+        self.listed.0.push(member);
     }
 
     /// Returns the number of members.
     #[inline(always)]
     pub(super) fn len(&self) -> usize {
-        usize::from(self.chained.len) + self.listed.len()
+        usize::from(self.chained.len) + self.listed.0.len()
     }
 
     /// Returns the members in order.
     #[inline(always)]
     pub(super) fn iter(&self) -> SpansIter<'_> {
         let chained = self.places.get(..usize::from(self.chained.len)).unwrap_or_default();
-        SpansIter { chained: chained.iter(), end: 0, listed: self.listed.iter() }
+        SpansIter { chained: chained.iter(), end: 0, listed: self.listed.0.iter() }
     }
 
     /// Returns in their order the members whose key has at least [`MIN_NAME`] bytes.
@@ -150,23 +151,23 @@ impl Spans {
             let before = place.checked_sub(1).and_then(|before| self.places.get(before)).map_or(0, |(_, end)| *end);
             Some(Member::chained(before.into(), key_end.into(), value_end.into()))
         });
-        chained.chain(self.listed.iter().copied().filter(|member| member.key_len() >= MIN_NAME))
+        chained.chain(self.listed.0.iter().copied().filter(|member| member.key_len() >= MIN_NAME))
     }
 
     /// Returns the ends of the key and of the value of each chained member, and the listed members.
     #[inline(always)]
     pub(super) fn parts(&self) -> (&[(u16, u16)], &[Member]) {
-        (self.places.get(..usize::from(self.chained.len)).unwrap_or_default(), &self.listed)
+        (self.places.get(..usize::from(self.chained.len)).unwrap_or_default(), &self.listed.0)
     }
 
     /// Releases memory that is allocated and not used.
     pub(super) fn release_spare(&mut self) {
-        self.listed.shrink_to_fit();
+        self.listed.0.shrink_to_fit();
     }
 
     /// Returns the bytes that are allocated once [`release_spare`](Self::release_spare) was called.
     pub(super) fn held_bytes(&self) -> usize {
-        self.listed.len() * size_of::<Member>()
+        self.listed.0.len() * size_of::<Member>()
     }
 }
 

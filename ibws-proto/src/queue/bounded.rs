@@ -11,6 +11,7 @@ use super::item::{Dequeued, Item, LossReport};
 use super::overflow::{Overflow, QueueOptions};
 use super::rows::Folded;
 use super::slot::{Class, Content, Slot};
+use super::spare::Spare;
 use super::stats::LossCounts;
 use super::{attribution, cost};
 use crate::event::{Event, Message};
@@ -69,6 +70,8 @@ pub struct Queue {
     pub(super) counts: Option<Box<LossCounts>>,
     /// A fold that the last loss report announced, and its cost. It is delivered next.
     announced: Option<(Box<Folded>, usize)>,
+    /// The buffers of messages that were dropped.
+    pub(super) spare: Spare,
     /// The time of the latest event that has one.
     pub(super) now: Instant,
 }
@@ -125,6 +128,9 @@ impl Queue {
         }
         self.append(slot);
         self.make_room(self.limits);
+        // A queue that has been full keeps the event for a while. With a hundred of them, the
+        // buffers that the last events share would be more than a megabyte.
+        self.detach_shared();
     }
 
     #[inline(always)]
@@ -251,9 +257,10 @@ impl Queue {
     #[cold]
     pub(super) fn detach_shared(&mut self) {
         if let Some(place) = self.shared.take()
-            && let Some(Some(slot)) = self.at(place)
+            && let Some(at) = self.slot_number(place)
+            && let Some(Some(slot)) = self.slots.get_mut(at)
         {
-            slot.detach();
+            slot.detach(&mut self.spare);
         }
     }
 

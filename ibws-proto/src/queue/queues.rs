@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::attribution;
 use super::bounded::Queue;
 use super::overflow::QueueOptions;
+use super::spare::Spare;
 use super::stats::{LossCounts, QueueStats};
 use crate::event::Event;
 use crate::key::by_name::ByName;
@@ -65,6 +66,9 @@ pub struct Queues {
     by_subscription: ByName<Vec<QueueId>>,
     by_key: BTreeMap<Key, Vec<QueueId>>,
     all: Vec<QueueId>,
+    /// The buffers of messages that the queues have dropped. A queue has them while it takes an
+    /// event or makes room.
+    spare: Spare,
 }
 
 impl Default for Queues {
@@ -87,6 +91,7 @@ impl Queues {
             by_subscription: ByName::default(),
             by_key: BTreeMap::new(),
             all: Vec::new(),
+            spare: Spare::default(),
         }
     }
 
@@ -157,15 +162,15 @@ impl Queues {
         let subscribed = attribution::subscription(event).and_then(|key| self.by_subscription.get(key));
         let keyed = key.and_then(|key| self.by_key.get(&key));
         // The last queue receives the original, so that one queue costs no copy.
-        let (queues, held_at_most) = (&mut self.queues, &mut self.held_at_most);
+        let (queues, held_at_most, spare) = (&mut self.queues, &mut self.held_at_most, &mut self.spare);
         let mut last = None;
         for id in subscribed.into_iter().chain(keyed).flatten().chain(&self.all) {
             if let Some(before) = last.replace(*id) {
-                put(queues, held_at_most, before, &mut event.clone(), &mut delivered);
+                put(queues, held_at_most, spare, before, &mut event.clone(), &mut delivered);
             }
         }
         if let Some(id) = last {
-            put(queues, held_at_most, id, event, &mut delivered);
+            put(queues, held_at_most, spare, id, event, &mut delivered);
         }
         if self.held_at_most > self.total_bytes {
             self.share_room();
@@ -198,9 +203,11 @@ impl Queues {
             let target = target.saturating_sub(announced.fold(0, usize::saturating_add));
             let others = |(queue, _): &(Queue, EventFilter)| queue.bytes().saturating_sub(queue.announced_bytes());
             let share = equal_share(self.queues.values().map(others).collect(), target);
-            self.queues.values_mut().for_each(|(queue, _)| {
+            for (queue, _) in self.queues.values_mut() {
+                queue.spare = Spare::take(&mut self.spare);
                 queue.shrink_to(queue.announced_bytes().saturating_add(share));
-            });
+                self.spare = Spare::take(&mut queue.spare);
+            }
         }
         self.held_at_most = self.bytes();
     }
@@ -244,13 +251,16 @@ fn equal_share(mut held: Vec<usize>, total: usize) -> usize {
 fn put(
     queues: &mut BTreeMap<QueueId, (Queue, EventFilter)>,
     held_at_most: &mut usize,
+    spare: &mut Spare,
     id: QueueId,
     event: &mut Event,
     delivered: &mut impl FnMut(QueueId, &Queue),
 ) {
     if let Some((queue, _)) = queues.get_mut(&id) {
         let before = queue.bytes();
+        queue.spare = Spare::take(spare);
         queue.push_from(event);
+        *spare = Spare::take(&mut queue.spare);
         *held_at_most = held_at_most.saturating_add(queue.bytes().saturating_sub(before));
         delivered(id, queue);
     }

@@ -57,9 +57,13 @@ impl Queue {
         let key = message.key;
         let can_merge = key != Some(Key::MarketData) || merge::is_mergeable(&message.frame);
         let Some(place) = self.latest(message).filter(|_| can_merge) else { return false };
-        let Some(older) = self.slot(place) else { return false };
+        let at = self.slot_number(place);
+        let Some(Some(older)) = at.and_then(|at| self.slots.get_mut(at)) else { return false };
         let before = older.cost;
-        let merged = if key == Some(Key::MarketData) { older.update(newer) } else { older.fold(newer, cost) };
+        let merged = match key {
+            Some(Key::MarketData) => older.update(newer),
+            _ => older.fold(newer, cost, &mut self.spare),
+        };
         let after = older.cost;
         self.bytes = self.bytes.saturating_sub(before).saturating_add(after);
         if merged == Merged::Neither {
@@ -106,7 +110,7 @@ impl Queue {
         let Some(mut older) = self.at(previous).and_then(Option::take) else { return };
         let Some(newer) = self.at(place).and_then(Option::take) else { return };
         self.bytes = self.bytes.saturating_sub(older.cost).saturating_sub(newer.cost);
-        let merged = older.merge(newer);
+        let merged = older.merge(newer, &mut self.spare);
         self.bytes = self.bytes.saturating_add(older.cost);
         match merged {
             Ok(()) => {
@@ -201,6 +205,7 @@ impl Queue {
         let counts = self.counts();
         counts.lost.add(key, messages);
         counts.lost_notices.add(key, notices);
+        slot.release(&mut self.spare);
     }
 
     fn put(&mut self, place: u64, slot: Slot) {
@@ -210,7 +215,12 @@ impl Queue {
     }
 
     pub(super) fn at(&mut self, place: u64) -> Option<&mut Option<Slot>> {
-        self.slots.get_mut(usize::try_from(place.checked_sub(self.first_place)?).ok()?)
+        self.slots.get_mut(self.slot_number(place)?)
+    }
+
+    /// Returns the number of the slot with this place.
+    pub(super) fn slot_number(&self, place: u64) -> Option<usize> {
+        usize::try_from(place.checked_sub(self.first_place)?).ok()
     }
 
     fn slot(&mut self, place: u64) -> Option<&mut Slot> {

@@ -1,20 +1,13 @@
 //! Folds messages of rows into one: what orders, executions and ladders add up to, row by row, by
 //! the rules of the folds.
 
-use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
-use alloc::collections::btree_map::Entry;
-use alloc::string::String;
-use alloc::vec::Vec;
-use core::mem::size_of;
-
 use super::layout::{Following, Layout, MAX_LAYOUT_BYTES, place};
 use super::merge::{self, Object};
+use super::row_store::{ALLOCATION, NewRow, RowKey, RowStore};
 use crate::event::Message;
-use crate::fold::{Filing, Merged, Merging as _};
+use crate::fold::{Filing, Merging as _};
 use crate::frame::{Frame, Json, Spelled};
 use crate::key::Key;
-use crate::mask::Discreet;
 use crate::message::{Body, Execution, LadderRow, Order, Rows};
 
 /// The maximum size of a frame that is folded. Merging compares each member of one row with each of
@@ -24,24 +17,12 @@ const MAX_FRAME_BYTES: usize = 256 * 1024;
 const MAX_ROW_BYTES: usize = 8 * 1024;
 /// The maximum number of members of a row that is folded; rows of orders have some 40.
 const MAX_MEMBERS: usize = 96;
-/// The maximum size to which a row grows by merging.
-const MAX_MERGED_BYTES: usize = 2 * MAX_ROW_BYTES;
-
-/// The memory of an entry of the map of rows: ascending keys, which numbers of orders are, fill the
-/// nodes of the map to little more than half.
-const ENTRY: usize = size_of::<(RowKey, RowChanges)>() * 15 / 8;
-
-/// What an allocator takes for itself with each allocation. It is counted, because a row is two or
-/// three small allocations: without it, a queue of rows would hold a fifth more than it counts.
-/// glibc takes 8 to 23 bytes.
-const ALLOCATION: usize = 16;
-
 /// Several messages of one stream of rows.
 ///
 /// The rows of the newest message are filed when the next one comes, and not at all if that has the
 /// same rows with newer values: an order that changes often costs a comparison of two texts for
 /// each change. The result is the same, because every value that is not filed would have been
-/// replaced. That includes the rows that do not fit into one (`MAX_MERGED_BYTES`): the rows of a
+/// replaced. That includes the rows that do not fit into one (`row_store::MAX_ROW`): the rows of a
 /// message with a [`Layout`] have 4 KiB together, and it is used while each filed row has no more.
 #[derive(Clone, Debug)]
 pub(crate) struct Folded {
@@ -50,8 +31,7 @@ pub(crate) struct Folded {
     /// The layout of the newest message if its rows are not filed yet.
     pending: Option<Layout>,
     /// The rows that are filed.
-    rows: BTreeMap<RowKey, RowChanges>,
-    bytes: usize,
+    rows: RowStore,
     /// Set once a filed row is too large for a message to remain pending.
     is_large: bool,
 }
@@ -60,34 +40,6 @@ pub(crate) struct Folded {
 #[derive(Default)]
 pub(super) struct Foldable {
     layout: Option<Layout>,
-}
-
-/// The identity of a row among the rows of its stream.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum RowKey {
-    Number(i64),
-    Text(Discreet<Box<str>>),
-}
-
-impl From<i64> for RowKey {
-    fn from(number: i64) -> Self {
-        Self::Number(number)
-    }
-}
-
-impl From<Box<str>> for RowKey {
-    fn from(text: Box<str>) -> Self {
-        Self::Text(Discreet(text))
-    }
-}
-
-/// The changes to one order, execution or row of a ladder.
-#[derive(Clone, Debug)]
-struct RowChanges {
-    /// One row as a rule; more if they would not fit into one.
-    rows: Vec<Merged>,
-    /// Set if the first row replaces what was known before; otherwise all rows are changes to it.
-    replaces: bool,
 }
 
 impl Folded {
@@ -108,16 +60,17 @@ impl Folded {
 
     /// Creates the fold of one message, which was checked.
     pub(super) fn from_message(message: Message, checked: Foldable) -> Self {
-        let mut folded = Self { message, pending: None, rows: BTreeMap::new(), bytes: 0, is_large: false };
+        let mut folded = Self { message, pending: None, rows: RowStore::default(), is_large: false };
         folded.read_newest(checked);
         folded
     }
 
-    /// Adds a newer message, which was checked.
-    pub(super) fn add(&mut self, mut newer: Message, checked: Foldable) {
+    /// Adds a newer message, which was checked. Returns the one that it replaces.
+    pub(super) fn add(&mut self, mut newer: Message, checked: Foldable) -> Message {
         self.file_newest();
         self.replace_message(&mut newer);
         self.read_newest(checked);
+        newer
     }
 
     /// Adds a newer message without reading it, if its rows have the members of those of the newest
@@ -164,37 +117,36 @@ impl Folded {
         let text = frame.text();
         let behind = |end: usize| text.len().checked_sub(end);
         for_each_row(&frame, |row| {
-            let is_same = |known: &Merged| {
+            let is_same = |known: Json<'_>| {
                 let Some((layout, like)) = like else { return false };
                 let Some((start, end)) = place(text, row.json) else { return false };
                 // The text before and behind the only row is the same in both.
                 let Some(end) = behind(end).and_then(|behind| like.len().checked_sub(behind)) else { return false };
-                known.json().text().len() <= MAX_LAYOUT_BYTES
-                    && layout.is_like(like, start..end, known.json().text().as_bytes())
+                known.text().len() <= MAX_LAYOUT_BYTES
+                    && layout.is_like(like, start..end, known.text().as_bytes())
                     && !row.json.members().any(|(_, value)| is_blank(value))
             };
-            self.add_row(row.key, row.json, row.replaces, is_blank, is_same);
+            self.add_row(&row, is_blank, is_same);
             true
         });
     }
 
-    /// Adds a newer fold.
-    pub(super) fn append(&mut self, mut newer: Self) {
+    /// Adds a newer fold. Returns the message that it replaces.
+    pub(super) fn append(&mut self, mut newer: Self) -> Message {
         self.file_newest();
         newer.file_newest();
         let Self { mut message, rows, .. } = newer;
-        for (key, changes) in rows {
-            for (at, row) in changes.rows.into_iter().enumerate() {
-                let is_blank = blank_values(message.key);
-                self.add_row(key.clone(), row.json(), changes.replaces && at == 0, is_blank, |_| false);
-            }
+        let is_blank = blank_values(message.key);
+        for row in rows.iter() {
+            self.add_row(&NewRow { key: row.key, json: row.json, replaces: row.replaces }, is_blank, |_| false);
         }
         self.replace_message(&mut message);
+        message
     }
 
     /// Returns the bytes that its rows hold, beside those of the message.
     pub(super) fn held_bytes(&self) -> usize {
-        self.bytes + self.pending.as_ref().map_or(0, |layout| ALLOCATION + layout.held_bytes())
+        self.rows.held_bytes() + self.pending.as_ref().map_or(0, |layout| ALLOCATION + layout.held_bytes())
     }
 
     /// Makes the newest message the one that stands for all, with the members beside the rows that
@@ -209,96 +161,43 @@ impl Folded {
         core::mem::swap(&mut self.message, newer);
     }
 
-    /// Files a row. `is_same` returns `true` if it replaces all members of the known one and is
-    /// written as a merge of the two would be.
+    /// Files a row, as [`RowStore::add`] does.
     fn add_row(
         &mut self,
-        key: RowKey,
-        row: Json<'_>,
-        replaces: bool,
+        row: &NewRow<'_>,
         is_blank: fn(Json<'_>) -> bool,
-        is_same: impl FnOnce(&Merged) -> bool,
+        is_same: impl FnOnce(Json<'_>) -> bool,
     ) {
-        let overhead = ENTRY + if let RowKey::Text(text) = &key { ALLOCATION + text.len() } else { 0 };
-        let changes = match self.rows.entry(key) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                self.bytes = self.bytes.saturating_add(overhead);
-                entry.insert(RowChanges { rows: Vec::new(), replaces })
-            }
-        };
-        self.bytes = self.bytes.saturating_sub(changes.held_bytes());
-        if replaces {
-            changes.rows.clear();
-            changes.replaces = true;
-        }
-        let fits = |last: &Merged| last.json().text().len() + row.text().len() <= MAX_MERGED_BYTES;
-        let last = changes.rows.last_mut();
-        let is_merged = last.is_some_and(|last| match is_same(last) {
-            true => Merged::new(row).map(|row| *last = row).is_some(),
-            false => fits(last) && last.merge(row, is_blank),
-        });
-        if !is_merged && let Some(row) = Merged::new(row) {
-            // Nearly every entry has one row, and never gets another.
-            changes.rows.reserve_exact(1);
-            changes.rows.push(row);
-        }
-        let length = changes.rows.last().map_or(0, |row| row.json().text().len());
+        let length = self.rows.add(row, is_blank, is_same);
         self.is_large = self.is_large || length > MAX_LAYOUT_BYTES;
-        self.bytes = self.bytes.saturating_add(changes.held_bytes());
     }
 
-    /// Writes one message. A fold of it ends where a fold of all messages would have ended. Each
-    /// row is released once it is written, because the rows may hold most of a client's memory.
+    /// Writes one message. A fold of it ends where a fold of all messages would have ended. Rows
+    /// are released once they are written.
     pub(super) fn into_message(mut self) -> Message {
         self.file_newest();
         let Self { mut message, rows, .. } = self;
         let Some(list) = list_key(message.key) else { return message };
-        let row_bytes =
-            |changes: &RowChanges| changes.rows.iter().map(|row| row.json().text().len() + 1).sum::<usize>();
         let beside = |member: &Spelled<'_>| member.key != list;
         let beside_bytes =
             message.frame.spelled().filter(beside).map(|member| member.written.len() + member.value.len() + 2);
-        let length = rows.values().map(row_bytes).sum::<usize>() + beside_bytes.sum::<usize>() + list.len() + 16;
+        let length = rows.text_bytes() + beside_bytes.sum::<usize>() + list.len() + 16;
         let mut object = Object::with_capacity(length);
         let mut rows = Some(rows);
         for member in message.frame.spelled() {
             if beside(&member) {
                 object.push(&member);
             } else if let Some(rows) = rows.take() {
-                write_rows(rows, object.push_key(member.written));
+                rows.write(object.push_key(member.written));
             }
         }
         if let Some(rows) = rows {
-            write_rows(rows, object.push_key(&alloc::format!("\"{list}\"")));
+            rows.write(object.push_key(&alloc::format!("\"{list}\"")));
         }
         if let Some(frame) = object.into_frame(message.frame.is_lossy()) {
             message.frame = frame;
         }
         message
-    }
-}
-
-/// Appends the rows as an array.
-fn write_rows(rows: BTreeMap<RowKey, RowChanges>, text: &mut String) {
-    let mut separator = '[';
-    for row in rows.into_values().flat_map(|changes| changes.rows) {
-        text.push(separator);
-        text.push_str(row.json().text());
-        separator = ',';
-    }
-    if separator == '[' {
-        text.push('[');
-    }
-    text.push(']');
-}
-
-impl RowChanges {
-    /// Returns the bytes that the rows hold.
-    fn held_bytes(&self) -> usize {
-        let texts = self.rows.iter().map(|row| ALLOCATION + row.json().text().len());
-        let list = self.rows.capacity() * size_of::<Merged>();
-        (if list == 0 { 0 } else { ALLOCATION + list }) + texts.sum::<usize>()
     }
 }
 
@@ -327,16 +226,9 @@ fn blank_values(key: Option<Key>) -> fn(Json<'_>) -> bool {
     }
 }
 
-/// A row with its key.
-struct KeyedRow<'a> {
-    key: RowKey,
-    json: Json<'a>,
-    replaces: bool,
-}
-
 /// Calls `visit` for each row of a frame. Returns `false` at the first row that has no key or for
 /// which `visit` returns `false`.
-fn for_each_row<'a>(frame: &'a Frame, visit: impl FnMut(KeyedRow<'a>) -> bool) -> bool {
+fn for_each_row<'a>(frame: &'a Frame, visit: impl FnMut(NewRow<'a>) -> bool) -> bool {
     match frame.body() {
         Body::Orders(orders) => for_each::<Order<'a>>(orders.rows(), visit),
         Body::Trades(trades) => for_each::<Execution<'a>>(trades.rows(), visit),
@@ -347,11 +239,11 @@ fn for_each_row<'a>(frame: &'a Frame, visit: impl FnMut(KeyedRow<'a>) -> bool) -
 
 fn for_each<'a, R: Filing<'a, Key: Into<RowKey>>>(
     mut rows: Rows<'a, R>,
-    mut visit: impl FnMut(KeyedRow<'a>) -> bool,
+    mut visit: impl FnMut(NewRow<'a>) -> bool,
 ) -> bool {
     rows.all(|row| {
         let Ok(row) = row else { return false };
         let key = row.filed_under().map(Into::into);
-        key.is_some_and(|key| visit(KeyedRow { key, json: row.json(), replaces: row.replaces() }))
+        key.is_some_and(|key| visit(NewRow { key, json: row.json(), replaces: row.replaces() }))
     })
 }

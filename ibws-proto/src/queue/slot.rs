@@ -6,15 +6,13 @@
 
 use alloc::boxed::Box;
 
-use bytes::Bytes;
-
 use super::cost;
 #[cfg(feature = "client")]
 use super::item::{Dequeued, Item};
 use super::merge::{self, Merged};
 use super::rows::{Foldable, Folded};
+use super::spare::Spare;
 use crate::event::{Event, Message};
-use crate::frame::MAX_SHARED;
 use crate::key::Key;
 
 /// An event in a queue.
@@ -81,15 +79,28 @@ impl Slot {
 
     /// Copies the bytes of a message out of the buffer that they were received in. An event that
     /// stays in the queue must not keep that buffer, which may be far larger.
-    pub(super) fn detach(&mut self) {
+    pub(super) fn detach(&mut self, spare: &mut Spare) {
         match &mut self.content {
-            Content::Event(Event::Message(message)) => message.frame.detach(),
-            Content::Event(Event::Malformed(malformed)) if malformed.raw.len() <= MAX_SHARED => {
-                malformed.raw = Bytes::copy_from_slice(&malformed.raw);
+            Content::Event(Event::Message(message)) => message.frame.detach(|bytes| spare.copy(bytes)),
+            Content::Event(Event::Malformed(malformed)) => {
+                if let Some(raw) = spare.copy(&malformed.raw) {
+                    malformed.raw = raw;
+                }
             }
             Content::Event(_) => {}
-            Content::Folded(folded) => folded.message.frame.detach(),
+            Content::Folded(folded) => folded.message.frame.detach(|bytes| spare.copy(bytes)),
         }
+    }
+
+    /// Drops the content, and keeps its buffers for other messages.
+    pub(super) fn release(self, spare: &mut Spare) {
+        let frame = match self.content {
+            Content::Event(Event::Message(message)) => message.frame,
+            Content::Event(Event::Malformed(malformed)) => return spare.keep(malformed.raw),
+            Content::Event(_) => return,
+            Content::Folded(folded) => folded.message.frame,
+        };
+        spare.keep_frame(frame);
     }
 
     /// Computes the cost again after the content has changed. Returns the cost before and after.
@@ -159,8 +170,8 @@ impl Slot {
 
     /// Folds a newer message of rows into the slot. What the event holds then is not used again,
     /// unless the two stay apart, when nothing changes but the cost of the slot.
-    pub(super) fn fold(&mut self, newer: &mut Event, cost: usize) -> Merged {
-        match self.merge(Self::new(Event::take(newer), cost)) {
+    pub(super) fn fold(&mut self, newer: &mut Event, cost: usize, spare: &mut Spare) -> Merged {
+        match self.merge(Self::new(Event::take(newer), cost), spare) {
             Ok(()) => return Merged::Newer,
             Err(Self { content: Content::Event(event), .. }) => *newer = event,
             Err(_) => {}
@@ -168,12 +179,13 @@ impl Slot {
         Merged::Neither
     }
 
-    /// Merges a newer event of its stream into the slot, which keeps its predecessor.
+    /// Merges a newer event of its stream into the slot, which keeps its predecessor. The buffers of
+    /// the older one are kept for other messages.
     ///
     /// # Errors
     /// The newer slot, if one of the two is no message or the result would be too large. Then
     /// nothing changes but the cost of the older one.
-    pub(super) fn merge(&mut self, mut newer: Self) -> Result<(), Self> {
+    pub(super) fn merge(&mut self, mut newer: Self, spare: &mut Spare) -> Result<(), Self> {
         if self.message().is_none() || newer.message().is_none() {
             return Err(newer);
         }
@@ -181,7 +193,11 @@ impl Slot {
             && message.key == Some(Key::MarketData)
         {
             let merged = self.update(newest);
-            return if merged == Merged::Neither { Err(newer) } else { Ok(()) };
+            if merged == Merged::Neither {
+                return Err(newer);
+            }
+            newer.release(spare);
+            return Ok(());
         }
         if let (Content::Folded(folded), Content::Event(Event::Message(message))) =
             (&mut self.content, &mut newer.content)
@@ -189,6 +205,7 @@ impl Slot {
             let is_added = folded.follow(message);
             self.recount();
             if is_added {
+                newer.release(spare);
                 return Ok(());
             }
         }
@@ -204,11 +221,12 @@ impl Slot {
                 return Err(newer);
             }
         };
-        match newer.content {
-            Content::Event(Event::Message(message)) => folded.add(message, checked),
-            Content::Folded(newer) => folded.append(*newer),
-            Content::Event(_) => {}
-        }
+        let older = match newer.content {
+            Content::Event(Event::Message(message)) => Some(folded.add(message, checked)),
+            Content::Folded(newer) => Some(folded.append(*newer)),
+            Content::Event(_) => None,
+        };
+        older.into_iter().for_each(|older| spare.keep_frame(older.frame));
         self.content = Content::Folded(folded);
         self.recount();
         Ok(())

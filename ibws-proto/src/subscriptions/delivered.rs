@@ -9,9 +9,9 @@
 //! There is one memory for all subscriptions to orders. The gateway has one stream of orders, so as
 //! a rule there is one subscription.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
-use core::mem::{replace, take};
+use core::mem::replace;
 
 use crate::frame::{Elements, Frame, Json, RowError};
 use crate::message::{Body, Execution, Row as _, RowView, Slots};
@@ -65,34 +65,44 @@ struct Known {
 
 /// Entries in two generations. When the newer one is full, the older one is forgotten, and the
 /// newer one becomes the older one. An entry that is used becomes a newer one.
+///
+/// The lists are in the order of their keys, and are never released: what a map releases while
+/// orders flood in would stay in the process, once for each thread that the task has run on.
 #[derive(Debug)]
 struct Generations<K, V> {
-    newer: BTreeMap<K, V>,
-    older: BTreeMap<K, V>,
+    newer: Vec<(K, V)>,
+    older: Vec<(K, V)>,
     forgotten: u64,
 }
 
 impl<K, V> Default for Generations<K, V> {
     fn default() -> Self {
-        Self { newer: BTreeMap::new(), older: BTreeMap::new(), forgotten: 0 }
+        Self { newer: Vec::new(), older: Vec::new(), forgotten: 0 }
     }
 }
 
 impl<K: Ord + Copy, V: Default> Generations<K, V> {
-    /// Returns the entry of a key, and whether it was remembered. Up to `limit` entries are in one
-    /// generation.
-    fn entry(&mut self, key: K, limit: usize) -> (&mut V, bool) {
-        let mut is_known = self.newer.contains_key(&key);
-        let mut older = None;
-        if !is_known {
-            older = self.older.remove(&key);
-            is_known = older.is_some();
-            if self.newer.len() >= limit {
-                let forgotten = replace(&mut self.older, take(&mut self.newer));
-                self.forgotten = self.forgotten.saturating_add(forgotten.len() as u64);
-            }
+    /// Calls `act` with the entry of a key, and with whether it was remembered. Up to `limit` entries
+    /// are in one generation.
+    fn note<T>(&mut self, key: K, limit: usize, act: impl FnOnce(&mut V, bool) -> T) -> T {
+        let place = |list: &[(K, V)]| list.binary_search_by_key(&key, |(key, _)| *key);
+        let at = place(&self.newer);
+        if let Some((_, value)) = at.ok().and_then(|at| self.newer.get_mut(at)) {
+            return act(value, true);
         }
-        (self.newer.entry(key).or_insert_with(|| older.unwrap_or_default()), is_known)
+        let older = place(&self.older).ok().map(|at| self.older.remove(at).1);
+        let is_known = older.is_some();
+        let mut value = older.unwrap_or_default();
+        let result = act(&mut value, is_known);
+        let mut at = at.unwrap_or_else(|at| at);
+        if self.newer.len() >= limit {
+            self.forgotten = self.forgotten.saturating_add(self.older.len() as u64);
+            self.older.clear();
+            core::mem::swap(&mut self.newer, &mut self.older);
+            at = 0;
+        }
+        self.newer.insert(at, (key, value));
+        result
     }
 }
 
@@ -121,7 +131,7 @@ impl Delivered {
             }
             Body::Trades(trades) => {
                 for row in trades.rows().flatten() {
-                    self.executions.entry(identity(&row), EXECUTIONS);
+                    self.executions.note(identity(&row), EXECUTIONS, |(), _| ());
                 }
             }
             _ => {}
@@ -131,16 +141,17 @@ impl Delivered {
     fn note_order(&mut self, row: &OrderRow<'_>) {
         let Some(id) = row.order_id() else { return };
         let mark = self.mark;
-        let (known, _) = self.orders.entry(id, ORDERS);
-        if known.mark != mark {
-            (known.mark, known.set) = (mark, 0);
-        }
-        for (at, slot) in known.values.iter_mut().enumerate() {
-            if let Some(value) = row.value(at) {
-                *slot = value.hash;
-                known.set |= 1 << at;
+        self.orders.note(id, ORDERS, |known, _| {
+            if known.mark != mark {
+                (known.mark, known.set) = (mark, 0);
             }
-        }
+            for (at, slot) in known.values.iter_mut().enumerate() {
+                if let Some(value) = row.value(at) {
+                    *slot = value.hash;
+                    known.set |= 1 << at;
+                }
+            }
+        });
     }
 
     /// Takes in a snapshot that was requested after the last mark. Returns the places of the orders
@@ -162,7 +173,7 @@ impl Delivered {
         let rows = replies.trades.iter().flat_map(|trades| trades.rows()).enumerate();
         for (at, row) in rows {
             let Ok(row) = row else { continue };
-            if !self.executions.entry(identity(&row), EXECUTIONS).1 {
+            if !self.executions.note(identity(&row), EXECUTIONS, |(), is_known| is_known) {
                 executions.push(at);
             }
         }
@@ -172,18 +183,19 @@ impl Delivered {
     /// Notes a row of a snapshot. Returns whether it brings something new.
     fn changes(&mut self, id: i64, row: &OrderRow<'_>) -> bool {
         let mark = self.mark;
-        let (known, is_known) = self.orders.entry(id, ORDERS);
-        if known.mark != mark {
-            (known.mark, known.set) = (mark, 0);
-        }
-        let mut is_new = !is_known;
-        for (at, slot) in known.values.iter_mut().enumerate().filter(|(at, _)| known.set & (1 << at) == 0) {
-            let Some(value) = row.value(at) else { continue };
-            let before = replace(slot, value.hash);
-            // A row of the stream leaves out what is not there yet, such as the average price.
-            is_new |= if before == 0 { !value.is_nothing } else { before != value.hash };
-        }
-        is_new
+        self.orders.note(id, ORDERS, |known, is_known| {
+            if known.mark != mark {
+                (known.mark, known.set) = (mark, 0);
+            }
+            let mut is_new = !is_known;
+            for (at, slot) in known.values.iter_mut().enumerate().filter(|(at, _)| known.set & (1 << at) == 0) {
+                let Some(value) = row.value(at) else { continue };
+                let before = replace(slot, value.hash);
+                // A row of the stream leaves out what is not there yet, such as the average price.
+                is_new |= if before == 0 { !value.is_nothing } else { before != value.hash };
+            }
+            is_new
+        })
     }
 }
 

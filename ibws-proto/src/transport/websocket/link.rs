@@ -16,7 +16,7 @@ use tungstenite::{Error, Message, Utf8Bytes};
 use super::cause::{bytes, cause_of};
 use super::{ByteStream as _, Net};
 use crate::CloseCause;
-use crate::frame::MAX_SHARED;
+use crate::frame::{MAX_SHARED, shared};
 use crate::transport::{IncomingMessage, Link, OutgoingMessage, WriteError};
 
 /// An open WebSocket on the network `N`. Dropping it closes the socket without a Close frame.
@@ -194,7 +194,7 @@ fn fitted(bytes: Bytes) -> Bytes {
     }
     let mut bytes = Vec::from(bytes);
     bytes.shrink_to_fit();
-    bytes.into()
+    shared(bytes)
 }
 
 #[inline]
