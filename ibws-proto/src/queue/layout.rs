@@ -4,11 +4,12 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::mem::size_of;
-use core::ops::Range;
 
 use crate::event::Message;
+use crate::fold::Merging as _;
 use crate::frame::{FromJson as _, Json, Key as JsonKey, Kind, Span, Visit};
 use crate::key::Key;
+use crate::message::Execution;
 
 /// The largest size in bytes of a frame whose layout is kept. No row of it needs to be split when
 /// it is merged: see [`Folded`](super::rows::Folded).
@@ -27,6 +28,10 @@ const WORD: usize = 8;
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
     values: Vec<Place>,
+    /// The places in the text that was followed last.
+    before: Vec<Place>,
+    /// Where the first row begins.
+    start: u16,
     /// The number of values of the rows that are read.
     rows_end: usize,
     rows: usize,
@@ -84,6 +89,8 @@ impl Layout {
         let rows = frame.get(list).filter(|rows| rows.kind() == Kind::Array)?;
         let mut layout = Self {
             values: Vec::with_capacity(32),
+            before: Vec::new(),
+            start: 0,
             rows_end: 0,
             rows: 0,
             keeps_known: message.key == Some(Key::Trades),
@@ -103,6 +110,9 @@ impl Layout {
         let values = self.values.get_mut(self.rows_end..)?;
         if values.len() > MAX_MEMBERS {
             return None;
+        }
+        if self.rows == 0 {
+            self.start = u16::try_from(row_start).ok()?;
         }
         let mut keys = [(0, 0); MAX_MEMBERS];
         let (mut at, mut is_identified) = (row_start, false);
@@ -136,13 +146,20 @@ impl Layout {
 
     /// Returns the bytes that the layout holds.
     pub(super) fn held_bytes(&self) -> usize {
-        self.values.capacity() * size_of::<Place>()
+        (self.values.capacity() + self.before.capacity()) * size_of::<Place>()
     }
 
     /// Makes the layout that of the text `newer`, if it differs from the text `older`, whose layout
     /// this is, in values only. Otherwise the layout is that of no text.
     pub(super) fn follow(&mut self, older: &[u8], newer: &[u8]) -> Following {
+        self.before.clone_from(&self.values);
         self.followed(older, newer).unwrap_or(Following::Differs)
+    }
+
+    /// Makes the layout that of the text `older` of the last [`follow`](Self::follow) again, or, if
+    /// it is that, of the text `newer`.
+    pub(super) fn swap(&mut self) {
+        core::mem::swap(&mut self.values, &mut self.before);
     }
 
     fn followed(&mut self, older: &[u8], newer: &[u8]) -> Option<Following> {
@@ -174,7 +191,7 @@ impl Layout {
                 following =
                     Some(Following::Resembles).filter(|_| is_identity_of(key, core::str::from_utf8(text).ok()))?;
             }
-            if self.keeps_known && matches!(text, b"null" | b"\"\"") {
+            if self.keeps_known && core::str::from_utf8(text).is_ok_and(is_blank) {
                 following = Following::Resembles;
             }
             (value.start, value.end) = (u16::try_from(new_start).ok()?, u16::try_from(new_end).ok()?);
@@ -183,13 +200,20 @@ impl Layout {
         }
     }
 
-    /// Returns `true` if the text `other` is a row with the members of the only row of `text`,
-    /// whose layout this is.
-    pub(super) fn is_like(&self, text: &[u8], row: Range<usize>, other: &[u8]) -> bool {
-        let (Some(text), 1) = (text.get(row.clone()), self.rows) else { return false };
-        let mut layout = Self { keeps_known: false, ..self.clone() };
-        layout.shift(0, layout.values.len(), row.start, 0);
-        layout.follow(text, other) != Following::Differs
+    /// Returns the only row of the text, whose layout this is; `None` if it has another number of
+    /// rows, or rows of a ladder.
+    pub(super) fn only_row<'a>(&'a self, text: &'a str) -> Option<OnlyRow<'a>> {
+        let identity = self.values.iter().find_map(|value| Some((*value, value.identifies?)));
+        let (identity, key) = identity.filter(|(_, key)| self.rows == 1 && *key != Key::PriceLadder)?;
+        let range = usize::from(self.start)..usize::from(self.values.last()?.end) + 1;
+        let value = |place: &Place| text.get(usize::from(place.start)..usize::from(place.end));
+        Some(OnlyRow {
+            layout: self,
+            json: Json(text.get(range)?),
+            key,
+            identity: Json(value(&identity)?),
+            keeps_known: self.keeps_known && self.values.iter().any(|place| value(place).is_some_and(is_blank)),
+        })
     }
 
     /// Moves values as far as the newer text is behind the older one.
@@ -207,8 +231,38 @@ impl Layout {
     }
 }
 
+/// The only row of a message.
+pub(super) struct OnlyRow<'a> {
+    layout: &'a Layout,
+    pub(super) json: Json<'a>,
+    pub(super) key: Key,
+    /// The value that identifies it.
+    pub(super) identity: Json<'a>,
+    /// It has a value that leaves a known value in place.
+    keeps_known: bool,
+}
+
+impl OnlyRow<'_> {
+    /// Returns `true` if it replaces all members of the known row, and a merge of the two would be
+    /// written as it is.
+    pub(super) fn stands_for(&self, known: Json<'_>) -> bool {
+        let known = known.text().as_bytes();
+        if self.keeps_known || known.len() > MAX_LAYOUT_BYTES {
+            return false;
+        }
+        let mut layout = Layout { values: self.layout.values.clone(), before: Vec::new(), ..*self.layout };
+        layout.shift(0, layout.values.len(), layout.start.into(), 0);
+        layout.followed(self.json.text().as_bytes(), known).is_some()
+    }
+}
+
+/// Returns `true` for a value that does not replace a known one, in rows of executions.
+fn is_blank(value: &str) -> bool {
+    Execution::keeps_known(Json(value))
+}
+
 /// Returns where a value lies in the text that it is part of.
-pub(super) fn place(text: &str, value: Json<'_>) -> Option<(usize, usize)> {
+fn place(text: &str, value: Json<'_>) -> Option<(usize, usize)> {
     let start = (value.text().as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
     Some((start, start + value.text().len()))
 }

@@ -1,12 +1,15 @@
 //! Folds messages of rows into one: what orders, executions and ladders add up to, row by row, by
 //! the rules of the folds.
 
-use super::layout::{Following, Layout, MAX_LAYOUT_BYTES, place};
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+
+use super::layout::{Following, Layout, MAX_LAYOUT_BYTES};
 use super::merge::{self, Object};
 use super::row_store::{ALLOCATION, NewRow, RowKey, RowStore};
 use crate::event::Message;
 use crate::fold::{Filing, Merging as _};
-use crate::frame::{Frame, Json, Spelled};
+use crate::frame::{Frame, FromJson as _, Json, Spelled};
 use crate::key::Key;
 use crate::message::{Body, Execution, LadderRow, Order, Rows};
 
@@ -68,8 +71,8 @@ impl Folded {
     /// Adds a newer message, which was checked. Returns the one that it replaces.
     pub(super) fn add(&mut self, mut newer: Message, checked: Foldable) -> Message {
         self.file_newest();
-        self.replace_message(&mut newer);
-        self.read_newest(checked);
+        let is_kept = self.replace_message(&mut newer);
+        self.read_newest(if is_kept { checked } else { Foldable::default() });
         newer
     }
 
@@ -78,14 +81,15 @@ impl Folded {
     /// changes but what is filed.
     pub(super) fn follow(&mut self, newer: &mut Message) -> bool {
         let Some(mut layout) = self.pending.take() else { return false };
-        let following = match newer.frame.is_lossy() {
-            true => Following::Differs,
-            false => layout.follow(self.message.frame.raw(), newer.frame.raw()),
-        };
-        match following {
-            Following::Replaces => {}
-            Following::Resembles => self.file(Some((&layout, newer.frame.raw()))),
-            Following::Differs => self.file(None),
+        if newer.frame.is_lossy() {
+            self.file(Some(&layout));
+            return false;
+        }
+        let following = layout.follow(self.message.frame.raw(), newer.frame.raw());
+        if following != Following::Replaces {
+            layout.swap();
+            self.file(Some(&layout));
+            layout.swap();
         }
         if following == Following::Differs || self.is_large {
             return false;
@@ -106,27 +110,24 @@ impl Folded {
 
     /// Files the rows of the newest message, if they are not.
     pub(super) fn file_newest(&mut self) {
-        if self.pending.take().is_some() {
-            self.file(None);
+        if let Some(layout) = self.pending.take() {
+            self.file(Some(&layout));
         }
     }
 
-    /// Files the rows of the newest message, of which `like` has the members, with its layout.
-    fn file(&mut self, like: Option<(&Layout, &[u8])>) {
+    /// Files the rows of the newest message, which has this layout. If that shows where its only
+    /// row lies, the row is not read.
+    fn file(&mut self, layout: Option<&Layout>) {
         let (frame, is_blank) = (self.message.frame.clone(), blank_values(self.message.key));
-        let text = frame.text();
-        let behind = |end: usize| text.len().checked_sub(end);
+        let only = layout.and_then(|layout| layout.only_row(frame.text()));
+        if let Some(row) = only
+            && let Some(key) = row_key(row.key, row.identity)
+        {
+            let changes = NewRow { key, json: row.json, replaces: false };
+            return self.add_row(&changes, is_blank, |known| row.stands_for(known));
+        }
         for_each_row(&frame, |row| {
-            let is_same = |known: Json<'_>| {
-                let Some((layout, like)) = like else { return false };
-                let Some((start, end)) = place(text, row.json) else { return false };
-                // The text before and behind the only row is the same in both.
-                let Some(end) = behind(end).and_then(|behind| like.len().checked_sub(behind)) else { return false };
-                known.text().len() <= MAX_LAYOUT_BYTES
-                    && layout.is_like(like, start..end, known.text().as_bytes())
-                    && !row.json.members().any(|(_, value)| is_blank(value))
-            };
-            self.add_row(&row, is_blank, is_same);
+            self.add_row(&row, is_blank, |_| false);
             true
         });
     }
@@ -150,8 +151,8 @@ impl Folded {
     }
 
     /// Makes the newest message the one that stands for all, with the members beside the rows that
-    /// only earlier ones had.
-    fn replace_message(&mut self, newer: &mut Message) {
+    /// only earlier ones had. Returns `false` if its frame is written anew for them.
+    fn replace_message(&mut self, newer: &mut Message) -> bool {
         merge::count(&self.message, newer);
         let list = list_key(newer.key);
         let has_more = self.message.frame.members().any(|(key, _)| key != "topic" && Some(&*key) != list);
@@ -159,15 +160,11 @@ impl Folded {
             merge::frames(&without_rows(&self.message), &mut newer.frame, &mut false);
         }
         core::mem::swap(&mut self.message, newer);
+        !has_more
     }
 
     /// Files a row, as [`RowStore::add`] does.
-    fn add_row(
-        &mut self,
-        row: &NewRow<'_>,
-        is_blank: fn(Json<'_>) -> bool,
-        is_same: impl FnOnce(Json<'_>) -> bool,
-    ) {
+    fn add_row(&mut self, row: &NewRow<'_>, is_blank: fn(Json<'_>) -> bool, is_same: impl FnOnce(Json<'_>) -> bool) {
         let length = self.rows.add(row, is_blank, is_same);
         self.is_large = self.is_large || length > MAX_LAYOUT_BYTES;
     }
@@ -207,6 +204,14 @@ fn list_key(key: Option<Key>) -> Option<&'static str> {
         Key::Orders | Key::Trades => Some("args"),
         Key::PriceLadder => Some("data"),
         _ => None,
+    }
+}
+
+/// Returns the key of a row that this value identifies.
+fn row_key(key: Key, identity: Json<'_>) -> Option<RowKey> {
+    match key {
+        Key::Trades => Cow::from_json(identity).ok().flatten().map(|id| Box::<str>::from(id).into()),
+        _ => i64::from_json(identity).ok().flatten().map(Into::into),
     }
 }
 

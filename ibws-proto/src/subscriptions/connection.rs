@@ -110,9 +110,7 @@ impl Subscription {
     fn watch_summary(&mut self, scope: &mut Scope<'_, '_>) {
         let silent_until = self.flow.last_message_at + SUMMARY_SILENCE;
         match &mut self.state {
-            State::Active { renew_at, .. } | State::Quiet { renew_at }
-                if self.key.key() == Key::AccountSummary =>
-            {
+            State::Active { renew_at, .. } | State::Quiet { renew_at } if self.key.key() == Key::AccountSummary => {
                 *renew_at = Some(silent_until.max(scope.cx.now + Duration::from_millis(1)));
             }
             _ => {}

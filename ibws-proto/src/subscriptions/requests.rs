@@ -61,7 +61,10 @@ impl Table {
     /// Removes a holder; removing the last one unsubscribes.
     pub(crate) fn release(&mut self, holder: RequestId, cx: &mut Context<'_>) {
         let place = self.holders.remove(&holder);
-        let Some(key) = place.and_then(|place| self.store.at(place)).map(|subscription| subscription.key.clone()) else { return };
+        let Some(key) = place.and_then(|place| self.store.at(place)).map(|subscription| subscription.key.clone())
+        else {
+            return;
+        };
         let unheld = self.update(&key, cx, |subscription, scope| {
             if subscription.holders.remove(holder) {
                 scope.reply(holder, Err(CommandError::Cancelled));
