@@ -180,7 +180,7 @@ impl Queue {
     }
 
     /// Counts an event that was taken out of its slot and is dropped.
-    fn count_dropped(&mut self, slot: Slot) {
+    fn count_dropped(&mut self, mut slot: Slot) {
         self.on_removed(slot.cost);
         let (key, subscription, since) = match &slot.content {
             Content::Event(event) => {

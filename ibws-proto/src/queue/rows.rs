@@ -136,10 +136,8 @@ impl Folded {
         self.file_newest();
         newer.file_newest();
         let Self { mut message, rows, .. } = newer;
-        let is_blank = blank_values(message.key);
-        for row in rows.iter() {
-            self.add_row(&NewRow { key: row.key, json: row.json, replaces: row.replaces }, is_blank, |_| false);
-        }
+        let longest = self.rows.append(rows, blank_values(message.key));
+        self.is_large = self.is_large || longest > MAX_LAYOUT_BYTES;
         self.replace_message(&mut message);
         message
     }

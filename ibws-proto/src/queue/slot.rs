@@ -92,15 +92,14 @@ impl Slot {
         }
     }
 
-    /// Drops the content, and keeps its buffers for other messages.
-    pub(super) fn release(self, spare: &mut Spare) {
-        let frame = match self.content {
-            Content::Event(Event::Message(message)) => message.frame,
-            Content::Event(Event::Malformed(malformed)) => return spare.keep(malformed.raw),
-            Content::Event(_) => return,
-            Content::Folded(folded) => folded.message.frame,
-        };
-        spare.keep_frame(frame);
+    /// Keeps the buffers of the content, which is dropped, for other messages.
+    pub(super) fn release(&mut self, spare: &mut Spare) {
+        match &mut self.content {
+            Content::Event(Event::Message(message)) => spare.keep_frame(&mut message.frame),
+            Content::Event(Event::Malformed(malformed)) => spare.keep(core::mem::take(&mut malformed.raw)),
+            Content::Event(_) => {}
+            Content::Folded(folded) => spare.keep_frame(&mut folded.message.frame),
+        }
     }
 
     /// Computes the cost again after the content has changed. Returns the cost before and after.
@@ -226,7 +225,7 @@ impl Slot {
             Content::Folded(newer) => Some(folded.append(*newer)),
             Content::Event(_) => None,
         };
-        older.into_iter().for_each(|older| spare.keep_frame(older.frame));
+        older.into_iter().for_each(|mut older| spare.keep_frame(&mut older.frame));
         self.content = Content::Folded(folded);
         self.recount();
         Ok(())

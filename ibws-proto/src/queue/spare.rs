@@ -15,8 +15,9 @@ use crate::frame::{Frame, MAX_SHARED};
 /// The sizes of buffers that are kept, in bytes. Smaller messages reach the limit of events before
 /// that of bytes; larger buffers are returned to the system at once.
 const SIZES: core::ops::Range<usize> = 256..128 * 1024;
-/// The bytes of all buffers that are kept. Room is made for about a third of that at once.
-const MAX_BYTES: usize = 512 * 1024;
+/// The bytes of all buffers that are kept. The queues of a client make room for 192 KiB at
+/// once.
+const MAX_BYTES: usize = 256 * 1024;
 /// The number of buffers that are kept.
 const MAX_BUFFERS: usize = 512;
 
@@ -51,11 +52,14 @@ impl Spare {
         (bytes.len() <= MAX_SHARED).then(|| Bytes::copy_from_slice(bytes))
     }
 
-    /// Keeps the buffers of a frame that is dropped.
-    pub(super) fn keep_frame(&mut self, frame: Frame) {
-        let (raw, repaired) = frame.into_buffers();
-        self.keep(raw);
-        repaired.into_iter().for_each(|repaired| self.keep(repaired));
+    /// Keeps the buffers of a frame, which is dropped.
+    pub(super) fn keep_frame(&mut self, frame: &mut Frame) {
+        // A small frame keeps its buffer: moving that would cost more than releasing it.
+        if SIZES.contains(&frame.raw().len()) {
+            let repaired = frame.take_repaired();
+            self.keep(frame.take_raw());
+            repaired.into_iter().for_each(|repaired| self.keep(repaired));
+        }
     }
 
     /// Keeps the buffer of a message that is dropped, unless something else holds it.
