@@ -80,7 +80,7 @@ fn merged(
     mut take: impl FnMut(Option<usize>, Option<Json<'_>>) -> bool,
 ) -> Option<String> {
     let news = members(row)?;
-            let mut text = String::with_capacity(known.text().len() + row.text().len());
+    let mut text = String::with_capacity(known.text().len() + row.text().len());
     let known = members(known).unwrap_or_default();
     let mut count = 0_usize;
     let mut push = |key: &Cow<'_, str>, value: Json<'_>| {

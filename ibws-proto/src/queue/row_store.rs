@@ -535,7 +535,8 @@ mod tests {
             for replaces in [false, true] {
                 compare((0..3_000).map(|number| {
                     let (key, filler) = (below(keys), below(filler));
-                    let key = if key % 2 == 0 { (key as i64).into() } else { Box::<str>::from(format!("e{key}")).into() };
+                    let key =
+                        if key % 2 == 0 { (key as i64).into() } else { Box::<str>::from(format!("e{key}")).into() };
                     (key, row(number, filler as usize), replaces && number % 3 == 0)
                 }));
             }

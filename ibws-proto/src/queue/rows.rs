@@ -65,12 +65,11 @@ impl Folded {
         folded
     }
 
-    /// Adds a newer message, which was checked. Returns the one that it replaces.
-    pub(super) fn add(&mut self, mut newer: Message, checked: Foldable) -> Message {
+    /// Adds a newer message, which was checked.
+    pub(super) fn add(&mut self, mut newer: Message, checked: Foldable) {
         self.file_newest();
         self.replace_message(&mut newer);
         self.read_newest(checked);
-        newer
     }
 
     /// Adds a newer message without reading it, if its rows have the members of those of the newest
@@ -131,15 +130,14 @@ impl Folded {
         });
     }
 
-    /// Adds a newer fold. Returns the message that it replaces.
-    pub(super) fn append(&mut self, mut newer: Self) -> Message {
+    /// Adds a newer fold.
+    pub(super) fn append(&mut self, mut newer: Self) {
         self.file_newest();
         newer.file_newest();
         let Self { mut message, rows, .. } = newer;
         let longest = self.rows.append(rows, blank_values(message.key));
         self.is_large = self.is_large || longest > MAX_LAYOUT_BYTES;
         self.replace_message(&mut message);
-        message
     }
 
     /// Returns the bytes that its rows hold, beside those of the message.
@@ -160,12 +158,7 @@ impl Folded {
     }
 
     /// Files a row, as [`RowStore::add`] does.
-    fn add_row(
-        &mut self,
-        row: &NewRow<'_>,
-        is_blank: fn(Json<'_>) -> bool,
-        is_same: impl FnOnce(Json<'_>) -> bool,
-    ) {
+    fn add_row(&mut self, row: &NewRow<'_>, is_blank: fn(Json<'_>) -> bool, is_same: impl FnOnce(Json<'_>) -> bool) {
         let length = self.rows.add(row, is_blank, is_same);
         self.is_large = self.is_large || length > MAX_LAYOUT_BYTES;
     }
