@@ -270,10 +270,16 @@ impl Frame {
         self.release_spare();
     }
 
-    /// Returns the bytes as they were received, and the repaired text if it is another one.
-    pub(crate) fn into_buffers(self) -> (Bytes, Option<Bytes>) {
-        let repaired = self.repaired.filter(|repaired| repaired.as_ptr() != self.raw.as_ptr());
-        (self.raw, repaired.map(|repaired| *repaired))
+    /// Takes the bytes as they were received out of a frame that is not used again.
+    pub(crate) fn take_raw(&mut self) -> Bytes {
+        core::mem::take(&mut self.raw)
+    }
+
+    /// Takes the repaired text, if it is not the bytes themselves, out of a frame that is not used
+    /// again.
+    pub(crate) fn take_repaired(&mut self) -> Option<Bytes> {
+        let repaired = self.repaired.take()?;
+        (repaired.as_ptr() != self.raw.as_ptr()).then_some(*repaired)
     }
 
     /// Releases memory that is allocated and not used.

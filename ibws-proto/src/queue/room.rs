@@ -62,7 +62,7 @@ impl Queue {
         let before = older.cost;
         let merged = match key {
             Some(Key::MarketData) => older.update(newer),
-            _ => older.fold(newer, cost, &mut self.spare),
+            _ => older.fold(newer, cost),
         };
         let after = older.cost;
         self.bytes = self.bytes.saturating_sub(before).saturating_add(after);
@@ -110,7 +110,7 @@ impl Queue {
         let Some(mut older) = self.at(previous).and_then(Option::take) else { return };
         let Some(newer) = self.at(place).and_then(Option::take) else { return };
         self.bytes = self.bytes.saturating_sub(older.cost).saturating_sub(newer.cost);
-        let merged = older.merge(newer, &mut self.spare);
+        let merged = older.merge(newer);
         self.bytes = self.bytes.saturating_add(older.cost);
         match merged {
             Ok(()) => {
@@ -180,7 +180,7 @@ impl Queue {
     }
 
     /// Counts an event that was taken out of its slot and is dropped.
-    fn count_dropped(&mut self, slot: Slot) {
+    fn count_dropped(&mut self, mut slot: Slot) {
         self.on_removed(slot.cost);
         let (key, subscription, since) = match &slot.content {
             Content::Event(event) => {

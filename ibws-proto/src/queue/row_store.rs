@@ -88,14 +88,6 @@ pub(super) struct NewRow<'a> {
     pub(super) replaces: bool,
 }
 
-/// A row of the store. The rows of one key follow each other.
-pub(super) struct StoredRow<'a> {
-    pub(super) key: RowKey,
-    pub(super) json: Json<'a>,
-    /// Set if it replaces what was known before.
-    pub(super) replaces: bool,
-}
-
 impl From<i64> for RowKey {
     fn from(number: i64) -> Self {
         Self::Number(number)
@@ -194,18 +186,20 @@ impl RowStore {
         }
     }
 
-    /// Returns the rows in the order of their keys.
-    pub(super) fn iter(&self) -> impl Iterator<Item = StoredRow<'_>> {
-        self.blocks.iter().flat_map(|block| {
-            block.entries.0.iter().flat_map(|entry| {
-                let rows = block.rows(entry).enumerate();
-                rows.map(|(at, json)| StoredRow {
-                    key: block.key(entry).into(),
-                    json,
-                    replaces: entry.replaces && at == 0,
-                })
-            })
-        })
+    /// Adds the rows of a newer store, each block of which is released once its rows are added.
+    /// Returns the size of the largest row that this changes.
+    pub(super) fn append(&mut self, newer: Self, is_blank: fn(Json<'_>) -> bool) -> usize {
+        let mut longest = 0;
+        for block in newer.blocks {
+            for entry in &block.entries.0 {
+                for (at, json) in block.rows(entry).enumerate() {
+                    let replaces = entry.replaces && at == 0;
+                    let row = NewRow { key: block.key(entry).into(), json, replaces };
+                    longest = longest.max(self.add(&row, is_blank, |_| false));
+                }
+            }
+        }
+        longest
     }
 
     /// Returns the size of all rows, and of a separator behind each of them.
@@ -507,18 +501,21 @@ mod tests {
             assert_eq!(block.more, block.entries.0.iter().map(Entry::more_bytes).sum::<usize>());
             assert!(block.texts.0.capacity() <= MAX_TEXTS && block.entries.0.len() <= MAX_ENTRIES);
         }
-        let stored: Vec<_> = store.iter().map(|row| (row.key, row.json.text().to_string(), row.replaces)).collect();
-        let expected: Vec<_> = (model.0.iter())
-            .flat_map(|(key, (rows, replaces))| {
-                let row = |(at, row): (usize, &Merged)| (key.clone(), row.json().text().into(), *replaces && at == 0);
-                rows.iter().enumerate().map(row)
-            })
-            .collect();
-        assert!(stored == expected);
+        let entries = store.blocks.iter().flat_map(|block| {
+            let rows = |entry| block.rows(entry).map(|row| row.text().to_string()).collect::<Vec<_>>();
+            block.entries.0.iter().map(move |entry| (RowKey::from(block.key(entry)), rows(entry), entry.replaces))
+        });
+        let expected = model.0.iter().map(|(key, (rows, replaces))| {
+            (key.clone(), rows.iter().map(|row| row.json().text().to_string()).collect::<Vec<_>>(), *replaces)
+        });
+        assert!(entries.eq(expected));
         assert_eq!((store.text_bytes() + 1).max(2), model.text().len());
         let mut text = String::new();
         store.clone().write(&mut text);
         assert!(text == model.text());
+        let mut copy = RowStore::default();
+        copy.append(store.clone(), |_| false);
+        assert_eq!(copy.text_bytes(), store.text_bytes());
         store
     }
 

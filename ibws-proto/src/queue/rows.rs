@@ -68,12 +68,11 @@ impl Folded {
         folded
     }
 
-    /// Adds a newer message, which was checked. Returns the one that it replaces.
-    pub(super) fn add(&mut self, mut newer: Message, checked: Foldable) -> Message {
+    /// Adds a newer message, which was checked.
+    pub(super) fn add(&mut self, mut newer: Message, checked: Foldable) {
         self.file_newest();
         let is_kept = self.replace_message(&mut newer);
         self.read_newest(if is_kept { checked } else { Foldable::default() });
-        newer
     }
 
     /// Adds a newer message without reading it, if its rows have the members of those of the newest
@@ -132,17 +131,14 @@ impl Folded {
         });
     }
 
-    /// Adds a newer fold. Returns the message that it replaces.
-    pub(super) fn append(&mut self, mut newer: Self) -> Message {
+    /// Adds a newer fold.
+    pub(super) fn append(&mut self, mut newer: Self) {
         self.file_newest();
         newer.file_newest();
         let Self { mut message, rows, .. } = newer;
-        let is_blank = blank_values(message.key);
-        for row in rows.iter() {
-            self.add_row(&NewRow { key: row.key, json: row.json, replaces: row.replaces }, is_blank, |_| false);
-        }
+        let longest = self.rows.append(rows, blank_values(message.key));
+        self.is_large = self.is_large || longest > MAX_LAYOUT_BYTES;
         self.replace_message(&mut message);
-        message
     }
 
     /// Returns the bytes that its rows hold, beside those of the message.

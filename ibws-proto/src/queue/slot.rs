@@ -92,15 +92,14 @@ impl Slot {
         }
     }
 
-    /// Drops the content, and keeps its buffers for other messages.
-    pub(super) fn release(self, spare: &mut Spare) {
-        let frame = match self.content {
-            Content::Event(Event::Message(message)) => message.frame,
-            Content::Event(Event::Malformed(malformed)) => return spare.keep(malformed.raw),
-            Content::Event(_) => return,
-            Content::Folded(folded) => folded.message.frame,
-        };
-        spare.keep_frame(frame);
+    /// Keeps the buffers of the content, which is dropped, for other messages.
+    pub(super) fn release(&mut self, spare: &mut Spare) {
+        match &mut self.content {
+            Content::Event(Event::Message(message)) => spare.keep_frame(&mut message.frame),
+            Content::Event(Event::Malformed(malformed)) => spare.keep(core::mem::take(&mut malformed.raw)),
+            Content::Event(_) => {}
+            Content::Folded(folded) => spare.keep_frame(&mut folded.message.frame),
+        }
     }
 
     /// Computes the cost again after the content has changed. Returns the cost before and after.
@@ -170,8 +169,8 @@ impl Slot {
 
     /// Folds a newer message of rows into the slot. What the event holds then is not used again,
     /// unless the two stay apart, when nothing changes but the cost of the slot.
-    pub(super) fn fold(&mut self, newer: &mut Event, cost: usize, spare: &mut Spare) -> Merged {
-        match self.merge(Self::new(Event::take(newer), cost), spare) {
+    pub(super) fn fold(&mut self, newer: &mut Event, cost: usize) -> Merged {
+        match self.merge(Self::new(Event::take(newer), cost)) {
             Ok(()) => return Merged::Newer,
             Err(Self { content: Content::Event(event), .. }) => *newer = event,
             Err(_) => {}
@@ -179,13 +178,12 @@ impl Slot {
         Merged::Neither
     }
 
-    /// Merges a newer event of its stream into the slot, which keeps its predecessor. The buffers of
-    /// the older one are kept for other messages.
+    /// Merges a newer event of its stream into the slot, which keeps its predecessor.
     ///
     /// # Errors
     /// The newer slot, if one of the two is no message or the result would be too large. Then
     /// nothing changes but the cost of the older one.
-    pub(super) fn merge(&mut self, mut newer: Self, spare: &mut Spare) -> Result<(), Self> {
+    pub(super) fn merge(&mut self, mut newer: Self) -> Result<(), Self> {
         if self.message().is_none() || newer.message().is_none() {
             return Err(newer);
         }
@@ -193,11 +191,7 @@ impl Slot {
             && message.key == Some(Key::MarketData)
         {
             let merged = self.update(newest);
-            if merged == Merged::Neither {
-                return Err(newer);
-            }
-            newer.release(spare);
-            return Ok(());
+            return if merged == Merged::Neither { Err(newer) } else { Ok(()) };
         }
         if let (Content::Folded(folded), Content::Event(Event::Message(message))) =
             (&mut self.content, &mut newer.content)
@@ -205,7 +199,6 @@ impl Slot {
             let is_added = folded.follow(message);
             self.recount();
             if is_added {
-                newer.release(spare);
                 return Ok(());
             }
         }
@@ -221,12 +214,11 @@ impl Slot {
                 return Err(newer);
             }
         };
-        let older = match newer.content {
-            Content::Event(Event::Message(message)) => Some(folded.add(message, checked)),
-            Content::Folded(newer) => Some(folded.append(*newer)),
-            Content::Event(_) => None,
-        };
-        older.into_iter().for_each(|older| spare.keep_frame(older.frame));
+        match newer.content {
+            Content::Event(Event::Message(message)) => folded.add(message, checked),
+            Content::Folded(newer) => folded.append(*newer),
+            Content::Event(_) => {}
+        }
         self.content = Content::Folded(folded);
         self.recount();
         Ok(())

@@ -15,8 +15,8 @@ use crate::frame::{Frame, MAX_SHARED};
 /// The sizes of buffers that are kept, in bytes. Smaller messages reach the limit of events before
 /// that of bytes; larger buffers are returned to the system at once.
 const SIZES: core::ops::Range<usize> = 256..128 * 1024;
-/// The bytes of all buffers that are kept. Room is made for about a third of that at once.
-const MAX_BYTES: usize = 512 * 1024;
+/// The bytes of all buffers that are kept. The queues of a client make room for 192 KiB at once.
+const MAX_BYTES: usize = 256 * 1024;
 /// The number of buffers that are kept.
 const MAX_BUFFERS: usize = 512;
 
@@ -51,17 +51,23 @@ impl Spare {
         (bytes.len() <= MAX_SHARED).then(|| Bytes::copy_from_slice(bytes))
     }
 
-    /// Keeps the buffers of a frame that is dropped.
-    pub(super) fn keep_frame(&mut self, frame: Frame) {
-        let (raw, repaired) = frame.into_buffers();
-        self.keep(raw);
-        repaired.into_iter().for_each(|repaired| self.keep(repaired));
+    /// Keeps the buffers of a frame, which is dropped.
+    pub(super) fn keep_frame(&mut self, frame: &mut Frame) {
+        // A small frame keeps its buffer: moving that would cost more than releasing it.
+        if SIZES.contains(&frame.raw().len()) {
+            let repaired = frame.take_repaired();
+            self.keep(frame.take_raw());
+            repaired.into_iter().for_each(|repaired| self.keep(repaired));
+        }
     }
 
     /// Keeps the buffer of a message that is dropped, unless something else holds it.
     pub(super) fn keep(&mut self, bytes: Bytes) {
-        if SIZES.contains(&bytes.len())
+        let size = bytes.len();
+        // The capacity of what shares a larger buffer is that of the buffer.
+        if SIZES.contains(&size)
             && let Ok(mut buffer) = bytes.try_into_mut()
+            && buffer.capacity() <= 2 * size
         {
             buffer.clear();
             self.0.get_or_insert_default().put(buffer);
@@ -83,7 +89,7 @@ impl Buffers {
 
     fn put(&mut self, buffer: BytesMut) {
         self.bytes += buffer.capacity();
-        let at = self.buffers.partition_point(|other| other.capacity() < buffer.capacity());
+        let at = self.buffers.partition_point(|other| other.capacity() <= buffer.capacity());
         self.buffers.insert(at, buffer);
         while self.bytes > MAX_BYTES || self.buffers.len() > MAX_BUFFERS {
             // Each in turn, so that sizes that are no longer used do not stay.
@@ -91,5 +97,58 @@ impl Buffers {
             self.bytes -= self.buffers.remove(self.next).capacity();
             self.next += 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    fn bytes(spare: &Spare) -> usize {
+        spare.0.as_ref().map_or(0, |buffers| buffers.bytes)
+    }
+
+    #[test]
+    fn a_dropped_buffer_serves_a_message_of_about_its_size_only() {
+        let mut spare = Spare::default();
+        let dropped = Bytes::from(vec![1; 1_000]);
+        let place = dropped.as_ptr();
+        spare.keep(dropped);
+        assert_ne!(spare.copy(&[2; 800]).unwrap().as_ptr(), place);
+        assert_ne!(spare.copy(&[2; 1_001]).unwrap().as_ptr(), place);
+        let copy = spare.copy(&[2; 990]).unwrap();
+        assert_eq!((copy.as_ptr(), &*copy, bytes(&spare)), (place, &[2; 990][..], 0));
+    }
+
+    #[test]
+    fn a_message_too_large_to_share_a_buffer_is_copied_into_a_spare_one_only() {
+        let mut spare = Spare::default();
+        let large = vec![1; MAX_SHARED + 1];
+        assert_eq!(spare.copy(&large), None);
+        spare.keep(large.clone().into());
+        assert_eq!(spare.copy(&large).unwrap(), large);
+        assert_eq!(spare.copy(&large), None);
+    }
+
+    #[test]
+    fn a_buffer_that_is_held_elsewhere_or_is_small_is_not_kept() {
+        let mut spare = Spare::default();
+        let held = Bytes::from(vec![1; 1_000]);
+        spare.keep(held.clone());
+        spare.keep(vec![1; SIZES.start - 1].into());
+        spare.keep(vec![1; SIZES.end].into());
+        assert_eq!((bytes(&spare), held.len()), (0, 1_000));
+    }
+
+    #[test]
+    fn the_buffers_have_at_most_their_limit_and_new_sizes_replace_old_ones() {
+        let mut spare = Spare::default();
+        for size in [1_000, 3_000] {
+            (0..1_000).for_each(|_| spare.keep(vec![1; size].into()));
+            assert!((MAX_BYTES - 3_000..=MAX_BYTES).contains(&bytes(&spare)), "{} bytes", bytes(&spare));
+        }
+        assert!(spare.copy(&[1; 1_000]).is_some() && bytes(&spare) > MAX_BYTES - 6_000, "only new sizes are there");
     }
 }

@@ -179,12 +179,7 @@ fn small(count: usize, out: &mut Vec<u8>) {
 /// have everything ready; the others are flooded for `seconds`. `over` is called once the first
 /// connection, or all that was sent to the others, has been received. `payload` is that of the
 /// flood.
-pub fn flooding(
-    flood: Flood,
-    payload: Arc<Vec<u8>>,
-    seconds: u64,
-    over: impl Fn() + Send + Sync + 'static,
-) -> Script {
+pub fn flooding(flood: Flood, payload: Arc<Vec<u8>>, seconds: u64, over: impl Fn() + Send + Sync + 'static) -> Script {
     let ends = OnceLock::new();
     Script::start(true, move |conn, client| {
         let mut peer = client.greet()?;
@@ -231,7 +226,8 @@ pub async fn unread<R: Runtime + Clone>(
         done.set();
     });
     let (url, certificate) = gateway;
-    let mut builder = Builder::new(stage.runtime.clone()).url(url).trust(Trust::ExactCert(certificate)).configure(quick);
+    let mut builder =
+        Builder::new(stage.runtime.clone()).url(url).trust(Trust::ExactCert(certificate)).configure(quick);
     if let Some(limits) = limits {
         builder = builder.limits(limits);
     }

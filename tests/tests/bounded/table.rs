@@ -13,11 +13,8 @@ const END: &str = "<!-- memory: end -->";
 pub(crate) struct Figures {
     /// The most that was allocated.
     pub(crate) allocated: usize,
-    /// The peak of the process above its start, with one arena of the allocator; `None` where the
-    /// system does not tell.
+    /// The peak of the process above its start; `None` where the system does not tell.
     pub(crate) process: Option<usize>,
-    /// The same with the arenas that the allocator makes by itself, if it was measured.
-    pub(crate) default_arenas: Option<usize>,
 }
 
 /// What one flood cost on both adapters.
@@ -29,7 +26,7 @@ pub(crate) struct Row {
 }
 
 impl Figures {
-    /// Returns the larger of the figures that are limited.
+    /// Returns the larger of the two.
     pub(crate) fn max(&self) -> usize {
         self.allocated.max(self.process.unwrap_or(0))
     }
@@ -45,7 +42,7 @@ impl Row {
     pub(crate) fn to_line(&self) -> String {
         let mut line = format!("| {} | {} |", self.name, self.max_message >> 20);
         for figures in &self.figures {
-            let cells = [Some(figures.allocated), figures.process, figures.default_arenas].map(mib);
+            let cells = [Some(figures.allocated), figures.process].map(mib);
             line += &format!(" {} |", cells.join(" | "));
         }
         line
@@ -57,7 +54,7 @@ fn mib(bytes: Option<usize>) -> String {
 }
 
 /// Returns `true` if the table is to be written.
-pub(crate) fn is_written() -> bool {
+fn is_written() -> bool {
     std::env::var("IBWS_BLESS").is_ok_and(|bless| bless == "1")
 }
 
@@ -70,8 +67,8 @@ pub(crate) fn check(rows: &[Row], seconds: u64) {
     let (table, after) = rest.split_once(END).expect("the end of the table");
     if is_written() {
         let mut table = format!(
-            "| flood, {seconds} s | message limit | tokio: allocated | process | more arenas | async-std: allocated | \
-             process | more arenas |\n|---|---|---|---|---|---|---|---|\n"
+            "| flood, {seconds} s | message limit | tokio: allocated | process | async-std: allocated | process |\n\
+             |---|---|---|---|---|---|\n"
         );
         rows.iter().for_each(|row| table += &format!("{}\n", row.to_line()));
         fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}")).expect("a document that can be written");

@@ -1,22 +1,37 @@
 //! How orders and executions are folded.
 
-use super::super::rows::Folded;
+use super::super::rows::{Foldable, Folded};
 use super::*;
 
-fn folded(messages: &[&Event], files_each: bool) -> String {
+/// When the rows of a message are filed.
+#[derive(Clone, Copy, PartialEq)]
+enum Files {
+    /// When they must be.
+    Late,
+    /// Before the next message comes.
+    Each,
+    /// At once, and each row is read: the reference.
+    Read,
+}
+
+fn folded(messages: &[&Event], files: Files) -> String {
+    let check = |message: &Message| {
+        let checked = Folded::check(message).unwrap();
+        if files == Files::Read { Foldable::default() } else { checked }
+    };
     let mut all = messages.iter().map(|event| match event {
         Event::Message(message) => message.clone(),
         other => panic!("{other:?}"),
     });
     let first = all.next().unwrap();
-    let checked = Folded::check(&first).unwrap();
+    let checked = check(&first);
     let mut folded = Folded::from_message(first, checked);
     for mut newer in all {
-        if files_each {
+        if files == Files::Each {
             folded.file_newest();
         }
         if !folded.follow(&mut newer) {
-            let checked = Folded::check(&newer).unwrap();
+            let checked = check(&newer);
             folded.add(newer, checked);
         }
     }
@@ -46,6 +61,7 @@ fn rows_that_are_not_filed_because_newer_ones_replace_them_make_no_difference() 
         let mut texts: Vec<_> = rows.iter().map(|rows| format!(r#"{{"topic":"{topic}","{list}":[{rows}]}}"#)).collect();
         texts.push(format!(r#"{{"{list}":[{}],"topic":"{topic}"}}"#, rows[0]));
         texts.push(format!(r#"{{"topic":"{topic}","{list}":[{}],"more":1}}"#, rows[0]));
+        texts.push(format!(r#"{{"topic":"{topic}","more":2,"{list}":[{}]}}"#, rows[5]));
         texts.push(format!(r#"{{"topic":"{topic}","{list}":[{}]}}"#, rows[0].replace("1.5", &"1".repeat(4_000))));
         texts.push(format!(r#"{{"topic":"{topic}","{list}":[{}]}}"#, rows[0].replace("1.5", &"1".repeat(8_000))));
         texts.push(format!(r#"{{"topic":"{topic}","{list}":[]}}"#));
@@ -54,7 +70,9 @@ fn rows_that_are_not_filed_because_newer_ones_replace_them_make_no_difference() 
             for two in &events {
                 for three in &events {
                     let messages = [one, two, three];
-                    assert_eq!(folded(&messages, false), folded(&messages, true), "{messages:?}");
+                    let expected = folded(&messages, Files::Read);
+                    assert_eq!(folded(&messages, Files::Late), expected, "{messages:?}");
+                    assert_eq!(folded(&messages, Files::Each), expected, "{messages:?}");
                 }
             }
         }
