@@ -64,7 +64,6 @@ mod interleavings;
 #[cfg(feature = "session")]
 mod keeper;
 mod latest;
-mod link;
 mod machine_settings;
 #[cfg(feature = "metrics")]
 mod metrics;
