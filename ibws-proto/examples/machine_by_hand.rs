@@ -1,5 +1,5 @@
 //! The machine, driven by hand over blocking sockets, until the first quote: no client, no runtime.
-//! The numbers are those of the checklist in `docs/guides/your-own-runtime.md`. With a real gateway,
+//! The numbers are those of the checklist in `docs/guides/your-own-runtime.md`. With a real gateway
 //! log in at `https://localhost:5000` and run `cargo run -p ibws-proto --features websocket --example
 //! machine_by_hand`. With the simulated one, run `cargo run -p ibws-testkit --features gateway --
 //! --certificate gateway.pem` in another terminal, and put `IBIND_CACERT=gateway.pem` before it.

@@ -34,7 +34,7 @@
 //!     match socket.receive(Duration::from_secs(1)) {
 //!         Some(IncomingMessage::Frame(bytes)) => break bytes,
 //!         Some(IncomingMessage::Closed(cause)) => panic!("the connection ended: {cause:?}"),
-//!         Some(IncomingMessage::Ping | IncomingMessage::Pong) => {} // the library replies to pings
+//!         Some(IncomingMessage::Ping | IncomingMessage::Pong) => {} // pings have their reply
 //!         None => {} // a second passed; there may be something else to do
 //!     }
 //! };
@@ -98,8 +98,8 @@ pub fn dial(request: &DialRequest) -> Result<WebSocket, ConnectError> {
 
 impl WebSocket {
     /// Returns a WebSocket without a connection, as it is after its end: nothing arrives, and every
-    /// message to the peer is dropped. It serves a loop that has no connection yet, or has abandoned
-    /// its last one.
+    /// message to the peer is dropped. It serves a loop that has no connection yet, or has
+    /// abandoned its last one.
     #[must_use]
     pub const fn closed() -> Self {
         Self { link: None, end: None }
@@ -109,8 +109,8 @@ impl WebSocket {
     /// looks at what has arrived. Replies to pings, and what waits to be written, are written
     /// meanwhile.
     ///
-    /// [`IncomingMessage::Closed`] is the last message and states why the connection ended. After it
-    /// every call returns `None`, once `wait` has passed. A peer that sends bytes without ever
+    /// [`IncomingMessage::Closed`] is the last message and states why the connection ended. After
+    /// it every call returns `None`, once `wait` has passed. A peer that sends bytes without ever
     /// completing a message does not prolong the wait.
     pub fn receive(&mut self, wait: Duration) -> Option<IncomingMessage> {
         let received = park::within(wait, |cx| self.poll_receive(cx));

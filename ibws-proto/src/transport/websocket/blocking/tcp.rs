@@ -26,8 +26,8 @@ impl Tcp {
         Ok(Self { stream, error: Mutex::new(None) })
     }
 
-    /// Waits until there is something to read, an end and an error included, for at most `time` or a
-    /// millisecond.
+    /// Waits until there is something to read, an end and an error included, for at most `time` or
+    /// a millisecond.
     pub(super) fn wait(&self, time: Duration) {
         let waited = self.stream.set_nonblocking(false).and_then(|()| {
             self.stream.set_read_timeout(Some(time.max(MIN_WAIT)))?;
