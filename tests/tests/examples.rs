@@ -32,9 +32,7 @@ fn examples() -> Vec<(&'static str, String, String)> {
 #[test]
 fn each_example_is_short_and_its_head_shows_how_it_is_run() {
     for (_, name, text) in examples() {
-        // A transport by hand is long, wherever it stands.
-        let most = if name == "machine_by_hand" { 170 } else { 59 };
-        assert!(text.lines().count() <= most, "{name} has {} lines", text.lines().count());
+        assert!(text.lines().count() <= 59, "{name} has {} lines", text.lines().count());
         let (head, _) = text.split_once("\n\n").unwrap();
         let head = head.lines().filter_map(|line| line.strip_prefix("//! ")).collect::<Vec<_>>().join(" ");
         let run = format!("--example {name}");

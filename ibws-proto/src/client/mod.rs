@@ -25,7 +25,7 @@
 //! the handles, `consume` opens streams and queues, `reader` and `consumers` are what they read
 //! from, `handle` and `replies` how a request gets its reply, `clock` has the times of events.
 //! `machine_settings` adds to the builder what the machine can be set to. `task` runs the machine,
-//! `link` writes to the connection, `payloads` calls processors, `sink` runs the callbacks,
+//! `payloads` calls processors, `sink` runs the callbacks,
 //! `rest_handler` is the one for REST calls, `contain` contains panics, `keeper` runs the session
 //! keeper. `settings` reads variables and files, `raw_log` logs messages, `trace` logs events,
 //! `stats` and `metrics` count. `shared` holds the lock, which `sync` names; `interleavings` tests
@@ -64,7 +64,6 @@ mod interleavings;
 #[cfg(feature = "session")]
 mod keeper;
 mod latest;
-mod link;
 mod machine_settings;
 #[cfg(feature = "metrics")]
 mod metrics;

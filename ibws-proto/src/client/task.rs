@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use super::contain::Contained;
-use super::link::OpenLink;
 use super::patience::Patience;
 use super::payloads::Payload;
 use super::rest_handler::RestHandler;
@@ -21,11 +20,9 @@ use super::trace::Trace;
 use crate::event::ProcessorPanic;
 use crate::rest::{RestError, RestRequestId, RestResult};
 use crate::transport::{
-    Credentials, CredentialsProvider, DialRequest, IncomingMessage, OutgoingMessage, Runtime, Secret,
+    Credentials, CredentialsProvider, DialRequest, IncomingMessage, OutgoingMessage, QueuedLink, Runtime, Secret,
 };
-use crate::{
-    Action, CloseCause, ConnId, ConnectError, ConnectErrorKind, ConnectionState, Event, Input, Instant, SessionUpdate,
-};
+use crate::{Action, ConnId, ConnectError, ConnectErrorKind, ConnectionState, Event, Input, Instant, SessionUpdate};
 
 /// The maximum number of rounds in one poll, so that other tasks of the runtime get their turn.
 const MAX_ROUNDS: usize = 16;
@@ -35,6 +32,14 @@ const BATCH: usize = 64;
 /// The size in bytes of the frames at which such a round ends, so that it does not collect many
 /// large ones.
 const BATCH_BYTES: usize = 64 * 1024;
+
+/// An open connection.
+struct OpenLink<L> {
+    conn: ConnId,
+    /// The session with which the connection was opened, to be sent if the gateway requests it.
+    session: Option<Secret>,
+    link: QueuedLink<L>,
+}
 
 type CredentialsResult = Result<Credentials, ConnectError>;
 type Dial<L> = Pin<Box<dyn Future<Output = Result<(L, Option<Secret>), ConnectError>> + Send>>;
@@ -253,7 +258,7 @@ impl<R: Runtime> ClientTask<R> {
 
     fn write(&mut self, conn: ConnId, message: OutgoingMessage) {
         if let Some(open) = self.link.as_mut().filter(|open| open.conn == conn) {
-            open.write(message);
+            open.link.write(message);
         }
     }
 
@@ -284,7 +289,8 @@ impl<R: Runtime> ClientTask<R> {
         self.dial = None;
         self.inputs.push(match result {
             Ok((link, session)) => {
-                self.link = Some(OpenLink::new(conn, link, session));
+                let link = QueuedLink::new(link, self.target.limits.max_write_buffer);
+                self.link = Some(OpenLink { conn, session, link });
                 Input::Opened(conn)
             }
             Err(error) => Input::ConnectFailed(conn, error),
@@ -316,11 +322,10 @@ impl<R: Runtime> ClientTask<R> {
 
     fn poll_link(&mut self, cx: &mut Context<'_>, may_read: bool) {
         let Some(open) = &mut self.link else { return };
-        open.poll_write(cx);
-        // Bounds the memory held for a peer that has stopped reading.
-        if open.outgoing_bytes() > self.target.limits.max_write_buffer {
-            let limit = u64::try_from(self.target.limits.max_write_buffer).unwrap_or(u64::MAX);
-            self.inputs.push(Input::Closed(open.conn, CloseCause::WriteStalled { limit }));
+        // The read half reports a write that fails.
+        let _ = open.link.poll_write(cx);
+        if let Some(cause) = open.link.stalled() {
+            self.inputs.push(Input::Closed(open.conn, cause));
             self.link = None;
             return;
         }
@@ -332,7 +337,7 @@ impl<R: Runtime> ClientTask<R> {
             if frame_bytes >= BATCH_BYTES {
                 return;
             }
-            let Poll::Ready(received) = open.poll_recv(cx) else { return };
+            let Poll::Ready(received) = open.link.poll_recv(cx) else { return };
             let conn = open.conn;
             self.inputs.push(match received {
                 IncomingMessage::Frame(bytes) => {

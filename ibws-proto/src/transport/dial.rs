@@ -177,21 +177,22 @@ pub(crate) async fn until<R: Runtime, T>(runtime: &R, deadline: Instant, future:
         if let Poll::Ready(value) = future.as_mut().poll(cx) {
             return Poll::Ready(Some(value));
         }
-        while sleep.as_mut().poll(cx).is_ready() {
-            if runtime.now() >= deadline {
-                return Poll::Ready(None);
+        // The clock decides: a sleep may end early, and it may stay pending while the future is
+        // busy, on a runtime that gives each task a budget.
+        while runtime.now() < deadline {
+            if sleep.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
             }
-            // A sleep may end early, so the clock decides.
             sleep = Box::pin(runtime.sleep_until(deadline));
         }
-        Poll::Pending
+        Poll::Ready(None)
     })
     .await
 }
 
 #[cfg(test)]
 mod tests {
-    use core::future::{Ready, pending, ready};
+    use core::future::{Pending, Ready, pending, ready};
     use core::sync::atomic::{AtomicU64, Ordering};
     use core::task::{Context, Waker};
     use core::time::Duration;
@@ -254,6 +255,43 @@ mod tests {
 
     fn within_tcp(endpoint: Endpoint, tcp: Duration) -> DialRequest {
         DialRequest { limits: Limits { tcp, ..Limits::default() }, ..DialRequest::new(endpoint) }
+    }
+
+    /// A runtime on which a sleep stays pending while its task is busy, as on tokio once the budget
+    /// of the task is used up.
+    struct Busy(Clock);
+
+    impl Runtime for Busy {
+        type Link = NoLink;
+        type Sleep = Pending<()>;
+
+        fn now(&self) -> Instant {
+            self.0.now()
+        }
+
+        fn sleep_until(&self, _: Instant) -> Pending<()> {
+            pending()
+        }
+
+        fn dial(&self, _: DialRequest) -> impl Future<Output = Result<NoLink, ConnectError>> + Send + 'static {
+            pending()
+        }
+
+        fn spawn(&self, _: impl Future<Output = ()> + Send + 'static) {}
+    }
+
+    #[test]
+    fn a_stage_of_a_busy_peer_ends_at_its_limit() {
+        let busy = Busy(Clock::default());
+        // Each poll of the stage takes longer than the budget of the task.
+        let work = poll_fn(|_| {
+            busy.0.0.fetch_add(1, Ordering::Relaxed);
+            Poll::<()>::Pending
+        });
+        let mut stage = pin!(until(&busy, Instant::ORIGIN + Duration::from_secs(3), work));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(stage.as_mut().poll(&mut cx).is_pending() && stage.as_mut().poll(&mut cx).is_pending());
+        assert_eq!(stage.poll(&mut cx), Poll::Ready(None));
     }
 
     #[test]

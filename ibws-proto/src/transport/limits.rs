@@ -43,7 +43,7 @@ pub struct Limits {
     /// The largest number of unsent bytes, replies to the peer's pings included.
     ///
     /// A message that does not fit into the empty buffer ends the connection. The same number of
-    /// bytes of texts may wait for room in the buffer; the connection of a peer that has stopped
+    /// bytes of messages may wait for room in the buffer; the connection of a peer that has stopped
     /// reading is abandoned when they become more. Default 1 MiB; at least `write_buffer` + 1.
     pub max_write_buffer: usize,
     /// The size of the largest body of a reply to a REST call of the session keeper, in bytes.

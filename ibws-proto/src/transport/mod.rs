@@ -11,6 +11,8 @@ mod header;
 mod limits;
 mod provider;
 mod proxy;
+#[cfg(any(feature = "client", feature = "websocket"))]
+mod queued_link;
 mod redaction;
 mod refusal;
 pub(crate) mod retry_after;
@@ -33,6 +35,8 @@ pub use fingerprint::{Fingerprint, FingerprintError};
 pub use limits::Limits;
 pub use provider::{CredentialsFuture, CredentialsProvider};
 pub use proxy::{Proxy, ProxyError};
+#[cfg(any(feature = "client", feature = "websocket"))]
+pub(crate) use queued_link::QueuedLink;
 pub use runtime::{DialRequest, IncomingMessage, Link, OutgoingMessage, Runtime, WriteError};
 pub use save::SaveError;
 pub use secret::{Secret, SecretError};

@@ -4,8 +4,8 @@
 //!
 //! The peer is a [`Script`], which does what no real gateway would, in some stories behind a
 //! [`Relay`], a bad line. [`conformance!`](crate::conformance!) lists the stories.
-//! `tests/conformance` runs each of them on tokio and on async-std and compares the traces;
-//! `ibws-async-std/tests/smol.rs` runs them on smol.
+//! `tests/conformance` runs each of them on tokio, on async-std and over blocking sockets, and
+//! compares the traces; `ibws-async-std/tests/smol.rs` runs them on smol.
 //!
 //! The calls of the REST interface ([`calls`]) have a list of their own, because they need the
 //! network of an adapter. Three harnesses are in no list: a close in every state

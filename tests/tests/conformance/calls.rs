@@ -4,8 +4,11 @@ macro_rules! stories {
     ($($story:ident),* $(,)?) => {$(
         #[test]
         fn $story() {
-            use ibws_testkit::conformance::calls::$story as story;
-            crate::runtimes::compare(story, story);
+            use ibws_testkit::conformance::{calls::$story as story, play};
+            crate::runtimes::compare(&[
+                ("tokio", &|tls| play(crate::runtimes::tokio(), tls, story)),
+                ("async-std", &|tls| play(ibws_async_std::AsyncStdRuntime::new(), tls, story)),
+            ]);
         }
     )*};
 }

@@ -1,10 +1,9 @@
-//! Plays a story on both adapters and compares the traces.
+//! Plays a story on several runtimes and compares the traces.
 
 use std::sync::LazyLock;
 use std::thread;
 
-use ibws_async_std::AsyncStdRuntime;
-use ibws_testkit::conformance::{Stage, Trace, play};
+use ibws_testkit::conformance::Trace;
 use ibws_tokio::TokioRuntime;
 
 static TOKIO: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
@@ -15,33 +14,25 @@ pub(crate) fn tokio() -> TokioRuntime {
     TokioRuntime::with_handle(TOKIO.handle().clone())
 }
 
-/// Plays a story on both, plain and with TLS, all four at the same time, and compares the traces of
-/// each pair.
-pub(crate) fn compare<T, A>(
-    on_tokio: impl Fn(Stage<TokioRuntime>) -> T + Copy + Send,
-    on_async_std: impl Fn(Stage<AsyncStdRuntime>) -> A + Copy + Send,
-) where
-    T: Future<Output = Trace> + Send + 'static,
-    A: Future<Output = Trace> + Send + 'static,
-{
-    let traces = thread::scope(|scope| {
-        [false, true]
-            .map(|tls| {
-                let pair = (
-                    scope.spawn(move || play(tokio(), tls, on_tokio)),
-                    scope.spawn(move || play(AsyncStdRuntime::new(), tls, on_async_std)),
-                );
-                (tls, pair)
-            })
-            .map(|(tls, (one, other))| (tls, one.join(), other.join()))
+/// Plays a story on each of these runtimes, plain and with TLS, all at the same time, and compares
+/// the traces with those of the first.
+pub(crate) fn compare(runtimes: &[(&str, &(dyn Fn(bool) -> Trace + Sync))]) {
+    thread::scope(|scope| {
+        let plays = [("over plain TCP", false), ("over TLS", true)].map(|(name, tls)| {
+            let spawned = runtimes.iter().map(|(runtime, play)| (*runtime, scope.spawn(move || play(tls))));
+            (name, spawned.collect::<Vec<_>>())
+        });
+        for (name, plays) in plays {
+            let mut traces = plays.into_iter().map(|(runtime, play)| (runtime, joined(play.join(), runtime, name)));
+            let (first, one) = traces.next().expect("a runtime");
+            for (runtime, other) in traces {
+                let same = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
+                let rest = |trace: &Trace| trace.iter().skip(same).take(9).cloned().collect::<Vec<_>>();
+                let (of_one, of_other) = (rest(&one), rest(&other));
+                assert!(one == other, "they differ {name}; {first}: {of_one:#?}, {runtime}: {of_other:#?}");
+            }
+        }
     });
-    for (tls, one, other) in traces {
-        let name = if tls { "over TLS" } else { "over plain TCP" };
-        let (one, other) = (joined(one, "tokio", name), joined(other, "async-std", name));
-        let same = one.iter().zip(&other).take_while(|(one, other)| one == other).count();
-        let rest = |trace: &Trace| trace.get(same..).map(|rest| rest.iter().take(9).cloned().collect::<Vec<_>>());
-        assert!(one == other, "they differ {name}; tokio: {:#?}, async-std: {:#?}", rest(&one), rest(&other));
-    }
 }
 
 /// Returns the trace. A panic of the story panics again with its message, because the output of the

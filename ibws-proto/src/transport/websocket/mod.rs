@@ -3,8 +3,10 @@
 //!
 //! An adapter implements [`Net`] and [`Runtime`](super::Runtime) for its runtime type and calls
 //! [`dial`]; an application with a connection of its own calls [`open`], and one that sends HTTP
-//! requests calls [`connect`]. Everything else about the socket is written here once.
+//! requests calls [`connect`]. Everything else about the socket is written here once. A program
+//! without an async runtime calls [`blocking::dial`].
 
+pub mod blocking;
 mod cause;
 mod link;
 mod net;
