@@ -75,6 +75,10 @@ struct Entry {
     /// Set if the row replaces what was known before; otherwise it is a change to it.
     replaces: bool,
     /// The rows that would not fit into one.
+    #[expect(
+        clippy::box_collection,
+        reason = "nearly every row has none, and a list would make its entry half larger"
+    )]
     more: Option<Box<Vec<Merged>>>,
 }
 
@@ -515,7 +519,9 @@ mod tests {
         assert!(text == model.text());
         let mut copy = RowStore::default();
         copy.append(store.clone(), |_| false);
-        assert_eq!(copy.text_bytes(), store.text_bytes());
+        // Rows that did not fit into one may do so by now.
+        let is_plain = store.blocks.iter().all(|block| block.more == 0);
+        assert!(!is_plain || copy.text_bytes() == store.text_bytes());
         store
     }
 
