@@ -5,8 +5,9 @@
 //! application asks for, `connection` what a change of the connection does, `frames` what the
 //! gateway sends, `timers` what time brings, `send` how texts are written, `pace` when, `gap` when
 //! a stream loses messages, `catch_up` and `delivered` what orders were lost, `staleness` which
-//! streams are silent. `store`, `index` and `routing` find
-//! subscriptions: neither a frame nor a tick reads more of them than it concerns.
+//! streams are silent. `holders` are the requests that keep a subscription, `settings` what the
+//! application set for it alone. `store`, `index` and `routing` find subscriptions: neither a frame
+//! nor a tick reads more of them than it concerns.
 
 mod catch_up;
 mod connection;
