@@ -7,6 +7,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 
 use bytes::{Bytes, BytesMut};
 
@@ -25,13 +26,20 @@ const MAX_BUFFERS: usize = 512;
 pub(super) struct Spare(Option<Box<Buffers>>);
 
 /// Buffers in the order of their capacities.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Buffers {
     buffers: Vec<BytesMut>,
     /// The sum of their capacities.
     bytes: usize,
     /// The place of the buffer that is released next, if there are too many.
     next: usize,
+}
+
+/// Shows no buffer: each has held a message.
+impl fmt::Debug for Buffers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Buffers").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
 }
 
 impl Spare {
