@@ -42,9 +42,9 @@ use table::{Figures, Row};
 #[global_allocator]
 static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// The limit in bytes for a client that reads, its gateway and everything else. Without bounds each flood
-/// would cost more: 200,000 pongs 13 MB, as many events 30 MB, a message without end 650 MB, and
-/// the slow consumer 10 MB a second.
+/// The limit in bytes for a client that reads, its gateway and everything else. Without bounds each
+/// flood would cost more: 200,000 pongs 13 MB, as many events 30 MB, a message without end 650 MB,
+/// and the slow consumer 10 MB a second.
 const MAX_MEMORY: usize = 8 << 20;
 /// The limit in bytes of a client of which nobody reads, with two messages as large as the limit on
 /// top of it: its queues hold 12 MiB, and the rest is that of the connection.

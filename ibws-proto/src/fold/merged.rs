@@ -72,8 +72,8 @@ impl Merged {
     }
 }
 
-/// Returns the text of `known` merged with `row`, with `take` as in [`Merged::merge_with`]; `None` if
-/// it would exceed the limits.
+/// Returns the text of `known` merged with `row`, with `take` as in [`Merged::merge_with`]; `None`
+/// if it would exceed the limits.
 fn merged(
     known: Json<'_>,
     row: Json<'_>,

@@ -1,9 +1,9 @@
 //! Large allocations, and how they are released.
 //!
 //! glibc takes an allocation of at least 128 KiB from the system and returns it as soon as it is
-//! released. The first such release raises that limit to the size of what is released, up to 32 MiB.
-//! From then on, allocations up to that size lie in the arena of the thread that makes them, and
-//! stay in the process after their release. The task of a client moves between the threads of a
+//! released. The first such release raises that limit to the size of what is released, up to 32
+//! MiB. From then on, allocations up to that size lie in the arena of the thread that makes them,
+//! and stay in the process after their release. The task of a client moves between the threads of a
 //! runtime, and each of them would keep what the client holds: two threads 64 MB for one message of
 //! 16 MiB. An allocation that was made small before it is released raises no limit.
 

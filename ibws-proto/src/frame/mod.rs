@@ -253,9 +253,9 @@ impl Frame {
         })
     }
 
-    /// Copies the bytes out of the buffer that they were received in, with `copy`, unless it returns
-    /// `None`, and releases memory that is allocated and not used. A small frame that is kept would
-    /// otherwise keep the whole buffer.
+    /// Copies the bytes out of the buffer that they were received in, with `copy`, unless it
+    /// returns `None`, and releases memory that is allocated and not used. A small frame that is
+    /// kept would otherwise keep the whole buffer.
     pub(crate) fn detach(&mut self, mut copy: impl FnMut(&[u8]) -> Option<Bytes>) {
         // The text of a merged frame is the frame itself.
         let is_itself = |repaired: &Bytes| repaired.as_ptr() == self.raw.as_ptr();

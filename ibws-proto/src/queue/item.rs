@@ -29,7 +29,6 @@ use crate::time::Instant;
 /// assert_eq!(serde_json::to_string(&item).unwrap(), line);
 /// ```
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly every item is an event, which a box would cost an allocation")]
 pub enum Item {
     /// The next event.
     Event(Event),

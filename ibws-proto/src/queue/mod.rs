@@ -33,7 +33,8 @@
 // `bounded` holds the queue, `batch` what a consumer takes at once, `room` makes room, `stats`
 // counts what that costs, `index` finds where room can be made, `slot` decides what may become of
 // one event, `overflow` what the user chose of that, `merge` and `rows` merge messages, `row_store`
-// holds rows, `layout` recognises rows that replace others, `queues` routes events, `spare` keeps buffers for reuse.
+// holds rows, `layout` recognises rows that replace others, `queues` routes events, `spare` keeps
+// buffers for reuse.
 
 mod attribution;
 #[cfg(feature = "client")]

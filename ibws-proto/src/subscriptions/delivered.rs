@@ -82,8 +82,8 @@ impl<K, V> Default for Generations<K, V> {
 }
 
 impl<K: Ord + Copy, V: Default> Generations<K, V> {
-    /// Calls `act` with the entry of a key, and with whether it was remembered. Up to `limit` entries
-    /// are in one generation.
+    /// Calls `act` with the entry of a key, and with whether it was remembered. Up to `limit`
+    /// entries are in one generation.
     fn note<T>(&mut self, key: K, limit: usize, act: impl FnOnce(&mut V, bool) -> T) -> T {
         let place = |list: &[(K, V)]| list.binary_search_by_key(&key, |(key, _)| *key);
         let at = place(&self.newer);

@@ -48,10 +48,9 @@ impl Table {
     /// Matches `ACCOUNT+CONID` without the exchange, or no target at all (docs/protocol.md §3.3).
     fn by_account(&self, target: &str) -> Option<SubscriptionKey> {
         let narrow = only(self.with_prefix(&format!("bd+{target}+")));
-        let account = target.split('+').next().unwrap_or_default();
-        narrow.or_else(|| match account {
-            "" => only(self.with_prefix("bd+")),
-            account => only(self.with_prefix(&format!("bd+{account}+"))),
+        narrow.or_else(|| match target.split('+').next() {
+            _ if target.is_empty() => only(self.with_prefix("bd+")),
+            account => only(self.with_prefix(&format!("bd+{}+", account.unwrap_or_default()))),
         })
     }
 
@@ -73,7 +72,7 @@ mod tests {
     use crate::{Command, Config, ConnId, Event, Input, Instant, Machine, Output, Subscribe};
 
     /// Subscribes to each key, and returns the one that a frame belongs to.
-    fn routed(keys: &[&str], frame: &'static str) -> Option<String> {
+    fn routed(keys: &[&str], frame: &str) -> Option<String> {
         let (now, conn) = (Instant::ORIGIN, ConnId(1));
         let mut machine = Machine::new(Config::default(), now);
         machine.submit(now, Command::Start);
@@ -82,11 +81,25 @@ mod tests {
         }
         machine.handle(now, Input::Opened(conn));
         while machine.poll().is_some() {}
-        machine.handle(now, Input::Frame(conn, frame.into()));
+        machine.handle(now, Input::Frame(conn, bytes::Bytes::copy_from_slice(frame.as_bytes())));
         match machine.poll() {
             Some(Output::Event(Event::Message(message))) => message.subscription.map(|key| key.to_string()),
             other => panic!("no message but {other:?}"),
         }
+    }
+
+    #[test]
+    fn a_ladder_is_found_by_its_account_or_without_a_target() {
+        let (one, other) = ("bd+DU1234567+265598", "bd+U12345678+265598");
+        for topic in ["sbd", "sbd+DU1234567", "sbd+DU1234567+1"] {
+            let frame = alloc::format!(r#"{{"topic":"{topic}","data":[]}}"#);
+            assert_eq!(routed(&[one], &frame).as_deref(), Some(one), "{topic}");
+        }
+        for topic in ["sbd++DU1234567+265598", "sbd++", "sbd+U12345678+265598", "sbd+DU"] {
+            let frame = alloc::format!(r#"{{"topic":"{topic}","data":[]}}"#);
+            assert_eq!(routed(&[one], &frame), None, "{topic}");
+        }
+        assert_eq!(routed(&[one, other], r#"{"topic":"sbd","data":[]}"#), None, "it may be either");
     }
 
     #[test]

@@ -175,8 +175,8 @@ fn small(count: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// Starts the gateway of a flood, over TLS. The first connection gets no flood, so that a client can
-/// have everything ready; the others are flooded for `seconds`. `over` is called once the first
+/// Starts the gateway of a flood, over TLS. The first connection gets no flood, so that a client
+/// can have everything ready; the others are flooded for `seconds`. `over` is called once the first
 /// connection, or all that was sent to the others, has been received. `payload` is that of the
 /// flood.
 pub fn flooding(flood: Flood, payload: Arc<Vec<u8>>, seconds: u64, over: impl Fn() + Send + Sync + 'static) -> Script {
@@ -209,9 +209,9 @@ pub fn flooding(flood: Flood, payload: Arc<Vec<u8>>, seconds: u64, over: impl Fn
 }
 
 /// Runs a client of a [`flooding`] gateway with this URL and certificate until `wait` returns, on a
-/// thread of its own. The client has a stream of all events, a queue of orders, and a handle of each
-/// subscription, and nobody reads any of them. `limits` are those of the transport, the default ones
-/// if `None`.
+/// thread of its own. The client has a stream of all events, a queue of orders, and a handle of
+/// each subscription, and nobody reads any of them. `limits` are those of the transport, the
+/// default ones if `None`.
 pub async fn unread<R: Runtime + Clone>(
     stage: Stage<R>,
     gateway: (String, Vec<u8>),

@@ -1,4 +1,5 @@
-//! The gateway of a flood, in a process of its own: the process of the client holds the client alone.
+//! The gateway of a flood, in a process of its own: the process of the client holds the client
+//! alone.
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Lines, Read};

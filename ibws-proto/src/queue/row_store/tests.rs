@@ -98,7 +98,7 @@ fn ascending_keys_fill_the_blocks_and_descending_ones_half_of_each() {
 }
 
 #[test]
-fn a_row_that_changes_often_leaves_nothing_behind() {
+fn a_row_that_changes_often_takes_no_more_room() {
     let changes = (0..10_000).map(|n| (1.into(), row(n, (n % 100) as usize), true));
     assert!(compare(changes).held_bytes() < 2_000);
 }
