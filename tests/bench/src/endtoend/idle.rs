@@ -69,7 +69,7 @@ pub fn run(seconds: u64) -> io::Result<()> {
     // Most steps have none, so the mean over all says more than the median.
     wakes.median = (last - first) as f64 / elapsed;
     println!("the process woke {} times in {elapsed:.0} s, each stage of the runtime's timers included", last - first);
-    println!("the timers of the client: {}", timers(&ibws_tokio::builder()));
+    println!("the timers of the client: {}", timers(&ibws_async_std::builder()));
     let [ran, own] = [counted.polls, counted.causes].map(|count| vec![count as f64 / seconds as f64]);
     let figures = [
         figure("idle", "wake-ups", "", "wake-ups/s", ran),
