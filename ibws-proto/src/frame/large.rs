@@ -50,3 +50,19 @@ impl AsRef<[u8]> for Large<u8> {
         &self.0
     }
 }
+
+#[cfg(all(test, feature = "websocket"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shared_bytes_are_those_of_the_list_and_outlive_their_parts() {
+        for size in [0, 1, LARGE - 1, LARGE, LARGE + 1] {
+            let list: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+            let bytes = shared(list.clone());
+            let (part, copy) = (bytes.slice(size / 2..), bytes.clone());
+            drop(bytes);
+            assert_eq!((&copy[..], &part[..]), (&list[..], &list[size / 2..]), "{size}");
+        }
+    }
+}

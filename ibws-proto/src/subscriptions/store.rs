@@ -106,14 +106,14 @@ impl Store {
         if let Some(free) = self.rows.get_mut(place as usize) {
             *free = Some(row);
         }
-        self.hashes.entry(hash(key.as_str().as_bytes()) as u32).or_insert(place);
+        self.hashes.entry(short_hash(key.as_str().as_bytes())).or_insert(place);
         self.names.insert(key, place);
         place
     }
 
     pub(super) fn remove(&mut self, name: &str) -> Option<Subscription> {
         let place = self.names.remove(name)?;
-        let hash = hash(name.as_bytes()) as u32;
+        let hash = short_hash(name.as_bytes());
         if self.hashes.get(&hash) == Some(&place) {
             self.hashes.remove(&hash);
         }
@@ -149,7 +149,7 @@ impl Store {
 
     /// Returns the place of the subscription with this name.
     pub(super) fn find(&self, name: &[u8]) -> Option<Place> {
-        let by_hash = self.hashes.get(&(hash(name) as u32)).copied();
+        let by_hash = self.hashes.get(&short_hash(name)).copied();
         let row = by_hash.and_then(|place| self.rows.get(place as usize)?.as_ref());
         match by_hash {
             Some(place) if row.is_some_and(|row| row.key.as_str().as_bytes() == name) => Some(place),
@@ -158,6 +158,12 @@ impl Store {
             _ => self.names.get(core::str::from_utf8(name).ok()?).copied(),
         }
     }
+}
+
+/// Returns the lower half of the hash of a name.
+#[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+fn short_hash(name: &[u8]) -> u32 {
+    hash(name) as u32
 }
 
 #[cfg(test)]
@@ -205,10 +211,10 @@ mod tests {
         store.insert(row("md+1"));
         store.insert(row("md+2"));
         let (first, second) = (store.names["md+1"], store.names["md+2"]);
-        store.hashes.remove(&(hash(b"md+1") as u32));
-        store.hashes.insert(hash(b"md+1") as u32, second);
+        store.hashes.remove(&short_hash(b"md+1"));
+        store.hashes.insert(short_hash(b"md+1"), second);
         assert_eq!(store.find(b"md+1"), Some(first));
-        store.hashes.remove(&(hash(b"md+1") as u32));
+        store.hashes.remove(&short_hash(b"md+1"));
         assert_eq!((store.find(b"md+1"), store.find(b"md+2"), store.find(b"md+3")), (Some(first), Some(second), None));
         assert_eq!(store.remove("md+1").unwrap().key.as_str(), "md+1");
         assert_eq!((store.len(), store.hashes.len()), (1, 1));
