@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ibws_proto::queue::QueueLimits;
-use ibws_testkit::GatewayConfig;
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit, with_local_recorder};
 
 use super::*;
@@ -65,7 +64,7 @@ impl Kept {
 #[test]
 fn the_metrics_are_the_statistics_of_each_client() {
     let kept = Kept::default();
-    let runtime = Simulated::new(GatewayConfig::seeded(1));
+    let runtime = simulated();
     let (client, idle) = (runtime.client(), runtime.client());
     let number = client.number();
     assert_ne!(number, idle.number());
@@ -109,7 +108,7 @@ fn the_metrics_are_the_statistics_of_each_client() {
 #[test]
 fn the_table_names_each_metric_with_its_type_and_no_other() {
     let kept = Kept::default();
-    let runtime = Simulated::new(GatewayConfig::seeded(1));
+    let runtime = simulated();
     let client = runtime.client();
     let slow = client.events_within(QueueLimits { events: 2, bytes: usize::MAX });
     runtime.block_on(client.start()).unwrap();

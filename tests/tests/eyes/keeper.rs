@@ -2,7 +2,7 @@
 
 use ibws_proto::client::Pacing;
 use ibws_proto::keeper::{KeeperConfig, KeeperState};
-use ibws_testkit::{GatewayConfig, RestFault, Server, ServerConfig};
+use ibws_testkit::{RestFault, Server, ServerConfig};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 

@@ -7,7 +7,7 @@ use ibws_proto::rest::{RestError, RestReply, RestRequest};
 use ibws_proto::subscribe::{Args, Processor, ReferenceProcessor, Staleness, SubscriptionProcessor};
 use ibws_proto::transport::Credentials;
 use ibws_proto::{Account, ConnectError, ConnectErrorKind, ConnectionState};
-use ibws_testkit::{GatewayConfig, Recovery};
+use ibws_testkit::Recovery;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata, Subscriber, span, subscriber::with_default};
 
@@ -56,6 +56,7 @@ pub(super) fn assert_no_secret(lines: &[Logged]) {
 
 /// Runs a story with a collector of lines up to `level`.
 pub(super) fn collect(level: LevelFilter, story: impl FnOnce(&Collector)) -> Vec<Logged> {
+    prepare();
     let collector = Collector::new(level);
     with_default(collector.clone(), || story(&collector));
     collector.take()
@@ -66,7 +67,7 @@ fn the_way_to_a_ready_connection_and_through_an_outage_is_a_line_for_each_step()
     let dials = Arc::new(AtomicU32::new(0));
     let mut address = String::new();
     let all = collect(LevelFilter::DEBUG, |_| {
-        let runtime = Simulated::new(GatewayConfig::seeded(1));
+        let runtime = simulated();
         let provider = move || {
             let is_first = dials.fetch_add(1, Ordering::Relaxed) == 0;
             let detail = format!("no session {} for\n{}", SECRETS[0], SECRETS[1]);
@@ -122,7 +123,7 @@ fn the_way_to_a_ready_connection_and_through_an_outage_is_a_line_for_each_step()
 #[test]
 fn each_trouble_of_a_connection_is_a_line_of_its_own() {
     let all = collect(LevelFilter::DEBUG, |_| {
-        let runtime = Simulated::new(GatewayConfig::seeded(1));
+        let runtime = simulated();
         // The account is not among those of the gateway.
         let other = |config: &mut ibws_proto::Config| config.account = Some(Account::new(SECRETS[2]));
         let rest = |request: RestRequest| {
@@ -177,7 +178,7 @@ fn each_trouble_of_a_connection_is_a_line_of_its_own() {
 #[test]
 fn a_subscriber_decides_which_levels_are_written() {
     let story = |_: &Collector| {
-        let runtime = Simulated::new(GatewayConfig::seeded(1));
+        let runtime = simulated();
         let client = runtime.builder().log_raw_messages(true).build().unwrap();
         runtime.block_on(client.start()).unwrap();
         let _guard = runtime.block_on(client.subscribe(subscribe("ld+DU1234567"))).unwrap();
@@ -199,7 +200,7 @@ fn a_subscriber_decides_which_levels_are_written() {
     }
     assert!(counts.is_sorted_by(|one, other| one < other), "{counts:?}");
     let all = collect(LevelFilter::TRACE, |_| {
-        let runtime = Simulated::new(GatewayConfig::seeded(1));
+        let runtime = simulated();
         let client = runtime.client();
         runtime.block_on(client.start()).unwrap();
         runtime.run(ms(10_000));
@@ -243,9 +244,10 @@ impl Subscriber for &'static Curious {
 
 #[test]
 fn a_subscriber_may_use_the_client_and_its_panics_are_contained() {
+    prepare();
     let curious: &'static Curious = Box::leak(Box::new(Curious(Mutex::new(None), AtomicU32::new(0))));
     with_default(curious, || {
-        let runtime = Simulated::new(GatewayConfig::seeded(1));
+        let runtime = simulated();
         let client = runtime.client();
         *curious.0.lock().unwrap() = Some(client.clone());
         runtime.block_on(client.start()).unwrap();
@@ -260,4 +262,14 @@ fn a_subscriber_may_use_the_client_and_its_panics_are_contained() {
         assert_eq!(runtime.tasks(), 0);
     });
     assert!(curious.1.load(Ordering::Relaxed) > 10);
+}
+
+#[test]
+fn a_story_without_a_subscriber_switches_no_line_off() {
+    let line = || tracing::info!(target: "ibws", "reached first by a thread that collects nothing");
+    let all = collect(LevelFilter::INFO, |_| {
+        std::thread::scope(|scope| drop(scope.spawn(line).join()));
+        line();
+    });
+    assert_eq!(all.len(), 1, "{all:#?}");
 }

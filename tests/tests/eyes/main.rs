@@ -9,17 +9,37 @@ mod logged;
 mod logs;
 mod stats;
 
+use std::sync::Once;
 use std::time::Duration;
 
 use ibws_proto::Subscribe;
 use ibws_proto::client::Client;
-use ibws_testkit::GatewayOutput;
 use ibws_testkit::runtime::Simulated;
+use ibws_testkit::{GatewayConfig, GatewayOutput};
+use tracing::level_filters::LevelFilter;
 
 type SimulatedClient = Client<Simulated>;
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
+}
+
+/// Makes the process ready for a story. Each one begins with it, before any code of the client runs.
+///
+/// `tracing` remembers for each line whether anybody wants it, and while a process has one
+/// subscriber at most it asks only that of the thread which first reaches the line. A story
+/// without a subscriber would then switch lines off for a story beside it that collects them. With a
+/// subscriber of the whole process that wants every line, nothing is switched off.
+fn prepare() {
+    static PREPARED: Once = Once::new();
+    PREPARED.call_once(|| {
+        tracing::subscriber::set_global_default(logged::Collector::new(LevelFilter::TRACE)).unwrap();
+    });
+}
+
+fn simulated() -> Simulated {
+    prepare();
+    Simulated::new(GatewayConfig::seeded(1))
 }
 
 fn subscribe(text: &str) -> Subscribe {

@@ -6,7 +6,6 @@ use std::time::SystemTime;
 use ibws_proto::queue::QueueLimits;
 use ibws_proto::status::Stats;
 use ibws_proto::{Command, Config, ConnId, Event, Input, Instant, Item, Key, Machine};
-use ibws_testkit::GatewayConfig;
 
 use super::*;
 
@@ -106,7 +105,7 @@ fn the_time_of_market_data_is_sampled_once_a_second() {
 
 #[test]
 fn the_latency_and_the_age_of_the_last_frame_are_known_at_any_moment() {
-    let runtime = Simulated::new(GatewayConfig::seeded(1));
+    let runtime = simulated();
     let client = runtime.client();
     assert_eq!((client.stats().last_frame_age(), client.stats().latency_ms(SystemTime::UNIX_EPOCH)), (None, None));
     runtime.block_on(client.start()).unwrap();
@@ -138,7 +137,7 @@ struct Tally {
 
 #[test]
 fn two_gaps_merges_and_losses_are_counted_exactly() {
-    let runtime = Simulated::new(GatewayConfig::seeded(1));
+    let runtime = simulated();
     let wide = QueueLimits { events: 100_000, bytes: usize::MAX };
     let client = runtime.builder().queue_limits(wide).total_queue_bytes(usize::MAX).build().unwrap();
     let mut all = client.events();
