@@ -24,11 +24,12 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// Makes the process ready for a story. Each one begins with it, before any code of the client runs.
+/// Makes the process ready for a story. Each one begins with it, before any code of the client
+/// runs.
 ///
-/// `tracing` remembers for each line whether anybody wants it, and while a process has one
-/// subscriber at most it asks only that of the thread which first reaches the line. A story
-/// without a subscriber would then switch lines off for a story beside it that collects them. With a
+/// `tracing` remembers for each line whether anybody wants it. While a process has one subscriber
+/// at most, it asks only that of the thread which first reaches the line. A story without a
+/// subscriber would then switch lines off for a story beside it that collects them. With a
 /// subscriber of the whole process that wants every line, nothing is switched off.
 fn prepare() {
     static PREPARED: Once = Once::new();
