@@ -151,9 +151,12 @@ pub(crate) struct FieldKey {
 }
 
 impl FieldKey {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(usize::from(self.start)..usize::from(self.end)).unwrap_or_default()
+    }
+
     pub(crate) fn as_str(&self) -> &str {
-        let bytes = self.bytes.get(usize::from(self.start)..usize::from(self.end)).unwrap_or_default();
-        core::str::from_utf8(bytes).unwrap_or_default()
+        core::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 }
 

@@ -217,17 +217,27 @@ impl Frame {
     /// and in every accessor and fold.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Json<'_>> {
+        self.get_bytes(key.as_bytes())
+    }
+
+    /// Returns the same as [`get`](Self::get) for a key as bytes.
+    pub(crate) fn get_bytes(&self, key: &[u8]) -> Option<Json<'_>> {
         self.find(key).map(|member| self.value(member))
     }
 
-    fn find(&self, key: &str) -> Option<Member> {
+    fn find(&self, key: &[u8]) -> Option<Member> {
         if self.escaped {
-            return self.members.iter().find(|member| self.key_text(*member) == key);
+            return self.members.iter().find(|member| self.key_text(*member).as_bytes() == key);
         }
         let bytes = self.bytes();
         // Most keys differ in length, so most comparisons do not read the text.
-        let found = |member: &Member| member.key_len() == key.len() && bytes.get(member.key()) == Some(key.as_bytes());
-        if key.len() >= MIN_NAME { self.members.named().find(found) } else { self.members.iter().find(found) }
+        let found = |member: &Member| member.key_len() == key.len() && bytes.get(member.key()) == Some(key);
+        match *key {
+            [one, two] => self.members.short(bytes, [one, two]),
+            [one, two, three, four] => self.members.short(bytes, [one, two, three, four]),
+            _ if key.len() >= MIN_NAME => self.members.named().find(found),
+            _ => self.members.iter().find(found),
+        }
     }
 
     /// Returns the keys and values of the top-level object in the order of the wire.

@@ -208,6 +208,10 @@ fn suffix(byte: u8) -> Option<u8> {
 /// Reads a number. Nearly every number is digits with a point, some have a small power of ten.
 #[inline(never)]
 fn read(text: &[u8]) -> Digits {
+    // Most balances of a ledger are `0.0`.
+    if let [whole @ b'0'..=b'9', b'.', tenth @ b'0'..=b'9'] = *text {
+        return Digits::new(u64::from(whole - b'0') * 10 + u64::from(tenth - b'0'), -1, false);
+    }
     let (negative, digits) = match text {
         [b'-', rest @ ..] => (true, rest),
         rest => (false, rest),

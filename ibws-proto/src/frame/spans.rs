@@ -154,6 +154,21 @@ impl Spans {
         chained.chain(self.listed.0.iter().copied().filter(|member| member.key_len() >= MIN_NAME))
     }
 
+    /// Returns the first member with this key, which has two or four bytes as the number of nearly
+    /// every field has. Such a key is compared without a call.
+    #[inline(always)]
+    pub(super) fn short<const N: usize>(&self, text: &[u8], key: [u8; N]) -> Option<Member> {
+        let is_key = |end: usize| text.get(..end).and_then(<[u8]>::last_chunk) == Some(&key);
+        let (mut before, chained) = (0, self.places.get(..usize::from(self.chained.len)).unwrap_or_default());
+        for &(key_end, value_end) in chained {
+            if usize::from(key_end) == before + 2 + N && is_key(key_end.into()) {
+                return Some(Member::chained(before, key_end.into(), value_end.into()));
+            }
+            before = value_end.into();
+        }
+        self.listed.0.iter().copied().find(|member| member.key_len() == N && is_key(member.key().end))
+    }
+
     /// Returns the ends of the key and of the value of each chained member, and the listed members.
     #[inline(always)]
     pub(super) fn parts(&self) -> (&[(u16, u16)], &[Member]) {
@@ -254,6 +269,9 @@ impl ExactSizeIterator for SpansIter<'_> {}
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
+    use super::super::Frame;
     use super::*;
 
     fn member(key: Range<usize>, value: Range<usize>) -> Member {
@@ -289,6 +307,21 @@ mod tests {
         }
         assert!(places(&all).held_bytes() > 0);
         assert_eq!(places(&all[..20]).held_bytes(), 0);
+    }
+
+    #[test]
+    fn a_short_key_is_the_first_that_is_the_same_chained_or_listed() {
+        let text = br#"{"x31":1,"3":2,"31":3,"13":4,"31":5, "6119":6,"611":7,"32":8}"#;
+        let frame = Frame::decode(Bytes::from_static(text)).unwrap();
+        let value = |member: Option<Member>| member.map(|member| text[member.value()][0]);
+        assert!(frame.members.held_bytes() > 0, "some are listed");
+        for (key, expected) in [(b"31", Some(b'3')), (b"13", Some(b'4')), (b"32", Some(b'8')), (b"33", None)] {
+            assert_eq!(value(frame.members.short(text, *key)), expected);
+        }
+        assert_eq!(value(frame.members.short(text, *b"6119")), Some(b'6'));
+        assert_eq!(value(frame.members.short(text, *b"6110")), None);
+        // The first key of a text has too few bytes before it for one of four.
+        assert_eq!(places(&[member(2..3, 5..6)]).short(br#"{"":1}"#, *b"6119"), None);
     }
 
     #[test]

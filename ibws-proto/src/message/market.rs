@@ -51,7 +51,7 @@ impl<'a> MarketData<'a> {
     /// does not have it.
     #[must_use]
     pub fn get(&self, field: Field) -> Option<Value<'a>> {
-        self.member(field.key().as_str()).map(|json| Value::new(field, json))
+        self.0.frame().get_bytes(field.key().as_bytes()).map(|json| Value::new(field, json))
     }
 
     /// Returns the fields of the frame in the order of the wire, in one walk. Fields that are not

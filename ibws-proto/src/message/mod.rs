@@ -50,7 +50,7 @@ pub use session::{Greeting, Heartbeat, SessionState, Status, System, SystemMessa
 pub(crate) use slots::Slots;
 pub(crate) use view::View;
 
-use crate::frame::{Frame, Json, Kind, Shape};
+use crate::frame::{Frame, Json, Kind, Shape, has_escape};
 use crate::topic::{Key, Topic};
 
 /// Declares [`Body`] and the accessor that every variant has.
@@ -139,16 +139,14 @@ impl Frame {
     }
 
     fn topic_body(&self) -> Body<'_> {
-        // The topic is matched as it is written, and decoded only if it holds an escape.
+        // The topic is matched as it is written. Only one that is not in the table may hold an
+        // escape in the part that decides.
         let written = self.topic_bytes();
-        let decoded;
-        let topic = if written.contains(&b'\\') {
-            decoded = self.topic().unwrap_or_default();
-            decoded.as_bytes()
-        } else {
-            written
+        let topic = match Topic::parse(written) {
+            None if has_escape(written) => Topic::parse(self.topic().unwrap_or_default().as_bytes()),
+            topic => topic,
         };
-        match Topic::parse(topic) {
+        match topic {
             Some(Topic::Key(key)) => match key {
                 Key::MarketData => Body::MarketData(MarketData::new(self)),
                 Key::MarketHistory => Body::History(History::new(self)),
