@@ -91,7 +91,9 @@ impl Evidence {
     pub(crate) fn frame(&mut self, now: Instant, frame: &Frame) {
         self.received = now;
         let topic = frame.topic();
-        match (frame.shape(), topic.as_deref()) {
+        // What follows a plus sign is a target, of which these topics have none.
+        let head = topic.as_deref().and_then(|topic| topic.split('+').next());
+        match (frame.shape(), head) {
             (Shape::Topic, Some("system")) => {
                 self.heartbeat |= frame.get("hb").is_some();
                 self.greeted |= frame.get("success").is_some();
