@@ -100,12 +100,67 @@ impl Frame {
         self.joined = false;
     }
 
+    /// Merges the frame into `older`, whose keys are distinct, where the text of `older` lies: writes
+    /// its values over those of `older`, and takes its place. Returns `false`, and changes nothing,
+    /// unless `older` has all its keys with values of the same lengths, and nothing shares its text.
+    pub(crate) fn overwrite(&mut self, older: &mut Self) -> bool {
+        let (olds, listed) = older.members.parts();
+        let is_compact = listed.is_empty() && olds.last().is_some_and(|(_, end)| usize::from(*end) + 1 == older.raw.len());
+        if !(is_compact && self.is_plain() && older.is_plain()) {
+            return false;
+        }
+        let old_at = |at: usize| {
+            let before = at.checked_sub(1).and_then(|before| olds.get(before)).map_or(0, |(_, end)| usize::from(*end));
+            let (key_end, value_end) = *olds.get(at)?;
+            Some((before + KEY..usize::from(key_end), usize::from(key_end) + KEY..usize::from(value_end)))
+        };
+        let mut values = [(Span::NONE, Span::NONE); USUAL];
+        let mut places = values.iter_mut();
+        let (mut next, mut taken) = (0, 0_u64);
+        let fits = self.members.iter().all(|member| {
+            let is_same = |at: usize| {
+                old_at(at).filter(|(key, _)| is_same_key(&older.raw, key.clone(), &self.raw, member.key()))
+            };
+            let found = is_same(next).map(|old| (next, old));
+            let found = found.or_else(|| (0..olds.len()).find_map(|at| is_same(at).map(|old| (at, old))));
+            let (Some((at, (_, to))), Some(place)) = (found, places.next()) else { return false };
+            // A key that occurs twice stays twice, which is not done here.
+            let is_first = taken >> at & 1 == 0;
+            (next, taken) = (at + 1, taken | 1 << at);
+            let from = member.value();
+            *place = (Span::new(from.start, from.end), Span::new(to.start, to.end));
+            is_first && from.len() == to.len()
+        });
+        if !fits {
+            return false;
+        }
+        let mut text = match core::mem::take(&mut older.raw).try_into_mut() {
+            Ok(text) => text,
+            Err(shared) => {
+                older.raw = shared;
+                return false;
+            }
+        };
+        for (from, to) in values.iter().take(self.members.len()) {
+            if let (Some(to), Some(from)) = (text.get_mut(to.range()), self.raw.get(from.range())) {
+                to.copy_from_slice(from);
+            }
+        }
+        older.raw = text.freeze();
+        core::mem::swap(self, older);
+        true
+    }
+
+    /// Returns `true` for a frame of data whose text is its bytes and whose keys have no escapes.
+    fn is_plain(&self) -> bool {
+        self.shape == Shape::Topic && !self.escaped && !self.is_lossy()
+    }
+
     /// Merges the frame into `older`, whose keys are distinct: writes its values into the text of
     /// `older`, and adds the members that `older` does not have. `None` if one of the two is no
     /// plain frame of data.
     pub(crate) fn merged_into(&self, older: &Self) -> Option<Self> {
-        let is_plain = |frame: &Self| frame.shape == Shape::Topic && !frame.escaped && !frame.is_lossy();
-        if !(is_plain(self) && is_plain(older)) {
+        if !(self.is_plain() && older.is_plain()) {
             return None;
         }
         if older.members.len() <= USUAL {

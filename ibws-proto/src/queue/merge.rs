@@ -39,12 +39,17 @@ pub(super) enum Merged {
 /// `older`, or of the result: that no key occurs twice.
 ///
 /// A fold of the result ends exactly where a fold of both frames ends. A key keeps its place in the
-/// older frame, and a key that occurs twice in a frame occurs twice in the result.
-pub(super) fn frames(older: &Frame, newer: &mut Frame, is_distinct: &mut bool) -> Merged {
+/// older frame, and a key that occurs twice in a frame occurs twice in the result. What `older` is
+/// then is not used again, unless the frames stay apart.
+pub(super) fn frames(older: &mut Frame, newer: &mut Frame, is_distinct: &mut bool) -> Merged {
     *is_distinct = *is_distinct || older.has_distinct_keys();
     if *is_distinct && newer.supersedes(older) {
         newer.mark_merged();
         return Merged::Newer;
+    }
+    if *is_distinct && newer.overwrite(older) {
+        newer.mark_merged();
+        return Merged::Written;
     }
     let merged = if *is_distinct { newer.merged_into(older) } else { None };
     let merged = merged.filter(|merged| merged.members().len() <= MAX_MEMBERS);
@@ -155,7 +160,7 @@ mod tests {
 
     fn merge(older: &Frame, newer: &Frame) -> Option<Frame> {
         let mut merged = newer.clone();
-        (frames(older, &mut merged, &mut false) != Merged::Neither).then_some(merged)
+        (frames(&mut older.clone(), &mut merged, &mut false) != Merged::Neither).then_some(merged)
     }
 
     #[test]
@@ -190,6 +195,9 @@ mod tests {
             r#"{"31":"1.1","topic":"smd+1","a_long_key_of_more_than_8":"1","84":null}"#,
             r#"{"31":"1.2","topic":"smd+1","a_long_key_of_more_than_9":"1","84":[1,{"x":2}]}"#,
             r#"{"31":"1.2","topic":"smd+1","31":"1.3"}"#,
+            r#"{"31":"1.4","topic":"smd+1"}"#,
+            r#"{"topic":"smd+1","84":"1.07"}"#,
+            r#"{ "topic":"smd+1", "conid":2}"#,
             r#"{"84":1,"topic":"smd+1","new":"1.3","new":2,"newer":3,"":4}"#,
             r#"{ "topic":"smd+1","31":"1.10", "84":"1.05","conid":1}"#,
             r#"{"topic":"smd+1","31":"1.1","84" :"100.05","conid":1}"#,
@@ -205,16 +213,21 @@ mod tests {
             &long.replace("field7\"", "other7\""),
         ];
         let frames: Vec<_> = texts.iter().map(|text| decode(text)).collect();
-        let mut reached = [0; 2];
+        let mut reached = [0; 3];
         for (older, newer) in frames.iter().flat_map(|older| frames.iter().map(move |newer| (older, newer))) {
             let expected = spelled_frames(older, newer).unwrap();
-            let mut merged = newer.clone().into_joined();
-            let how = super::frames(older, &mut merged, &mut false);
-            assert_eq!(merged, expected, "{older:?} {newer:?}");
-            assert_eq!(merged.held_bytes(), expected.held_bytes());
-            reached[usize::from(how == Merged::Newer)] += 1;
+            // With a buffer of its own, a frame may be merged where it lies.
+            for mut older in [older.clone(), decode(older.text())] {
+                let mut merged = newer.clone().into_joined();
+                let place = older.raw().as_ptr();
+                let how = super::frames(&mut older, &mut merged, &mut false);
+                assert_eq!(merged, expected, "{older:?} {newer:?}");
+                assert_eq!(merged.held_bytes(), expected.held_bytes());
+                let is_in_place = how == Merged::Written && merged.raw().as_ptr() == place;
+                reached[if is_in_place { 2 } else { usize::from(how == Merged::Newer) }] += 1;
+            }
         }
-        assert!(reached[0] > 100 && reached[1] > 10, "{reached:?}");
+        assert!(reached[0] > 100 && reached[1] > 10 && reached[2] > 5, "{reached:?}");
     }
 
     #[test]

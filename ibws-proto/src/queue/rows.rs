@@ -153,7 +153,7 @@ impl Folded {
         let list = list_key(newer.key);
         let has_more = self.message.frame.members().any(|(key, _)| key != "topic" && Some(&*key) != list);
         if has_more {
-            merge::frames(&without_rows(&self.message), &mut newer.frame, &mut false);
+            merge::frames(&mut without_rows(&self.message), &mut newer.frame, &mut false);
         }
         core::mem::swap(&mut self.message, newer);
         !has_more

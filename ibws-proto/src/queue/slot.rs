@@ -145,7 +145,7 @@ impl Slot {
         if older.key != Some(Key::MarketData) {
             return Merged::Neither;
         }
-        let merged = merge::frames(&older.frame, &mut newer.frame, &mut self.is_distinct);
+        let merged = merge::frames(&mut older.frame, &mut newer.frame, &mut self.is_distinct);
         if merged != Merged::Neither {
             merge::count(older, newer);
             core::mem::swap(older, newer);
