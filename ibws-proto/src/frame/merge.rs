@@ -100,12 +100,14 @@ impl Frame {
         self.joined = false;
     }
 
-    /// Merges the frame into `older`, whose keys are distinct, where the text of `older` lies: writes
-    /// its values over those of `older`, and takes its place. Returns `false`, and changes nothing,
-    /// unless `older` has all its keys with values of the same lengths, and nothing shares its text.
+    /// Merges the frame into `older`, whose keys are distinct, where the text of `older` lies:
+    /// writes its values over those of `older`, and takes its place. Returns `false`, and changes
+    /// nothing, unless `older` has all its keys with values of the same lengths, and nothing shares
+    /// its text.
     pub(crate) fn overwrite(&mut self, older: &mut Self) -> bool {
         let (olds, listed) = older.members.parts();
-        let is_compact = listed.is_empty() && olds.last().is_some_and(|(_, end)| usize::from(*end) + 1 == older.raw.len());
+        let is_compact =
+            listed.is_empty() && olds.last().is_some_and(|(_, end)| usize::from(*end) + 1 == older.raw.len());
         if !(is_compact && self.is_plain() && older.is_plain()) {
             return false;
         }
@@ -118,9 +120,8 @@ impl Frame {
         let mut places = values.iter_mut();
         let (mut next, mut taken) = (0, 0_u64);
         let fits = self.members.iter().all(|member| {
-            let is_same = |at: usize| {
-                old_at(at).filter(|(key, _)| is_same_key(&older.raw, key.clone(), &self.raw, member.key()))
-            };
+            let is_same =
+                |at: usize| old_at(at).filter(|(key, _)| is_same_key(&older.raw, key.clone(), &self.raw, member.key()));
             let found = is_same(next).map(|old| (next, old));
             let found = found.or_else(|| (0..olds.len()).find_map(|at| is_same(at).map(|old| (at, old))));
             let (Some((at, (_, to))), Some(place)) = (found, places.next()) else { return false };
