@@ -45,7 +45,7 @@ fn flag(args: Json<'_>, key: &str) -> Option<bool> {
     let value = args.get(key)?;
     match value.kind() {
         Kind::Bool => value.as_bool(),
-        Kind::String => Json(&value.as_str()?).as_bool(),
+        Kind::String => value.as_str()?.parse().ok(),
         _ => None,
     }
 }

@@ -50,13 +50,6 @@ pub(crate) struct Signs {
     pub(crate) authenticated: Option<bool>,
 }
 
-#[derive(Default, serde::Deserialize)]
-struct StatusArgs {
-    authenticated: Option<Value>,
-    #[serde(rename = "competing")]
-    _competing: Option<Value>,
-}
-
 impl Evidence {
     pub(crate) fn signs(&self) -> Signs {
         let Self { opened, received, pong, authenticated, .. } = *self;
@@ -100,8 +93,9 @@ impl Evidence {
                 self.waits_for_session &= !self.greeted;
             }
             (Shape::Topic, Some("sts")) => {
-                let args: StatusArgs = frame.get("args").and_then(|args| args.parse().ok()).unwrap_or_default();
-                let authenticated = match args.authenticated {
+                // Of a key that occurs twice the first value counts.
+                let value = frame.get("args").and_then(|args| args.get("authenticated"));
+                let authenticated = match value.and_then(|value| value.parse().ok()) {
                     Some(Value::Bool(value)) => Some(value),
                     Some(Value::String(text)) => text.parse().ok(),
                     _ => None,
