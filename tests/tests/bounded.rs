@@ -10,8 +10,8 @@
 //! limit of 16 MiB, for a second each by default and as long as `IBWS_FLOOD_SECONDS` otherwise.
 //! Each runs in a process of its own, whose peak is measured as well, and its gateway in another
 //! one, so that all memory is that of the client. The runtimes have two threads each, and the
-//! allocator is as it is by default, except for the flood of orders, which has one arena. With
-//! `IBWS_BLESS=1` the table of the floods is written into `docs/guarantees.md`:
+//! allocator is as it is by default. With `IBWS_BLESS=1` the table of the floods is written into
+//! `docs/guarantees.md`:
 //!
 //! `IBWS_FLOOD_SECONDS=10 IBWS_BLESS=1 cargo test --release -p ibws-testkit --test bounded`
 #![cfg(feature = "net")]
@@ -151,11 +151,6 @@ fn measured(flood: usize, max_message: usize, adapter: &str) -> Figures {
     command.env(CASE, format!("{flood} {max_message} {adapter}"));
     // Two threads on every machine, as the runtime of tokio: each thread has an arena.
     command.env("ASYNC_STD_THREAD_COUNT", "2");
-    if Flood::ALL[flood] == Flood::Orders {
-        // A thousand messages of each queue are folded and come anew, and each arena of glibc keeps
-        // theirs: with as many arenas as there are by default the peak is 16 to 19 MiB.
-        command.env("MALLOC_ARENA_MAX", "1");
-    }
     let output = command.output().expect("a process of this test");
     let text = String::from_utf8_lossy(&output.stdout);
     let figures = text.lines().find_map(|line| line.strip_prefix(FIGURES)).unwrap_or_else(|| {

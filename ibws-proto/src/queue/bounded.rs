@@ -35,7 +35,7 @@ impl Default for QueueLimits {
 }
 
 /// The number of slots that an empty queue keeps: those of a batch.
-const EMPTY_SLOTS: usize = 64;
+pub(super) const EMPTY_SLOTS: usize = 64;
 
 /// A bounded queue of events for one consumer.
 ///
@@ -279,16 +279,17 @@ impl Queue {
         if self.len == 0 {
             self.index = None;
             if self.slots.capacity() > EMPTY_SLOTS {
+                self.slots.clear();
                 self.release_slots();
             }
         }
     }
 
-    /// Releases the list of slots of an empty queue.
+    /// Releases most of the list of slots, of which few are used. As many are kept as the costs of
+    /// the events count.
     #[cold]
-    fn release_slots(&mut self) {
-        self.slots.clear();
-        self.slots.shrink_to(EMPTY_SLOTS);
+    pub(super) fn release_slots(&mut self) {
+        self.slots.shrink_to((2 * self.slots.len()).max(EMPTY_SLOTS));
     }
 
     /// Removes empty slots from the front.

@@ -166,11 +166,13 @@ impl Queues {
         let mut last = None;
         for id in subscribed.into_iter().chain(keyed).flatten().chain(&self.all) {
             if let Some(before) = last.replace(*id) {
+                spare.begin_sharing();
                 put(queues, held_at_most, spare, before, &mut event.clone(), &mut delivered);
             }
         }
         if let Some(id) = last {
             put(queues, held_at_most, spare, id, event, &mut delivered);
+            spare.end_sharing();
         }
         if self.held_at_most > self.total_bytes {
             self.share_room();

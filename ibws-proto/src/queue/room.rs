@@ -1,7 +1,7 @@
 //! Makes room in a queue that is over its limits, in the way that costs the consumer least.
 
 use super::attribution;
-use super::bounded::{Queue, QueueLimits};
+use super::bounded::{EMPTY_SLOTS, Queue, QueueLimits};
 use super::index::{Index, is_same_stream};
 use super::item::LossReport;
 use super::merge::{self, Merged};
@@ -31,10 +31,14 @@ impl Queue {
             }
         }
         // Entries of events that are gone are cleared before they are most of the index or of the
-        // slots.
-        let is_outdated = |index: &Index| index.len() > 8 * self.len + 64 || self.slots.len() > 2 * self.len + 64;
+        // slots, and before the list of slots grows for them beyond what the costs count.
+        let is_outdated = |index: &Index| index.len() > 8 * self.len + 64 || self.slots.len() >= (2 * self.len).max(64);
         if self.index.as_ref().is_some_and(is_outdated) {
             self.build_index();
+        }
+        // Messages that are folded become one, in a list that had room for all of them.
+        if self.slots.capacity() > 4 * self.slots.len() + EMPTY_SLOTS {
+            self.release_slots();
         }
     }
 
@@ -62,7 +66,7 @@ impl Queue {
         let before = older.cost;
         let merged = match key {
             Some(Key::MarketData) => older.update(newer),
-            _ => older.fold(newer, cost),
+            _ => older.fold(newer, cost, &mut self.spare),
         };
         let after = older.cost;
         self.bytes = self.bytes.saturating_sub(before).saturating_add(after);
@@ -110,7 +114,7 @@ impl Queue {
         let Some(mut older) = self.at(previous).and_then(Option::take) else { return };
         let Some(newer) = self.at(place).and_then(Option::take) else { return };
         self.bytes = self.bytes.saturating_sub(older.cost).saturating_sub(newer.cost);
-        let merged = older.merge(newer);
+        let merged = older.merge(newer, &mut self.spare);
         self.bytes = self.bytes.saturating_add(older.cost);
         match merged {
             Ok(()) => {

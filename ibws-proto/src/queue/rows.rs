@@ -68,10 +68,10 @@ impl Folded {
         folded
     }
 
-    /// Adds a newer message, which was checked.
-    pub(super) fn add(&mut self, mut newer: Message, checked: Foldable) {
+    /// Adds a newer message, which was checked. What `newer` holds then is not used again.
+    pub(super) fn add(&mut self, newer: &mut Message, checked: Foldable) {
         self.file_newest();
-        let is_kept = self.replace_message(&mut newer);
+        let is_kept = self.replace_message(newer);
         self.read_newest(if is_kept { checked } else { Foldable::default() });
     }
 
@@ -131,14 +131,14 @@ impl Folded {
         });
     }
 
-    /// Adds a newer fold.
-    pub(super) fn append(&mut self, mut newer: Self) {
+    /// Adds a newer fold. Its message is not used again.
+    pub(super) fn append(&mut self, newer: &mut Self) {
         self.file_newest();
         newer.file_newest();
-        let Self { mut message, rows, .. } = newer;
-        let longest = self.rows.append(rows, blank_values(message.key));
+        let rows = core::mem::take(&mut newer.rows);
+        let longest = self.rows.append(rows, blank_values(newer.message.key));
         self.is_large = self.is_large || longest > MAX_LAYOUT_BYTES;
-        self.replace_message(&mut message);
+        self.replace_message(&mut newer.message);
     }
 
     /// Returns the bytes that its rows hold, beside those of the message.

@@ -169,8 +169,8 @@ impl Slot {
 
     /// Folds a newer message of rows into the slot. What the event holds then is not used again,
     /// unless the two stay apart, when nothing changes but the cost of the slot.
-    pub(super) fn fold(&mut self, newer: &mut Event, cost: usize) -> Merged {
-        match self.merge(Self::new(Event::take(newer), cost)) {
+    pub(super) fn fold(&mut self, newer: &mut Event, cost: usize, spare: &mut Spare) -> Merged {
+        match self.merge(Self::new(Event::take(newer), cost), spare) {
             Ok(()) => return Merged::Newer,
             Err(Self { content: Content::Event(event), .. }) => *newer = event,
             Err(_) => {}
@@ -178,12 +178,13 @@ impl Slot {
         Merged::Neither
     }
 
-    /// Merges a newer event of its stream into the slot, which keeps its predecessor.
+    /// Merges a newer event of its stream into the slot, which keeps its predecessor. The buffer of
+    /// a message that was folded is kept for another one.
     ///
     /// # Errors
     /// The newer slot, if one of the two is no message or the result would be too large. Then
     /// nothing changes but the cost of the older one.
-    pub(super) fn merge(&mut self, mut newer: Self) -> Result<(), Self> {
+    pub(super) fn merge(&mut self, mut newer: Self, spare: &mut Spare) -> Result<(), Self> {
         if self.message().is_none() || newer.message().is_none() {
             return Err(newer);
         }
@@ -199,6 +200,7 @@ impl Slot {
             let is_added = folded.follow(message);
             self.recount();
             if is_added {
+                spare.keep_frame(&mut message.frame);
                 return Ok(());
             }
         }
@@ -214,11 +216,12 @@ impl Slot {
                 return Err(newer);
             }
         };
-        match newer.content {
+        match &mut newer.content {
             Content::Event(Event::Message(message)) => folded.add(message, checked),
-            Content::Folded(newer) => folded.append(*newer),
+            Content::Folded(newer) => folded.append(newer),
             Content::Event(_) => {}
         }
+        newer.release(spare);
         self.content = Content::Folded(folded);
         self.recount();
         Ok(())

@@ -1,9 +1,9 @@
-//! The buffers of messages that were dropped, for the messages that take their place.
+//! The buffers of messages that were dropped or folded, for the messages that take their place.
 //!
 //! The task of a client moves between the threads of a runtime, and an allocator with an arena for
-//! each thread keeps in each of them what was released there. A full queue drops a message for each
-//! one that comes. If both were left to the allocator, each arena would grow to the size of the
-//! queues.
+//! each thread keeps in each of them what was released there. A full queue drops or folds a message
+//! for each one that comes. If both were left to the allocator, each arena would grow to the size
+//! of the queues.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -33,6 +33,10 @@ struct Buffers {
     bytes: usize,
     /// The place of the buffer that is released next, if there are too many.
     next: usize,
+    /// The copy that was made last, while one event is delivered to several queues.
+    last: Option<Bytes>,
+    /// Set while one event is delivered to several queues.
+    is_sharing: bool,
 }
 
 /// Shows no buffer: each has held a message.
@@ -49,14 +53,39 @@ impl Spare {
         Self(other.0.take())
     }
 
+    /// Has equal messages share one copy until [`end_sharing`](Self::end_sharing): the queues that
+    /// receive an event copy the same message one after another.
+    pub(super) fn begin_sharing(&mut self) {
+        self.0.get_or_insert_default().is_sharing = true;
+    }
+
+    /// Ends what [`begin_sharing`](Self::begin_sharing) began.
+    pub(super) fn end_sharing(&mut self) {
+        if let Some(buffers) = &mut self.0 {
+            (buffers.last, buffers.is_sharing) = (None, false);
+        }
+    }
+
     /// Returns a copy of the bytes of a message. `None` if there is no buffer for it, and it is too
     /// large to share the one that it was received in.
     pub(super) fn copy(&mut self, bytes: &[u8]) -> Option<Bytes> {
-        if let Some(mut buffer) = self.0.as_mut().and_then(|buffers| buffers.take(bytes.len())) {
-            buffer.extend_from_slice(bytes);
-            return Some(buffer.freeze());
+        let Some(buffers) = &mut self.0 else { return copied(bytes) };
+        // A shared copy takes an allocation for its handles: that of a small message saves little.
+        let is_sharing = buffers.is_sharing && SIZES.contains(&bytes.len());
+        if is_sharing && let Some(last) = buffers.last.as_ref().filter(|last| *last == bytes) {
+            return Some(last.clone());
         }
-        (bytes.len() <= MAX_SHARED).then(|| Bytes::copy_from_slice(bytes))
+        let copy = match buffers.take(bytes.len()) {
+            Some(mut buffer) => {
+                buffer.extend_from_slice(bytes);
+                Some(buffer.freeze())
+            }
+            None => copied(bytes),
+        };
+        if is_sharing {
+            buffers.last.clone_from(&copy);
+        }
+        copy
     }
 
     /// Keeps the buffers of a frame, which is dropped.
@@ -81,6 +110,11 @@ impl Spare {
             self.0.get_or_insert_default().put(buffer);
         }
     }
+}
+
+/// Returns a copy of the bytes of a message, unless it is too large to share a buffer.
+fn copied(bytes: &[u8]) -> Option<Bytes> {
+    (bytes.len() <= MAX_SHARED).then(|| Bytes::copy_from_slice(bytes))
 }
 
 impl Buffers {
@@ -118,6 +152,13 @@ mod tests {
         spare.0.as_ref().map_or(0, |buffers| buffers.bytes)
     }
 
+    /// Returns whether two copies of a message are one.
+    fn is_shared(spare: &mut Spare, message: &[u8]) -> bool {
+        let copies = [0; 2].map(|_| spare.copy(message).unwrap());
+        assert!(copies.iter().all(|copy| copy == message));
+        copies[0].as_ptr() == copies[1].as_ptr()
+    }
+
     #[test]
     fn a_dropped_buffer_serves_a_message_of_about_its_size_only() {
         let mut spare = Spare::default();
@@ -138,6 +179,18 @@ mod tests {
         spare.keep(large.clone().into());
         assert_eq!(spare.copy(&large).unwrap(), large);
         assert_eq!(spare.copy(&large), None);
+    }
+
+    #[test]
+    fn equal_messages_share_one_copy_while_an_event_is_delivered_to_several_queues() {
+        let mut spare = Spare::default();
+        assert!(!is_shared(&mut spare, &[1; 1_000]));
+        spare.begin_sharing();
+        assert!(is_shared(&mut spare, &[1; 1_000]) && is_shared(&mut spare, &[2; 1_000]));
+        assert!(!is_shared(&mut spare, &[1; SIZES.start - 1]));
+        spare.end_sharing();
+        let copy = spare.copy(&[2; 1_000]).unwrap();
+        assert!(copy.is_unique(), "nothing holds a copy once the event is delivered");
     }
 
     #[test]

@@ -32,7 +32,7 @@ fn folded(messages: &[&Event], files: Files) -> String {
         }
         if !folded.follow(&mut newer) {
             let checked = check(&newer);
-            folded.add(newer, checked);
+            folded.add(&mut newer, checked);
         }
     }
     let message = folded.into_message();

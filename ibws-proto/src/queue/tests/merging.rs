@@ -79,7 +79,7 @@ fn merge_keeps_the_predecessor_of_the_older_slot_and_measures_the_result() {
     let mut merged = Slot { previous: Some(3), ..slot(quote(1, 1, r#""31":"1.00","84":"0.99""#)) };
     let newer = Slot { previous: Some(7), ..slot(quote(2, 1, r#""31":"1.01""#)) };
     let expected = slot(quote(1, 1, r#""31":"1.01","84":"0.99""#)).cost;
-    merged.merge(newer).expect("two quotes of one contract");
+    merged.merge(newer, &mut Spare::default()).expect("two quotes of one contract");
     assert_eq!((merged.previous, merged.cost), (Some(3), expected));
     let message = merged.message().unwrap();
     assert_eq!(message.frame.text(), r#"{"topic":"smd+1","31":"1.01","84":"0.99"}"#);
@@ -103,7 +103,7 @@ fn merge_that_fails_returns_both_slots_as_they_were() {
         let described = |slots: &[Slot; 2]| format!("{slots:?}");
         let before = described(&slots);
         let [mut older, newer] = slots;
-        let newer = older.merge(newer).expect_err("they do not merge");
+        let newer = older.merge(newer, &mut Spare::default()).expect_err("they do not merge");
         assert_eq!(described(&[older, newer]), before);
     }
 }

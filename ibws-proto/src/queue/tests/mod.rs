@@ -16,6 +16,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::slot::Slot;
+use super::spare::Spare;
 use super::{EventFilter, Item, LossReport, Overflow, Queue, QueueLimits, QueueOptions, Queues};
 use crate::command::ConnectionLoss;
 use crate::connect::ConnId;
