@@ -163,16 +163,19 @@ impl Queues {
         let keyed = key.and_then(|key| self.by_key.get(&key));
         // The last queue receives the original, so that one queue costs no copy.
         let (queues, held_at_most, spare) = (&mut self.queues, &mut self.held_at_most, &mut self.spare);
-        let mut last = None;
+        let (mut last, mut is_sharing) = (None, false);
         for id in subscribed.into_iter().chain(keyed).flatten().chain(&self.all) {
             if let Some(before) = last.replace(*id) {
+                is_sharing = true;
                 spare.begin_sharing();
                 put(queues, held_at_most, spare, before, &mut event.clone(), &mut delivered);
             }
         }
         if let Some(id) = last {
             put(queues, held_at_most, spare, id, event, &mut delivered);
-            spare.end_sharing();
+            if is_sharing {
+                spare.end_sharing();
+            }
         }
         if self.held_at_most > self.total_bytes {
             self.share_room();

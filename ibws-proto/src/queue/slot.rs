@@ -200,7 +200,7 @@ impl Slot {
             let is_added = folded.follow(message);
             self.recount();
             if is_added {
-                spare.keep_frame(&mut message.frame);
+                spare.keep_folded(&mut message.frame);
                 return Ok(());
             }
         }

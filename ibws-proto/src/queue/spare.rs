@@ -16,6 +16,8 @@ use crate::frame::{Frame, MAX_SHARED};
 /// The sizes of buffers that are kept, in bytes. Smaller messages reach the limit of events before
 /// that of bytes; larger buffers are returned to the system at once.
 const SIZES: core::ops::Range<usize> = 256..128 * 1024;
+/// The size in bytes from which on the buffer of a message that was folded is kept.
+const MIN_FOLDED: usize = 1024;
 /// The bytes of all buffers that are kept. The queues of a client make room for 192 KiB at once.
 const MAX_BYTES: usize = 256 * 1024;
 /// The number of buffers that are kept.
@@ -95,6 +97,16 @@ impl Spare {
             let repaired = frame.take_repaired();
             self.keep(frame.take_raw());
             repaired.into_iter().for_each(|repaired| self.keep(repaired));
+        }
+    }
+
+    /// Keeps the buffers of a frame that was folded, if it is not small: what the thousand small
+    /// messages of a queue leave in an arena is less than a megabyte, and keeping each would cost
+    /// more than that saves.
+    #[inline]
+    pub(super) fn keep_folded(&mut self, frame: &mut Frame) {
+        if frame.raw().len() >= MIN_FOLDED {
+            self.keep_frame(frame);
         }
     }
 
