@@ -80,6 +80,8 @@ mod tests {
             merged(r#"{"topic":"sts","args":{"authenticated":1,"competing":[false]}}"#),
             (Some(false), Some(true))
         );
+        // A text with quotes inside is no flag.
+        assert_eq!(merged(r#"{"topic":"sts","args":{"authenticated":"\"true\""}}"#), (Some(false), Some(true)));
         // Of equal keys the first counts.
         assert_eq!(
             merged(r#"{"topic":"sts","args":{"competing":false,"authenticated":true,"competing":true}}"#),
