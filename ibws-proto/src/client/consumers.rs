@@ -121,6 +121,11 @@ impl Consumers {
         self.queues.close(consumer.queue)
     }
 
+    /// Begins to deliver what was read at once.
+    pub(super) fn begin_round(&mut self) {
+        self.queues.begin_round();
+    }
+
     /// Puts an event into every queue whose filter includes it, and into the newest value of its
     /// subscription.
     #[inline]

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::future::poll_fn;
+use core::iter;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
@@ -127,6 +128,17 @@ impl<R: Runtime> SubscriptionGroup<R> {
         poll_fn(|cx| self.poll_item(cx)).await
     }
 
+    /// Waits for the next item, and returns it with those that can be taken at once, each with its
+    /// subscription, as [`EventStream::next_batch`] does; `None` as with [`next`](Self::next). What
+    /// is not taken out of the iterator stays in the stream.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: no item is lost.
+    pub async fn next_batch(&mut self) -> Option<impl Iterator<Item = (SubscriptionKey, Item)>> {
+        let has_items = poll_fn(|cx| self.poll_ready(cx)).await;
+        has_items.then(|| iter::from_fn(|| self.take_ready()))
+    }
+
     /// Returns the next item if there is one now.
     pub fn try_next(&mut self) -> Option<(SubscriptionKey, Item)> {
         self.stream.fill_now();
@@ -161,10 +173,16 @@ impl<R: Runtime> SubscriptionGroup<R> {
     }
 
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<(SubscriptionKey, Item)>> {
-        if self.stream.poll_ready(cx).is_pending() {
-            return if self.has_ended() { Poll::Ready(None) } else { Poll::Pending };
+        match self.poll_ready(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(_) => Poll::Ready(self.take_ready()),
         }
-        Poll::Ready(self.take_ready())
+    }
+
+    /// Waits until an item can be taken, which is `true`, or there will be none.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let ready = self.stream.poll_ready(cx);
+        if ready.is_pending() && self.has_ended() { Poll::Ready(false) } else { ready }
     }
 
     /// Takes the next item with its subscription. Notes what may have been the end of the stream.

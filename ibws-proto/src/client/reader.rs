@@ -39,12 +39,13 @@ impl<R: Runtime> Reader<R> {
         Self { shared: shared.clone(), consumer, taken: Batch::default() }
     }
 
-    /// Waits until an item can be taken, or there will be none.
+    /// Waits until an item can be taken, which is `true`, or there will be none.
     #[inline]
-    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         match self.fill(Some(cx.waker())) {
             Take::Nothing => Poll::Pending,
-            Take::Some | Take::End => Poll::Ready(()),
+            Take::Some => Poll::Ready(true),
+            Take::End => Poll::Ready(false),
         }
     }
 
@@ -65,7 +66,7 @@ impl<R: Runtime> Reader<R> {
     pub(super) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
         match self.poll_ready(cx) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(()) => Poll::Ready(self.take_ready()),
+            Poll::Ready(_) => Poll::Ready(self.take_ready()),
         }
     }
 

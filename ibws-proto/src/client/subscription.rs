@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::future::poll_fn;
+use core::iter;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
@@ -202,14 +203,39 @@ impl<R: Runtime> Subscription<R> {
         poll_fn(|cx| self.poll_item(cx)).await
     }
 
+    /// Waits for the next item, and returns it with those that can be taken at once, as
+    /// [`EventStream::next_batch`] does; `None` as with [`next`](Self::next). What is not taken out
+    /// of the iterator stays in the stream.
+    ///
+    /// ```
+    /// # use ibws_proto::client::Client;
+    /// # use ibws_proto::transport::Runtime;
+    /// # use ibws_proto::Item;
+    /// # use std::error::Error;
+    /// # async fn example<R: Runtime>(client: Client<R>) -> Result<(), Box<dyn Error>> {
+    /// let mut quotes = client.subscribe("md+265598").await?;
+    /// while let Some(batch) = quotes.next_batch().await {
+    ///     for item in batch {
+    ///         println!("{item:?}");
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: no item is lost.
+    pub async fn next_batch(&mut self) -> Option<impl Iterator<Item = Item>> {
+        let has_items = poll_fn(|cx| self.poll_ready(cx)).await;
+        has_items.then(|| iter::from_fn(|| self.take_ready()))
+    }
+
     /// Returns the next item if there is one now.
     pub fn try_next(&mut self) -> Option<Item> {
-        if self.ended {
-            return None;
+        if !self.ended {
+            self.stream.fill_now();
         }
-        self.stream.fill_now();
-        self.inspect_next();
-        self.stream.take_ready()
+        self.take_ready()
     }
 
     /// Waits for the next item, at most `wait` on the clock of the client's runtime; `None` if none
@@ -238,20 +264,40 @@ impl<R: Runtime> Subscription<R> {
     }
 
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
-        if self.ended {
-            return Poll::Ready(None);
+        match self.poll_ready(cx) {
+            Poll::Pending => Poll::Pending,
+            // Nothing else is done with the item, so it is moved to the caller and nowhere else.
+            Poll::Ready(_) => Poll::Ready(self.take_ready()),
         }
-        if self.stream.poll_ready(cx).is_pending() {
+    }
+
+    /// Waits until an item can be taken, which is `true`, or there will be none.
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if self.ended {
+            return Poll::Ready(false);
+        }
+        let ready = self.stream.poll_ready(cx);
+        if ready.is_pending() {
             self.ended = self.lost_notices && !self.is_kept();
-            return if self.ended { Poll::Ready(None) } else { Poll::Pending };
+            return if self.ended { Poll::Ready(false) } else { Poll::Pending };
+        }
+        ready
+    }
+
+    /// Takes the item that can be taken, unless the stream has ended before it.
+    #[inline]
+    fn take_ready(&mut self) -> Option<Item> {
+        if self.ended {
+            return None;
         }
         self.inspect_next();
-        // Nothing else is done with the item, so it is moved to the caller and nowhere else.
-        Poll::Ready(self.stream.take_ready())
+        self.stream.take_ready()
     }
 
     /// Recognises the end, which the last item reports, before that item is taken. The removal of
     /// an earlier subscription of the same key, by another handle, is not the end of this one.
+    #[inline]
     fn inspect_next(&mut self) {
         match self.stream.peek_ready() {
             Peeked::Event(Event::Subscription(change)) if change.state == SubscriptionState::Removed => {

@@ -181,6 +181,9 @@ impl<R: Runtime> ClientTask<R> {
                 let before = state.task.replace(cx.waker().clone());
                 state.deferred.dropped_wakers.extend(before);
             }
+            if !inputs.is_empty() {
+                state.consumers.begin_round();
+            }
             for input in inputs.drain(..) {
                 state.machine.handle(now, input);
                 state.drain(actions);

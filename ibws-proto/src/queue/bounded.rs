@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use core::iter;
+use core::ops::Range;
 
 #[cfg(feature = "client")]
 use super::batch::Batch;
@@ -42,10 +43,10 @@ pub(super) const EMPTY_SLOTS: usize = 64;
 /// It never holds more than its limits allow. A push takes amortised logarithmic time in the length
 /// of the queue, however slow the consumer is.
 ///
-/// The event that came last shares the buffer that its frame was received in. Each other event has
-/// a copy of its bytes, unless the frame is larger than 16 KiB, which has a buffer of its own. So
-/// an event that is consumed at once is never copied, and one that waits keeps no more than it
-/// counts.
+/// The event that came last shares the buffer that its frame was received in; in
+/// [rounds](super::Queues::begin_round), the events of the present round do. Each other event has a
+/// copy of its bytes, unless the frame is larger than 16 KiB, which has a buffer of its own. So an
+/// event that is consumed at once is never copied, and one that waits keeps no more than it counts.
 #[derive(Debug, Default)]
 pub struct Queue {
     pub(super) limits: QueueLimits,
@@ -59,9 +60,9 @@ pub struct Queue {
     /// The number of events, without the empty slots.
     pub(super) len: usize,
     pub(super) bytes: usize,
-    /// The place of the event that may share the buffer that its frame was received in: the one
-    /// that was put in last.
-    pub(super) shared: Option<u64>,
+    /// The places of the events that may share the buffer that their frame was received in. Some of
+    /// them may have been taken out.
+    pub(super) shared: Range<u64>,
     /// Present from the moment the queue reaches a limit until it is empty.
     pub(super) index: Option<Index>,
     /// Counts of dropped events that were not delivered yet.
@@ -86,19 +87,20 @@ impl Queue {
 
     /// Puts an event in. A full queue makes room for it.
     pub fn push(&mut self, mut event: Event) {
-        self.push_from(&mut event);
+        self.push_from(&mut event, false);
     }
 
-    /// As [`push`](Self::push), with the [place](Event::take) of the event.
+    /// As [`push`](Self::push), with the [place](Event::take) of the event. With `in_round`, those
+    /// before it may go on sharing their buffers.
     #[inline]
-    pub(super) fn push_from(&mut self, event: &mut Event) {
+    pub(super) fn push_from(&mut self, event: &mut Event, in_round: bool) {
         self.now = attribution::since(event).map_or(self.now, |at| at.max(self.now));
         let cost = cost::of_event(event);
         let full = self.len >= self.limits.events || self.bytes.saturating_add(cost) > self.limits.bytes;
         if full || self.index.is_some() || self.overflow == Overflow::KeepNewest {
             return self.push_indexed(event, cost, full);
         }
-        if self.len > 0 {
+        if self.len > 0 && !in_round {
             self.detach_shared();
         }
         self.count(cost);
@@ -142,7 +144,11 @@ impl Queue {
     /// Counts an event that is appended.
     #[inline(always)]
     fn count(&mut self, cost: usize) {
-        self.shared = Some(self.first_place + self.slots.len() as u64);
+        let place = self.first_place + self.slots.len() as u64;
+        if self.shared.end != place {
+            self.shared.start = place;
+        }
+        self.shared.end = place + 1;
         self.len += 1;
         self.bytes = self.bytes.saturating_add(cost);
     }
@@ -252,15 +258,17 @@ impl Queue {
         subscription.filter(|_| self.counts_by_subscription).cloned()
     }
 
-    /// Copies the event that was put in last out of the buffer that it shares, if it is still in
-    /// the queue and stays there.
+    /// Copies the events that share a buffer out of it, if they are still in the queue and stay
+    /// there.
     #[cold]
     pub(super) fn detach_shared(&mut self) {
-        if let Some(place) = self.shared.take()
-            && let Some(at) = self.slot_number(place)
-            && let Some(Some(slot)) = self.slots.get_mut(at)
-        {
-            slot.detach(&mut self.spare);
+        let Range { start, end } = core::mem::take(&mut self.shared);
+        for place in start.max(self.first_place)..end {
+            if let Some(at) = self.slot_number(place)
+                && let Some(Some(slot)) = self.slots.get_mut(at)
+            {
+                slot.detach(&mut self.spare);
+            }
         }
     }
 

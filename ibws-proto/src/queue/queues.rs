@@ -66,9 +66,32 @@ pub struct Queues {
     by_subscription: ByName<Vec<QueueId>>,
     by_key: BTreeMap<Key, Vec<QueueId>>,
     all: Vec<QueueId>,
+    rounds: Rounds,
     /// The buffers of messages that the queues have dropped. A queue has them while it takes an
     /// event or makes room.
     spare: Spare,
+}
+
+/// Which queues share buffers until the next round begins.
+#[derive(Debug, Default)]
+struct Rounds {
+    /// Set once a round has begun.
+    has_begun: bool,
+    /// The queues with events that may share the buffers that their frames were received in.
+    sharing: Vec<QueueId>,
+}
+
+impl Rounds {
+    /// Puts an event into a queue. With `may_wait`, those before it in the round are not copied
+    /// yet.
+    #[inline(always)]
+    fn push(&mut self, id: QueueId, queue: &mut Queue, event: &mut Event, may_wait: bool) {
+        let had_none = queue.shared.is_empty();
+        queue.push_from(event, may_wait && self.has_begun);
+        if self.has_begun && had_none && !queue.shared.is_empty() {
+            self.sharing.push(id);
+        }
+    }
 }
 
 impl Default for Queues {
@@ -91,6 +114,7 @@ impl Queues {
             by_subscription: ByName::default(),
             by_key: BTreeMap::new(),
             all: Vec::new(),
+            rounds: Rounds::default(),
             spare: Spare::default(),
         }
     }
@@ -144,6 +168,26 @@ impl Queues {
         }
     }
 
+    /// Begins a round: events that are delivered together, such as those of what was read from the
+    /// socket at once.
+    ///
+    /// From the first call on, the events of the present round share the buffers that their frames
+    /// were received in, and are copied when the next round begins, if they are still in a queue by
+    /// then. A consumer that keeps up between rounds costs no copy. Begin one often: every 64 KiB
+    /// of frames, for example.
+    pub fn begin_round(&mut self) {
+        if !core::mem::replace(&mut self.rounds.has_begun, true) {
+            self.rounds.sharing = self.queues.keys().copied().collect();
+        }
+        for id in self.rounds.sharing.drain(..) {
+            if let Some((queue, _)) = self.queues.get_mut(&id) {
+                queue.spare = Spare::take(&mut self.spare);
+                queue.detach_shared();
+                self.spare = Spare::take(&mut queue.spare);
+            }
+        }
+    }
+
     /// Puts an event into every queue whose filter includes it, and calls `delivered` with the
     /// number of each of them and the queue itself.
     #[inline]
@@ -162,17 +206,28 @@ impl Queues {
         let subscribed = attribution::subscription(event).and_then(|key| self.by_subscription.get(key));
         let keyed = key.and_then(|key| self.by_key.get(&key));
         // The last queue receives the original, so that one queue costs no copy.
-        let (queues, held_at_most, spare) = (&mut self.queues, &mut self.held_at_most, &mut self.spare);
+        let (queues, rounds) = (&mut self.queues, &mut self.rounds);
+        let (held_at_most, spare) = (&mut self.held_at_most, &mut self.spare);
+        let mut put = |id: QueueId, event: &mut Event, spare: &mut Spare, may_wait: bool| {
+            let Some((queue, _)) = queues.get_mut(&id) else { return };
+            let before = queue.bytes();
+            queue.spare = Spare::take(spare);
+            rounds.push(id, queue, event, may_wait);
+            *spare = Spare::take(&mut queue.spare);
+            *held_at_most = held_at_most.saturating_add(queue.bytes().saturating_sub(before));
+            delivered(id, queue);
+        };
         let (mut last, mut is_sharing) = (None, false);
         for id in subscribed.into_iter().chain(keyed).flatten().chain(&self.all) {
             if let Some(before) = last.replace(*id) {
                 is_sharing = true;
                 spare.begin_sharing();
-                put(queues, held_at_most, spare, before, &mut event.clone(), &mut delivered);
+                put(before, &mut event.clone(), spare, false);
             }
         }
         if let Some(id) = last {
-            put(queues, held_at_most, spare, id, event, &mut delivered);
+            // Queues that receive the same events copy them together.
+            put(id, event, spare, !is_sharing);
             if is_sharing {
                 spare.end_sharing();
             }
@@ -249,26 +304,6 @@ fn equal_share(mut held: Vec<usize>, total: usize) -> usize {
         queues -= 1;
     }
     usize::MAX
-}
-
-/// Puts an event into one queue, and counts what the queues hold from now on.
-#[inline(always)]
-fn put(
-    queues: &mut BTreeMap<QueueId, (Queue, EventFilter)>,
-    held_at_most: &mut usize,
-    spare: &mut Spare,
-    id: QueueId,
-    event: &mut Event,
-    delivered: &mut impl FnMut(QueueId, &Queue),
-) {
-    if let Some((queue, _)) = queues.get_mut(&id) {
-        let before = queue.bytes();
-        queue.spare = Spare::take(spare);
-        queue.push_from(event);
-        *spare = Spare::take(&mut queue.spare);
-        *held_at_most = held_at_most.saturating_add(queue.bytes().saturating_sub(before));
-        delivered(id, queue);
-    }
 }
 
 /// Removes one queue from the list of a key. Returns whether none is left.

@@ -77,10 +77,11 @@ impl Queue {
             index.recent = Some(place);
         }
         // The message before it stays in the queue, unless this one took its place.
-        if self.shared != Some(place) {
+        let here = place..place + 1;
+        if self.shared != here {
             self.detach_shared();
         }
-        self.shared = (merged == Merged::Newer).then_some(place);
+        self.shared = if merged == Merged::Newer { here } else { 0..0 };
         self.counts().merged.add(key, 1);
         true
     }

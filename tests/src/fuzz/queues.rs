@@ -93,6 +93,7 @@ impl Run {
                 4 => self.open(bytes),
                 5 => self.close(bytes)?,
                 6..=12 => self.take(bytes)?,
+                31 => self.queues.begin_round(),
                 // A model needs the numbers of frames with rows and fields.
                 13 | 14 if !self.has_models => self.source.receive(in_large_buffer(bytes.bytes(255))),
                 13..=16 if self.is_numbered || !self.has_models => {
@@ -218,6 +219,8 @@ fn modelled(bytes: &mut ByteSource<'_>) -> Result<(), String> {
 fn measured(bytes: &mut ByteSource<'_>) -> Result<(), String> {
     let mut run = Run::new(bytes, false);
     run.operate(bytes)?;
+    // What the last round shares with the buffers that it was received in is not counted.
+    run.queues.begin_round();
     let Run { source, queues, consumers, .. } = run;
     // What the machine holds would be freed with it.
     drop(source);

@@ -169,6 +169,8 @@ enum Waiter {
     Stream(ibws_proto::client::EventStream<Simulated>),
     Queue(ibws_proto::client::QueueAccessor<Simulated>),
     Subscription(Subscription<Simulated>),
+    /// Batches of a stream, of each of which one item is taken.
+    Batches(ibws_proto::client::EventStream<Simulated>),
 }
 
 impl Waiter {
@@ -180,13 +182,15 @@ impl Waiter {
             (Self::Queue(queue), Some(limit)) => queue.recv_timeout(limit).await,
             (Self::Subscription(subscription), None) => subscription.next().await,
             (Self::Subscription(subscription), Some(limit)) => subscription.next_within(limit).await,
+            (Self::Batches(stream), None) => stream.next_batch().await?.next(),
+            (Self::Batches(stream), Some(limit)) => stream.next_within(limit).await,
         }
     }
 }
 
 #[test]
 fn no_item_is_lost_when_the_future_that_waits_for_it_is_dropped() {
-    for way in 0..3 {
+    for way in 0..4 {
         for limit in [None, Some(ms(400))] {
             let polls = for_every_k(|polls| {
                 let (runtime, client) = ready();
@@ -194,6 +198,7 @@ fn no_item_is_lost_when_the_future_that_waits_for_it_is_dropped() {
                 let mut waiter = match way {
                     0 => Waiter::Stream(client.events()),
                     1 => Waiter::Queue(client.queue(Key::MarketData)),
+                    2 => Waiter::Batches(client.events()),
                     _ => Waiter::Subscription(client.subscribe_nowait(shares()).unwrap()),
                 };
                 // Some items have come already, others come while a future waits.

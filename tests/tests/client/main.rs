@@ -1,5 +1,6 @@
 //! The client over a simulated runtime, which has no threads, no sockets and no waiting.
 
+mod batches;
 mod builder;
 mod cancel;
 mod clock;

@@ -1,5 +1,7 @@
 //! Which events go into which queue.
 
+use core::ops::Range;
+
 use super::*;
 
 #[test]
@@ -65,4 +67,65 @@ fn quotes_are_merged_before_anything_is_dropped_for_the_common_limit() {
     assert!(items.iter().all(|item| !item.starts_with("lost")), "{items:?}");
     let merged: u64 = items.iter().map(|item| item.split('x').next().unwrap().parse::<u64>().unwrap()).sum();
     assert_eq!(merged, 1_000);
+}
+
+/// Returns the number of buffers, in each of which a quote was received, that a queue holds.
+fn held(buffers: &[Bytes]) -> usize {
+    buffers.iter().filter(|buffer| !buffer.is_unique()).count()
+}
+
+/// Delivers quotes of other contracts, each received in a large buffer, which is returned.
+fn receive(queues: &mut Queues, conids: Range<u32>) -> Vec<Bytes> {
+    let deliver = |conid| {
+        let Event::Message(mut message) = quote(u64::from(conid), conid, r#""31":"1.00""#) else { panic!() };
+        let mut buffer = message.frame.raw().to_vec();
+        buffer.resize(10_000, b' ');
+        let buffer = Bytes::from(buffer);
+        message.frame = Frame::decode(buffer.slice(..message.frame.raw().len())).unwrap();
+        queues.deliver(Event::Message(message), |_, _| {});
+        buffer
+    };
+    conids.map(deliver).collect()
+}
+
+#[test]
+fn events_of_a_round_share_their_buffers_until_the_next_one_begins() {
+    let mut queues = Queues::default();
+    let id = queues.open(EventFilter::Key(Key::MarketData), QueueLimits::default());
+    let before = receive(&mut queues, 0..3);
+    assert_eq!(held(&before), 1, "without rounds, the last one shares its buffer");
+    queues.begin_round();
+    assert_eq!(held(&before), 0, "the first round ends that");
+    let first = receive(&mut queues, 3..8);
+    assert_eq!(held(&first), 5);
+    // The consumer takes some of them, and their buffers with them.
+    let taken: Vec<_> = (0..5).map(|_| queues.get_mut(id).unwrap().pop().unwrap()).collect();
+    queues.begin_round();
+    assert_eq!(held(&first), 2, "the consumer holds two");
+    drop(taken);
+    assert_eq!(held(&first), 0);
+    let second = receive(&mut queues, 8..10);
+    assert_eq!((held(&first), held(&second)), (0, 2));
+    queues.begin_round();
+    queues.begin_round();
+    assert_eq!(held(&second), 0, "whatever comes next");
+    assert_eq!(all(queues.get_mut(id).unwrap()).len(), 5);
+}
+
+#[test]
+fn events_of_several_queues_and_of_full_ones_share_no_buffers_beyond_the_last() {
+    let mut queues = Queues::default();
+    queues.begin_round();
+    let full = queues.open(EventFilter::Key(Key::MarketData), QueueLimits { events: 3, bytes: ANY });
+    let buffers = receive(&mut queues, 0..5);
+    assert_eq!(held(&buffers), 0, "a full queue keeps what it holds for a while");
+    drop(queues.close(full));
+    let ids = [0; 2].map(|_| queues.open(EventFilter::All, QueueLimits::default()));
+    let buffers = receive(&mut queues, 5..9);
+    assert_eq!(held(&buffers), 1);
+    queues.begin_round();
+    assert_eq!(held(&buffers), 0);
+    for id in ids {
+        assert_eq!(all(queues.get_mut(id).unwrap()).len(), 4);
+    }
 }

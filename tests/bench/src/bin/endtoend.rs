@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ibws_bench::endtoend::connection::Target;
+use ibws_bench::endtoend::ibws::Reading;
 use ibws_bench::endtoend::tally::{Outcome, Tally};
 use ibws_bench::endtoend::{bare, discard, hand_written, ibind, ibws, idle, loopback, serve};
 use ibws_bench::{latency, stacks};
@@ -87,7 +88,9 @@ enum Stack {
     HandWritten,
     IbwsCurrent,
     IbwsCurrentMain,
+    IbwsCurrentBatches,
     IbwsMulti,
+    IbwsMultiBatches,
     IbwsMultiLarge,
     IbwsAsyncStd,
     IbwsAsyncStdLarge,
@@ -158,23 +161,27 @@ impl Client {
             Stack::Fastwebsockets => current()?.block_on(stacks::fastwebsockets::run(&target, count, tally)),
             Stack::Sockudo => current()?.block_on(stacks::sockudo::run(&target, count, tally)),
             Stack::Idle => current()?.block_on(idle::client_of(&target, messages)),
-            Stack::IbwsCurrent => tokio_task(&current()?, target, count, tally, false),
+            Stack::IbwsCurrent => tokio_task(&current()?, target, count, tally, false, Reading::Items),
+            Stack::IbwsCurrentBatches => tokio_task(&current()?, target, count, tally, false, Reading::Batches),
             // The consumer is the future of `block_on`, and not a task.
             Stack::IbwsCurrentMain => current()?.block_on(async {
                 let client =
                     ibws::settings(ibws_tokio::builder(), &target, false)?.build().map_err(io::Error::other)?;
-                ibws::run(client, count, tally).await
+                ibws::run(client, count, tally, Reading::Items).await
             }),
-            Stack::IbwsMulti | Stack::IbwsMultiLarge => {
+            Stack::IbwsMulti | Stack::IbwsMultiLarge | Stack::IbwsMultiBatches => {
                 let is_large = matches!(self.stack, Stack::IbwsMultiLarge);
+                let is_batched = matches!(self.stack, Stack::IbwsMultiBatches);
+                let reading = if is_batched { Reading::Batches } else { Reading::Items };
                 let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-                tokio_task(&runtime, target, count, tally, is_large)
+                tokio_task(&runtime, target, count, tally, is_large, reading)
             }
             Stack::IbwsAsyncStd | Stack::IbwsAsyncStdLarge => {
                 let is_large = matches!(self.stack, Stack::IbwsAsyncStdLarge);
                 async_std::task::block_on(async {
                     let builder = ibws::settings(ibws_async_std::builder(), &target, is_large)?;
-                    ibws::run(builder.build().map_err(io::Error::other)?, count, tally).await
+                    let client = builder.build().map_err(io::Error::other)?;
+                    ibws::run(client, count, tally, Reading::Items).await
                 })
             }
         }
@@ -186,10 +193,17 @@ fn current() -> io::Result<Runtime> {
 }
 
 /// Runs the client of tokio, with its consumer in a task.
-fn tokio_task(runtime: &Runtime, target: Target, count: usize, tally: Tally, is_large: bool) -> io::Result<Outcome> {
+fn tokio_task(
+    runtime: &Runtime,
+    target: Target,
+    count: usize,
+    tally: Tally,
+    is_large: bool,
+    reading: Reading,
+) -> io::Result<Outcome> {
     runtime.block_on(async move {
         let builder = ibws::settings(ibws_tokio::builder(), &target, is_large)?;
         let client = builder.build().map_err(io::Error::other)?;
-        tokio::spawn(ibws::run(client, count, tally)).await.map_err(io::Error::other)?
+        tokio::spawn(ibws::run(client, count, tally, reading)).await.map_err(io::Error::other)?
     })
 }

@@ -29,25 +29,52 @@ pub fn settings<R: Runtime>(builder: Builder<R>, target: &Target, is_lossless: b
     Ok(if is_lossless { builder.queue_limits(LARGE).total_queue_bytes(LARGE.bytes) } else { builder })
 }
 
+/// How a consumer takes items.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reading {
+    /// One by one.
+    Items,
+    /// All that are there at once.
+    Batches,
+}
+
 /// Subscribes and consumes the flood: the stream of one subscription, or that of all of them.
 ///
 /// # Errors
 ///
 /// If the client does not start or ends early.
-pub async fn run<R: Runtime>(client: Client<R>, subscriptions: usize, mut tally: Tally) -> io::Result<Outcome> {
+pub async fn run<R: Runtime>(
+    client: Client<R>,
+    subscriptions: usize,
+    mut tally: Tally,
+    reading: Reading,
+) -> io::Result<Outcome> {
     client.start().await.map_err(io::Error::other)?;
     let requests = conids(subscriptions).map(|conid| MarketData::new(conid.into()).fields([Field::LAST]));
     if subscriptions == 1 {
         let [request] = <[_; 1]>::try_from(requests.collect::<Vec<_>>()).map_err(|_| io::ErrorKind::InvalidInput)?;
         let mut quotes = client.subscribe_nowait(request).map_err(io::Error::other)?;
         while !tally.is_complete() {
-            consume(&mut tally, &quotes.next().await.ok_or(io::ErrorKind::UnexpectedEof)?)?;
+            match reading {
+                Reading::Items => consume(&mut tally, &quotes.next().await.ok_or(io::ErrorKind::UnexpectedEof)?)?,
+                Reading::Batches => {
+                    for item in quotes.next_batch().await.ok_or(io::ErrorKind::UnexpectedEof)? {
+                        consume(&mut tally, &item)?;
+                    }
+                }
+            }
         }
     } else {
         let mut quotes = client.subscribe_all(requests).map_err(io::Error::other)?;
         while !tally.is_complete() {
-            let (_, item) = quotes.next().await.ok_or(io::ErrorKind::UnexpectedEof)?;
-            consume(&mut tally, &item)?;
+            match reading {
+                Reading::Items => consume(&mut tally, &quotes.next().await.ok_or(io::ErrorKind::UnexpectedEof)?.1)?,
+                Reading::Batches => {
+                    for (_, item) in quotes.next_batch().await.ok_or(io::ErrorKind::UnexpectedEof)? {
+                        consume(&mut tally, &item)?;
+                    }
+                }
+            }
         }
     }
     let outcome = tally.finish();

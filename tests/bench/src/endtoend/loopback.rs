@@ -17,7 +17,7 @@ struct Row {
 }
 
 /// The clients in the order of a round.
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 13] = [
     Row { group: "loopback", name: "bare tokio-tungstenite", stack: "bare", core: Core::Own },
     Row { group: "loopback", name: "reads bytes only", stack: "discard", core: Core::Own },
     Row { group: "loopback", name: "hand-written Value loop", stack: "hand-written", core: Core::Own },
@@ -28,7 +28,19 @@ const ROWS: [Row; 11] = [
         stack: "ibws-current-main",
         core: Core::Own,
     },
+    Row {
+        group: "loopback",
+        name: "ibws-tokio current-thread, next_batch",
+        stack: "ibws-current-batches",
+        core: Core::Own,
+    },
     Row { group: "loopback", name: "ibws-tokio multi-thread", stack: "ibws-multi", core: Core::Both },
+    Row {
+        group: "loopback",
+        name: "ibws-tokio multi-thread, next_batch",
+        stack: "ibws-multi-batches",
+        core: Core::Both,
+    },
     Row {
         group: "loopback",
         name: "ibws-tokio multi-thread, large queue",
