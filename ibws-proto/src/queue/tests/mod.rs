@@ -2,8 +2,10 @@
 
 #[cfg(feature = "client")]
 mod batches;
+mod costs;
 mod dropping;
 mod folding;
+mod layouts;
 mod merging;
 mod notices;
 mod overflow;
