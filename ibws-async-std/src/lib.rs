@@ -5,7 +5,7 @@ mod net;
 mod runtime;
 mod stream;
 
-pub use net::{WebSocket, open};
+pub use net::open;
 pub use runtime::AsyncStdRuntime;
 
 /// The core, for everything that is not listed here.
@@ -26,6 +26,7 @@ pub use ibws_proto::client::{BuildError, RestConnection, Settings, SettingsError
 pub use ibws_proto::frame::{FieldError, FieldResult, Number};
 pub use ibws_proto::keeper::{KeeperConfig, KeeperEvent, KeeperState};
 pub use ibws_proto::queue::{EventFilter, LossReport, Overflow, QueueLimits, QueueOptions};
+pub use ibws_proto::transport::websocket::WebSocket;
 pub use ibws_proto::transport::{
     Credentials, CredentialsProvider, Endpoint, Fingerprint, Limits, Proxy, Secret, Trust, TrustError,
 };

@@ -1,29 +1,22 @@
-//! The network of the runtime: name lookup, TCP, TLS and the WebSocket library.
+//! The network of the runtime: name lookup, TCP and TLS.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_std::net::{TcpStream, ToSocketAddrs as _};
-use async_tungstenite::WebSocketStream;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_rustls::TlsConnector;
 
 use ibws_proto::ConnectError;
 use ibws_proto::transport::websocket::rustls::{ClientConfig, pki_types::ServerName};
-use ibws_proto::transport::websocket::tungstenite::protocol::{Role, WebSocketConfig};
-use ibws_proto::transport::websocket::{self, ByteStream, Net, TextFilterStream};
+use ibws_proto::transport::websocket::{self, ByteStream, Net, WebSocket};
 use ibws_proto::transport::{DialRequest, Peer, Runtime};
 
 use crate::AsyncStdRuntime;
 use crate::stream::Adapted;
 
-/// An open WebSocket. Dropping it closes the socket without a Close frame.
-pub type WebSocket = websocket::WebSocket<AsyncStdRuntime>;
-
 impl Net for AsyncStdRuntime {
-    type Socket = WebSocketStream<Adapted<TextFilterStream>>;
-
     async fn look_up(host: String, port: u16) -> io::Result<impl Iterator<Item = SocketAddr> + Send> {
         (host.as_str(), port).to_socket_addrs().await
     }
@@ -42,15 +35,6 @@ impl Net for AsyncStdRuntime {
         stream: impl ByteStream,
     ) -> io::Result<impl ByteStream> {
         Ok(Adapted(TlsConnector::from(config).connect(name, Adapted(stream)).await?))
-    }
-
-    async fn socket(stream: TextFilterStream, config: WebSocketConfig) -> Self::Socket {
-        WebSocketStream::from_raw_socket(Adapted(stream), Role::Client, Some(config)).await
-    }
-
-    #[inline]
-    fn stream_of(socket: &mut Self::Socket) -> &mut TextFilterStream {
-        &mut socket.get_mut().0
     }
 }
 
@@ -71,5 +55,5 @@ where
     R: Runtime,
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    websocket::open(runtime, Adapted(stream), peer, request).await
+    websocket::open::<AsyncStdRuntime, R>(runtime, Adapted(stream), peer, request).await
 }

@@ -136,7 +136,7 @@
 //! | `transport` | endpoint, credentials, proxy, limits, the pure half of the HTTP upgrade, the text filter | `std`, `data-encoding`, `httparse`, `zeroize` |
 //! | `client` | the client, its handles and streams over any runtime | `transport`, `futures-core`, `log` |
 //! | `tls` | the trust rules as a rustls configuration | `transport`, `ring`, `rustls`, `webpki-roots` |
-//! | `websocket` | the dial and the WebSocket of every adapter, generic over the runtime's network; a WebSocket of blocking calls | `tls`, `futures-core`, `futures-sink`, `tungstenite` |
+//! | `websocket` | the dial and the WebSocket of every adapter, generic over the runtime's network; a WebSocket of blocking calls | `tls`, `tungstenite` |
 //! | `session` | the session keeper: its machine, its HTTP connection, its task | `client`, `websocket`, `hyper` |
 //! | `tracing` | lines and spans of the client: states, gaps, failures | `client`, `tracing` |
 //! | `metrics` | `Client::export_metrics`, to the recorder of the program | `client`, `metrics` |

@@ -8,18 +8,16 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use ibws_tokio::proto::transport::websocket::{self, ByteStream, Net, TextFilterStream, rustls, tungstenite};
+use ibws_tokio::proto::transport::websocket::{self, ByteStream, Net, rustls};
 use ibws_tokio::proto::{client::Builder, transport::DialRequest, transport::Runtime};
-use ibws_tokio::{ConnectError, Instant, TokioRuntime as Tokio};
+use ibws_tokio::{ConnectError, Instant, TokioRuntime as Tokio, WebSocket};
 use rustls::{ClientConfig, pki_types::ServerName};
-use tungstenite::protocol::WebSocketConfig;
 
 #[derive(Clone)]
 struct OwnTls(Tokio);
 
 #[rustfmt::skip]
 impl Net for OwnTls {
-    type Socket = <Tokio as Net>::Socket;
     async fn secure(config: Arc<ClientConfig>, name: ServerName<'static>, stream: impl ByteStream)
         -> io::Result<impl ByteStream> {
         let mut own = ClientConfig::clone(&config);
@@ -30,16 +28,12 @@ impl Net for OwnTls {
         Tokio::look_up(host, port).await
     }
     async fn connect(address: SocketAddr) -> io::Result<impl ByteStream> { Tokio::connect(address).await }
-    async fn socket(stream: TextFilterStream, config: WebSocketConfig) -> Self::Socket {
-        Tokio::socket(stream, config).await
-    }
-    fn stream_of(socket: &mut Self::Socket) -> &mut TextFilterStream { Tokio::stream_of(socket) }
     fn pending_is_empty() -> bool { Tokio::pending_is_empty() }
 }
 
 #[rustfmt::skip]
 impl Runtime for OwnTls {
-    type Link = websocket::WebSocket<Self>;
+    type Link = WebSocket;
     type Sleep = <Tokio as Runtime>::Sleep;
     fn now(&self) -> Instant { self.0.now() }
     fn sleep_until(&self, at: Instant) -> Self::Sleep { self.0.sleep_until(at) }

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// A stream with the traits of the other side: [`ByteStream`] over `AsyncRead + AsyncWrite`, or
 /// these over `ByteStream`.
 #[derive(Debug)]
-pub struct Adapted<S>(pub(crate) S);
+pub(crate) struct Adapted<S>(pub(crate) S);
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> ByteStream for Adapted<S> {
     #[inline]

@@ -1,27 +1,30 @@
 //! An open WebSocket, read and written by one task.
 
 use core::fmt;
-use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std::string::String;
 use std::vec::Vec;
 
 use bytes::Bytes;
-use futures_core::Stream as _;
-use futures_sink::Sink as _;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::{Control, OpCode};
 use tungstenite::{Error, Message, Utf8Bytes};
 
+use super::ByteStream as _;
 use super::cause::{bytes, cause_of};
-use super::{ByteStream as _, Net};
+use super::socket::{Library, Socket};
 use crate::CloseCause;
 use crate::frame::{MAX_SHARED, shared};
 use crate::transport::{IncomingMessage, Link, OutgoingMessage, WriteError};
 
-/// An open WebSocket on the network `N`. Dropping it closes the socket without a Close frame.
-pub struct WebSocket<N: Net> {
-    socket: N::Socket,
+/// An open WebSocket, on whichever runtime. Dropping it closes the socket without a Close frame.
+pub struct WebSocket(Driven<Socket>);
+
+/// A WebSocket library, and what is known of the connection.
+pub(super) struct Driven<L> {
+    socket: L,
+    /// Returns `true` if a read that is pending means that no byte has arrived.
+    pending_is_empty: fn() -> bool,
     /// The limit of unsent bytes.
     max_write_buffer: usize,
     /// Why a write failed. What has arrived is still delivered, followed by the end, even if the
@@ -36,10 +39,17 @@ pub struct WebSocket<N: Net> {
     ended: bool,
 }
 
-impl<N: Net> WebSocket<N> {
-    /// `max_write_buffer` is the limit of unsent bytes with which `socket` was built.
-    pub(super) fn new(socket: N::Socket, max_write_buffer: usize) -> Self {
-        Self { socket, max_write_buffer, broken: None, drained: false, closing: false, ended: false }
+impl WebSocket {
+    /// `max_write_buffer` is the limit of unsent bytes with which `socket` was built;
+    /// `pending_is_empty` is that of [`Net`](super::Net).
+    pub(super) fn new(socket: Socket, max_write_buffer: usize, pending_is_empty: fn() -> bool) -> Self {
+        Self(Driven::new(socket, max_write_buffer, pending_is_empty))
+    }
+}
+
+impl<L: Library> Driven<L> {
+    pub(super) fn new(socket: L, max_write_buffer: usize, pending_is_empty: fn() -> bool) -> Self {
+        Self { socket, pending_is_empty, max_write_buffer, broken: None, drained: false, closing: false, ended: false }
     }
 
     fn end(&mut self, cx: &mut Context<'_>, cause: CloseCause) -> Poll<IncomingMessage> {
@@ -51,8 +61,8 @@ impl<N: Net> WebSocket<N> {
         };
         // The reply to a Close frame and the close alert of TLS are sent once, without waiting for
         // room.
-        let _ = Pin::new(&mut self.socket).poll_flush(cx);
-        let _ = N::stream_of(&mut self.socket).poll_close(cx);
+        let _ = self.socket.poll_flush(cx);
+        let _ = self.socket.stream().poll_close(cx);
         Poll::Ready(IncomingMessage::Closed(cause))
     }
 
@@ -64,7 +74,13 @@ impl<N: Net> WebSocket<N> {
     }
 }
 
-impl<N: Net> fmt::Debug for WebSocket<N> {
+impl fmt::Debug for WebSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<L> fmt::Debug for Driven<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket")
             .field("broken", &self.broken.is_some())
@@ -74,17 +90,38 @@ impl<N: Net> fmt::Debug for WebSocket<N> {
     }
 }
 
-impl<N: Net> Link for WebSocket<N> {
+impl Link for WebSocket {
+    #[inline]
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<IncomingMessage> {
+        self.0.poll_recv(cx)
+    }
+
+    #[inline]
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &mut Option<OutgoingMessage>,
+    ) -> Poll<Result<(), WriteError>> {
+        self.0.poll_send(cx, message)
+    }
+
+    #[inline]
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        self.0.poll_flush(cx)
+    }
+}
+
+impl<L: Library> Link for Driven<L> {
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<IncomingMessage> {
         if self.ended {
             return Poll::Pending;
         }
         loop {
-            let received = match Pin::new(&mut self.socket).poll_next(cx) {
+            let received = match self.socket.poll_next(cx) {
                 Poll::Pending if self.broken.is_some() => {
                     // The first pending read may be due to a used-up read budget instead of an
                     // empty socket.
-                    let was_drained = core::mem::replace(&mut self.drained, N::pending_is_empty());
+                    let was_drained = core::mem::replace(&mut self.drained, (self.pending_is_empty)());
                     if was_drained && self.drained {
                         return self.end(cx, CloseCause::Eof);
                     }
@@ -95,7 +132,7 @@ impl<N: Net> Link for WebSocket<N> {
                 Poll::Ready(Some(Ok(message))) => message,
                 // Every error of tungstenite ends its stream.
                 Poll::Ready(Some(Err(error))) => {
-                    let code = N::stream_of(&mut self.socket).close_code();
+                    let code = self.socket.stream().close_code();
                     return self.end(cx, cause_of(&error, code));
                 }
                 Poll::Ready(None) => return self.end(cx, CloseCause::Eof),
@@ -109,7 +146,7 @@ impl<N: Net> Link for WebSocket<N> {
                 // The end is reported without waiting for the peer's FIN, which may never come.
                 Message::Close(frame) => {
                     // tungstenite replaces a code that may not go over the wire by 1002.
-                    let received = N::stream_of(&mut self.socket).close_code();
+                    let received = self.socket.stream().close_code();
                     let code = frame.map(|frame| received.unwrap_or(frame.code.into()));
                     return self.end(cx, CloseCause::Close(code));
                 }
@@ -130,11 +167,7 @@ impl<N: Net> Link for WebSocket<N> {
         // tungstenite discards a Close frame that does not fit, so a Close waits until the buffer
         // is empty.
         let is_close = matches!(message, Some(OutgoingMessage::Close(_)));
-        let room = if is_close {
-            Pin::new(&mut self.socket).poll_flush(cx)
-        } else {
-            Pin::new(&mut self.socket).poll_ready(cx)
-        };
+        let room = if is_close { self.socket.poll_flush(cx) } else { self.socket.poll_ready(cx) };
         if let Err(error) = ready!(room) {
             return self.fail(cx, cause_of(&error, None));
         }
@@ -144,7 +177,7 @@ impl<N: Net> Link for WebSocket<N> {
         for _ in 0..2 {
             let Some(outgoing) = message.take() else { return Poll::Ready(Ok(())) };
             let size = size(&outgoing);
-            match Pin::new(&mut self.socket).start_send(into_message(outgoing)) {
+            match self.socket.start_send(into_message(outgoing)) {
                 Ok(()) => {
                     self.closing = is_close;
                     return Poll::Ready(Ok(()));
@@ -158,7 +191,7 @@ impl<N: Net> Link for WebSocket<N> {
                     break;
                 }
             }
-            if let Err(error) = ready!(Pin::new(&mut self.socket).poll_flush(cx)) {
+            if let Err(error) = ready!(self.socket.poll_flush(cx)) {
                 cause = cause_of(&error, None);
                 break;
             }
@@ -170,7 +203,7 @@ impl<N: Net> Link for WebSocket<N> {
         if self.ended || self.broken.is_some() {
             return Poll::Ready(Err(WriteError));
         }
-        match ready!(Pin::new(&mut self.socket).poll_flush(cx)) {
+        match ready!(self.socket.poll_flush(cx)) {
             Ok(()) => Poll::Ready(Ok(())),
             Err(error) => self.fail(cx, cause_of(&error, None)),
         }

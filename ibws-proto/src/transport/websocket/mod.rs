@@ -12,17 +12,17 @@ mod link;
 mod net;
 mod open;
 mod read_ahead;
+mod socket;
 mod split;
 mod stream;
 
 pub use link::WebSocket;
 pub use net::{ByteStream, Net};
 pub use open::{connect, dial, open};
-pub use stream::TextFilterStream;
-/// The libraries that the signatures of [`Net`] name.
-///
-/// The TLS and WebSocket libraries of an adapter must resolve to these versions.
-pub use {futures_core, futures_sink, rustls, tungstenite};
+/// The library of TLS that the signatures of [`Net`] name. That of an adapter must resolve to this
+/// version.
+pub use rustls;
+use stream::TextFilterStream;
 
 #[cfg(test)]
 mod tests;

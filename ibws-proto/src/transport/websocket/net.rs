@@ -8,14 +8,8 @@ use std::io;
 use std::string::String;
 use std::sync::Arc;
 
-use futures_core::Stream;
-use futures_sink::Sink;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tungstenite::protocol::WebSocketConfig;
-use tungstenite::{Error, Message};
-
-use super::TextFilterStream;
 
 /// A connected byte stream, such as TCP or TLS over TCP, polled in both directions.
 ///
@@ -89,15 +83,9 @@ impl<S: ByteStream + ?Sized> ByteStream for Box<S> {
     }
 }
 
-/// The network of a runtime: name lookup, TCP, TLS and a WebSocket library on top of `tungstenite`.
-///
-/// An adapter implements this trait for its runtime type. The WebSocket type is foreign to the
-/// adapter and the trait is foreign too, so an implementation on that type would break the orphan
-/// rule.
+/// The network of a runtime: name lookup, TCP and TLS. An adapter implements this trait for its
+/// runtime type.
 pub trait Net: Send + Sync + 'static {
-    /// The client side of a WebSocket over a [`TextFilterStream`].
-    type Socket: Stream<Item = Result<Message, Error>> + Sink<Message, Error = Error> + Send + Unpin + 'static;
-
     /// Resolves `host` to its addresses.
     ///
     /// # Errors
@@ -121,10 +109,6 @@ pub trait Net: Send + Sync + 'static {
         name: ServerName<'static>,
         stream: impl ByteStream,
     ) -> impl Future<Output = io::Result<impl ByteStream>> + Send;
-    /// Builds the client side of a WebSocket on `stream`, whose HTTP upgrade is complete.
-    fn socket(stream: TextFilterStream, config: WebSocketConfig) -> impl Future<Output = Self::Socket> + Send;
-    /// Returns the byte stream under `socket`.
-    fn stream_of(socket: &mut Self::Socket) -> &mut TextFilterStream;
     /// Returns `true` if a read that is pending means that no byte has arrived.
     ///
     /// A runtime that gives each task a budget returns `false` once the budget is used up: reads

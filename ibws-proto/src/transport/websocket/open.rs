@@ -12,6 +12,7 @@ use tungstenite::handshake::{client::generate_key, derive_accept_key};
 use tungstenite::protocol::WebSocketConfig;
 
 use super::read_ahead::ReadAhead;
+use super::socket::Socket;
 use super::stream::YieldingStream;
 use super::{ByteStream, Net, TextFilterStream, WebSocket};
 use crate::transport::dial::{self, Stage, until, within};
@@ -34,9 +35,9 @@ const BODY_TIMEOUT: Duration = Duration::from_millis(500);
 ///
 /// # Cancel safety
 /// Dropping the future closes the connection.
-pub async fn dial<R: Runtime + Net>(runtime: &R, request: &DialRequest) -> Result<WebSocket<R>, ConnectError> {
+pub async fn dial<R: Runtime + Net>(runtime: &R, request: &DialRequest) -> Result<WebSocket, ConnectError> {
     let stream = connect(runtime, request).await?;
-    upgraded(runtime, stream, request).await
+    upgraded::<R, R>(runtime, stream, request).await
 }
 
 /// Connects to the endpoint of `request` as [`dial()`] does, without the upgrade. The stream is
@@ -73,10 +74,10 @@ pub async fn open<N: Net, R: Runtime>(
     stream: impl ByteStream,
     peer: Peer,
     request: &DialRequest,
-) -> Result<WebSocket<N>, ConnectError> {
+) -> Result<WebSocket, ConnectError> {
     request.check()?;
     let stream = secured::<N, R>(runtime, stream, peer, request).await?;
-    upgraded(runtime, stream, request).await
+    upgraded::<N, R>(runtime, stream, request).await
 }
 
 /// Runs the tunnel and the TLS handshake on a TCP connection.
@@ -131,7 +132,7 @@ async fn upgraded<N: Net, R: Runtime>(
     runtime: &R,
     mut stream: Box<dyn ByteStream>,
     request: &DialRequest,
-) -> Result<WebSocket<N>, ConnectError> {
+) -> Result<WebSocket, ConnectError> {
     let limits = &request.limits;
     let upgrade = upgrade(&mut *stream, request);
     let first_frames = match within(runtime, Stage::Upgrade, request, upgrade).await? {
@@ -144,7 +145,7 @@ async fn upgraded<N: Net, R: Runtime>(
     let stream = TextFilterStream::new(stream, first_frames, limits);
     let config = websocket_config(limits);
     let max_write_buffer = config.max_write_buffer_size;
-    Ok(WebSocket::new(N::socket(stream, config).await, max_write_buffer))
+    Ok(WebSocket::new(Socket::new(stream, config), max_write_buffer, N::pending_is_empty))
 }
 
 fn websocket_config(limits: &Limits) -> WebSocketConfig {

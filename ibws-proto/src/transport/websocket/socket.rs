@@ -1,15 +1,28 @@
 //! The WebSocket library over a polled byte stream.
+//!
+//! One task reads and writes a WebSocket, so its waker serves both directions.
 
-use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use std::io::{self, ErrorKind, Read, Write};
 
-use futures_core::Stream;
-use futures_sink::Sink;
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
-use crate::transport::websocket::{ByteStream, TextFilterStream};
+use super::{ByteStream, TextFilterStream};
+
+/// A WebSocket library that is polled. Tests script one.
+pub(super) trait Library: Send + Unpin + 'static {
+    /// Reads the next message; `None` at the end, and after an error.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>>;
+    /// Waits for room for a message.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>>;
+    /// Takes a message for which there is room.
+    fn start_send(&mut self, message: Message) -> Result<(), Error>;
+    /// Writes what was taken.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>>;
+    /// Returns the byte stream under the WebSocket.
+    fn stream(&mut self) -> &mut TextFilterStream;
+}
 
 /// A byte stream with the traits of libraries that do not poll: what would be pending is the error
 /// `WouldBlock`.
@@ -43,6 +56,7 @@ impl<S: ByteStream> Pollable<S> {
 }
 
 impl<S: ByteStream> Read for Pollable<S> {
+    #[inline]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.call(|stream, cx| stream.poll_read(cx, buf))
     }
@@ -72,10 +86,6 @@ impl Socket {
         let library = WebSocket::from_raw_socket(Pollable::new(stream), Role::Client, Some(config));
         Self { library, ready: true, ended: false }
     }
-
-    pub(super) fn stream(&mut self) -> &mut TextFilterStream {
-        self.library.get_mut().stream()
-    }
 }
 
 /// Returns the result of a call; pending if it would block.
@@ -86,10 +96,9 @@ fn polled<T>(result: Result<T, Error>) -> Poll<Result<T, Error>> {
     }
 }
 
-impl Stream for Socket {
-    type Item = Result<Message, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+impl Library for Socket {
+    #[inline]
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
         if self.ended {
             return Poll::Ready(None);
         }
@@ -103,16 +112,12 @@ impl Stream for Socket {
             }
         })
     }
-}
 
-impl Sink<Message> for Socket {
-    type Error = Error;
-
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if self.ready { Poll::Ready(Ok(())) } else { self.poll_flush(cx) }
     }
 
-    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+    fn start_send(&mut self, message: Message) -> Result<(), Error> {
         let result = polled(self.library.write(message));
         // What the system does not take, the library has taken.
         self.ready = result.is_ready();
@@ -122,7 +127,7 @@ impl Sink<Message> for Socket {
         }
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.library.get_mut().of(cx);
         polled(self.library.flush()).map(|result| {
             self.ready = true;
@@ -134,8 +139,7 @@ impl Sink<Message> for Socket {
         })
     }
 
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        // A Close is a message; nothing else is to be closed here.
-        self.poll_flush(cx)
+    fn stream(&mut self) -> &mut TextFilterStream {
+        self.library.get_mut().stream()
     }
 }

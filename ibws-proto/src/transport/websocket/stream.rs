@@ -58,7 +58,7 @@ impl<S: ByteStream> ByteStream for YieldingStream<S> {
 ///
 /// Frames of more than 16 KiB arrive at the library in fragments, so that its read buffer stays
 /// small and messages of more than 16 KiB have a buffer of their own.
-pub struct TextFilterStream {
+pub(super) struct TextFilterStream {
     stream: Box<dyn ByteStream>,
     splitter: Splitter,
     filter: TextFilter,

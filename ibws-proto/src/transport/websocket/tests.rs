@@ -1,33 +1,27 @@
 //! The streams and the WebSocket over a network without sockets.
 
 use core::cell::Cell;
-use core::future::Future;
-use core::net::SocketAddr;
-use core::pin::Pin;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::{Context, Poll, Waker};
 use std::boxed::Box;
 use std::collections::VecDeque;
 use std::io;
-use std::string::String;
 use std::sync::{Arc, Mutex};
 use std::task::Wake;
 use std::vec::Vec;
 
 use bytes::Bytes;
-use futures_core::Stream;
-use futures_sink::Sink;
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use tungstenite::error::ProtocolError;
+use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::Frame;
 use tungstenite::protocol::frame::coding::{Data, OpCode};
-use tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tungstenite::{Error, Message};
 
+use super::link::Driven;
 use super::read_ahead::ReadAhead;
+use super::socket::Library;
 use super::stream::YieldingStream;
-use super::{ByteStream, Net, TextFilterStream, WebSocket};
+use super::{ByteStream, TextFilterStream};
 use crate::CloseCause;
 use crate::transport::{IncomingMessage, Limits, Link, OutgoingMessage, WriteError};
 
@@ -104,88 +98,43 @@ impl Probe {
     }
 }
 
-impl Stream for ScriptedSocket {
-    type Item = Result<Message, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+impl Library for ScriptedSocket {
+    fn poll_next(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
         self.reads.pop_front().unwrap_or(Poll::Pending)
     }
-}
 
-impl Sink<Message> for ScriptedSocket {
-    type Error = Error;
-
-    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Ready(Ok(()))
     }
 
-    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+    fn start_send(&mut self, message: Message) -> Result<(), Error> {
         self.sends.pop_front().unwrap_or(Ok(()))?;
         self.probe.sent.lock().unwrap().push(message);
         Ok(())
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.flushes.pop_front().unwrap_or(Poll::Ready(Ok(())))
     }
 
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Poll::Ready(Ok(()))
+    fn stream(&mut self) -> &mut TextFilterStream {
+        &mut self.stream
     }
 }
-
-/// A network of [`ScriptedSocket`]s; it dials nothing.
-struct Scripted;
 
 std::thread_local! {
     static HAS_BUDGET: Cell<bool> = const { Cell::new(true) };
 }
 
-impl Net for Scripted {
-    type Socket = ScriptedSocket;
-
-    async fn look_up(_: String, _: u16) -> io::Result<impl Iterator<Item = SocketAddr> + Send> {
-        Ok(core::iter::empty())
-    }
-
-    async fn connect(_: SocketAddr) -> io::Result<impl ByteStream> {
-        Ok(ScriptedStream::default())
-    }
-
-    async fn secure(
-        _: Arc<ClientConfig>,
-        _: ServerName<'static>,
-        stream: impl ByteStream,
-    ) -> io::Result<impl ByteStream> {
-        Ok(stream)
-    }
-
-    fn socket(stream: TextFilterStream, _: WebSocketConfig) -> impl Future<Output = ScriptedSocket> + Send {
-        let (reads, flushes, sends) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
-        core::future::ready(ScriptedSocket { stream, reads, flushes, sends, probe: Arc::default() })
-    }
-
-    fn stream_of(socket: &mut ScriptedSocket) -> &mut TextFilterStream {
-        &mut socket.stream
-    }
-
-    fn pending_is_empty() -> bool {
-        HAS_BUDGET.get()
-    }
-}
-
 /// Returns a WebSocket after `script` has filled its socket, and the probe of its peer.
-fn websocket(script: impl FnOnce(&mut ScriptedSocket)) -> (WebSocket<Scripted>, Arc<Probe>) {
+fn websocket(script: impl FnOnce(&mut ScriptedSocket)) -> (Driven<ScriptedSocket>, Arc<Probe>) {
     let stream = ScriptedStream::default();
     let probe = stream.probe.clone();
     let stream = TextFilterStream::new(Box::new(stream), Vec::new(), &Limits::default());
-    let mut socket = core::pin::pin!(Scripted::socket(stream, WebSocketConfig::default()));
-    let (Poll::Ready(mut socket), _) = polled(|cx| socket.as_mut().poll(cx)) else {
-        panic!("the scripted socket is ready at once")
-    };
-    socket.probe = probe.clone();
+    let (reads, flushes, sends) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+    let mut socket = ScriptedSocket { stream, reads, flushes, sends, probe: probe.clone() };
     script(&mut socket);
-    (WebSocket::new(socket, 20), probe)
+    (Driven::new(socket, 20, || HAS_BUDGET.get()), probe)
 }
 
 fn binary(bytes: &'static [u8]) -> Poll<Option<Result<Message, Error>>> {

@@ -21,7 +21,6 @@
 //! # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
 //! # let url = format!("ws://{}/v1/api/ws", listener.local_addr()?);
 //! # let gateway = std::thread::spawn(move || {
-//! #     use ibws_proto::transport::websocket::tungstenite;
 //! #     let mut peer = tungstenite::accept(listener.accept().unwrap().0).unwrap();
 //! #     let echoed = peer.read().unwrap();
 //! #     peer.send(echoed).unwrap();
@@ -46,7 +45,6 @@
 
 mod net;
 mod park;
-mod socket;
 mod tcp;
 mod tls;
 
@@ -71,7 +69,7 @@ pub fn now() -> Instant {
 /// It belongs to one thread at a time and may be moved to another one.
 pub struct WebSocket {
     /// `None` once the connection has ended.
-    link: Option<QueuedLink<super::WebSocket<Blocking>>>,
+    link: Option<QueuedLink<super::WebSocket>>,
     /// The end of a connection that was given up, until it is reported.
     end: Option<CloseCause>,
 }

@@ -15,13 +15,11 @@ use std::time::Instant as Clock;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tungstenite::protocol::WebSocketConfig;
 
 use super::park::{self, block_on, remaining};
-use super::socket::Socket;
 use super::tcp::{Tcp, TcpByteStream};
 use super::tls::TlsStream;
-use crate::transport::websocket::{ByteStream, Net, TextFilterStream, WebSocket, dial};
+use crate::transport::websocket::{ByteStream, Net, WebSocket, dial};
 use crate::transport::{DialRequest, Runtime};
 use crate::{ConnectError, Instant};
 
@@ -55,7 +53,7 @@ impl Drop for Sleep {
 }
 
 impl Runtime for Blocking {
-    type Link = WebSocket<Self>;
+    type Link = WebSocket;
     type Sleep = Sleep;
 
     fn now(&self) -> Instant {
@@ -80,8 +78,6 @@ impl Runtime for Blocking {
 }
 
 impl Net for Blocking {
-    type Socket = Socket;
-
     async fn look_up(host: String, port: u16) -> io::Result<impl Iterator<Item = SocketAddr> + Send> {
         // The resolver of the system has no limit, so it has a thread of its own. A lookup that
         // takes too long ends there, when the resolver gives up.
@@ -119,13 +115,5 @@ impl Net for Blocking {
         stream: impl ByteStream,
     ) -> io::Result<impl ByteStream> {
         TlsStream::connect(config, name, stream).await
-    }
-
-    async fn socket(stream: TextFilterStream, config: WebSocketConfig) -> Socket {
-        Socket::new(stream, config)
-    }
-
-    fn stream_of(socket: &mut Socket) -> &mut TextFilterStream {
-        socket.stream()
     }
 }

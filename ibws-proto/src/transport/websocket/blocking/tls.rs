@@ -9,8 +9,8 @@ use std::sync::Arc;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
-use super::socket::Pollable;
 use crate::transport::websocket::ByteStream;
+use crate::transport::websocket::socket::Pollable;
 
 /// The client side of TLS over `S`.
 pub(super) struct TlsStream<S> {
