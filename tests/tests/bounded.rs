@@ -172,7 +172,12 @@ fn each_flood_costs_at_most_16_mib_and_two_messages_if_nobody_reads() {
                 // what else runs on the machine. What the client holds does not.
                 let mut tries = (0..TRIES).map(|_| measured(number, max_message, adapter));
                 let first = tries.next().expect("a try");
-                if first.max() <= limit { first } else { tries.min_by_key(Figures::max).unwrap_or(first) }
+                if first.max() <= limit {
+                    first
+                } else {
+                    println!("{} bytes are above the limit of {limit}: measured again", first.max());
+                    tries.min_by_key(Figures::max).unwrap_or(first)
+                }
             });
             let row = Row { name: flood.name(), max_message, figures };
             println!("{}", row.to_line());

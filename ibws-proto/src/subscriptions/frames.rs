@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use super::state::State;
-use super::store::Row;
+use super::store::Found;
 use super::subscription::{OnWire, Subscription};
 use super::{Context, Scope, Table, WritePermission};
 use crate::command::{GapCause, UnsubscribeOutcome};
@@ -25,17 +25,18 @@ impl Table {
         frame: &Frame,
         now: Instant,
     ) -> Option<(SubscriptionKey, bool)> {
-        let place = self.route(key, topic, frame)?;
-        let Row { key, subscription, is_passed_by } = self.store.at_mut(place)?;
-        if *is_passed_by {
-            return Some((key.clone(), false));
+        let Found { key, place, is_passed_by } = self.route(key, topic, frame)?;
+        let key = key.clone();
+        if is_passed_by {
+            return Some((key, false));
         }
+        let subscription = self.store.at_mut(place)?;
         let is_settled = subscription.is_settled();
         if is_settled && subscription.notes_messages() {
             // The timer stays where it is; it reads this when it fires.
             subscription.flow.last_message_at = now;
         }
-        Some((key.clone(), !is_settled))
+        Some((key, !is_settled))
     }
 
     /// Applies a frame to its subscription.

@@ -312,11 +312,11 @@ impl Table {
         act: impl FnOnce(&mut Subscription, &mut Scope<'_, '_>) -> R,
     ) -> Option<R> {
         let Self { store, index, pace, unsubscribes, delivered, .. } = self;
-        let row = store.get_mut(key.as_str())?;
+        let subscription = store.get_mut(key.as_str())?;
         let mut scope = Scope { cx, pace, unsubscribes, delivered, effects: Effects::default() };
-        let result = act(&mut row.subscription, &mut scope);
-        index.update(&mut row.subscription, scope.cx.now);
-        row.note_change();
+        let result = act(subscription, &mut scope);
+        index.update(subscription, scope.cx.now);
+        store.note_change(key.as_str());
         let Effects { remove, restore_ladders } = scope.effects;
         if let Some(cause) = remove {
             self.remove(key, cause, cx);

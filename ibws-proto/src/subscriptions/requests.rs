@@ -22,7 +22,7 @@ impl Table {
         let found = self.update(&key, cx, |subscription, scope| subscription.add_holder(id, &subscribe, scope));
         if let Some(response) = found {
             if !matches!(response, Err(CommandError::Conflict(_))) {
-                self.holders.extend(self.store.find(key.as_str().as_bytes()).map(|place| (id, place)));
+                self.holders.extend(self.store.find(key.as_str().as_bytes()).map(|found| (id, found.place)));
             }
             return response;
         }

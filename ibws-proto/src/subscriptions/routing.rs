@@ -6,21 +6,21 @@
 use alloc::format;
 
 use super::Table;
-use super::store::Place;
+use super::store::Found;
 use crate::frame::{Frame, Json};
 use crate::key::{Key, SubscriptionKey};
 
 impl Table {
-    /// Returns the place of the subscription that a frame with this topic belongs to.
+    /// Finds the subscription that a frame with this topic belongs to.
     #[inline]
-    pub(super) fn route(&self, key: Key, topic: &[u8], frame: &Frame) -> Option<Place> {
+    pub(super) fn route(&self, key: Key, topic: &[u8], frame: &Frame) -> Option<Found<'_>> {
         let exact = topic.strip_prefix(b"s").and_then(|name| self.store.find(name));
         exact.or_else(|| self.route_by_target(key, core::str::from_utf8(topic).ok()?, frame))
     }
 
-    /// Returns the place of the subscription whose text differs from the topic.
+    /// Finds the subscription whose text differs from the topic.
     #[cold]
-    fn route_by_target(&self, key: Key, topic: &str, frame: &Frame) -> Option<Place> {
+    fn route_by_target(&self, key: Key, topic: &str, frame: &Frame) -> Option<Found<'_>> {
         let target = topic.split_once('+').map_or("", |(_, target)| target);
         let found = match key {
             Key::MarketData | Key::MarketHistory => self.by_contract(key, target, frame),

@@ -1,8 +1,8 @@
 //! Stores the subscriptions: finds one by name, and lists them in the order of their names.
 //!
 //! Every frame finds one. A tree of names compares texts that are spread over memory; a table of
-//! their hashes is read in one place. A row says whether a frame concerns the subscription at all,
-//! which is larger and lies elsewhere: most frames do not.
+//! their hashes is read in one place. Its rows say whether a frame concerns the subscription at
+//! all, which is larger and lies elsewhere: most frames do not.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -16,13 +16,13 @@ use crate::key::by_name::hash;
 /// Where a subscription is stored. Once it is removed, another may be stored there.
 pub(super) type Place = u32;
 
-/// The places by the hashes of the names, of which the lower half is enough.
+/// The rows by the hashes of the names, of which the lower half is enough.
 #[cfg(feature = "transport")]
 #[expect(clippy::disallowed_types, reason = "nothing walks over it, so its order does not matter")]
-type Hashes = std::collections::HashMap<u32, Place, core::hash::BuildHasherDefault<Hashed>>;
+type Hashes = std::collections::HashMap<u32, Row, core::hash::BuildHasherDefault<Hashed>>;
 /// Without the standard library there is no table.
 #[cfg(not(feature = "transport"))]
-type Hashes = BTreeMap<u32, Place>;
+type Hashes = BTreeMap<u32, Row>;
 
 /// Takes a number that is a hash already as its hash.
 #[cfg(feature = "transport")]
@@ -45,30 +45,33 @@ impl core::hash::Hasher for Hashed {
     }
 }
 
-/// A subscription, and what a frame needs to know of it.
+/// What a frame needs to know of its subscription. With its hash it fills 32 bytes: two of them
+/// share a cache line.
 #[derive(Debug)]
-pub(super) struct Row {
-    pub(super) key: SubscriptionKey,
-    pub(super) subscription: Box<Subscription>,
+struct Row {
+    key: SubscriptionKey,
+    place: Place,
     /// What [`Subscription::is_passed_by`] returned when it had last changed.
+    is_passed_by: bool,
+}
+
+/// A subscription that was found by its name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found<'a> {
+    pub(super) key: &'a SubscriptionKey,
+    pub(super) place: Place,
+    /// As [`Subscription::is_passed_by`].
     pub(super) is_passed_by: bool,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Store {
-    rows: Vec<Option<Row>>,
+    by_place: Vec<Option<Box<Subscription>>>,
     free: Vec<Place>,
     names: BTreeMap<SubscriptionKey, Place>,
     /// By the hash of the name. Of two names with one hash, the first is here, and the other is
     /// found by its name.
     hashes: Hashes,
-}
-
-impl Row {
-    /// Notes what a change of the subscription means for its frames.
-    pub(super) fn note_change(&mut self) {
-        self.is_passed_by = self.subscription.is_passed_by();
-    }
 }
 
 impl Store {
@@ -81,12 +84,21 @@ impl Store {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Subscription> {
-        self.at(self.find(name.as_bytes())?)
+        self.at(self.find(name.as_bytes())?.place)
     }
 
-    /// Returns the row of a subscription that is about to change. Call [`Row::note_change`] then.
-    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Row> {
-        self.at_mut(self.find(name.as_bytes())?)
+    /// Returns a subscription to be changed. Call [`note_change`](Self::note_change) then.
+    pub(super) fn get_mut(&mut self, name: &str) -> Option<&mut Subscription> {
+        self.at_mut(self.find(name.as_bytes())?.place)
+    }
+
+    /// Notes what a change of a subscription means for its frames.
+    pub(super) fn note_change(&mut self, name: &str) {
+        let Some(Found { place, .. }) = self.find(name.as_bytes()) else { return };
+        let is_passed_by = self.at(place).is_some_and(Subscription::is_passed_by);
+        if let Some(row) = self.hashes.get_mut(&short_hash(name.as_bytes())).filter(|row| row.place == place) {
+            row.is_passed_by = is_passed_by;
+        }
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {
@@ -97,16 +109,16 @@ impl Store {
     pub(super) fn insert(&mut self, subscription: Subscription) -> Place {
         let key = subscription.key.clone();
         let place = self.free.pop().unwrap_or_else(|| {
-            self.rows.push(None);
+            self.by_place.push(None);
             // Four billion subscriptions would not fit into any memory.
-            Place::try_from(self.rows.len() - 1).unwrap_or(Place::MAX)
+            Place::try_from(self.by_place.len() - 1).unwrap_or(Place::MAX)
         });
-        let mut row = Row { key: key.clone(), subscription: Box::new(subscription), is_passed_by: false };
-        row.note_change();
-        if let Some(free) = self.rows.get_mut(place as usize) {
-            *free = Some(row);
+        let is_passed_by = subscription.is_passed_by();
+        if let Some(free) = self.by_place.get_mut(place as usize) {
+            *free = Some(Box::new(subscription));
         }
-        self.hashes.entry(short_hash(key.as_str().as_bytes())).or_insert(place);
+        let hash = short_hash(key.as_str().as_bytes());
+        self.hashes.entry(hash).or_insert_with(|| Row { key: key.clone(), place, is_passed_by });
         self.names.insert(key, place);
         place
     }
@@ -114,11 +126,11 @@ impl Store {
     pub(super) fn remove(&mut self, name: &str) -> Option<Subscription> {
         let place = self.names.remove(name)?;
         let hash = short_hash(name.as_bytes());
-        if self.hashes.get(&hash) == Some(&place) {
+        if self.hashes.get(&hash).is_some_and(|row| row.place == place) {
             self.hashes.remove(&hash);
         }
         self.free.push(place);
-        self.rows.get_mut(place as usize)?.take().map(|row| *row.subscription)
+        self.by_place.get_mut(place as usize)?.take().map(|subscription| *subscription)
     }
 
     /// Lists all, in the order of their names.
@@ -139,24 +151,32 @@ impl Store {
 
     /// Returns the subscription at a place.
     pub(super) fn at(&self, place: Place) -> Option<&Subscription> {
-        self.rows.get(place as usize)?.as_ref().map(|row| &*row.subscription)
+        self.by_place.get(place as usize)?.as_deref()
     }
 
-    /// Returns the row at a place.
-    pub(super) fn at_mut(&mut self, place: Place) -> Option<&mut Row> {
-        self.rows.get_mut(place as usize)?.as_mut()
+    /// Returns the subscription at a place, to be noted on or changed.
+    pub(super) fn at_mut(&mut self, place: Place) -> Option<&mut Subscription> {
+        self.by_place.get_mut(place as usize)?.as_deref_mut()
     }
 
-    /// Returns the place of the subscription with this name.
-    pub(super) fn find(&self, name: &[u8]) -> Option<Place> {
-        let by_hash = self.hashes.get(&short_hash(name)).copied();
-        let row = by_hash.and_then(|place| self.rows.get(place as usize)?.as_ref());
-        match by_hash {
-            Some(place) if row.is_some_and(|row| row.key.as_str().as_bytes() == name) => Some(place),
+    /// Finds the subscription with this name.
+    #[inline]
+    pub(super) fn find(&self, name: &[u8]) -> Option<Found<'_>> {
+        match self.hashes.get(&short_hash(name)) {
+            Some(Row { key, place, is_passed_by }) if key.as_str().as_bytes() == name => {
+                Some(Found { key, place: *place, is_passed_by: *is_passed_by })
+            }
             // Every name has its own hash here, so a hash that is not found means an unknown name.
             None if self.hashes.len() == self.names.len() => None,
-            _ => self.names.get(core::str::from_utf8(name).ok()?).copied(),
+            _ => self.find_by_name(core::str::from_utf8(name).ok()?),
         }
+    }
+
+    /// Finds a subscription whose hash is that of another one.
+    #[cold]
+    fn find_by_name(&self, name: &str) -> Option<Found<'_>> {
+        let (key, place) = self.names.get_key_value(name)?;
+        Some(Found { key, place: *place, is_passed_by: self.at(*place)?.is_passed_by() })
     }
 }
 
@@ -200,7 +220,7 @@ mod tests {
         }
         assert_eq!((store.len(), store.hashes.len(), store.free.len()), (250, 250, 250));
         store.insert(row("pl"));
-        assert_eq!((store.rows.len(), store.free.len()), (500, 249), "places are reused");
+        assert_eq!((store.by_place.len(), store.free.len()), (500, 249), "places are reused");
         assert!(!store.contains("md+") && !store.contains("") && store.contains("pl"));
     }
 
@@ -211,11 +231,18 @@ mod tests {
         store.insert(row("md+1"));
         store.insert(row("md+2"));
         let (first, second) = (store.names["md+1"], store.names["md+2"]);
+        let of_first = store.hashes.remove(&short_hash(b"md+1")).unwrap();
+        let other = Row { key: store.at(second).unwrap().key.clone(), place: second, is_passed_by: true };
+        store.hashes.insert(short_hash(b"md+1"), other);
+        let found = |store: &Store, name: &str| store.find(name.as_bytes()).map(|found| found.place);
+        assert_eq!(found(&store, "md+1"), Some(first));
+        // A change of one says nothing about the other.
+        store.note_change("md+1");
+        let is_passed_by = |store: &Store| store.hashes[&short_hash(b"md+1")].is_passed_by;
+        assert!(is_passed_by(&store) && !store.find(b"md+1").unwrap().is_passed_by);
+        assert_eq!(of_first.place, first);
         store.hashes.remove(&short_hash(b"md+1"));
-        store.hashes.insert(short_hash(b"md+1"), second);
-        assert_eq!(store.find(b"md+1"), Some(first));
-        store.hashes.remove(&short_hash(b"md+1"));
-        assert_eq!((store.find(b"md+1"), store.find(b"md+2"), store.find(b"md+3")), (Some(first), Some(second), None));
+        assert_eq!(["md+1", "md+2", "md+3"].map(|name| found(&store, name)), [Some(first), Some(second), None]);
         assert_eq!(store.remove("md+1").unwrap().key.as_str(), "md+1");
         assert_eq!((store.len(), store.hashes.len()), (1, 1));
     }

@@ -16,8 +16,8 @@ impl Table {
         if at > cx.now {
             return false;
         }
-        let Some(row) = self.store.get_mut(key.as_str()) else { return false };
-        self.index.clear_timer(&mut row.subscription);
+        let Some(subscription) = self.store.get_mut(key.as_str()) else { return false };
+        self.index.clear_timer(subscription);
         self.update(&key, cx, Subscription::on_timer).is_some()
     }
 

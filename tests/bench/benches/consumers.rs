@@ -85,8 +85,10 @@ fn executions(text: &str, number: usize) -> String {
 }
 
 fn main() -> io::Result<()> {
+    // As with the other benchmarks, a part of a name selects what runs, and what is saved stays.
+    let part = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let mut figures = Vec::new();
-    for case in &CASES {
+    for case in CASES.iter().filter(|case| part.as_ref().is_none_or(|part| case.name.contains(part.as_str()))) {
         let (at_work, stalled, cost) = measure(case);
         for (column, unit, values) in
             [("both read", "messages/s", at_work), ("one reads nothing", "messages/s", stalled), ("cost", "%", cost)]
@@ -96,7 +98,7 @@ fn main() -> io::Result<()> {
             figures.push(figure);
         }
     }
-    save("consumers", &figures)
+    if part.is_some() { Ok(()) } else { save("consumers", &figures) }
 }
 
 fn figure(name: &str, column: &str, unit: &str, mut values: Vec<f64>) -> Figure {

@@ -81,6 +81,8 @@ const TLS: &str = "TLS, 1 subscription";
 const BARE: &str = "bare tokio-tungstenite";
 const ONE_CORE: &str = "ibws-tokio current-thread";
 const MULTI: &str = "ibws-tokio multi-thread";
+const ONE_CORE_BATCHES: &str = "ibws-tokio current-thread, next_batch";
+const MULTI_BATCHES: &str = "ibws-tokio multi-thread, next_batch";
 
 /// Returns the rows of the table: what, the aim, what was measured, and whether the aim is reached.
 pub(crate) fn rows(figures: &Figures) -> Vec<[String; 4]> {
@@ -180,7 +182,9 @@ fn end_to_end(figures: &Figures) -> Vec<Aim> {
             rate(ONE_CORE, "hand-written Value loop"),
         ),
         Aim::new("the same beside a bare read loop", Unit::Times, AtLeast(0.5), rate(ONE_CORE, BARE)),
+        Aim::new("the same, the consumer with `next_batch`", Unit::Times, AtLeast(0.5), rate(ONE_CORE_BATCHES, BARE)),
         Aim::new("tokio on several threads beside a bare read loop", Unit::Times, AtLeast(0.4), rate(MULTI, BARE)),
+        Aim::new("the same, the consumer with `next_batch`", Unit::Times, AtLeast(0.4), rate(MULTI_BATCHES, BARE)),
         Aim::new(
             "async-std beside the faster of the two with tokio",
             Unit::Times,

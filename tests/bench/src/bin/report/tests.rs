@@ -48,7 +48,7 @@ fn aim_is_reached_up_to_its_bound_and_missed_beyond_it() {
 #[test]
 fn aim_without_figures_is_not_measured() {
     let rows = aims::rows(&Figures::default());
-    assert_eq!(rows.len(), 22);
+    assert_eq!(rows.len(), 24);
     for [what, aim, measured, reached] in rows {
         assert!(!what.is_empty() && !aim.is_empty());
         assert_eq!((measured, reached), pair("not measured", "-"), "{what}");
