@@ -262,6 +262,23 @@ impl<R: Runtime> Builder<R> {
     /// # Errors
     /// [`BuildError`] if the address, the proxy or the trust cannot be used.
     pub fn build(self) -> Result<Client<R>, BuildError> {
+        let (client, task) = self.build_with_task()?;
+        client.handle.shared.runtime.spawn(task);
+        Ok(client)
+    }
+
+    /// Builds the client and returns its task, which the application runs itself: on an executor of
+    /// its own, in a set of tasks that end together, or joined with the future that reads the
+    /// messages. The session keeper and the sinks have tasks of their own, as always.
+    ///
+    /// The client does nothing while its task is not polled: no connection is read, and no request
+    /// has its reply. The task ends once every handle of the client is dropped and its connection
+    /// is closed. Dropping it closes the connection without a Close frame; then requests fail with
+    /// [`CommandError::ShutDown`](crate::CommandError::ShutDown), and streams end.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_with_task(self) -> Result<(Client<R>, impl Future<Output = ()> + Send + 'static), BuildError> {
         let endpoint = match &self.url {
             Some(url) => Endpoint::parse(url, self.plaintext)?,
             None => Endpoint::gateway(&self.host, self.port)?,
@@ -312,8 +329,7 @@ impl<R: Runtime> Builder<R> {
             }
             None => client,
         };
-        shared.runtime.spawn(ClientTask::new(shared.clone(), target, credentials, rest_handler));
-        Ok(client)
+        Ok((client, ClientTask::new(shared, target, credentials, rest_handler)))
     }
 }
 

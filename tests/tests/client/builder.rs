@@ -1,7 +1,7 @@
 //! The builder: each setting that has a method of its own equals its field.
 
 use ibws_proto::subscribe::{Processor, ReferenceProcessor};
-use ibws_proto::{Account, Config, ReadyGate, Renewal, client::Builder};
+use ibws_proto::{Account, CommandError, Config, ReadyGate, Renewal, client::Builder};
 
 use super::*;
 
@@ -71,4 +71,50 @@ fn an_account_that_the_session_does_not_serve_is_reported() {
     runtime.run(ms(500));
     let items = std::iter::from_fn(|| events.try_next());
     assert_eq!(items.filter(|item| matches!(item, Item::Event(Event::AccountMismatch))).count(), 1);
+}
+
+#[test]
+fn an_application_can_run_the_client_and_its_consumer_in_one_task() {
+    let runtime = Simulated::new(GatewayConfig::seeded(1));
+    let (client, task) = runtime.builder().build_with_task().unwrap();
+    assert_eq!(runtime.tasks(), 0, "nothing is spawned");
+    let mut start = Box::pin(client.start());
+    assert!(runtime.block_on_for(ms(60_000), start.as_mut()).is_err(), "nothing happens without the task");
+    let consumer = async move {
+        start.await.unwrap();
+        let mut quotes = client.subscribe(shares()).await.unwrap();
+        let mut items = Vec::new();
+        while !items.iter().any(|item| matches!(item, Item::Event(Event::Message(_)))) {
+            items.extend(quotes.next_batch().await.unwrap());
+        }
+        client.unsubscribe(quotes.key(), false).await.unwrap();
+        while let Some(batch) = quotes.next_batch().await {
+            items.extend(batch);
+        }
+        items
+    };
+    let (mut task, mut consumer) = (Box::pin(task), Box::pin(consumer));
+    let both = std::future::poll_fn(|cx| {
+        assert!(task.as_mut().poll(cx).is_pending(), "it ends after the last handle");
+        consumer.as_mut().poll(cx)
+    });
+    let items = runtime.block_on(both);
+    assert_eq!(items.last().and_then(subscription_state), Some(SubscriptionState::Removed));
+    drop(consumer);
+    runtime.block_on(task);
+    assert_eq!((runtime.tasks(), runtime.gateway(|gateway| gateway.connections().count())), (0, 0));
+}
+
+#[test]
+fn requests_fail_and_streams_end_once_the_task_is_dropped() {
+    let runtime = Simulated::new(GatewayConfig::seeded(1));
+    let (client, task) = runtime.builder().build_with_task().unwrap();
+    let mut events = client.events();
+    let start = client.start();
+    drop(task);
+    assert_eq!(runtime.block_on(start), Err(CommandError::ShutDown));
+    assert_eq!(runtime.block_on(client.ready()), Err(CommandError::ShutDown));
+    while let Some(batch) = runtime.block_on(events.next_batch()) {
+        assert!(batch.count() > 0);
+    }
 }
