@@ -2,10 +2,10 @@
 //! requests as futures and its events as bounded queues.
 //!
 //! A [`Builder`] makes a [`Client`]. One task per client owns the connection; the builder spawns
-//! it, or returns it ([`Builder::build_with_task`]). Handles talk to it through state behind a lock.
-//! No code of the application runs under that lock, so sinks, REST
-//! handlers, credentials providers, processors, and wakers that are woken or dropped, may use the
-//! client. A panic in one of the first four is contained, and reported as its failure.
+//! it, or returns it ([`Builder::build_with_task`]). Handles talk to it through state behind a
+//! lock. No code of the application runs under that lock, so sinks, REST handlers, credentials
+//! providers, processors, and wakers that are woken or dropped, may use the client. A panic in one
+//! of the first four is contained, and reported as its failure.
 //!
 //! | an application reads | by |
 //! |---|---|
