@@ -27,6 +27,7 @@ pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
     /// The pin of a client whose pin file does not exist. No certificate has it.
+    #[cfg(feature = "tls")]
     pub(crate) const OF_NO_CERTIFICATE: Self = Self([0; 32]);
 
     /// Returns the fingerprint with these bytes.
