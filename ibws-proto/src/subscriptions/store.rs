@@ -94,10 +94,10 @@ impl Store {
 
     /// Notes what a change of a subscription means for its frames.
     pub(super) fn note_change(&mut self, name: &str) {
-        let Some(Found { place, .. }) = self.find(name.as_bytes()) else { return };
-        let is_passed_by = self.at(place).is_some_and(Subscription::is_passed_by);
-        if let Some(row) = self.hashes.get_mut(&short_hash(name.as_bytes())).filter(|row| row.place == place) {
-            row.is_passed_by = is_passed_by;
+        let row = self.hashes.get_mut(&short_hash(name.as_bytes()));
+        if let Some(row) = row.filter(|row| row.key.as_str() == name) {
+            let subscription = self.by_place.get(row.place as usize).and_then(Option::as_deref);
+            row.is_passed_by = subscription.is_some_and(Subscription::is_passed_by);
         }
     }
 
