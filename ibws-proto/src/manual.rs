@@ -132,4 +132,6 @@ pub mod decisions {
     pub mod d0012_digests_of_delivered_orders {}
     #[doc = include_str!("../docs/decisions/0013-keeper-over-hyper.md")]
     pub mod d0013_keeper_over_hyper {}
+    #[doc = include_str!("../docs/decisions/0014-consumers-read-in-a-flood.md")]
+    pub mod d0014_consumers_read_in_a_flood {}
 }

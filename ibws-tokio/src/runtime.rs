@@ -1,9 +1,10 @@
 //! The clock, the sleep and the tasks of the runtime.
 
 use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::{Instant as Clock, Sleep, sleep};
 
 use ibws_proto::transport::{DialRequest, Runtime, websocket};
@@ -67,6 +68,13 @@ impl Runtime for TokioRuntime {
     fn dial(&self, request: DialRequest) -> impl Future<Output = Result<WebSocket, ConnectError>> + Send + 'static {
         let runtime = self.clone();
         async move { websocket::dial(&runtime, &request).await }
+    }
+
+    fn yield_now(&self, cx: &mut std::task::Context<'_>) {
+        match self.handle.runtime_flavor() {
+            RuntimeFlavor::CurrentThread => drop(pin!(tokio::task::yield_now()).poll(cx)),
+            _ => cx.waker().wake_by_ref(),
+        }
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -25,6 +25,8 @@ pub(super) struct Consumers {
     pub(super) latest: LatestValues,
     /// The queues that are half full and whose consumers keep up. Each is listed once.
     crowded: Vec<QueueId>,
+    /// The number of times that a consumer was woken by an event.
+    woken: usize,
     /// The number of the consumer that was attached last.
     last: u64,
 }
@@ -66,6 +68,8 @@ pub(super) enum Take {
     Some,
     /// There is no item now.
     Nothing,
+    /// There is no item now, and the consumer may read the connection.
+    Read,
     /// There is no item, and there will be none.
     End,
 }
@@ -79,6 +83,7 @@ impl Consumers {
             by_key: BTreeMap::new(),
             latest: LatestValues::default(),
             crowded: Vec::new(),
+            woken: 0,
             last: 0,
         }
     }
@@ -126,14 +131,20 @@ impl Consumers {
         self.queues.begin_round();
     }
 
+    /// Returns the number of times that a consumer was woken by an event.
+    pub(super) fn woken(&self) -> usize {
+        self.woken
+    }
+
     /// Puts an event into every queue whose filter includes it, and into the newest value of its
     /// subscription.
     #[inline]
     pub(super) fn deliver(&mut self, event: &mut Event, deferred: &mut Deferred) {
-        let Self { queues, attached, latest, crowded, .. } = self;
+        let Self { queues, attached, latest, crowded, woken, .. } = self;
         latest.note(event, deferred);
         queues.deliver_from(event, |id, queue| {
             if let Some(attached) = attached.get_mut(&id) {
+                *woken += attached.waiting.len();
                 deferred.wakers.extend(attached.waiting.drain(..).map(|(_, waker)| waker));
                 if attached.pace == Pace::KeepsUp && is_half_full(queue) {
                     attached.pace = Pace::Crowded;

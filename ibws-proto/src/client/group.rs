@@ -182,7 +182,7 @@ impl<R: Runtime> SubscriptionGroup<R> {
     /// Waits until an item can be taken, which is `true`, or there will be none.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         let ready = self.stream.poll_ready(cx);
-        if ready.is_pending() && self.has_ended() { Poll::Ready(false) } else { ready }
+        if ready.is_pending() && !self.stream.holds_items() && self.has_ended() { Poll::Ready(false) } else { ready }
     }
 
     /// Takes the next item with its subscription. Notes what may have been the end of the stream.

@@ -27,7 +27,7 @@ use super::sync::Mutex;
 use super::{Builder, Client};
 use crate::subscribe::{Processor, WireProcessor};
 use crate::transport::{DialRequest, IncomingMessage, Link, OutgoingMessage, Runtime, WriteError};
-use crate::{CloseCause, CommandError, ConnectError, Event, Instant, Item, Key, Subscribe};
+use crate::{CloseCause, CommandError, ConnectError, ConnectionState, Event, Instant, Item, Key, Subscribe};
 
 const GREETING: [&str; 2] =
     [r#"{"topic":"system","success":"user12345"}"#, r#"{"topic":"sts","args":{"authenticated":true}}"#];
@@ -154,6 +154,10 @@ impl Threads {
     }
 }
 
+fn is_stopped(item: &Item) -> bool {
+    matches!(item, Item::Event(Event::State(change)) if change.state == ConnectionState::Stopped)
+}
+
 fn is_notification(item: &Item) -> bool {
     matches!(item, Item::Event(Event::Message(message)) if message.key == Some(Key::Notifications))
 }
@@ -176,6 +180,49 @@ fn no_wake_up_of_a_consumer_is_lost() {
         sender.join().expect("no panic");
         consumer.join().expect("no panic");
         drop(client);
+        runtime.until_over();
+    });
+}
+
+/// Notifications of a flood. A round reads one here.
+const FLOOD: usize = 5;
+
+#[test]
+fn a_flood_reaches_every_consumer_whoever_reads_it() {
+    explore(|| {
+        let (runtime, client) = client();
+        let consumers: Vec<_> = (0..2)
+            .map(|_| {
+                let mut events = client.events();
+                thread::spawn(move || {
+                    for _ in 0..FLOOD {
+                        while !is_notification(&block_on(events.next()).expect("the client lives")) {}
+                    }
+                })
+            })
+            .collect();
+        drop(client.start());
+        let peer = Arc::clone(&runtime.peer);
+        let sender = thread::spawn(move || (0..FLOOD).for_each(|_| peer.text(NOTIFICATION)));
+        assert_eq!(block_on(client.check_ping()), Ok(true));
+        sender.join().expect("no panic");
+        consumers.into_iter().for_each(|consumer| consumer.join().expect("no panic"));
+        drop(client);
+        runtime.until_over();
+    });
+}
+
+#[test]
+fn a_client_may_end_while_a_consumer_reads() {
+    explore(|| {
+        let (runtime, client) = client();
+        let mut events = client.events();
+        let consumer = thread::spawn(move || while !is_stopped(&block_on(events.next()).expect("the client lives")) {});
+        drop(client.start());
+        (0..FLOOD).for_each(|_| runtime.peer.text(NOTIFICATION));
+        assert_eq!(block_on(client.shutdown()), Ok(()));
+        drop(client);
+        consumer.join().expect("no panic");
         runtime.until_over();
     });
 }

@@ -2,10 +2,11 @@
 //! requests as futures and its events as bounded queues.
 //!
 //! A [`Builder`] makes a [`Client`]. One task per client owns the connection; the builder spawns
-//! it, or returns it ([`Builder::build_with_task`]). Handles talk to it through state behind a
-//! lock. No code of the application runs under that lock, so sinks, REST handlers, credentials
-//! providers, processors, and wakers that are woken or dropped, may use the client. A panic in one
-//! of the first four is contained, and reported as its failure.
+//! it, or returns it ([`Builder::build_with_task`]). In a flood, a consumer whose queue is empty
+//! reads the connection in its place, so a poll of a stream may poll the socket. Handles talk to
+//! the task through state behind a lock. No code of the application runs under that lock, so sinks,
+//! REST handlers, credentials providers, processors, and wakers that are woken or dropped, may use
+//! the client. A panic in one of the first four is contained, and reported as its failure.
 //!
 //! | an application reads | by |
 //! |---|---|
@@ -26,11 +27,11 @@
 //! the handles, `consume` opens streams and queues, `reader` and `consumers` are what they read
 //! from, `handle` and `replies` how a request gets its reply, `clock` has the times of events.
 //! `machine_settings` adds to the builder what the machine can be set to. `task` runs the machine,
-//! `payloads` calls processors, `sink` runs the callbacks,
-//! `rest_handler` is the one for REST calls, `contain` contains panics, `keeper` runs the session
-//! keeper. `settings` reads variables and files, `raw_log` logs messages, `trace` logs events,
-//! `stats` and `metrics` count. `shared` holds the lock, which `sync` names; `interleavings` tests
-//! both.
+//! `intake` reads the connection for it, `patience` has it wait for consumers, `payloads` calls
+//! processors, `sink` runs the callbacks, `rest_handler` is the one for REST calls, `contain`
+//! contains panics, `keeper` runs the session keeper. `settings` reads variables and files,
+//! `raw_log` logs messages, `trace` logs events, `stats` and `metrics` count. `shared` holds the
+//! lock, which `sync` names; `interleavings` tests both.
 //!
 //! # Logs
 //!
@@ -60,6 +61,7 @@ mod consumers;
 mod contain;
 mod group;
 mod handle;
+mod intake;
 #[cfg(all(test, shuttle))]
 mod interleavings;
 #[cfg(feature = "session")]

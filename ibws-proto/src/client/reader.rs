@@ -8,6 +8,7 @@ use std::boxed::Box;
 use std::sync::Arc;
 
 use super::consumers::{ConsumerId, Take};
+use super::intake::MAX_TURNS;
 use super::shared::Shared;
 use crate::queue::{Batch, Peeked};
 use crate::transport::Runtime;
@@ -22,6 +23,8 @@ pub(super) struct Reader<R: Runtime> {
     shared: Arc<Shared<R>>,
     consumer: ConsumerId,
     taken: Batch,
+    /// The number of rounds that it read from the connection since it last waited.
+    turns: u8,
 }
 
 impl<R: Runtime> Reader<R> {
@@ -36,17 +39,23 @@ impl<R: Runtime> Reader<R> {
     }
 
     pub(super) fn from_consumer(shared: &Arc<Shared<R>>, consumer: ConsumerId) -> Self {
-        Self { shared: shared.clone(), consumer, taken: Batch::default() }
+        Self { shared: shared.clone(), consumer, taken: Batch::default(), turns: 0 }
     }
 
-    /// Waits until an item can be taken, which is `true`, or there will be none.
+    /// Waits until an item can be taken, which is `true`, or there will be none. A poll that woke
+    /// another task is pending although it [holds items](Self::holds_items).
     #[inline]
     pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         match self.fill(Some(cx.waker())) {
-            Take::Nothing => Poll::Pending,
+            Take::Nothing | Take::Read => Poll::Pending,
             Take::Some => Poll::Ready(true),
             Take::End => Poll::Ready(false),
         }
+    }
+
+    /// Returns `true` if items were taken from the queue and not delivered.
+    pub(super) fn holds_items(&self) -> bool {
+        !self.taken.is_empty()
     }
 
     /// Shows the item that can be taken.
@@ -91,13 +100,37 @@ impl<R: Runtime> Reader<R> {
             && self.shared.with(|state| state.consumers.queue(self.consumer).is_none_or(Queue::is_empty))
     }
 
-    /// Takes a batch if everything taken before was delivered.
+    /// Takes a batch if everything taken before was delivered. During a loan, reads the connection
+    /// for it if the queue is empty.
     fn fill(&mut self, waker: Option<&Waker>) -> Take {
         if !self.taken.is_empty() {
             return Take::Some;
         }
-        let (consumer, taken) = (self.consumer, &mut self.taken);
-        self.shared.with(|state| state.take(consumer, taken, waker))
+        loop {
+            let (consumer, taken, may_read) = (self.consumer, &mut self.taken, self.turns < MAX_TURNS);
+            match (self.shared.with(|state| state.take(consumer, taken, waker, may_read)), waker) {
+                (Take::Read, Some(waker)) => match self.shared.read_in_turn(consumer, taken) {
+                    Some(false) => {
+                        self.turns += 1;
+                        if !taken.is_empty() {
+                            return Take::Some;
+                        }
+                    }
+                    // The task that was woken runs before these items are delivered.
+                    Some(true) => {
+                        self.turns = MAX_TURNS;
+                        waker.wake_by_ref();
+                        return Take::Nothing;
+                    }
+                    None => self.turns = MAX_TURNS,
+                },
+                (Take::Nothing, _) => {
+                    self.turns = 0;
+                    return Take::Nothing;
+                }
+                (take, _) => return take,
+            }
+        }
     }
 }
 

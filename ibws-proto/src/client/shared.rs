@@ -22,12 +22,13 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, TryLockError};
 use std::task::{Poll, Waker};
 use std::time::SystemTime;
 use std::vec::Vec;
 
 use super::consumers::{ConsumerId, Consumers, Take};
+use super::intake::Intake;
 use super::payloads::Payloads;
 use super::replies::Replies;
 use super::sync::{Mutex, MutexGuard};
@@ -40,7 +41,7 @@ use crate::{
 };
 
 /// What the task and every handle share. The lock is never held across an await.
-pub(super) struct Shared<R> {
+pub(super) struct Shared<R: Runtime> {
     pub(super) runtime: R,
     /// The wall-clock time of the origin of the runtime's clock.
     pub(super) origin: SystemTime,
@@ -49,6 +50,9 @@ pub(super) struct Shared<R> {
     /// The number of the client in its process.
     pub(super) number: u64,
     pub(super) span: ClientSpan,
+    /// Whoever has locked it reads the connection. Nobody waits for this lock, and nobody takes it
+    /// who holds that of the state.
+    intake: Mutex<Intake<R::Link>>,
     state: Mutex<State>,
 }
 
@@ -62,9 +66,23 @@ pub(super) struct State {
     finished: bool,
     replies: Replies,
     pub(super) consumers: Consumers,
+    pub(super) loan: Loan,
     pub(super) deferred: Deferred,
     /// Events that the task logs once the lock is released.
     pub(super) noted: Noted,
+}
+
+/// Whether the task leaves the reading to the consumers. While it does, a consumer that waits for
+/// an event wakes the task.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) enum Loan {
+    /// The task is woken by the link and by requests.
+    #[default]
+    None,
+    /// A consumer may read. Once the link is empty, no consumer has to wake the task.
+    Lent,
+    /// The task was polled while a consumer read, and waits for the end of that.
+    Awaited,
 }
 
 /// Wakers that are woken or dropped once the lock is released.
@@ -93,25 +111,73 @@ impl<R: Runtime> Shared<R> {
             finished: false,
             replies: Replies::default(),
             consumers: Consumers::new(total_queue_bytes),
+            loan: Loan::None,
             deferred: Deferred::default(),
             noted: Noted::default(),
         };
         let origin = super::clock::origin(&runtime);
         let span = ClientSpan::new(number, endpoint);
-        Self { runtime, origin, payloads, number, span, state: Mutex::new(state) }
+        let intake = Mutex::new(Intake::new());
+        Self { runtime, origin, payloads, number, span, intake, state: Mutex::new(state) }
     }
 
     /// Calls `act` under the lock, then wakes and drops the deferred wakers, and drops processors.
     /// `act` must not run code of the application.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        let (result, deferred) = self.with_deferred(act);
+        self.settle(deferred);
+        result
+    }
+
+    /// As [`with`](Self::with), but returns what is deferred, for [`settle`](Self::settle).
+    pub(super) fn with_deferred<T>(&self, act: impl FnOnce(&mut State) -> T) -> (T, Deferred) {
         let mut state = self.lock();
         let result = act(&mut state);
-        let Deferred { wakers, dropped_wakers } = core::mem::take(&mut state.deferred);
+        let deferred = core::mem::take(&mut state.deferred);
         drop(state);
+        (result, deferred)
+    }
+
+    /// Wakes and drops deferred wakers, and drops processors.
+    pub(super) fn settle(&self, deferred: Deferred) {
+        let Deferred { wakers, dropped_wakers } = deferred;
         wakers.into_iter().for_each(Waker::wake);
         drop(dropped_wakers);
         self.payloads.drop_processors();
-        result
+    }
+
+    /// Returns the intake; `None` while somebody else reads.
+    pub(super) fn try_intake(&self) -> Option<MutexGuard<'_, Intake<R::Link>>> {
+        match self.intake.try_lock() {
+            Ok(intake) => Some(intake),
+            // A panic interrupts a round, and leaves the rest of it to the next one.
+            Err(TryLockError::Poisoned(intake)) => Some(intake.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Reads a round in the place of the task, for a consumer whose queue is empty, and moves a
+    /// batch of items from that queue to `into`. Returns `None` if nothing may be read, otherwise
+    /// whether another task was woken.
+    pub(super) fn read_in_turn(&self, consumer: ConsumerId, into: &mut Batch) -> Option<bool> {
+        let mut intake = self.try_intake().filter(|intake| intake.is_open())?;
+        intake.read_in_turn();
+        let now = self.runtime.now();
+        let (wakes_another, link) = self.with(move |state| {
+            // The task that ends drops the link, unless the intake is locked at that moment.
+            let link = if state.finished { intake.link.take() } else { None };
+            if !state.finished {
+                intake.hand_in(now, state);
+                state.take(consumer, into, None, false);
+            }
+            if state.loan == Loan::Lent && intake.is_done() {
+                state.loan = Loan::None;
+            }
+            drop(intake);
+            (!state.deferred.wakers.is_empty(), link)
+        });
+        drop(link);
+        Some(wakes_another)
     }
 
     /// Submits a request whose reply can be awaited.
@@ -135,13 +201,16 @@ impl<R: Runtime> Shared<R> {
     pub(super) fn finish(&self) -> Noted {
         // A panic under the lock may have interrupted the machine: it is not run again.
         let is_sound = self.state.lock().is_ok();
-        self.with(|state| {
+        let noted = self.with(|state| {
             if is_sound {
                 state.stop();
             }
             state.finish();
             state.noted.take()
-        })
+        });
+        // A consumer that reads at this moment drops the link.
+        drop(self.try_intake().and_then(|mut intake| intake.link.take()));
+        noted
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -194,12 +263,33 @@ impl State {
     }
 
     /// Moves a batch of items from the queue of `consumer` to `into`. If there is none, remembers
-    /// the waker, if any.
-    pub(super) fn take(&mut self, consumer: ConsumerId, into: &mut Batch, waker: Option<&Waker>) -> Take {
+    /// the waker, if any; but not during a loan if the consumer `may_read`.
+    pub(super) fn take(
+        &mut self,
+        consumer: ConsumerId,
+        into: &mut Batch,
+        waker: Option<&Waker>,
+        may_read: bool,
+    ) -> Take {
         let was_crowded = self.consumers.is_crowded();
-        let take = self.consumers.take(consumer, into, waker, self.finished, &mut self.deferred);
+        let kept = waker.filter(|_| !(may_read && self.loan != Loan::None));
+        let take = self.consumers.take(consumer, into, kept, self.finished, &mut self.deferred);
         self.wake_if_relieved(was_crowded);
-        take
+        match take {
+            Take::Nothing if waker.is_some() && kept.is_none() => Take::Read,
+            Take::Nothing if kept.is_some() => {
+                self.end_loan();
+                Take::Nothing
+            }
+            take => take,
+        }
+    }
+
+    /// Leaves the reading to the task again.
+    fn end_loan(&mut self) {
+        if core::mem::take(&mut self.loan) != Loan::None {
+            self.wake_task();
+        }
     }
 
     /// Detaches a consumer. Returns its queue if no other consumer reads it.
@@ -207,6 +297,7 @@ impl State {
         let was_crowded = self.consumers.is_crowded();
         let queue = self.consumers.detach(consumer, &mut self.deferred);
         self.wake_if_relieved(was_crowded);
+        self.end_loan();
         queue
     }
 
@@ -239,6 +330,14 @@ impl State {
     /// Discards the reply to a request whose future was dropped.
     pub(super) fn forget_reply(&mut self, id: RequestId) {
         self.replies.forget(id, &mut self.deferred);
+    }
+
+    /// Remembers the waker of the task.
+    pub(super) fn set_task(&mut self, waker: &Waker) {
+        if self.task.as_ref().is_none_or(|known| !known.will_wake(waker)) {
+            let before = self.task.replace(waker.clone());
+            self.deferred.dropped_wakers.extend(before);
+        }
     }
 
     fn wake_task(&mut self) {

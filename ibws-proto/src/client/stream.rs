@@ -132,6 +132,10 @@ impl<R: Runtime> EventStream<R> {
         self.reader.poll_ready(cx)
     }
 
+    pub(super) fn holds_items(&self) -> bool {
+        self.reader.holds_items()
+    }
+
     pub(super) fn fill_now(&mut self) {
         self.reader.fill_now();
     }

@@ -278,7 +278,7 @@ impl<R: Runtime> Subscription<R> {
             return Poll::Ready(false);
         }
         let ready = self.stream.poll_ready(cx);
-        if ready.is_pending() {
+        if ready.is_pending() && !self.stream.holds_items() {
             self.ended = self.lost_notices && !self.is_kept();
             return if self.ended { Poll::Ready(false) } else { Poll::Pending };
         }

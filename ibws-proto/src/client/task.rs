@@ -6,40 +6,26 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::boxed::Box;
-use std::collections::VecDeque;
 use std::string::String;
 use std::sync::Arc;
 use std::vec::Vec;
 
 use super::contain::Contained;
+use super::intake::{Intake, LOAN, OpenLink};
 use super::patience::Patience;
 use super::payloads::Payload;
 use super::rest_handler::RestHandler;
-use super::shared::Shared;
+use super::shared::{Deferred, Loan, Shared};
 use super::trace::Trace;
 use crate::event::ProcessorPanic;
 use crate::rest::{RestError, RestRequestId, RestResult};
 use crate::transport::{
-    Credentials, CredentialsProvider, DialRequest, IncomingMessage, OutgoingMessage, QueuedLink, Runtime, Secret,
+    Credentials, CredentialsProvider, DialRequest, Link, OutgoingMessage, QueuedLink, Runtime, Secret,
 };
 use crate::{Action, ConnId, ConnectError, ConnectErrorKind, ConnectionState, Event, Input, Instant, SessionUpdate};
 
 /// The maximum number of rounds in one poll, so that other tasks of the runtime get their turn.
 const MAX_ROUNDS: usize = 16;
-/// The maximum number of frames that one round reads from the connection and hands in under one
-/// lock.
-const BATCH: usize = 64;
-/// The size in bytes of the frames at which such a round ends, so that it does not collect many
-/// large ones.
-const BATCH_BYTES: usize = 64 * 1024;
-
-/// An open connection.
-struct OpenLink<L> {
-    conn: ConnId,
-    /// The session with which the connection was opened, to be sent if the gateway requests it.
-    session: Option<Secret>,
-    link: QueuedLink<L>,
-}
 
 type CredentialsResult = Result<Credentials, ConnectError>;
 type Dial<L> = Pin<Box<dyn Future<Output = Result<(L, Option<Secret>), ConnectError>> + Send>>;
@@ -51,14 +37,9 @@ pub(super) struct ClientTask<R: Runtime> {
     /// The request of each dial, without the credentials.
     target: DialRequest,
     credentials: Arc<dyn CredentialsProvider>,
-    /// The actions that the machine requested and that were not performed.
-    actions: VecDeque<Action>,
     /// The last ticket of a payload that may be among the actions taken.
     last_ticket: u64,
-    /// What happened since the machine last ran.
-    inputs: Vec<Input>,
     dial: Option<(ConnId, Dial<R::Link>)>,
-    link: Option<OpenLink<R::Link>>,
     sleep: Option<(Instant, Pin<Box<R::Sleep>>)>,
     rest_handler: Option<Arc<dyn RestHandler>>,
     /// The requests that the REST handler works on.
@@ -66,9 +47,9 @@ pub(super) struct ClientTask<R: Runtime> {
     /// The provider's reply to a request for the session that is to be sent.
     session: Option<(ConnId, Contained<CredentialsResult>)>,
     trace: Trace,
-    /// Whether a queue is half full, as of the last round.
-    is_crowded: bool,
     patience: Patience,
+    /// When the present loan ends, or a former one would have.
+    loan_end: Option<Instant>,
 }
 
 /// The result of one round of the task.
@@ -77,6 +58,8 @@ struct Round {
     is_over: bool,
     /// Some task of the application was woken.
     has_woken: bool,
+    /// The intake is lent to the consumers that were woken.
+    is_lent: bool,
 }
 
 impl<R: Runtime> Future for ClientTask<R> {
@@ -84,38 +67,20 @@ impl<R: Runtime> Future for ClientTask<R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        for _ in 0..MAX_ROUNDS {
-            let may_read = this.may_read();
-            this.poll_dial(cx);
-            this.poll_rest_futures(cx);
-            this.poll_session(cx);
-            this.poll_link(cx, may_read);
-            let had_inputs = !this.inputs.is_empty();
-            let Round { is_over, has_woken } = this.run_machine(cx);
-            if is_over {
-                return Poll::Ready(());
+        let shared = Arc::clone(&this.shared);
+        // Twice, because a consumer that read may have finished before it was asked for a wake-up.
+        for _ in 0..2 {
+            if let Some(mut intake) = shared.try_intake() {
+                let (poll, deferred) = this.poll_with(&mut intake, cx);
+                drop(intake);
+                shared.settle(deferred);
+                return poll;
             }
-            let had_actions = !this.actions.is_empty();
-            this.perform_actions();
-            this.shared.payloads.discard_until(this.last_ticket);
-            // Without inputs, actions and a due deadline, every waker is registered.
-            if !had_inputs && !had_actions && this.inputs.is_empty() && !this.poll_sleep(cx) {
-                // For a queue that this round crowded, the wait begins with the next poll.
-                if this.is_crowded && this.patience.end().is_none() {
-                    break;
-                }
-                return Poll::Pending;
-            }
-            // On a runtime with one thread, the consumers run once this returns. What was requested
-            // is written before: a reply that is awaited may say so.
-            if has_woken || this.is_crowded {
-                if had_actions {
-                    this.poll_link(cx, false);
-                }
-                break;
-            }
+            this.wait_for_reader(cx);
         }
-        cx.waker().wake_by_ref();
+        if this.poll_sleep(cx) {
+            cx.waker().wake_by_ref();
+        }
         Poll::Pending
     }
 }
@@ -139,24 +104,79 @@ impl<R: Runtime> ClientTask<R> {
             shared,
             target,
             credentials,
-            actions: VecDeque::new(),
             last_ticket: 0,
-            inputs: Vec::with_capacity(BATCH),
             dial: None,
-            link: None,
             sleep: None,
             rest_handler,
             rest_futures: Vec::new(),
             session: None,
-            is_crowded: false,
             patience: Patience::default(),
+            loan_end: None,
         }
     }
 
+    /// Polls the task. Returns the wakers to be woken once the intake is free.
+    fn poll_with(&mut self, intake: &mut Intake<R::Link>, cx: &mut Context<'_>) -> (Poll<()>, Deferred) {
+        intake.begin(cx.waker(), || self.shared.runtime.now());
+        for _ in 0..MAX_ROUNDS {
+            let may_read = self.may_read(intake.is_crowded);
+            self.poll_dial(intake, cx);
+            self.poll_rest_futures(intake, cx);
+            self.poll_session(intake, cx);
+            self.poll_link(intake, cx, may_read);
+            let had_inputs = !intake.inputs.is_empty();
+            let (Round { is_over, has_woken, is_lent }, mut deferred) = self.run_machine(intake, cx);
+            // Consumers that may read are woken once the intake is free.
+            if !is_lent {
+                self.shared.settle(core::mem::take(&mut deferred));
+            }
+            if is_over {
+                intake.link = None;
+                return (Poll::Ready(()), deferred);
+            }
+            let had_actions = !intake.actions.is_empty();
+            self.perform_actions(intake);
+            self.shared.payloads.discard_until(self.last_ticket);
+            if is_lent {
+                if self.poll_sleep(cx) {
+                    cx.waker().wake_by_ref();
+                }
+                return (Poll::Pending, deferred);
+            }
+            // Without inputs, actions and a due deadline, every waker is registered.
+            if !had_inputs && !had_actions && intake.inputs.is_empty() && !self.poll_sleep(cx) {
+                // For a queue that this round crowded, the wait begins with the next poll.
+                if intake.is_crowded && self.patience.end().is_none() {
+                    break;
+                }
+                return (Poll::Pending, deferred);
+            }
+            // On a runtime with one thread, the consumers run once this returns. What was requested
+            // is written before: a reply that is awaited may say so.
+            if has_woken || intake.is_crowded {
+                if had_actions {
+                    self.poll_link(intake, cx, false);
+                }
+                break;
+            }
+        }
+        self.shared.runtime.yield_now(cx);
+        (Poll::Pending, Deferred::default())
+    }
+
+    /// Has the consumer that reads at this moment wake the task, or the sleep if it does not.
+    fn wait_for_reader(&mut self, cx: &Context<'_>) {
+        self.loan_end = Some(self.shared.runtime.now() + LOAN);
+        self.shared.with(|state| {
+            state.loan = Loan::Awaited;
+            state.set_task(cx.waker());
+        });
+    }
+
     /// Returns `false` while the task waits for room in the queues.
-    fn may_read(&mut self) -> bool {
-        // Only what this task delivers crowds a queue.
-        if !self.is_crowded && self.patience.end().is_none() {
+    fn may_read(&mut self, is_crowded: bool) -> bool {
+        // Only what was read crowds a queue.
+        if !is_crowded && self.patience.end().is_none() {
             return true;
         }
         let now = self.shared.runtime.now();
@@ -171,63 +191,53 @@ impl<R: Runtime> ClientTask<R> {
     }
 
     /// Hands in the inputs and takes the actions that follow.
-    fn run_machine(&mut self, cx: &mut Context<'_>) -> Round {
+    fn run_machine(&mut self, intake: &mut Intake<R::Link>, cx: &Context<'_>) -> (Round, Deferred) {
         let now = self.shared.runtime.now();
-        let (inputs, actions, rest_futures) = (&mut self.inputs, &mut self.actions, &mut self.rest_futures);
+        let rest_futures = &mut self.rest_futures;
         let payloads = &self.shared.payloads;
-        let (last_ticket, is_crowded) = (&mut self.last_ticket, &mut self.is_crowded);
-        let (round, settled, noted) = self.shared.with(|state| {
-            if state.task.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
-                let before = state.task.replace(cx.waker().clone());
-                state.deferred.dropped_wakers.extend(before);
-            }
-            if !inputs.is_empty() {
-                state.consumers.begin_round();
-            }
-            for input in inputs.drain(..) {
-                state.machine.handle(now, input);
-                state.drain(actions);
-            }
-            // The clock decides, not the sleep: a sleep may end early.
-            if state.machine.poll_timeout().is_some_and(|at| at <= now) {
-                state.machine.handle(now, Input::Tick);
-                state.drain(actions);
-            }
-            // A request may have been made after `now`, and its outputs may wait.
-            state.drain(actions);
+        let (last_ticket, loan_end) = (&mut self.last_ticket, &mut self.loan_end);
+        let ((round, settled, noted), deferred) = self.shared.with_deferred(|state| {
+            state.set_task(cx.waker());
+            let woken_before = (state.deferred.wakers.len(), state.consumers.woken());
+            intake.hand_in(now, state);
             *last_ticket = payloads.last_ticket();
             let is_settled = |(id, _): &mut (RestRequestId, Contained<RestResult>)| !state.machine.is_rest_pending(*id);
             let settled: Vec<_> = rest_futures.extract_if(.., is_settled).collect();
             let is_over = state.handles == 0 && state.machine.status().state == ConnectionState::Stopped;
-            *is_crowded = state.consumers.is_crowded();
-            let has_woken = !state.deferred.wakers.is_empty();
-            (Round { is_over, has_woken }, settled, state.noted.take())
+            let woken = state.deferred.wakers.len() - woken_before.0;
+            let are_consumers = woken == state.consumers.woken() - woken_before.1;
+            let is_lent = woken > 0 && are_consumers && intake.lend(now);
+            state.loan = if is_lent { Loan::Lent } else { Loan::None };
+            if is_lent && loan_end.is_none_or(|end| end <= now) {
+                *loan_end = Some(now + LOAN);
+            }
+            (Round { is_over, has_woken: woken > 0, is_lent }, settled, state.noted.take())
         });
         // These futures are code of the application: dropping them may use the client, which takes
         // the lock.
         drop(settled);
         self.trace.write(noted);
-        round
+        (round, deferred)
     }
 
-    fn perform_actions(&mut self) {
-        while let Some(action) = self.actions.pop_front() {
+    fn perform_actions(&mut self, intake: &mut Intake<R::Link>) {
+        while let Some(action) = intake.actions.pop_front() {
             match action {
                 Action::Connect { conn } => {
-                    self.link = None;
+                    intake.link = None;
                     self.dial = Some((conn, self.dial()));
                 }
                 Action::Abandon { conn } => {
                     self.dial = self.dial.take().filter(|(other, _)| *other != conn);
-                    self.link = self.link.take().filter(|open| open.conn != conn);
+                    intake.link = intake.link.take().filter(|open| open.conn != conn);
                 }
-                Action::SendText { conn, text } => self.write_payload(conn, text),
-                Action::Ping { conn } => self.write(conn, OutgoingMessage::Ping),
-                Action::Close { conn, code } => self.write(conn, OutgoingMessage::Close(code)),
+                Action::SendText { conn, text } => self.write_payload(intake, conn, text),
+                Action::Ping { conn } => write(intake, conn, OutgoingMessage::Ping),
+                Action::Close { conn, code } => write(intake, conn, OutgoingMessage::Close(code)),
                 Action::SendSession { conn } => {
-                    let open = self.link.as_mut().filter(|open| open.conn == conn);
+                    let open = intake.link.as_mut().filter(|open| open.conn == conn);
                     match open.and_then(|open| open.session.take()) {
-                        Some(session) => self.send_session(conn, &session),
+                        Some(session) => send_session(intake, conn, &session),
                         // The dial had no session, or the gateway refused it: the provider may have
                         // another by now.
                         None => {
@@ -241,34 +251,22 @@ impl<R: Runtime> ClientTask<R> {
                         let handler = Arc::clone(handler);
                         self.rest_futures.push((id, Contained::new(|| handler.handle(request))));
                     }
-                    None => self.inputs.push(Input::RestDone(id, Err(RestError::new("there is no REST handler")))),
+                    None => intake.inputs.push(Input::RestDone(id, Err(RestError::new("there is no REST handler")))),
                 },
             }
         }
     }
 
     /// Writes a text of the machine. Calls the processor of the application if it has one.
-    fn write_payload(&mut self, conn: ConnId, text: String) {
+    fn write_payload(&self, intake: &mut Intake<R::Link>, conn: ConnId, text: String) {
         match self.shared.payloads.redeem(text) {
-            Payload::Text(text) => self.write(conn, OutgoingMessage::Text(text)),
+            Payload::Text(text) => write(intake, conn, OutgoingMessage::Text(text)),
             Payload::Panicked(channel) => {
                 let at = self.shared.runtime.now();
                 let panic = channel.map(|channel| Event::ProcessorPanicked(ProcessorPanic { channel, at }));
                 self.shared.with(|state| panic.into_iter().for_each(|mut event| state.deliver(&mut event)));
             }
         }
-    }
-
-    fn write(&mut self, conn: ConnId, message: OutgoingMessage) {
-        if let Some(open) = self.link.as_mut().filter(|open| open.conn == conn) {
-            open.link.write(message);
-        }
-    }
-
-    fn send_session(&mut self, conn: ConnId, session: &Secret) {
-        let text = std::format!("{{\"session\":\"{}\"}}", session.expose());
-        self.write(conn, OutgoingMessage::Text(text));
-        self.inputs.push(Input::Session(conn, SessionUpdate::Sent));
     }
 
     fn dial(&self) -> Dial<R::Link> {
@@ -285,23 +283,23 @@ impl<R: Runtime> ClientTask<R> {
         })
     }
 
-    fn poll_dial(&mut self, cx: &mut Context<'_>) {
+    fn poll_dial(&mut self, intake: &mut Intake<R::Link>, cx: &mut Context<'_>) {
         let Some((conn, dial)) = &mut self.dial else { return };
         let Poll::Ready(result) = dial.as_mut().poll(cx) else { return };
         let conn = *conn;
         self.dial = None;
-        self.inputs.push(match result {
+        intake.inputs.push(match result {
             Ok((link, session)) => {
                 let link = QueuedLink::new(link, self.target.limits.max_write_buffer);
-                self.link = Some(OpenLink { conn, session, link });
+                intake.link = Some(OpenLink { conn, session, link });
                 Input::Opened(conn)
             }
             Err(error) => Input::ConnectFailed(conn, error),
         });
     }
 
-    fn poll_rest_futures(&mut self, cx: &mut Context<'_>) {
-        let inputs = &mut self.inputs;
+    fn poll_rest_futures(&mut self, intake: &mut Intake<R::Link>, cx: &mut Context<'_>) {
+        let inputs = &mut intake.inputs;
         self.rest_futures.retain_mut(|(id, future)| match Pin::new(future).poll(cx) {
             Poll::Ready(result) => {
                 let panicked = || Err(RestError::new("the REST handler panicked"));
@@ -312,56 +310,35 @@ impl<R: Runtime> ClientTask<R> {
         });
     }
 
-    fn poll_session(&mut self, cx: &mut Context<'_>) {
+    fn poll_session(&mut self, intake: &mut Intake<R::Link>, cx: &mut Context<'_>) {
         let Some((conn, session)) = &mut self.session else { return };
         let Poll::Ready(credentials) = Pin::new(session).poll(cx) else { return };
         let conn = *conn;
         self.session = None;
         match credentials.and_then(Result::ok).and_then(|credentials| credentials.session().cloned()) {
-            Some(session) => self.send_session(conn, &session),
-            None => self.inputs.push(Input::Session(conn, SessionUpdate::Unavailable)),
+            Some(session) => send_session(intake, conn, &session),
+            None => intake.inputs.push(Input::Session(conn, SessionUpdate::Unavailable)),
         }
     }
 
-    fn poll_link(&mut self, cx: &mut Context<'_>, may_read: bool) {
-        let Some(open) = &mut self.link else { return };
+    fn poll_link(&mut self, intake: &mut Intake<R::Link>, cx: &mut Context<'_>, may_read: bool) {
+        let Some(open) = &mut intake.link else { return };
         // The read half reports a write that fails.
         let _ = open.link.poll_write(cx);
         if let Some(cause) = open.link.stalled() {
-            self.inputs.push(Input::Closed(open.conn, cause));
-            self.link = None;
+            intake.inputs.push(Input::Closed(open.conn, cause));
+            intake.link = None;
             return;
         }
-        if !may_read {
-            return;
-        }
-        let mut frame_bytes = 0;
-        for _ in 0..BATCH {
-            if frame_bytes >= BATCH_BYTES {
-                return;
-            }
-            let Poll::Ready(received) = open.link.poll_recv(cx) else { return };
-            let conn = open.conn;
-            self.inputs.push(match received {
-                IncomingMessage::Frame(bytes) => {
-                    frame_bytes += bytes.len();
-                    Input::Frame(conn, bytes)
-                }
-                IncomingMessage::Pong => Input::Pong(conn),
-                IncomingMessage::Ping => Input::Pinged(conn),
-                IncomingMessage::Closed(cause) => {
-                    self.inputs.push(Input::Closed(conn, cause));
-                    self.link = None;
-                    return;
-                }
-            });
+        if may_read {
+            intake.read();
         }
     }
 
     /// Arms the sleep for the machine's next deadline. Returns `true` if that has passed.
     fn poll_sleep(&mut self, cx: &mut Context<'_>) -> bool {
         let due = self.shared.with(|state| state.machine.poll_timeout());
-        let Some(at) = due.into_iter().chain(self.patience.end()).min() else {
+        let Some(at) = due.into_iter().chain(self.patience.end()).chain(self.loan_end).min() else {
             self.sleep = None;
             return false;
         };
@@ -371,7 +348,20 @@ impl<R: Runtime> ClientTask<R> {
         let has_passed = self.sleep.as_mut().is_some_and(|(_, sleep)| sleep.as_mut().poll(cx).is_ready());
         if has_passed {
             self.sleep = None;
+            self.loan_end = self.loan_end.filter(|end| *end > at);
         }
         has_passed
     }
+}
+
+fn write<L: Link>(intake: &mut Intake<L>, conn: ConnId, message: OutgoingMessage) {
+    if let Some(open) = intake.link.as_mut().filter(|open| open.conn == conn) {
+        open.link.write(message);
+    }
+}
+
+fn send_session<L: Link>(intake: &mut Intake<L>, conn: ConnId, session: &Secret) {
+    let text = std::format!("{{\"session\":\"{}\"}}", session.expose());
+    write(intake, conn, OutgoingMessage::Text(text));
+    intake.inputs.push(Input::Session(conn, SessionUpdate::Sent));
 }

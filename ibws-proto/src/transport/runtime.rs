@@ -40,11 +40,23 @@ pub trait Runtime: Send + Sync + 'static {
     /// # Cancel safety
     /// Dropping the future abandons the attempt.
     fn dial(&self, request: DialRequest) -> impl Future<Output = Result<Self::Link, ConnectError>> + Send + 'static;
+    /// Has the task of `cx`, whose poll ends after this call, polled again once the others that are
+    /// ready have been polled.
+    ///
+    /// Default: wakes it. tokio's runtime of one thread may then poll it dozens of times before the
+    /// future of `block_on`, so `ibws_tokio` yields in another way there. On several threads it is
+    /// to be woken, so that another thread takes part.
+    fn yield_now(&self, cx: &mut Context<'_>) {
+        cx.waker().wake_by_ref();
+    }
     /// Runs `task` in the background.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
 }
 
 /// An open WebSocket. Both directions are polled, so that neither waits for the other.
+///
+/// It is polled by one thread at a time and always with the waker of the client's task, but a
+/// consumer of the client may be the one that polls it.
 pub trait Link: Send + Unpin + 'static {
     /// Returns the next message of the peer.
     ///

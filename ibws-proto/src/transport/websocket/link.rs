@@ -138,6 +138,7 @@ impl<L: Library> Link for Driven<L> {
                 Poll::Ready(None) => return self.end(cx, CloseCause::Eof),
             };
             self.drained = false;
+            self.socket.stream().on_message();
             return Poll::Ready(match received {
                 Message::Binary(bytes) => IncomingMessage::Frame(fitted(bytes)),
                 Message::Text(text) => IncomingMessage::Frame(fitted(Bytes::from(text))),

@@ -13,7 +13,7 @@ use tungstenite::protocol::WebSocketConfig;
 
 use super::read_ahead::ReadAhead;
 use super::socket::Socket;
-use super::stream::YieldingStream;
+use super::stream::{ReadBudget, YieldingStream};
 use super::{ByteStream, Net, TextFilterStream, WebSocket};
 use crate::transport::dial::{self, Stage, until, within};
 use crate::transport::tunnel::{self, TunnelResponse};
@@ -36,8 +36,8 @@ const BODY_TIMEOUT: Duration = Duration::from_millis(500);
 /// # Cancel safety
 /// Dropping the future closes the connection.
 pub async fn dial<R: Runtime + Net>(runtime: &R, request: &DialRequest) -> Result<WebSocket, ConnectError> {
-    let stream = connect(runtime, request).await?;
-    upgraded::<R, R>(runtime, stream, request).await
+    let (tcp, peer) = dial::connect(runtime, request, R::look_up, R::connect).await?;
+    opened::<R, R>(runtime, tcp, peer, request).await
 }
 
 /// Connects to the endpoint of `request` as [`dial()`] does, without the upgrade. The stream is
@@ -53,7 +53,7 @@ pub async fn connect<R: Runtime + Net>(
     request: &DialRequest,
 ) -> Result<Box<dyn ByteStream>, ConnectError> {
     let (tcp, peer) = dial::connect(runtime, request, R::look_up, R::connect).await?;
-    secured::<R, R>(runtime, tcp, peer, request).await
+    secured::<R, R>(runtime, YieldingStream::new(ReadAhead::new(tcp)), peer, request).await
 }
 
 /// Opens a WebSocket on a connection that the application made: the tunnel of the proxy if `peer`
@@ -76,19 +76,29 @@ pub async fn open<N: Net, R: Runtime>(
     request: &DialRequest,
 ) -> Result<WebSocket, ConnectError> {
     request.check()?;
+    opened::<N, R>(runtime, stream, peer, request).await
+}
+
+async fn opened<N: Net, R: Runtime>(
+    runtime: &R,
+    stream: impl ByteStream,
+    peer: Peer,
+    request: &DialRequest,
+) -> Result<WebSocket, ConnectError> {
+    let stream = YieldingStream::new(ReadAhead::new(stream));
+    let budget = stream.budget();
     let stream = secured::<N, R>(runtime, stream, peer, request).await?;
-    upgraded::<N, R>(runtime, stream, request).await
+    upgraded::<N, R>(runtime, stream, budget, request).await
 }
 
 /// Runs the tunnel and the TLS handshake on a TCP connection.
 async fn secured<N: Net, R: Runtime>(
     runtime: &R,
-    stream: impl ByteStream,
+    mut stream: impl ByteStream,
     peer: Peer,
     request: &DialRequest,
 ) -> Result<Box<dyn ByteStream>, ConnectError> {
     let DialRequest { endpoint, trust, .. } = request;
-    let mut stream = YieldingStream::new(ReadAhead::new(stream));
     if peer == Peer::Proxy {
         within(runtime, Stage::Proxy, request, tunnelled(&mut stream, request)).await?;
     }
@@ -131,6 +141,7 @@ async fn tunnelled(stream: &mut dyn ByteStream, request: &DialRequest) -> Result
 async fn upgraded<N: Net, R: Runtime>(
     runtime: &R,
     mut stream: Box<dyn ByteStream>,
+    budget: ReadBudget,
     request: &DialRequest,
 ) -> Result<WebSocket, ConnectError> {
     let limits = &request.limits;
@@ -142,7 +153,7 @@ async fn upgraded<N: Net, R: Runtime>(
     // tungstenite could take these bytes as its read buffer (`from_partially_read`), but that
     // buffer would then keep their size forever, and every later frame would cost two reads of the
     // socket.
-    let stream = TextFilterStream::new(stream, first_frames, limits);
+    let stream = TextFilterStream::new(stream, budget, first_frames, limits);
     let config = websocket_config(limits);
     let max_write_buffer = config.max_write_buffer_size;
     Ok(WebSocket::new(Socket::new(stream, config), max_write_buffer, N::pending_is_empty))

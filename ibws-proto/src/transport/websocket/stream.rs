@@ -1,10 +1,12 @@
 //! The byte streams under the WebSocket: the read budget, and what changes the bytes that are read:
 //! the text filter, and the splitter of large frames.
 
+use core::sync::atomic::{AtomicU8, Ordering};
 use core::task::{Context, Poll, ready};
 use std::boxed::Box;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::vec::Vec;
 
 use bytes::Bytes;
@@ -21,7 +23,39 @@ const READ_BUDGET: u8 = 32;
 /// The smallest piece of a frame that is split. Smaller reads would split frames of usual sizes.
 const MIN_PIECE: usize = 1024;
 
+/// The number of reads that may return data before the stream yields. Clones are the same budget.
+#[derive(Clone, Debug)]
+pub(super) struct ReadBudget(Arc<AtomicU8>);
+
+impl ReadBudget {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(AtomicU8::new(READ_BUDGET)))
+    }
+
+    /// Returns `false` if the budget is used up, and renews it.
+    #[inline]
+    fn has_reads(&self) -> bool {
+        let remains = self.0.load(Ordering::Relaxed) > 0;
+        if !remains {
+            self.0.store(READ_BUDGET, Ordering::Relaxed);
+        }
+        remains
+    }
+
+    #[inline]
+    fn spend(&self) {
+        self.0.store(self.0.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn earn(&self) {
+        self.0.store(self.0.load(Ordering::Relaxed).saturating_add(1).min(READ_BUDGET), Ordering::Relaxed);
+    }
+}
+
 /// Yields after 32 reads, so a peer that floods with empty fragments cannot starve other tasks.
+///
+/// Each message makes up for a read: whoever reads messages counts them, and yields by itself.
 ///
 /// The layers above read until they have a whole message. A peer that sends empty fragments, or
 /// empty TLS records, as fast as they are read would keep them in that loop forever, and with them
@@ -29,25 +63,28 @@ const MIN_PIECE: usize = 1024;
 #[derive(Debug)]
 pub(super) struct YieldingStream<S> {
     stream: S,
-    remaining_reads: u8,
+    budget: ReadBudget,
 }
 
 impl<S> YieldingStream<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, remaining_reads: READ_BUDGET }
+        Self { stream, budget: ReadBudget::new() }
+    }
+
+    pub(super) fn budget(&self) -> ReadBudget {
+        self.budget.clone()
     }
 }
 
 impl<S: ByteStream> ByteStream for YieldingStream<S> {
     #[inline]
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        if self.remaining_reads == 0 {
-            self.remaining_reads = READ_BUDGET;
+        if !self.budget.has_reads() {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         let read = ready!(self.stream.poll_read(cx, buf));
-        self.remaining_reads -= 1;
+        self.budget.spend();
         Poll::Ready(read)
     }
 
@@ -65,13 +102,21 @@ pub(super) struct TextFilterStream {
     /// Bytes that are read before those of the stream: those that arrived together with the HTTP
     /// response, or that follow the header of a large frame.
     held: Bytes,
+    /// The budget of the stream below.
+    budget: ReadBudget,
 }
 
 impl TextFilterStream {
-    pub(super) fn new(stream: Box<dyn ByteStream>, first_frames: Vec<u8>, limits: &Limits) -> Self {
+    pub(super) fn new(stream: Box<dyn ByteStream>, budget: ReadBudget, first_frames: Vec<u8>, limits: &Limits) -> Self {
         let piece = limits.read_buffer.clamp(MIN_PIECE, MAX_SHARED);
         let splitter = Splitter::new(u16::try_from(piece).unwrap_or(u16::MAX), limits.max_frame_size);
-        Self { stream, splitter, filter: TextFilter::new(), held: first_frames.into() }
+        Self { stream, splitter, filter: TextFilter::new(), held: first_frames.into(), budget }
+    }
+
+    /// Notes that the bytes read have made a message.
+    #[inline]
+    pub(super) fn on_message(&self) {
+        self.budget.earn();
     }
 
     /// Reads the bytes that are held, or else those of the stream.

@@ -20,7 +20,7 @@ use tungstenite::{Error, Message};
 use super::link::Driven;
 use super::read_ahead::ReadAhead;
 use super::socket::Library;
-use super::stream::YieldingStream;
+use super::stream::{ReadBudget, YieldingStream};
 use super::{ByteStream, TextFilterStream};
 use crate::CloseCause;
 use crate::transport::{IncomingMessage, Limits, Link, OutgoingMessage, WriteError};
@@ -130,7 +130,7 @@ std::thread_local! {
 fn websocket(script: impl FnOnce(&mut ScriptedSocket)) -> (Driven<ScriptedSocket>, Arc<Probe>) {
     let stream = ScriptedStream::default();
     let probe = stream.probe.clone();
-    let stream = TextFilterStream::new(Box::new(stream), Vec::new(), &Limits::default());
+    let stream = TextFilterStream::new(Box::new(stream), ReadBudget::new(), Vec::new(), &Limits::default());
     let (reads, flushes, sends) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
     let mut socket = ScriptedSocket { stream, reads, flushes, sends, probe: probe.clone() };
     script(&mut socket);
@@ -230,7 +230,7 @@ fn a_close_has_the_code_that_was_received_although_the_library_replaces_it() {
     let stream = ScriptedStream { incoming: b"\x88\x02\x03\xed".to_vec().into(), ..ScriptedStream::default() };
     let (mut websocket, _) = websocket(|socket| {
         socket.reads.push_back(Poll::Ready(Some(Ok(Message::Close(Some(replaced))))));
-        socket.stream = TextFilterStream::new(Box::new(stream), Vec::new(), &Limits::default());
+        socket.stream = TextFilterStream::new(Box::new(stream), ReadBudget::new(), Vec::new(), &Limits::default());
         assert!(polled(|cx| socket.stream.poll_read(cx, &mut [0; 8])).0.is_ready());
     });
     let end = IncomingMessage::Closed(CloseCause::Close(Some(1005)));
@@ -326,13 +326,27 @@ fn a_stream_yields_once_after_32_reads_and_does_not_count_pending_ones() {
 }
 
 #[test]
+fn each_message_makes_up_for_a_read_but_no_stream_saves_more_than_32() {
+    let mut stream = YieldingStream::new(ScriptedStream { incoming: [7; 200].into(), ..ScriptedStream::default() });
+    let above =
+        TextFilterStream::new(Box::new(ScriptedStream::default()), stream.budget(), Vec::new(), &Limits::default());
+    let mut is_read = || matches!(polled(|cx| stream.poll_read(cx, &mut [0])), (Poll::Ready(Ok(1)), 0));
+    for read in 0..100 {
+        assert!(is_read(), "read {read} of those that make a message each");
+        above.on_message();
+    }
+    assert_eq!((0..40).position(|_| !is_read()), Some(32), "the messages before give no more");
+}
+
+#[test]
 fn frames_behind_the_upgrade_response_are_read_first_and_share_the_filter() {
     let whole = *b"\x81\x02hi\x81\x03you\x89\x00\x81\x01!";
     for cut in 0..whole.len() {
         for room in [1, 3, 64] {
             let (first_frames, incoming) = whole.split_at(cut);
             let stream = ScriptedStream { incoming: incoming.to_vec().into(), ..ScriptedStream::default() };
-            let mut stream = TextFilterStream::new(Box::new(stream), first_frames.to_vec(), &Limits::default());
+            let mut stream =
+                TextFilterStream::new(Box::new(stream), ReadBudget::new(), first_frames.to_vec(), &Limits::default());
             let (mut read, mut buf) = (Vec::new(), [0; 64]);
             while let (Poll::Ready(Ok(count)), _) = polled(|cx| stream.poll_read(cx, &mut buf[..room])) {
                 read.extend_from_slice(&buf[..count]);
@@ -359,7 +373,12 @@ fn streams_and_sockets_are_named_by_debug_without_their_bytes() {
     let (socket, _) = websocket(|_| {});
     let shown = std::format!("{socket:?}");
     assert!(shown.starts_with("WebSocket { broken: false, closing: false, ended: false"), "{shown}");
-    let stream = TextFilterStream::new(Box::new(ScriptedStream::default()), b"secret".to_vec(), &Limits::default());
+    let stream = TextFilterStream::new(
+        Box::new(ScriptedStream::default()),
+        ReadBudget::new(),
+        b"secret".to_vec(),
+        &Limits::default(),
+    );
     let shown = std::format!("{stream:?}");
     assert!(shown.starts_with("TextFilterStream { filter: ") && !shown.contains("secret"), "{shown}");
 }

@@ -1,130 +1,19 @@
 //! The client's task over a runtime whose socket the test scripts.
 #![cfg(feature = "net")]
 
-use std::collections::VecDeque;
+mod loans;
+mod scripted;
+
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
 
-use ibws_proto::client::{Builder, Client, EventStream, QueueAccessor};
-use ibws_proto::transport::{DialRequest, IncomingMessage, Link, OutgoingMessage, Runtime, WriteError};
-use ibws_proto::{CommandError, ConnectError, ConnectionState, Event, Instant, Item, Key, Subscribe};
-use ibws_tokio::TokioRuntime;
+use ibws_proto::client::{Client, EventStream, QueueAccessor};
+use ibws_proto::{CommandError, ConnectionState, Event, Item, Key, Subscribe};
 
-/// The longest that a test waits for anything.
-const MAX_WAIT: Duration = Duration::from_secs(20);
-
-/// The clock and the tasks of tokio, with a wire whose other end the test holds.
-#[derive(Clone)]
-struct Scripted {
-    tokio: TokioRuntime,
-    wire: Wire,
-}
-
-#[derive(Clone, Default)]
-struct Wire(Arc<Mutex<Ends>>);
-
-#[derive(Default)]
-struct Ends {
-    incoming: VecDeque<IncomingMessage>,
-    reader: Option<Waker>,
-    /// Set if the socket accepts no more bytes.
-    stuck: bool,
-    /// The number of bytes that the socket accepted.
-    accepted: usize,
-    dials: usize,
-}
-
-impl Wire {
-    fn push(&self, frame: &'static str) {
-        let reader = {
-            let mut ends = self.0.lock().unwrap();
-            ends.incoming.push_back(IncomingMessage::Frame(frame.as_bytes().into()));
-            ends.reader.take()
-        };
-        reader.into_iter().for_each(Waker::wake);
-    }
-}
-
-impl Link for Wire {
-    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<IncomingMessage> {
-        let mut ends = self.0.lock().unwrap();
-        if let Some(received) = ends.incoming.pop_front() {
-            return Poll::Ready(received);
-        }
-        ends.reader = Some(cx.waker().clone());
-        Poll::Pending
-    }
-
-    fn poll_send(
-        &mut self,
-        _: &mut Context<'_>,
-        message: &mut Option<OutgoingMessage>,
-    ) -> Poll<Result<(), WriteError>> {
-        let mut ends = self.0.lock().unwrap();
-        if ends.stuck {
-            return Poll::Pending;
-        }
-        if let Some(OutgoingMessage::Text(text)) = message.take() {
-            ends.accepted += text.len();
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl Runtime for Scripted {
-    type Link = Wire;
-    type Sleep = <TokioRuntime as Runtime>::Sleep;
-
-    fn now(&self) -> Instant {
-        self.tokio.now()
-    }
-
-    fn sleep_until(&self, at: Instant) -> Self::Sleep {
-        self.tokio.sleep_until(at)
-    }
-
-    fn dial(&self, _: DialRequest) -> impl Future<Output = Result<Wire, ConnectError>> + Send + 'static {
-        self.wire.0.lock().unwrap().dials += 1;
-        std::future::ready(Ok(self.wire.clone()))
-    }
-
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tokio.spawn(task);
-    }
-}
-
-fn client() -> (Client<Scripted>, Wire) {
-    let wire = Wire::default();
-    let runtime = Scripted { tokio: TokioRuntime::new(), wire: wire.clone() };
-    (Builder::new(runtime).build().unwrap(), wire)
-}
-
-/// Returns a client that is ready.
-async fn ready() -> (Client<Scripted>, Wire) {
-    let (client, wire) = client();
-    wire.push(r#"{"topic":"system","success":"user"}"#);
-    wire.push(r#"{"topic":"sts","args":{"authenticated":true}}"#);
-    within(client.start()).await.unwrap();
-    within(async {
-        while client.status().state != ConnectionState::Ready {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-    (client, wire)
-}
-
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(MAX_WAIT, future).await.expect("it takes too long")
-}
+use scripted::{Scripted, assert_returns, client, ready, within};
 
 /// Counts how often it is woken.
 #[derive(Default)]
@@ -173,16 +62,6 @@ impl Drop for UsesClient {
     }
 }
 
-/// Calls `act` on a thread of its own, because it may block for ever, and asserts that it returns.
-fn assert_returns(act: impl FnOnce() + Send + 'static) {
-    let (done, is_done) = mpsc::channel();
-    std::thread::spawn(move || {
-        act();
-        let _ = done.send(());
-    });
-    is_done.recv_timeout(MAX_WAIT).expect("it blocks");
-}
-
 fn poll_once(future: Pin<&mut (impl Future + ?Sized)>, client: &Client<Scripted>) {
     let waker = Waker::from(Arc::new(UsesClient(client.clone())));
     assert!(future.poll(&mut Context::from_waker(&waker)).is_pending());
@@ -219,13 +98,13 @@ async fn connection_to_a_peer_that_does_not_read_is_dropped_before_it_costs_much
         within(sent).await.unwrap();
     }
     within(async {
-        while wire.0.lock().unwrap().accepted < 64 * text.len() {
+        while wire.lock().accepted < 64 * text.len() {
             tokio::task::yield_now().await;
         }
     })
     .await;
-    assert_eq!((client.status().state, wire.0.lock().unwrap().dials), (ConnectionState::Ready, 1));
-    wire.0.lock().unwrap().stuck = true;
+    assert_eq!((client.status().state, wire.lock().dials), (ConnectionState::Ready, 1));
+    wire.lock().stuck = true;
     for _ in 0..64 {
         if within(client.send_text(&text)).await.is_err() {
             return;
