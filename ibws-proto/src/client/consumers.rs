@@ -25,6 +25,8 @@ pub(super) struct Consumers {
     pub(super) latest: LatestValues,
     /// The queues that are half full and whose consumers keep up. Each is listed once.
     crowded: Vec<QueueId>,
+    /// The number of consumers that wait for an event.
+    waiting: usize,
     /// The number of times that a consumer was woken by an event.
     woken: usize,
     /// The number of the consumer that was attached last.
@@ -83,6 +85,7 @@ impl Consumers {
             by_key: BTreeMap::new(),
             latest: LatestValues::default(),
             crowded: Vec::new(),
+            waiting: 0,
             woken: 0,
             last: 0,
         }
@@ -114,6 +117,7 @@ impl Consumers {
         let attached = self.attached.get_mut(&consumer.queue)?;
         attached.count -= 1;
         let own = attached.waiting.iter().position(|(number, _)| *number == consumer.number);
+        self.waiting -= usize::from(own.is_some());
         deferred.dropped_wakers.extend(own.map(|at| attached.waiting.swap_remove(at).1));
         if attached.count > 0 {
             return None;
@@ -140,11 +144,16 @@ impl Consumers {
     /// subscription.
     #[inline]
     pub(super) fn deliver(&mut self, event: &mut Event, deferred: &mut Deferred) {
-        let Self { queues, attached, latest, crowded, woken, .. } = self;
+        let Self { queues, attached, latest, crowded, waiting, woken, .. } = self;
         latest.note(event, deferred);
         queues.deliver_from(event, |id, queue| {
+            // In a flood that a consumer reads, nobody waits.
+            if *waiting == 0 && !is_half_full(queue) {
+                return;
+            }
             if let Some(attached) = attached.get_mut(&id) {
                 *woken += attached.waiting.len();
+                *waiting -= attached.waiting.len();
                 deferred.wakers.extend(attached.waiting.drain(..).map(|(_, waker)| waker));
                 if attached.pace == Pace::KeepsUp && is_half_full(queue) {
                     attached.pace = Pace::Crowded;
@@ -195,7 +204,10 @@ impl Consumers {
             match attached.waiting.iter_mut().find(|(number, _)| *number == consumer.number) {
                 Some((_, known)) if known.will_wake(waker) => {}
                 Some((_, known)) => deferred.dropped_wakers.push(core::mem::replace(known, waker.clone())),
-                None => attached.waiting.push((consumer.number, waker.clone())),
+                None => {
+                    attached.waiting.push((consumer.number, waker.clone()));
+                    self.waiting += 1;
+                }
             }
         }
         Take::Nothing
@@ -225,6 +237,7 @@ impl Consumers {
 
     /// Wakes every consumer that waits.
     pub(super) fn wake_all(&mut self, deferred: &mut Deferred) {
+        self.waiting = 0;
         for attached in self.attached.values_mut() {
             deferred.wakers.extend(attached.waiting.drain(..).map(|(_, waker)| waker));
         }
