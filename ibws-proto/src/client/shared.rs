@@ -81,7 +81,8 @@ pub(super) enum Loan {
     None,
     /// A consumer may read. Once the link is empty, no consumer has to wake the task.
     Lent,
-    /// The task was polled while a consumer read, and waits for the end of that.
+    /// The task was polled while a consumer read, and waits for the end of that. No other round
+    /// begins before it.
     Awaited,
 }
 
@@ -163,20 +164,21 @@ impl<R: Runtime> Shared<R> {
         let mut intake = self.try_intake().filter(|intake| intake.is_open())?;
         intake.read_in_turn();
         let now = self.runtime.now();
-        let (wakes_another, link) = self.with(move |state| {
-            // The task that ends drops the link, unless the intake is locked at that moment.
-            let link = if state.finished { intake.link.take() } else { None };
-            if !state.finished {
-                intake.hand_in(now, state);
-                state.take(consumer, into, None, false);
+        let (wakes_another, orphan) = self.with(move |state| {
+            // The task drops the link when it ends, unless the intake is locked at that moment.
+            if state.finished {
+                return (false, Some((intake.link.take(), core::mem::take(&mut intake.inputs))));
             }
+            intake.hand_in(now, state);
+            state.take(consumer, into, None, false);
             if state.loan == Loan::Lent && intake.is_done() {
                 state.loan = Loan::None;
             }
+            // Within the lock of the state, so that a task that ends now finds the intake free.
             drop(intake);
-            (!state.deferred.wakers.is_empty(), link)
+            (!state.deferred.wakers.is_empty(), None)
         });
-        drop(link);
+        drop(orphan);
         Some(wakes_another)
     }
 
@@ -272,7 +274,7 @@ impl State {
         may_read: bool,
     ) -> Take {
         let was_crowded = self.consumers.is_crowded();
-        let kept = waker.filter(|_| !(may_read && self.loan != Loan::None));
+        let kept = waker.filter(|_| !(may_read && self.loan == Loan::Lent));
         let take = self.consumers.take(consumer, into, kept, self.finished, &mut self.deferred);
         self.wake_if_relieved(was_crowded);
         match take {
