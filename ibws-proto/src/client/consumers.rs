@@ -27,6 +27,8 @@ pub(super) struct Consumers {
     crowded: Vec<QueueId>,
     /// The number of consumers that wait for an event.
     waiting: usize,
+    /// The number of times that a consumer began to wait for an event.
+    waits: usize,
     /// The number of times that a consumer was woken by an event.
     woken: usize,
     /// The number of the consumer that was attached last.
@@ -86,6 +88,7 @@ impl Consumers {
             latest: LatestValues::default(),
             crowded: Vec::new(),
             waiting: 0,
+            waits: 0,
             woken: 0,
             last: 0,
         }
@@ -133,6 +136,11 @@ impl Consumers {
     /// Begins to deliver what was read at once.
     pub(super) fn begin_round(&mut self) {
         self.queues.begin_round();
+    }
+
+    /// Returns the number of times that a consumer began to wait for an event.
+    pub(super) fn waits(&self) -> usize {
+        self.waits
     }
 
     /// Returns the number of times that a consumer was woken by an event.
@@ -207,6 +215,7 @@ impl Consumers {
                 None => {
                     attached.waiting.push((consumer.number, waker.clone()));
                     self.waiting += 1;
+                    self.waits += 1;
                 }
             }
         }

@@ -14,8 +14,9 @@
 //! thread, holds nobody up for longer than [`LOAN`]. For this to hold on a runtime of several
 //! threads, another thread has to watch the socket and the timers meanwhile. So the task lends
 //! nothing in the first round after the link was empty, but wakes itself, by which the runtime
-//! wakes another of its threads. It also lends nothing to consumers who do not read; see
-//! [`MAX_UNUSED`].
+//! wakes another of its threads. If that thread polls it while the consumers are busy with that
+//! round, it lends at once, so that the flood stays on their thread. It also lends nothing to
+//! consumers who do not read; see [`MAX_UNUSED`].
 
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
@@ -189,9 +190,10 @@ impl<L: Link> Intake<L> {
         self.read();
     }
 
-    /// Lends the intake from `now` on, unless nobody is likely to use it. Returns whether it did.
-    pub(super) fn lend(&mut self, now: Instant) -> bool {
-        let is_lent = self.is_open() && self.loans.full > 1 && self.loans.unused < MAX_UNUSED;
+    /// Lends the intake from `now` on, unless nobody is likely to use it. `is_awaited` says that a
+    /// consumer that was woken is busy. Returns whether it did.
+    pub(super) fn lend(&mut self, now: Instant, is_awaited: bool) -> bool {
+        let is_lent = self.is_open() && (is_awaited || self.loans.full > 1) && self.loans.unused < MAX_UNUSED;
         self.loans.since = is_lent.then_some(now);
         is_lent
     }

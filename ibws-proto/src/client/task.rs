@@ -50,6 +50,9 @@ pub(super) struct ClientTask<R: Runtime> {
     patience: Patience,
     /// When the present loan ends, or a former one would have.
     loan_end: Option<Instant>,
+    /// Set by a round that only woke consumers, and left more to read: how often consumers have
+    /// waited by then.
+    waits: Option<usize>,
 }
 
 /// The result of one round of the task.
@@ -112,20 +115,23 @@ impl<R: Runtime> ClientTask<R> {
             session: None,
             patience: Patience::default(),
             loan_end: None,
+            waits: None,
         }
     }
 
     /// Polls the task. Returns the wakers to be woken once the intake is free.
     fn poll_with(&mut self, intake: &mut Intake<R::Link>, cx: &mut Context<'_>) -> (Poll<()>, Deferred) {
         intake.begin(cx.waker(), || self.shared.runtime.now());
+        // A consumer that was woken and has not waited since is busy, and reads on by itself.
+        let mut awaited = self.waits.take().filter(|_| intake.is_open());
         for _ in 0..MAX_ROUNDS {
-            let may_read = self.may_read(intake.is_crowded);
+            let may_read = awaited.is_none() && self.may_read(intake.is_crowded);
             self.poll_dial(intake, cx);
             self.poll_rest_futures(intake, cx);
             self.poll_session(intake, cx);
             self.poll_link(intake, cx, may_read);
             let had_inputs = !intake.inputs.is_empty();
-            let (Round { is_over, has_woken, is_lent }, mut deferred) = self.run_machine(intake, cx);
+            let (Round { is_over, has_woken, is_lent }, mut deferred) = self.run_machine(intake, cx, awaited);
             // Consumers that may read are woken once the intake is free.
             if !is_lent {
                 self.shared.settle(core::mem::take(&mut deferred));
@@ -142,6 +148,9 @@ impl<R: Runtime> ClientTask<R> {
                     cx.waker().wake_by_ref();
                 }
                 return (Poll::Pending, deferred);
+            }
+            if awaited.take().is_some() {
+                continue;
             }
             // Without inputs, actions and a due deadline, every waker is registered.
             if !had_inputs && !had_actions && intake.inputs.is_empty() && !self.poll_sleep(cx) {
@@ -191,11 +200,16 @@ impl<R: Runtime> ClientTask<R> {
     }
 
     /// Hands in the inputs and takes the actions that follow.
-    fn run_machine(&mut self, intake: &mut Intake<R::Link>, cx: &Context<'_>) -> (Round, Deferred) {
+    fn run_machine(
+        &mut self,
+        intake: &mut Intake<R::Link>,
+        cx: &Context<'_>,
+        awaited: Option<usize>,
+    ) -> (Round, Deferred) {
         let now = self.shared.runtime.now();
         let rest_futures = &mut self.rest_futures;
         let payloads = &self.shared.payloads;
-        let (last_ticket, loan_end) = (&mut self.last_ticket, &mut self.loan_end);
+        let (last_ticket, loan_end, waits) = (&mut self.last_ticket, &mut self.loan_end, &mut self.waits);
         let ((round, settled, noted), deferred) = self.shared.with_deferred(|state| {
             state.set_task(cx.waker());
             let woken_before = (state.deferred.wakers.len(), state.consumers.woken());
@@ -206,7 +220,10 @@ impl<R: Runtime> ClientTask<R> {
             let is_over = state.handles == 0 && state.machine.status().state == ConnectionState::Stopped;
             let woken = state.deferred.wakers.len() - woken_before.0;
             let are_consumers = woken == state.consumers.woken() - woken_before.1;
-            let is_lent = woken > 0 && are_consumers && intake.lend(now);
+            let is_awaited = awaited == Some(state.consumers.waits());
+            let has_readers = are_consumers && (woken > 0 || is_awaited);
+            let is_lent = has_readers && intake.lend(now, is_awaited);
+            *waits = (has_readers && !is_lent).then(|| state.consumers.waits());
             state.loan = if is_lent { Loan::Lent } else { Loan::None };
             if is_lent && loan_end.is_none_or(|end| end <= now) {
                 *loan_end = Some(now + LOAN);
