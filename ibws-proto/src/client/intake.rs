@@ -11,8 +11,11 @@
 //! | with a consumer | that consumer | the same |
 //!
 //! So a consumer that takes its items and then does something else, even one that blocks its
-//! thread, holds nobody up for longer than [`LOAN`]. For this to hold on a runtime of several
-//! threads, another thread has to watch the socket and the timers meanwhile. So the task lends
+//! thread, holds the task up for one [`LOAN`], and for [`MAX_UNUSED`] of them in a row at most. One
+//! exception is the runtime's: a consumer that waits wakes the task, and tokio may keep a task that
+//! was woken on a thread for that thread, so a branch of a `select!` that blocks it holds the task
+//! up as well. On a runtime of several threads, another thread has to watch the socket and the
+//! timers while a consumer blocks. So the task lends
 //! nothing in the first round after the link was empty, but wakes itself, by which the runtime
 //! wakes another of its threads. If that thread polls it while the consumers are busy with that
 //! round, it lends at once, so that the flood stays on their thread. It also lends nothing to
@@ -52,7 +55,7 @@ pub(super) struct OpenLink<L> {
 
 /// What remains to be done after a round.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Remaining {
+enum Remaining {
     /// Nothing: the link wakes the task.
     Nothing,
     /// There may be more to read.

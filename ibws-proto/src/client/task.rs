@@ -199,7 +199,8 @@ impl<R: Runtime> ClientTask<R> {
         })
     }
 
-    /// Hands in the inputs and takes the actions that follow.
+    /// Hands in the inputs and takes the actions that follow. `awaited` is what `waits` was
+    /// when the poll began: if it still holds, the consumers that were woken are busy.
     fn run_machine(
         &mut self,
         intake: &mut Intake<R::Link>,
